@@ -1,0 +1,67 @@
+"""How a problem with the input is said: what, where, what was expected, the nearest valid value.
+
+Problems are collected while the input is read and raised together, so that a user mends all of them
+at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with the input.
+
+    what: the mistake, with the offending value. where: file, row, column or config key.
+    expected: what would have been right. hint: the nearest valid value, or what to do.
+    """
+
+    what: str
+    where: str = ""
+    expected: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        if self.expected:
+            text += f"; expected {self.expected}"
+        if self.hint:
+            text += f". {self.hint}"
+        return text
+
+
+class InputError(Exception):
+    """Everything that is wrong with the input, in one list."""
+
+    def __init__(self, problems: Iterable[Problem]):
+        self.problems = tuple(dict.fromkeys(problems))
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        head = "1 problem" if count == 1 else f"{count} problems"
+        lines = [f"{head} with the input:"]
+        lines += [f"  {number}. {problem}" for number, problem in enumerate(self.problems, 1)]
+        return "\n".join(lines)
+
+
+def refuse(what: str, where: str = "", expected: str = "", hint: str = "") -> InputError:
+    """Return an InputError with a single problem, for readers that can go no further."""
+    return InputError([Problem(what, where, expected, hint)])
+
+
+def nearest(value: object, valid: Iterable[object]) -> str:
+    """Return "Did you mean 'x'?" for the valid value nearest to `value`, or the valid ones."""
+    names = [str(name) for name in valid]
+    folded = {name.casefold(): name for name in reversed(names)}
+    close = difflib.get_close_matches(str(value).casefold(), folded, n=1, cutoff=0.6)
+    if close:
+        return f"Did you mean '{folded[close[0]]}'?"
+    if not names:
+        return ""
+    shown = ", ".join(f"'{name}'" for name in names[:8])
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"Valid: {shown}{more}."
