@@ -1,0 +1,196 @@
+"""The resolved config of a cohort: schema, defaults, and what a schema cannot say.
+
+Defaults live in `workflow/schemas/config.schema.yaml` alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fibroserum.errors import Problem, nearest
+
+Config = dict[str, Any]
+
+
+def load_schema(path: str | Path) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the config, written as YAML."""
+    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+
+
+def with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return a copy of `value` with the schema's defaults where it says nothing."""
+    if not isinstance(value, Mapping):
+        return copy.deepcopy(value)
+    known = schema.get("properties", {})
+    rest = schema.get("additionalProperties")
+    filled = {
+        key: with_defaults(item, known.get(key) or (rest if isinstance(rest, Mapping) else {}))
+        for key, item in value.items()
+    }
+    for key, about in known.items():
+        if key not in filled and "default" in about:
+            filled[key] = with_defaults(about["default"], about)
+    return filled
+
+
+def _at(schema: Mapping[str, Any], path: list[Any]) -> Mapping[str, Any]:
+    """Return the part of the schema that governs a place in the config."""
+    for step in path:
+        if isinstance(step, int):
+            schema = schema.get("items", {})
+        else:
+            rest = schema.get("additionalProperties")
+            schema = schema.get("properties", {}).get(step) or (
+                rest if isinstance(rest, Mapping) else {}
+            )
+    return schema
+
+
+def _key(path: list[Any]) -> str:
+    return ".".join(map(str, path)) or "the top level"
+
+
+def _schema_problems(config: Config, schema: dict[str, Any], where: str) -> Iterator[Problem]:
+    from jsonschema import Draft202012Validator
+
+    for error in sorted(
+        Draft202012Validator(schema).iter_errors(config), key=lambda e: e.json_path
+    ):
+        path = list(error.absolute_path)
+        place = f"{where}, {_key(path)}"
+        if error.validator == "additionalProperties":
+            known = list(_at(schema, path).get("properties", {}))
+            for key in sorted(set(error.instance) - set(known), key=str):
+                yield Problem(
+                    f"unknown key '{key}'", place, "a key of the schema", nearest(key, known)
+                )
+        elif error.validator == "required":
+            for key in error.validator_value:
+                if key not in error.instance:
+                    about = _at(schema, [*path, key]).get("description", "")
+                    yield Problem(f"missing key '{key}'", place, about.rstrip("."))
+        elif error.validator == "enum":
+            valid = [item for item in error.validator_value if item is not None]
+            hint = nearest(error.instance, valid)
+            one_of = " or ".join(map(str, error.validator_value))
+            yield Problem(f"unknown value {error.instance!r}", place, one_of, hint)
+        else:
+            about = _at(schema, path).get("description", "").rstrip(".")
+            yield Problem(f"{error.message}", place, about)
+
+
+def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
+    design, sets = config["design"], config["enrichment"]
+    if design["before"] == design["after"]:
+        yield Problem(
+            f"before and after are both '{design['before']}'",
+            f"{where}, design",
+            "two different levels of the time column",
+        )
+    if sets["min_size"] > sets["max_size"]:
+        yield Problem(
+            f"min_size {sets['min_size']} is above max_size {sets['max_size']}",
+            f"{where}, enrichment",
+            "min_size at most max_size",
+        )
+    columns = {key: design[key] for key in ("donor", "group", "time", "line") if design[key]}
+    for key, column in columns.items():
+        twins = [other for other in columns if other > key and columns[other] == column]
+        for twin in twins:
+            yield Problem(f"{key} and {twin} are both the column '{column}'", f"{where}, design")
+    if re.fullmatch(r"[._]*", file_name(config["cohort"])):
+        yield Problem(
+            f"the name '{config['cohort']}' leaves no letter or digit for a folder name",
+            f"{where}, cohort",
+            "a name with a letter or a digit",
+        )
+    for factor, entry in config["factors"].items():
+        arm = entry["stimulation"]
+        if arm and arm["control"] == arm["treated"]:
+            yield Problem(
+                f"control and treated are both '{arm['control']}'",
+                f"{where}, factors.{factor}.stimulation",
+                "two different levels",
+            )
+    yield from name_clashes(list(config["factors"]), f"{where}, factors", "factors")
+
+
+def file_name(name: str) -> str:
+    """Return `name` as it stands in file names: letters, digits, `.`, `_`, `-`, else `_`."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
+
+
+def name_clashes(names: list[str], where: str, kind: str) -> Iterator[Problem]:
+    """Yield a problem for each pair of names that become the same file name."""
+    seen: dict[str, str] = {}
+    for name in names:
+        # case is folded: some file systems do not tell it apart
+        other = seen.setdefault(file_name(name).casefold(), name)
+        if other != name:
+            yield Problem(
+                f"'{other}' and '{name}' both become '{file_name(name)}' in file names",
+                where,
+                f"{kind} that differ in letters, digits, '.', '_' or '-'",
+            )
+
+
+def resolve(
+    config: Config, schema: dict[str, Any], where: str = "config"
+) -> tuple[Config, tuple[Problem, ...]]:
+    """Return the config with defaults, and every problem found in it.
+
+    The config is complete, and safe to use, only when there are no problems.
+    """
+    problems = list(_schema_problems(config, schema, where))
+    resolved = with_defaults(config, schema)
+    if not problems:
+        problems = list(_semantic_problems(resolved, where))
+    return resolved, tuple(problems)
+
+
+def locate(path: str, root: Path) -> str:
+    """Return `path` as it is, or below the pipeline's own `root` where only that file exists.
+
+    Bundled resources are so found from any working directory, and from a module.
+    """
+    bundled = root / path
+    if not Path(path).exists() and path.startswith("resources/") and bundled.exists():
+        return str(bundled)
+    return path
+
+
+def input_paths(config: Config) -> dict[str, list[str]]:
+    """Return every file that the config names, by the key that names it."""
+    paths = {"counts": config["counts"], "samples": [config["samples"]]}
+    optional = {
+        "tx2gene": config["tx2gene"],
+        "genes.annotation": config["genes"]["annotation"],
+        "published": config["published"],
+    }
+    for factor, entry in config["factors"].items():
+        arm = entry["stimulation"] or {}
+        optional[f"factors.{factor}.stimulation.counts"] = arm.get("counts")
+        optional[f"factors.{factor}.stimulation.samples"] = arm.get("samples")
+        optional[f"factors.{factor}.signature"] = entry["signature"]
+    paths |= {key: [path] for key, path in optional.items() if path}
+    return paths | {"gene_sets": config["gene_sets"]}
+
+
+def missing_files(config: Config, where: str, root: Path) -> Iterator[Problem]:
+    """Yield a problem for each file that the config names and that is not there."""
+    for key, paths in input_paths(config).items():
+        for path in paths:
+            if Path(locate(path, root)).exists():
+                continue
+            folder = Path(path).parent
+            if not folder.is_dir():
+                hint = f"The folder '{folder}' does not exist"
+            else:
+                hint = nearest(path, sorted(str(found) for found in folder.iterdir()))
+            yield Problem(f"no file '{path}'", f"{where}, {key}", "a file that can be read", hint)

@@ -1,0 +1,180 @@
+"""The tables of a run: one schema a table, checked before it is written, whole or not at all.
+
+The schemas stand in `tables.yaml`, a sentence a column; the documentation and the first sheet of
+the workbook are made from them.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+FLOAT_FORMAT = "%.10g"
+
+
+class TableError(ValueError):
+    """A table does not fit its schema: a mistake in the code, not in the input."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its name, kind or words, its sentence, and whether it may not be empty."""
+
+    name: str
+    kind: str
+    about: str
+    words: tuple[str, ...] = ()
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: its name, its path under `results/{cohort}/`, what a row is, and its columns."""
+
+    name: str
+    path: str
+    row: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [column.name for column in self.columns]
+
+
+def _column(name: str, entry: dict[str, Any]) -> Column:
+    kind = entry["kind"]
+    words = tuple(kind) if isinstance(kind, list) else ()
+    return Column(
+        name, "word" if words else kind, entry["about"], words, entry.get("required", False)
+    )
+
+
+@cache
+def schemas() -> dict[str, Table]:
+    """Return every table's schema by name."""
+    text = (files("fibroserum") / "tables.yaml").read_text(encoding="utf-8")
+    return {
+        name: Table(
+            name,
+            entry["path"],
+            entry["row"],
+            tuple(_column(column, about) for column, about in entry["columns"].items()),
+        )
+        for name, entry in yaml.safe_load(text)["tables"].items()
+    }
+
+
+def empty(name: str) -> pd.DataFrame:
+    """Return the named table with its columns and no rows: what "nothing found" looks like."""
+    return pd.DataFrame({column: pd.Series(dtype=object) for column in schemas()[name].names})
+
+
+def _misfit(values: pd.Series, column: Column) -> str:
+    """Return what is wrong with a column, or an empty string."""
+    missing = values.isna()
+    if column.required and missing.any():
+        return f"{int(missing.sum())} empty values"
+    present = values[~missing]
+    if present.empty:
+        return ""
+    if column.kind == "word":
+        strange = sorted(set(map(str, present)) - set(column.words))
+        return f"unknown words {strange}" if strange else ""
+    if column.kind == "text":
+        return "" if present.map(lambda value: isinstance(value, str)).all() else "not text"
+    if column.kind == "boolean":
+        good = present.map(lambda value: isinstance(value, bool | np.bool_)).all()
+        return "" if good else "not boolean"
+    numbers = pd.to_numeric(present, errors="coerce")
+    if numbers.isna().any():
+        return "not numeric"
+    if column.kind == "integer" and (numbers % 1 != 0).any():
+        return "not whole numbers"
+    if column.kind == "fraction" and not numbers.between(0, 1).all():
+        return "outside 0 to 1"
+    return "" if np.isfinite(numbers.astype(float)).all() else "not finite"
+
+
+def check(name: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `frame` with the schema's columns in order; raise TableError if it does not fit."""
+    schema = schemas()[name]
+    absent = [column for column in schema.names if column not in frame]
+    unknown = [str(column) for column in frame if column not in schema.names]
+    if absent or unknown:
+        raise TableError(f"table {name}: missing columns {absent}, unknown columns {unknown}")
+    wrong = {column.name: _misfit(frame[column.name], column) for column in schema.columns}
+    if any(wrong.values()):
+        said = "; ".join(f"{column}: {text}" for column, text in wrong.items() if text)
+        raise TableError(f"table {name}: {said}")
+    return frame[schema.names]
+
+
+def _printable(values: pd.Series, column: Column) -> pd.Series:
+    if column.kind == "integer":
+        return pd.to_numeric(values).astype("Int64")
+    if column.kind == "boolean":
+        return values.map({True: "true", False: "false"}, na_action="ignore")
+    if column.kind in ("number", "fraction"):
+        # negative zero is a zero: its sign would depend on the order of a sum
+        return pd.to_numeric(values).astype(float) + 0.0
+    # a cell is one line: a tab or a line break in a name would break the table
+    return values.map(lambda text: " ".join(str(text).split("\t")), na_action="ignore").replace(
+        r"[\r\n]+", " ", regex=True
+    )
+
+
+def write(name: str, frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
+    """Check `frame` against the named schema and write it as TSV, whole or not at all."""
+    fitting = check(name, frame)
+    printable = pd.DataFrame(
+        {
+            column.name: _printable(fitting[column.name], column)
+            for column in schemas()[name].columns
+        }
+    )
+    text = printable.to_csv(sep="\t", index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+    write_text(text, path)
+
+
+def write_text(text: str, path: str | os.PathLike[str]) -> None:
+    """Write UTF-8 text so that the file appears whole or not at all."""
+    write_bytes(text.encode("utf-8"), path)
+
+
+def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:
+    """Write bytes so that the file appears whole or not at all."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        draft.write_bytes(data)
+        os.replace(draft, target)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def read(name: str, path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a table that `write` made: text stays text, an empty field is missing."""
+    schema = schemas()[name]
+    raw = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=0)
+    out = {}
+    for column in schema.columns:
+        values = raw[column.name]
+        if column.kind in ("number", "fraction"):
+            out[column.name] = pd.to_numeric(values.where(values != "")).astype(float)
+        elif column.kind == "integer":
+            out[column.name] = pd.to_numeric(values.where(values != "")).astype("Int64")
+        elif column.kind == "boolean":
+            out[column.name] = values.map({"true": True, "false": False}).astype("boolean")
+        else:
+            out[column.name] = values.where(values != "", None)
+    return pd.DataFrame(out)
