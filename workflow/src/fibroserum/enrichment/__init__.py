@@ -1,0 +1,1 @@
+"""Gene-set enrichment: sets, self-contained and competitive tests, scores, calls."""
