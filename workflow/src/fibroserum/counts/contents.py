@@ -1,0 +1,242 @@
+"""Bytes on disk to text: what a file is by its content, unpacked within a size limit."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import lzma
+import os
+import re
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from fibroserum.errors import InputError, nearest, refuse
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+#: Unpacked size at which a text table is refused: 30 times a 112-sample, 60,000-gene matrix.
+MAX_TABLE_BYTES = 1 << 30
+_CHUNK = 1 << 20
+_UNPACK_FAULTS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
+
+#: Leading bytes (after unpacking) of files that are no tables, with what to do.
+_NOT_TABLES: tuple[tuple[bytes, str, str], ...] = (
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook (.xls)", "In Excel, save the sheet as CSV or TSV."),
+    (b"%PDF", "a PDF", "Ask for the table itself as TSV."),
+    (b"PAR1", "a Parquet file", "Write it as TSV."),
+    (b"BAM\x01", "a BAM alignment", "Count reads per gene first (featureCounts, STAR, Salmon)."),
+    (b"RDX2\n", "an R data file", "In R, write the matrix with write.table(..., sep='\\t')."),
+    (b"RDX3\n", "an R data file", "In R, write the matrix with write.table(..., sep='\\t')."),
+    (b"X\n\x00\x00", "an R data file", "In R, write the matrix with write.table(..., sep='\\t')."),
+    (b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Run 'git lfs pull'."),
+    (b"%%MatrixMarket", "a MatrixMarket file", "Give the folder that holds it with its genes."),
+    (b"@HD\t", "a SAM alignment", "Count reads per gene first (featureCounts, STAR, Salmon)."),
+)
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text file's lines that are not blank, with their numbers in the file (from 1)."""
+
+    lines: tuple[str, ...]
+    numbers: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+
+
+def require(path: Path) -> None:
+    """Raise InputError unless `path` exists and can be read; names the nearest existing one."""
+    if not path.exists():
+        raise refuse("there is no such file or folder", str(path), hint=_nearest_sibling(path))
+    if not os.access(path, os.R_OK):
+        raise refuse("may not be read", str(path), "a file that this user can read")
+
+
+def _nearest_sibling(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"The folder '{folder}' does not exist either."
+    names = sorted(entry.name for entry in folder.iterdir())
+    hint = nearest(path.name, names)
+    return hint if hint else f"The folder '{folder}' is empty."
+
+
+def head(path: Path, size: int = 16) -> bytes:
+    """Return the first `size` bytes of a file as they stand on disk."""
+    try:
+        with path.open("rb") as handle:
+            return handle.read(size)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return refuse(f"cannot be read ({reason})", str(path))
+
+
+def unpack(path: Path) -> bytes:
+    """Return the file's bytes, unpacked if its first bytes say gzip, bzip2, xz or zstandard.
+
+    Raises InputError for what is damaged, cut short, or larger than MAX_TABLE_BYTES unpacked.
+    """
+    start = head(path)
+    name, opener = next(
+        ((name, opener) for magic, name, opener in _PACKERS if start.startswith(magic)),
+        ("", _plain_chunks),
+    )
+    parts: list[bytes] = []
+    size = 0
+    try:
+        for chunk in opener(path):
+            size += len(chunk)
+            if size > MAX_TABLE_BYTES:
+                raise refuse(
+                    f"is larger than {MAX_TABLE_BYTES / 2**20:,.0f} MiB once unpacked",
+                    str(path),
+                    "a count matrix of genes by samples",
+                )
+            parts.append(chunk)
+    except InputError:
+        raise
+    except _UNPACK_FAULTS as error:
+        if not name:
+            raise _unreadable(path, error) from error
+        raise refuse(
+            f"is damaged or cut short: its {name} data cannot be unpacked ({error})",
+            str(path),
+            hint="Copy or download it again.",
+        ) from error
+    return b"".join(parts)
+
+
+def _plain_chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as handle:
+        while chunk := handle.read(_CHUNK):
+            yield chunk
+
+
+def _gzip_chunks(path: Path) -> Iterator[bytes]:
+    with gzip.open(path, "rb") as handle:
+        while chunk := handle.read(_CHUNK):
+            yield chunk
+
+
+def _bz2_chunks(path: Path) -> Iterator[bytes]:
+    with bz2.open(path, "rb") as handle:
+        while chunk := handle.read(_CHUNK):
+            yield chunk
+
+
+def _xz_chunks(path: Path) -> Iterator[bytes]:
+    with lzma.open(path, "rb") as handle:
+        while chunk := handle.read(_CHUNK):
+            yield chunk
+
+
+def _zstd_chunks(path: Path) -> Iterator[bytes]:
+    import zstandard
+
+    # stream_reader gives a cut file's first part without a word, so completeness is checked
+    # frame by frame. Small reads bound what one of them can unpack to.
+    with path.open("rb") as handle:
+        frame = zstandard.ZstdDecompressor().decompressobj()
+        fed = False
+        while raw := handle.read(1 << 12):
+            while raw:
+                try:
+                    chunk = frame.decompress(raw)
+                except zstandard.ZstdError as error:
+                    raise ValueError(str(error)) from error
+                fed = True
+                yield chunk
+                raw = frame.unused_data if frame.eof else b""
+                if frame.eof:
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+                    fed = False
+        if fed:
+            raise EOFError("the last frame is not complete")
+
+
+_PACKERS: tuple[tuple[bytes, str, Callable[[Path], Iterator[bytes]]], ...] = (
+    (b"\x1f\x8b", "gzip", _gzip_chunks),
+    (b"BZh", "bzip2", _bz2_chunks),
+    (b"\xfd7zXZ\x00", "xz", _xz_chunks),
+    (b"\x28\xb5\x2f\xfd", "zstandard", _zstd_chunks),
+)
+
+
+def read_text(path: Path) -> Text:
+    """Return a text file's lines; refuse what is no text, by name and with what to do instead.
+
+    UTF-8 with or without a byte-order mark and UTF-16 with one are read; other encodings refused,
+    since a guess would change names.
+    """
+    require(path)
+    if path.is_dir():
+        raise refuse("is a folder", str(path), "a file")
+    data = unpack(path)
+    where = str(path)
+    _refuse_other_formats(data, where)
+    text, notes = _decode(data, where)
+    if re.match(r"\s*<(!doctype|html|\?xml)", text[:200], re.IGNORECASE):
+        hint = "The download probably gave a login or error page: fetch the file again."
+        raise refuse("is a web page (HTML or XML), not a table", where, hint=hint)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    kept = [(line, n) for n, line in enumerate(text.split("\n"), 1) if line and not line.isspace()]
+    if not kept:
+        raise refuse("is empty", where, "a table with a header and rows")
+    return Text(tuple(line for line, _ in kept), tuple(n for _, n in kept), notes)
+
+
+def _refuse_other_formats(data: bytes, where: str) -> None:
+    if data.startswith(b"PK\x03\x04"):
+        if b"xl/" in data or b"[Content_Types].xml" in data[:4096]:
+            hint = "In Excel, save the sheet as CSV or TSV (gene names formatted as text)."
+            raise refuse("is an Excel workbook (.xlsx)", where, "a text table", hint)
+        raise refuse("is a zip archive", where, "a text table", "Unpack it first.")
+    if data[257:262] == b"ustar":
+        raise refuse("is a tar archive", where, "a text table", "Unpack it first.")
+    if data.startswith(HDF5_MAGIC):
+        raise refuse("is a compressed or misplaced HDF5 file", where, hint="Unpack it first.")
+    for magic, name, hint in _NOT_TABLES:
+        if data.startswith(magic):
+            raise refuse(f"is {name}", where, "a text table", hint)
+
+
+def _decode(data: bytes, where: str) -> tuple[str, tuple[str, ...]]:
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        try:
+            return _without_controls(data.decode("utf-16"), where), ("read as UTF-16",)
+        except UnicodeDecodeError as error:
+            raise refuse("is not valid UTF-16", where, hint="Save it as UTF-8.") from error
+    sample = data[:4096]
+    if sample.count(0) > len(sample) // 4:
+        raise refuse("is binary, or UTF-16 without its mark", where, "UTF-8", "Save it as UTF-8.")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise refuse(
+            f"byte 0x{byte:02X} is not UTF-8 (the file is binary, Latin-1 or Windows-1252)",
+            f"{where}, row {line}",
+            "UTF-8",
+            "Save it as UTF-8.",
+        ) from error
+    return _without_controls(text, where), ()
+
+
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x85\u2028\u2029]")
+
+
+def _without_controls(text: str, where: str) -> str:
+    found = _CONTROL.search(text)
+    if found:
+        line = text.count("\n", 0, found.start()) + 1
+        raise refuse(
+            f"holds the control character U+{ord(found.group()):04X}",
+            f"{where}, row {line}",
+            "a text table",
+        )
+    return text

@@ -1,0 +1,165 @@
+"""A delimited text as a grid of cells: its separator, its header, lines of equal length."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from fibroserum.counts.contents import read_text
+from fibroserum.counts.table import SHOWN, capped
+from fibroserum.errors import InputError, Problem, refuse
+
+ID_HEADERS = {
+    "", "gene", "genes", "geneid", "gene_id", "gene_ids", "ensgene", "ensembl", "ensembl_id",
+    "ensembl_gene_id", "entrez", "entrez_id", "entrezid", "symbol", "gene_name", "gene_symbol",
+    "id", "feature", "feature_id", "name", "target_id", "rownames", "unnamed: 0",
+}  # fmt: skip
+#: Rows that count reads and are no genes.
+SPECIAL_ROWS = frozenset(
+    [f"__{name}" for name in (
+        "no_feature", "ambiguous", "too_low_aQual", "not_aligned", "alignment_not_unique")]
+    + ["N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous",
+       "no_feature", "too_low_aQual", "not_aligned", "alignment_not_unique"]
+)  # fmt: skip
+EUROPEAN_HINT = (
+    "Save it with commas between columns and points in numbers, or as tab-separated text."
+)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A delimited text: a header (or none) and data lines of equal length, not yet numbers."""
+
+    where: str
+    separator: str
+    header: tuple[str, ...] | None
+    lines: tuple[str, ...]
+    numbers: tuple[int, ...]
+    width: int
+    notes: tuple[str, ...] = ()
+
+
+def split(line: str, separator: str) -> list[str]:
+    """Return a line's fields, quotes taken away."""
+    if '"' not in line:
+        return line.split(separator)
+    return next(csv.reader([line], delimiter=separator))
+
+
+def find_separator(lines: Sequence[str], where: str) -> str:
+    """Return the tab or the comma; refuse semicolons, spaces and single columns with advice."""
+    first = lines[0]
+    if "\t" in first:
+        return "\t"
+    if first.count(";") and first.count(";") >= first.count(","):
+        raise refuse("has semicolons between columns", where, "tabs or commas", EUROPEAN_HINT)
+    if "," in first:
+        return ","
+    if len(first.split()) > 1 and all(len(line.split()) > 1 for line in lines[:5]):
+        hint = "In R: write.table(..., sep='\\t', quote=FALSE, col.names=NA)."
+        raise refuse("has spaces between columns", where, "tabs or commas", hint)
+    raise refuse(
+        f"has a single column (its first line is '{first[:60]}')", where, "a column of ids and more"
+    )
+
+
+def read_grid(path: Path) -> Grid:
+    """Return the file's header and lines, every line of the same number of fields.
+
+    Comment lines (#) before the header are left out. A header one field short, as R writes it,
+    gets an empty name for the ids. Raises InputError listing ragged lines and open quotes.
+    """
+    text = read_text(path)
+    where = str(path)
+    comments = _leading_comments(text.lines)
+    if comments == len(text.lines):
+        raise refuse("holds comment lines alone", where, "a header and rows")
+    lines, numbers = text.lines[comments:], text.numbers[comments:]
+    separator = find_separator(lines, where)
+    widths = _widths(lines, numbers, separator, where)
+    headless = _is_headless(lines, separator)
+    width = widths[0] if len(widths) == 1 else Counter(widths[1:]).most_common(1)[0][0]
+    short_header = not headless and len(widths) > 1 and widths[0] == width - 1
+    _refuse_ragged(widths, numbers, width, short_header, where)
+    header: tuple[str, ...] | None = None
+    if not headless:
+        header = tuple(split(lines[0].removeprefix("#"), separator))
+        header = ("", *header) if short_header else header
+        lines, numbers = lines[1:], numbers[1:]
+    return Grid(where, separator, header, lines, numbers, width, text.notes)
+
+
+def _leading_comments(lines: Sequence[str]) -> int:
+    """Return how many comment lines precede the header; a '#gene' header is no comment."""
+    count = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
+    if 0 < count < len(lines):
+        for separator in ("\t", ","):
+            fields = lines[count].count(separator)
+            if fields and lines[count - 1].count(separator) == fields:
+                return count - 1
+    return count
+
+
+def _widths(lines: Sequence[str], numbers: Sequence[int], separator: str, where: str) -> list[int]:
+    problems, widths = [], []
+    for line, number in zip(lines, numbers, strict=True):
+        if '"' not in line:
+            widths.append(line.count(separator) + 1)
+            continue
+        if line.count('"') % 2:
+            what = "a quotation mark is opened and not closed"
+            problems.append(Problem(what, f"{where}, row {number}", "quotes in pairs"))
+            continue
+        try:
+            widths.append(len(split(line, separator)))
+        except csv.Error as error:
+            problems.append(Problem(f"cannot be split ({error})", f"{where}, row {number}"))
+    if problems:
+        raise InputError(capped(problems, where))
+    return widths
+
+
+def _refuse_ragged(
+    widths: Sequence[int], numbers: Sequence[int], width: int, short_header: bool, where: str
+) -> None:
+    wrong = [
+        Problem(f"has {n} fields", f"{where}, row {number}", f"{width} as in the other rows")
+        for index, (n, number) in enumerate(zip(widths, numbers, strict=True))
+        if n != width and not (index == 0 and short_header)
+    ]
+    if wrong:
+        raise InputError(capped(wrong, where, SHOWN))
+
+
+def _is_headless(lines: Sequence[str], separator: str) -> bool:
+    """Tell whether the first line already holds counts, as in HTSeq's and STAR's files."""
+    first = split(lines[0], separator)
+    if first[0] in SPECIAL_ROWS:
+        return True
+    if not first[-1].strip().isdigit() or first[0].strip().lower() in ID_HEADERS:
+        return False
+    return len(first) == 2 or any(line.startswith("__") for line in lines[-5:])
+
+
+def parse_lines(grid: Grid, text_columns: dict[int, type]) -> pd.DataFrame:
+    """Return the grid's cells, columns numbered from 0; text where asked or where no number."""
+    try:
+        return pd.read_csv(
+            io.StringIO("\n".join(grid.lines)),
+            sep=grid.separator,
+            header=None,
+            names=list(range(grid.width)),
+            index_col=False,
+            dtype=text_columns,
+            na_filter=False,
+            low_memory=False,
+            skip_blank_lines=False,
+        )
+    except (ValueError, OverflowError) as error:  # ParserError is a ValueError
+        raise refuse(f"cannot be read as a table ({error})", grid.where) from error

@@ -1,0 +1,159 @@
+"""From checked matrices to one table: names, merged ids, the join on gene id."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.counts.table import SHOWN, CountTable, Matrix, listed
+from fibroserum.errors import Problem
+
+_ENSEMBL_VERSION = re.compile(r"(ENS[A-Z]*[GT]\d{11})\.\d+(?:_\d+)?(_PAR_Y)?")
+
+
+@dataclass(frozen=True)
+class Counted:
+    """One file's checked counts: genes × samples int64, ids unique, Ensembl versions taken off."""
+
+    where: str
+    genes: tuple[str, ...]
+    samples: tuple[str, ...]
+    counts: np.ndarray
+    notes: tuple[str, ...]
+    symbols: dict[str, str]
+
+
+def name_problems(matrix: Matrix) -> list[Problem]:
+    """Return problems with a matrix's sample names and gene ids: empty and repeated ones."""
+    problems = []
+    for index, sample in enumerate(matrix.samples, 1):
+        if not sample:
+            where = f"{matrix.where}, sample column {index}"
+            problems.append(Problem("the column has no name", where, "a sample name"))
+    repeated = [name for name, n in Counter(matrix.samples).items() if n > 1 and name]
+    if repeated:
+        what = f"the samples {listed(repeated)} stand in more than one column"
+        problems.append(Problem(what, matrix.where, "each sample once"))
+    problems += [
+        Problem("the row has no gene id", matrix.gene_place(index), "a gene id")
+        for index in [i for i, gene in enumerate(matrix.genes) if not gene][:SHOWN]
+    ]
+    return problems + _repeated_genes(matrix)
+
+
+def _repeated_genes(matrix: Matrix) -> list[Problem]:
+    if len(set(matrix.genes)) == len(matrix.genes):
+        return []
+    counted = Counter(matrix.genes)
+    repeated = [gene for gene, n in counted.items() if n > 1 and gene]
+    hint = "Bring the table by Ensembl id, where ids are unique, or sum the rows on purpose."
+    problems = []
+    for gene in repeated[:SHOWN]:
+        rows = [
+            str(matrix.rows[i]) for i, g in enumerate(matrix.genes) if g == gene and matrix.rows
+        ]
+        at = f"{matrix.where}, rows {', '.join(rows[:SHOWN])}" if rows else matrix.where
+        what = f"the gene '{gene}' stands in {counted[gene]} rows"
+        problems.append(Problem(what, at, "each gene once", hint))
+    if len(repeated) > SHOWN:
+        rest = f"and {len(repeated) - SHOWN:,} more genes in several rows"
+        problems.append(Problem(rest, matrix.where))
+    return problems
+
+
+def without_versions(matrix: Matrix, counts: np.ndarray, notes: tuple[str, ...]) -> Counted:
+    """Return the counts with Ensembl versions taken off the ids, rows that then meet summed.
+
+    `_PAR_Y` stays part of the id: the copies on X and Y are different genes of the annotation.
+    Every sum is noted.
+    """
+    plain = [_ENSEMBL_VERSION.sub(r"\1\2", gene) for gene in matrix.genes]
+    symbols: dict[str, str] = {}
+    for gene, symbol in zip(plain, matrix.symbols or (), strict=False):
+        symbols.setdefault(gene, symbol)
+    stripped = sum(a != b for a, b in zip(plain, matrix.genes, strict=True))
+    if stripped:
+        notes = (*notes, f"{matrix.where}: version taken off {stripped:,} Ensembl ids")
+    codes, genes = pd.factorize(np.asarray(plain, dtype=object))
+    if len(genes) < len(plain):
+        met = [gene for gene, n in Counter(plain).items() if n > 1]
+        notes = (*notes, f"{matrix.where}: rows of {listed(met)} differ by version alone; summed")
+        summed = np.zeros((len(genes), counts.shape[1]), dtype=np.int64)
+        np.add.at(summed, codes, counts)
+        counts = summed
+    return Counted(matrix.where, tuple(genes), matrix.samples, counts, notes, symbols)
+
+
+def join_problems(tables: Sequence[Counted]) -> list[Problem]:
+    """Return what forbids a join: a sample in two files, or files with different genes."""
+    problems = []
+    seen: dict[str, str] = {}
+    for table in tables:
+        twice = [sample for sample in table.samples if sample in seen]
+        for sample in twice[:SHOWN]:
+            what = f"the sample '{sample}' stands in {seen[sample]} too"
+            problems.append(Problem(what, table.where, "each sample in one file"))
+        if len(twice) > SHOWN:
+            rest = f"and {len(twice) - SHOWN:,} more samples that stand in two files"
+            problems.append(Problem(rest, table.where))
+        seen |= {sample: table.where for sample in table.samples if sample not in seen}
+    for table in tables[1:]:
+        problems += _different_genes(tables[0], table)
+    return problems
+
+
+def _different_genes(first: Counted, other: Counted) -> list[Problem]:
+    only_first = sorted(set(first.genes) - set(other.genes))
+    only_other = sorted(set(other.genes) - set(first.genes))
+    if not only_first and not only_other:
+        return []
+    shared = len(first.genes) - len(only_first)
+    parts = [
+        f"{len(only):,} only in {table.where} ({listed(only, 3)})"
+        for only, table in ((only_first, first), (only_other, other))
+        if only
+    ]
+    what = f"the gene ids differ: {shared:,} in both, {'; '.join(parts)}"
+    hint = (
+        "Count all libraries with one annotation, or write the missing rows on purpose: "
+        "no gene is dropped or filled with zeros here."
+    )
+    return [Problem(what, other.where, f"the genes of {first.where}", hint)]
+
+
+def join(tables: Sequence[Counted]) -> CountTable:
+    """Return one table, samples in the order of the files, genes in the order of the first."""
+    first = tables[0]
+    blocks = []
+    for table in tables:
+        block = table.counts
+        if table.genes != first.genes:
+            place = {gene: index for index, gene in enumerate(table.genes)}
+            block = block[[place[gene] for gene in first.genes]]
+        blocks.append(block)
+    counts = np.concatenate(blocks, axis=1).T
+    largest = int(counts.max(initial=0))
+    dtype = np.int32 if largest <= np.iinfo(np.int32).max else np.int64
+    frame = pd.DataFrame(
+        np.ascontiguousarray(counts, dtype=dtype),
+        index=pd.Index([s for table in tables for s in table.samples], dtype=object, name="sample"),
+        columns=pd.Index(first.genes, dtype=object, name="gene_id"),
+    )
+    notes = tuple(dict.fromkeys(note for table in tables for note in table.notes))
+    return CountTable(frame, notes, _annotation(tables, frame.columns))
+
+
+def _annotation(tables: Sequence[Counted], genes: pd.Index) -> pd.DataFrame | None:
+    symbols: dict[str, str] = {}
+    for table in tables:
+        for gene, symbol in table.symbols.items():
+            if symbol:
+                symbols.setdefault(gene, symbol)
+    if not symbols:
+        return None
+    return pd.DataFrame({"symbol": [symbols.get(gene, "") for gene in genes]}, index=genes)
