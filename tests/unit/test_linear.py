@@ -1,0 +1,250 @@
+"""The linear model against R's limma and edgeR (tests/golden/limma) and against plain algebra."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from fibroserum import linear
+from fibroserum.linear.blocks import canonical_order
+from fibroserum.linear.effects import sample_layout
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
+CONTRASTS = ("AT", "RT", "difference", "average")
+
+
+def _read(name: str) -> pd.DataFrame:
+    return pd.read_csv(GOLDEN / name, sep="\t", index_col=0)
+
+
+def _design(sheet: pd.DataFrame) -> pd.DataFrame:
+    columns = {f"donor[{d}]": sheet["donor"] == d for d in dict.fromkeys(sheet["donor"])}
+    for group in ("AT", "RT"):
+        columns[f"after[{group}]"] = (sheet["group"] == group) & (sheet["time"] == "post")
+    return pd.DataFrame(columns, index=sheet.index).astype(float)
+
+
+def _contrast(design: pd.DataFrame, name: str) -> np.ndarray:
+    weights = {"AT": (1, 0), "RT": (0, 1), "difference": (-1, 1), "average": (0.5, 0.5)}[name]
+    vector = np.zeros(design.shape[1])
+    vector[-2:] = weights
+    return vector
+
+
+@pytest.fixture(scope="module")
+def counts() -> pd.DataFrame:
+    return _read("counts.tsv").T
+
+
+@pytest.fixture(scope="module")
+def design() -> pd.DataFrame:
+    return _design(pd.read_csv(GOLDEN / "sheet.tsv", sep="\t", dtype=str, index_col=0))
+
+
+@pytest.fixture(scope="module")
+def fit(counts: pd.DataFrame, design: pd.DataFrame) -> linear.LinearFit:
+    return linear.voom_fit(counts, design)
+
+
+def test_filter_agrees_with_edger(counts: pd.DataFrame, design: pd.DataFrame) -> None:
+    expected = _read("filter.tsv")["kept"].to_numpy(dtype=bool)
+    assert 0 < expected.sum() < len(expected)
+    np.testing.assert_array_equal(linear.filter_by_expr(counts, design), expected)
+
+
+def test_filter_keeps_what_it_is_told_to(counts: pd.DataFrame, design: pd.DataFrame) -> None:
+    silent = counts.assign(zero=0, faint=0)
+    silent.iloc[0, -1] = 1
+    keep = np.zeros(silent.shape[1], dtype=bool)
+    keep[-2:] = True
+    passed = linear.filter_by_expr(silent, design, keep=keep)
+    assert not passed[-2], "a gene without a single count has nothing to fit"
+    assert passed[-1]
+    assert not linear.filter_by_expr(silent, design)[-1]
+
+
+def test_tmm_agrees_with_edger(counts: pd.DataFrame) -> None:
+    expected = _read("norm_factors.tsv")["norm.factors"]
+    np.testing.assert_allclose(linear.tmm_factors(counts), expected, rtol=1e-10)
+
+
+def test_voom_agrees_with_limma(fit: linear.LinearFit) -> None:
+    expected = _read("fit.tsv")
+    np.testing.assert_allclose(fit.weights, _read("weights.tsv").T, rtol=1e-6)
+    np.testing.assert_allclose(
+        fit.coefficients, expected.iloc[:, : fit.coefficients.shape[1]], rtol=1e-6, atol=1e-9
+    )
+    np.testing.assert_allclose(fit.sigma, expected["sigma"], rtol=1e-6)
+    np.testing.assert_allclose(fit.amean, expected["Amean"], rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", CONTRASTS)
+def test_moderated_t_agrees_with_limma(
+    fit: linear.LinearFit, design: pd.DataFrame, name: str
+) -> None:
+    table, expected = linear.moderated_t(fit, _contrast(design, name)), _read(f"ebayes_{name}.tsv")
+    for column, reference in {
+        "log2FoldChange": "logFC",
+        "se": "se",
+        "t": "t",
+        "pvalue": "p",
+        "df_total": "df",
+    }.items():
+        np.testing.assert_allclose(table[column], expected[reference], rtol=1e-6, atol=1e-9)
+
+
+def test_voom_agrees_with_edgepython(counts: pd.DataFrame, design: pd.DataFrame) -> None:
+    import edgepython
+
+    factors = linear.tmm_factors(counts)
+    size = counts.to_numpy(dtype=float).sum(axis=1) * factors
+    reference = edgepython.voom(counts.to_numpy(dtype=float).T, design.to_numpy(), lib_size=size)
+    fit = linear.voom_fit(counts, design, norm_factors=factors)
+    assert fit.span == pytest.approx(reference["span"], rel=1e-12)
+    np.testing.assert_allclose(fit.E.T, reference["E"], rtol=1e-12)
+    np.testing.assert_allclose(fit.weights.T, reference["weights"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["RT", "difference"])
+def test_edger_follows_r(counts: pd.DataFrame, design: pd.DataFrame, name: str) -> None:
+    """R's edgeR here is 3.40, whose fold changes are the same and whose p values are near."""
+    contrast = _contrast(design, name)
+    table = linear.edger_ql(counts, design, {name: contrast})[name]
+    expected = _read(f"edger_{name}.tsv")
+    np.testing.assert_allclose(table["log2FoldChange"], expected["logFC"], atol=0.02)
+    here, there = -np.log10(table["pvalue"]), -np.log10(expected["PValue"].to_numpy())
+    assert np.corrcoef(here, there)[0, 1] > 0.98
+    assert (np.sign(table["t"]) == np.sign(table["log2FoldChange"])).all()
+    np.testing.assert_allclose(table["se"] * np.abs(table["t"]), np.abs(table["log2FoldChange"]))
+
+
+@pytest.mark.parametrize("name", CONTRASTS)
+def test_the_golden_samples_stand_in_the_layout(
+    fit: linear.LinearFit, design: pd.DataFrame, name: str
+) -> None:
+    _, order, donors = sample_layout(fit, _contrast(design, name)[fit.blocks.dense])
+    assert donors == 9
+    expected = np.arange(18)
+    if name == "AT":  # the RT column comes first there, and takes an RT sample for its pivot
+        expected[[9, 10]] = 10, 9
+    np.testing.assert_array_equal(order, expected)
+
+
+def test_order_of_samples_does_not_matter(counts: pd.DataFrame, design: pd.DataFrame) -> None:
+    shuffled = np.random.default_rng(3).permutation(len(counts))
+    contrast = _contrast(design, "difference")
+    factors = linear.tmm_factors(counts)
+    one = linear.voom_fit(counts, design, norm_factors=factors)
+    two = linear.voom_fit(
+        counts.iloc[shuffled], design.iloc[shuffled], norm_factors=factors[shuffled]
+    )
+    np.testing.assert_allclose(one.coefficients, two.coefficients, rtol=1e-9, atol=1e-10)
+    first, second = (linear.genewise_effects(fit, contrast) for fit in (one, two))
+    np.testing.assert_allclose(first.contrast, second.contrast, rtol=1e-8, atol=1e-8)
+    np.testing.assert_allclose(first.residual, second.residual, rtol=1e-8, atol=1e-8)
+
+
+@pytest.mark.parametrize("n_cpus", [2, 8])
+def test_the_same_bits_for_any_number_of_threads(
+    counts: pd.DataFrame, design: pd.DataFrame, n_cpus: int
+) -> None:
+    contrast = _contrast(design, "AT")
+    one, many = linear.voom_fit(counts, design), linear.voom_fit(counts, design, n_cpus=n_cpus)
+    assert one.coefficients.tobytes() == many.coefficients.tobytes()
+    assert one.covariance.tobytes() == many.covariance.tobytes()
+    effects = [linear.genewise_effects(fit, contrast, n_cpus=n_cpus) for fit in (one, many)]
+    assert effects[0].residual.tobytes() == effects[1].residual.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda d: d.assign(**{"after[copy]": d["after[AT]"]}), "rank-deficient"),
+        (lambda d: d.assign(**{"donor[none]": 0.0}), "rank-deficient"),
+        (lambda d: d.assign(**{"donor[A1]": 0.5}), "indicators"),
+        (lambda d: d.assign(**{"donor[B9]": 1.0}), "indicators"),
+        (lambda d: d.filter(like="donor["), "nothing to estimate"),
+        (lambda d: d.assign(age=np.nan), "not finite"),
+        (lambda d: d.iloc[[0, 1, 9, 10], [0, 1, -2, -1]], "rank-deficient|no residual"),
+    ],
+)
+def test_designs_that_are_refused(design: pd.DataFrame, change, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        linear.find_blocks(change(design))
+
+
+def test_contrasts_that_are_refused(fit: linear.LinearFit, design: pd.DataFrame) -> None:
+    p = design.shape[1]
+    with pytest.raises(ValueError, match="all zero"):
+        linear.moderated_t(fit, np.zeros(p))
+    with pytest.raises(ValueError, match="donors"):
+        linear.moderated_t(fit, np.eye(p)[0])
+    with pytest.raises(ValueError, match="columns"):
+        linear.moderated_t(fit, np.ones(2))
+
+
+def test_counts_that_are_refused(counts: pd.DataFrame, design: pd.DataFrame) -> None:
+    with pytest.raises(ValueError, match="two genes"):
+        linear.voom_fit(counts.iloc[:, :1], design)
+    with pytest.raises(ValueError, match="not negative"):
+        linear.voom_fit(counts - 5000, design)
+    with pytest.raises(ValueError, match="all zero"):
+        linear.voom_fit(counts * (np.arange(18) != 3)[:, None], design, norm_factors=np.ones(18))
+    with pytest.raises(ValueError, match="same samples"):
+        linear.voom_fit(counts.iloc[::-1], design)
+
+
+def test_hostile_genes_give_finite_numbers(counts: pd.DataFrame, design: pd.DataFrame) -> None:
+    hostile = counts.assign(zero=0, constant=7, one_sample=0, huge=10**9)
+    hostile.loc[hostile.index[4], "one_sample"] = 500
+    fit = linear.voom_fit(hostile, design, norm_factors=np.ones(len(hostile)))
+    table = linear.moderated_t(fit, _contrast(design, "difference"))
+    assert np.isfinite(table.to_numpy()).all()
+
+
+@st.composite
+def _weighted_models(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    sizes = draw(st.lists(st.integers(1, 4), min_size=0, max_size=6))
+    loose = draw(st.integers(0 if sum(sizes) > len(sizes) + 4 else 6, 8))
+    covariates = draw(st.integers(1, 3))
+    n = sum(sizes) + loose
+    blocks = np.repeat(np.arange(len(sizes)), sizes)
+    design = pd.DataFrame(index=[f"s{i}" for i in range(n)])
+    for block in range(len(sizes)):
+        design[f"donor[{block}]"] = np.append(blocks == block, np.zeros(loose)).astype(float)
+    for j in range(covariates):
+        design[f"x{j}"] = rng.normal(size=n)
+    values = pd.DataFrame(rng.normal(size=(n, 5)), index=design.index)
+    return values, design, rng.uniform(0.2, 5, size=(n, 5))
+
+
+@given(_weighted_models())
+@settings(max_examples=40, deadline=None)
+def test_elimination_is_least_squares(model: tuple) -> None:
+    values, design, weights = model
+    order = np.random.default_rng(len(values)).permutation(len(values))
+    values, design, weights = values.iloc[order], design.iloc[order], weights[order]
+    fit = linear.fit_weighted(values, design, weights)
+    contrast = np.zeros(design.shape[1])
+    contrast[fit.blocks.dense] = np.linspace(1, 2, len(fit.blocks.dense))
+    effects = linear.genewise_effects(fit, contrast)
+    for g in range(values.shape[1]):
+        root = np.sqrt(weights[:, g])
+        x, y = design.to_numpy() * root[:, None], values.to_numpy()[:, g] * root
+        beta, *_ = np.linalg.lstsq(x, y, rcond=None)
+        np.testing.assert_allclose(fit.coefficients[g], beta, rtol=1e-6, atol=1e-7)
+        rss = float(np.sum((y - x @ beta) ** 2))
+        assert fit.sigma[g] ** 2 * fit.df_residual == pytest.approx(rss, rel=1e-7)
+        variance = contrast @ np.linalg.pinv(x.T @ x) @ contrast
+        assert effects.contrast[g] == pytest.approx(contrast @ beta / np.sqrt(variance), rel=1e-5)
+        assert float(np.sum(effects.residual[g] ** 2)) == pytest.approx(rss, rel=1e-7)
+
+
+def test_samples_are_ordered_by_donor_then_time(design: pd.DataFrame) -> None:
+    order = canonical_order(design, linear.find_blocks(design))
+    assert list(design.index[order[:4]]) == ["A1_pre", "A1_post", "A2_pre", "A2_post"]

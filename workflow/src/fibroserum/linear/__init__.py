@@ -1,0 +1,31 @@
+"""The second opinion: linear models with donors eliminated, and effects for the set tests."""
+
+from __future__ import annotations
+
+from fibroserum.linear.blocks import Blocks, find_blocks
+from fibroserum.linear.edger import edger_ql
+from fibroserum.linear.effects import Effects, genewise_effects
+from fibroserum.linear.voom import (
+    LinearFit,
+    filter_by_expr,
+    fit_weighted,
+    moderated_t,
+    posterior_variance,
+    tmm_factors,
+    voom_fit,
+)
+
+__all__ = [
+    "Blocks",
+    "Effects",
+    "LinearFit",
+    "edger_ql",
+    "filter_by_expr",
+    "find_blocks",
+    "fit_weighted",
+    "genewise_effects",
+    "moderated_t",
+    "posterior_variance",
+    "tmm_factors",
+    "voom_fit",
+]

@@ -1,0 +1,207 @@
+"""limma-voom with donors as fixed effects, at a cost linear in donors.
+
+Law, Chen, Shi, Smyth (2014) Genome Biology 15:R29; Smyth (2004) SAGMB 3:3; Chen, Lun, Smyth (2016)
+F1000Research 5:1438 for the filter.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.linear import kernels
+from fibroserum.linear.blocks import Blocks, dense_contrast, eliminate, find_blocks
+
+
+@dataclass(frozen=True)
+class LinearFit:
+    """A weighted linear model of n samples, G genes and p columns, k of them not donors.
+
+    E, weights: (n, G), log2 counts per million and precision weights. coefficients: (G, p), log2.
+    covariance: (G, k, k), of the dense coefficients, times sigma squared. sigma: (G,).
+    amean: (G,), mean log2 cpm. span: of the mean-variance trend, NaN where there was none.
+    """
+
+    samples: pd.Index
+    genes: pd.Index
+    design: pd.DataFrame
+    blocks: Blocks
+    E: np.ndarray
+    weights: np.ndarray
+    coefficients: np.ndarray
+    covariance: np.ndarray
+    sigma: np.ndarray
+    df_residual: int
+    amean: np.ndarray
+    span: float
+
+
+def filter_by_expr(
+    counts: pd.DataFrame,
+    design: pd.DataFrame,
+    lib_size: np.ndarray | None = None,
+    keep: np.ndarray | None = None,
+) -> np.ndarray:
+    """Return the mask (G,) of genes with enough counts for voom, by edgeR's filterByExpr.
+
+    counts: samples x genes. lib_size: (n,), by default the sums. keep: (G,) genes kept whatever
+    their counts, all-zero ones aside. The smallest group is read from the design without its
+    donor columns: with them the leverage of a pair is above a half and two samples would do.
+    """
+    import edgepython
+
+    blocks = find_blocks(design)
+    matrix = counts.to_numpy(dtype=float)
+    size = matrix.sum(axis=1) if lib_size is None else np.asarray(lib_size, dtype=float)
+    dense = design.to_numpy(dtype=float)[:, blocks.dense]
+    passed = np.asarray(edgepython.filter_by_expr(matrix.T, design=dense, lib_size=size), bool)
+    if keep is not None:
+        passed |= np.asarray(keep, dtype=bool) & (matrix.sum(axis=0) > 0)
+    return passed
+
+
+def tmm_factors(counts: pd.DataFrame) -> np.ndarray:
+    """Return TMM normalisation factors (n,) of counts (samples x genes), as edgeR defines them."""
+    import edgepython
+
+    factors = edgepython.calc_norm_factors(counts.to_numpy(dtype=float).T, method="TMM")
+    return np.asarray(factors, dtype=float)
+
+
+def lowess_span(genes: int) -> float:
+    """Return limma's span of the mean-variance trend for a number of genes (chooseLowessSpan)."""
+    return min(0.3 + 0.7 * (50 / genes) ** (1 / 3), 1.0)
+
+
+def fit_weighted(
+    expression: pd.DataFrame,
+    design: pd.DataFrame,
+    weights: np.ndarray | None = None,
+    *,
+    n_cpus: int = 1,
+    span: float = float("nan"),
+) -> LinearFit:
+    """Fit a linear model to each column of expression (samples x genes), weights alike or none.
+
+    Raises ValueError as `find_blocks` does, and for values that are not finite.
+    """
+    if not expression.index.equals(design.index):
+        raise ValueError("expression and design must hold the same samples in the same order")
+    blocks = find_blocks(design)
+    values = np.ascontiguousarray(expression.to_numpy(dtype=float).T)
+    w = np.ones_like(values) if weights is None else np.ascontiguousarray(np.asarray(weights).T)
+    if not np.isfinite(values).all() or not (np.isfinite(w).all() and (w > 0).all()):
+        raise ValueError("expression must be finite, weights finite and positive")
+    dense = np.ascontiguousarray(design.to_numpy(dtype=float)[:, blocks.dense])
+    with kernels.threads(n_cpus):
+        beta, donor_beta, covariance, rss = kernels.weighted_fit(
+            values, w, dense, blocks.of_sample, len(blocks.donors)
+        )
+    coefficients = np.empty((values.shape[0], design.shape[1]))
+    coefficients[:, blocks.dense] = beta
+    coefficients[:, blocks.donors] = donor_beta
+    df = design.shape[0] - design.shape[1]
+    return LinearFit(
+        samples=expression.index,
+        genes=expression.columns,
+        design=design,
+        blocks=blocks,
+        E=values.T,
+        weights=w.T,
+        coefficients=coefficients,
+        covariance=covariance,
+        sigma=np.sqrt(rss / df),
+        df_residual=df,
+        amean=values.mean(axis=1),
+        span=span,
+    )
+
+
+def voom_fit(
+    counts: pd.DataFrame,
+    design: pd.DataFrame,
+    *,
+    norm_factors: np.ndarray | None = None,
+    span: float | None = None,
+    n_cpus: int = 1,
+) -> LinearFit:
+    """Fit limma-voom to counts (samples x genes), filtered beforehand (`filter_by_expr`).
+
+    norm_factors: (n,), by default TMM. span: of the trend, by default limma's for so many genes.
+    Raises ValueError as `find_blocks` does, and for fewer than two genes, negative counts, or a
+    sample without any.
+    """
+    raw = counts.to_numpy(dtype=float)
+    if raw.shape[1] < 2:
+        raise ValueError("at least two genes are needed to fit a mean-variance trend")
+    if not (np.isfinite(raw).all() and (raw >= 0).all()) or (raw.sum(axis=1) == 0).any():
+        raise ValueError("counts must be finite and not negative, and no sample all zero")
+    factors = tmm_factors(counts) if norm_factors is None else np.asarray(norm_factors, dtype=float)
+    size = raw.sum(axis=1) * factors
+    width = lowess_span(raw.shape[1]) if span is None else span
+    log_cpm = np.log2((raw + 0.5) / (size + 1.0)[:, None] * 1e6)
+    fitted, sigma = _unweighted(log_cpm, design, find_blocks(design))
+    offset = np.log2(size + 1.0) - np.log2(1e6)
+    mean = log_cpm.mean(axis=0)
+    seen = raw.sum(axis=0) > 0
+    knots, trend = _trend(mean[seen] + offset.mean(), np.sqrt(sigma[seen]), width)
+    weights = 1.0 / np.interp(fitted + offset[:, None], knots, trend) ** 4
+    frame = pd.DataFrame(log_cpm, index=counts.index, columns=counts.columns)
+    return fit_weighted(frame, design, weights, n_cpus=n_cpus, span=width)
+
+
+def _unweighted(
+    values: np.ndarray, design: pd.DataFrame, blocks: Blocks
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return fitted values (n, G) and residual standard deviations (G,) without weights."""
+    centred = eliminate(values, blocks)
+    dense = eliminate(design.to_numpy(dtype=float)[:, blocks.dense], blocks)
+    basis, _ = np.linalg.qr(dense)
+    residual = centred - basis @ (basis.T @ centred)
+    df = design.shape[0] - design.shape[1]
+    return values - residual, np.sqrt((residual**2).sum(axis=0) / df)
+
+
+def _trend(x: np.ndarray, y: np.ndarray, span: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return R's lowess(x, y, f = span) as knots in ascending order, ties averaged."""
+    from statsmodels.nonparametric.smoothers_lowess import lowess
+
+    line = lowess(y, x, frac=span, it=3, delta=0.01 * np.ptp(x), return_sorted=True)
+    knots, where, counts = np.unique(line[:, 0], return_inverse=True, return_counts=True)
+    return knots, np.bincount(where, line[:, 1]) / counts
+
+
+def moderated_t(fit: LinearFit, contrast: np.ndarray) -> pd.DataFrame:
+    """Return limma's moderated t of a contrast (numeric, over the design's columns).
+
+    One row a gene: log2FoldChange, se (moderated), t, pvalue (two-sided), df_total.
+    """
+    from scipy.stats import t as student
+
+    vector = dense_contrast(contrast, fit.blocks)
+    estimate = fit.coefficients[:, fit.blocks.dense] @ vector
+    unscaled = np.sqrt(np.einsum("i,gij,j->g", vector, fit.covariance, vector))
+    variance, df_total = posterior_variance(fit.sigma**2, fit.df_residual)
+    se = unscaled * np.sqrt(variance)
+    statistic = estimate / se
+    return pd.DataFrame(
+        {
+            "log2FoldChange": estimate,
+            "se": se,
+            "t": statistic,
+            "pvalue": 2 * student.sf(np.abs(statistic), df_total),
+            "df_total": df_total,
+        },
+        index=fit.genes,
+    )
+
+
+def posterior_variance(variance: np.ndarray, df: int) -> tuple[np.ndarray, float]:
+    """Return limma's moderated variances (G,) and their total degrees of freedom."""
+    from edgepython.limma_port import squeeze_var
+
+    squeezed = squeeze_var(variance, np.full(len(variance), float(df)))
+    prior = float(np.squeeze(squeezed["df_prior"]))
+    return np.asarray(squeezed["var_post"], float), min(df + prior, len(variance) * float(df))
