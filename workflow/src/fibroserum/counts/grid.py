@@ -69,11 +69,12 @@ def find_separator(lines: Sequence[str], where: str) -> str:
     )
 
 
-def read_grid(path: Path) -> Grid:
+def read_grid(path: Path, *, header: bool = False) -> Grid:
     """Return the file's header and lines, every line of the same number of fields.
 
     Comment lines (#) before the header are left out. A header one field short, as R writes it,
-    gets an empty name for the ids. Raises InputError listing ragged lines and open quotes.
+    gets an empty name for the ids. `header`: the first line is one whatever it holds. Raises
+    InputError listing ragged lines and open quotes.
     """
     text = read_text(path)
     where = str(path)
@@ -83,16 +84,16 @@ def read_grid(path: Path) -> Grid:
     lines, numbers = text.lines[comments:], text.numbers[comments:]
     separator = find_separator(lines, where)
     widths = _widths(lines, numbers, separator, where)
-    headless = _is_headless(lines, separator)
+    headless = not header and _is_headless(lines, separator)
     width = widths[0] if len(widths) == 1 else Counter(widths[1:]).most_common(1)[0][0]
     short_header = not headless and len(widths) > 1 and widths[0] == width - 1
     _refuse_ragged(widths, numbers, width, short_header, where)
-    header: tuple[str, ...] | None = None
+    names: tuple[str, ...] | None = None
     if not headless:
-        header = tuple(split(lines[0].removeprefix("#"), separator))
-        header = ("", *header) if short_header else header
+        names = tuple(split(lines[0].removeprefix("#"), separator))
+        names = ("", *names) if short_header else names
         lines, numbers = lines[1:], numbers[1:]
-    return Grid(where, separator, header, lines, numbers, width, text.notes)
+    return Grid(where, separator, names, lines, numbers, width, text.notes)
 
 
 def _leading_comments(lines: Sequence[str]) -> int:
@@ -100,8 +101,9 @@ def _leading_comments(lines: Sequence[str]) -> int:
     count = next((n for n, line in enumerate(lines) if not line.startswith("#")), len(lines))
     if 0 < count < len(lines):
         for separator in ("\t", ","):
-            fields = lines[count].count(separator)
-            if fields and lines[count - 1].count(separator) == fields:
+            cells = lines[count].split(separator)
+            same = len(cells) > 1 and lines[count - 1].count(separator) == len(cells) - 1
+            if same and cells[-1].strip().isdigit():
                 return count - 1
     return count
 
@@ -147,7 +149,7 @@ def _is_headless(lines: Sequence[str], separator: str) -> bool:
     return len(first) == 2 or any(line.startswith("__") for line in lines[-5:])
 
 
-def parse_lines(grid: Grid, text_columns: dict[int, type]) -> pd.DataFrame:
+def parse_lines(grid: Grid, text_columns: dict[int, type[str]]) -> pd.DataFrame:
     """Return the grid's cells, columns numbered from 0; text where asked or where no number."""
     try:
         return pd.read_csv(

@@ -33,13 +33,14 @@ def to_counts(
     problems = _cell_problems(matrix)
     usable = np.where(np.isfinite(values), values, 0) if values.dtype.kind == "f" else values
     whole = values.dtype.kind != "f" or bool((usable == np.rint(usable)).all())
-    scale = scale_of(usable, whole)
+    scale = "" if matrix.problems else scale_of(usable, whole)
     if scale:
         return values, (), [Problem(f"holds {scale}", matrix.where, "raw counts", RAW_HINT)]
     problems += _cells(matrix, values < 0, lambda v: f"the count is negative ({v:g})")
     if not whole and fractional == "refuse":
         problems += _fractional_problem(matrix, usable)
-    problems += _silent_samples(matrix, usable)
+    if not matrix.problems:
+        problems += _silent_samples(matrix, usable)
     if problems:
         return values, (), problems
     notes: tuple[str, ...] = ()
