@@ -154,14 +154,39 @@ def resolve(
     return resolved, tuple(problems)
 
 
-def locate(path: str, root: Path) -> str:
+def usable(config: Config, schema: dict[str, Any]) -> Config | None:
+    """Return the complete config without the values the schema refuses, or None if none is left.
+
+    It is never run: it lets the other checks speak when the config has a mistake.
+    """
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(schema)
+    mended = copy.deepcopy(config)
+    for error in list(validator.iter_errors(mended)):
+        path = list(error.absolute_path)
+        parent = mended
+        if error.validator == "additionalProperties":
+            for step in path:
+                parent = parent[step]
+            for key in set(error.instance) - set(_at(schema, path).get("properties", {})):
+                parent.pop(key, None)
+        elif path and error.validator != "required":
+            for step in path[:-1]:
+                parent = parent[step]
+            if isinstance(parent, dict):
+                parent.pop(path[-1], None)
+    return with_defaults(mended, schema) if validator.is_valid(mended) else None
+
+
+def locate(path: str | None, root: Path) -> str | None:
     """Return `path` as it is, or below the pipeline's own `root` where only that file exists.
 
     Bundled resources are so found from any working directory, and from a module.
     """
-    bundled = root / path
-    if not Path(path).exists() and path.startswith("resources/") and bundled.exists():
-        return str(bundled)
+    if path and path.startswith("resources/") and not Path(path).exists():
+        bundled = root / path
+        return str(bundled) if bundled.exists() else path
     return path
 
 
@@ -182,15 +207,15 @@ def input_paths(config: Config) -> dict[str, list[str]]:
     return paths | {"gene_sets": config["gene_sets"]}
 
 
-def missing_files(config: Config, where: str, root: Path) -> Iterator[Problem]:
+def missing_files(config: Config, where: str) -> Iterator[Problem]:
     """Yield a problem for each file that the config names and that is not there."""
     for key, paths in input_paths(config).items():
         for path in paths:
-            if Path(locate(path, root)).exists():
+            if Path(path).exists():
                 continue
             folder = Path(path).parent
-            if not folder.is_dir():
-                hint = f"The folder '{folder}' does not exist"
-            else:
+            if folder.is_dir():
                 hint = nearest(path, sorted(str(found) for found in folder.iterdir()))
+            else:
+                hint = f"There is no folder '{folder}'"
             yield Problem(f"no file '{path}'", f"{where}, {key}", "a file that can be read", hint)

@@ -1,0 +1,71 @@
+# Load and check the config; names that all stages share. No stage's logic stands here.
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(str(workflow.current_basedir)).resolve().parents[1]
+LIBRARY = ROOT / "workflow" / "src"
+if not LIBRARY.is_dir():
+    raise WorkflowError(
+        f"the library is not at {LIBRARY}: use this workflow from a local clone, not from an address"
+    )
+sys.path.insert(0, str(LIBRARY))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])]
+)
+# BLAS sums in another order with other numbers of threads, and results must not depend on cores
+os.environ.update(dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"], "1"))
+
+from fibroserum import config as configuration
+from fibroserum.errors import InputError
+from fibroserum.headline import print_headline
+from fibroserum.inputs import plan
+from fibroserum.provenance import code_of
+
+# A cohort is read from its own file alone: Snakemake would merge it into the default deeply.
+if "cohort" not in config and not workflow.overwrite_configfiles:
+    default = "config/config.yaml"
+
+    configfile: default if Path(default).exists() else str(ROOT / default)
+
+
+try:
+    PLAN = plan(
+        dict(config),
+        configuration.load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml"),
+        ROOT,
+        ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml",
+    )
+except InputError as error:
+    raise WorkflowError(str(error)) from None
+
+CONFIG = PLAN.config
+OUT = f"results/{PLAN.folder}"
+LOG = f"logs/{PLAN.folder}"
+FACTORS = PLAN.factors
+STIMULATED = [name for name, factor in FACTORS.items() if factor["stimulation"]]
+CONTRASTS = [contrast.file for contrast in PLAN.contrasts]
+PERMUTATIONS = CONFIG["differential_expression"]["permutations"]
+CALIBRATION = [f"{OUT}/calibration.tsv"] if PERMUTATIONS else []
+
+
+wildcard_constraints:
+    factor="|".join(map(re.escape, STIMULATED)) or "none",
+
+
+def code(script):
+    """Return a checksum of a script and of what it imports of the library: a param of its rule."""
+    return code_of(ROOT / "workflow" / "scripts" / script)
+
+
+def section(*keys):
+    """Return the config's values that a rule depends on, so that it is re-run for these alone."""
+    return {key: CONFIG[key] for key in keys}
+
+
+def inputs_of(*keys):
+    """Return the files that the config names under keys that begin so."""
+    found = configuration.input_paths(CONFIG).items()
+    return [path for key, paths in found if key.startswith(keys) for path in paths]

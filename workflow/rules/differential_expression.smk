@@ -1,0 +1,48 @@
+# Stage differential expression. In: cohort.h5ad. Out: fit/*.h5ad, de/*.tsv, contrasts.tsv.
+# `fit` knows nothing of alpha: a change of alpha re-runs what follows it.
+MODELS = ["paired", "baseline"] if len(PLAN.groups) > 1 else ["paired"]
+
+
+rule fit:
+    input:
+        cohort=rules.counts.output.cohort,
+    output:
+        fits=expand(f"{OUT}/fit/{{model}}.h5ad", model=MODELS),
+    params:
+        **{
+            key: CONFIG["differential_expression"][key]
+            for key in ("min_count", "second_opinion", "lfc_threshold")
+        },
+        code=code("fit.py"),
+    log:
+        f"{LOG}/fit.log",
+    benchmark:
+        f"{LOG}/fit.benchmark.tsv"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        runtime=60,
+    script:
+        "../scripts/fit.py"
+
+
+rule differential_expression:
+    input:
+        cohort=rules.counts.output.cohort,
+        fits=rules.fit.output.fits,
+    output:
+        contrasts=f"{OUT}/contrasts.tsv",
+        de=expand(f"{OUT}/de/{{contrast}}.tsv", contrast=CONTRASTS),
+    params:
+        alpha=CONFIG["differential_expression"]["alpha"],
+        code=code("differential_expression.py"),
+    log:
+        f"{LOG}/differential_expression.log",
+    benchmark:
+        f"{LOG}/differential_expression.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    script:
+        "../scripts/differential_expression.py"

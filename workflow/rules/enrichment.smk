@@ -1,0 +1,28 @@
+# Stage enrichment. In: cohort.h5ad, de/*.tsv, GMT files. Out: enrichment/*.tsv.
+
+
+rule enrichment:
+    input:
+        cohort=rules.counts.output.cohort,
+        de=rules.differential_expression.output.de,
+        gene_sets=CONFIG["gene_sets"],
+    output:
+        enrichment=expand(f"{OUT}/enrichment/{{contrast}}.tsv", contrast=CONTRASTS),
+        scores=f"{OUT}/enrichment/scores.tsv",
+        score_tests=f"{OUT}/enrichment/score_tests.tsv",
+        left_out=f"{OUT}/enrichment/left_out.tsv",
+    params:
+        alpha=CONFIG["differential_expression"]["alpha"],
+        settings=CONFIG["enrichment"],
+        seed=CONFIG["seed"],
+        code=code("enrichment.py"),
+    log:
+        f"{LOG}/enrichment.log",
+    benchmark:
+        f"{LOG}/enrichment.benchmark.tsv"
+    threads: 4
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    script:
+        "../scripts/enrichment.py"

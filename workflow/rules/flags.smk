@@ -1,0 +1,105 @@
+# Stage flags. In: cohort.h5ad, fit/*.h5ad, de/*.tsv, stimulation/*.h5ad. Out: flags/*.tsv, calibration.tsv.
+
+
+rule targets:
+    input:
+        cohort=rules.counts.output.cohort,
+        fits=rules.fit.output.fits,
+        de=rules.differential_expression.output.de,
+        published=inputs_of("published"),
+    output:
+        targets=f"{OUT}/flags/targets.tsv",
+        donors=f"{OUT}/flags/target_donors.tsv",
+        loo=f"{OUT}/flags/target_loo.tsv",
+        power=f"{OUT}/flags/target_power.tsv",
+        baseline=f"{OUT}/flags/target_baseline.tsv",
+        patterns=f"{OUT}/flags/target_patterns.tsv",
+    params:
+        settings=CONFIG["differential_expression"],
+        randomised=CONFIG["design"]["randomised"],
+        code=code("targets.py"),
+    log:
+        f"{LOG}/targets.log",
+    benchmark:
+        f"{LOG}/targets.benchmark.tsv"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    script:
+        "../scripts/targets.py"
+
+
+rule stimulation:
+    input:
+        arm=f"{OUT}/stimulation/{{factor}}.h5ad",
+    output:
+        table=f"{OUT}/flags/stimulation_{{factor}}.tsv",
+    params:
+        arm=lambda wildcards: FACTORS[wildcards.factor]["stimulation"],
+        settings=CONFIG["differential_expression"],
+        code=code("stimulation.py"),
+    log:
+        f"{LOG}/stimulation_{{factor}}.log",
+    benchmark:
+        f"{LOG}/stimulation_{{factor}}.benchmark.tsv"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    script:
+        "../scripts/stimulation.py"
+
+
+rule factors:
+    input:
+        cohort=rules.counts.output.cohort,
+        fits=rules.fit.output.fits,
+        de=rules.differential_expression.output.de,
+        stimulation=expand(rules.stimulation.output.table, factor=STIMULATED),
+        signatures=[f["signature"] for f in FACTORS.values() if f["signature"]],
+    output:
+        levels=f"{OUT}/flags/factor_levels.tsv",
+        pairs=f"{OUT}/flags/factor_pairs.tsv",
+        factors=f"{OUT}/flags/factors.tsv",
+        concordance=f"{OUT}/flags/factor_concordance.tsv",
+        sets=f"{OUT}/flags/factor_sets.tsv",
+        mediation=f"{OUT}/flags/mediation.tsv",
+    params:
+        factors=CONFIG["factors"],
+        alpha=CONFIG["differential_expression"]["alpha"],
+        seed=CONFIG["seed"],
+        code=code("factors.py"),
+    log:
+        f"{LOG}/factors.log",
+    benchmark:
+        f"{LOG}/factors.benchmark.tsv"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    script:
+        "../scripts/factors.py"
+
+
+rule permutations:
+    input:
+        cohort=rules.counts.output.cohort,
+        fits=rules.fit.output.fits,
+    output:
+        calibration=f"{OUT}/calibration.tsv",
+        quantiles=f"{OUT}/calibration_qq.tsv",
+    params:
+        settings=CONFIG["differential_expression"],
+        seed=CONFIG["seed"],
+        code=code("permutations.py"),
+    log:
+        f"{LOG}/permutations.log",
+    benchmark:
+        f"{LOG}/permutations.benchmark.tsv"
+    threads: 8
+    resources:
+        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        runtime=240,
+    script:
+        "../scripts/permutations.py"

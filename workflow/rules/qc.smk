@@ -1,0 +1,24 @@
+# Stage qc. In: cohort.h5ad. Out: qc/*.tsv.
+
+
+rule qc:
+    input:
+        cohort=rules.counts.output.cohort,
+    output:
+        checks=f"{OUT}/qc/checks.tsv",
+        metrics=f"{OUT}/qc/metrics.tsv",
+        variance=f"{OUT}/qc/variance.tsv",
+        distances=f"{OUT}/qc/distances.tsv",
+    params:
+        line_sex=CONFIG["design"]["line_sex"],
+        code=code("qc.py"),
+    log:
+        f"{LOG}/qc.log",
+    benchmark:
+        f"{LOG}/qc.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=30,
+    script:
+        "../scripts/qc.py"

@@ -1,0 +1,18 @@
+"""Read, join and check the counts; write the cohort."""
+
+from fibroserum.job import job
+
+with job(snakemake.log[0]):
+    from fibroserum import tables
+    from fibroserum.cohort import build_cohort, stimulation_arm
+    from fibroserum.inputs import read_all
+    from fibroserum.storage import write_h5ad
+
+    config = snakemake.params.config
+    inputs = read_all(config)
+    cohort = build_cohort(inputs, config)
+    arms = [stimulation_arm(*arm, cohort.adata.var) for arm in inputs.stimulation.values()]
+    for arm, path in zip(arms, snakemake.output.stimulation, strict=True):
+        write_h5ad(arm, path)
+    tables.write("samples", cohort.samples, snakemake.output.samples)
+    write_h5ad(cohort.adata, snakemake.output.cohort)

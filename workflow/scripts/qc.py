@@ -1,0 +1,14 @@
+"""Quality control of the cohort."""
+
+from fibroserum.job import job
+
+with job(snakemake.log[0]):
+    from fibroserum import tables
+    from fibroserum.qc import control_quality
+    from fibroserum.storage import read_h5ad
+
+    found = control_quality(read_h5ad(snakemake.input.cohort), snakemake.params.line_sex)
+    tables.write("checks", found.checks, snakemake.output.checks)
+    tables.write("qc_metrics", found.metrics, snakemake.output.metrics)
+    tables.write("qc_variance", found.variance, snakemake.output.variance)
+    tables.write("qc_distances", found.distances, snakemake.output.distances)

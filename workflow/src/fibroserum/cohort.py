@@ -1,0 +1,229 @@
+"""A cohort: technical replicates summed, lines combined, pairs found, each loss with a row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.design import SINGLE_GROUP, models_of, order_groups
+from fibroserum.errors import InputError, Problem
+from fibroserum.normalization import size_factors
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+    from fibroserum.inputs import Inputs
+
+CANONICAL = ("donor", "group", "time", "line")
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The cohort's AnnData (samples × genes) and its table of libraries."""
+
+    adata: ad.AnnData
+    samples: pd.DataFrame
+
+
+def obs_name(column: str) -> str:
+    """Return the name of a sheet's column in `obs`: h5ad files take no `/` in names."""
+    return column.replace("/", "_")
+
+
+def canonical_sheet(sheet: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame:
+    """Return the sheet indexed by sample, with the columns donor, group, time and line in front.
+
+    A column of the sheet that bears one of these names and means something else becomes
+    `sheet.{name}`.
+    """
+    indexed = sheet.set_index("sample")
+    meant = {name: design[name] for name in CANONICAL}
+    front = pd.DataFrame(index=indexed.index)
+    for name, column in meant.items():
+        absent = SINGLE_GROUP if name == "group" else ""
+        front[name] = indexed[column] if column else absent
+    rest = indexed.drop(columns=[column for column in meant.values() if column])
+    taken = (*CANONICAL, "used_for", "size_factor")
+    rest = rest.rename(columns={name: f"sheet.{name}" for name in rest if name in taken})
+    rest = rest.rename(columns=obs_name)
+    return pd.concat([front, rest], axis=1).sort_index()
+
+
+def combine_libraries(
+    counts: pd.DataFrame, sheet: pd.DataFrame, keep_equal: list[str]
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
+    """Sum the libraries of one donor, group and time: technical replicates first, then lines.
+
+    counts: samples × genes; sheet: as `canonical_sheet` returns it; keep_equal: columns that must
+    agree among libraries that are summed. Returns counts and sheet of the summed libraries, each
+    under the first of its names, and for every library that was combined the words that say how.
+    Raises InputError where `keep_equal` columns disagree.
+    """
+    reasons: dict[str, str] = {}
+    problems: list[Problem] = []
+    keys = sheet.groupby(["donor", "group", "time"], sort=True)
+    kept: list[str] = []
+    for (donor, group, time), part in keys:
+        names = sorted(part.index)
+        kept.append(names[0])
+        if len(names) == 1:
+            continue
+        for column in keep_equal:
+            if part[column].nunique(dropna=False) > 1:
+                values = ", ".join(
+                    f"'{value}'" for value in sorted(map(str, part[column].unique()))
+                )
+                problems.append(
+                    Problem(
+                        f"{', '.join(names)} are summed but differ in '{column}': {values}",
+                        f"sample sheet, donor {donor}, group {group}, time {time}",
+                        f"one value of '{column}' for a donor and time",
+                    )
+                )
+        lines = part["line"].nunique()
+        how = "technical replicates" if lines == 1 else f"libraries of {lines} lines"
+        for name in names[1:]:
+            reasons[name] = f"summed into {names[0]} ({how} of donor {donor} at {time})"
+        reasons[names[0]] = f"sum of {', '.join(names)} ({how} of donor {donor} at {time})"
+    if problems:
+        raise InputError(problems)
+    target = {name: min(part.index) for _, part in keys for name in part.index}
+    summed = counts.groupby(counts.index.map(target)).sum().sort_index()
+    combined = sheet.loc[sorted(kept)].copy()
+    lines_of = keys["line"].agg(lambda line: "+".join(sorted(set(line))))
+    rows = combined[["donor", "group", "time"]].itertuples(index=False, name=None)
+    combined["line"] = [lines_of[row] for row in rows]
+    return summed, combined, reasons
+
+
+def use_of_samples(
+    sheet: pd.DataFrame, before: str, *, several_groups: bool
+) -> tuple[pd.Series, pd.Series]:
+    """Return for each sample what it is used for, and why where that is not everything."""
+    paired = sheet.groupby(["donor", "group"])["time"].transform("nunique") == 2
+    is_before = sheet["time"] == before
+    alone = np.where(is_before & several_groups, "baseline", "none")
+    used_for = pd.Series(np.where(paired, "change", alone), index=sheet.index)
+    why_before = (
+        "no after sample: kept for the baseline contrast alone"
+        if several_groups
+        else "no after sample, and one group has no baseline contrast"
+    )
+    why = np.where(is_before, why_before, "no before sample: a change needs both")
+    return used_for, pd.Series(np.where(paired, "", why), index=sheet.index)
+
+
+def _normalized_layers(adata: ad.AnnData) -> None:
+    factors = adata.obs["size_factor"].to_numpy(float)
+    normalized = np.asarray(adata.X, dtype=float) / factors[:, None]
+    adata.layers["normalized"] = normalized.astype(np.float32)
+    adata.layers["log1p_normalized"] = np.log1p(normalized).astype(np.float32)
+
+
+def build_cohort(inputs: Inputs, config: dict[str, Any]) -> Cohort:
+    """Return the cohort that `inputs` and the complete `config` describe.
+
+    Genes and samples come out sorted by name, so that the order of the input changes nothing.
+    Raises InputError where libraries that are summed disagree, or a design is rank-deficient.
+    """
+    import anndata as ad
+
+    design = config["design"]
+    full = canonical_sheet(inputs.sheet, design)
+    counts = inputs.counts.loc[full.index].sort_index(axis=1)
+    serum = [factor["serum"] for factor in config["factors"].values() if factor["serum"]]
+    keep_equal = [c for c in map(obs_name, (*design["covariates"], *serum)) if c in full]
+    summed, obs, reasons = combine_libraries(counts, full, keep_equal)
+    groups = order_groups(list(obs["group"]), design["reference_group"])
+    used_for, why = use_of_samples(obs, design["before"], several_groups=len(groups) > 1)
+    obs.insert(4, "used_for", used_for)
+    used = used_for != "none"
+    factors, method = size_factors(summed.loc[used].to_numpy())
+    obs.insert(5, "size_factor", pd.Series(factors, index=summed.index[used]))
+    samples = _sample_table(counts, full, obs, reasons, why)
+    adata = ad.AnnData(
+        X=summed.loc[used].to_numpy(dtype=np.int64),
+        obs=obs.loc[used].fillna(""),
+        var=_gene_table(inputs, summed.columns),
+    )
+    adata.uns["fibroserum"] = {
+        "cohort": config["cohort"],
+        "before": design["before"],
+        "after": design["after"],
+        "groups": groups,
+        "crossover": design["crossover"],
+        "covariates": [obs_name(name) for name in design["covariates"]],
+        "lines": sorted(full["line"].unique()),
+        "size_factor_method": method,
+        "targets": list(inputs.targets),
+        "target_genes": [gene or "" for gene in inputs.targets.values()],
+        "notes": [*inputs.notes, *_size_factor_note(method)],
+    }
+    _normalized_layers(adata)
+    models_of(adata.obs, settings_of(adata))
+    return Cohort(adata, samples)
+
+
+def _gene_table(inputs: Inputs, genes: pd.Index) -> pd.DataFrame:
+    table = inputs.annotation.reindex(genes).fillna("")
+    table["target"] = table.index.isin([gene for gene in inputs.targets.values() if gene])
+    return table
+
+
+def _size_factor_note(method: str) -> list[str]:
+    if method == "ratio":
+        return []
+    return [
+        "no gene is counted in every sample: size factors come from positive counts alone "
+        "(DESeq2's poscounts); look at the libraries"
+    ]
+
+
+def counts_of(adata: ad.AnnData) -> pd.DataFrame:
+    """Return the raw counts, samples × genes."""
+    return pd.DataFrame(np.asarray(adata.X), index=adata.obs_names, columns=adata.var_names)
+
+
+def stimulation_arm(counts: pd.DataFrame, sheet: pd.DataFrame, var: pd.DataFrame) -> ad.AnnData:
+    """Return a stimulation arm (samples × genes) with the cohort's annotation of its genes."""
+    import anndata as ad
+
+    obs = sheet.set_index("sample").sort_index()
+    own = var.reindex(counts.columns).astype(object)
+    own["target"] = own["target"].eq(True)
+    return ad.AnnData(X=counts.loc[obs.index].to_numpy(np.int64), obs=obs, var=own.fillna(""))
+
+
+def _sample_table(
+    counts: pd.DataFrame,
+    sheet: pd.DataFrame,
+    obs: pd.DataFrame,
+    reasons: dict[str, str],
+    why: pd.Series,
+) -> pd.DataFrame:
+    """Return `samples.tsv`: a row for every library, with what became of it."""
+    table = sheet[["donor", "group", "time"]].copy()
+    table["library_size"] = counts.sum(axis=1)
+    table["genes_detected"] = (counts > 0).sum(axis=1)
+    table["size_factor"] = obs["size_factor"]
+    table["used_for"] = obs["used_for"].reindex(table.index).fillna("none")
+    said = [
+        "; ".join(part for part in (reasons.get(name, ""), why.get(name, "")) if part)
+        for name in table.index
+    ]
+    table["reason"] = [text or None for text in said]
+    return table.rename_axis("sample").reset_index()
+
+
+def settings_of(adata: ad.AnnData) -> dict[str, Any]:
+    """Return what `build_cohort` noted, as plain Python values (h5ad gives arrays back)."""
+    noted = dict(adata.uns["fibroserum"])
+    for key in ("groups", "covariates", "lines", "notes", "targets", "target_genes"):
+        noted[key] = [str(value) for value in noted[key]]
+    noted["crossover"] = bool(noted["crossover"])
+    genes = [gene or None for gene in noted.pop("target_genes")]
+    noted["targets"] = dict(zip(noted["targets"], genes, strict=True))
+    return noted

@@ -1,0 +1,218 @@
+"""Differential expression: one fit serves all contrasts of a model; tables; calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.config import file_name
+from fibroserum.design import Contrast, Model
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+SecondOpinion = Literal["voom", "edger_ql", "none"]
+NORMAL_975 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class FitSettings:
+    """What the fit depends on: alpha is not among it.
+
+    min_count: genes with fewer counts over the model's samples are not fitted. lfc_threshold: |log2
+    fold change| above which is tested. n_cpus: threads; results do not depend on it.
+    """
+
+    min_count: int = 10
+    second_opinion: SecondOpinion = "voom"
+    lfc_threshold: float = 0.0
+    n_cpus: int = 1
+
+
+def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
+    """Return BH-adjusted p values; missing ones stay missing and do not count."""
+    from scipy.stats import false_discovery_control
+
+    adjusted = np.full(len(pvalues), np.nan)
+    known = np.isfinite(pvalues)
+    if known.any():
+        adjusted[known] = false_discovery_control(pvalues[known])
+    return adjusted
+
+
+def initial_status(counts: pd.DataFrame, min_count: int) -> pd.Series:
+    """Return `all_zero`, `low_count` or `tested` for each gene (counts: samples × genes)."""
+    totals = counts.sum(axis=0)
+    status = np.where(totals == 0, "all_zero", np.where(totals < min_count, "low_count", "tested"))
+    return pd.Series(status, index=counts.columns, dtype=object)
+
+
+def fit_model(
+    counts: pd.DataFrame,
+    model: Model,
+    size_factors: pd.Series,
+    always: pd.Series,
+    settings: FitSettings,
+) -> ad.AnnData:
+    """Fit a model and test its contrasts.
+
+    counts: samples × genes, raw, at least the model's samples; size_factors: by sample; always: by
+    gene, whether the second opinion keeps it whatever its counts (the targets). Returns the fit as
+    docs/architecture.md describes it.
+    """
+    import anndata as ad
+
+    from fibroserum import deseq
+
+    counts = counts.loc[model.design.index]
+    status = initial_status(counts, settings.min_count)
+    fitted = counts.loc[:, status == "tested"]
+    factors = size_factors.loc[model.design.index].to_numpy(float)
+    fit = deseq.fit(fitted, model.design, size_factors=factors, n_cpus=settings.n_cpus)
+    status.loc[fitted.columns[~fit.converged]] = "not_converged"
+    var = pd.DataFrame({"status": status, "baseMean": counts.div(factors, axis=0).mean(axis=0)})
+    for name in ("genewise_dispersions", "fitted_dispersions", "map_dispersions", "dispersions"):
+        var[name] = pd.Series(getattr(fit, name), index=fitted.columns).reindex(counts.columns)
+    adata = ad.AnnData(
+        X=counts.to_numpy(),
+        obs=pd.DataFrame({"size_factors": factors}, index=counts.index),
+        var=var,
+    )
+    adata.obsm["design_matrix"] = model.design
+    second = second_opinion(fitted, model, always, settings)
+    for name, vector in model.contrasts.items():
+        table = deseq.wald(fit, fitted, vector, settings.lfc_threshold)
+        table["log2FoldChange_shrunken"] = deseq.shrink(fit, fitted, vector)
+        table = table.reindex(counts.columns)
+        table.loc[status == "not_converged", ["stat", "pvalue"]] = np.nan
+        adata.varm[file_name(name)] = table.join(second[name])
+    adata.uns["model"] = {
+        "name": model.name,
+        "contrasts": {file_name(name): vector for name, vector in model.contrasts.items()},
+        "trend_type": fit.trend_type,
+        "trend_coefficients": (
+            np.array([]) if fit.trend_coefficients is None else fit.trend_coefficients
+        ),
+        "prior_variance": fit.prior_variance,
+        "squared_logres": fit.squared_logres,
+        "second_opinion": settings.second_opinion,
+        "lfc_threshold": settings.lfc_threshold,
+    }
+    return adata
+
+
+def second_opinion(
+    counts: pd.DataFrame, model: Model, always: pd.Series, settings: FitSettings
+) -> dict[str, pd.DataFrame]:
+    """Return by contrast the second model's estimate and p value (index: genes it tests).
+
+    counts: samples × genes that are fitted; genes below filterByExpr's bound are not tested, as
+    limma's authors advise, the targets aside.
+    """
+    columns = ["second_log2FoldChange", "second_pvalue"]
+    if settings.second_opinion == "none":
+        nothing = pd.DataFrame(np.nan, index=counts.columns[:0], columns=columns)
+        return dict.fromkeys(model.contrasts, nothing)
+    from fibroserum import linear
+
+    keep = linear.filter_by_expr(counts, model.design, keep=always[counts.columns].to_numpy())
+    tested = counts.loc[:, keep]
+    if settings.second_opinion == "voom":
+        fit = linear.voom_fit(tested, model.design, n_cpus=settings.n_cpus)
+        tables = {name: linear.moderated_t(fit, v) for name, v in model.contrasts.items()}
+    else:
+        tables = linear.edger_ql(tested, model.design, model.contrasts)
+    return {
+        name: pd.DataFrame(
+            {
+                columns[0]: table["log2FoldChange"],
+                columns[1]: _thresholded(table, settings.lfc_threshold),
+            }
+        )
+        for name, table in tables.items()
+    }
+
+
+def _thresholded(table: pd.DataFrame, lfc_threshold: float) -> pd.Series:
+    """Return p values for |log2 fold change| above a threshold, as DESeq2's greaterAbs has them."""
+    if lfc_threshold == 0:
+        return table["pvalue"]
+    from scipy.stats import t as student
+
+    distance = (table["log2FoldChange"].abs() - lfc_threshold) / table["se"]
+    return pd.Series(2 * student.sf(distance, table["df_total"]), index=table.index).clip(upper=1)
+
+
+def call_genes(table: pd.DataFrame, alpha: float, *, main_only: bool) -> pd.Series:
+    """Return `up`, `down` or `none` for each gene: both models significant, with the same sign.
+
+    main_only: the main model alone decides.
+    """
+    sign = np.sign(table["log2FoldChange"])
+    called = table["padj"] < alpha
+    if not main_only:
+        agree = (table["second_padj"] < alpha) & (np.sign(table["second_log2FoldChange"]) == sign)
+        called &= agree
+    words = np.where(called & (sign > 0), "up", np.where(called & (sign < 0), "down", "none"))
+    return pd.Series(words, index=table.index, dtype=object)
+
+
+def result_table(fit: ad.AnnData, contrast: str, symbols: pd.Series, alpha: float) -> pd.DataFrame:
+    """Return `de/{contrast}.tsv`: one row a gene of the input, in the order of the fit."""
+    from fibroserum.deseq import independent_filtering
+
+    numbers = fit.varm[file_name(contrast)]
+    table = pd.DataFrame({"gene_id": fit.var_names, "symbol": symbols.reindex(fit.var_names)})
+    table = table.set_index(fit.var_names)
+    table["symbol"] = table["symbol"].where(table["symbol"] != "", None)
+    table["baseMean"] = fit.var["baseMean"]
+    for name in ("log2FoldChange", "lfcSE", "stat", "pvalue", "log2FoldChange_shrunken"):
+        table[name] = numbers[name]
+    table["ci_low"] = table["log2FoldChange"] - NORMAL_975 * table["lfcSE"]
+    table["ci_high"] = table["log2FoldChange"] + NORMAL_975 * table["lfcSE"]
+    pvalues, means = table["pvalue"].to_numpy(float), table["baseMean"].to_numpy(float)
+    table["padj"] = independent_filtering(pvalues, means, alpha)
+    table["dispersion"] = fit.var["dispersions"]
+    status = fit.var["status"].astype(object)
+    filtered = (status == "tested") & table["pvalue"].notna() & table["padj"].isna()
+    outlying = (status == "tested") & table["pvalue"].isna()
+    table["status"] = status.mask(filtered, "low_count").mask(outlying, "outlier")
+    for name in ("second_log2FoldChange", "second_pvalue"):
+        table[name] = numbers[name]
+    table["second_padj"] = benjamini_hochberg(table["second_pvalue"].to_numpy(float))
+    main_only = str(fit.uns["model"]["second_opinion"]) == "none"
+    table["call"] = call_genes(table, alpha, main_only=main_only)
+    return table.reset_index(drop=True)
+
+
+def contrast_row(
+    contrast: Contrast, table: pd.DataFrame, fit: ad.AnnData, pairs: int, alpha: float
+) -> dict[str, object]:
+    """Return the row of `contrasts.tsv`."""
+    main = call_genes(table, alpha, main_only=True)
+    design = fit.obsm["design_matrix"]
+    return {
+        "contrast": contrast.name,
+        "kind": contrast.kind,
+        "group": contrast.group,
+        "reference": contrast.reference,
+        "pairs": pairs,
+        "residual_df": design.shape[0] - design.shape[1],
+        "tested": int(table["pvalue"].notna().sum()),
+        "up": int((table["call"] == "up").sum()),
+        "down": int((table["call"] == "down").sum()),
+        "up_main": int((main == "up").sum()),
+        "down_main": int((main == "down").sum()),
+    }
+
+
+def pairs_of(contrast: Contrast, obs: pd.DataFrame, before: str) -> int:
+    """Return the complete pairs behind a contrast; for a baseline, its donors' before samples."""
+    groups = {contrast.group, contrast.reference} - {None}
+    own = obs[obs["group"].isin(groups)] if groups else obs
+    if contrast.kind == "baseline":
+        return int(((own["time"] == before) & (own["used_for"] != "none")).sum())
+    return int(((own["time"] == before) & (own["used_for"] == "change")).sum())

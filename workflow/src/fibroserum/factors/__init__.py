@@ -1,0 +1,1 @@
+"""Genes that respond to a circulating factor: evidence, combination, concordance."""

@@ -1,0 +1,109 @@
+"""The stimulation arm: fibroblasts with and without the recombinant factor."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fibroserum.design import check_rank
+from fibroserum.errors import Problem, nearest
+from fibroserum.samples import read_sheet
+
+
+def _column_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
+    for key in ("column", "block"):
+        if arm[key] and arm[key] not in sheet:
+            yield Problem(
+                f"no column '{arm[key]}'",
+                where,
+                f"the column that the config's stimulation.{key} names",
+                nearest(arm[key], sheet.columns),
+            )
+
+
+def _level_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
+    levels = sorted(sheet[arm["column"]].unique())
+    for key in ("control", "treated"):
+        if arm[key] not in levels:
+            yield Problem(
+                f"no sample with {arm['column']} '{arm[key]}' (stimulation.{key})",
+                where,
+                "at least two samples of each level",
+                nearest(arm[key], levels),
+            )
+    counts = sheet[arm["column"]].value_counts()
+    few = [key for key in ("control", "treated") if counts.get(arm[key], 0) == 1]
+    if few and not arm["block"]:
+        yield Problem(
+            f"only one sample is '{arm[few[0]]}'", where, "at least two samples of each level"
+        )
+
+
+def _block_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
+    used = sheet[sheet[arm["column"]].isin([arm["control"], arm["treated"]])]
+    for block, part in used.groupby(arm["block"]):
+        absent = {arm["control"], arm["treated"]} - set(part[arm["column"]])
+        if absent:
+            yield Problem(
+                f"{arm['block']} '{block}' has no sample '{absent.pop()}'",
+                where,
+                "both levels in every block",
+                "Take the block out of the sheet",
+            )
+
+
+def check_stimulation(
+    factor: str, arm: dict[str, Any], counted: Collection[str] | None
+) -> tuple[Problem, ...]:
+    """Return what is wrong with a stimulation arm's sheet.
+
+    arm: the config's `stimulation`; counted: the samples of its count matrix, or None where the
+    matrix has not been read. Raises InputError where the sheet cannot be read.
+    """
+    sheet = read_sheet(Path(arm["samples"]))
+    where = f"{arm['samples']} (factor {factor})"
+    if "sample" not in sheet:
+        hint = nearest("sample", sheet.columns)
+        return (Problem("no column 'sample'", where, "the sample names", hint),)
+    problems = list(_column_problems(sheet, arm, where))
+    doubled = sorted(sheet.loc[sheet["sample"].duplicated(), "sample"].unique())
+    problems += [
+        Problem(f"sample '{name}' stands twice", where, "one row a sample") for name in doubled
+    ]
+    if counted is not None:
+        for name in sorted(set(sheet["sample"]) - set(counted)):
+            problems.append(
+                Problem(
+                    f"sample '{name}' is not in {arm['counts']}",
+                    where,
+                    "a column of the count matrix",
+                    nearest(name, sorted(counted)),
+                )
+            )
+    if problems:
+        return tuple(problems)
+    problems = list(_level_problems(sheet, arm, where))
+    if arm["block"] and not problems:
+        problems += _block_problems(sheet, arm, where)
+        used = sheet[arm["column"]].isin([arm["control"], arm["treated"]])
+        if not problems and sheet.loc[used, arm["block"]].nunique() < 2:
+            problems.append(Problem("there is one block only", where, "at least two blocks"))
+    return tuple(problems)
+
+
+def stimulation_design(sheet: pd.DataFrame, arm: dict[str, Any]) -> pd.DataFrame:
+    """Return the design (samples × columns): blocks as indicators, then `treated`.
+
+    Samples of other levels are left out. Raises InputError where the design is rank-deficient.
+    """
+    used = sheet[sheet[arm["column"]].isin([arm["control"], arm["treated"]])].set_index("sample")
+    used = used.sort_index()
+    blocks = used[arm["block"]] if arm["block"] else pd.Series("all", index=used.index)
+    columns = {f"block[{b}]": (blocks == b).astype(float) for b in sorted(blocks.unique())}
+    columns["treated"] = (used[arm["column"]] == arm["treated"]).astype(float)
+    design = pd.DataFrame(columns, index=used.index)
+    check_rank(design, f"the stimulation arm of {arm['samples']}")
+    return design

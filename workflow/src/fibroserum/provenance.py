@@ -1,0 +1,109 @@
+"""What a result was made from: checksums of inputs and of code, versions, the resolved config."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import platform
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).resolve().parent
+NAMED = (
+    "fibroserum",
+    "anndata",
+    "edgepython",
+    "gseapy",
+    "numba",
+    "numpy",
+    "pandas",
+    "pydeseq2",
+    "scanpy",
+    "scipy",
+    "snakemake",
+    "statsmodels",
+)
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file, or of a folder's files by their names and contents."""
+    digest = hashlib.sha256()
+    place = Path(path)
+    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
+    for file in files:
+        if place.is_dir():
+            digest.update(file.relative_to(place).as_posix().encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+@cache
+def _imports(path: Path) -> frozenset[str]:
+    """Return the dotted names below `fibroserum` that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return frozenset(name for name in found if name.split(".")[0] == "fibroserum")
+
+
+def _file_of(name: str) -> Path | None:
+    place = PACKAGE.joinpath(*name.split(".")[1:])
+    for candidate in (place.with_suffix(".py"), place / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def modules_of(script: str | Path) -> list[Path]:
+    """Return the library's files that a script needs, directly or through others."""
+    waiting = [Path(script)]
+    seen: set[Path] = set()
+    while waiting:
+        for name in _imports(waiting.pop()):
+            # importing a.b.c runs a/__init__ and a/b/__init__ too
+            parts = name.split(".")
+            for length in range(1, len(parts) + 1):
+                file = _file_of(".".join(parts[:length]))
+                if file and file not in seen:
+                    seen.add(file)
+                    waiting.append(file)
+    if PACKAGE / "tables.py" in seen:
+        seen.add(PACKAGE / "tables.yaml")
+    return sorted(seen)
+
+
+def code_of(script: str | Path) -> str:
+    """Return a checksum of a script and of the library's files that it needs.
+
+    Given to a rule as a param, it makes Snakemake re-run the rules that use an edited module, and no
+    other: Snakemake itself does not look into imported modules.
+    """
+    files = [Path(script), *modules_of(script)]
+    return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()[:16]
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        from fibroserum import __version__
+
+        return __version__ if name == "fibroserum" else "not installed"
+
+
+def record(config: dict[str, Any], inputs: Iterable[str]) -> dict[str, Any]:
+    """Return the content of `provenance.json`."""
+    return {
+        "versions": {"python": platform.python_version(), **{n: _version(n) for n in NAMED}},
+        "config": config,
+        "inputs": {path: sha256(path) for path in sorted(set(inputs))},
+        "seed": config["seed"],
+    }
