@@ -81,21 +81,22 @@ stopifnot(!duplicated(table$entrez), nzchar(table$symbol))
 table <- table[order(as.integer(table$entrez)), ]
 write_table(table, "genes.tsv")
 
-# GO: a term's genes are those annotated to it or to any of its offspring (is_a and part_of).
+# GO: a term's genes are those annotated to it or to any of its offspring (is_a, part_of and
+# regulates, as GO.db has them), by any evidence; the number with electronic evidence alone is
+# kept. Symbols are the gene table's own.
 terms <- read.delim(file.path(here, "go_terms.tsv"), colClasses = "character")
-go <- do.call(rbind, lapply(seq_len(nrow(terms)), function(i) {
-  term <- GOTERM[[terms$go_id[[i]]]]
-  if (is.null(term)) stop("not a GO term of this release: ", terms$go_id[[i]])
+go <- do.call(rbind, lapply(terms$go_id, function(go_id) {
+  term <- GOTERM[[go_id]]
+  if (is.null(term)) stop("not a GO term of this release: ", go_id)
   rows <- dbGetQuery(con, sprintf("
-    SELECT DISTINCT i.symbol, a.evidence FROM go_%s_all a
-    JOIN gene_info i USING (_id) JOIN genetype t USING (_id)
-    WHERE a.go_id = ? AND t.gene_type NOT IN ('biological-region', 'unknown')", tolower(Ontology(term))),
-    params = list(terms$go_id[[i]]))
-  by_symbol <- split(rows$evidence, rows$symbol)
+    SELECT DISTINCT g.gene_id AS entrez, a.evidence FROM go_%s_all a JOIN genes g USING (_id)
+    WHERE a.go_id = ?", tolower(Ontology(term))), params = list(go_id))
+  rows <- rows[rows$entrez %in% table$entrez, ]
+  evidence <- split(rows$evidence, table$symbol[match(rows$entrez, table$entrez)])
   data.frame(
-    go_id = terms$go_id[[i]], term = Term(term), ontology = Ontology(term),
-    genes = paste(sort(names(by_symbol), method = "radix"), collapse = "|"),
-    electronic_only = sum(vapply(by_symbol, function(x) all(x == "IEA"), NA)))
+    go_id = go_id, term = Term(term), ontology = Ontology(term),
+    electronic_only = sum(vapply(evidence, function(x) all(x == "IEA"), NA)),
+    genes = paste(sort(names(evidence), method = "radix"), collapse = "|"))
 }))
 write_table(go, "go.tsv")
 

@@ -155,11 +155,27 @@ def _check_symbols(names: list[str], source: str) -> None:
 
 
 # Month names as spreadsheets write them in English, German and French, and as symbols begin.
-_MONTHS = dict(
-    [("jan", 1), ("feb", 2), ("mar", 3), ("mrz", 3), ("mär", 3), ("mars", 3), ("march", 3)]
-    + [("marc", 3), ("apr", 4), ("may", 5), ("mai", 5), ("jun", 6), ("jul", 7), ("aug", 8)]
-    + [("sep", 9), ("sept", 9), ("oct", 10), ("okt", 10), ("nov", 11), ("dec", 12), ("dez", 12)]
-)
+_MONTHS = {
+    name: number
+    for number, names in enumerate(
+        (
+            ("jan",),
+            ("feb",),
+            ("mar", "mrz", "mär", "mars", "march", "marc"),
+            ("apr",),
+            ("may", "mai"),
+            ("jun",),
+            ("jul",),
+            ("aug",),
+            ("sep", "sept"),
+            ("oct", "okt"),
+            ("nov",),
+            ("dec", "dez"),
+        ),
+        1,
+    )
+    for name in names
+}
 _WORD = r"(?P<month>[A-Za-zä]{3,5})\.?"
 _DATES = tuple(
     re.compile(form)

@@ -1,0 +1,82 @@
+"""Bring resources/SOURCES.tsv up to date: one row a file, its checksum.
+
+    python resources/build/update_sources.py
+
+keeps what stands there on origin, version, licence and making, refreshes every sha256, removes
+rows whose file is gone, and adds files of a folder whose origin is known (KNOWN). It fails,
+naming them, where a file's origin is unknown: add its row by hand, then run it again.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import sys
+from pathlib import Path
+
+RESOURCES = Path(__file__).resolve().parents[1]
+SOURCES = RESOURCES / "SOURCES.tsv"
+COLUMNS = ("path", "origin", "version", "licence", "sha256", "how_built")
+
+DESCRIBED = ("origin", "version", "licence", "how_built")
+
+# Folders whose every file has one origin, in the order of DESCRIBED.
+KNOWN = {
+    "toy": (
+        "simulated, no person's data",
+        "seed in its configuration",
+        "CC0-1.0",
+        "fibroserum.simulate",
+    ),
+}
+
+
+def bundled_files(resources: Path = RESOURCES) -> list[Path]:
+    """Return the bundled files, relative to the repository; scripts and SOURCES.tsv are not."""
+    return sorted(
+        path.relative_to(resources.parent)
+        for path in resources.rglob("*")
+        if path.is_file()
+        and path.name != SOURCES.name
+        and not path.name.startswith(".")
+        and "build" not in path.relative_to(resources).parts
+    )
+
+
+def read_sources(path: Path = SOURCES) -> dict[str, dict[str, str]]:
+    """Return the rows of SOURCES.tsv by path."""
+    if not path.exists():
+        return {}
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        return {row["path"]: row for row in rows}
+
+
+def sha256(path: Path) -> str:
+    """Return a file's sha256."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def main() -> int:
+    """Rewrite SOURCES.tsv; return 1 where a file's origin is unknown."""
+    rows = read_sources()
+    updated: list[dict[str, str]] = []
+    unknown: list[str] = []
+    for path in bundled_files():
+        name = path.as_posix()
+        row = rows.get(name)
+        if row is None and path.parts[1] in KNOWN:
+            row = dict(zip(DESCRIBED, KNOWN[path.parts[1]], strict=True))
+        if row is None:
+            unknown.append(name)
+            continue
+        updated.append({**row, "path": name, "sha256": sha256(RESOURCES.parent / path)})
+    lines = ["\t".join(COLUMNS), *("\t".join(row[c] for c in COLUMNS) for row in updated)]
+    SOURCES.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
+    for name in unknown:
+        sys.stderr.write(f"{name}: origin unknown, add its row to {SOURCES.name}\n")
+    return 1 if unknown else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
