@@ -65,32 +65,38 @@ def check_sheet(
     `serum` column, by name. counts_samples: the samples that were counted; None where the matrices
     have not been read. That `before` differs from `after` is the config's to check.
     """
-    columns = _column_problems(sheet, design, factors)
-    problems = list(columns)
+    problems = list(_column_problems(sheet, design, factors))
     if "sample" in sheet.columns:
         problems += _sample_problems(sheet)
         if counts_samples is not None:
             problems += _counted_problems(sheet, counts_samples)
-    present = {key: design[key] for key in _DESIGN_KEYS if design[key] in sheet.columns}
-    for key in present.values():
-        problems += _empty_cells(sheet, key)
-        problems += _variants(sheet, key)
     for name in design["covariates"]:
         if name in sheet.columns:
             problems += _covariate_problems(sheet, name)
     for name, factor in factors.items():
         if factor["serum"] in sheet.columns:
             problems += _serum_problems(sheet, name, factor)
+    return (*problems, *_design_problems(sheet, design))
+
+
+def _design_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> list[Problem]:
+    """Return problems with donors, groups, times, lines; with pairs where those are sound."""
+    problems: list[Problem] = []
+    present = [key for key in _DESIGN_KEYS if design[key] in sheet.columns]
+    for key in present:
+        problems += _empty_cells(sheet, design[key])
+        problems += _variants(sheet, design[key])
     if "time" in present:
         problems += _level_problems(sheet, design)
     if not design["group"] or "group" in present:
         problems += _group_problems(sheet, design)
-    wanted = [key for key in ("donor", "group", "time") if design[key]]
-    if not problems and all(key in present for key in wanted):
-        problems = [*_crossover_problems(sheet, design), *_pair_problems(sheet, design)]
+    wanted = {key for key in ("donor", "group", "time") if design[key]}
+    if not problems and wanted <= set(present):
+        problems += _crossover_problems(sheet, design)
+        problems += _pair_problems(sheet, design)
         if "line" in present:
             problems += _line_problems(sheet, design)
-    return tuple(problems)
+    return problems
 
 
 def place(sheet: pd.DataFrame, row: int | None = None, column: str | None = None) -> str:

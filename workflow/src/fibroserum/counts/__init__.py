@@ -49,7 +49,7 @@ def read_counts(
             continue
         seen.add(path.resolve())
         try:
-            for matrix in read_matrices(path, known, fractional, tx2gene, cells):
+            for matrix in read_matrices(path, known, tx2gene, cells):
                 tables.append(_checked(matrix, fractional))
         except InputError as error:
             problems += error.problems

@@ -80,25 +80,39 @@ def unpack(path: Path) -> bytes:
 
     Raises InputError for what is damaged, cut short, or larger than MAX_TABLE_BYTES unpacked.
     """
+    parts: list[bytes] = []
+    size = 0
+    for chunk in _chunks(path):
+        size += len(chunk)
+        if size > MAX_TABLE_BYTES:
+            raise refuse(
+                f"is larger than {MAX_TABLE_BYTES / 2**20:,.0f} MiB once unpacked",
+                str(path),
+                "a count matrix of genes by samples",
+            )
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def first_line(path: Path) -> str:
+    """Return a file's first line, unpacked; empty where it is no text or longer than 1 MiB."""
+    start = next(_chunks(path), b"")
+    line = start.split(b"\n", 1)[0].rstrip(b"\r")
+    try:
+        return line.decode("utf-8-sig") if b"\0" not in line else ""
+    except UnicodeDecodeError:
+        return ""
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    """Yield the unpacked bytes; raises InputError for what cannot be read or unpacked."""
     start = head(path)
     name, opener = next(
         ((name, opener) for magic, name, opener in _PACKERS if start.startswith(magic)),
         ("", _plain_chunks),
     )
-    parts: list[bytes] = []
-    size = 0
     try:
-        for chunk in opener(path):
-            size += len(chunk)
-            if size > MAX_TABLE_BYTES:
-                raise refuse(
-                    f"is larger than {MAX_TABLE_BYTES / 2**20:,.0f} MiB once unpacked",
-                    str(path),
-                    "a count matrix of genes by samples",
-                )
-            parts.append(chunk)
-    except InputError:
-        raise
+        yield from opener(path)
     except _UNPACK_FAULTS as error:
         if not name:
             raise _unreadable(path, error) from error
@@ -107,7 +121,6 @@ def unpack(path: Path) -> bytes:
             str(path),
             hint="Copy or download it again.",
         ) from error
-    return b"".join(parts)
 
 
 def _plain_chunks(path: Path) -> Iterator[bytes]:

@@ -30,11 +30,6 @@ _MISSING = {"", "na", "nan", "n/a", "null", "none", "#n/a", "-", ".", "inf", "-i
 ENSEMBL = re.compile(r"ENS[A-Z]*[GT]\d{11}(\.\d+)?.*")
 
 
-def is_star(grid: Grid) -> bool:
-    """Tell whether this is STAR's ReadsPerGene table: four columns, N_unmapped first."""
-    return grid.header is None and grid.width == 4 and grid.lines[0].startswith("N_unmapped")
-
-
 def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> Matrix:
     """Return a grid's numbers with genes in rows; cells that are no numbers are its problems.
 
@@ -42,7 +37,7 @@ def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> 
     kept; rows of reads outside genes (__no_feature, N_unmapped …) left out and noted.
     """
     if grid.header is None:
-        return _headless_matrix(grid, path)
+        return _headless_matrix(grid, path, known_samples)
     header = tuple(name.strip() for name in grid.header)
     _refuse_rsem(header, grid.where)
     _refuse_transposed(grid, header, known_samples)
@@ -53,7 +48,7 @@ def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> 
     columns = [i for i in range(1, grid.width) if i not in set(described)]
     samples, notes = _sample_names(grid, header, columns, described, known_samples)
     symbol_column = _symbol_column(header, described)
-    return _numbers(grid, samples, columns, symbol_column, notes)
+    return numbers(grid, samples, columns, symbol_column, notes)
 
 
 def _symbol_column(header: Sequence[str], described: Sequence[int]) -> int | None:
@@ -138,7 +133,7 @@ def _refuse_transposed(grid: Grid, header: Sequence[str], known: Collection[str]
         raise refuse("has samples in rows and genes in columns", grid.where, "genes in rows", hint)
 
 
-def _headless_matrix(grid: Grid, path: Path) -> Matrix:
+def _headless_matrix(grid: Grid, path: Path, known_samples: Collection[str]) -> Matrix:
     first = split(grid.lines[0], grid.separator)
     columns = [i for i in range(1, grid.width) if first[i].strip().isdigit()]
     if len(columns) > 1 or grid.width - len(columns) > 2:
@@ -148,10 +143,10 @@ def _headless_matrix(grid: Grid, path: Path) -> Matrix:
             "a first line with the sample names",
             "For several alignments in one table, use htseq-count --with-header.",
         )
-    sample = sample_name(path)
+    sample = sample_name(path, known_samples)
     note = f"{grid.where}: no header (as HTSeq writes it); the sample is '{sample}'"
     symbol_column = 1 if grid.width == 3 else None
-    return _numbers(grid, (sample,), columns, symbol_column, (*grid.notes, note))
+    return numbers(grid, (sample,), columns, symbol_column, (*grid.notes, note))
 
 
 _FILE_ENDINGS = re.compile(
@@ -159,24 +154,30 @@ _FILE_ENDINGS = re.compile(
 )
 
 
-def sample_name(path: Path) -> str:
-    """Return a sample's name from its file's: without the endings that tools add.
+def sample_name(path: Path, known_samples: Collection[str] = ()) -> str:
+    """Return a sample's name from its file's: the first known one, else without tools' endings.
 
     A file whose name is nothing but such endings (ReadsPerGene.out.tab) is named by its folder.
     """
-    name = path.name
-    while name and _FILE_ENDINGS.search(name):
-        name = _FILE_ENDINGS.sub("", name)
-    return name or path.resolve().parent.name
+    names = [path.name]
+    while _FILE_ENDINGS.search(names[-1]):
+        names.append(_FILE_ENDINGS.sub("", names[-1]))
+    folder = path.resolve().parent.name
+    known = [name for name in (*names, folder) if name in known_samples]
+    return known[0] if known else names[-1] or folder
 
 
-def _numbers(
+def numbers(
     grid: Grid,
     samples: tuple[str, ...],
     columns: Sequence[int],
     symbol_column: int | None,
     notes: tuple[str, ...],
 ) -> Matrix:
+    """Return the named columns of a grid as a matrix, gene ids in the first column.
+
+    Rows of reads outside genes are left out and noted; cells that are no numbers are problems.
+    """
     if not columns or not grid.lines:
         lacking = "no sample column" if not columns else "no gene row"
         raise refuse(f"is an empty matrix: it has {lacking}", grid.where, "genes by samples")
@@ -206,8 +207,8 @@ def _values(frame: pd.DataFrame, draft: Matrix) -> tuple[np.ndarray, tuple[Probl
         elif column.dtype.kind in "fu":
             columns.append(column.to_numpy(np.float64))
         else:
-            numbers, wrong, with_comma = _text_column(column.astype(str), draft, index)
-            columns.append(numbers)
+            read, wrong, with_comma = _text_column(column.astype(str), draft, index)
+            columns.append(read)
             problems += wrong
             commas += with_comma
     if commas:

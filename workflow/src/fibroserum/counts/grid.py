@@ -165,3 +165,8 @@ def parse_lines(grid: Grid, text_columns: dict[int, type[str]]) -> pd.DataFrame:
         )
     except (ValueError, OverflowError) as error:  # ParserError is a ValueError
         raise refuse(f"cannot be read as a table ({error})", grid.where) from error
+
+
+def is_star(grid: Grid) -> bool:
+    """Tell whether this is STAR's ReadsPerGene table: four columns, N_unmapped first."""
+    return grid.header is None and grid.width == 4 and grid.lines[0].startswith("N_unmapped")

@@ -26,6 +26,7 @@ class Counted:
     counts: np.ndarray
     notes: tuple[str, ...]
     symbols: dict[str, str]
+    dropped: dict[str, str]
 
 
 def name_problems(matrix: Matrix) -> list[Problem]:
@@ -86,7 +87,9 @@ def without_versions(matrix: Matrix, counts: np.ndarray, notes: tuple[str, ...])
         summed = np.zeros((len(genes), counts.shape[1]), dtype=np.int64)
         np.add.at(summed, codes, counts)
         counts = summed
-    return Counted(matrix.where, tuple(genes), matrix.samples, counts, notes, symbols)
+    return Counted(
+        matrix.where, tuple(genes), matrix.samples, counts, notes, symbols, matrix.dropped
+    )
 
 
 def join_problems(tables: Sequence[Counted]) -> list[Problem]:
@@ -145,7 +148,8 @@ def join(tables: Sequence[Counted]) -> CountTable:
         columns=pd.Index(first.genes, dtype=object, name="gene_id"),
     )
     notes = tuple(dict.fromkeys(note for table in tables for note in table.notes))
-    return CountTable(frame, notes, _annotation(tables, frame.columns))
+    dropped = {name: reason for table in tables for name, reason in table.dropped.items()}
+    return CountTable(frame, notes, _annotation(tables, frame.columns), dropped)
 
 
 def _annotation(tables: Sequence[Counted], genes: pd.Index) -> pd.DataFrame | None:

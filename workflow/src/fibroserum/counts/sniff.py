@@ -6,19 +6,41 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from fibroserum.counts.contents import require
+from fibroserum.counts.cells import read_mtx
+from fibroserum.counts.contents import HDF5_MAGIC, first_line, head, require
 from fibroserum.counts.delimited import matrix_from
+from fibroserum.counts.folders import FolderKind, find_files, line_kind, read_htseq, read_star
 from fibroserum.counts.grid import read_grid
-from fibroserum.counts.table import Fractional, Matrix
+from fibroserum.counts.hdf5 import read_hdf5
+from fibroserum.counts.quants import read_quants
+from fibroserum.counts.table import Matrix
+from fibroserum.errors import refuse
 
 
 def read_matrices(
     path: Path,
     known_samples: Collection[str],
-    fractional: Fractional,
     tx2gene: Path | None,
     cells: dict[str, Any] | None,
 ) -> list[Matrix]:
     """Return the matrices of one input, a file or a folder; raises InputError with its problems."""
     require(path)
+    where = str(path)
+    kind: FolderKind | None
+    if path.is_dir():
+        kind, files = find_files(path)
+    elif head(path, len(HDF5_MAGIC)) == HDF5_MAGIC:
+        return [read_hdf5(path, known_samples, cells)]
+    else:
+        kind, files = line_kind(first_line(path)), [path]
+    if kind == "mtx":
+        if len(files) > 1:
+            raise refuse(f"holds {len(files)} 10x matrices", where, "a folder with one of them")
+        return [read_mtx(path if path.is_dir() else path.parent, files[0], cells)]
+    if kind in ("salmon", "kallisto"):
+        return [read_quants(files, tx2gene, known_samples, where)]
+    if kind == "star":
+        return read_star(files, known_samples, where)
+    if kind == "htseq" and path.is_dir():
+        return read_htseq(files, known_samples, where)
     return [matrix_from(read_grid(path), path, known_samples)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -26,11 +26,13 @@ class CountTable:
     counts: int32, or int64 where a count needs it; index sample names, columns gene ids, both text.
     notes: what was done to the input (rounded, rows left out, ids merged), a sentence each.
     annotation: symbols found in the files, index gene id, column `symbol`; None without any.
+    dropped: samples of the input that are not in the counts, with the reason (too few cells).
     """
 
     counts: pd.DataFrame
     notes: tuple[str, ...]
     annotation: pd.DataFrame | None
+    dropped: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Matrix:
 
     values: genes × samples, int64 or float64. rows: line of each gene in the file, empty where a
     line means nothing. symbols: one text a gene (empty where unknown), or None. problems: cells
-    that held no number (0 in values).
+    that held no number (0 in values). dropped: samples left out, with the reason.
     """
 
     where: str
@@ -50,6 +52,7 @@ class Matrix:
     notes: tuple[str, ...] = ()
     symbols: tuple[str, ...] | None = None
     problems: tuple[Problem, ...] = ()
+    dropped: dict[str, str] = field(default_factory=dict)
 
     def cell(self, gene: int, sample: int) -> str:
         """Return where a cell stands, for a message."""

@@ -1,0 +1,251 @@
+"""Single cells: raw counts summed per sample (pseudobulk), a block of cells at a time."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from fibroserum.counts.contents import first_line, read_text
+from fibroserum.counts.grid import parse_lines, read_grid
+from fibroserum.counts.table import Matrix, listed
+from fibroserum.counts.values import RAW_HINT
+from fibroserum.errors import InputError, Problem, refuse
+
+#: Cells that are held in memory at a time.
+BLOCK_CELLS = 10_000
+_UNASSIGNED = frozenset({"", "nan", "na", "none", "<na>"})
+
+Block = tuple[slice, sparse.csr_matrix]
+
+
+@dataclass(frozen=True)
+class Genes:
+    """The genes of a single-cell matrix: ids, symbols or None, and which are kept."""
+
+    ids: tuple[str, ...]
+    symbols: tuple[str, ...] | None
+    keep: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def pseudobulk(
+    where: str,
+    blocks: Iterator[Block],
+    samples: Sequence[str],
+    genes: Genes,
+    cells: Mapping[str, Any],
+) -> Matrix:
+    """Return the sum of each sample's cells as genes × samples.
+
+    blocks: cells × genes with the cells' positions. samples: one name a cell, empty for a cell
+    without one (left out and noted). Samples with fewer than `cells["min_cells"]` cells are left
+    out, with the reason in `dropped`. Raises InputError where cells hold no raw counts.
+    """
+    least = int(cells.get("min_cells", 10))
+    names = np.asarray([_label(name) for name in samples], dtype=object)
+    sizes = pd.Series(names[names != ""], dtype=object).value_counts()
+    kept = sorted(name for name, n in sizes.items() if n >= least)
+    reason = f"fewer than {least} cells"
+    dropped = {str(name): f"{n} cells: {reason}" for name, n in sizes.items() if n < least}
+    if not kept:
+        what = f"no sample has {least} cells (the largest has {sizes.max() if len(sizes) else 0})"
+        raise refuse(what, where, f"samples of at least {least} cells", "See cells.min_cells.")
+    codes = pd.Index(kept).get_indexer(names)
+    summed = _sum_blocks(where, blocks, codes, len(kept), len(genes.ids))
+    notes = [f"{where}: {int((codes >= 0).sum()):,} cells summed into {len(kept)} samples"]
+    unassigned = int((names == "").sum())
+    if unassigned:
+        notes.append(f"{where}: {unassigned:,} cells without a sample left out")
+    notes += [f"{where}: sample '{name}' left out, {why}" for name, why in dropped.items()]
+    ids = tuple(np.asarray(genes.ids, dtype=object)[genes.keep])
+    symbols = genes.symbols and tuple(np.asarray(genes.symbols, dtype=object)[genes.keep])
+    return Matrix(
+        where,
+        ids,
+        tuple(kept),
+        summed[:, genes.keep].T,
+        (),
+        (*notes, *genes.notes),
+        symbols,
+        (),
+        dropped,
+    )
+
+
+def _label(name: object) -> str:
+    text = str(name).strip()
+    return "" if text.lower() in _UNASSIGNED else text
+
+
+def _sum_blocks(
+    where: str, blocks: Iterator[Block], codes: np.ndarray, samples: int, genes: int
+) -> np.ndarray:
+    summed = np.zeros((samples, genes), dtype=np.int64)
+    for place, block in blocks:
+        values = block.data
+        if not np.isfinite(values).all() or (values < 0).any():
+            raise refuse("cells hold negative or missing values", where, "raw counts", RAW_HINT)
+        if values.dtype.kind == "f" and (values != np.rint(values)).any():
+            wrong = values[values != np.rint(values)][0]
+            what = f"cells hold fractions ({wrong:g}), as normalised or logged values do"
+            hint = "Put the raw counts in X or in layers['counts']."
+            raise refuse(what, where, "raw counts", hint)
+        if len(values) and values.max() > 1e9:
+            raise refuse(f"a cell holds the count {values.max():g}", where, "raw counts")
+        inside = codes[place]
+        rows = np.flatnonzero(inside >= 0)
+        shape = (samples, len(inside))
+        member = sparse.csr_matrix((np.ones(len(rows), np.int64), (inside[rows], rows)), shape)
+        summed += np.asarray((member @ block.astype(np.int64)).todense())
+    return summed
+
+
+def read_mtx(folder: Path, mtx: Path, cells: Mapping[str, Any] | None) -> Matrix:
+    """Return the pseudobulk of a 10x MTX folder: matrix, features (or genes) and barcodes.
+
+    Which cell is of which sample stands in a table of the folder (barcodes.tsv itself, or any TSV
+    or CSV) with the column that `cells["sample"]` names and a column of barcodes.
+    """
+    where = str(folder)
+    if cells is None:
+        raise needs_cells(where)
+    files = [path for path in sorted(mtx.parent.iterdir()) if path.is_file() and path != mtx]
+    features = _named(files, ("feature", "gene"), where)
+    barcodes = _named(files, ("barcode",), where)
+    genes = _features(features)
+    names = [line.split("\t")[0].strip() for line in read_text(barcodes).lines]
+    matrix = _matrix_market(mtx, len(genes.ids))
+    if matrix.shape[1] == len(names) - 1:
+        names = names[1:]  # a header above the barcodes
+    if matrix.shape[1] != len(names):
+        raise refuse(
+            f"has {matrix.shape[1]:,} cells, and {barcodes.name} names {len(names):,}",
+            str(mtx),
+            "a barcode for each cell",
+        )
+    samples = cell_samples(mtx.parent, str(cells["sample"]), names)
+    blocks = _csr_blocks(sparse.csr_matrix(matrix.T))
+    return pseudobulk(where, blocks, samples, genes, cells)
+
+
+def needs_cells(where: str) -> InputError:
+    """Return the error for single cells whose samples the config does not tell."""
+    return refuse(
+        "holds single cells, and the config does not say which cell is of which sample",
+        where,
+        "cells: {sample: the column that names each cell's sample}",
+    )
+
+
+def _csr_blocks(matrix: sparse.csr_matrix) -> Iterator[Block]:
+    for start in range(0, matrix.shape[0], BLOCK_CELLS):
+        place = slice(start, min(start + BLOCK_CELLS, matrix.shape[0]))
+        yield place, matrix[place]
+
+
+def _named(files: Sequence[Path], parts: Sequence[str], where: str) -> Path:
+    found = [path for path in files if any(part in path.name.lower() for part in parts)]
+    if not found:
+        raise refuse(
+            f"has no {parts[0]}s file beside its matrix", where, f"{parts[0]}s.tsv as 10x writes it"
+        )
+    return found[0]
+
+
+def _features(path: Path) -> Genes:
+    rows = [[cell.strip() for cell in line.split("\t")] for line in read_text(path).lines]
+    width = min(map(len, rows))
+    ids = tuple(row[0] for row in rows)
+    symbols = tuple(row[1] for row in rows) if width > 1 else None
+    kinds = [row[2] for row in rows] if width > 2 else None
+    return expressed(ids, symbols, kinds, str(path))
+
+
+def expressed(
+    ids: tuple[str, ...],
+    symbols: tuple[str, ...] | None,
+    kinds: Sequence[str] | None,
+    where: str,
+) -> Genes:
+    """Return the genes, features of other kinds (antibodies, guides) marked to be left out."""
+    keep = np.ones(len(ids), dtype=bool)
+    if kinds is None or "Gene Expression" not in kinds:
+        return Genes(ids, symbols, keep)
+    keep = np.asarray([kind == "Gene Expression" for kind in kinds])
+    others = sorted({kind for kind in kinds if kind != "Gene Expression"})
+    said = f"{where}: {int((~keep).sum()):,} features that are no genes left out ({listed(others)})"
+    return Genes(ids, symbols, keep, (said,) if others else ())
+
+
+def _matrix_market(path: Path, genes: int) -> sparse.csc_matrix:
+    """Return genes × cells; sizes are checked against the features before anything is allocated."""
+    from scipy.io import mmread
+
+    text = read_text(path)
+    body = [line for line in text.lines if not line.startswith("%")]
+    where = str(path)
+    try:
+        sizes = [int(size) for size in body[0].split()]
+    except (IndexError, ValueError) as error:
+        raise refuse("has no line of sizes", where, "a MatrixMarket matrix") from error
+    if len(sizes) != 3 or "coordinate" not in text.lines[0]:
+        raise refuse("is no sparse MatrixMarket matrix", where, "rows, columns, entries")
+    if sizes[0] != genes:
+        what = f"has {sizes[0]:,} rows, and its features file names {genes:,}"
+        raise refuse(what, where, "a row for each feature")
+    if sizes[2] != len(body) - 1 or not 0 < sizes[1] <= 100_000_000:
+        what = f"promises {sizes[2]:,} entries and has {len(body) - 1:,}"
+        raise refuse(what, where, "a whole file", "Copy or download it again.")
+    try:
+        found = mmread(io.BytesIO("\n".join(text.lines).encode()), spmatrix=True)
+    except (ValueError, OverflowError, TypeError) as error:
+        raise refuse(f"cannot be read as MatrixMarket ({error})", where) from error
+    if np.iscomplexobj(found.data):
+        raise refuse("holds complex numbers", where, "raw counts")
+    return sparse.csc_matrix(found)
+
+
+def cell_samples(folder: Path, column: str, barcodes: Sequence[str]) -> list[str]:
+    """Return each cell's sample from the one table in `folder` with that column and barcodes."""
+    wanted = set(barcodes)
+    tables: list[tuple[Path, dict[str, str]]] = []
+    seen: set[str] = set()
+    for path in sorted(folder.iterdir()):
+        line = first_line(path) if path.is_file() else ""
+        separator = "\t" if "\t" in line else ","
+        header = [name.strip().strip('"') for name in line.split(separator)]
+        if len(header) < 2 or len(line) > 10_000:
+            continue
+        seen.update(header)
+        if column not in header:
+            continue
+        grid = read_grid(path, header=True)
+        assert grid.header is not None, "asked for"
+        frame = parse_lines(grid, dict.fromkeys(range(grid.width), str))
+        names = [name.strip() for name in grid.header]
+        labels = frame[names.index(column)]
+        for index in frame.columns:
+            if wanted <= set(frame[index]):
+                tables.append((path, dict(zip(frame[index], labels, strict=True))))
+                break
+    if len(tables) != 1:
+        said = f"{len(tables)} tables ({listed([path.name for path, _ in tables])})"
+        raise InputError(
+            [
+                Problem(
+                    f"{said if tables else 'no table'} beside the cells with the column '{column}' "
+                    "and every barcode",
+                    str(folder),
+                    "one TSV or CSV with a column of barcodes and that column",
+                    f"Columns seen: {listed(sorted(seen))}." if seen and not tables else "",
+                )
+            ]
+        )
+    return [tables[0][1][barcode] for barcode in barcodes]

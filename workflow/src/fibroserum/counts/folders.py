@@ -1,0 +1,163 @@
+"""Folders of one file a sample, as STAR and HTSeq write them, and which folder is which."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from fibroserum.counts.contents import first_line
+from fibroserum.counts.delimited import matrix_from, numbers, sample_name
+from fibroserum.counts.grid import SPECIAL_ROWS, is_star, read_grid
+from fibroserum.counts.table import Matrix, capped, listed
+from fibroserum.errors import InputError, Problem, refuse
+
+FolderKind = Literal["mtx", "salmon", "kallisto", "star", "htseq"]
+SALMON_HEADER = ("Name", "Length", "EffectiveLength", "TPM", "NumReads")
+KALLISTO_HEADER = ("target_id", "length", "eff_length", "est_counts", "tpm")
+#: Entries of a folder that are looked at: more is no folder of counts.
+MAX_ENTRIES = 20_000
+_STRANDS = ("unstranded", "forward", "reverse")
+
+
+def line_kind(line: str) -> FolderKind | None:
+    """Return what a file is by its first line, None for what is no quantification."""
+    if line.startswith("%%MatrixMarket"):
+        return "mtx"
+    cells = line.split("\t")
+    if tuple(cells) == SALMON_HEADER:
+        return "salmon"
+    if tuple(cells) == KALLISTO_HEADER:
+        return "kallisto"
+    if cells[0] == "N_unmapped" and len(cells) == 4:
+        return "star"
+    if len(cells) in (2, 3) and cells[0] and cells[-1].strip().isdigit():
+        return "htseq" if cells[0] not in SPECIAL_ROWS else None
+    return None
+
+
+def find_files(folder: Path) -> tuple[FolderKind, list[Path]]:
+    """Return what a folder holds and its files, one a sample, from it and its direct subfolders.
+
+    Raises InputError where nothing, or more than one kind, is recognised.
+    """
+    found: dict[FolderKind, list[Path]] = {}
+    plain: list[str] = []
+    for path in _files(folder):
+        if not path.stat().st_size or path.name.endswith("genes.sf"):
+            continue  # Salmon's gene-level table has the header of its transcripts
+        kind = line_kind(first_line(path))
+        if kind:
+            found.setdefault(kind, []).append(path)
+        elif path.parent == folder:
+            plain.append(path.name)
+    quantified = [kind for kind in found if kind != "htseq"]
+    if len(quantified) > 1:
+        raise refuse(
+            f"holds results of several tools ({', '.join(sorted(quantified))})",
+            str(folder),
+            "a folder of one of them",
+            "Name the folder, or the files, of the one to use.",
+        )
+    if not found:
+        has = f"it holds {listed(sorted(plain), 4)}" if plain else "it is empty"
+        raise refuse(
+            f"is a folder without count files ({has})",
+            str(folder),
+            "STAR, HTSeq, Salmon or kallisto results, or a 10x matrix",
+            "To read a table in it, name the file itself." if plain else "",
+        )
+    kind = quantified[0] if quantified else "htseq"
+    return kind, sorted(found[kind])
+
+
+def _files(folder: Path) -> list[Path]:
+    files: list[Path] = []
+    entries = sorted(folder.iterdir())
+    for entry in entries:
+        inner = sorted(entry.iterdir()) if entry.is_dir() else [entry]
+        files += [path for path in inner if path.is_file() and not path.name.startswith(".")]
+        if len(files) > MAX_ENTRIES:
+            what = f"holds more than {MAX_ENTRIES:,} files"
+            raise refuse(what, str(folder), "a folder of count files")
+    return files
+
+
+def read_htseq(files: Sequence[Path], known_samples: Collection[str], where: str) -> list[Matrix]:
+    """Return one matrix a file, its sample named by the file."""
+    matrices = [matrix_from(read_grid(path), path, known_samples) for path in files]
+    return _said_once(matrices, where, "HTSeq files, samples named by their files")
+
+
+def read_star(files: Sequence[Path], known_samples: Collection[str], where: str) -> list[Matrix]:
+    """Return one matrix a ReadsPerGene file, from the column of the libraries' strandedness.
+
+    STAR counts each gene unstranded, for the first read's strand, and for the reverse. Where three
+    quarters of the stranded counts are on one strand it is that column, where they are even the
+    unstranded one. Between, and where files differ, InputError: a guess would lose reads.
+    """
+    matrices: list[Matrix] = []
+    problems: list[Problem] = []
+    strands: dict[str, str] = {}
+    for path in files:
+        grid = read_grid(path)
+        if not is_star(grid):
+            raise refuse("is not STAR's ReadsPerGene table", str(path), "four columns")
+        whole = numbers(grid, _STRANDS, (1, 2, 3), None, ())
+        problems += whole.problems
+        sample = sample_name(path, known_samples)
+        strand, share = _strand(whole.values)
+        if not strand:
+            problems.append(_unclear(path, share))
+            continue
+        strands[str(path)] = strand
+        column = whole.values[:, [_STRANDS.index(strand)]]
+        matrices.append(replace(whole, samples=(sample,), values=column))
+    if len(set(strands.values())) > 1:
+        problems.append(_mixed(strands, where))
+    if problems:
+        raise InputError(capped(problems, where))
+    strand = next(iter(strands.values()))
+    what = f"STAR counts, {strand} column by the columns' totals, samples named by their files"
+    return _said_once(matrices, where, what)
+
+
+def _strand(values: np.ndarray) -> tuple[str, float]:
+    """Return the strandedness (empty where unclear) and the forward share of stranded counts."""
+    _, forward, reverse = values.sum(axis=0, dtype=float)
+    if forward + reverse == 0:
+        return "unstranded", 0.5
+    share = forward / (forward + reverse)
+    if share >= 0.75:
+        return "forward", share
+    if share <= 0.25:
+        return "reverse", share
+    return ("unstranded" if 0.4 <= share <= 0.6 else ""), share
+
+
+_OWN_TABLE = "Make one table with the column that fits your library kit, genes in rows."
+
+
+def _unclear(path: Path, share: float) -> Problem:
+    what = f"{share:.0%} of its stranded counts are forward: neither stranded nor unstranded"
+    return Problem(what, str(path), "at least 75 % on one strand, or 40 to 60 %", _OWN_TABLE)
+
+
+def _mixed(strands: dict[str, str], where: str) -> Problem:
+    counted = {s: [p for p, t in strands.items() if t == s] for s in sorted(set(strands.values()))}
+    said = ", ".join(f"{len(paths)} {s} ({paths[0]})" for s, paths in counted.items())
+    return Problem(
+        f"the files differ in strandedness: {said}", where, "one library kit", _OWN_TABLE
+    )
+
+
+def _said_once(matrices: Sequence[Matrix], where: str, what: str) -> list[Matrix]:
+    """Return the matrices with one note instead of the same one for each file."""
+    left_out = any("left out" in note for matrix in matrices for note in matrix.notes)
+    rows = "; rows of reads outside genes left out" if left_out else ""
+    note = f"{where}: {len(matrices)} {what}{rows}"
+    first, *rest = matrices
+    return [replace(first, notes=(note,)), *(replace(matrix, notes=()) for matrix in rest)]
