@@ -17,7 +17,8 @@ import numpy as np
 def threads(n_cpus: int) -> Iterator[None]:
     """Run compiled loops on at most `n_cpus` threads, and restore the setting afterwards."""
     before = numba.get_num_threads()
-    numba.set_num_threads(max(1, min(n_cpus, numba.config.NUMBA_NUM_THREADS)))
+    most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    numba.set_num_threads(max(1, min(n_cpus, most)))
     try:
         yield
     finally:

@@ -165,9 +165,14 @@ def _unweighted(
 
 
 def _trend(x: np.ndarray, y: np.ndarray, span: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return R's lowess(x, y, f = span) as knots in ascending order, ties averaged."""
+    """Return R's lowess(x, y, f = span) as knots in ascending order, ties averaged.
+
+    Flat where a whole window of genes has one mean, for then there is no trend to be seen.
+    """
     from statsmodels.nonparametric.smoothers_lowess import lowess
 
+    if np.unique(x, return_counts=True)[1].max() >= int(span * len(x) + 1e-10):
+        return np.array([x.min(), x.max()]), np.full(2, max(y.mean(), 1e-5))
     line = lowess(y, x, frac=span, it=3, delta=0.01 * np.ptp(x), return_sorted=True)
     knots, where, counts = np.unique(line[:, 0], return_inverse=True, return_counts=True)
     return knots, np.bincount(where, line[:, 1]) / counts

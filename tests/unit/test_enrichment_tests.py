@@ -1,0 +1,392 @@
+"""Set tests against R's limma (tests/golden/limma), edgepython, scipy and GSEApy; hostile sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from fibroserum import linear
+from fibroserum.enrichment.adjust import adjust
+from fibroserum.enrichment.competitive import (
+    camera,
+    normal_from_t,
+    normal_scores,
+    set_against_rest,
+)
+from fibroserum.enrichment.gmt import GeneSet
+from fibroserum.enrichment.membership import restrict
+from fibroserum.enrichment.overrepresentation import overrepresentation
+from fibroserum.enrichment.prerank import prerank
+from fibroserum.enrichment.run import COLUMNS, SetTests, test_sets
+from fibroserum.enrichment.selfcontained import fry, standardised
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
+CONTRASTS = {"AT": (1, 0), "RT": (0, 1), "difference": (-1, 1), "average": (0.5, 0.5)}
+LIMITS = {"min_size": 1, "max_size": 500}
+
+
+def _read(name: str) -> pd.DataFrame:
+    return pd.read_csv(GOLDEN / name, sep="\t", index_col=0)
+
+
+@pytest.fixture(scope="module")
+def counts() -> pd.DataFrame:
+    return _read("counts.tsv").T
+
+
+@pytest.fixture(scope="module")
+def fits(counts: pd.DataFrame) -> dict[str, linear.LinearFit]:
+    sheet = pd.read_csv(GOLDEN / "sheet.tsv", sep="\t", dtype=str, index_col=0)
+    columns = {f"donor[{d}]": sheet["donor"] == d for d in dict.fromkeys(sheet["donor"])}
+    for group in ("AT", "RT"):
+        columns[f"after[{group}]"] = (sheet["group"] == group) & (sheet["time"] == "post")
+    design = pd.DataFrame(columns, index=sheet.index).astype(float)
+    voom = linear.voom_fit(counts, design)
+    plain = pd.DataFrame(voom.E, index=voom.samples, columns=voom.genes)
+    return {"voom": voom, "plain": linear.fit_weighted(plain, design)}
+
+
+@pytest.fixture(scope="module")
+def sets() -> list[GeneSet]:
+    lines = (GOLDEN / "sets.gmt").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("\t") for line in lines]
+    return [GeneSet("golden", name, about, tuple(genes)) for name, about, *genes in rows]
+
+
+def _contrast(fit: linear.LinearFit, name: str) -> np.ndarray:
+    vector = np.zeros(fit.design.shape[1])
+    vector[-2:] = CONTRASTS[name]
+    return vector
+
+
+@pytest.mark.parametrize("kind", ["voom", "plain"])
+@pytest.mark.parametrize("name", list(CONTRASTS))
+def test_fry_and_camera_agree_with_limma(
+    fits: dict[str, linear.LinearFit], sets: list[GeneSet], kind: str, name: str
+) -> None:
+    fit = fits[kind]
+    own = restrict(sets, fit.genes, fit.genes, **LIMITS)
+    expected = _read(f"sets_{kind}_{name}.tsv").loc[own.table["gene_set"]]
+    effects = linear.genewise_effects(fit, _contrast(fit, name))
+    ours = fry(standardised(effects), own)
+    np.testing.assert_array_equal(own.table["tested"], expected["NGenes"])
+    np.testing.assert_array_equal(ours["direction"], expected["Direction"].str.lower())
+    np.testing.assert_allclose(ours["fry_pvalue"], expected["PValue"], rtol=1e-6)
+    np.testing.assert_allclose(
+        ours["fry_mixed_pvalue"], expected["PValue.Mixed"], rtol=1e-6, atol=1e-12
+    )
+    ours = camera(normal_scores(effects), own)
+    np.testing.assert_allclose(
+        ours["camera_correlation"], expected["Correlation"], rtol=1e-6, atol=1e-9
+    )
+    np.testing.assert_allclose(ours["camera_pvalue"], expected["camera_p"], rtol=1e-6)
+
+
+def test_fry_and_camera_agree_with_edgepython(
+    fits: dict[str, linear.LinearFit], sets: list[GeneSet]
+) -> None:
+    import edgepython
+
+    fit = fits["voom"]
+    own = restrict(sets, fit.genes, fit.genes, **LIMITS)
+    index = {name: own.positions(i) for i, name in enumerate(own.table["gene_set"])}
+    design = fit.design.to_numpy()
+    effects = linear.genewise_effects(fit, _contrast(fit, "RT"))
+    # the layout of samples is that of the golden tables, and the contrast the last column
+    given = {"E": np.ascontiguousarray(fit.E.T), "weights": np.ascontiguousarray(fit.weights.T)}
+    reference = edgepython.fry(given, index, design, sort="none")
+    ours = fry(standardised(effects), own)
+    np.testing.assert_allclose(ours["fry_pvalue"], reference["PValue"], rtol=1e-6)
+    np.testing.assert_allclose(
+        ours["fry_mixed_pvalue"], reference["PValue.Mixed"], rtol=1e-6, atol=1e-12
+    )
+    reference = edgepython.camera(given, index, design, inter_gene_cor=None, sort=False)
+    ours = camera(normal_scores(effects), own)
+    np.testing.assert_allclose(ours["camera_pvalue"], reference["PValue"], rtol=1e-6)
+
+
+def test_without_strongest_is_fry_of_the_set_less_one(
+    fits: dict[str, linear.LinearFit], sets: list[GeneSet]
+) -> None:
+    fit = fits["voom"]
+    effects = standardised(linear.genewise_effects(fit, _contrast(fit, "RT")))
+    own = restrict(sets, fit.genes, fit.genes, **LIMITS)
+    table = fry(effects, own)
+    row = int(np.flatnonzero(own.table["gene_set"] == "moved_rt")[0])
+    positions = own.positions(row)
+    sign = 1 if table["direction"][row] == "up" else -1
+    strongest = positions[np.argmax(sign * effects[positions, 0])]
+    rest = tuple(fit.genes[[p for p in positions if p != strongest]])
+    less = restrict([GeneSet("c", "less", "", rest)], fit.genes, fit.genes, **LIMITS)
+    assert table["fry_pvalue_without_strongest"][row] == pytest.approx(
+        fry(effects, less)["fry_pvalue"][0], rel=1e-9
+    )
+    single = int(np.flatnonzero(own.table["gene_set"] == "single")[0])
+    assert np.isnan(table["fry_pvalue_without_strongest"][single])
+
+
+def test_normal_scores_follow_the_exact_quantiles() -> None:
+    t = np.array([-6.0, -2.0, -0.1, 0.0, 0.3, 1.5, 4.0])
+    exact = stats.norm.isf(stats.t.sf(t, 12.0))
+    np.testing.assert_allclose(normal_from_t(t, 12.0), exact, atol=1e-4)
+    np.testing.assert_allclose(normal_from_t(t, np.inf), t, atol=1e-6)
+
+
+def test_overrepresentation_is_the_hypergeometric_tail() -> None:
+    rng = np.random.default_rng(1)
+    genes = pd.Index([f"g{i}" for i in range(100)])
+    chosen = [tuple(rng.choice(genes, int(rng.integers(1, 50)), replace=False)) for _ in range(40)]
+    own = restrict(
+        [GeneSet("c", f"{i:02d}", "", members) for i, members in enumerate(chosen)],
+        genes,
+        genes,
+        **LIMITS,
+    )
+    called, testable = rng.random(100) < 0.2, rng.random(100) < 0.9
+    ours = overrepresentation(called, testable, own)
+    for row in range(40):
+        inside = np.isin(np.arange(100), own.positions(row)) & testable
+        table = [
+            [np.sum(inside & called), np.sum(inside & ~called)],
+            [np.sum(~inside & called & testable), np.sum(~inside & ~called & testable)],
+        ]
+        expected = stats.fisher_exact(table, alternative="greater").pvalue
+        assert ours[row] == pytest.approx(expected, rel=1e-9)
+
+
+def test_prerank_is_gseapys_own_with_a_count_that_is_never_zero(sets: list[GeneSet]) -> None:
+    import gseapy
+
+    rng = np.random.default_rng(2)
+    genes = pd.Index([f"G{i:03d}" for i in range(240)])
+    statistic = pd.Series(rng.normal(size=240), index=genes)
+    own = restrict(sets, genes, genes, **LIMITS)
+    ours = prerank(statistic, own, permutations=200, seed=11)
+    reference = gseapy.prerank(
+        statistic.sort_values(ascending=False),
+        {s.name: list(s.genes) for s in sets},
+        outdir=None,
+        no_plot=True,
+        min_size=1,
+        max_size=500,
+        permutation_num=200,
+        seed=11,
+        threads=1,
+    ).res2d.set_index("Term")
+    reference = reference.loc[own.table["gene_set"]]
+    np.testing.assert_allclose(ours["NES"], reference["NES"].astype(float), rtol=1e-9)
+    assert list(ours["leading_edge"]) == list(reference["Lead_genes"])
+    theirs = reference["NOM p-val"].astype(float).to_numpy()
+    assert (ours["prerank_pvalue"] > 0).all()
+    # b / m and (b + 1) / (m + 1) differ by (1 - p) / (m + 1), m about half of the permutations
+    difference = ours["prerank_pvalue"].to_numpy() - theirs
+    assert (difference >= 0).all()
+    assert (difference <= (1 - theirs) / 30).all()
+
+
+def test_prerank_leaves_genes_without_a_statistic_out(sets: list[GeneSet]) -> None:
+    genes = pd.Index([f"G{i:03d}" for i in range(240)])
+    statistic = pd.Series(np.linspace(3, -3, 240), index=genes)
+    statistic.iloc[7] = np.nan  # the only gene of the set `single`
+    own = restrict(sets, genes, genes, **LIMITS)
+    ours = prerank(statistic, own, permutations=50, seed=1)
+    empty = own.table["gene_set"] == "single"
+    assert ours.loc[empty, ["NES", "prerank_pvalue"]].isna().all(axis=None)
+    assert ours.loc[~empty, ["NES", "prerank_pvalue"]].notna().all(axis=None)
+
+
+def test_adjustment_is_within_collections() -> None:
+    p = pd.Series([0.01, 0.02, 0.04, np.nan, 0.03])
+    collection = pd.Series(["a", "a", "b", "b", "a"])
+    np.testing.assert_allclose(adjust(p, collection), [0.03, 0.03, 0.04, np.nan, 0.03])
+
+
+def _tests(fit: linear.LinearFit, sets: list[GeneSet], n_cpus: int = 1) -> SetTests:
+    contrasts = {name: _contrast(fit, name) for name in ("RT", "difference")}
+    tables = {name: linear.moderated_t(fit, vector) for name, vector in contrasts.items()}
+    return test_sets(
+        fit,
+        contrasts,
+        {name: table["t"] for name, table in tables.items()},
+        {name: table["log2FoldChange"] for name, table in tables.items()},
+        {
+            name: pd.Series(np.where(table["pvalue"] < 0.01, "up", "none"), index=table.index)
+            for name, table in tables.items()
+        },
+        sets,
+        alpha=0.05,
+        min_size=5,
+        max_size=100,
+        permutations=50,
+        seed=1,
+        n_cpus=n_cpus,
+    )
+
+
+def test_tables_have_the_columns_and_the_calls_follow_them(
+    fits: dict[str, linear.LinearFit], sets: list[GeneSet]
+) -> None:
+    answer = _tests(fits["voom"], sets)
+    assert set(answer.tables) == {"RT", "difference"}
+    assert list(answer.left_out["gene_set"]) == ["pair", "single"]
+    assert answer.left_out["reason"].str.contains("fewer than min_size 5").all()
+    for table in answer.tables.values():
+        assert list(table.columns) == COLUMNS
+        assert table["gene_set"].is_monotonic_increasing
+        p = table.filter(like="_pvalue")
+        assert ((p >= 0) & (p <= 1)).all(axis=None)
+        directional = table["fry_padj"] < 0.05
+        mixed = ~directional & (table["fry_mixed_padj"] < 0.05)
+        assert (table.loc[directional, "call"] == table.loc[directional, "direction"]).all()
+        assert (table.loc[mixed, "call"] == "mixed").all()
+        assert (table.loc[~directional & ~mixed, "call"] == "none").all()
+        assert ((table["enriched"] != "none") == (table["competitive_padj"] < 0.05)).all()
+    moved = answer.tables["RT"].set_index("gene_set").loc["moved_rt"]
+    assert moved["call"] == "up"
+    assert moved["enriched"] == "up"
+    assert moved["mean_log2FoldChange"] > 0.5
+
+
+def test_the_same_answer_for_any_number_of_cores(
+    fits: dict[str, linear.LinearFit], sets: list[GeneSet]
+) -> None:
+    one, many = (_tests(fits["voom"], sets, n_cpus) for n_cpus in (1, 4))
+    for name, table in one.tables.items():
+        pd.testing.assert_frame_equal(table, many.tables[name], check_exact=True)
+
+
+def test_order_of_sets_and_genes_within_them_does_not_matter(
+    fits: dict[str, linear.LinearFit], sets: list[GeneSet]
+) -> None:
+    turned = [GeneSet(s.collection, s.name, "", s.genes[::-1]) for s in reversed(sets)]
+    one, two = _tests(fits["voom"], sets), _tests(fits["voom"], turned)
+    pd.testing.assert_frame_equal(one.tables["RT"], two.tables["RT"], check_exact=True)
+
+
+def test_hostile_sets(fits: dict[str, linear.LinearFit], sets: list[GeneSet]) -> None:
+    fit = fits["voom"]
+    genes = tuple(fit.genes)
+    hostile = [
+        GeneSet("odd", "larger", "", genes[:101]),
+        GeneSet("odd", "largest", "", genes[:100]),
+        GeneSet("odd", "smaller", "", genes[:4]),
+        GeneSet("odd", "smallest", "", genes[:5]),
+        GeneSet("odd", "disjoint", "", tuple(f"other{i}" for i in range(20))),
+        GeneSet("odd", "empty", "", ()),
+        GeneSet("odd", "repeated", "", genes[20:26] * 3),
+        GeneSet("odd", "once", "", genes[20:26]),
+        GeneSet("odd", "same name", "", genes[30:40]),
+        GeneSet("odd", "same name", "", genes[50:60]),
+        GeneSet("other", "same name", "", genes[30:40]),
+    ]
+    answer = _tests(fit, hostile)
+    reasons = answer.left_out.set_index("gene_set")["reason"]
+    assert "more than max_size 100" in reasons["larger"]
+    assert "4 tested genes" in reasons["smaller"]
+    assert "0 tested genes" in reasons["disjoint"]
+    assert "0 tested genes" in reasons["empty"]
+    assert "same name" in reasons["same name"]
+    table = answer.tables["RT"]
+    assert list(zip(table["collection"], table["gene_set"], strict=True)) == [
+        ("odd", "largest"),
+        ("odd", "once"),
+        ("odd", "repeated"),
+        ("odd", "same name"),
+        ("odd", "smallest"),
+        ("other", "same name"),
+    ]
+    once, repeated = (table[table["gene_set"] == name].iloc[0] for name in ("once", "repeated"))
+    assert repeated["tested"] == 6
+    for column in ("fry_pvalue", "camera_pvalue", "competitive_pvalue", "ora_pvalue"):
+        assert once[column] == repeated[column]
+
+
+def test_no_set_at_all_gives_empty_tables(fits: dict[str, linear.LinearFit]) -> None:
+    answer = _tests(fits["voom"], [])
+    assert list(answer.tables["RT"].columns) == COLUMNS
+    assert answer.tables["RT"].empty
+    assert answer.left_out.empty
+
+
+def test_a_set_of_all_genes_has_nothing_to_be_compared_with(
+    fits: dict[str, linear.LinearFit],
+) -> None:
+    fit = fits["voom"]
+    everything = [GeneSet("c", "all", "", tuple(fit.genes))]
+    own = restrict(everything, fit.genes, fit.genes, **LIMITS)
+    scores = normal_scores(linear.genewise_effects(fit, _contrast(fit, "RT")))
+    assert set_against_rest(scores, own)["competitive_pvalue"][0] == 1
+    assert camera(scores, own)["camera_pvalue"][0] == 1
+
+
+@pytest.mark.parametrize("value", [0, 25])
+def test_genes_of_identical_values_give_numbers(
+    fits: dict[str, linear.LinearFit], counts: pd.DataFrame, value: int
+) -> None:
+    same = counts.copy()
+    same.iloc[:, :20] = value
+    flat = pd.DataFrame(value, index=counts.index, columns=counts.columns)
+    twins = [GeneSet("c", "twins", "", tuple(counts.columns[:20]))]
+    for data in (same, flat + 1):
+        fit = linear.voom_fit(data, fits["voom"].design, norm_factors=np.ones(len(data)))
+        own = restrict(twins, fit.genes, fit.genes, **LIMITS)
+        effects = linear.genewise_effects(fit, _contrast(fit, "difference"))
+        scores = normal_scores(effects)
+        tables = [
+            fry(standardised(effects), own),
+            camera(scores, own),
+            set_against_rest(scores, own),
+        ]
+        p = pd.concat(tables, axis=1).filter(like="pvalue")
+        assert ((p >= 0) & (p <= 1)).all(axis=None)
+
+
+def test_rest_test_is_exact_for_rotations_of_pure_noise() -> None:
+    """Noise of any correlation, nothing changes: p values are uniform."""
+    rng = np.random.default_rng(5)
+    genes, df, draws = 300, 7, 400
+    index = pd.Index([f"g{i}" for i in range(genes)])
+    own = restrict([GeneSet("c", "s", "", tuple(index[:30]))], index, index, **LIMITS)
+    p = np.empty(draws)
+    for i in range(draws):
+        noise = rng.normal(size=(genes, df + 1))
+        noise[:30] = np.sqrt(0.7) * noise[:30] + np.sqrt(0.3) * rng.normal(size=df + 1)
+        effects = linear.Effects(noise[:, 0], noise[:, 1:])
+        p[i] = set_against_rest(normal_scores(effects), own)["competitive_pvalue"][0]
+    assert stats.kstest(p, "uniform").pvalue > 0.01
+    assert 0.025 < np.mean(p < 0.05) < 0.08
+
+
+@given(st.lists(st.sets(st.integers(0, 30), min_size=1, max_size=20), min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_families_have_one_representative_that_all_resemble(drawn: list[set[int]]) -> None:
+    genes = pd.Index([f"g{i}" for i in range(31)])
+    sets = [
+        GeneSet("c", f"s{i:02d}", "", tuple(f"g{j}" for j in members))
+        for i, members in enumerate(drawn)
+    ]
+    own = restrict(sets, genes, genes, **LIMITS)
+    contents = {s.name: set(s.genes) for s in sets}
+    family = own.table.set_index("gene_set")["family"]
+    representatives = set(family)
+    for name, head in family.items():
+        assert family[head] == head
+        shared, union = contents[name] & contents[head], contents[name] | contents[head]
+        assert len(shared) / len(union) >= 0.6
+        assert len(contents[head]) >= len(contents[name])
+    for one in representatives:
+        for other in representatives - {one}:
+            assert len(contents[one] & contents[other]) / len(contents[one] | contents[other]) < 0.6
+
+
+def test_families_stay_within_a_collection() -> None:
+    genes = pd.Index([f"g{i}" for i in range(10)])
+    members = tuple(genes[:6])
+    sets = [GeneSet("a", "x", "", members), GeneSet("b", "y", "", members)]
+    own = restrict(sets, genes, genes, **LIMITS)
+    assert list(own.table["family"]) == ["x", "y"]

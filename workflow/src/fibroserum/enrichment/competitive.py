@@ -1,0 +1,110 @@
+"""Competitive tests: do a set's genes change more than other genes do?
+
+camera: Wu, Smyth (2012) Nucleic Acids Res 40:e133, with the correlation estimated from each set.
+The rotation test of set against rest, from which `enriched` comes, stands in docs/methods.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from fibroserum.enrichment.membership import Membership
+from fibroserum.linear import Effects, posterior_variance
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Genewise scores of unit variance where nothing changes.
+
+    contrast: (G,), normal scores of the moderated t. residual: (G, d), residual effects over the
+    gene's own standard deviation.
+    """
+
+    contrast: np.ndarray
+    residual: np.ndarray
+
+
+def normal_scores(effects: Effects) -> Scores:
+    """Return camera's genewise scores from the effects of a contrast."""
+    variance = np.mean(effects.residual**2, axis=1)
+    posterior, df = posterior_variance(variance, effects.residual.shape[1])
+    root = np.sqrt(posterior)
+    moderated = np.divide(effects.contrast, root, out=np.zeros_like(root), where=root > 0)
+    own = np.sqrt(np.maximum(variance, 1e-8))
+    return Scores(normal_from_t(moderated, df), effects.residual / own[:, None])
+
+
+def normal_from_t(statistic: np.ndarray, df: float) -> np.ndarray:
+    """Return the normal score of a t statistic by Hill's approximation, as limma's zscoreT.
+
+    Hill (1970) Communications of the ACM 13:617.
+    """
+    a = min(df, 1e100) - 0.5
+    b = 48 * a**2
+    z = a * np.log1p(statistic / min(df, 1e100) * statistic)
+    inner = ((-0.4 * z - 3.3) * z - 24) * z - 85.5
+    result = ((inner / (0.8 * z**2 + 100 + b) + z + 3) / b + 1) * np.sqrt(z)
+    return np.copysign(result, statistic)
+
+
+def camera(scores: Scores, sets: Membership) -> pd.DataFrame:
+    """Return limma's camera(inter.gene.cor = NA): camera_correlation, camera_pvalue.
+
+    The correlation is NaN for a set of one gene. A set of all genes has p = 1.
+    """
+    genes, df = scores.residual.shape
+    m = sets.table["tested"].to_numpy(dtype=float)
+    rest = genes - m
+    residual = np.asarray(sets.members @ scores.residual) / m[:, None]
+    inflation = np.where(m > 1, m * np.mean(residual**2, axis=1), 1.0)
+    correlation = np.full(len(m), np.nan)
+    np.divide(inflation - 1, m - 1, out=correlation, where=m > 1)
+    own = np.asarray(sets.members @ scores.contrast) / m
+    delta = (own - scores.contrast.mean()) * genes / np.maximum(rest, 1)
+    total = (genes - 1) * scores.contrast.var(ddof=1)
+    pooled = (total - delta**2 * m * rest / genes) / (genes - 2)
+    variance = pooled * (np.maximum(inflation, 1) / m + 1 / np.maximum(rest, 1))
+    statistic = _ratio(delta, variance, rest > 0)
+    pvalue = 2 * stats.t.sf(np.abs(statistic), min(df, genes - 2))
+    return pd.DataFrame({"camera_correlation": correlation, "camera_pvalue": pvalue})
+
+
+def set_against_rest(scores: Scores, sets: Membership) -> pd.DataFrame:
+    """Return the rotation test of a set's mean score against the mean of all other genes.
+
+    The difference of means is taken in the contrast and in each residual component alike: where no
+    gene changes, all have one variance, correlations within and between included. What other genes
+    change beyond noise adds the variance of a random draw of as many genes. Columns:
+    competitive_t, competitive_df, competitive_pvalue (two-sided; 1 for a set of all genes).
+    """
+    genes, df = scores.residual.shape
+    m = sets.table["tested"].to_numpy(dtype=float)
+    rest = np.maximum(genes - m, 1)
+    both = np.column_stack([scores.contrast, scores.residual])
+    own = np.asarray(sets.members @ both) / m[:, None]
+    delta = (own - both.mean(axis=0)) * (genes / rest)[:, None]
+    noise = np.mean(delta[:, 1:] ** 2, axis=1)
+    spread = both.var(axis=0, ddof=1)
+    beyond = max(spread[0] - spread[1:].mean(), 0.0) * (1 / m + 1 / rest)
+    statistic = _ratio(delta[:, 0], noise + beyond, m < genes)
+    weights = noise**2 / df + beyond**2 / max(genes - 2, 1)
+    freedom = np.full(len(m), float(df))
+    np.divide((noise + beyond) ** 2, weights, out=freedom, where=weights > 0)
+    return pd.DataFrame(
+        {
+            "competitive_t": statistic,
+            "competitive_df": freedom,
+            "competitive_pvalue": 2 * stats.t.sf(np.abs(statistic), freedom),
+        }
+    )
+
+
+def _ratio(delta: np.ndarray, variance: np.ndarray, possible: np.ndarray) -> np.ndarray:
+    """Return delta over its standard deviation; 0 where there is nothing to compare with."""
+    where = possible & (variance > 0)
+    root = np.sqrt(np.where(where, variance, 1.0))
+    return np.divide(delta, root, out=np.zeros_like(delta), where=where)

@@ -1,0 +1,164 @@
+"""All set tests of all contrasts, from one linear fit."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from fibroserum.enrichment.adjust import adjust
+from fibroserum.enrichment.competitive import camera, normal_scores, set_against_rest
+from fibroserum.enrichment.gmt import GeneSet
+from fibroserum.enrichment.membership import Membership, restrict
+from fibroserum.enrichment.overrepresentation import overrepresentation
+from fibroserum.enrichment.prerank import prerank
+from fibroserum.enrichment.selfcontained import fry, standardised
+from fibroserum.linear import LinearFit, genewise_effects
+
+COLUMNS = [
+    "collection",
+    "gene_set",
+    "family",
+    "size",
+    "tested",
+    "direction",
+    "mean_log2FoldChange",
+    "fry_pvalue",
+    "fry_padj",
+    "fry_mixed_pvalue",
+    "fry_mixed_padj",
+    "fry_pvalue_without_strongest",
+    "camera_correlation",
+    "camera_pvalue",
+    "camera_padj",
+    "competitive_pvalue",
+    "competitive_padj",
+    "ora_pvalue",
+    "ora_padj",
+    "NES",
+    "prerank_pvalue",
+    "prerank_padj",
+    "leading_edge",
+    "call",
+    "enriched",
+]
+
+# Few sets cost little: they get more permutations, up to this many times those asked for, while
+# sets times permutations stay below those of a thousand sets.
+MORE_PERMUTATIONS = 4
+
+
+@dataclass(frozen=True)
+class SetTests:
+    """Set tests of several contrasts.
+
+    tables: by contrast, one row a tested set, sorted by collection and name. left_out: sets without
+    a test: collection, gene_set, gene (empty), reason.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    left_out: pd.DataFrame
+
+
+def test_sets(
+    fit: LinearFit,
+    contrasts: Mapping[str, np.ndarray],
+    statistics: Mapping[str, pd.Series],
+    log2fc: Mapping[str, pd.Series],
+    calls: Mapping[str, pd.Series],
+    sets: Sequence[GeneSet],
+    *,
+    alpha: float,
+    min_size: int,
+    max_size: int,
+    permutations: int,
+    seed: int,
+    n_cpus: int,
+) -> SetTests:
+    """Test every set in every contrast.
+
+    fit: the linear model of the tested genes. contrasts: numeric, over its design's columns.
+    statistics, log2fc, calls: by contrast, of the main model, indexed by all genes of the matrix:
+    signed Wald statistic and log2 fold change (NaN where not tested), and up, down or none.
+    sets: of matrix gene ids (`gmt.map_sets`). The answer does not depend on the number of cores.
+    """
+    matrix_genes = pd.Index(next(iter(statistics.values())).index) if statistics else fit.genes
+    restricted = restrict(sets, fit.genes, matrix_genes, min_size=min_size, max_size=max_size)
+    number = max(len(restricted.table), 1)
+    more = permutations * int(np.clip(1000 // number, 1, MORE_PERMUTATIONS))
+    tables = {}
+    for name, contrast in contrasts.items():
+        if restricted.table.empty:
+            tables[name] = pd.DataFrame(columns=COLUMNS)
+            continue
+        parts = [
+            _rotation_tests(fit, contrast, restricted, n_cpus),
+            _main_model(restricted, fit.genes, statistics[name], log2fc[name], calls[name]),
+            prerank(
+                statistics[name].reindex(fit.genes),
+                restricted,
+                permutations=more,
+                seed=purpose_seed(seed, f"prerank {name}"),
+                n_cpus=n_cpus,
+            ),
+        ]
+        tables[name] = decide(pd.concat([restricted.table, *parts], axis=1), alpha)
+    return SetTests(tables, restricted.left_out)
+
+
+test_sets.__test__ = False  # type: ignore[attr-defined]  # a function of ours, not of pytest
+
+
+def purpose_seed(seed: int, purpose: str) -> int:
+    """Return a seed for one purpose, for libraries that take an integer."""
+    generator = np.random.default_rng([seed, zlib.crc32(purpose.encode())])
+    return int(generator.integers(2**31))
+
+
+def _rotation_tests(
+    fit: LinearFit, contrast: np.ndarray, sets: Membership, n_cpus: int
+) -> pd.DataFrame:
+    """fry, camera and the test that decides `enriched`, from the effects of one contrast."""
+    effects = genewise_effects(fit, contrast, n_cpus=n_cpus)
+    scores = normal_scores(effects)
+    # one thread in BLAS: sums that it splits between threads could differ in the last bit
+    with threadpool_limits(limits=1, user_api="blas"):
+        own = fry(standardised(effects), sets, n_cpus=n_cpus)
+        parts = [own, camera(scores, sets), set_against_rest(scores, sets)]
+    return pd.concat(parts, axis=1)
+
+
+def _main_model(
+    sets: Membership,
+    genes: pd.Index,
+    statistic: pd.Series,
+    log2fc: pd.Series,
+    calls: pd.Series,
+) -> pd.DataFrame:
+    """Over-representation of calls and mean fold changes, from the main model."""
+    testable = np.isfinite(statistic.reindex(genes).to_numpy(dtype=float))
+    called = calls.reindex(genes).isin(["up", "down"]).to_numpy()
+    change = log2fc.reindex(genes).to_numpy(dtype=float)
+    known = np.isfinite(change)
+    total = np.asarray(sets.members @ np.where(known, change, 0.0))
+    count = np.asarray(sets.members @ known.astype(float))
+    mean = np.full(len(total), np.nan)
+    np.divide(total, count, out=mean, where=count > 0)
+    ora = overrepresentation(called, testable, sets)
+    return pd.DataFrame({"mean_log2FoldChange": mean, "ora_pvalue": ora})
+
+
+def decide(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """Add adjusted p values, `call` and `enriched` to a table of set tests; columns in order."""
+    result = table.copy()
+    for test in ("fry", "fry_mixed", "camera", "competitive", "ora", "prerank"):
+        result[f"{test}_padj"] = adjust(result[f"{test}_pvalue"], result["collection"])
+    mixed = np.where(result["fry_mixed_padj"] < alpha, "mixed", "none")
+    result["call"] = np.where(result["fry_padj"] < alpha, result["direction"], mixed)
+    sign = np.where(result["competitive_t"] < 0, "down", "up")
+    result["enriched"] = np.where(result["competitive_padj"] < alpha, sign, "none")
+    return result[COLUMNS]
