@@ -1,0 +1,17 @@
+"""Negative binomial regression with DESeq2's semantics, fast for designs with donors blocked."""
+
+from fibroserum.deseq.fitting import fit
+from fibroserum.deseq.model import NegativeBinomialFit
+from fibroserum.deseq.refitting import Refit, refit_genes
+from fibroserum.deseq.shrinking import shrink
+from fibroserum.deseq.testing import independent_filtering, wald
+
+__all__ = [
+    "NegativeBinomialFit",
+    "Refit",
+    "fit",
+    "independent_filtering",
+    "refit_genes",
+    "shrink",
+    "wald",
+]

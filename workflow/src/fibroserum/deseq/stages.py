@@ -1,0 +1,277 @@
+"""The two passes over the genes, in chunks: genewise dispersions, then the final fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from fibroserum.deseq.model import (
+    MAX_COEFFICIENT,
+    MAX_STEPS,
+    MIN_DISPERSION,
+    MIN_MEAN,
+    OUTLIER_SD,
+    RIDGE,
+    TOLERANCE,
+    max_dispersion,
+)
+from fibroserum.inference.chunks import gene_rows, over_genes
+from fibroserum.inference.coefficients import fit_coefficients, wald_errors
+from fibroserum.inference.dispersions import ascend, grid_search
+from fibroserum.inference.linear_start import linear_fit
+from fibroserum.inference.structure import BlockStructure
+
+DISPERSION_STEPS = 100
+DISPERSION_TOLERANCE = 1e-6
+GRID_POINTS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """What stays the same over the genes. Offsets are log size factors in sorted sample order."""
+
+    counts: np.ndarray
+    structure: BlockStructure
+    offsets: np.ndarray
+    linear_means: bool
+    n_cpus: int
+
+    @property
+    def ridge(self) -> np.ndarray:
+        """Return the ridge of every column."""
+        return np.full(self.structure.n_columns, RIDGE)
+
+    def rows(self, genes: slice) -> np.ndarray:
+        """Return the counts of a chunk of genes, samples sorted by block."""
+        return gene_rows(self.counts, self.structure.order, genes)
+
+
+@dataclass(frozen=True, eq=False)
+class Genewise:
+    """The first pass. coefficients: genes × columns in the kernels' order."""
+
+    base_mean: np.ndarray
+    dispersions: np.ndarray
+    coefficients: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Final:
+    """The second pass. coefficients: genes × columns in the kernels' order."""
+
+    map_dispersions: np.ndarray
+    dispersions: np.ndarray
+    coefficients: np.ndarray
+    converged: np.ndarray
+
+
+def _linear(rows: np.ndarray, structure: BlockStructure) -> np.ndarray:
+    fitted = np.empty_like(rows)
+    linear_fit(rows, *structure.arrays, fitted)
+    return fitted
+
+
+def _starting_dispersions(
+    normalised: np.ndarray, linear: np.ndarray, problem: Problem
+) -> np.ndarray:
+    """Return the smaller of two moment estimates: around a linear fit, around the mean."""
+    n, p = problem.structure.n_samples, problem.structure.n_columns
+    fitted = np.maximum(linear, 1.0)
+    rough = (((normalised - fitted) ** 2 - fitted) / fitted**2).sum(axis=1) / (n - p)
+    mean = normalised.mean(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        moments = (
+            normalised.var(axis=1, ddof=1) - np.mean(np.exp(-problem.offsets)) * mean
+        ) / mean**2
+    return np.clip(np.minimum(rough, moments), MIN_DISPERSION, max_dispersion(n))
+
+
+def _regress(
+    rows: np.ndarray, alphas: np.ndarray, problem: Problem, warm: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (coefficients, means not bounded, converged) of a chunk."""
+    beta = np.empty((len(rows), problem.structure.n_columns)) if warm is None else warm.copy()
+    means = np.empty_like(rows)
+    converged = np.empty(len(rows), dtype=np.int64)
+    fit_coefficients(
+        rows,
+        problem.offsets,
+        alphas,
+        MIN_MEAN,
+        TOLERANCE,
+        MAX_COEFFICIENT,
+        MAX_STEPS,
+        problem.ridge,
+        warm is not None,
+        *problem.structure.arrays,
+        beta,
+        means,
+        np.empty((0, 0)),
+        converged,
+        False,
+    )
+    return beta, means, converged
+
+
+def _climb(
+    rows: np.ndarray,
+    means: np.ndarray,
+    start: np.ndarray,
+    centre: np.ndarray,
+    precision: float,
+    problem: Problem,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return (dispersions, whether the objective rose noticeably, steps tried)."""
+    out, first, last = np.empty(len(rows)), np.empty(len(rows)), np.empty(len(rows))
+    steps = np.empty(len(rows), dtype=np.int64)
+    ascend(
+        rows,
+        means,
+        start,
+        centre,
+        precision,
+        np.log(MIN_DISPERSION / 10),
+        DISPERSION_TOLERANCE,
+        DISPERSION_STEPS,
+        *problem.structure.arrays,
+        out,
+        first,
+        last,
+        steps,
+    )
+    return out, last >= first + np.abs(first) * 1e-6, steps
+
+
+def _from_grid(
+    rows: np.ndarray, means: np.ndarray, centre: np.ndarray, precision: float, problem: Problem
+) -> np.ndarray:
+    out = np.empty(len(rows))
+    upper = np.log(max_dispersion(problem.structure.n_samples))
+    grid_search(
+        rows,
+        means,
+        centre,
+        precision,
+        np.log(MIN_DISPERSION),
+        upper,
+        GRID_POINTS,
+        *problem.structure.arrays,
+        out,
+    )
+    return out
+
+
+def genewise(problem: Problem) -> Genewise:
+    """Return base means and genewise dispersions of genes that are not all zero.
+
+    As DESeq2: means from a linear fit where the design is one of groups, else from a regression
+    with moment estimates of dispersion; then a climb from those estimates, which are kept where
+    the objective hardly rises, and a grid where the climb did not settle.
+    """
+    n_genes, p = problem.counts.shape[1], problem.structure.n_columns
+    limit = max_dispersion(problem.structure.n_samples)
+    base_mean, dispersions = np.empty(n_genes), np.empty(n_genes)
+    coefficients = np.empty((n_genes, p))
+    sizes = np.exp(problem.offsets)
+
+    def work(genes: slice) -> None:
+        rows = problem.rows(genes)
+        normalised = rows / sizes
+        base_mean[genes] = normalised.mean(axis=1)
+        linear = _linear(normalised, problem.structure)
+        start = _starting_dispersions(normalised, linear, problem)
+        if problem.linear_means:
+            means = linear * sizes
+        else:
+            coefficients[genes], means, _ = _regress(rows, start, problem, None)
+        np.maximum(means, MIN_MEAN, out=means)
+        estimate, rose, steps = _climb(rows, means, start, np.zeros(len(rows)), 0.0, problem)
+        estimate = np.where(rose, np.minimum(estimate, limit), start)
+        settled = (steps < DISPERSION_STEPS) & (steps != 1)
+        again = ~settled & (estimate > 10 * MIN_DISPERSION)
+        if again.any():
+            estimate[again] = _from_grid(
+                rows[again], means[again], np.zeros(again.sum()), 0.0, problem
+            )
+        dispersions[genes] = np.clip(estimate, MIN_DISPERSION, limit)
+
+    over_genes(work, n_genes, problem.n_cpus)
+    return Genewise(base_mean, dispersions, coefficients)
+
+
+def final(
+    problem: Problem,
+    first: Genewise,
+    fitted: np.ndarray,
+    prior_variance: float,
+    squared_logres: float,
+) -> Final:
+    """Return shrunken dispersions and the coefficients they give.
+
+    fitted: (genes,) the trend at each gene. The climb starts from the genewise estimate, or the
+    trend where that is ten times higher; genewise estimates far above the trend are kept.
+    """
+    n_genes, p = problem.counts.shape[1], problem.structure.n_columns
+    limit = max_dispersion(problem.structure.n_samples)
+    maps, dispersions = np.empty(n_genes), np.empty(n_genes)
+    coefficients, converged = np.empty((n_genes, p)), np.empty(n_genes, dtype=bool)
+    sizes = np.exp(problem.offsets)
+
+    def work(genes: slice) -> None:
+        rows = problem.rows(genes)
+        own, trend = first.dispersions[genes], fitted[genes]
+        if problem.linear_means:
+            means = _linear(rows / sizes, problem.structure) * sizes
+        else:
+            means = _means(first.coefficients[genes], problem)
+        np.maximum(means, MIN_MEAN, out=means)
+        start = np.where(own > 0.1 * trend, own, trend)
+        centre, precision = np.log(trend), 1.0 / prior_variance
+        estimate, _, steps = _climb(rows, means, start, centre, precision, problem)
+        again = steps >= DISPERSION_STEPS
+        if again.any():
+            estimate[again] = _from_grid(
+                rows[again], means[again], centre[again], precision, problem
+            )
+        maps[genes] = np.clip(estimate, MIN_DISPERSION, limit)
+        outlier = np.log(own) > centre + OUTLIER_SD * np.sqrt(squared_logres)
+        dispersions[genes] = np.where(outlier, own, maps[genes])
+        warm = None if problem.linear_means else first.coefficients[genes]
+        coefficients[genes], _, state = _regress(rows, dispersions[genes], problem, warm)
+        converged[genes] = state > 0
+
+    over_genes(work, n_genes, problem.n_cpus)
+    return Final(maps, dispersions, coefficients, converged)
+
+
+def _means(coefficients: np.ndarray, problem: Problem) -> np.ndarray:
+    """Return means (genes × sorted samples, not bounded) from coefficients in kernel order."""
+    structure = problem.structure
+    blocks = len(structure.block_columns)
+    eta = coefficients[:, blocks:] @ structure.dense.T
+    sizes = np.diff(structure.starts)
+    blocked = structure.starts[-1]
+    eta[:, :blocked] += np.repeat(coefficients[:, :blocks], sizes, axis=1)
+    return np.exp(np.minimum(eta + problem.offsets, 700))
+
+
+def errors(
+    problem: Problem, dispersions: np.ndarray, coefficients: np.ndarray, contrasts: np.ndarray
+) -> np.ndarray:
+    """Return standard errors (genes × contrasts); contrasts and coefficients in kernel order."""
+    out = np.empty((len(dispersions), len(contrasts)))
+
+    def work(genes: slice) -> None:
+        wald_errors(
+            _means(coefficients[genes], problem),
+            dispersions[genes],
+            MIN_MEAN,
+            problem.ridge,
+            contrasts,
+            *problem.structure.arrays,
+            out[genes],
+        )
+
+    over_genes(work, len(dispersions), problem.n_cpus)
+    return out

@@ -1,0 +1,325 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the fibroserum developers
+#
+# Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
+# associated documentation files (the "Software"), to deal in the Software without restriction,
+# including without limitation the rights to use, copy, modify, merge, publish, distribute,
+# sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
+# furnished to do so, subject to the following conditions: the above copyright notice and this
+# permission notice shall be included in all copies or substantial portions of the Software.
+# THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND.
+"""A PyDESeq2 inference engine whose cost does not grow with the number of blocks (donors)."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from pydeseq2.inference import Inference
+
+from fibroserum.inference.chunks import gene_rows, over_genes
+from fibroserum.inference.coefficients import fit_coefficients, wald_errors
+from fibroserum.inference.dispersions import maximise
+from fibroserum.inference.hessians import InverseHessians
+from fibroserum.inference.linear_start import linear_fit
+from fibroserum.inference.shrinkage import shrink
+from fibroserum.inference.structure import BlockStructure, find_blocks
+from fibroserum.inference.trend import fit_gamma_trend
+from fibroserum.inference.wald import Alternative, wald_statistic
+
+RIDGE = 1e-6
+DEVIANCE_TOLERANCE = 1e-8
+
+
+class BlockedInference(Inference):
+    """Inference routines for PyDESeq2 that exploit disjoint indicator columns of the design.
+
+    The block structure is found in each design matrix; any number of other columns is allowed,
+    and a design without blocks is treated as dense. Genes are spread over `n_cpus` threads
+    (None: all); results are the same bits for any number.
+    """
+
+    def __init__(self, n_cpus: int | None = None):
+        self._n_cpus = 1
+        self.n_cpus = n_cpus  # type: ignore[assignment]
+        self._last: tuple[np.ndarray, BlockStructure] | None = None
+
+    @property
+    def n_cpus(self) -> int:
+        """Return the number of threads."""
+        return self._n_cpus
+
+    @n_cpus.setter
+    def n_cpus(self, n_cpus: int | None) -> None:
+        if n_cpus is None:
+            n_cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+        if n_cpus < 1:
+            raise ValueError(f"n_cpus must be at least 1, not {n_cpus}.")
+        self._n_cpus = n_cpus
+
+    def _structure(self, design_matrix: np.ndarray | pd.DataFrame) -> BlockStructure:
+        matrix = np.asarray(design_matrix, dtype=float)
+        if self._last is None or not np.array_equal(self._last[0], matrix):
+            self._last = (matrix.copy(), find_blocks(matrix))
+        return self._last[1]
+
+    def _over_genes(self, work: Any, n_genes: int) -> None:
+        over_genes(work, n_genes, self._n_cpus)
+
+    def _linear_fit(self, values: np.ndarray, design_matrix: np.ndarray) -> np.ndarray:
+        structure = self._structure(design_matrix)
+        fitted = np.empty(values.shape)
+
+        def work(genes: slice) -> None:
+            rows = gene_rows(values, structure.order, genes)
+            out = np.empty_like(rows)
+            if not linear_fit(rows, *structure.arrays, out):
+                raise ValueError("The design matrix is not of full rank.")
+            fitted[structure.order, genes] = out.T
+
+        self._over_genes(work, values.shape[1])
+        return fitted
+
+    def lin_reg_mu(
+        self,
+        counts: np.ndarray,
+        size_factors: np.ndarray,
+        design_matrix: np.ndarray,
+        min_mu: float,
+    ) -> np.ndarray:
+        """Return means (samples x genes) from a linear model of the normalised counts."""
+        sizes = np.asarray(size_factors, dtype=float)[:, None]
+        return np.maximum(self._linear_fit(counts / sizes, design_matrix) * sizes, min_mu)
+
+    def irls(
+        self,
+        counts: np.ndarray,
+        size_factors: np.ndarray,
+        design_matrix: np.ndarray,
+        disp: np.ndarray,
+        min_mu: float,
+        beta_tol: float,
+        min_beta: float = -30,
+        max_beta: float = 30,
+        optimizer: Literal["BFGS", "L-BFGS-B"] = "L-BFGS-B",
+        maxiter: int = 250,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return coefficients (genes x columns), means and leverages (samples x genes), converged.
+
+        `beta_tol` bounds the relative change of the deviance, as in the interface; `optimizer`
+        is accepted and has no effect, the fallback being a damped Newton search.
+        """
+        structure = self._structure(design_matrix)
+        n_genes = counts.shape[1]
+        offset = np.log(np.asarray(size_factors, dtype=float))[structure.order]
+        alphas = np.asarray(disp, dtype=float)
+        ridge = np.full(structure.n_columns, RIDGE)
+        tolerance = min(beta_tol, DEVIANCE_TOLERANCE)
+        beta = np.empty((n_genes, structure.n_columns))
+        mu, hat = np.empty(counts.shape), np.empty(counts.shape)
+        converged = np.empty(n_genes, dtype=np.int64)
+
+        def work(genes: slice) -> None:
+            y = gene_rows(counts, structure.order, genes)
+            b = np.empty((len(y), structure.n_columns))
+            m, h = np.empty_like(y), np.empty_like(y)
+            fit_coefficients(
+                y,
+                offset,
+                alphas[genes],
+                min_mu,
+                tolerance,
+                max(max_beta, -min_beta),
+                maxiter,
+                ridge,
+                False,
+                *structure.arrays,
+                b,
+                m,
+                h,
+                converged[genes],
+                True,
+            )
+            beta[genes, structure.columns] = b
+            mu[structure.order, genes] = m.T
+            hat[structure.order, genes] = h.T
+
+        self._over_genes(work, n_genes)
+        return beta, mu, hat, converged > 0
+
+    def alpha_mle(
+        self,
+        counts: np.ndarray,
+        design_matrix: np.ndarray,
+        mu: np.ndarray,
+        alpha_hat: np.ndarray,
+        min_disp: float,
+        max_disp: float,
+        prior_disp_var: float | None = None,
+        cr_reg: bool = True,
+        prior_reg: bool = False,
+        optimizer: Literal["BFGS", "L-BFGS-B"] = "L-BFGS-B",
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return each gene's maximising dispersion in [min_disp, max_disp], and converged.
+
+        Newton's method within a bracket, from `alpha_hat` and from every probe of the range
+        that lies higher. Raises ValueError when a prior is asked for without its variance.
+        """
+        if prior_reg and prior_disp_var is None:
+            raise ValueError("prior_disp_var is required with prior_reg.")
+        precision = 1.0 / float(prior_disp_var) if prior_reg and prior_disp_var else 0.0
+        structure = self._structure(design_matrix)
+        n_genes = counts.shape[1]
+        starts = np.asarray(alpha_hat, dtype=float)
+        out, converged = np.empty(n_genes), np.empty(n_genes, dtype=bool)
+
+        def work(genes: slice) -> None:
+            maximise(
+                gene_rows(counts, structure.order, genes),
+                gene_rows(mu, structure.order, genes),
+                starts[genes],
+                np.log(min_disp),
+                np.log(max_disp),
+                cr_reg,
+                precision,
+                *structure.arrays,
+                out[genes],
+                converged[genes],
+            )
+
+        self._over_genes(work, n_genes)
+        return out, converged
+
+    def wald_test(
+        self,
+        design_matrix: np.ndarray,
+        disp: np.ndarray,
+        lfc: np.ndarray,
+        mu: np.ndarray,
+        ridge_factor: np.ndarray,
+        contrast: np.ndarray,
+        lfc_null: np.ndarray | float,
+        alt_hypothesis: Alternative | None = None,
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return p values, Wald statistics and standard errors (natural log) of a contrast.
+
+        The null is on the contrast's estimate, also where the contrast has several columns.
+        Raises ValueError for a ridge that is not diagonal.
+        """
+        ridge = np.diag(ridge_factor)
+        if (np.asarray(ridge_factor) != np.diag(ridge)).any():
+            raise ValueError("ridge_factor must be diagonal.")
+        structure = self._structure(design_matrix)
+        n_genes = mu.shape[1]
+        alphas = np.asarray(disp, dtype=float)
+        rows = np.ascontiguousarray(np.asarray(contrast, dtype=float)[None, structure.columns])
+        sorted_ridge = np.ascontiguousarray(ridge[structure.columns])
+        errors = np.empty((n_genes, 1))
+
+        def work(genes: slice) -> None:
+            wald_errors(
+                gene_rows(mu, structure.order, genes),
+                alphas[genes],
+                0.0,
+                sorted_ridge,
+                rows,
+                *structure.arrays,
+                errors[genes],
+            )
+
+        self._over_genes(work, n_genes)
+        estimate = np.asarray(lfc, dtype=float) @ np.asarray(contrast, dtype=float)
+        statistic, p = wald_statistic(estimate, errors[:, 0], float(lfc_null), alt_hypothesis)
+        return p, statistic, errors[:, 0]
+
+    def fit_rough_dispersions(
+        self, normed_counts: np.ndarray, design_matrix: pd.DataFrame | np.ndarray
+    ) -> np.ndarray:
+        """Return moment estimates of dispersion around a linear model, at least 0."""
+        n_samples, n_columns = design_matrix.shape
+        if n_samples == n_columns:
+            raise ValueError(
+                "As many design columns as samples: no replicates to estimate dispersions from."
+            )
+        fitted = np.maximum(self._linear_fit(normed_counts, np.asarray(design_matrix)), 1.0)
+        excess = ((normed_counts - fitted) ** 2 - fitted) / fitted**2
+        return np.maximum(excess.sum(axis=0) / (n_samples - n_columns), 0)
+
+    def fit_moments_dispersions(
+        self, normed_counts: np.ndarray, size_factors: np.ndarray
+    ) -> np.ndarray:
+        """Return moment estimates of dispersion around the mean, genes of zeros left out."""
+        kept = normed_counts[:, (normed_counts != 0).any(axis=0)]
+        mean = kept.mean(axis=0)
+        return (kept.var(axis=0, ddof=1) - np.mean(1 / size_factors) * mean) / mean**2
+
+    def dispersion_trend_gamma_glm(
+        self, covariates: pd.Series, targets: pd.Series
+    ) -> tuple[np.ndarray, np.ndarray, bool]:
+        """Return trend coefficients (intercept first), predictions, converged."""
+        x = np.asarray(covariates, dtype=float)
+        y = np.asarray(targets, dtype=float)
+        usable = np.isfinite(x) & np.isfinite(y) & (y > 0)
+        coefficients, converged = fit_gamma_trend(x[usable], y[usable])
+        return coefficients, coefficients[0] + coefficients[1] * x, converged
+
+    def lfc_shrink_nbinom_glm(
+        self,
+        design_matrix: np.ndarray,
+        counts: np.ndarray,
+        size: np.ndarray,
+        offset: np.ndarray,
+        prior_no_shrink_scale: float,
+        prior_scale: float,
+        optimizer: str,
+        shrink_index: int,
+    ) -> tuple[np.ndarray, Any, np.ndarray]:
+        """Return posterior modes (genes x columns), inverse Hessians, converged.
+
+        The inverse Hessians are a sequence of matrix-likes that are inverted when asked for;
+        the column of `shrink_index` is at hand. `optimizer` is accepted and has no effect.
+        """
+        structure = self._structure(design_matrix)
+        n_genes, p = counts.shape[1], structure.n_columns
+        offsets = np.asarray(offset, dtype=float)
+        alphas = 1.0 / np.asarray(size, dtype=float)
+        ridge = np.full(p, 1.0 / prior_no_shrink_scale**2)
+        column = int(np.flatnonzero(structure.columns == shrink_index)[0])
+        beta, inverse = np.empty((n_genes, p)), np.empty((n_genes, p))
+        converged = np.empty(n_genes, dtype=bool)
+
+        def work(genes: slice) -> None:
+            y = gene_rows(counts, structure.order, genes)
+            b, v = np.empty((len(y), p)), np.empty((len(y), p))
+            shrink(
+                y,
+                offsets[structure.order],
+                alphas[genes],
+                ridge,
+                column,
+                float(prior_scale),
+                b,
+                False,
+                *structure.arrays,
+                b,
+                v,
+                converged[genes],
+            )
+            beta[genes, structure.columns] = b
+            inverse[genes, structure.columns] = v
+
+        self._over_genes(work, n_genes)
+        hessians = InverseHessians(
+            np.asarray(design_matrix, dtype=float),
+            counts,
+            alphas,
+            offsets,
+            1.0 / prior_no_shrink_scale**2,
+            float(prior_scale),
+            shrink_index,
+            beta,
+            inverse,
+        )
+        return beta, hessians, converged

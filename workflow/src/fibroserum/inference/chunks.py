@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the fibroserum developers
+#
+# Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
+# associated documentation files (the "Software"), to deal in the Software without restriction,
+# including without limitation the rights to use, copy, modify, merge, publish, distribute,
+# sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
+# furnished to do so, subject to the following conditions: the above copyright notice and this
+# permission notice shall be included in all copies or substantial portions of the Software.
+# THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND.
+"""Genes in chunks over threads. The kernels release the GIL and treat each gene by itself, so
+that results depend neither on the number of threads nor on the order of the genes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+CHUNK = 256
+
+
+def over_genes(work: Callable[[slice], None], n_genes: int, n_cpus: int) -> None:
+    """Call `work` on consecutive slices of the genes, `n_cpus` at a time."""
+    slices = [slice(a, min(a + CHUNK, n_genes)) for a in range(0, n_genes, CHUNK)]
+    if n_cpus <= 1 or len(slices) <= 1:
+        for part in slices:
+            work(part)
+        return
+    with ThreadPoolExecutor(n_cpus) as pool:
+        for _ in pool.map(work, slices):
+            pass
+
+
+def gene_rows(matrix: np.ndarray, order: np.ndarray, genes: slice) -> np.ndarray:
+    """Return columns `genes` of a samples x genes matrix as rows, samples in `order`."""
+    part = np.asarray(matrix)[:, genes]
+    return np.ascontiguousarray(part.T[:, order], dtype=np.float64)

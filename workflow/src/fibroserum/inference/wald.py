@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the fibroserum developers
+#
+# Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
+# associated documentation files (the "Software"), to deal in the Software without restriction,
+# including without limitation the rights to use, copy, modify, merge, publish, distribute,
+# sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
+# furnished to do so, subject to the following conditions: the above copyright notice and this
+# permission notice shall be included in all copies or substantial portions of the Software.
+# THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND.
+"""Wald statistics and p values."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from scipy.special import log_ndtr
+
+Alternative = Literal["greaterAbs", "lessAbs", "greater", "less"]
+
+
+def upper_tail(statistic: np.ndarray) -> np.ndarray:
+    """Return P(Z > statistic) for a standard normal Z, accurate far into the tail."""
+    return np.exp(log_ndtr(-np.asarray(statistic, dtype=float)))
+
+
+def wald_statistic(
+    estimate: np.ndarray, error: np.ndarray, null: float, alternative: Alternative | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (statistic, p value) for estimates with standard errors `error`.
+
+    alternative: None tests estimate = null, two-sided; "greaterAbs" |estimate| > null, as twice
+    the one-sided p; "lessAbs" |estimate| < null, the larger of two one-sided p; "greater" and
+    "less" against null.
+    """
+    if alternative is None:
+        statistic = (estimate - null) / error
+        return statistic, 2 * upper_tail(np.abs(statistic))
+    above = np.fmax((estimate - null) / error, 0)
+    below = np.fmin((estimate - null) / error, 0)
+    if alternative == "greater":
+        return above, upper_tail(above)
+    if alternative == "less":
+        return below, upper_tail(np.abs(below))
+    if alternative == "greaterAbs":
+        statistic = np.sign(estimate) * np.fmax((np.abs(estimate) - null) / error, 0)
+        return statistic, np.minimum(2 * upper_tail(np.abs(statistic)), 1)
+    if alternative == "lessAbs":
+        over = np.fmax((estimate + abs(null)) / error, 0)
+        under = np.fmin((estimate - abs(null)) / error, 0)
+        statistic = np.where(np.abs(over) < np.abs(under), over, under)
+        return statistic, np.maximum(upper_tail(over), upper_tail(np.abs(under)))
+    raise ValueError(f"Unknown alternative hypothesis {alternative!r}.")
