@@ -1,0 +1,142 @@
+"""What a simulated cohort is made of: frozen specifications with checked values."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+BEFORE = "pre"
+AFTER = "post"
+
+# log2(0.75): CCL28 falls by a quarter.
+QUARTER_LESS = -0.415
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A study group.
+
+    name: as in the sample sheet. donors: people in it. ccl28_change: population mean of the
+    change of log2 serum CCL28 from before to after.
+    """
+
+    name: str
+    donors: int
+    ccl28_change: float = 0.0
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What is planted in one gene by name; all in log2.
+
+    change: per arm, the change from before to after that serum CCL28 does not carry.
+    slope: change in expression per unit of log2 serum CCL28, before or after, in every arm;
+    recombinant CCL28 acts with slope × `CohortSpec.stimulation_dose`.
+    baseline: per arm, how much higher the arm starts.
+    """
+
+    symbol: str
+    change: Mapping[str, float] = field(default_factory=dict)
+    slope: float = 0.0
+    baseline: Mapping[str, float] = field(default_factory=dict)
+
+
+# BGN rises by 0.45 in RT alone: 0.249 through the fall of CCL28 (-0.6 × -0.415), 0.201 directly.
+# It starts 10 % lower there (log2 0.9 = -0.152), as in the study behind the pipeline.
+DEFAULT_EFFECTS = (Effect("BGN", change={"RT": 0.201}, slope=-0.6, baseline={"RT": -0.152}),)
+
+
+@dataclass(frozen=True)
+class CohortSpec:
+    """A cohort with known truth. The first arm is the reference.
+
+    Size: `arms`; `incomplete_donors` of the last arm have no after sample; `crossover`: every arm
+    holds the same donors (the first arm's number); `genes` (at least 600 with the default blocks),
+    real ones until the bundled table has no more, then made-up ids.
+
+    Truth: drawn with `truth_seed` alone, so that cohorts of several seeds share it.
+    `effect_scale` multiplies every planted effect on genes (0: nothing is true but the serum
+    levels). `suppressed` and `induced` genes follow CCL28; collagens rise in every arm, by log2
+    values within `collagen_change`; `arm_only_share` of the genes change in each arm alone;
+    `baseline_share` start at another level in each arm but the reference; `null_sets` sets of
+    `null_set_size` unchanged genes correlate. `effects` are planted by name, over whatever the
+    gene had, and keep it out of the blocks drawn at random.
+
+    Noise: the total negative binomial dispersion is (`dispersion_asymptote` + `dispersion_slope` /
+    mean) × exp(N(0, `dispersion_scatter`²)), without scatter for targets. `set_correlation` is
+    the residual correlation within null sets and named categories, `background_correlation` its
+    absolute value within modules of 50 other genes. Donor effects have a gene's own sd within
+    `donor_sd` (log2), correlated by `donor_correlation` within modules. `depth` is the library
+    size, genome-wide, of which the chosen genes have their part; `depth_sd` its sd of logarithms.
+
+    Serum: sds of log2 levels between donors, of their change, and of measurement.
+
+    Outliers: in `outlier_share` of the genes one sample of one complete pair is multiplied by
+    2^`outlier_log2`.
+
+    Stimulation arm: `stimulation_cultures` with and without CCL28 (0: no arm), whose effect is
+    that of raising log2 CCL28 by `stimulation_dose` (negative: opposite to serum's).
+    """
+
+    arms: tuple[Arm, ...] = (Arm("AT", 8), Arm("RT", 10, QUARTER_LESS))
+    incomplete_donors: int = 1
+    crossover: bool = False
+    genes: int = 3000
+
+    truth_seed: int = 2023
+    effect_scale: float = 1.0
+    suppressed: int = 40
+    induced: int = 10
+    collagen_change: tuple[float, float] = (0.25, 0.35)
+    arm_only_share: float = 0.02
+    baseline_share: float = 0.01
+    null_sets: int = 6
+    null_set_size: int = 30
+    effects: tuple[Effect, ...] = DEFAULT_EFFECTS
+
+    dispersion_asymptote: float = 0.025
+    dispersion_slope: float = 2.0
+    dispersion_scatter: float = 0.5
+    set_correlation: float = 0.2
+    background_correlation: float = 0.05
+    donor_sd: tuple[float, float] = (0.2, 0.3)
+    donor_correlation: float = 0.3
+    depth: float = 20e6
+    depth_sd: float = 0.25
+
+    serum_between_sd: float = 0.4
+    serum_change_sd: float = 0.3
+    serum_noise: float = 0.08
+
+    outlier_share: float = 0.0
+    outlier_log2: float = 4.0
+
+    stimulation_cultures: int = 4
+    stimulation_dose: float = 1.0
+
+    def __post_init__(self) -> None:
+        names = [arm.name for arm in self.arms]
+        if not names or len(set(names)) != len(names):
+            raise ValueError(f"arms need distinct names, got {names}")
+        if self.crossover and len({arm.donors for arm in self.arms}) > 1:
+            raise ValueError("the arms of a crossover hold the same donors")
+        if min(arm.donors for arm in self.arms) < 1:
+            raise ValueError("every arm needs a donor")
+        if not 0 <= self.incomplete_donors < self.arms[-1].donors:
+            raise ValueError("incomplete_donors must leave the last arm a complete donor")
+        for name in ("set_correlation", "background_correlation", "donor_correlation"):
+            if not 0 <= getattr(self, name) < 1:
+                raise ValueError(f"{name} must be in [0, 1)")
+        shares = self.arm_only_share * len(self.arms) + self.baseline_share * (len(self.arms) - 1)
+        if min(self.arm_only_share, self.baseline_share) < 0 or shares > 0.7:
+            raise ValueError("the changed shares must be positive and at most 0.7 together")
+
+    @property
+    def reference(self) -> str:
+        """Return the name of the first arm."""
+        return self.arms[0].name
+
+    def null(self) -> CohortSpec:
+        """Return the same cohort with no effect on any gene; the serum levels still change."""
+        return dataclasses.replace(self, effect_scale=0.0)
