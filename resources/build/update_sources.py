@@ -24,9 +24,9 @@ DESCRIBED = ("origin", "version", "licence", "how_built")
 KNOWN = {
     "toy": (
         "simulated, no person's data",
-        "seed in its configuration",
+        "seed 1",
         "CC0-1.0",
-        "fibroserum.simulate",
+        "python -m fibroserum.simulate --out resources/toy --seed 1",
     ),
 }
 

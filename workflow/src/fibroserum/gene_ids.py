@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Literal
@@ -14,9 +14,12 @@ from fibroserum.gene_table import NOT_A_NAME, bundled
 
 IdType = Literal["symbol", "ensembl", "entrez"]
 
+_PLAIN: tuple[IdType, ...] = ("ensembl", "entrez")
+
 EXPECTED = "human gene symbols, Ensembl gene ids or Entrez ids"
 
-_ENSEMBL = re.compile(r"ENSG(?:(\d{11})|R(\d{10}))(?:\.\d+)?(_PAR_Y)?")
+# Versions are .14, or .14_2 where GENCODE lifted an annotation to an older genome.
+_ENSEMBL = re.compile(r"ENSG(?:(\d{11})|R(\d{10}))(?:\.\d+(?:_\d+)?)?(_PAR_Y)?")
 _ENTREZ = re.compile(r"[0-9]{1,10}")
 _NO_GENE = re.compile(r"ERCC-\d{5}|N_(?:unmapped|multimapping|noFeature|ambiguous)|__\w+")
 _OTHER_SPECIES = re.compile(r"ENS([A-Z]{3})[GTP]\d{11}(?:\.\d+)?")
@@ -39,7 +42,7 @@ _FOREIGN: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("Ensembl proteins", re.compile(r"ENSP\d{11}.*"), "Count reads by gene"),
     (
         "ids of several kinds joined in one column",
-        re.compile(r"ENSG\d{11}(?:\.\d+)?[|_:;,](?!PAR_Y).+|[^|]+\|[^|]+"),
+        re.compile(r"ENSG\d{11}(?:\.\d+)?[|_:;,].+|[^|]+\|[^|]+"),
         "Keep one kind of id in the first column",
     ),
     (
@@ -69,12 +72,16 @@ def canonical_ensembl(name: str) -> str:
     return f"ENSG{number or '0' + number_on_y}" + ("_PAR_Y" if number_on_y or par else "")
 
 
-def recognise(ids: Sequence[str], source: str = "gene ids") -> IdType:
+def recognise(
+    ids: Sequence[str], source: str = "gene ids", own: Container[str] = frozenset()
+) -> IdType:
     """Return what a matrix' gene ids are, by what most of them look like.
 
-    source: where they stand, for the message. Spike-ins (ERCC) and the summary lines of counting
-    tools have no say. Raises InputError where they are no human gene ids: another species,
-    transcripts, probes, row numbers, unknown names, or no single kind.
+    source: where they stand, for the message. own: gene ids of the user's own annotation; where it
+    has half of the ids, they may be anything, and count as symbols if they are neither Ensembl nor
+    Entrez ids. Spike-ins (ERCC) and the summary lines of counting tools have no say. Raises
+    InputError where they are no human gene ids: another species, transcripts, probes, row numbers,
+    unknown names, or no single kind.
     """
     stripped = (str(name).strip() for name in ids)
     names = [n for n in stripped if n not in NOT_A_NAME and not _NO_GENE.fullmatch(n)]
@@ -82,6 +89,9 @@ def recognise(ids: Sequence[str], source: str = "gene ids") -> IdType:
         raise refuse("there are no gene ids", source, EXPECTED)
     kinds = [_looks(name) for name in names]
     tally = Counter(kinds)
+    annotated = sum(name in own for name in names) >= 0.5 * len(names)
+    if annotated:
+        return next((kind for kind in _PLAIN if tally[kind] >= 0.5 * len(names)), "symbol")
     kind, count = max(tally.items(), key=lambda item: (item[1], item[0]))
     if count < 0.5 * len(names):
         shares = ", ".join(f"{n} {k}" for k, n in sorted(tally.items()))
@@ -181,13 +191,13 @@ _DATES = tuple(
     re.compile(form)
     for form in (
         rf"(?P<day>\d{{1,2}})[-. /]{{1,2}}{_WORD}(?:[-. /]\d{{2,4}})?",  # 2-Sep, 02. Sep, 2-Sep-19
-        rf"{_WORD}[-. /](?P<day>\d{{1,2}})",  # Sep-02
+        rf"{_WORD}[-. /](?P<day>\d{{2}})",  # Sep-02, but not Oct-2, an alias
         r"\d{4}-(?P<mm>\d{2})-(?P<day>\d{2})(?:[ T]00:00:00(?:\.0+)?)?",  # 2019-09-02
         r"(?P<mm>\d{1,2})/(?P<day>\d{1,2})/\d{2,4}",  # 9/2/2019
         r"(?P<day>\d{1,2})\.(?P<mm>\d{1,2})\.\d{2,4}",  # 02.09.2019
     )
 )
-_SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?[Ee]\+?\d{1,2}")
+_SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?[Ee]\+\d{1,2}")
 _DECIMAL = re.compile(r"\d+\.0+")
 _DATE_LIKE = re.compile(r"([A-Z]{3,5})-?0?(\d{1,2})")
 # The order of preference among a date's candidates: families that spreadsheets are known for.

@@ -82,7 +82,7 @@ def _rows_of(index: Lookup, rows: list[int], names: list[str]) -> pd.DataFrame:
     source = pd.concat([index.table, blank], ignore_index=True)  # row -1 is the blank one
     out = source.iloc[rows][["symbol", "ensembl", "entrez", "chromosome", "type"]]
     out.index = pd.Index(names, name="gene_id", dtype=object)
-    out["ensembl"] = out["ensembl"].str.partition("|")[0]
+    out["ensembl"] = [index.primary[row] if row >= 0 else "" for row in rows]
     return out
 
 
@@ -117,7 +117,8 @@ def read_annotation(path: Path) -> pd.DataFrame:
     gene_id stands there with two symbols.
     """
     try:
-        head = path.open(encoding="utf-8-sig").readline()
+        with path.open(encoding="utf-8-sig") as file:
+            head = file.readline()
         table = pd.read_csv(
             path,
             sep="\t" if "\t" in head else ",",
@@ -150,13 +151,20 @@ def annotate_with(
     """Like `annotate`, but symbols come from the user's own table (`read_annotation`).
 
     An own row decides the symbol, and the gene behind it is looked up by its official symbol;
-    ids that the own table lacks are mapped as `annotate` does.
+    ids that the own table lacks are mapped as `annotate` does. Raises InputError where it has
+    none of the ids.
     """
     index = _lookup(table)
     out = annotate(ids, id_type, table)
     given = own.set_index(pd.Index(canonical(own["gene_id"], id_type)))
     given = given[~given.index.duplicated()]
     rows = np.flatnonzero(out.index.isin(given.index))
+    if not len(rows) and len(out):
+        raise refuse(
+            f"none of the matrix' gene ids is there, such as '{out.index[0]}'",
+            "genes.annotation",
+            "the matrix' gene ids in column 'gene_id'",
+        )
     mine = given.loc[out.index[rows]]
     known = [index.symbol.get(symbol, -1) for symbol in mine["symbol"]]
     filled = _rows_of(index, known, list(mine.index))
