@@ -11,7 +11,7 @@ from fibroserum.enrichment import gmt
 from fibroserum.enrichment.gmt import GeneSet, map_sets, read_gmt
 from fibroserum.errors import InputError, Problem
 from fibroserum.genes import annotate
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 TWO = [
@@ -103,6 +103,7 @@ FIELD = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"
 FIELD = FIELD.filter(lambda text: text == text.strip() and not text.startswith("\ufeff"))
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         FIELD,
@@ -127,6 +128,7 @@ def test_what_was_written_is_read(
     ]
 
 
+@settings(deadline=None)
 @given(
     st.one_of(st.binary(max_size=300), st.text("A\t\n\r\x00\ufeffé ,", max_size=60).map(str.encode))
 )
