@@ -1,7 +1,7 @@
 """Competitive tests: do a set's genes change more than other genes do?
 
 camera: Wu, Smyth (2012) Nucleic Acids Res 40:e133, with the correlation estimated from each set.
-The rotation test of set against rest, from which `enriched` comes, stands in docs/methods.md.
+The test of set against rest, from which `enriched` comes, is described in docs/methods.md.
 """
 
 from __future__ import annotations
@@ -74,12 +74,14 @@ def camera(scores: Scores, sets: Membership) -> pd.DataFrame:
 
 
 def set_against_rest(scores: Scores, sets: Membership) -> pd.DataFrame:
-    """Return the rotation test of a set's mean score against the mean of all other genes.
+    """Return the test of a set's mean score against the mean of all other genes.
 
     The difference of means is taken in the contrast and in each residual component alike: where no
-    gene changes, all have one variance, correlations within and between included. What other genes
-    change beyond noise adds the variance of a random draw of as many genes. Columns:
-    competitive_t, competitive_df, competitive_pvalue (two-sided; 1 for a set of all genes).
+    gene changes, all have one variance, correlations within and between sets included. What genes
+    change beyond noise adds the variance of a random draw: of the set's own genes or of all genes,
+    whichever is greater, so that a set of genes that respond more, up and down, is not enriched.
+    Columns: competitive_t, competitive_df (Satterthwaite), competitive_pvalue (two-sided; 1 for a
+    set of all genes).
     """
     genes, df = scores.residual.shape
     m = sets.table["tested"].to_numpy(dtype=float)
@@ -88,12 +90,15 @@ def set_against_rest(scores: Scores, sets: Membership) -> pd.DataFrame:
     own = np.asarray(sets.members @ both) / m[:, None]
     delta = (own - both.mean(axis=0)) * (genes / rest)[:, None]
     noise = np.mean(delta[:, 1:] ** 2, axis=1)
-    spread = both.var(axis=0, ddof=1)
-    beyond = max(spread[0] - spread[1:].mean(), 0.0) * (1 / m + 1 / rest)
-    statistic = _ratio(delta[:, 0], noise + beyond, m < genes)
-    weights = noise**2 / df + beyond**2 / max(genes - 2, 1)
+    of_all = max(_beyond_noise(both.var(axis=0, ddof=1)[None])[0], 0.0)
+    within = np.asarray(sets.members @ both**2) - m[:, None] * own**2
+    of_set = _beyond_noise(within / np.maximum(m - 1, 1)[:, None])
+    greater = of_set > of_all
+    beyond = np.where(greater, of_set, of_all) / m + of_all / rest
+    weights = noise**2 / df + beyond**2 / np.where(greater, np.maximum(m - 1, 1), genes - 2)
     freedom = np.full(len(m), float(df))
     np.divide((noise + beyond) ** 2, weights, out=freedom, where=weights > 0)
+    statistic = _ratio(delta[:, 0], noise + beyond, m < genes)
     return pd.DataFrame(
         {
             "competitive_t": statistic,
@@ -101,6 +106,11 @@ def set_against_rest(scores: Scores, sets: Membership) -> pd.DataFrame:
             "competitive_pvalue": 2 * stats.t.sf(np.abs(statistic), freedom),
         }
     )
+
+
+def _beyond_noise(variance: np.ndarray) -> np.ndarray:
+    """Variance between genes (sets x components, contrast first) less that of the residuals."""
+    return variance[:, 0] - variance[:, 1:].mean(axis=1)
 
 
 def _ratio(delta: np.ndarray, variance: np.ndarray, possible: np.ndarray) -> np.ndarray:
