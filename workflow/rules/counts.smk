@@ -24,6 +24,7 @@ rule counts:
             "targets",
             "factors",
         ),
+        min_count=CONFIG["differential_expression"]["min_count"],
         code=code("counts.py"),
     log:
         f"{LOG}/counts.log",

@@ -13,6 +13,7 @@ rule enrichment:
         left_out=f"{OUT}/enrichment/left_out.tsv",
     params:
         alpha=CONFIG["differential_expression"]["alpha"],
+        contrasts=[contrast.name for contrast in PLAN.contrasts],
         settings=CONFIG["enrichment"],
         seed=CONFIG["seed"],
         code=code("enrichment.py"),

@@ -4,6 +4,7 @@
 rule qc:
     input:
         cohort=rules.counts.output.cohort,
+        samples=rules.counts.output.samples,
     output:
         checks=f"{OUT}/qc/checks.tsv",
         metrics=f"{OUT}/qc/metrics.tsv",

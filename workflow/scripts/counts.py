@@ -10,7 +10,7 @@ with job(snakemake.log[0]):
 
     config = snakemake.params.config
     inputs = read_all(config)
-    cohort = build_cohort(inputs, config)
+    cohort = build_cohort(inputs, config, snakemake.params.min_count)
     arms = [stimulation_arm(*arm, cohort.adata.var) for arm in inputs.stimulation.values()]
     for arm, path in zip(arms, snakemake.output.stimulation, strict=True):
         write_h5ad(arm, path)

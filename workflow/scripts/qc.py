@@ -7,7 +7,9 @@ with job(snakemake.log[0]):
     from fibroserum.qc import control_quality
     from fibroserum.storage import read_h5ad
 
-    found = control_quality(read_h5ad(snakemake.input.cohort), snakemake.params.line_sex)
+    cohort = read_h5ad(snakemake.input.cohort)
+    samples = tables.read("samples", snakemake.input.samples)
+    found = control_quality(cohort, samples, snakemake.params.line_sex)
     tables.write("checks", found.checks, snakemake.output.checks)
     tables.write("qc_metrics", found.metrics, snakemake.output.metrics)
     tables.write("qc_variance", found.variance, snakemake.output.variance)

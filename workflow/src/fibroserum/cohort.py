@@ -123,11 +123,12 @@ def _normalized_layers(adata: ad.AnnData) -> None:
     adata.layers["log1p_normalized"] = np.log1p(normalized).astype(np.float32)
 
 
-def build_cohort(inputs: Inputs, config: dict[str, Any]) -> Cohort:
+def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Cohort:
     """Return the cohort that `inputs` and the complete `config` describe.
 
-    Genes and samples come out sorted by name, so that the order of the input changes nothing.
-    Raises InputError where libraries that are summed disagree, or a design is rank-deficient.
+    min_count: genes with fewer counts over all samples have no say in the size factors. Genes and
+    samples come out sorted by name, so that the order of the input changes nothing. Raises
+    InputError where libraries that are summed disagree, or a design is rank-deficient.
     """
     import anndata as ad
 
@@ -141,7 +142,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any]) -> Cohort:
     used_for, why = use_of_samples(obs, design["before"], several_groups=len(groups) > 1)
     obs.insert(4, "used_for", used_for)
     used = used_for != "none"
-    factors, method = size_factors(summed.loc[used].to_numpy())
+    factors, method = size_factors(_well_counted(summed.loc[used], min_count))
     obs.insert(5, "size_factor", pd.Series(factors, index=summed.index[used]))
     samples = _sample_table(counts, full, obs, reasons, why)
     adata = ad.AnnData(
@@ -165,6 +166,11 @@ def build_cohort(inputs: Inputs, config: dict[str, Any]) -> Cohort:
     _normalized_layers(adata)
     models_of(adata.obs, settings_of(adata))
     return Cohort(adata, samples)
+
+
+def _well_counted(counts: pd.DataFrame, min_count: int) -> np.ndarray:
+    enough = counts.sum(axis=0) >= min_count
+    return (counts.loc[:, enough] if enough.any() else counts).to_numpy()
 
 
 def _gene_table(inputs: Inputs, genes: pd.Index) -> pd.DataFrame:

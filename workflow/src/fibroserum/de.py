@@ -14,6 +14,8 @@ from fibroserum.design import Contrast, Model
 if TYPE_CHECKING:
     import anndata as ad
 
+    from fibroserum.linear import LinearFit
+
 SecondOpinion = Literal["voom", "edger_ql", "none"]
 NORMAL_975 = 1.959963984540054
 
@@ -118,12 +120,11 @@ def second_opinion(
         return dict.fromkeys(model.contrasts, nothing)
     from fibroserum import linear
 
-    keep = linear.filter_by_expr(counts, model.design, keep=always[counts.columns].to_numpy())
-    tested = counts.loc[:, keep]
     if settings.second_opinion == "voom":
-        fit = linear.voom_fit(tested, model.design, n_cpus=settings.n_cpus)
+        fit = linear_model(counts, model, always, settings.n_cpus)
         tables = {name: linear.moderated_t(fit, v) for name, v in model.contrasts.items()}
     else:
+        tested = well_counted(counts, model, always)
         tables = linear.edger_ql(tested, model.design, model.contrasts)
     return {
         name: pd.DataFrame(
@@ -134,6 +135,22 @@ def second_opinion(
         )
         for name, table in tables.items()
     }
+
+
+def well_counted(counts: pd.DataFrame, model: Model, always: pd.Series) -> pd.DataFrame:
+    """Return the model's samples and the genes that pass edgeR's filterByExpr, or are `always`."""
+    from fibroserum import linear
+
+    own = counts.loc[model.design.index]
+    keep = linear.filter_by_expr(own, model.design, keep=always[own.columns].to_numpy())
+    return own.loc[:, keep]
+
+
+def linear_model(counts: pd.DataFrame, model: Model, always: pd.Series, n_cpus: int) -> LinearFit:
+    """Return the voom fit that serves the second opinion and the set tests."""
+    from fibroserum import linear
+
+    return linear.voom_fit(well_counted(counts, model, always), model.design, n_cpus=n_cpus)
 
 
 def _thresholded(table: pd.DataFrame, lfc_threshold: float) -> pd.Series:
@@ -214,5 +231,5 @@ def pairs_of(contrast: Contrast, obs: pd.DataFrame, before: str) -> int:
     groups = {contrast.group, contrast.reference} - {None}
     own = obs[obs["group"].isin(groups)] if groups else obs
     if contrast.kind == "baseline":
-        return int(((own["time"] == before) & (own["used_for"] != "none")).sum())
+        return int(own.loc[own["time"] == before, "donor"].nunique())
     return int(((own["time"] == before) & (own["used_for"] == "change")).sum())

@@ -1,7 +1,7 @@
 """Reading a cohort's input: everything is checked before any model is fitted.
 
-`plan` is what the workflow needs to know when it starts, and reads no more than the sheets when all is
-well. `read_all` reads everything. Both raise one InputError with every problem that could be found.
+`plan` is what the workflow needs to know when it starts; when all is well it reads no counts.
+`read_all` reads these too. Both raise one InputError with every problem that could be found.
 """
 
 from __future__ import annotations
@@ -63,23 +63,26 @@ def serum_columns(config: Config) -> dict[str, Any]:
 def plan(raw: Config, schema: dict[str, Any], root: Path, where: str) -> Plan:
     """Return the plan of a run.
 
-    raw: the config as the user wrote it; schema: its JSON Schema; root: of the pipeline, for bundled
-    resources; where: the config's name, for messages. Raises InputError with every problem of the
-    config, the sheets and, when there is any, of the counts too.
+    raw: the config as the user wrote it; schema: its JSON Schema; root: of the pipeline, for
+    bundled resources; where: the config's name, for messages. Raises InputError with every problem
+    of the config, the sheets and tables and, when there is any, of the counts too.
     """
     config, problems = configuration.resolve(raw, schema, where)
     found = _Collector()
     found.problems += problems
     if problems:
         # go on with what can be used, to say everything at once
-        config = configuration.usable(raw, schema)
-        if config is None:
+        mended = configuration.usable(raw, schema)
+        if mended is None:
             raise InputError(problems)
+        config = mended
     config = with_located_paths(config, root)
     found.problems += configuration.missing_files(config, where)
     sheet = None
     with found.collecting():
         sheet = _sheet(config)
+    with found.collecting():
+        _check_tables(config)
     if found.problems:
         with found.collecting():
             read_all(config)
@@ -130,13 +133,35 @@ def _sheet(config: Config, counted: list[str] | None = None) -> pd.DataFrame:
     return sheet
 
 
+def _check_tables(config: Config) -> None:
+    """Read the gene sets, published values and signatures; raise InputError for what is wrong."""
+    from fibroserum.enrichment.gmt import read_gmt
+    from fibroserum.factors.signature import read_signature
+    from fibroserum.published import read_published
+
+    found = _Collector()
+    for path in config["gene_sets"]:
+        with found.collecting():
+            read_gmt(Path(path))
+    if config["published"]:
+        with found.collecting():
+            read_published(Path(config["published"]))
+    for factor in config["factors"].values():
+        if factor["signature"]:
+            with found.collecting():
+                read_signature(Path(factor["signature"]))
+    collections = [Path(path).name for path in config["gene_sets"]]
+    found.problems += configuration.name_clashes(collections, "gene_sets", "collections")
+    found.finish()
+
+
 @dataclass(frozen=True)
 class Inputs:
     """Everything a cohort brings.
 
     counts: samples × genes; annotation: index gene ids; targets: name to gene id, or None where it
-    is not in the matrix; stimulation: by factor, counts (samples × genes) and sheet; notes: what was
-    done on the way, in words.
+    is not in the matrix; stimulation: by factor, counts (samples × genes) and sheet; notes: what
+    was done on the way, in words.
     """
 
     counts: pd.DataFrame
@@ -148,7 +173,7 @@ class Inputs:
 
 
 def _annotation(counts: pd.DataFrame, config: Config) -> pd.DataFrame:
-    """Return the annotation of the matrix' genes; raise InputError for ids that are no human genes."""
+    """Return the annotation of the matrix' genes. Raises InputError for ids of no human genes."""
     from fibroserum import genes
 
     source = f"gene ids of {', '.join(config['counts'])}"
@@ -235,7 +260,6 @@ def _stimulation(config: Config, annotation: pd.DataFrame) -> dict[str, Any]:
 def read_all(config: Config) -> Inputs:
     """Read and check everything the config names. Raises InputError with every problem found."""
     from fibroserum.counts import read_counts
-    from fibroserum.enrichment.gmt import read_gmt
 
     found = _Collector()
     sheet, table, annotation = pd.DataFrame(), None, None
@@ -259,10 +283,6 @@ def read_all(config: Config) -> Inputs:
     if annotation is not None:
         with found.collecting():
             arms = _stimulation(config, annotation)
-    for path in config["gene_sets"]:
-        with found.collecting():
-            read_gmt(Path(path))
-    found.problems += _table_problems(config)
     found.finish()
     assert table is not None, "a table that could not be read is a problem"
     assert annotation is not None, "an annotation that could not be made is a problem"

@@ -52,7 +52,7 @@ def job(log: str) -> Iterator[None]:
         except InputError as error:
             _Tee(file, terminal).write(f"{error}\n")
             sys.exit(1)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # not swallowed: said in both places, and the status is 1
             _Tee(file, terminal).write(traceback.format_exc() + f"The log is {log}\n")
             sys.exit(1)

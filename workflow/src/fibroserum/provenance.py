@@ -83,8 +83,8 @@ def modules_of(script: str | Path) -> list[Path]:
 def code_of(script: str | Path) -> str:
     """Return a checksum of a script and of the library's files that it needs.
 
-    Given to a rule as a param, it makes Snakemake re-run the rules that use an edited module, and no
-    other: Snakemake itself does not look into imported modules.
+    Given to a rule as a param, it makes Snakemake re-run the rules that use an edited module, and
+    no other: Snakemake itself does not look into imported modules.
     """
     files = [Path(script), *modules_of(script)]
     return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from fibroserum.errors import InputError, Problem, nearest
@@ -15,8 +16,8 @@ def read_published(path: Path) -> pd.DataFrame:
     """Return a table of published means and standard errors, with their log2 ratio.
 
     The file is TSV with the columns of `COLUMNS`; `p` is text, as printed. `log2_ratio` is
-    log2(after / before) and `log2_ratio_se` its standard error by the delta method, which ignores the
-    correlation within pairs and is therefore too wide. Raises InputError for missing columns or
+    log2(after / before) and `log2_ratio_se` its standard error by the delta method, which ignores
+    the correlation within pairs and is therefore too wide. Raises InputError for missing columns or
     values that are no positive numbers.
     """
     try:
@@ -34,12 +35,10 @@ def read_published(path: Path) -> pd.DataFrame:
         numbers = pd.to_numeric(table[name], errors="coerce")
         for row in table.index[~(numbers > 0)]:
             where = f"{path}, line {row + 2}, {name}"
-            problems.append(Problem(f"'{table.at[row, name]}'", where, "a positive number"))
+            problems.append(Problem(f"'{table.loc[row, name]}'", where, "a positive number"))
         table[name] = numbers
     if problems:
         raise InputError(problems)
-    import numpy as np
-
     table["log2_ratio"] = np.log2(table["after"] / table["before"])
     relative = (table["before_se"] / table["before"]) ** 2 + (
         table["after_se"] / table["after"]

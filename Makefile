@@ -1,0 +1,50 @@
+# make run: the toy cohort, on a machine with Python 3.11-3.13 and make and nothing else.
+# make test: the whole test suite. make help: the rest.
+VENV := .venv
+BIN := $(VENV)/bin
+CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+PYTHON ?=
+PYTHONS := $(if $(PYTHON),$(PYTHON),python3.12 python3.13 python3.11 python3 python)
+CODE := workflow/src workflow/scripts tests benchmarks resources/build
+SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
+export PYTHONPATH := workflow/src
+
+.PHONY: help run test check format lock bench calibrate clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
+
+run: $(VENV)/installed ## install the locked environment, run the toy cohort
+	$(BIN)/snakemake --cores $(CORES)
+
+test: $(VENV)/installed ## install likewise, run the whole test suite
+	$(BIN)/python -m pytest
+
+check: $(VENV)/installed ## what a reviewer would run: ruff, snakefmt, mypy, lint
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
+	$(BIN)/snakefmt --check $(SNAKEFILES)
+	$(BIN)/mypy
+	$(BIN)/python workflow/lint.py
+
+format: $(VENV)/installed ## format the code
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
+	$(BIN)/snakefmt $(SNAKEFILES)
+
+bench: $(VENV)/installed ## measure speed, side by side in one run
+	$(BIN)/python benchmarks/bench_fit.py
+
+calibrate: $(VENV)/installed ## the simulation studies of docs/calibration.md
+	$(BIN)/python benchmarks/calibrate.py
+
+lock: ## resolve pyproject.toml anew (needs uv)
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --fork-strategy fewest --no-header --no-annotate --no-emit-index-url \
+	  --quiet --output-file requirements.lock
+
+clean: ## remove what runs and tests leave
+	rm -rf results/[!R]* logs build .snakemake .pytest_cache .mypy_cache .ruff_cache
+
+$(VENV)/installed: requirements.lock workflow/install.sh
+	sh workflow/install.sh "$(VENV)" $(PYTHONS)

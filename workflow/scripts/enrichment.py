@@ -1,0 +1,27 @@
+"""Test gene sets in every contrast, and score the samples."""
+
+from fibroserum.job import job
+
+with job(snakemake.log[0]):
+    from pathlib import Path
+
+    from fibroserum import tables
+    from fibroserum.enrichment.gmt import read_gmt
+    from fibroserum.enrichment.stage import SetSettings, enrich
+    from fibroserum.storage import read_h5ad
+
+    params = snakemake.params
+    names = params.contrasts
+    results = {
+        name: tables.read("de", path) for name, path in zip(names, snakemake.input.de, strict=True)
+    }
+    sets = [gene_set for path in snakemake.input.gene_sets for gene_set in read_gmt(Path(path))]
+    settings = SetSettings(
+        **params.settings, alpha=params.alpha, seed=params.seed, n_cpus=snakemake.threads
+    )
+    found = enrich(read_h5ad(snakemake.input.cohort), results, sets, settings)
+    for name, path in zip(names, snakemake.output.enrichment, strict=True):
+        tables.write("enrichment", found.tables[name], path)
+    tables.write("set_scores", found.scores, snakemake.output.scores)
+    tables.write("set_score_tests", found.score_tests, snakemake.output.score_tests)
+    tables.write("sets_left_out", found.left_out, snakemake.output.left_out)

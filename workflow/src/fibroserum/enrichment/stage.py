@@ -1,0 +1,109 @@
+"""The stage: set tests of every contrast of a cohort, from its models and its result tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.cohort import counts_of, settings_of
+from fibroserum.de import linear_model
+from fibroserum.design import Model, models_of
+from fibroserum.enrichment.gmt import GeneSet, map_sets
+from fibroserum.enrichment.run import SetTests, test_sets
+from fibroserum.enrichment.scores import score_samples, test_scores
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+
+@dataclass(frozen=True)
+class Enrichment:
+    """The tables of the stage; `tables` by contrast. See `tables.yaml` for their columns."""
+
+    tables: dict[str, pd.DataFrame]
+    scores: pd.DataFrame
+    score_tests: pd.DataFrame
+    left_out: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class SetSettings:
+    """alpha, the sizes between which sets are tested, permutations of prerank, seed, threads."""
+
+    alpha: float
+    min_size: int
+    max_size: int
+    permutations: int
+    seed: int
+    n_cpus: int
+
+
+def enrich(
+    cohort: ad.AnnData,
+    results: Mapping[str, pd.DataFrame],
+    sets: Sequence[GeneSet],
+    settings: SetSettings,
+) -> Enrichment:
+    """Test gene sets (as `read_gmt` gives them) in every contrast of a cohort.
+
+    cohort: samples × genes; results: `de` table by contrast name.
+    """
+    mapped, lost = map_sets(sets, cohort.var)
+    models = models_of(cohort.obs, settings_of(cohort))
+    tests = [_test_model(cohort, model, results, mapped, settings) for model in models]
+    tables = {name: table for test in tests for name, table in test.tables.items()}
+    sizes: dict[str, Any] = {"min_size": settings.min_size, "max_size": settings.max_size}
+    expression = np.asarray(cohort.layers["log1p_normalized"], dtype=float)
+    frame = pd.DataFrame(expression, index=cohort.obs_names, columns=cohort.var_names)
+    scores = score_samples(frame, mapped, **sizes, n_cpus=settings.n_cpus)
+    score_tests = [test_scores(scores, model.design, model.contrasts) for model in models]
+    unmapped = lost.assign(reason="no gene of the matrix has this name")
+    left_out = pd.concat([tests[0].left_out, unmapped], ignore_index=True)
+    return Enrichment(
+        {name: _with_symbols(table, cohort.var["symbol"]) for name, table in tables.items()},
+        scores,
+        pd.concat(score_tests, ignore_index=True),
+        left_out.replace({"gene": {"": None}}),
+    )
+
+
+def _test_model(
+    cohort: ad.AnnData,
+    model: Model,
+    results: Mapping[str, pd.DataFrame],
+    sets: Sequence[GeneSet],
+    settings: SetSettings,
+) -> SetTests:
+    """Test the sets in a model's contrasts, over the genes that were fitted."""
+    own = {name: results[name].set_index("gene_id") for name in model.contrasts}
+    fitted = next(iter(own.values()))["lfcSE"].notna()
+    counts = counts_of(cohort).loc[:, fitted.reindex(cohort.var_names, fill_value=False)]
+    fit = linear_model(counts, model, cohort.var["target"], settings.n_cpus)
+    return test_sets(
+        fit,
+        model.contrasts,
+        {name: table["stat"] for name, table in own.items()},
+        {name: table["log2FoldChange"] for name, table in own.items()},
+        {name: table["call"] for name, table in own.items()},
+        sets,
+        alpha=settings.alpha,
+        min_size=settings.min_size,
+        max_size=settings.max_size,
+        permutations=settings.permutations,
+        seed=settings.seed,
+        n_cpus=settings.n_cpus,
+    )
+
+
+def _with_symbols(table: pd.DataFrame, symbols: pd.Series) -> pd.DataFrame:
+    """Say the leading edge in symbols, where a gene has one."""
+    names = symbols.where(symbols != "", symbols.index.to_series()).to_dict()
+    edges = table["leading_edge"].map(
+        lambda edge: ";".join(names.get(gene, gene) for gene in edge.split(";")),
+        na_action="ignore",
+    )
+    return table.assign(leading_edge=edges)

@@ -1,0 +1,227 @@
+"""Checks of a cohort, in words: what was seen, what is recommended; a check drops nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.cohort import settings_of
+from fibroserum.qc.metrics import correlations, log2_normalized
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY")
+FIBROBLAST = ("COL1A1", "PDGFRA", "VIM", "LUM")
+OTHERS = {
+    "epithelial cells": ("KRT5", "KRT14", "EPCAM", "CDH1"),
+    "blood cells": ("PTPRC",),
+    "endothelial cells": ("PECAM1", "VWF", "CDH5"),
+}
+
+
+class Check(NamedTuple):
+    """A row of `qc/checks.tsv`."""
+
+    check: str
+    level: str
+    subject: str
+    message: str
+
+
+def _listed(names: list[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def notes(cohort: ad.AnnData) -> Iterator[Check]:
+    """Say again what reading the input had to decide."""
+    for note in settings_of(cohort)["notes"]:
+        yield Check("input", "warning", "", note)
+
+
+def used_samples(samples: pd.DataFrame) -> Iterator[Check]:
+    """Say which libraries are not used, used for less, or were summed."""
+    whole = True
+    for row in samples.itertuples():
+        if isinstance(row.reason, str) and row.reason:
+            whole = False
+            level = "ok" if row.used_for == "change" or "summed" in row.reason else "warning"
+            yield Check("samples used", level, row.sample, row.reason)
+    if whole:
+        yield Check("samples used", "ok", "", f"all {len(samples)} samples are used, as pairs")
+
+
+def libraries(metrics: pd.DataFrame) -> Iterator[Check]:
+    """Look for libraries that are much smaller or poorer than the others."""
+    size, genes = metrics["total_counts"], metrics["n_genes"]
+    small = size[size < size.median() / 4]
+    poor = genes[genes < 0.7 * genes.median()]
+    for name, value in small.items():
+        message = f"{value:,} counts, a median library has {size.median():,.0f}: sequence it deeper"
+        yield Check("library size", "warning", str(name), message)
+    for name, value in poor.items():
+        message = (
+            f"{value:,} genes seen, a median library has {genes.median():,.0f}: look at its RNA"
+        )
+        yield Check("genes detected", "warning", str(name), message)
+    if small.empty and poor.empty:
+        span = f"{size.min():,} to {size.max():,} counts"
+        yield Check("library size", "ok", "", f"{span}, {genes.min():,} to {genes.max():,} genes")
+
+
+def composition(metrics: pd.DataFrame) -> Iterator[Check]:
+    """Look for mitochondrial and haemoglobin shares that do not fit cultured fibroblasts."""
+    bounds = {
+        "pct_counts_mt": ("mitochondrial share", 25.0, "stressed or dying cells"),
+        "pct_counts_hb": ("haemoglobin share", 1.0, "blood in the culture or in the serum"),
+    }
+    for column, (name, bound, meaning) in bounds.items():
+        high = metrics.loc[metrics[column] > bound, column]
+        for sample, value in high.items():
+            message = f"{value:.1f} % of counts (more than {bound:g} %): {meaning}?"
+            yield Check(name, "warning", str(sample), message)
+        if high.empty:
+            yield Check(name, "ok", "", f"at most {metrics[column].max():.2f} % of counts")
+
+
+def _means(cohort: ad.AnnData, symbols: tuple[str, ...]) -> pd.DataFrame:
+    """Return log2 normalized counts of the genes that the matrix has, samples × symbols."""
+    own = cohort.var["symbol"].astype(str)
+    genes = own[own.isin(symbols)]
+    return log2_normalized(cohort)[genes.index].set_axis(genes.to_numpy(), axis=1)
+
+
+def cell_identity(cohort: ad.AnnData) -> Iterator[Check]:
+    """Compare markers of fibroblasts with those of other cells."""
+    fibroblast = _means(cohort, FIBROBLAST)
+    if fibroblast.empty:
+        yield Check("cell identity", "warning", "", "no fibroblast marker is in the matrix")
+        return
+    for cells, markers in OTHERS.items():
+        other = _means(cohort, markers)
+        if other.empty:
+            continue
+        high = other.max(axis=1) > fibroblast.median(axis=1)
+        if high.any():
+            names = _listed(sorted(map(str, high.index[high])))
+            message = (
+                f"{', '.join(other.columns)} as high as fibroblast markers: {cells} in the culture?"
+            )
+            yield Check("cell identity", "warning", names, message)
+        else:
+            said = (
+                f"fibroblast markers ({', '.join(fibroblast.columns)}) are above those of {cells}"
+            )
+            yield Check("cell identity", "ok", "", said)
+
+
+def line_sex(cohort: ad.AnnData, declared: str | None) -> Iterator[Check]:
+    """Compare XIST and Y genes with the declared sex of the line (of the cells, not the serum)."""
+    female = _means(cohort, ("XIST",))
+    male = _means(cohort, Y_GENES)
+    if female.empty or male.empty:
+        said = "XIST or the Y genes are not in the matrix"
+        yield Check("sex of the line", "warning" if declared else "ok", "", said)
+        return
+    seen = pd.Series(
+        np.where(female["XIST"] > male.mean(axis=1) + 1, "female", "male"), index=female.index
+    )
+    # cultured female cells may lose XIST: without it and without Y genes nothing can be said
+    silent = (female["XIST"] < 2) & (male.mean(axis=1) < 2)
+    seen[silent] = "unknown"
+    counts = ", ".join(f"{n} {sex}" for sex, n in seen.value_counts().sort_index().items())
+    if declared is None:
+        yield Check(
+            "sex of the line", "ok", "", f"by XIST and Y genes: {counts}; none was declared"
+        )
+        return
+    odd = [str(name) for name in seen.index[(seen != declared) & (seen != "unknown")]]
+    if odd:
+        message = (
+            f"declared {declared}, by XIST and Y genes {counts}: another line, a mix-up of cells? "
+            "These genes tell about the cells, not the serum"
+        )
+        yield Check("sex of the line", "warning", _listed(odd), message)
+    else:
+        yield Check("sex of the line", "ok", "", f"{counts}, as declared ({declared})")
+
+
+def duplicates(cohort: ad.AnnData) -> Iterator[Check]:
+    """Look for libraries with the very same counts."""
+    rows = pd.Series([row.tobytes() for row in np.asarray(cohort.X)], index=cohort.obs_names)
+    copies = [sorted(map(str, part.index)) for _, part in rows.groupby(rows) if len(part) > 1]
+    for names in sorted(copies):
+        said = "the very same counts: all but one are copies"
+        yield Check("duplicated library", "warning", _listed(names), said)
+    if not copies:
+        yield Check("duplicated library", "ok", "", "no two libraries have the same counts")
+
+
+def outliers(expression: pd.DataFrame) -> Iterator[Check]:
+    """Look for samples that correlate less with all others than those do among themselves."""
+    rho = correlations(expression)
+    if len(rho) < 4 or not np.isfinite(rho).all():
+        return
+    np.fill_diagonal(rho, np.nan)
+    typical = np.nanmedian(rho, axis=1)
+    middle = np.median(typical)
+    spread = 1.4826 * np.median(np.abs(typical - middle))
+    # at least 0.02: in a very even cohort three deviations are nothing to worry about
+    low = typical < middle - max(5 * spread, 0.02)
+    for name, value in zip(expression.index[low], typical[low], strict=True):
+        message = (
+            f"median correlation with the other samples {value:.3f}, typically {middle:.3f}: "
+            "look at it in the PCA; without a reason to drop it, keep it"
+        )
+        yield Check("outlying sample", "warning", str(name), message)
+    if not low.any():
+        yield Check("outlying sample", "ok", "", f"median correlations are about {middle:.3f}")
+
+
+def pairs(expression: pd.DataFrame, obs: pd.DataFrame, after: str) -> Iterator[Check]:
+    """Say how often an after sample is nearest to its own donor's before sample."""
+    paired = obs[obs["used_for"] == "change"]
+    rho = correlations(expression.loc[paired.index])
+    if len(paired) < 4 or not np.isfinite(rho).all():
+        return
+    is_after = (paired["time"] == after).to_numpy()
+    donors = paired["donor"].astype(str).to_numpy()
+    own = 0
+    for row in np.flatnonzero(is_after):
+        candidates = np.flatnonzero(~is_after)
+        own += donors[row] == donors[candidates[np.argmax(rho[row, candidates])]]
+    total = int(is_after.sum())
+    message = (
+        f"{own} of {total} after samples are nearest to their own donor's before sample "
+        f"(by chance {total / max(1, int((~is_after).sum())):.0f}). All samples are of the same "
+        "cells, so donors differ by their serum alone and a low number need not be a mix-up"
+    )
+    yield Check("pairs", "ok", "", message)
+
+
+def all_checks(
+    cohort: ad.AnnData,
+    samples: pd.DataFrame,
+    metrics: pd.DataFrame,
+    expression: pd.DataFrame,
+    declared_sex: str | None,
+) -> pd.DataFrame:
+    """Return `qc/checks.tsv`, warnings first."""
+    after = settings_of(cohort)["after"]
+    found = [
+        *notes(cohort),
+        *used_samples(samples),
+        *libraries(metrics),
+        *composition(metrics),
+        *cell_identity(cohort),
+        *line_sex(cohort, declared_sex),
+        *duplicates(cohort),
+        *outliers(expression),
+        *pairs(expression, cohort.obs, after),
+    ]
+    table = pd.DataFrame(found, columns=Check._fields)
+    return table.sort_values("level", key=lambda level: level == "ok", kind="stable")
