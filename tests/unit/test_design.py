@@ -1,0 +1,153 @@
+"""Contrasts and models: what they estimate is checked on expectations that are known."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pandas as pd
+import pytest
+from fibroserum.design import (
+    aliased_columns,
+    contrasts_of,
+    covariate_columns,
+    models_of,
+    order_groups,
+)
+from fibroserum.errors import InputError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+
+def sheet(groups: dict[str, list[str]], *, crossover: bool = False) -> pd.DataFrame:
+    rows = [
+        {"donor": donor, "group": group, "time": time, "used_for": "change"}
+        for group, donors in groups.items()
+        for donor, time in itertools.product(donors, ("pre", "post"))
+    ]
+    obs = pd.DataFrame(rows)
+    obs.index = [f"s{i}" for i in range(len(obs))]
+    return obs
+
+
+def settings_for(obs: pd.DataFrame, **changes: object) -> dict[str, object]:
+    groups = order_groups(list(obs["group"]), "AT")
+    base = {
+        "groups": groups,
+        "before": "pre",
+        "after": "post",
+        "crossover": False,
+        "covariates": [],
+    }
+    return base | changes
+
+
+TWO = sheet({"AT": ["a1", "a2", "a3"], "RT": ["r1", "r2"]})
+
+
+def test_names_and_kinds() -> None:
+    found = [(c.name, c.kind) for c in contrasts_of(["AT", "RT"], "pre", "post")]
+    assert found == [
+        ("AT_post_vs_pre", "change"),
+        ("RT_post_vs_pre", "change"),
+        ("RT_vs_AT_change", "difference"),
+        ("average_post_vs_pre", "average"),
+        ("RT_vs_AT_pre", "baseline"),
+    ]
+    assert [c.name for c in contrasts_of(["all"], "pre", "post")] == ["all_post_vs_pre"]
+
+
+def test_contrasts_recover_planted_effects() -> None:
+    """Noise-free donor, group and time effects: each contrast gives the planted number."""
+    effect = {"AT": 0.3, "RT": 0.8}
+    donor = dict(zip(TWO["donor"].unique(), [5.0, 1.0, 3.0, 9.0, 2.0], strict=True))
+    y = TWO["donor"].map(donor) + TWO["group"].map(effect) * (TWO["time"] == "post")
+    paired, baseline = models_of(TWO, settings_for(TWO))
+    beta = np.linalg.lstsq(paired.design.to_numpy(), y.to_numpy(float), rcond=None)[0]
+    got = {name: float(vector @ beta) for name, vector in paired.contrasts.items()}
+    assert got == pytest.approx(
+        {
+            "AT_post_vs_pre": 0.3,
+            "RT_post_vs_pre": 0.8,
+            "RT_vs_AT_change": 0.5,
+            "average_post_vs_pre": 0.55,
+        }
+    )
+    first = y[TWO["time"] == "pre"].loc[baseline.design.index]
+    beta = np.linalg.lstsq(baseline.design.to_numpy(), first.to_numpy(float), rcond=None)[0]
+    assert baseline.contrasts["RT_vs_AT_pre"] @ beta == pytest.approx((9 + 2) / 2 - (5 + 1 + 3) / 3)
+
+
+def test_crossover_blocks_donors_in_both_models() -> None:
+    obs = sheet({"AT": ["d1", "d2", "d3"], "RT": ["d1", "d2", "d3"]})
+    paired, baseline = models_of(obs, settings_for(obs, crossover=True))
+    assert list(paired.design.columns) == [
+        "donor[d1]",
+        "donor[d2]",
+        "donor[d3]",
+        "group[RT]",
+        "after[AT]",
+        "after[RT]",
+    ]
+    assert list(baseline.design.columns) == ["donor[d1]", "donor[d2]", "donor[d3]", "group[RT]"]
+    base = {"d1": 1.0, "d2": 4.0, "d3": 2.0}
+    y = obs["donor"].map(base) + 0.7 * (obs["group"] == "RT")
+    y += 0.2 * (obs["time"] == "post") + 0.5 * ((obs["time"] == "post") & (obs["group"] == "RT"))
+    beta = np.linalg.lstsq(paired.design.to_numpy(), y.to_numpy(float), rcond=None)[0]
+    assert paired.contrasts["RT_vs_AT_change"] @ beta == pytest.approx(0.5)
+    before = y[obs["time"] == "pre"]
+    beta = np.linalg.lstsq(baseline.design.to_numpy(), before.to_numpy(float), rcond=None)[0]
+    assert baseline.contrasts["RT_vs_AT_pre"] @ beta == pytest.approx(0.7)
+
+
+def test_average_counts_groups_not_donors() -> None:
+    paired, _ = models_of(TWO, settings_for(TWO))
+    weights = dict(zip(paired.design.columns, paired.contrasts["average_post_vs_pre"], strict=True))
+    assert weights["after[AT]"] == weights["after[RT]"] == 0.5
+
+
+def test_a_donor_constant_covariate_is_named() -> None:
+    obs = TWO.assign(age=[40, 40, 50, 50, 60, 60, 45, 45, 55, 55])
+    with pytest.raises(InputError, match=r"rank-deficient: 'age'.*constant within donors"):
+        models_of(obs, settings_for(obs, covariates=["age"]))
+
+
+def test_all_models_speak_at_once() -> None:
+    obs = TWO.assign(plate=["p1", "p2"] * 5)
+    with pytest.raises(InputError) as error:
+        models_of(obs, settings_for(obs, covariates=["plate"]))
+    assert len(error.value.problems) == 1
+    assert "plate[p2]" in str(error.value)
+
+
+def test_one_pair_leaves_no_degree_of_freedom() -> None:
+    obs = sheet({"AT": ["a1"]})
+    with pytest.raises(InputError, match="no residual degree of freedom"):
+        models_of(obs, settings_for(obs))
+
+
+def test_numeric_covariates_are_centred_and_categories_less_one() -> None:
+    obs = pd.DataFrame({"age": ["1", "3"], "plate": ["b", "a"]}, index=["s1", "s2"])
+    columns = covariate_columns(obs, ["age", "plate"])
+    assert columns["age"].tolist() == [-1.0, 1.0]
+    assert list(columns.columns) == ["age", "plate[b]"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 8), st.integers(0, 2**32 - 1))
+def test_aliased_columns_are_as_many_as_the_rank_lacks(n: int, p: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.integers(0, 3, size=(n, p)).astype(float)
+    design = pd.DataFrame(values, columns=[f"c{i}" for i in range(p)])
+    aliased = aliased_columns(design)
+    assert len(aliased) == p - np.linalg.matrix_rank(values)
+    kept = design.drop(columns=aliased).to_numpy()
+    if kept.size:
+        assert np.linalg.matrix_rank(kept) == kept.shape[1]
+
+
+@given(st.lists(st.sampled_from("abcdef"), min_size=1), st.sampled_from("abcdef"))
+def test_the_reference_comes_first(groups: list[str], reference: str) -> None:
+    ordered = order_groups(groups, reference)
+    assert sorted(ordered) == sorted(set(groups))
+    assert reference not in groups or ordered[0] == reference
