@@ -1,8 +1,8 @@
 """The curated gene sets of the dermal extracellular matrix, and what defines each.
 
-Written by hand from what the proteins are and do, in current HGNC symbols; no published list was
-copied, but for the twelve genes of the panel, which its paper measured. `build_resources.py` turns
-them into resources/gene_sets/dermal_ecm.gmt, in this order. A definition is (name, description,
+Written by hand from general knowledge of what the proteins are and do, in current HGNC symbols,
+and compared with public lists afterwards (tests/unit/test_gene_sets.py); no list was copied, but
+for the twelve genes of the panel, which its paper measured. `build_resources.py` turns them into resources/gene_sets/dermal_ecm.gmt, in this order. A definition is (name, description,
 genes), the genes separated by white space.
 """
 

@@ -62,7 +62,7 @@ genes$symbol[on_mt] <- paste0("MT-", sub("^TRN", "T", sub("^COX", "CO", sub(
 aliases <- rbind(aliases, data.frame(id = genes$id[on_mt], alias = ncbi_symbol[on_mt]))
 aliases <- aliases[order(aliases$id, aliases$alias, method = "radix"), ]
 
-# The mitochondrial rRNAs have no Ensembl id in the package (ids as on their Ensembl gene pages).
+# The mitochondrial rRNAs have no Ensembl id in the package (these are the GTF's).
 ensembl <- rbind(ensembl, data.frame(
   id = genes$id[match(c("MT-RNR1", "MT-RNR2"), genes$symbol)],
   ensembl_id = c("ENSG00000211459", "ENSG00000210082"), named = 0))
