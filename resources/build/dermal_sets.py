@@ -2,8 +2,9 @@
 
 Written by hand from general knowledge of what the proteins are and do, in current HGNC symbols,
 and compared with public lists afterwards (tests/unit/test_gene_sets.py); no list was copied, but
-for the twelve genes of the panel, which its paper measured. `build_resources.py` turns them into resources/gene_sets/dermal_ecm.gmt, in this order. A definition is (name, description,
-genes), the genes separated by white space.
+for the twelve genes of the panel, which its paper measured. `build_resources.py` turns them
+into resources/gene_sets/dermal_ecm.gmt, in this order. A definition is (name, description, genes),
+the genes separated by white space.
 """
 
 from __future__ import annotations
