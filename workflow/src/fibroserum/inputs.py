@@ -135,7 +135,7 @@ def _sheet(config: Config, counted: list[str] | None = None) -> pd.DataFrame:
 
 def _check_tables(config: Config) -> None:
     """Read the gene sets, published values and signatures; raise InputError for what is wrong."""
-    from fibroserum.enrichment.gmt import read_gmt
+    from fibroserum.enrichment.gmt import collection_name, read_gmt
     from fibroserum.factors.signature import read_signature
     from fibroserum.published import read_published
 
@@ -150,8 +150,12 @@ def _check_tables(config: Config) -> None:
         if factor["signature"]:
             with found.collecting():
                 read_signature(Path(factor["signature"]))
-    collections = [Path(path).name for path in config["gene_sets"]]
-    found.problems += configuration.name_clashes(collections, "gene_sets", "collections")
+    seen: dict[str, str] = {}
+    for path in config["gene_sets"]:
+        other = seen.setdefault(collection_name(Path(path)), path)
+        if other != path:
+            what = f"'{other}' and '{path}' are both the collection '{collection_name(Path(path))}'"
+            found.problems.append(Problem(what, "gene_sets", "files with different names"))
     found.finish()
 
 
@@ -181,13 +185,14 @@ def _annotation(counts: pd.DataFrame, config: Config) -> pd.DataFrame:
     found.problems += genes.mangled(list(counts.columns), source)
     id_type = config["genes"]["id_type"]
     own = config["genes"]["annotation"]
-    if id_type == "auto":
-        with found.collecting():
-            id_type = genes.recognise(list(counts.columns), source)
     table = None
     if own:
         with found.collecting():
             table = genes.read_annotation(Path(own))
+    if id_type == "auto":
+        named = frozenset() if table is None else frozenset(table["gene_id"])
+        with found.collecting():
+            id_type = genes.recognise(list(counts.columns), source, named)
     found.finish()
     if table is None:
         return genes.annotate(list(counts.columns), id_type)
@@ -241,7 +246,9 @@ def _stimulation(config: Config, annotation: pd.DataFrame) -> dict[str, Any]:
                 known_samples=listed,
             )
             found.problems += check_stimulation(name, arm, list(table.counts.index))
-            kind = recognise(list(table.counts.columns), f"gene ids of {arm['counts']}")
+            source = f"gene ids of {arm['counts']}"
+            named = frozenset(annotation.index)
+            kind = recognise(list(table.counts.columns), source, named)
             counts = table.counts.set_axis(canonical(table.counts.columns, kind), axis=1)
             shared = counts.columns.isin(annotation.index)
             if shared.mean() < 0.5:
