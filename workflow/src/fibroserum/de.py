@@ -111,10 +111,11 @@ def second_opinion(
 ) -> dict[str, pd.DataFrame]:
     """Return by contrast the second model's estimate and p value (index: genes it tests).
 
-    counts: samples × genes that are fitted; genes below filterByExpr's bound are not tested, as
-    limma's authors advise, the targets aside.
+    Its standard error and degrees of freedom stand beside them, for the targets' power. counts:
+    samples × genes that are fitted; genes below filterByExpr's bound are not tested, as limma's
+    authors advise, the targets aside.
     """
-    columns = ["second_log2FoldChange", "second_pvalue"]
+    columns = ["second_log2FoldChange", "second_pvalue", "second_lfcSE", "second_df"]
     if settings.second_opinion == "none":
         nothing = pd.DataFrame(np.nan, index=counts.columns[:0], columns=columns)
         return dict.fromkeys(model.contrasts, nothing)
@@ -131,6 +132,8 @@ def second_opinion(
             {
                 columns[0]: table["log2FoldChange"],
                 columns[1]: _thresholded(table, settings.lfc_threshold),
+                columns[2]: table["se"],
+                columns[3]: table["df_total"],
             }
         )
         for name, table in tables.items()
