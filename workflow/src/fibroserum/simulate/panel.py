@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from functools import lru_cache
 from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
 from fibroserum.genes import load_table
-from fibroserum.simulate import gene_lists
+from fibroserum.simulate.gene_lists import (
+    CATEGORIES,
+    CPM,
+    RISING_COLLAGENS,
+    TARGETS,
+    UNEXPRESSED,
+)
 from fibroserum.simulate.spec import AFTER, BEFORE, CohortSpec
 
 # Background expression of protein-coding genes in fibroblasts: ln CPM, a tenth hardly expressed.
@@ -62,51 +68,66 @@ def build_panel(spec: CohortSpec) -> Panel:
     return Panel(genes.drop(columns="category"), null_sets)
 
 
-def _choose_genes(spec: CohortSpec) -> pd.DataFrame:
-    """Return named genes, then background, indexed by Ensembl id: symbol, category, cpm."""
+@lru_cache(maxsize=1)
+def _named_genes() -> dict[str, str]:
+    """Return symbol to primary Ensembl id of protein-coding genes and XIST."""
     table = load_table()
     primary = table["ensembl"].str.partition("|")[0]
     coding = table["type"].eq("protein-coding") | table["symbol"].eq("XIST")
-    ids = dict(zip(table["symbol"][coding], primary[coding], strict=True))
-    rng = generator(spec.truth_seed, "levels")
-    rows = []
-    for category, levels in gene_lists.CATEGORIES.items():
-        for level, text in levels.items():
-            for symbol in text.split():
-                jitter = np.exp(rng.normal(0, 0.5))
-                cpm = gene_lists.CPM.get(symbol, level * jitter)
-                rows.append((ids[symbol], symbol, category, cpm))
-    if spec.genes < len(rows):
-        raise ValueError(f"genes must be at least {len(rows)}, the genes named in every cohort")
-    rows += _background(table, {row[1] for row in rows}, spec, spec.genes - len(rows))
-    frame = pd.DataFrame(rows, columns=["gene_id", "symbol", "category", "cpm"])
-    return frame.set_index("gene_id")
+    return dict(zip(table["symbol"][coding], primary[coding], strict=True))
 
 
-def _background(
-    table: pd.DataFrame, named: set[str], spec: CohortSpec, count: int
-) -> list[tuple[str, str, str, float]]:
+@lru_cache(maxsize=1)
+def _background_pool() -> list[tuple[str, str]]:
+    """Return ids and symbols, by symbol, of genes that fibroblasts may express.
+
+    Symbol and Ensembl id belong to each other alone. Y is left out: the line is female.
+    """
+    table = load_table()
     shared = table["ensembl"].duplicated(keep=False) | table["symbol"].duplicated(keep=False)
     several = table["ensembl"].str.contains("|", regex=False)
+    named = [s for levels in CATEGORIES.values() for text in levels.values() for s in text.split()]
     usable = (
         table["type"].eq("protein-coding")
         & table["ensembl"].ne("")
         & ~(shared | several)
         & ~table["chromosome"].str.contains("Y|MT")
-        & ~table["symbol"].str.match(re.compile(gene_lists.UNEXPRESSED))
+        & ~table["symbol"].str.match(UNEXPRESSED)
         & ~table["symbol"].isin(named)
     )
     pool = table[usable].sort_values("symbol")
-    order = generator(spec.truth_seed, "background").permutation(len(pool))[:count]
-    chosen = pool.iloc[order]
+    return list(zip(pool["ensembl"], pool["symbol"], strict=True))
+
+
+def _choose_genes(spec: CohortSpec) -> pd.DataFrame:
+    """Return named genes, then background, indexed by Ensembl id: symbol, category, cpm."""
+    ids = _named_genes()
+    rng = generator(spec.truth_seed, "levels")
+    rows = []
+    for category, levels in CATEGORIES.items():
+        for level, text in levels.items():
+            for symbol in text.split():
+                jitter = np.exp(rng.normal(0, 0.5))
+                rows.append((ids[symbol], symbol, category, CPM.get(symbol, level * jitter)))
+    if spec.genes < len(rows):
+        raise ValueError(f"genes must be at least {len(rows)}, the genes named in every cohort")
+    rows += _background(spec.truth_seed, spec.genes - len(rows))
+    frame = pd.DataFrame(rows, columns=["gene_id", "symbol", "category", "cpm"])
+    return frame.set_index("gene_id")
+
+
+def _background(seed: int, count: int) -> list[tuple[str, str, str, float]]:
+    """Return `count` rows for `_choose_genes`: real genes, then made-up ones."""
+    pool = _background_pool()
+    order = generator(seed, "background").permutation(len(pool))[:count]
+    chosen = [pool[position] for position in order]
     made_up = [f"SIMULATED{number:05d}" for number in range(count - len(chosen))]
-    rng = generator(spec.truth_seed, "background levels")
+    rng = generator(seed, "background levels")
     cpm = np.minimum(np.exp(rng.normal(*_LN_CPM, size=count)), _MAX_CPM)
     silent = rng.random(count) < _SILENT_SHARE
     cpm[silent] = 10 ** rng.uniform(-3, -0.3, size=int(silent.sum()))
-    ids = [*chosen["ensembl"], *made_up]
-    symbols = [*chosen["symbol"], *made_up]
-    return list(zip(ids, symbols, ["background"] * count, cpm, strict=True))
+    genes = [*chosen, *zip(made_up, made_up, strict=True)]
+    return [(*gene, "background", level) for gene, level in zip(genes, cpm.tolist(), strict=True)]
 
 
 def _plant_blocks(genes: pd.DataFrame, spec: CohortSpec) -> None:
@@ -117,7 +138,7 @@ def _plant_blocks(genes: pd.DataFrame, spec: CohortSpec) -> None:
         genes[f"baseline[{arm.name}]"] = 0.0
     genes["slope"] = 0.0
     genes["stimulation"] = 0.0
-    collagens = genes["symbol"].isin(gene_lists.RISING_COLLAGENS)
+    collagens = genes["symbol"].isin(RISING_COLLAGENS)
     rise = rng.uniform(*spec.collagen_change, size=int(collagens.sum()))
     genes.loc[collagens, "block"] = "collagen"
     for arm in spec.arms:
@@ -214,7 +235,7 @@ def _assign_noise(genes: pd.DataFrame, spec: CohortSpec) -> None:
     trend = spec.dispersion_asymptote + spec.dispersion_slope / mean
     scatter = np.exp(rng.normal(0, spec.dispersion_scatter, size=len(genes)))
     # Targets lie on the trend: what a verdict can see follows from the design, not from one draw.
-    scatter[genes["symbol"].isin(gene_lists.TARGETS)] = 1.0
+    scatter[genes["symbol"].isin(TARGETS)] = 1.0
     genes["dispersion"] = np.minimum(trend * scatter, _MAX_DISPERSION)
     genes["donor_sd"] = rng.uniform(*spec.donor_sd, size=len(genes))
 
@@ -229,7 +250,7 @@ def truth_table(panel: Panel, spec: CohortSpec) -> pd.DataFrame:
     """
     genes = panel.genes
     out = genes[["symbol", "block"]].copy()
-    out["target"] = genes["symbol"].isin(gene_lists.TARGETS)
+    out["target"] = genes["symbol"].isin(TARGETS)
     out["base_mean"] = genes["cpm"] * spec.depth / 1e6
     out["dispersion"] = genes["dispersion"]
     changes = {

@@ -52,8 +52,8 @@ class CohortSpec:
     """A cohort with known truth. The first arm is the reference.
 
     Size: `arms`; `incomplete_donors` of the last arm have no after sample; `crossover`: every arm
-    holds the same donors (the first arm's number); `genes` (at least 600 with the default blocks),
-    real ones until the bundled table has no more, then made-up ids.
+    holds the same donors; `genes` (about 1,000 or more with the default blocks) are real ones
+    until the bundled table has no more, then made-up.
 
     Truth: drawn with `truth_seed` alone, so that cohorts of several seeds share it.
     `effect_scale` multiplies every planted effect on genes (0: nothing is true but the serum
