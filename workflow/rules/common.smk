@@ -1,5 +1,5 @@
 # Load and check the config; names that all stages share. No stage's logic stands here.
-import os
+import re
 import sys
 from pathlib import Path
 
@@ -12,17 +12,15 @@ if not LIBRARY.is_dir():
         f"the library is not at {LIBRARY}: use this workflow from a local clone, not from an address"
     )
 sys.path.insert(0, str(LIBRARY))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(LIBRARY), *filter(None, [os.environ.get("PYTHONPATH")])]
-)
-# BLAS sums in another order with other numbers of threads, and results must not depend on cores
-os.environ.update(dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"], "1"))
 
 from fibroserum import config as configuration
 from fibroserum.errors import InputError
 from fibroserum.headline import print_headline
 from fibroserum.inputs import plan
+from fibroserum.job import prepare_environment
 from fibroserum.provenance import code_of
+
+prepare_environment(LIBRARY)
 
 # A cohort is read from its own file alone: Snakemake would merge it into the default deeply.
 if "cohort" not in config and not workflow.overwrite_configfiles:

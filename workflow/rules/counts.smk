@@ -11,6 +11,14 @@ rule counts:
         cohort=f"{OUT}/cohort.h5ad",
         samples=f"{OUT}/samples.tsv",
         stimulation=expand(f"{OUT}/stimulation/{{factor}}.h5ad", factor=STIMULATED),
+    log:
+        f"{LOG}/counts.log",
+    benchmark:
+        f"{LOG}/counts.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
     params:
         config=section(
             "cohort",
@@ -26,13 +34,5 @@ rule counts:
         ),
         min_count=CONFIG["differential_expression"]["min_count"],
         code=code("counts.py"),
-    log:
-        f"{LOG}/counts.log",
-    benchmark:
-        f"{LOG}/counts.benchmark.tsv"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
     script:
         "../scripts/counts.py"

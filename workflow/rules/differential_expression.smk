@@ -8,12 +8,6 @@ rule fit:
         cohort=rules.counts.output.cohort,
     output:
         fits=expand(f"{OUT}/fit/{{model}}.h5ad", model=MODELS),
-    params:
-        **{
-            key: CONFIG["differential_expression"][key]
-            for key in ("min_count", "second_opinion", "lfc_threshold")
-        },
-        code=code("fit.py"),
     log:
         f"{LOG}/fit.log",
     benchmark:
@@ -22,6 +16,12 @@ rule fit:
     resources:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=60,
+    params:
+        **{
+            key: CONFIG["differential_expression"][key]
+            for key in ("min_count", "second_opinion", "lfc_threshold")
+        },
+        code=code("fit.py"),
     script:
         "../scripts/fit.py"
 
@@ -33,9 +33,6 @@ rule differential_expression:
     output:
         contrasts=f"{OUT}/contrasts.tsv",
         de=expand(f"{OUT}/de/{{contrast}}.tsv", contrast=CONTRASTS),
-    params:
-        alpha=CONFIG["differential_expression"]["alpha"],
-        code=code("differential_expression.py"),
     log:
         f"{LOG}/differential_expression.log",
     benchmark:
@@ -44,5 +41,8 @@ rule differential_expression:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
+    params:
+        alpha=CONFIG["differential_expression"]["alpha"],
+        code=code("differential_expression.py"),
     script:
         "../scripts/differential_expression.py"

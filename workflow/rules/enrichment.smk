@@ -11,12 +11,6 @@ rule enrichment:
         scores=f"{OUT}/enrichment/scores.tsv",
         score_tests=f"{OUT}/enrichment/score_tests.tsv",
         left_out=f"{OUT}/enrichment/left_out.tsv",
-    params:
-        alpha=CONFIG["differential_expression"]["alpha"],
-        contrasts=[contrast.name for contrast in PLAN.contrasts],
-        settings=CONFIG["enrichment"],
-        seed=CONFIG["seed"],
-        code=code("enrichment.py"),
     log:
         f"{LOG}/enrichment.log",
     benchmark:
@@ -25,5 +19,11 @@ rule enrichment:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
+    params:
+        alpha=CONFIG["differential_expression"]["alpha"],
+        contrasts=[contrast.name for contrast in PLAN.contrasts],
+        settings=CONFIG["enrichment"],
+        seed=CONFIG["seed"],
+        code=code("enrichment.py"),
     script:
         "../scripts/enrichment.py"

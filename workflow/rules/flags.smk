@@ -14,10 +14,6 @@ rule targets:
         power=f"{OUT}/flags/target_power.tsv",
         baseline=f"{OUT}/flags/target_baseline.tsv",
         patterns=f"{OUT}/flags/target_patterns.tsv",
-    params:
-        settings=CONFIG["differential_expression"],
-        randomised=CONFIG["design"]["randomised"],
-        code=code("targets.py"),
     log:
         f"{LOG}/targets.log",
     benchmark:
@@ -26,6 +22,10 @@ rule targets:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
+    params:
+        settings=CONFIG["differential_expression"],
+        randomised=CONFIG["design"]["randomised"],
+        code=code("targets.py"),
     script:
         "../scripts/targets.py"
 
@@ -35,10 +35,6 @@ rule stimulation:
         arm=f"{OUT}/stimulation/{{factor}}.h5ad",
     output:
         table=f"{OUT}/flags/stimulation_{{factor}}.tsv",
-    params:
-        arm=lambda wildcards: FACTORS[wildcards.factor]["stimulation"],
-        settings=CONFIG["differential_expression"],
-        code=code("stimulation.py"),
     log:
         f"{LOG}/stimulation_{{factor}}.log",
     benchmark:
@@ -47,6 +43,10 @@ rule stimulation:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
+    params:
+        arm=lambda wildcards: FACTORS[wildcards.factor]["stimulation"],
+        settings=CONFIG["differential_expression"],
+        code=code("stimulation.py"),
     script:
         "../scripts/stimulation.py"
 
@@ -65,11 +65,6 @@ rule factors:
         concordance=f"{OUT}/flags/factor_concordance.tsv",
         sets=f"{OUT}/flags/factor_sets.tsv",
         mediation=f"{OUT}/flags/mediation.tsv",
-    params:
-        factors=CONFIG["factors"],
-        alpha=CONFIG["differential_expression"]["alpha"],
-        seed=CONFIG["seed"],
-        code=code("factors.py"),
     log:
         f"{LOG}/factors.log",
     benchmark:
@@ -78,6 +73,11 @@ rule factors:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=60,
+    params:
+        factors=CONFIG["factors"],
+        alpha=CONFIG["differential_expression"]["alpha"],
+        seed=CONFIG["seed"],
+        code=code("factors.py"),
     script:
         "../scripts/factors.py"
 
@@ -89,10 +89,6 @@ rule permutations:
     output:
         calibration=f"{OUT}/calibration.tsv",
         quantiles=f"{OUT}/calibration_qq.tsv",
-    params:
-        settings=CONFIG["differential_expression"],
-        seed=CONFIG["seed"],
-        code=code("permutations.py"),
     log:
         f"{LOG}/permutations.log",
     benchmark:
@@ -101,5 +97,9 @@ rule permutations:
     resources:
         mem_mb=lambda wildcards, attempt: 6000 * attempt,
         runtime=240,
+    params:
+        settings=CONFIG["differential_expression"],
+        seed=CONFIG["seed"],
+        code=code("permutations.py"),
     script:
         "../scripts/permutations.py"

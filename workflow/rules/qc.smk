@@ -10,9 +10,6 @@ rule qc:
         metrics=f"{OUT}/qc/metrics.tsv",
         variance=f"{OUT}/qc/variance.tsv",
         distances=f"{OUT}/qc/distances.tsv",
-    params:
-        line_sex=CONFIG["design"]["line_sex"],
-        code=code("qc.py"),
     log:
         f"{LOG}/qc.log",
     benchmark:
@@ -21,5 +18,8 @@ rule qc:
     resources:
         mem_mb=lambda wildcards, attempt: 4000 * attempt,
         runtime=30,
+    params:
+        line_sex=CONFIG["design"]["line_sex"],
+        code=code("qc.py"),
     script:
         "../scripts/qc.py"

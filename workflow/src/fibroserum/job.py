@@ -5,6 +5,7 @@ Nothing heavy is imported here.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 import traceback
@@ -29,6 +30,19 @@ class _Tee:
     def flush(self) -> None:
         self.first.flush()
         self.second.flush()
+
+
+def prepare_environment(library: Path) -> None:
+    """Set the variables that every job inherits: where the library is, one thread for BLAS.
+
+    BLAS sums in another order with another number of threads, and results must not depend on
+    cores; the project's own kernels have their threads apart.
+    """
+    inherited = os.environ.get("PYTHONPATH")
+    paths = [str(library), *(inherited.split(os.pathsep) if inherited else [])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
 
 
 def progress(text: str) -> None:
