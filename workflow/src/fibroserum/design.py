@@ -41,7 +41,7 @@ class Contrast:
 class Model:
     """A design matrix (samples × columns) and for each contrast a numeric vector over them."""
 
-    name: Literal["paired", "baseline"]
+    name: Literal["paired", "baseline", "stimulation"]
     design: pd.DataFrame
     contrasts: dict[str, np.ndarray]
 

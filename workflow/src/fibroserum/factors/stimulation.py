@@ -12,6 +12,8 @@ from fibroserum.design import check_rank
 from fibroserum.errors import Problem, nearest
 from fibroserum.samples import read_sheet
 
+TREATED = "treated"
+
 
 def _column_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
     for key in ("column", "block"):
@@ -97,13 +99,15 @@ def check_stimulation(
 def stimulation_design(sheet: pd.DataFrame, arm: dict[str, Any]) -> pd.DataFrame:
     """Return the design (samples × columns): blocks as indicators, then `treated`.
 
-    Samples of other levels are left out. Raises InputError where the design is rank-deficient.
+    Blocks stand where the cohort has its donors, and are named and eliminated like them; without
+    blocks there is one for all samples. Samples of other levels are left out. Raises InputError
+    where the design is rank-deficient.
     """
     used = sheet[sheet[arm["column"]].isin([arm["control"], arm["treated"]])].set_index("sample")
     used = used.sort_index()
     blocks = used[arm["block"]] if arm["block"] else pd.Series("all", index=used.index)
-    columns = {f"block[{b}]": (blocks == b).astype(float) for b in sorted(blocks.unique())}
-    columns["treated"] = (used[arm["column"]] == arm["treated"]).astype(float)
+    columns = {f"donor[{b}]": (blocks == b).astype(float) for b in sorted(blocks.unique())}
+    columns[TREATED] = (used[arm["column"]] == arm["treated"]).astype(float)
     design = pd.DataFrame(columns, index=used.index)
     check_rank(design, f"the stimulation arm of {arm['samples']}")
     return design

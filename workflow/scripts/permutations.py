@@ -1,0 +1,20 @@
+"""Calibrate the calls by relabelling donors."""
+
+from fibroserum.job import job
+
+with job(snakemake.log[0]):
+    from fibroserum import tables
+    from fibroserum.permutations import calibrate
+    from fibroserum.storage import read_h5ad
+
+    settings = snakemake.params.settings
+    found = calibrate(
+        read_h5ad(snakemake.input.cohort),
+        {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)},
+        permutations=settings["permutations"],
+        alpha=settings["alpha"],
+        seed=snakemake.params.seed,
+        n_cpus=snakemake.threads,
+    )
+    tables.write("calibration", found.table, snakemake.output.calibration)
+    tables.write("calibration_qq", found.quantiles, snakemake.output.quantiles)

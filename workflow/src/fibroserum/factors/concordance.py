@@ -1,0 +1,110 @@
+"""Do the responsive genes move as the factor's measured change foretells?
+
+Gene by gene (`concordance`), and as a set with the genes' directions as signs (`signed_sets`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.factors.levels import Change, sign_of_interval
+
+if TYPE_CHECKING:
+    from fibroserum.linear import LinearFit
+
+SIGN = {"induced": 1, "suppressed": -1}
+CALLED = ("responsive", "confirmed")
+
+
+def responsive_genes(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of a factor's verdicts that were called and have a direction."""
+    return verdicts[verdicts["call"].isin(CALLED) & verdicts["direction"].notna()]
+
+
+def word_of(predicted: int, seen: int) -> str | None:
+    """Return as_predicted or opposite for two signs, None where either is 0."""
+    if predicted == 0 or seen == 0:
+        return None
+    return "as_predicted" if predicted == seen else "opposite"
+
+
+def concordance(
+    genes: pd.DataFrame, contrast: str, change: Change | None, de: pd.DataFrame
+) -> pd.DataFrame:
+    """Return one row a responsive gene: what it does in a contrast, and whether that was foretold.
+
+    genes: `responsive_genes`; change: of the factor's level in this contrast, None where it was not
+    measured; de: the contrast's result table. A sign counts where the 95 % interval excludes 0.
+    """
+    own = de.set_index("gene_id").reindex(genes["gene_id"])
+    factor = 0 if change is None else change.sign
+    seen = [sign_of_interval(*ends) for ends in zip(own["ci_low"], own["ci_high"], strict=True)]
+    predicted = [factor * SIGN[word] for word in genes["direction"]]
+    return pd.DataFrame(
+        {
+            "gene_id": genes["gene_id"].to_numpy(),
+            "symbol": genes["symbol"].to_numpy(),
+            "contrast": contrast,
+            "direction": genes["direction"].to_numpy(),
+            "log2FoldChange": own["log2FoldChange"].to_numpy(float),
+            "padj": own["padj"].to_numpy(float),
+            "concordance": list(map(word_of, predicted, seen)),
+        }
+    ).astype({"concordance": object})
+
+
+def signed_sets(
+    fit: LinearFit,
+    contrasts: Mapping[str, np.ndarray],
+    genes: pd.DataFrame,
+    changes: Mapping[str, Change],
+    alpha: float,
+    *,
+    n_cpus: int = 1,
+) -> pd.DataFrame:
+    """Return fry's test of the responsive genes in each contrast, their directions as signs.
+
+    fit: the linear model of the contrasts; genes: `responsive_genes`, the targets left out already;
+    changes: of the factor's level, by contrast where it was measured. `direction` is up where the
+    genes move as more of the factor would move them. `concordance` is said where the test is
+    significant at `alpha` and the factor's interval excludes 0.
+    """
+    from scipy import sparse
+
+    from fibroserum.enrichment.membership import Membership
+    from fibroserum.enrichment.selfcontained import fry, standardised
+    from fibroserum.linear import genewise_effects
+
+    known = genes[genes["gene_id"].isin(fit.genes)]
+    nothing = {"fry_pvalue": np.nan, "direction": None, "concordance": None}
+    if known.empty:
+        return pd.DataFrame([{"contrast": name, "genes": 0} | nothing for name in contrasts])
+    place = fit.genes.get_indexer(known["gene_id"])
+    sign = known["direction"].map(SIGN).to_numpy(float)
+    one_set = Membership(
+        pd.DataFrame({"tested": [len(known)]}),
+        sparse.csr_matrix(np.ones((1, len(known)))),
+        pd.DataFrame(),
+    )
+    rows = []
+    for name, vector in contrasts.items():
+        # all genes set the prior of the variance, the set's own signed rows make the test
+        scaled = standardised(genewise_effects(fit, vector, n_cpus=n_cpus))[place] * sign[:, None]
+        row = fry(scaled, one_set).iloc[0]
+        pvalue, direction = float(row["fry_pvalue"]), str(row["direction"])
+        seen = (1 if direction == "up" else -1) if pvalue < alpha else 0
+        predicted = changes[name].sign if name in changes else 0
+        rows.append(
+            {
+                "contrast": name,
+                "genes": len(known),
+                "fry_pvalue": pvalue,
+                "direction": direction,
+                "concordance": word_of(predicted, seen),
+            }
+        )
+    return pd.DataFrame(rows)

@@ -1,0 +1,144 @@
+"""A factor's measured level: per pair, and how it changes in each contrast."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.design import Contrast
+
+Scale = Literal["linear", "log2"]
+PAIR_COLUMNS = ["donor", "group", "before_log2", "after_log2", "change_log2", "used", "reason"]
+# A spread below this share of the values is rounding, not measurement.
+NO_SPREAD = 1e-9
+
+
+@dataclass(frozen=True)
+class Change:
+    """Mean change of a log2 level in a contrast, with its 95 % interval and p value.
+
+    donors: with a usable level at both times. NaN where donors are too few or do not differ.
+    """
+
+    donors: int
+    estimate: float
+    ci_low: float
+    ci_high: float
+    pvalue: float
+
+    @property
+    def sign(self) -> int:
+        """Return 1 or -1 where the interval excludes 0, else 0."""
+        return sign_of_interval(self.ci_low, self.ci_high)
+
+
+def sign_of_interval(low: float, high: float) -> int:
+    """Return 1 or -1 for an interval above or below 0, else 0 (also where it is missing)."""
+    return int(low > 0) - int(high < 0)
+
+
+def log2_level(cell: object, scale: Scale) -> tuple[float, str]:
+    """Return the log2 of a sheet's cell, or NaN and what is wrong with it."""
+    text = str(cell).strip()
+    value = float(pd.to_numeric(pd.Series([text]), errors="coerce").iloc[0])
+    if text == "" or text.lower() in ("nan", "na", "n/a", "none", "null"):
+        return np.nan, "is missing"
+    if not np.isfinite(value):
+        return np.nan, f"'{text}' is no number"
+    if scale == "log2":
+        return value, ""
+    if value <= 0:
+        return np.nan, f"is {text} and has no logarithm"
+    return float(np.log2(value)), ""
+
+
+def level_pairs(
+    obs: pd.DataFrame, settings: Mapping[str, Any], column: str, scale: Scale
+) -> pd.DataFrame:
+    """Return a factor's level for each donor and group, by group (reference first) and donor.
+
+    obs: samples × (donor, group, time, `column`); settings: `groups`, `before`, `after`. Columns:
+    `PAIR_COLUMNS`; `used` is false, and `reason` says why, where a level is missing or has no
+    logarithm; `change_log2` is NaN there.
+    """
+    rows = []
+    for (donor, group), part in obs.groupby(["donor", "group"], observed=True):
+        found: dict[str, float] = {}
+        reasons = []
+        for name in ("before", "after"):
+            own = part.loc[part["time"] == settings[name], column]
+            found[name], why = (
+                log2_level(own.iloc[0], scale) if len(own) else (np.nan, "was not taken")
+            )
+            if why and len(own):
+                reasons.append(f"the level {name} ({settings[name]}) {why}")
+            elif why:
+                reasons.append(f"there is no sample {name} ({settings[name]})")
+        rows.append(
+            {
+                "donor": str(donor),
+                "group": str(group),
+                "before_log2": found["before"],
+                "after_log2": found["after"],
+                "change_log2": found["after"] - found["before"],
+                "used": not reasons,
+                "reason": "; ".join(reasons) or None,
+            }
+        )
+    table = pd.DataFrame(rows, columns=PAIR_COLUMNS)
+    rank = {group: number for number, group in enumerate(settings["groups"])}
+    order = sorted(table.index, key=lambda i: (rank[table.loc[i, "group"]], table.loc[i, "donor"]))
+    return table.loc[order].reset_index(drop=True)
+
+
+def mean_change(values: Sequence[float]) -> Change:
+    """Return the mean of changes with its t interval and test (a paired t test of the levels)."""
+    numbers = np.sort(np.asarray(values, dtype=float))
+    n = len(numbers)
+    mean = float(numbers.mean()) if n else np.nan
+    if n < 2 or np.ptp(numbers) <= NO_SPREAD * max(1.0, np.abs(numbers).max()):
+        return Change(n, mean, np.nan, np.nan, np.nan)
+    return _t_interval(n, mean, float(numbers.var(ddof=1) / n), float(n - 1))
+
+
+def difference_of_changes(group: Sequence[float], reference: Sequence[float]) -> Change:
+    """Return Welch's comparison of two groups' changes: group minus reference."""
+    sides = [np.sort(np.asarray(values, dtype=float)) for values in (group, reference)]
+    n = sum(map(len, sides))
+    if min(map(len, sides)) == 0:
+        return Change(n, np.nan, np.nan, np.nan, np.nan)
+    estimate = float(sides[0].mean() - sides[1].mean())
+    spread = [np.ptp(side) > NO_SPREAD * max(1.0, np.abs(side).max()) for side in sides]
+    if min(map(len, sides)) < 2 or not any(spread):
+        return Change(n, estimate, np.nan, np.nan, np.nan)
+    parts = [float(side.var(ddof=1) / len(side)) for side in sides]
+    squares = sum(part**2 / (len(s) - 1) for part, s in zip(parts, sides, strict=True))
+    return _t_interval(n, estimate, sum(parts), sum(parts) ** 2 / squares)
+
+
+def _t_interval(n: int, estimate: float, variance: float, df: float) -> Change:
+    from scipy.stats import t as student
+
+    se = float(np.sqrt(variance))
+    half = float(student.ppf(0.975, df)) * se
+    pvalue = float(2 * student.sf(abs(estimate) / se, df))
+    return Change(n, estimate, estimate - half, estimate + half, pvalue)
+
+
+def level_change(pairs: pd.DataFrame, contrast: Contrast, *, crossover: bool) -> Change:
+    """Return how a factor's level changes in a change or difference contrast.
+
+    pairs: as `level_pairs` returns them. In a crossover a difference is taken within donors.
+    """
+    known = pairs[pairs["change_log2"].notna()]
+    own = known[known["group"] == contrast.group].set_index("donor")["change_log2"]
+    if contrast.kind == "change":
+        return mean_change(own)
+    other = known[known["group"] == contrast.reference].set_index("donor")["change_log2"]
+    if crossover:
+        return mean_change((own - other).dropna())
+    return difference_of_changes(own, other)

@@ -1,0 +1,130 @@
+"""The serum line: does expression change where the factor's serum level changes?
+
+The model of changes within donors gets one more column: each pair's change of the log2 level,
+centred within its group, on the after sample. Its coefficient is the change of log2 expression per
+doubling of the level, among donors of one group. Centring leaves the groups' own mean changes to
+the groups' columns, so that a group's response to its intervention is no evidence here, and the
+slope says nothing about the contrasts that it is later held against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.design import check_rank, paired_model
+from fibroserum.errors import InputError
+from fibroserum.factors.levels import NO_SPREAD
+
+LEVEL = "level"
+
+
+@dataclass(frozen=True)
+class SerumLine:
+    """The serum line of one factor.
+
+    table: by gene id, serum_slope and serum_pvalue; empty where the line is unavailable, and
+    `unavailable` says why. pairs: `level_pairs` with the pairs that the model used.
+    """
+
+    table: pd.DataFrame
+    pairs: pd.DataFrame
+    unavailable: str
+
+
+def centred_changes(pairs: pd.DataFrame) -> pd.Series:
+    """Return the usable pairs' changes of the log2 level less their group's mean, by row."""
+    change = pairs.loc[pairs["used"], "change_log2"].astype(float)
+    groups = pairs.loc[pairs["used"], "group"]
+    return change - change.groupby(groups).transform("mean")
+
+
+def serum_design(
+    obs: pd.DataFrame, settings: Mapping[str, Any], pairs: pd.DataFrame
+) -> pd.DataFrame:
+    """Return the design of the serum model, `level` last.
+
+    obs: samples × (donor, group, time, covariates) of complete pairs; settings: `groups`, `after`,
+    `crossover`, `covariates`; pairs: `level_pairs`. Raises InputError where the slope cannot be
+    estimated.
+    """
+    used = pairs[pairs["used"]]
+    level = dict(
+        zip(zip(used["donor"], used["group"], strict=True), centred_changes(pairs), strict=True)
+    )
+    keys = list(zip(obs["donor"].astype(str), obs["group"].astype(str), strict=True))
+    kept = obs[[key in level for key in keys]]
+    groups = [group for group in settings["groups"] if (used["group"] == group).any()]
+    # donors of a crossover may have kept one group alone, which then has no main effect to estimate
+    model = paired_model(
+        kept,
+        groups,
+        settings["after"],
+        [],
+        crossover=settings["crossover"] and len(groups) > 1,
+        covariates=settings["covariates"],
+    )
+    after = (kept["time"] == settings["after"]).to_numpy(float)
+    own = np.array([level[key] for key in keys if key in level], dtype=float)
+    design = model.design.assign(**{LEVEL: after * own})
+    check_rank(design, "the model of the serum level")
+    return design
+
+
+def _why_constant(pairs: pd.DataFrame) -> str:
+    used = pairs[pairs["used"]]
+    if used.empty:
+        return "no pair has a usable level at both times"
+    size = float(np.abs(used[["before_log2", "after_log2"]].to_numpy(float)).max())
+    if np.abs(centred_changes(pairs)).max() <= NO_SPREAD * max(1.0, size):
+        return (
+            "the level changes by the same in every donor of a group: there is no slope to estimate"
+        )
+    return ""
+
+
+def serum_line(
+    counts: pd.DataFrame,
+    obs: pd.DataFrame,
+    settings: Mapping[str, Any],
+    pairs: pd.DataFrame,
+    always: pd.Series,
+    *,
+    n_cpus: int = 1,
+) -> SerumLine:
+    """Fit limma-voom with the serum level beside the donors, and test its slope in every gene.
+
+    counts: samples × fitted genes, raw; obs: of the same samples, complete pairs; always: by gene,
+    kept whatever its counts (the targets). The moderated t test keeps its level with few donors,
+    which the negative binomial Wald test does not (docs/calibration.md).
+    """
+    from fibroserum import linear
+
+    nothing = pd.DataFrame({"serum_slope": [], "serum_pvalue": []}, index=counts.columns[:0])
+    why = _why_constant(pairs)
+    if not why:
+        try:
+            design = serum_design(obs, settings, pairs)
+        except InputError as error:
+            why = "; ".join(problem.what for problem in error.problems)
+    if why:
+        unused = pairs.assign(
+            used=False, reason=pairs["reason"].where(~pairs["used"], f"line unavailable: {why}")
+        )
+        return SerumLine(nothing, unused, why)
+    own = counts.loc[design.index]
+    # which genes have counts enough is a matter of the groups, not of the level
+    keep = linear.filter_by_expr(
+        own, design.drop(columns=LEVEL), keep=always[counts.columns].to_numpy(bool)
+    )
+    fit = linear.voom_fit(own.loc[:, keep], design, n_cpus=n_cpus)
+    slope = (design.columns == LEVEL).astype(float)
+    tested = linear.moderated_t(fit, slope)
+    table = pd.DataFrame(
+        {"serum_slope": tested["log2FoldChange"], "serum_pvalue": tested["pvalue"]}
+    )
+    return SerumLine(table, pairs, "")
