@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
 import pytest
+
+from fibroserum import tables
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -34,3 +41,40 @@ def shared_data() -> Callable[[str], Path]:
 def repository() -> Path:
     """Return the root of the checkout."""
     return REPOSITORY
+
+
+def run_snakemake(
+    directory: Path, *arguments: str, snakefile: Path = REPOSITORY / "Snakefile"
+) -> subprocess.CompletedProcess[str]:
+    """Run the real command line in `directory`, as a user would, and return what it said."""
+    command = [sys.executable, "-m", "snakemake", "-s", str(snakefile), "--cores", "2"]
+    return subprocess.run(
+        [*command, "--directory", str(directory), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
+    )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its working directory, its results, what the terminal said."""
+
+    directory: Path
+    results: Path
+    said: str
+
+    def table(self, name: str, file: str = "") -> pd.DataFrame:
+        """Return a table of the run by its schema's name; `file` fills a wildcard of its path."""
+        path = re.sub(r"\{\w+\}", file, tables.schemas()[name].path)
+        return tables.read(name, self.results / path)
+
+
+@pytest.fixture(scope="session")
+def toy_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run the default config, the bundled toy cohort, once for all tests that read it."""
+    directory = tmp_path_factory.mktemp("toy")
+    done = run_snakemake(directory)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Run(directory, directory / "results" / "toy", done.stdout + done.stderr)

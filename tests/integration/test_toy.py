@@ -1,0 +1,181 @@
+"""The toy cohort end to end: its truth is known, so what comes out can be held against it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import REPOSITORY, Run, run_snakemake
+
+from fibroserum import tables
+
+CONTRASTS = (
+    "AT_post_vs_pre",
+    "RT_post_vs_pre",
+    "RT_vs_AT_change",
+    "average_post_vs_pre",
+    "RT_vs_AT_pre",
+)
+
+
+@pytest.fixture(scope="module")
+def truth() -> pd.DataFrame:
+    return pd.read_csv(REPOSITORY / "resources" / "toy" / "truth.tsv", sep="\t", index_col=0)
+
+
+def test_every_output_of_the_interface_is_there(toy_run: Run) -> None:
+    for schema in tables.schemas().values():
+        if schema.name.startswith("calibration"):
+            continue
+        names = [
+            schema.path.replace("{contrast}", c).replace("{factor}", "CCL28") for c in CONTRASTS
+        ]
+        for name in names:
+            assert (toy_run.results / name).stat().st_size > 0, name
+            tables.check(schema.name, tables.read(schema.name, toy_run.results / name))
+    for name in ("report.html", "cohort.h5ad", "tables.xlsx", "summary.json", "provenance.json"):
+        assert (toy_run.results / name).stat().st_size > 0, name
+    assert list((toy_run.results / "figures").glob("*.svg"))
+    assert not list(toy_run.results.rglob("*.part"))
+
+
+def test_the_end_of_the_run_says_what_matters(toy_run: Run) -> None:
+    assert "Report: results/toy/report.html" in toy_run.said
+    for contrast in CONTRASTS:
+        assert f"BGN in {contrast}: " in toy_run.said
+    assert "CCL28-responsive genes: " in toy_run.said
+
+
+def test_bgn_is_up_in_rt_and_not_in_at(toy_run: Run) -> None:
+    verdicts = toy_run.table("targets").set_index(["target", "contrast"])["verdict"]
+    assert verdicts["BGN", "RT_post_vs_pre"] == "up"
+    assert verdicts["BGN", "AT_post_vs_pre"] != "up"
+    assert verdicts["HAS1", "RT_post_vs_pre"] == "untestable"
+
+
+def test_signs_are_right(toy_run: Run, truth: pd.DataFrame) -> None:
+    for contrast in ("AT_post_vs_pre", "RT_post_vs_pre", "RT_vs_AT_change", "RT_vs_AT_pre"):
+        de = toy_run.table("de", contrast).set_index("gene_id")
+        called = de[de["call"] != "none"]
+        true = truth.loc[called.index, contrast]
+        planted = true[true != 0]
+        assert len(planted) >= 15, contrast
+        wrong = (planted > 0) != (called.loc[planted.index, "call"] == "up")
+        assert wrong.sum() == 0, contrast
+
+
+def test_few_calls_are_false(toy_run: Run, truth: pd.DataFrame) -> None:
+    called = false = 0
+    for contrast in CONTRASTS:
+        de = toy_run.table("de", contrast).set_index("gene_id")
+        genes = de.index[de["call"] != "none"]
+        called += len(genes)
+        false += int((truth.loc[genes, contrast] == 0).sum())
+    # binomial: 0.05 expected; one cohort alone may lie above it
+    assert called > 100
+    assert false / called < 0.10
+
+
+def test_ccl28_responsive_genes_are_found(toy_run: Run, truth: pd.DataFrame) -> None:
+    factors = toy_run.table("factors").query("factor == 'CCL28'").set_index("gene_id")
+    called = factors[factors["call"].isin(["responsive", "confirmed"])]
+    planted = truth[truth["ccl28_responsive"]]
+    found = called.index.intersection(planted.index)
+    assert len(found) >= 0.6 * len(planted)
+    assert len(called.index.difference(planted.index)) <= 0.15 * len(called)
+    right = called.loc[found, "direction"] == planted.loc[found, "ccl28_direction"]
+    assert right.all()
+
+
+def test_cxcl4_and_null_sets_call_nothing(toy_run: Run) -> None:
+    factors = toy_run.table("factors").query("factor == 'CXCL4'")
+    assert factors["call"].isin(["responsive", "confirmed"]).sum() <= 3
+    for contrast in CONTRASTS:
+        sets = toy_run.table("enrichment", contrast).query("collection == 'null_sets'")
+        assert len(sets) == 6
+        assert (sets["call"] == "none").all(), contrast
+        assert (sets["enriched"] == "none").all(), contrast
+
+
+def test_a_donor_without_a_pair_has_a_row_that_says_so(toy_run: Run) -> None:
+    samples = toy_run.table("samples").set_index("sample")
+    assert samples.loc["RT10_pre", "used_for"] == "baseline"
+    assert "no after sample" in samples.loc["RT10_pre", "reason"]
+    contrasts = toy_run.table("contrasts").set_index("contrast")
+    assert contrasts.loc["RT_post_vs_pre", "pairs"] == 9
+    assert contrasts.loc["RT_vs_AT_pre", "pairs"] == 18
+
+
+def test_provenance_names_inputs_and_versions(toy_run: Run) -> None:
+    record = json.loads((toy_run.results / "provenance.json").read_text())
+    assert record["versions"]["pydeseq2"]
+    assert any(path.endswith("RT.counts.tsv.gz") for path in record["inputs"])
+    assert record["config"]["differential_expression"]["alpha"] == 0.05
+    assert record["seed"] == 1
+
+
+def planned(said: str) -> set[str]:
+    """Return the rules that a dry run would run."""
+    rules = {
+        "counts",
+        "qc",
+        "fit",
+        "differential_expression",
+        "enrichment",
+        "targets",
+        "stimulation",
+        "factors",
+        "permutations",
+        "report",
+    }
+    return {
+        line.split()[0]
+        for line in said.splitlines()
+        if line.split()[:1] and line.split()[0] in rules and line.split()[-1].isdigit()
+    }
+
+
+def test_a_second_run_has_nothing_to_do(toy_run: Run) -> None:
+    done = run_snakemake(toy_run.directory)
+    assert done.returncode == 0
+    assert "Nothing to be done" in done.stdout + done.stderr
+
+
+def test_another_alpha_runs_what_follows_the_fit(toy_run: Run) -> None:
+    done = run_snakemake(
+        toy_run.directory, "-n", "--config", "differential_expression={alpha: 0.1}"
+    )
+    assert done.returncode == 0, done.stderr
+    rules = planned(done.stdout + done.stderr)
+    assert {"differential_expression", "enrichment", "targets", "factors", "report"} <= rules
+    assert rules.isdisjoint({"counts", "fit", "qc"})
+
+
+def test_an_edited_module_runs_the_rules_that_use_it(toy_run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "pipeline"
+    ignored = shutil.ignore_patterns("__pycache__")
+    for part in ("workflow", "config", "resources"):
+        shutil.copytree(REPOSITORY / part, copy / part, ignore=ignored)
+    shutil.copy(REPOSITORY / "Snakefile", copy)
+    edited = copy / "workflow/src/fibroserum/qc/checks.py"
+    edited.write_text(edited.read_text() + "\n# an edit\n")
+    done = run_snakemake(
+        toy_run.directory, "-n", "--rerun-triggers", "params", snakefile=copy / "Snakefile"
+    )
+    assert done.returncode == 0, done.stderr
+    assert planned(done.stdout + done.stderr) == {"qc", "report"}
+
+
+def test_a_config_without_factors_has_none(toy_run: Run) -> None:
+    config = toy_run.directory / "plain.yaml"
+    lines = (REPOSITORY / "config" / "config.yaml").read_text().split("factors:")[0]
+    config.write_text(lines.replace("cohort: toy", "cohort: plain"))
+    done = run_snakemake(toy_run.directory, "-n", "--configfile", str(config))
+    assert done.returncode == 0, done.stderr
+    rules = planned(done.stdout + done.stderr)
+    assert "stimulation" not in rules
+    assert "report" in rules
+    assert "CCL28" not in done.stdout
