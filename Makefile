@@ -9,7 +9,7 @@ CODE := workflow/src workflow/scripts tests benchmarks resources/build
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PYTHONPATH := workflow/src
 
-.PHONY: help run test check format lock bench calibrate clean
+.PHONY: help run test check format lock bench calibrate docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -37,6 +37,10 @@ bench: $(VENV)/installed ## measure speed, side by side in one run
 
 calibrate: $(VENV)/installed ## the simulation studies of docs/calibration.md
 	$(BIN)/python benchmarks/calibrate.py
+
+docs: $(VENV)/installed ## write the pages that are generated from schemas, and checksums of resources
+	$(BIN)/python -m fibroserum.documentation
+	$(BIN)/python resources/build/update_sources.py
 
 lock: ## resolve pyproject.toml anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \

@@ -1,0 +1,103 @@
+"""Documentation that is generated, so that it cannot differ from the schemas it describes.
+
+`python -m fibroserum.documentation` writes config/README.md and docs/tables.md.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fibroserum.config import load_schema
+from fibroserum.tables import Column, schemas, write_text
+
+ROOT = Path(__file__).resolve().parents[3]
+
+CONFIG_HEAD = """# The configuration of a cohort
+
+One cohort, one file. Copy `config.yaml` (the toy cohort) to `config/NAME.yaml`, edit it, and run
+
+    snakemake --cores 8 --configfile config/NAME.yaml
+
+Paths are relative to the working directory; files under `resources/` that come with the pipeline are
+found from anywhere. A cohort is read from its own file alone: nothing of the toy cohort is inherited. A
+key that is misspelt stops the run with the nearest valid one. `examples/` has configs of two public
+cohorts.
+
+This page is generated from `workflow/schemas/config.schema.yaml`, where the defaults stand.
+
+| key | type | default | what it means |
+| --- | --- | --- | --- |
+"""
+
+TABLES_HEAD = """# The tables of a run
+
+Under `results/{cohort}/`: UTF-8, tab-separated, with a header; an empty field is missing; a table without
+rows means that nothing was found. A positive log2 fold change means higher after, or higher in the group than
+in the reference. This page is generated from `workflow/src/fibroserum/tables.yaml`.
+"""
+
+
+def _kind(about: dict[str, Any]) -> str:
+    if "enum" in about:
+        return " \\| ".join("null" if item is None else str(item) for item in about["enum"])
+    kind = about["type"]
+    kinds = [kind] if isinstance(kind, str) else kind
+    if "array" in kinds:
+        return f"list of {about['items']['type']}s"
+    return " or ".join("section" if name == "object" else name for name in kinds)
+
+
+def _default(about: dict[str, Any], *, required: bool) -> str:
+    if required:
+        return "**required**"
+    if about.get("default") == {}:
+        return ""
+    return f"`{json.dumps(about.get('default'), ensure_ascii=False)}`"
+
+
+def _rows(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
+    for key, about in schema.get("properties", {}).items():
+        required = key in schema.get("required", ())
+        default = _default(about, required=required)
+        yield f"| `{prefix}{key}` | {_kind(about)} | {default} | {about['description']} |"
+        yield from _rows(about, f"{prefix}{key}.")
+        if isinstance(about.get("additionalProperties"), dict):
+            yield from _rows(about["additionalProperties"], f"{prefix}{key}.NAME.")
+
+
+def config_page(schema: dict[str, Any]) -> str:
+    """Return config/README.md, from the config's JSON Schema."""
+    return CONFIG_HEAD + "\n".join(_rows(schema)) + "\n"
+
+
+def _meaning(column: Column) -> str:
+    words = f" One of: {', '.join(f'`{word}`' for word in column.words)}." if column.words else ""
+    return f"{column.about}{words}".replace("|", "\\|")
+
+
+def tables_page() -> str:
+    """Return docs/tables.md, from the tables' schemas."""
+    parts = [TABLES_HEAD]
+    for table in schemas().values():
+        parts.append(
+            f"\n## `{table.path}`\n\nOne row: {table.row}.\n\n| column | meaning |\n| --- | --- |"
+        )
+        parts += [f"| `{column.name}` | {_meaning(column)} |" for column in table.columns]
+    return "\n".join(parts) + "\n"
+
+
+def pages(root: Path = ROOT) -> dict[Path, str]:
+    """Return every generated page and its text."""
+    schema = load_schema(root / "workflow" / "schemas" / "config.schema.yaml")
+    return {
+        root / "config" / "README.md": config_page(schema),
+        root / "docs" / "tables.md": tables_page(),
+    }
+
+
+if __name__ == "__main__":
+    for page, text in pages().items():
+        write_text(text, page)
