@@ -1,0 +1,32 @@
+"""Give each target its verdict in each contrast."""
+
+from fibroserum.job import job
+
+with job(snakemake.log[0]):
+    from pathlib import Path
+
+    from fibroserum import tables
+    from fibroserum.cohort import settings_of
+    from fibroserum.design import contrasts_of
+    from fibroserum.published import read_published
+    from fibroserum.storage import read_h5ad
+    from fibroserum.targets import flag_targets
+
+    cohort = read_h5ad(snakemake.input.cohort)
+    noted = settings_of(cohort)
+    contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
+    paths = zip(contrasts, snakemake.input.de, strict=True)
+    published = [read_published(Path(path)) for path in snakemake.input.published]
+    flags = flag_targets(
+        cohort,
+        {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)},
+        {contrast.name: tables.read("de", path) for contrast, path in paths},
+        alpha=snakemake.params.settings["alpha"],
+        equivalence_lfc=snakemake.params.settings["equivalence_lfc"],
+        randomised=snakemake.params.randomised,
+        published=published[0] if published else None,
+        n_cpus=snakemake.threads,
+    )
+    for name in ("donors", "loo", "power", "baseline", "patterns"):
+        tables.write(f"target_{name}", getattr(flags, name), snakemake.output[name])
+    tables.write("targets", flags.targets, snakemake.output.targets)

@@ -1,0 +1,159 @@
+"""Where groups started, and what an analysis adjusted for it says: regression to the mean, visible.
+
+Everything here is on log2(normalized + 0.5) of donors with a complete pair, with Student's t; it
+stands beside the verdicts and decides none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.targets.words import number
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An estimate with its 95 % interval and p value; NaN where there are too few donors."""
+
+    value: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    pvalue: float = np.nan
+
+
+@dataclass(frozen=True)
+class Adjusted:
+    """The ANCOVA: the groups' difference after, adjusted for before, and the slope."""
+
+    difference: Estimate
+    slope: float
+
+
+def _estimate(value: float, se: float, df: float) -> Estimate:
+    from scipy.stats import t as student
+
+    if not (df > 0 and se > 0):
+        return Estimate(value)
+    half = student.ppf(0.975, df) * se
+    return Estimate(value, value - half, value + half, float(2 * student.sf(abs(value / se), df)))
+
+
+def welch(group: np.ndarray, reference: np.ndarray) -> Estimate:
+    """Return the difference of two means with Welch's t."""
+    if not len(group) or not len(reference):
+        return Estimate()
+    value = float(group.mean() - reference.mean())
+    if min(len(group), len(reference)) < 2:
+        return Estimate(value)
+    parts = [part.var(ddof=1) / len(part) for part in (group, reference)]
+    total = sum(parts)
+    if total == 0:
+        return Estimate(value)
+    sizes = (len(group), len(reference))
+    df = total**2 / sum(p**2 / (n - 1) for p, n in zip(parts, sizes, strict=True))
+    return _estimate(value, float(np.sqrt(total)), df)
+
+
+def paired(values: np.ndarray) -> Estimate:
+    """Return the mean of within-donor differences with a one-sample t."""
+    if not len(values):
+        return Estimate()
+    if len(values) < 2:
+        return Estimate(float(values.mean()))
+    return _estimate(
+        float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values) - 1
+    )
+
+
+def ancova(before: np.ndarray, after: np.ndarray, in_group: np.ndarray | None) -> Adjusted:
+    """Return the difference after, adjusted for before, by least squares with one slope.
+
+    in_group: whether each donor is in the group rather than the reference; None: before and after
+    are within-donor differences between the groups (crossover), and the difference is the
+    intercept.
+    """
+    columns = [np.ones(len(before)), before]
+    if in_group is not None:
+        columns.insert(0, in_group.astype(float))
+    design = np.column_stack(columns)
+    df = len(before) - design.shape[1]
+    if df < 0 or np.linalg.matrix_rank(design) < design.shape[1]:
+        return Adjusted(Estimate(), np.nan)
+    coefficients = np.linalg.lstsq(design, after, rcond=None)[0]
+    slope = float(coefficients[-1])
+    if df < 1:
+        return Adjusted(Estimate(float(coefficients[0])), slope)
+    residual = after - design @ coefficients
+    variance = (residual @ residual) / df * np.linalg.inv(design.T @ design)[0, 0]
+    return Adjusted(_estimate(float(coefficients[0]), float(np.sqrt(variance)), df), slope)
+
+
+def baseline_row(
+    levels: pd.DataFrame, group: str, reference: str, *, crossover: bool, randomised: bool
+) -> dict[str, object]:
+    """Return a row of `target_baseline` without its target.
+
+    levels: index (donor, group), columns before and after, log2, complete pairs of both groups.
+    """
+    if crossover:
+        steps = (levels.xs(group, level="group") - levels.xs(reference, level="group")).dropna()
+        before, after = steps["before"].to_numpy(), steps["after"].to_numpy()
+        start, change = paired(before), paired(after - before)
+        adjusted = ancova(before, after, None)
+    else:
+        in_group = (levels.index.get_level_values("group") == group).astype(bool)
+        before, after = levels["before"].to_numpy(), levels["after"].to_numpy()
+        delta = after - before
+        start = welch(before[in_group], before[~in_group])
+        change = welch(delta[in_group], delta[~in_group])
+        adjusted = ancova(before, after, in_group)
+    return {
+        "group": group,
+        "reference": reference,
+        "baseline_difference": start.value,
+        "baseline_ci_low": start.low,
+        "baseline_ci_high": start.high,
+        "baseline_pvalue": start.pvalue,
+        "change_difference": change.value,
+        "change_difference_pvalue": change.pvalue,
+        "ancova_difference": adjusted.difference.value,
+        "ancova_ci_low": adjusted.difference.low,
+        "ancova_ci_high": adjusted.difference.high,
+        "ancova_pvalue": adjusted.difference.pvalue,
+        "slope": adjusted.slope,
+        "randomised": randomised,
+        "note": _note(start, change, adjusted, group, reference, randomised),
+    }
+
+
+def _note(
+    start: Estimate,
+    change: Estimate,
+    adjusted: Adjusted,
+    group: str,
+    reference: str,
+    randomised: bool,
+) -> str:
+    """Return how to read the row: what regression to the mean would make of the difference."""
+    if not np.isfinite(adjusted.difference.value):
+        return "Too few donors for an analysis adjusted for the start."
+    # exact in least squares: change difference = adjusted difference + (slope - 1) × start
+    expected = (adjusted.slope - 1) * start.value
+    higher = "higher" if start.value > 0 else "lower"
+    text = f"{group} started {number(abs(start.value))} {higher} than {reference}"
+    if np.isfinite(start.pvalue):
+        text += f" (p = {start.pvalue:.2g})"
+    text += (
+        f"; with a slope of {number(adjusted.slope)}, {number(expected)} of the "
+        f"{number(change.value)} difference in change is what the start foretells (regression to "
+        "the mean)"
+    )
+    if randomised:
+        return f"{text}. Groups were randomised: the adjusted estimate is unbiased."
+    return (
+        f"{text}. Groups were not randomised: adjusting assumes that donors who start alike would "
+        "have gone alike, and may mislead (Lord's paradox)."
+    )

@@ -1,0 +1,128 @@
+"""What a cohort of this size can see under the verdict's own rule.
+
+From the standard errors (dispersions, depth, number of pairs) and never from the observed effect.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.design import Contrast
+from fibroserum.targets.verdict import Rule
+from fibroserum.targets.words import number, percent
+
+WANTED = 0.8
+FIXED_EFFECT = 0.15
+
+
+@dataclass(frozen=True)
+class Precision:
+    """How precisely a contrast is known: standard errors (log2) of both models.
+
+    second_df: degrees of freedom of the second. NaN where the main model decides alone.
+    """
+
+    se: float
+    second_se: float
+    second_df: float
+
+
+def power_of(effect: float, precision: Precision, alpha: float, threshold: float = 0.0) -> float:
+    """Return the chance that both models reach p <= alpha for a true |log2 fold change|.
+
+    The main model's statistic is normal, the second's is noncentral t; both rest on the same data,
+    so the smaller of the two chances stands for both at once. threshold: as in `Rule`.
+    """
+    from scipy.stats import nct, norm
+    from scipy.stats import t as student
+
+    beyond = effect - threshold
+    main = norm.sf(norm.isf(alpha / 2) - beyond / precision.se)
+    if not np.isfinite(precision.second_se):
+        return float(main)
+    critical = student.isf(alpha / 2, precision.second_df)
+    second = nct.sf(critical, precision.second_df, beyond / precision.second_se)
+    return float(min(main, second))
+
+
+def detectable(precision: Precision, alpha: float, threshold: float = 0.0) -> float:
+    """Return the |log2 fold change| that has a power of 80 %."""
+    from scipy.optimize import brentq
+
+    unit = max(precision.se, np.nan_to_num(precision.second_se))
+    high = threshold + 4 * unit
+    while power_of(high, precision, alpha, threshold) < WANTED:
+        high += 4 * unit
+    return float(
+        brentq(lambda size: power_of(size, precision, alpha, threshold) - WANTED, threshold, high)
+    )
+
+
+def published_effect(
+    published: pd.DataFrame | None, target: str, contrast: Contrast
+) -> float | None:
+    """Return the published log2 effect on a target in such a contrast, or None.
+
+    published: as `fibroserum.published.read_published` returns it. A group that was not studied,
+    and the average, take the row of all groups; a difference or a baseline needs both its groups.
+    """
+    if published is None:
+        return None
+    rows = published[published["gene"] == target].drop_duplicates("group").set_index("group")
+    own, other = contrast.group, contrast.reference
+    if contrast.kind in ("change", "average"):
+        row = own if own in rows.index else "all"
+        return float(rows.loc[row, "log2_ratio"]) if row in rows.index else None
+    if own not in rows.index or other not in rows.index:
+        return None
+    if contrast.kind == "difference":
+        return float(rows.loc[own, "log2_ratio"] - rows.loc[other, "log2_ratio"])
+    return float(np.log2(rows.loc[own, "before"] / rows.loc[other, "before"]))
+
+
+def power_row(
+    target: str,
+    contrast: Contrast,
+    members: dict[str, int],
+    precision: Precision | None,
+    panel: int,
+    rule: Rule,
+    published: float | None,
+) -> dict[str, object]:
+    """Return a row of `target_power`; precision is None for a target that was not fitted.
+
+    members: pairs (baseline: donors) by group. The p value to be reached is alpha over the panel:
+    what BH asks of a target that changes alone, and less than it asks when others change too.
+    """
+    effect = FIXED_EFFECT if published is None else abs(published)
+    row: dict[str, object] = {
+        "target": target,
+        "contrast": contrast.name,
+        "pairs": sum(members.values()),
+        "alpha_effective": rule.alpha / panel if panel else None,
+        "detectable_lfc": None,
+        "effect": effect,
+        "power": None,
+        "sentence": "It was not fitted: nothing can be said of what would be seen.",
+    }
+    if precision is None:
+        return row
+    alpha, threshold = rule.alpha / panel, rule.lfc_threshold
+    size = detectable(precision, alpha, threshold)
+    power = power_of(effect, precision, alpha, threshold)
+    unit = "donors" if contrast.kind == "baseline" else "pairs"
+    counted = " + ".join(str(count) for count in members.values())
+    source = "the published effect" if published is not None else "an effect"
+    sentence = (
+        f"With {counted} {unit} you would see |log2FC| ≥ {number(size)} ({percent(size)}) in 80 % "
+        f"of studies, and {source} of {number(effect)} in {100 * power:.0f} %."
+    )
+    return row | {"detectable_lfc": size, "power": power, "sentence": sentence}
+
+
+def members_by_group(members: pd.DataFrame) -> dict[str, int]:
+    """Return the number of rows by group of `Samples.members`."""
+    return {str(k): int(v) for k, v in members.groupby(level="group").size().items()}

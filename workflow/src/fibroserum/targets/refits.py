@@ -1,0 +1,156 @@
+"""The targets refitted without each donor in turn: does one person carry the effect?
+
+Size factors, the trend and the prior are held; the gene's own dispersion and coefficients are
+estimated anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.deseq import NegativeBinomialFit, refit_genes
+from fibroserum.design import Contrast
+from fibroserum.inference.structure import find_blocks
+from fibroserum.inference.wald import wald_statistic
+from fibroserum.linear.blocks import DONOR_PREFIX
+from fibroserum.targets.donors import Samples
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+MIN_PAIRS_ROBUST = 5
+HALF = 0.5
+COLUMNS = [
+    "gene_id",
+    "contrast",
+    "left_out",
+    "log2FoldChange",
+    "lfcSE",
+    "pvalue",
+    "dispersion",
+]
+
+
+def held_fit(fit: ad.AnnData) -> NegativeBinomialFit:
+    """Return a fit file as what `refit_genes` holds fixed; coefficients are not among it."""
+    model, var = fit.uns["model"], fit.var
+    nothing = np.zeros(fit.n_vars, dtype=bool)
+    return NegativeBinomialFit(
+        genes=fit.var_names,
+        samples=fit.obs_names,
+        design=fit.obsm["design_matrix"],
+        size_factors=fit.obs["size_factors"].to_numpy(float),
+        base_mean=var["baseMean"].to_numpy(float),
+        genewise_dispersions=var["genewise_dispersions"].to_numpy(float),
+        fitted_dispersions=var["fitted_dispersions"].to_numpy(float),
+        map_dispersions=var["map_dispersions"].to_numpy(float),
+        dispersions=var["dispersions"].to_numpy(float),
+        coefficients=np.full((fit.n_vars, fit.obsm["design_matrix"].shape[1]), np.nan),
+        converged=(var["status"] == "tested").to_numpy(),
+        trend_coefficients=np.asarray(model["trend_coefficients"], dtype=float),
+        trend_type=str(model["trend_type"]),
+        prior_variance=float(model["prior_variance"]),
+        squared_logres=float(model["squared_logres"]),
+        count_outlier=nothing,
+        replaced=nothing,
+    )
+
+
+def estimable(design: pd.DataFrame) -> bool:
+    """Return whether a design has full rank and a residual degree of freedom."""
+    matrix = design.to_numpy(dtype=float)
+    if not (matrix != 0).any(axis=0).all() or matrix.shape[0] <= matrix.shape[1]:
+        return False
+    return find_blocks(matrix).rank() == matrix.shape[1]
+
+
+def leave_each_out(
+    fit: ad.AnnData, samples: Samples, contrasts: list[Contrast], n_cpus: int = 1
+) -> pd.DataFrame:
+    """Return the refits of one model: a row per gene, contrast and donor concerned by it.
+
+    samples: the cohort with the targets that were fitted. Columns `COLUMNS`; estimates are empty
+    where the model cannot be fitted without the donor.
+    """
+    held, design = held_fit(fit), fit.obsm["design_matrix"]
+    counts = samples.counts.loc[design.index]
+    donor_of = samples.obs.loc[design.index, "donor"]
+    vectors = {c.name: np.asarray(fit.uns["model"]["contrasts"][c.file]) for c in contrasts}
+    concerned = {c.name: set(samples.members(c).index.get_level_values("donor")) for c in contrasts}
+    threshold = float(fit.uns["model"]["lfc_threshold"])
+    parts = [pd.DataFrame(columns=COLUMNS)]
+    for donor in sorted(set().union(*concerned.values())) if counts.shape[1] else []:
+        keep = (donor_of != donor).to_numpy()
+        columns = design.columns != f"{DONOR_PREFIX}{donor}]"
+        rest = design.loc[keep, columns]
+        own = {name: v[columns] for name, v in vectors.items() if donor in concerned[name]}
+        if estimable(rest):
+            refit = refit_genes(held, counts.loc[keep], rest, own, n_cpus=n_cpus)
+            tests, dispersions = refit.tests, refit.dispersions
+        else:
+            tests, dispersions = dict.fromkeys(own), np.full(counts.shape[1], np.nan)
+        parts += [
+            _rows(name, donor, test, dispersions, counts.columns, threshold)
+            for name, test in tests.items()
+        ]
+    kept = [part for part in parts if len(part)]
+    return pd.concat(kept, ignore_index=True) if kept else parts[0]
+
+
+def _rows(
+    contrast: str,
+    donor: str,
+    test: pd.DataFrame | None,
+    dispersions: np.ndarray,
+    genes: pd.Index,
+    threshold: float,
+) -> pd.DataFrame:
+    table = pd.DataFrame({"gene_id": genes, "contrast": contrast, "left_out": donor})
+    if test is None:
+        return table.assign(log2FoldChange=np.nan, lfcSE=np.nan, pvalue=np.nan, dispersion=np.nan)
+    estimate, error = test["log2FoldChange"].to_numpy(), test["lfcSE"].to_numpy()
+    # above a threshold of 0 this is the plain two-sided test
+    pvalue = wald_statistic(estimate, error, threshold, "greaterAbs")[1]
+    return table.assign(log2FoldChange=estimate, lfcSE=error, pvalue=pvalue, dispersion=dispersions)
+
+
+def with_shares(refits: pd.DataFrame, full: pd.Series) -> pd.DataFrame:
+    """Return the refits with share_kept, sign_holds and worst.
+
+    full: the estimates of the full data, by (gene_id, contrast). The worst donor is the one whose
+    leaving moves the estimate most towards zero or beyond, ties broken by name.
+    """
+    table = refits.copy()
+    keys = pd.MultiIndex.from_frame(table[["gene_id", "contrast"]])
+    whole = full.reindex(keys).to_numpy(float)
+    estimate = table["log2FoldChange"].to_numpy(float)
+    share = np.full(len(table), np.nan)
+    np.divide(estimate, whole, out=share, where=whole != 0)
+    table["share_kept"] = share
+    known = np.isfinite(estimate)
+    table["sign_holds"] = pd.Series(np.sign(estimate) == np.sign(whole), dtype=object).where(
+        known, None
+    )
+    ranked = table.assign(rank=np.where(known, share, np.inf)).sort_values(["rank", "left_out"])
+    first = ranked.groupby(["gene_id", "contrast"], sort=False).head(1).index
+    table["worst"] = table.index.isin(first) & known
+    return table
+
+
+def robustness(refits: pd.DataFrame, members: dict[str, pd.DataFrame]) -> pd.Series:
+    """Return by (gene_id, contrast) whether sign and half the estimate hold without any donor.
+
+    refits: as `with_shares` returns them; members: by contrast, its pairs (index donor, group).
+    Contrasts in which a group has fewer than 5 pairs are left out.
+    """
+    enough = {
+        name
+        for name, table in members.items()
+        if len(table) and table.groupby(level="group").size().min() >= MIN_PAIRS_ROBUST
+    }
+    table = refits[refits["contrast"].isin(enough)]
+    holds = (table["share_kept"] >= HALF) & table["sign_holds"].eq(True)
+    return holds.groupby([table["gene_id"], table["contrast"]]).all()

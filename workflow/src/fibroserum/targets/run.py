@@ -1,0 +1,362 @@
+"""All tables on the targets, from the cohort, its fits and its result tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum import tables
+from fibroserum.cohort import settings_of
+from fibroserum.de import benjamini_hochberg
+from fibroserum.design import Contrast, contrasts_of
+from fibroserum.targets import donors, outliers, refits
+from fibroserum.targets.baseline import baseline_row
+from fibroserum.targets.patterns import Comparison, pattern_table
+from fibroserum.targets.power import Precision, members_by_group, power_row, published_effect
+from fibroserum.targets.verdict import Evidence, Rule, judge
+from fibroserum.targets.words import phrases
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+NUMBERS = [
+    "baseMean",
+    "log2FoldChange",
+    "lfcSE",
+    "ci_low",
+    "ci_high",
+    "pvalue",
+    "padj",
+    "second_log2FoldChange",
+    "second_pvalue",
+    "second_padj",
+]
+
+
+@dataclass(frozen=True)
+class TargetTables:
+    """The tables under `flags/` that are about targets, each fitting its schema."""
+
+    targets: pd.DataFrame
+    donors: pd.DataFrame
+    loo: pd.DataFrame
+    power: pd.DataFrame
+    baseline: pd.DataFrame
+    patterns: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _Study:
+    """What every table is made from.
+
+    genes: by target, its row in the matrix or None. members: by contrast, `Samples.members`.
+    fits: by model. de: by contrast, the result table indexed by gene id.
+    """
+
+    genes: dict[str, str | None]
+    contrasts: list[Contrast]
+    samples: donors.Samples
+    members: dict[str, pd.DataFrame]
+    fits: Mapping[str, ad.AnnData]
+    de: dict[str, pd.DataFrame]
+    rule: Rule
+
+
+def rule_of(fit: ad.AnnData, alpha: float, equivalence_lfc: float | None) -> Rule:
+    """Return the rule of the verdicts; the second opinion and the threshold are the fit's own."""
+    model = fit.uns["model"]
+    return Rule(
+        alpha=alpha,
+        equivalence_lfc=equivalence_lfc,
+        second_opinion=str(model["second_opinion"]),
+        lfc_threshold=float(model["lfc_threshold"]),
+    )
+
+
+def flag_targets(
+    cohort: ad.AnnData,
+    fits: Mapping[str, ad.AnnData],
+    de: Mapping[str, pd.DataFrame],
+    *,
+    alpha: float,
+    equivalence_lfc: float | None,
+    randomised: bool,
+    published: pd.DataFrame | None = None,
+    n_cpus: int = 1,
+) -> TargetTables:
+    """Return the verdict on every target in every contrast, and what stands behind it.
+
+    fits: by model (`paired`, and `baseline` where there are several groups); de: the result table
+    of each contrast by its name; published: as `read_published` returns it.
+    """
+    noted = settings_of(cohort)
+    contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
+    genes = noted["targets"]
+    present = sorted({gene for gene in genes.values() if gene is not None})
+    samples = donors.target_samples(cohort, present, noted["before"])
+    study = _Study(
+        genes=genes,
+        contrasts=contrasts,
+        samples=samples,
+        members={c.name: samples.members(c) for c in contrasts},
+        fits=fits,
+        de={c.name: de[c.name].set_index("gene_id", drop=False) for c in contrasts},
+        rule=rule_of(fits["paired"], alpha, equivalence_lfc),
+    )
+    numbers = _numbers(study)
+    loo = _refits(study, numbers, n_cpus)
+    verdicts = _verdicts(study, numbers, loo)
+    return TargetTables(
+        targets=tables.check("targets", verdicts.drop(columns="held_back")),
+        donors=tables.check("target_donors", donors.donor_table(samples, genes)),
+        loo=tables.check("target_loo", _loo_table(study, loo)),
+        power=tables.check("target_power", _power(study, numbers, published)),
+        baseline=tables.check("target_baseline", _baseline(study, noted, randomised)),
+        patterns=tables.check("target_patterns", _patterns(study, verdicts)),
+    )
+
+
+def _numbers(study: _Study) -> pd.DataFrame:
+    """Return the models' numbers, a row a target and contrast, with both panel FDRs.
+
+    BH runs over the fitted targets of a contrast, without independent filtering; a gene that two
+    targets name counts once.
+    """
+    parts = []
+    for contrast in study.contrasts:
+        table = study.de[contrast.name]
+        own = table.reindex([gene or "" for gene in study.genes.values()])
+        part = own[[*NUMBERS, "status"]].astype(dict.fromkeys(NUMBERS, float))
+        part.insert(0, "target", list(study.genes))
+        part.insert(1, "gene_id", pd.Series(study.genes.values(), dtype=object).to_numpy())
+        part["contrast"], part["kind"] = contrast.name, contrast.kind
+        part["status"] = part["status"].astype(object).where(part["gene_id"].notna(), "absent")
+        once = part["gene_id"].notna() & ~part["gene_id"].duplicated()
+        for prefix in ("", "second_"):
+            adjusted = benjamini_hochberg(part[f"{prefix}pvalue"][once].to_numpy(float))
+            by_gene = pd.Series(adjusted, index=part["gene_id"][once].to_numpy())
+            part[f"{prefix}panel_padj"] = by_gene.reindex(part["gene_id"].to_numpy()).to_numpy()
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _refits(study: _Study, numbers: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
+    """Return the leave-one-donor-out refits of all models, with shares (see `refits`)."""
+    parts = []
+    for model, fit in study.fits.items():
+        own = [contrast for contrast in study.contrasts if contrast.model == model]
+        rows = numbers["contrast"].isin([c.name for c in own]) & numbers["pvalue"].notna()
+        fitted = sorted(set(numbers.loc[rows, "gene_id"]))
+        part = donors.Samples(
+            study.samples.obs,
+            study.samples.counts[fitted].astype(np.int64),
+            study.samples.log2[fitted],
+            study.samples.before,
+        )
+        parts.append(refits.leave_each_out(fit, part, own, n_cpus))
+    whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
+    full = whole.set_index(["gene_id", "contrast"])["log2FoldChange"]
+    kept = [part for part in parts if len(part)] or parts[:1]
+    return refits.with_shares(pd.concat(kept, ignore_index=True), full)
+
+
+def _outliers(study: _Study) -> dict[tuple[str, str], str | None]:
+    """Return by (gene, contrast) the donor whose own value stands outside."""
+    found: dict[tuple[str, str], str | None] = {}
+    genes = list(study.samples.log2.columns)
+    if not genes:
+        return found
+    for contrast in study.contrasts:
+        fit = study.fits[contrast.model]
+        trend = fit.var["fitted_dispersions"].reindex(genes)
+        # a gene without a trend was not fitted: it has no verdict that a donor could carry
+        trend = trend.fillna(float(np.nanmedian(fit.var["fitted_dispersions"]))).to_numpy(float)
+        design = fit.obsm["design_matrix"]
+        if contrast.kind == "baseline":
+            own = donors.own_levels(study.samples, contrast, design, trend)
+        else:
+            own = donors.own_changes(study.samples, design, trend)
+        groups = sorted(set(study.members[contrast.name].index.get_level_values("group")))
+        prior = outliers.prior_df(float(fit.uns["model"]["prior_variance"]))
+        named = outliers.outlying_donors(own, groups, prior)
+        found |= {(gene, contrast.name): who for gene, who in zip(genes, named, strict=True)}
+    return found
+
+
+def _single_donors(members: pd.DataFrame) -> str | None:
+    """Return the donor who is a group alone in a contrast, or None."""
+    if members.empty:
+        return None
+    sizes = members.groupby(level="group").size()
+    lonely = sorted(sizes.index[sizes == 1])
+    return str(members.xs(lonely[0], level="group").index[0]) if lonely else None
+
+
+def _verdicts(study: _Study, numbers: pd.DataFrame, loo: pd.DataFrame) -> pd.DataFrame:
+    """Return the `targets` table, with `held_back` (see `Verdict`)."""
+    named = _outliers(study)
+    robust = refits.robustness(loo, study.members)
+    said = {contrast.name: phrases(contrast) for contrast in study.contrasts}
+    single = {name: _single_donors(members) for name, members in study.members.items()}
+    panels = numbers[numbers["pvalue"].notna()].groupby("contrast")["gene_id"].nunique()
+    without = loo.set_index(["gene_id", "contrast", "left_out"])
+    ups = _donors_up(study)
+    rows = []
+    for row in numbers.to_dict("records"):
+        key = (row["gene_id"], row["contrast"])
+        fitted = bool(np.isfinite(row["pvalue"]))
+        outlier = named.get(key) if fitted else None
+        evidence = Evidence(
+            status=row["status"],
+            estimate=row["log2FoldChange"],
+            se=row["lfcSE"],
+            ci_low=row["ci_low"],
+            ci_high=row["ci_high"],
+            panel_padj=row["panel_padj"],
+            second_estimate=row["second_log2FoldChange"],
+            second_panel_padj=row["second_panel_padj"],
+            single=single[row["contrast"]],
+            outlier=outlier,
+            **_without(row, outlier, without, numbers),
+        )
+        panel = int(panels.get(row["contrast"], 0))
+        verdict = judge(evidence, study.rule, said[row["contrast"]], panel=panel)
+        up, counted = ups.get(key, (None, None))
+        rows.append(
+            row
+            | {
+                "verdict": verdict.word,
+                "reason": verdict.reason,
+                "held_back": verdict.held_back,
+                "donors_up": up,
+                "donors": counted,
+                "robust": robust.get(key) if fitted else None,
+                "outlier_donor": outlier,
+            }
+        )
+    table = pd.DataFrame(rows).drop(columns="status")
+    table = table.astype({"donors_up": "Int64", "donors": "Int64"})
+    return table[[*tables.schemas()["targets"].names, "held_back"]]
+
+
+def _without(
+    row: dict[str, Any], outlier: str | None, loo: pd.DataFrame, numbers: pd.DataFrame
+) -> dict[str, float]:
+    """Return the main model's numbers without the outlying donor, all other targets held."""
+    if outlier is None:
+        return {}
+    refit = loo.loc[(row["gene_id"], row["contrast"], outlier)]
+    panel = numbers[(numbers["contrast"] == row["contrast"]) & numbers["gene_id"].notna()]
+    panel = panel.drop_duplicates("gene_id").set_index("gene_id")["pvalue"]
+    panel[row["gene_id"]] = refit["pvalue"]
+    adjusted = benjamini_hochberg(panel.to_numpy(float))
+    return {
+        "estimate_without": float(refit["log2FoldChange"]),
+        "se_without": float(refit["lfcSE"]),
+        "panel_padj_without": float(adjusted[panel.index.get_loc(row["gene_id"])]),
+    }
+
+
+def _donors_up(study: _Study) -> dict[tuple[str, str], tuple[int | None, int]]:
+    """Return by (gene, contrast) how many donors' own change is positive, and how many there are.
+
+    In a crossover a donor's own value is its mean change over groups, and its difference of changes
+    in a difference contrast. A baseline contrast has no own changes: its donors are counted alone.
+    """
+    own = donors.changes(study.samples)
+    found: dict[tuple[str, str], tuple[int | None, int]] = {}
+    for contrast in study.contrasts:
+        members = study.members[contrast.name].index
+        counted = members.get_level_values("donor").nunique()
+        values = own.loc[own.index.intersection(members)]
+        if contrast.kind == "difference" and counted < len(members):
+            in_group = values.index.get_level_values("group") == contrast.group
+            values = values.mul(np.where(in_group, 1.0, -1.0), axis=0)
+        rising = (values.groupby(level="donor").mean() > 0).sum()
+        for gene in own.columns:
+            up = None if contrast.kind == "baseline" else int(rising[gene])
+            found[gene, contrast.name] = (up, counted)
+    return found
+
+
+def _loo_table(study: _Study, loo: pd.DataFrame) -> pd.DataFrame:
+    named = pd.DataFrame(
+        {
+            "target": list(study.genes),
+            "gene_id": pd.Series(study.genes.values(), dtype=object).to_numpy(),
+        }
+    ).dropna()
+    joined = named.merge(loo, on="gene_id", how="inner")
+    return joined[tables.schemas()["target_loo"].names]
+
+
+def _power(study: _Study, numbers: pd.DataFrame, published: pd.DataFrame | None) -> pd.DataFrame:
+    rows = []
+    by_contrast = {contrast.name: contrast for contrast in study.contrasts}
+    panels = numbers[numbers["pvalue"].notna()].groupby("contrast")["gene_id"].nunique()
+    for row in numbers.to_dict("records"):
+        contrast = by_contrast[row["contrast"]]
+        precision = None
+        if np.isfinite(row["pvalue"]):
+            fitted = study.fits[contrast.model].varm[contrast.file].loc[row["gene_id"]]
+            spread = (fitted["second_lfcSE"], fitted["second_df"])
+            second = (np.nan, np.nan) if study.rule.alone else spread
+            precision = Precision(row["lfcSE"], float(second[0]), float(second[1]))
+        rows.append(
+            power_row(
+                row["target"],
+                contrast,
+                members_by_group(study.members[contrast.name]),
+                precision,
+                int(panels.get(contrast.name, 0)),
+                study.rule,
+                published_effect(published, row["target"], contrast),
+            )
+        )
+    return pd.DataFrame(rows)
+
+
+def _baseline(study: _Study, noted: dict[str, Any], randomised: bool) -> pd.DataFrame:
+    reference, *others = noted["groups"]
+    pairs, samples = study.samples.pairs(), study.samples
+    rows = []
+    for target, gene in study.genes.items():
+        if gene is None:
+            continue
+        levels = pd.DataFrame(
+            {time: samples.log2.loc[pairs[time], gene].to_numpy() for time in ("before", "after")},
+            index=pairs.index,
+        )
+        for group in others:
+            own = levels[levels.index.get_level_values("group").isin([group, reference])]
+            row = baseline_row(
+                own, group, reference, crossover=noted["crossover"], randomised=randomised
+            )
+            rows.append({"target": target} | row)
+    return pd.DataFrame(rows) if rows else tables.empty("target_baseline")
+
+
+def _patterns(study: _Study, verdicts: pd.DataFrame) -> pd.DataFrame:
+    by_contrast = {
+        name: rows.set_index("target") for name, rows in verdicts.groupby("contrast", sort=False)
+    }
+    changes = {c.group: by_contrast[c.name] for c in study.contrasts if c.kind == "change"}
+    parts = [
+        pattern_table(
+            Comparison(
+                group=str(contrast.group),
+                reference=str(contrast.reference),
+                change=changes[contrast.group],
+                reference_change=changes[contrast.reference],
+                difference=by_contrast[contrast.name],
+            ),
+            study.rule,
+        )
+        for contrast in study.contrasts
+        if contrast.kind == "difference"
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else tables.empty("target_patterns")
