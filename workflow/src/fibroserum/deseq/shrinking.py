@@ -85,21 +85,11 @@ def shrink(
 
     def work(genes: slice) -> None:
         rows = gene_rows(matrix, structure.order, genes)
-        beta, inverse = np.empty_like(first[genes]), np.empty_like(first[genes])
+        beta = first[genes].copy()
         shrink_kernel(
-            rows,
-            offsets,
-            fit.dispersions[genes],
-            ridge,
-            column,
-            scale,
-            first[genes],
-            True,
-            *structure.arrays,
-            beta,
-            inverse,
-            np.empty(len(rows), dtype=bool),
-        )
+            rows, offsets, fit.dispersions[genes], ridge, column, scale, True, structure.blocks,
+            beta, np.empty_like(beta), np.empty(len(rows), dtype=bool),
+        )  # fmt: skip
         out[genes] = beta[:, column] / np.log(2)
 
     over_genes(work, len(fit.genes), n_cpus)

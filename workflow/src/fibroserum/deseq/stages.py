@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fibroserum.deseq.model import (
-    MAX_COEFFICIENT,
+    COEFFICIENT_BOUND,
+    LARGEST_COEFFICIENT,
     MAX_STEPS,
     MIN_DISPERSION,
     MIN_MEAN,
@@ -18,13 +19,12 @@ from fibroserum.deseq.model import (
 )
 from fibroserum.inference.chunks import gene_rows, over_genes
 from fibroserum.inference.coefficients import fit_coefficients, wald_errors
-from fibroserum.inference.dispersions import ascend, grid_search
+from fibroserum.inference.dispersions import Goal, climb_all
 from fibroserum.inference.linear_start import linear_fit
 from fibroserum.inference.structure import BlockStructure
 
-DISPERSION_STEPS = 100
-DISPERSION_TOLERANCE = 1e-6
-GRID_POINTS = 20
+# DESeq2 ends its search for a dispersion where a step gains less
+FLAT = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ class Final:
 
 def _linear(rows: np.ndarray, structure: BlockStructure) -> np.ndarray:
     fitted = np.empty_like(rows)
-    linear_fit(rows, *structure.arrays, fitted)
+    linear_fit(rows, structure.blocks, fitted)
     return fitted
 
 
@@ -88,30 +88,16 @@ def _starting_dispersions(
 
 
 def _regress(
-    rows: np.ndarray, alphas: np.ndarray, problem: Problem, warm: np.ndarray | None
+    rows: np.ndarray, alphas: np.ndarray, problem: Problem
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (coefficients, means not bounded, converged) of a chunk."""
-    beta = np.empty((len(rows), problem.structure.n_columns)) if warm is None else warm.copy()
-    means = np.empty_like(rows)
-    converged = np.empty(len(rows), dtype=np.int64)
+    beta, means = np.empty((len(rows), problem.structure.n_columns)), np.empty_like(rows)
+    state = np.empty(len(rows), dtype=np.int64)
     fit_coefficients(
-        rows,
-        problem.offsets,
-        alphas,
-        MIN_MEAN,
-        TOLERANCE,
-        MAX_COEFFICIENT,
-        MAX_STEPS,
-        problem.ridge,
-        warm is not None,
-        *problem.structure.arrays,
-        beta,
-        means,
-        np.empty((0, 0)),
-        converged,
-        False,
-    )
-    return beta, means, converged
+        rows, problem.offsets, alphas, MIN_MEAN, TOLERANCE, LARGEST_COEFFICIENT, COEFFICIENT_BOUND,
+        MAX_STEPS, problem.ridge, problem.structure.blocks, beta, means, np.empty((0, 0)), state,
+    )  # fmt: skip
+    return beta, means, state > 0
 
 
 def _climb(
@@ -121,45 +107,15 @@ def _climb(
     centre: np.ndarray,
     precision: float,
     problem: Problem,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (dispersions, whether the objective rose noticeably, steps tried)."""
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return (dispersions, whether the objective rose by a millionth of its size)."""
     out, first, last = np.empty(len(rows)), np.empty(len(rows)), np.empty(len(rows))
-    steps = np.empty(len(rows), dtype=np.int64)
-    ascend(
-        rows,
-        means,
-        start,
-        centre,
-        precision,
-        np.log(MIN_DISPERSION / 10),
-        DISPERSION_TOLERANCE,
-        DISPERSION_STEPS,
-        *problem.structure.arrays,
-        out,
-        first,
-        last,
-        steps,
-    )
-    return out, last >= first + np.abs(first) * 1e-6, steps
-
-
-def _from_grid(
-    rows: np.ndarray, means: np.ndarray, centre: np.ndarray, precision: float, problem: Problem
-) -> np.ndarray:
-    out = np.empty(len(rows))
-    upper = np.log(max_dispersion(problem.structure.n_samples))
-    grid_search(
-        rows,
-        means,
-        centre,
-        precision,
-        np.log(MIN_DISPERSION),
-        upper,
-        GRID_POINTS,
-        *problem.structure.arrays,
-        out,
-    )
-    return out
+    upper = float(np.log(max_dispersion(problem.structure.n_samples)))
+    goal = Goal(True, 0.0, precision, float(np.log(MIN_DISPERSION)), upper, FLAT)
+    climb_all(
+        rows, means, start, centre, goal, problem.structure.blocks, out, first, last
+    )  # fmt: skip
+    return out, last >= first + np.abs(first) * 1e-6
 
 
 def genewise(problem: Problem) -> Genewise:
@@ -170,7 +126,6 @@ def genewise(problem: Problem) -> Genewise:
     the objective hardly rises, and a grid where the climb did not settle.
     """
     n_genes, p = problem.counts.shape[1], problem.structure.n_columns
-    limit = max_dispersion(problem.structure.n_samples)
     base_mean, dispersions = np.empty(n_genes), np.empty(n_genes)
     coefficients = np.empty((n_genes, p))
     sizes = np.exp(problem.offsets)
@@ -184,17 +139,10 @@ def genewise(problem: Problem) -> Genewise:
         if problem.linear_means:
             means = linear * sizes
         else:
-            coefficients[genes], means, _ = _regress(rows, start, problem, None)
+            coefficients[genes], means, _ = _regress(rows, start, problem)
         np.maximum(means, MIN_MEAN, out=means)
-        estimate, rose, steps = _climb(rows, means, start, np.zeros(len(rows)), 0.0, problem)
-        estimate = np.where(rose, np.minimum(estimate, limit), start)
-        settled = (steps < DISPERSION_STEPS) & (steps != 1)
-        again = ~settled & (estimate > 10 * MIN_DISPERSION)
-        if again.any():
-            estimate[again] = _from_grid(
-                rows[again], means[again], np.zeros(again.sum()), 0.0, problem
-            )
-        dispersions[genes] = np.clip(estimate, MIN_DISPERSION, limit)
+        estimate, rose = _climb(rows, means, start, np.zeros(len(rows)), 0.0, problem)
+        dispersions[genes] = np.where(rose, estimate, start)
 
     over_genes(work, n_genes, problem.n_cpus)
     return Genewise(base_mean, dispersions, coefficients)
@@ -213,7 +161,6 @@ def final(
     trend where that is ten times higher; genewise estimates far above the trend are kept.
     """
     n_genes, p = problem.counts.shape[1], problem.structure.n_columns
-    limit = max_dispersion(problem.structure.n_samples)
     maps, dispersions = np.empty(n_genes), np.empty(n_genes)
     coefficients, converged = np.empty((n_genes, p)), np.empty(n_genes, dtype=bool)
     sizes = np.exp(problem.offsets)
@@ -228,18 +175,11 @@ def final(
         np.maximum(means, MIN_MEAN, out=means)
         start = np.where(own > 0.1 * trend, own, trend)
         centre, precision = np.log(trend), 1.0 / prior_variance
-        estimate, _, steps = _climb(rows, means, start, centre, precision, problem)
-        again = steps >= DISPERSION_STEPS
-        if again.any():
-            estimate[again] = _from_grid(
-                rows[again], means[again], centre[again], precision, problem
-            )
-        maps[genes] = np.clip(estimate, MIN_DISPERSION, limit)
+        estimate, _ = _climb(rows, means, start, centre, precision, problem)
+        maps[genes] = estimate
         outlier = np.log(own) > centre + OUTLIER_SD * np.sqrt(squared_logres)
         dispersions[genes] = np.where(outlier, own, maps[genes])
-        warm = None if problem.linear_means else first.coefficients[genes]
-        coefficients[genes], _, state = _regress(rows, dispersions[genes], problem, warm)
-        converged[genes] = state > 0
+        coefficients[genes], _, converged[genes] = _regress(rows, dispersions[genes], problem)
 
     over_genes(work, n_genes, problem.n_cpus)
     return Final(maps, dispersions, coefficients, converged)
@@ -250,8 +190,8 @@ def _means(coefficients: np.ndarray, problem: Problem) -> np.ndarray:
     structure = problem.structure
     blocks = len(structure.block_columns)
     eta = coefficients[:, blocks:] @ structure.dense.T
-    sizes = np.diff(structure.starts)
-    blocked = structure.starts[-1]
+    sizes = np.diff(structure.starts[:-1])
+    blocked = structure.starts[-2]
     eta[:, :blocked] += np.repeat(coefficients[:, :blocks], sizes, axis=1)
     return np.exp(np.minimum(eta + problem.offsets, 700))
 
@@ -269,7 +209,7 @@ def errors(
             MIN_MEAN,
             problem.ridge,
             contrasts,
-            *problem.structure.arrays,
+            problem.structure.blocks,
             out[genes],
         )
 

@@ -14,18 +14,62 @@ For weights w and ridge l the matrix is M = X'WX + diag(l), X = [blocks | dense]
 D_b = sum_b w + l_b and m_b = sum_b w Z / D_b for the dense rows Z of block b, the Schur complement
 of the blocks is S = sum w (Z - m)(Z - m)' + sum_b l_b m_b m_b' + diag(l_dense), which involves no
 cancellation. Columns are in the order blocks, dense; arrays of the samples are sorted by block
-(see `structure`). Nothing here allocates.
+(see `structure`). Samples in no block make a last segment, whose m is 0. Nothing here allocates,
+but for the functions that say so.
 """
 
 from __future__ import annotations
 
-import numba
+from typing import NamedTuple
+
 import numpy as np
 
-from fibroserum.inference.special import OPTIONS
+from fibroserum.inference.compiling import compiled
+from fibroserum.inference.special import log
+from fibroserum.inference.structure import Blocks
 
 
-@numba.njit(**OPTIONS)
+class Elimination(NamedTuple):
+    """D (blocks,), m (blocks + 1, k) and the lower Cholesky factor of S (k, k)."""
+
+    diagonal: np.ndarray
+    means: np.ndarray
+    schur: np.ndarray
+
+
+class Determinant(NamedTuple):
+    """Scratch of `log_determinant`: D, m and its slope (blocks + 1, k), S and two derivatives."""
+
+    totals: np.ndarray
+    means: np.ndarray
+    slopes: np.ndarray
+    schur: np.ndarray
+    schur1: np.ndarray
+    schur2: np.ndarray
+
+
+@compiled
+def new_elimination(blocks: Blocks) -> Elimination:
+    """Allocate what `factor` fills."""
+    n_blocks, k = blocks.starts.shape[0] - 2, blocks.dense.shape[1]
+    return Elimination(np.ones(n_blocks), np.zeros((n_blocks + 1, k)), np.zeros((k, k)))
+
+
+@compiled
+def new_determinant(blocks: Blocks) -> Determinant:
+    """Allocate the scratch of `log_determinant`."""
+    n_blocks, k = blocks.starts.shape[0] - 2, blocks.dense.shape[1]
+    return Determinant(
+        np.zeros(n_blocks + 1),
+        np.zeros((n_blocks + 1, k)),
+        np.zeros((n_blocks + 1, k)),
+        np.zeros((k, k)),
+        np.zeros((k, k)),
+        np.zeros((k, k)),
+    )
+
+
+@compiled
 def cholesky(matrix: np.ndarray) -> bool:
     """Factorise a small symmetric matrix in place (lower triangle); False if not positive."""
     k = matrix.shape[0]
@@ -46,142 +90,129 @@ def cholesky(matrix: np.ndarray) -> bool:
     return True
 
 
-@numba.njit(**OPTIONS)
-def cholesky_solve(lower: np.ndarray, x: np.ndarray) -> None:
-    """Solve L L' x = b in place."""
+@compiled
+def cholesky_solve(lower: np.ndarray, x: np.ndarray, first: int) -> None:
+    """Solve L L' x = b in place, for the entries of x from `first` on."""
     k = lower.shape[0]
     for i in range(k):
-        value = x[i]
+        value = x[first + i]
         for t in range(i):
-            value -= lower[i, t] * x[t]
-        x[i] = value / lower[i, i]
+            value -= lower[i, t] * x[first + t]
+        x[first + i] = value / lower[i, i]
     for i in range(k - 1, -1, -1):
-        value = x[i]
+        value = x[first + i]
         for t in range(i + 1, k):
-            value -= lower[t, i] * x[t]
-        x[i] = value / lower[i, i]
+            value -= lower[t, i] * x[first + t]
+        x[first + i] = value / lower[i, i]
 
 
-@numba.njit(**OPTIONS)
-def factor(w, ridge, starts, dense, active, active_starts, diagonal, means, schur):
-    """Eliminate the blocks and factorise what is left.
+@compiled
+def factor(w: np.ndarray, ridge: np.ndarray, blocks: Blocks, e: Elimination) -> bool:
+    """Eliminate the blocks and factorise what is left, into e.
 
-    w: (n,) weights. ridge: (p,). Fills diagonal (blocks,), means (blocks, k), schur (k, k: its
-    lower Cholesky factor). Returns whether the matrix is positive definite.
+    w: (n,) weights. ridge: (p,). Returns whether the matrix is positive definite.
     """
-    blocks = starts.shape[0] - 1
-    k = dense.shape[1]
-    n = dense.shape[0]
+    starts, dense, active, active_starts = blocks
+    diagonal, means, schur = e
+    n_blocks, k = starts.shape[0] - 2, dense.shape[1]
     for a in range(k):
         for b in range(a + 1):
             schur[a, b] = 0.0
-        schur[a, a] = ridge[blocks + a]
-    for block in range(blocks):
-        lo, hi = starts[block], starts[block + 1]
-        first, last = active_starts[block], active_starts[block + 1]
-        total = ridge[block]
-        for i in range(lo, hi):
-            total += w[i]
-        diagonal[block] = total
-        if not total > 0.0:
-            return False
+        schur[a, a] = ridge[n_blocks + a]
+    for s in range(n_blocks + 1):
+        lo, hi, first, last = starts[s], starts[s + 1], active_starts[s], active_starts[s + 1]
+        penalty, total = 0.0, 1.0
+        if s < n_blocks:
+            penalty = ridge[s]
+            total = penalty
+            for i in range(lo, hi):
+                total += w[i]
+            diagonal[s] = total
+            if not total > 0.0:
+                return False
         for u in range(first, last):
             a = active[u]
-            sum_a = 0.0
-            for i in range(lo, hi):
-                sum_a += w[i] * dense[i, a]
-            means[block, a] = sum_a / total
+            if s < n_blocks:
+                weighted = 0.0
+                for i in range(lo, hi):
+                    weighted += w[i] * dense[i, a]
+                means[s, a] = weighted / total
+            mean = means[s, a]
             for v in range(first, u + 1):
                 b = active[v]
-                value = ridge[block] * means[block, a] * means[block, b]
+                other = means[s, b]
+                value = penalty * mean * other
                 for i in range(lo, hi):
-                    value += (
-                        w[i] * (dense[i, a] - means[block, a]) * (dense[i, b] - means[block, b])
-                    )
+                    value += w[i] * ((dense[i, a] - mean) * (dense[i, b] - other))
                 schur[a, b] += value
-    first, last = active_starts[blocks], active_starts[blocks + 1]
-    for u in range(first, last):
-        a = active[u]
-        for v in range(first, u + 1):
-            b = active[v]
-            value = 0.0
-            for i in range(starts[blocks], n):
-                value += w[i] * dense[i, a] * dense[i, b]
-            schur[a, b] += value
     return cholesky(schur)
 
 
-@numba.njit(**OPTIONS)
-def solve(q, starts, dense, active, active_starts, diagonal, means, schur, x):
-    """Add X'q to x and solve M x = that, in place. q: (n,). x: (p,), blocks then dense."""
-    blocks = starts.shape[0] - 1
-    k = dense.shape[1]
-    n = dense.shape[0]
-    for block in range(blocks):
-        lo, hi = starts[block], starts[block + 1]
-        before = x[block]
-        total = before
-        for i in range(lo, hi):
-            total += q[i]
-        for u in range(active_starts[block], active_starts[block + 1]):
-            a = active[u]
-            value = -means[block, a] * before
+@compiled
+def solve(q: np.ndarray, blocks: Blocks, e: Elimination, x: np.ndarray) -> None:
+    """Add X'q to x (p,) and solve M x = that, in place. q: (n,)."""
+    starts, dense, active, active_starts = blocks
+    diagonal, means, schur = e
+    n_blocks, k = starts.shape[0] - 2, dense.shape[1]
+    for s in range(n_blocks + 1):
+        lo, hi, first, last = starts[s], starts[s + 1], active_starts[s], active_starts[s + 1]
+        before = 0.0
+        if s < n_blocks:
+            before = x[s]
+            total = before
             for i in range(lo, hi):
-                value += q[i] * (dense[i, a] - means[block, a])
-            x[blocks + a] += value
-        x[block] = total
-    for u in range(active_starts[blocks], active_starts[blocks + 1]):
-        a = active[u]
-        value = 0.0
-        for i in range(starts[blocks], n):
-            value += q[i] * dense[i, a]
-        x[blocks + a] += value
-    if k > 0:
-        cholesky_solve(schur, x[blocks:])
-    for block in range(blocks):
-        value = x[block] / diagonal[block]
-        for u in range(active_starts[block], active_starts[block + 1]):
-            value -= means[block, active[u]] * x[blocks + active[u]]
-        x[block] = value
-
-
-@numba.njit(**OPTIONS)
-def predict(beta, starts, dense, active, active_starts, eta):
-    """Write X beta into eta. beta: (p,), blocks then dense."""
-    blocks = starts.shape[0] - 1
-    for block in range(blocks):
-        for i in range(starts[block], starts[block + 1]):
-            eta[i] = beta[block]
-        for u in range(active_starts[block], active_starts[block + 1]):
+                total += q[i]
+            x[s] = total
+        for u in range(first, last):
             a = active[u]
-            for i in range(starts[block], starts[block + 1]):
-                eta[i] += dense[i, a] * beta[blocks + a]
-    for i in range(starts[blocks], dense.shape[0]):
-        eta[i] = 0.0
-    for u in range(active_starts[blocks], active_starts[blocks + 1]):
-        a = active[u]
-        for i in range(starts[blocks], dense.shape[0]):
-            eta[i] += dense[i, a] * beta[blocks + a]
+            mean = means[s, a]
+            value = -mean * before
+            for i in range(lo, hi):
+                value += q[i] * (dense[i, a] - mean)
+            x[n_blocks + a] += value
+    if k > 0:
+        cholesky_solve(schur, x, n_blocks)
+    for s in range(n_blocks):
+        value = x[s] / diagonal[s]
+        for u in range(active_starts[s], active_starts[s + 1]):
+            a = active[u]
+            value -= means[s, a] * x[n_blocks + a]
+        x[s] = value
 
 
-@numba.njit(**OPTIONS)
-def leverages(w, starts, dense, active, active_starts, diagonal, means, schur, row, hat):
-    """Write the diagonal of W^1/2 X M^-1 X' W^1/2 into hat. row: (k,) scratch."""
-    blocks = starts.shape[0] - 1
-    k = dense.shape[1]
-    for segment in range(blocks + 1):
-        lo = starts[segment]
-        hi = starts[segment + 1] if segment < blocks else dense.shape[0]
+@compiled
+def predict(beta: np.ndarray, blocks: Blocks, eta: np.ndarray) -> None:
+    """Write X beta into eta (n,). beta: (p,)."""
+    starts, dense, active, active_starts = blocks
+    n_blocks = starts.shape[0] - 2
+    for s in range(n_blocks + 1):
+        lo, hi, first, last = starts[s], starts[s + 1], active_starts[s], active_starts[s + 1]
+        level = beta[s] if s < n_blocks else 0.0
+        for i in range(lo, hi):
+            eta[i] = level
+        for u in range(first, last):
+            a = active[u]
+            slope = beta[n_blocks + a]
+            for i in range(lo, hi):
+                eta[i] += dense[i, a] * slope
+
+
+@compiled
+def leverages(w: np.ndarray, blocks: Blocks, e: Elimination, hat: np.ndarray) -> None:
+    """Write the diagonal of W^1/2 X M^-1 X' W^1/2 into hat (n,). Allocates k numbers."""
+    starts, dense, active, active_starts = blocks
+    diagonal, means, schur = e
+    n_blocks, k = starts.shape[0] - 2, dense.shape[1]
+    row = np.empty(k)
+    for s in range(n_blocks + 1):
+        lo, hi, first, last = starts[s], starts[s + 1], active_starts[s], active_starts[s + 1]
         for i in range(lo, hi):
             for a in range(k):
                 row[a] = 0.0
-            for u in range(active_starts[segment], active_starts[segment + 1]):
+            for u in range(first, last):
                 a = active[u]
-                row[a] = dense[i, a]
-                if segment < blocks:
-                    row[a] -= means[segment, a]
-            value = 1.0 / diagonal[segment] if segment < blocks else 0.0
-            # |L^-1 row|^2
+                row[a] = dense[i, a] - means[s, a]
+            value = 1.0 / diagonal[s] if s < n_blocks else 0.0
             for a in range(k):
                 part = row[a]
                 for t in range(a):
@@ -191,98 +222,7 @@ def leverages(w, starts, dense, active, active_starts, diagonal, means, schur, r
             hat[i] = w[i] * value
 
 
-@numba.njit(**OPTIONS)
-def log_determinant(
-    w, d1, d2, order, starts, dense, active, active_starts, means, schur, s1, s2, slope
-):
-    """Return log|X'WX| and its first two derivatives along a path of weights.
-
-    d1, d2: (n,) first and second derivatives of the weights; read as far as `order` (0, 1, 2)
-    asks. Within a block sum w'(Z - m) = D m', so the second derivative of its Schur term is
-    sum w''(Z - m)(Z - m)' - 2 D m' m''. means, slope: (blocks, k), schur, s1, s2: (k, k) scratch.
-    A singular matrix gives minus infinity.
-    """
-    blocks = starts.shape[0] - 1
-    k = dense.shape[1]
-    value, first_derivative, second_derivative = 0.0, 0.0, 0.0
-    for a in range(k):
-        for b in range(a + 1):
-            schur[a, b] = 0.0
-            s1[a, b] = 0.0
-            s2[a, b] = 0.0
-    for block in range(blocks + 1):
-        blocked = block < blocks
-        lo = starts[block]
-        hi = starts[block + 1] if blocked else dense.shape[0]
-        total, total1, total2 = 0.0, 0.0, 0.0
-        if blocked:
-            for i in range(lo, hi):
-                total += w[i]
-            if not total > 0.0:
-                return -np.inf, 0.0, 0.0
-            value += np.log(total)
-            if order > 0:
-                for i in range(lo, hi):
-                    total1 += d1[i]
-                first_derivative += total1 / total
-            if order > 1:
-                for i in range(lo, hi):
-                    total2 += d2[i]
-                second_derivative += total2 / total - (total1 / total) ** 2
-        for u in range(active_starts[block], active_starts[block + 1]):
-            a = active[u]
-            mean, mean1 = 0.0, 0.0
-            if blocked:
-                for i in range(lo, hi):
-                    mean += w[i] * dense[i, a]
-                mean /= total
-                if order > 1:
-                    for i in range(lo, hi):
-                        mean1 += d1[i] * (dense[i, a] - mean)
-                    mean1 /= total
-                means[block, a] = mean
-                slope[block, a] = mean1
-            for v in range(active_starts[block], u + 1):
-                b = active[v]
-                mean_b, mean1_b = 0.0, 0.0
-                if blocked:
-                    mean_b, mean1_b = means[block, b], slope[block, b]
-                x0, x1, x2 = 0.0, 0.0, -2.0 * total * mean1 * mean1_b
-                if order == 0:
-                    for i in range(lo, hi):
-                        x0 += w[i] * ((dense[i, a] - mean) * (dense[i, b] - mean_b))
-                elif order == 1:
-                    for i in range(lo, hi):
-                        square = (dense[i, a] - mean) * (dense[i, b] - mean_b)
-                        x0 += w[i] * square
-                        x1 += d1[i] * square
-                else:
-                    for i in range(lo, hi):
-                        square = (dense[i, a] - mean) * (dense[i, b] - mean_b)
-                        x0 += w[i] * square
-                        x1 += d1[i] * square
-                        x2 += d2[i] * square
-                schur[a, b] += x0
-                s1[a, b] += x1
-                s2[a, b] += x2
-    if not cholesky(schur):
-        return -np.inf, 0.0, 0.0
-    for a in range(k):
-        value += 2.0 * np.log(schur[a, a])
-    if order > 0 and k > 0:
-        whiten(schur, s1)
-        for a in range(k):
-            first_derivative += s1[a, a]
-    if order > 1 and k > 0:
-        whiten(schur, s2)
-        for a in range(k):
-            second_derivative += s2[a, a] - s1[a, a] * s1[a, a]
-            for b in range(a):
-                second_derivative -= 2.0 * s1[a, b] * s1[a, b]
-    return value, first_derivative, second_derivative
-
-
-@numba.njit(**OPTIONS)
+@compiled
 def whiten(lower: np.ndarray, matrix: np.ndarray) -> None:
     """Replace a symmetric matrix (lower triangle read) by L^-1 matrix L^-T, in place."""
     k = lower.shape[0]
@@ -301,3 +241,95 @@ def whiten(lower: np.ndarray, matrix: np.ndarray) -> None:
             for t in range(i):
                 value -= lower[i, t] * matrix[row, t]
             matrix[row, i] = value / lower[i, i]
+
+
+@compiled
+def add_schur(
+    w: np.ndarray, d1: np.ndarray, d2: np.ndarray, order: int, blocks: Blocks, d: Determinant
+) -> None:
+    """Add every segment's part of S and of its first `order` derivatives. Reads d.totals."""
+    starts, dense, active, active_starts = blocks
+    totals, means, slopes, schur, schur1, schur2 = d
+    n_blocks = starts.shape[0] - 2
+    for s in range(n_blocks + 1):
+        lo, hi, first, last = starts[s], starts[s + 1], active_starts[s], active_starts[s + 1]
+        total = totals[s]
+        for u in range(first, last):
+            a = active[u]
+            mean, slope = 0.0, 0.0
+            if s < n_blocks:
+                for i in range(lo, hi):
+                    mean += w[i] * dense[i, a]
+                mean /= total
+                if order > 1:
+                    for i in range(lo, hi):
+                        slope += d1[i] * (dense[i, a] - mean)
+                    slope /= total
+                means[s, a] = mean
+                slopes[s, a] = slope
+            for v in range(first, u + 1):
+                b = active[v]
+                other = means[s, b]
+                x0, x1, x2 = 0.0, 0.0, -2.0 * total * slope * slopes[s, b]
+                for i in range(lo, hi):
+                    square = (dense[i, a] - mean) * (dense[i, b] - other)
+                    x0 += w[i] * square
+                    if order > 0:
+                        x1 += d1[i] * square
+                    if order > 1:
+                        x2 += d2[i] * square
+                schur[a, b] += x0
+                schur1[a, b] += x1
+                schur2[a, b] += x2
+
+
+@compiled
+def log_determinant(
+    w: np.ndarray, d1: np.ndarray, d2: np.ndarray, order: int, blocks: Blocks, d: Determinant
+) -> tuple[float, float, float]:
+    """Return log|X'WX| and its first two derivatives along a path of weights.
+
+    d1, d2: (n,) first and second derivatives of the weights; read as far as `order` (0, 1, 2)
+    asks. Within a block sum w'(Z - m) = D m', so the second derivative of its part of S is
+    sum w''(Z - m)(Z - m)' - 2 D m' m''. A singular matrix gives minus infinity.
+    """
+    starts = blocks.starts
+    totals, schur, schur1, schur2 = d.totals, d.schur, d.schur1, d.schur2
+    n_blocks, k = starts.shape[0] - 2, schur.shape[0]
+    value, slope, curvature = 0.0, 0.0, 0.0
+    for a in range(k):
+        for b in range(a + 1):
+            schur[a, b] = 0.0
+            schur1[a, b] = 0.0
+            schur2[a, b] = 0.0
+    for s in range(n_blocks):
+        total, total1, total2 = 0.0, 0.0, 0.0
+        for i in range(starts[s], starts[s + 1]):
+            total += w[i]
+            if order > 0:
+                total1 += d1[i]
+            if order > 1:
+                total2 += d2[i]
+        if not total > 0.0:
+            return -np.inf, 0.0, 0.0
+        totals[s] = total
+        relative = total1 / total
+        value += log(total)
+        slope += relative
+        curvature += total2 / total - relative * relative
+    add_schur(w, d1, d2, order, blocks, d)
+    if not cholesky(schur):
+        return -np.inf, 0.0, 0.0
+    for a in range(k):
+        value += 2.0 * np.log(schur[a, a])
+    if order > 0 and k > 0:
+        whiten(schur, schur1)
+        for a in range(k):
+            slope += schur1[a, a]
+    if order > 1 and k > 0:
+        whiten(schur, schur2)
+        for a in range(k):
+            curvature += schur2[a, a]
+            for b in range(k):
+                curvature -= schur1[a, b] * schur1[a, b]
+    return value, slope, curvature

@@ -21,7 +21,7 @@ from pydeseq2.inference import Inference
 
 from fibroserum.inference.chunks import gene_rows, over_genes
 from fibroserum.inference.coefficients import fit_coefficients, wald_errors
-from fibroserum.inference.dispersions import maximise
+from fibroserum.inference.dispersions import Goal, maximise
 from fibroserum.inference.hessians import InverseHessians
 from fibroserum.inference.linear_start import linear_fit
 from fibroserum.inference.shrinkage import shrink
@@ -43,7 +43,7 @@ class BlockedInference(Inference):
 
     def __init__(self, n_cpus: int | None = None):
         self._n_cpus = 1
-        self.n_cpus = n_cpus  # type: ignore[assignment]
+        self.n_cpus = n_cpus
         self._last: tuple[np.ndarray, BlockStructure] | None = None
 
     @property
@@ -75,7 +75,7 @@ class BlockedInference(Inference):
         def work(genes: slice) -> None:
             rows = gene_rows(values, structure.order, genes)
             out = np.empty_like(rows)
-            if not linear_fit(rows, *structure.arrays, out):
+            if not linear_fit(rows, structure.blocks, out):
                 raise ValueError("The design matrix is not of full rank.")
             fitted[structure.order, genes] = out.T
 
@@ -116,7 +116,8 @@ class BlockedInference(Inference):
         offset = np.log(np.asarray(size_factors, dtype=float))[structure.order]
         alphas = np.asarray(disp, dtype=float)
         ridge = np.full(structure.n_columns, RIDGE)
-        tolerance = min(beta_tol, DEVIANCE_TOLERANCE)
+        tolerance = min(float(beta_tol), DEVIANCE_TOLERANCE)
+        bound = float(max(max_beta, -min_beta))
         beta = np.empty((n_genes, structure.n_columns))
         mu, hat = np.empty(counts.shape), np.empty(counts.shape)
         converged = np.empty(n_genes, dtype=np.int64)
@@ -126,22 +127,9 @@ class BlockedInference(Inference):
             b = np.empty((len(y), structure.n_columns))
             m, h = np.empty_like(y), np.empty_like(y)
             fit_coefficients(
-                y,
-                offset,
-                alphas[genes],
-                min_mu,
-                tolerance,
-                max(max_beta, -min_beta),
-                maxiter,
-                ridge,
-                False,
-                *structure.arrays,
-                b,
-                m,
-                h,
-                converged[genes],
-                True,
-            )
+                y, offset, alphas[genes], float(min_mu), tolerance, bound, bound, maxiter, ridge,
+                structure.blocks, b, m, h, converged[genes],
+            )  # fmt: skip
             beta[genes, structure.columns] = b
             mu[structure.order, genes] = m.T
             hat[structure.order, genes] = h.T
@@ -173,21 +161,17 @@ class BlockedInference(Inference):
         structure = self._structure(design_matrix)
         n_genes = counts.shape[1]
         starts = np.asarray(alpha_hat, dtype=float)
+        goal = Goal(
+            bool(cr_reg), 0.0, precision, float(np.log(min_disp)), float(np.log(max_disp)), 0.0
+        )
         out, converged = np.empty(n_genes), np.empty(n_genes, dtype=bool)
 
         def work(genes: slice) -> None:
             maximise(
                 gene_rows(counts, structure.order, genes),
                 gene_rows(mu, structure.order, genes),
-                starts[genes],
-                np.log(min_disp),
-                np.log(max_disp),
-                cr_reg,
-                precision,
-                *structure.arrays,
-                out[genes],
-                converged[genes],
-            )
+                starts[genes], goal, structure.blocks, out[genes], converged[genes],
+            )  # fmt: skip
 
         self._over_genes(work, n_genes)
         return out, converged
@@ -225,7 +209,7 @@ class BlockedInference(Inference):
                 0.0,
                 sorted_ridge,
                 rows,
-                *structure.arrays,
+                structure.blocks,
                 errors[genes],
             )
 
@@ -294,19 +278,9 @@ class BlockedInference(Inference):
             y = gene_rows(counts, structure.order, genes)
             b, v = np.empty((len(y), p)), np.empty((len(y), p))
             shrink(
-                y,
-                offsets[structure.order],
-                alphas[genes],
-                ridge,
-                column,
-                float(prior_scale),
-                b,
-                False,
-                *structure.arrays,
-                b,
-                v,
-                converged[genes],
-            )
+                y, offsets[structure.order], alphas[genes], ridge, column, float(prior_scale),
+                False, structure.blocks, b, v, converged[genes],
+            )  # fmt: skip
             beta[genes, structure.columns] = b
             inverse[genes, structure.columns] = v
 

@@ -18,25 +18,64 @@ sorted by block, and write coefficients in the order blocks, dense.
 
 from __future__ import annotations
 
-import numba
+from typing import NamedTuple
+
 import numpy as np
 
-from fibroserum.inference.arrowhead import factor, leverages, predict, solve
-from fibroserum.inference.special import OPTIONS, exp, log, log1p
+from fibroserum.inference.arrowhead import (
+    Elimination,
+    factor,
+    leverages,
+    new_elimination,
+    predict,
+    solve,
+)
+from fibroserum.inference.compiling import compiled
+from fibroserum.inference.special import exp, log, log1p
+from fibroserum.inference.structure import Blocks
 
 NEWTON_STEPS = 200
+LAST_GAIN = 1e-8
+ROUNDING = 1e-14
+# a ridge that pins a coefficient to a bound
+PIN = 1e10
 
 
-@numba.njit(**OPTIONS)
-def means_of(eta, offset, floor, mu):
+class Workspace(NamedTuple):
+    """One gene's arrays of samples (eta, mu, w, q), of columns, and the elimination."""
+
+    eta: np.ndarray
+    mu: np.ndarray
+    w: np.ndarray
+    q: np.ndarray
+    beta: np.ndarray
+    step: np.ndarray
+    trial: np.ndarray
+    ridge: np.ndarray
+    centre: np.ndarray
+    e: Elimination
+
+
+@compiled
+def new_workspace(blocks: Blocks) -> Workspace:
+    """Allocate a workspace; centre is zero."""
+    n, p = blocks.dense.shape[0], blocks.starts.shape[0] - 2 + blocks.dense.shape[1]
+    return Workspace(
+        np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(p), np.empty(p), np.empty(p),
+        np.empty(p), np.zeros(p), new_elimination(blocks),
+    )  # fmt: skip
+
+
+@compiled
+def means_of(eta: np.ndarray, offset: np.ndarray, floor: float, mu: np.ndarray) -> None:
     """Write max(exp(eta + offset), floor) into mu."""
     for i in range(eta.shape[0]):
         mu[i] = max(exp(eta[i] + offset[i]), floor)
 
 
-@numba.njit(**OPTIONS)
-def log_likelihood(y, mu, alpha):
-    """Return the log-likelihood, without terms that depend on neither mu nor its scale."""
+@compiled
+def log_likelihood(y: np.ndarray, mu: np.ndarray, alpha: float) -> float:
+    """Return the log-likelihood, without terms that do not depend on mu."""
     r = 1.0 / alpha
     total = 0.0
     for i in range(y.shape[0]):
@@ -44,269 +83,226 @@ def log_likelihood(y, mu, alpha):
     return total
 
 
-@numba.njit(**OPTIONS)
-def irls_step(
-    y,
-    offset,
-    mu,
-    alpha,
-    floor,
-    ridge,
-    starts,
-    dense,
-    active,
-    active_starts,
-    eta,
-    w,
-    q,
-    diagonal,
-    means,
-    schur,
-    beta,
-):
-    """Take one step of weighted least squares from (eta, mu); update both and beta.
+@compiled
+def score_and_weights(y: np.ndarray, alpha: float, k: Workspace) -> None:
+    """Write the log-likelihood's slope (q) and negative curvature (w) in each sample's eta."""
+    mu, w, q = k.mu, k.w, k.q
+    for i in range(y.shape[0]):
+        share = 1.0 / (1.0 + mu[i] * alpha)
+        q[i] = (y[i] - mu[i]) * share
+        w[i] = mu[i] * (1.0 + y[i] * alpha) * share * share
 
-    Returns (solved, change): change is the squared length of the step in the metric of the
-    weights, about twice the log-likelihood it gains.
+
+@compiled
+def irls_step(
+    y: np.ndarray, offset: np.ndarray, alpha: float, floor: float, blocks: Blocks, k: Workspace
+) -> float:
+    """Take one step of weighted least squares from (k.eta, k.mu); update both and k.beta.
+
+    Returns the change of the deviance that the step foretells, to second order, in both its
+    parts: of samples above the floor, along the slope and along the curvature. (At a settled
+    point the slope vanishes but for samples held at the floor, which slow the iteration.)
+    Not a number where the weights are singular.
     """
+    eta, mu, w, q, beta, ridge, e = k.eta, k.mu, k.w, k.q, k.beta, k.ridge, k.e
     for i in range(y.shape[0]):
         w[i] = mu[i] / (1.0 + mu[i] * alpha)
         predictor = log(mu[i]) - offset[i] if mu[i] <= floor else eta[i]
         q[i] = w[i] * (predictor + (y[i] - mu[i]) / mu[i])
-    if not factor(w, ridge, starts, dense, active, active_starts, diagonal, means, schur):
-        return False, np.inf
+    if not factor(w, ridge, blocks, e):
+        return np.nan
     beta[:] = 0.0
-    solve(q, starts, dense, active, active_starts, diagonal, means, schur, beta)
+    solve(q, blocks, e, beta)
     for i in range(y.shape[0]):
         q[i] = eta[i]
-    predict(beta, starts, dense, active, active_starts, eta)
-    change = 0.0
+    predict(beta, blocks, eta)
+    along_slope, along_curvature = 0.0, 0.0
     for i in range(y.shape[0]):
-        change += w[i] * (eta[i] - q[i]) ** 2
+        moved = eta[i] - q[i]
+        if mu[i] > floor:
+            along_slope += w[i] * (y[i] - mu[i]) / mu[i] * moved
+        along_curvature += w[i] * moved * moved
     means_of(eta, offset, floor, mu)
-    return True, change
+    return abs(along_slope) + along_curvature
 
 
-@numba.njit(**OPTIONS)
-def newton(
-    y,
-    offset,
-    alpha,
-    ridge,
-    start_beta,
-    starts,
-    dense,
-    active,
-    active_starts,
-    eta,
-    mu,
-    w,
-    q,
-    diagonal,
-    means,
-    schur,
-    beta,
-):
-    """Maximise the penalised likelihood, means not bounded, by damped Newton steps.
-
-    It is concave in beta, so the search cannot go astray. Returns whether it converged.
-    """
-    p = ridge.shape[0]
-    beta[:] = start_beta
-    predict(beta, starts, dense, active, active_starts, eta)
-    means_of(eta, offset, 0.0, mu)
+@compiled
+def penalised(y: np.ndarray, alpha: float, beta: np.ndarray, k: Workspace) -> float:
+    """Return the penalised log-likelihood at beta, whose means are in k.mu."""
+    mu, ridge, centre = k.mu, k.ridge, k.centre
     value = log_likelihood(y, mu, alpha)
-    for c in range(p):
-        value -= 0.5 * ridge[c] * beta[c] * beta[c]
-    step = np.empty(p)
-    trial = np.empty(p)
+    for c in range(beta.shape[0]):
+        value -= 0.5 * ridge[c] * (beta[c] - centre[c]) ** 2
+    return value
+
+
+@compiled
+def newton(y: np.ndarray, offset: np.ndarray, alpha: float, blocks: Blocks, k: Workspace) -> bool:
+    """Maximise the penalised likelihood from k.beta, means not bounded, by damped Newton steps.
+
+    It is concave in the coefficients, so the search cannot go astray. Returns whether it
+    converged; k.beta and k.eta hold the result.
+    """
+    eta, mu, w, q, beta, step, trial, ridge, centre, e = k
+    p = beta.shape[0]
+    predict(beta, blocks, eta)
+    means_of(eta, offset, 0.0, mu)
+    value = penalised(y, alpha, beta, k)
     for _ in range(NEWTON_STEPS):
-        for i in range(y.shape[0]):
-            share = 1.0 / (1.0 + mu[i] * alpha)
-            q[i] = (y[i] - mu[i]) * share
-            w[i] = mu[i] * (1.0 + y[i] * alpha) * share * share
-        if not factor(w, ridge, starts, dense, active, active_starts, diagonal, means, schur):
+        score_and_weights(y, alpha, k)
+        if not factor(w, ridge, blocks, e):
             return False
         for c in range(p):
-            step[c] = -ridge[c] * beta[c]
-            trial[c] = step[c]
-        solve(q, starts, dense, active, active_starts, diagonal, means, schur, step)
-        # the gain a full step promises: gradient' step
-        predict(step, starts, dense, active, active_starts, eta)
-        gain = 0.0
-        largest = 0.0
+            trial[c] = -ridge[c] * (beta[c] - centre[c])
+        step[:] = trial
+        solve(q, blocks, e, step)
+        # the gain that a full step promises: the gradient along it
+        predict(step, blocks, eta)
+        gain, largest = 0.0, 0.0
         for i in range(y.shape[0]):
             gain += q[i] * eta[i]
             largest = max(largest, abs(eta[i]))
         for c in range(p):
             gain += trial[c] * step[c]
-        if not gain > 1e-10:
-            predict(beta, starts, dense, active, active_starts, eta)
-            return gain == gain
+        if not gain > LAST_GAIN:
+            # from here a full step is exact to rounding, and its gain drowns in rounding
+            for c in range(p):
+                beta[c] += step[c]
+            predict(beta, blocks, eta)
+            return not np.isnan(gain)
         length = min(1.0, 5.0 / largest)
         accepted = False
         for _ in range(40):
             for c in range(p):
                 trial[c] = beta[c] + length * step[c]
-            predict(trial, starts, dense, active, active_starts, eta)
+            predict(trial, blocks, eta)
             means_of(eta, offset, 0.0, mu)
-            proposed = log_likelihood(y, mu, alpha)
-            for c in range(p):
-                proposed -= 0.5 * ridge[c] * trial[c] * trial[c]
-            if proposed >= value + 1e-4 * length * gain or (
-                gain < 1e-6 and proposed >= value - 1e-9 * abs(value)
-            ):
+            proposed = penalised(y, alpha, trial, k)
+            if proposed >= value + 1e-4 * length * gain - ROUNDING * abs(value):
                 accepted = True
                 break
             length *= 0.5
         if not accepted:
-            predict(beta, starts, dense, active, active_starts, eta)
-            means_of(eta, offset, 0.0, mu)
-            return gain < 1e-6
+            predict(beta, blocks, eta)
+            return False
         beta[:] = trial
         value = proposed
     return False
 
 
-@numba.njit(**OPTIONS)
-def fit_coefficients(
-    y_all,
-    offset,
-    alphas,
-    floor,
-    tolerance,
-    max_beta,
-    max_steps,
-    ridge,
-    warm,
-    starts,
-    dense,
-    active,
-    active_starts,
-    betas,
-    mu_all,
-    hat_all,
-    converged,
-    want_hat,
-):
-    """Fit each gene. y_all: (genes, n). warm: start from `betas` instead of the log counts.
+@compiled
+def newton_in_box(
+    y: np.ndarray, offset: np.ndarray, alpha: float, bound: float, blocks: Blocks, k: Workspace
+) -> bool:
+    """Run `newton`, pinning coefficients that leave [-bound, bound] to the bound they cross."""
+    beta, ridge, centre = k.beta, k.ridge, k.centre
+    for c in range(beta.shape[0]):
+        beta[c] = min(max(beta[c], -bound), bound)
+    settled = False
+    for _ in range(beta.shape[0] + 1):
+        settled = newton(y, offset, alpha, blocks, k)
+        outside = 0
+        for c in range(beta.shape[0]):
+            if abs(beta[c]) > bound + 1e-6 and ridge[c] < PIN:
+                ridge[c] = PIN
+                centre[c] = bound if beta[c] > 0.0 else -bound
+                beta[c] = centre[c]
+                outside += 1
+        if outside == 0:
+            break
+    return settled
 
-    Fills betas (genes, p), mu_all (genes, n, not bounded), hat_all (where `want_hat`), and
+
+@compiled
+def fit_coefficients(
+    y_all: np.ndarray,
+    offset: np.ndarray,
+    alphas: np.ndarray,
+    floor: float,
+    tolerance: float,
+    largest: float,
+    bound: float,
+    max_steps: int,
+    ridge: np.ndarray,
+    blocks: Blocks,
+    betas: np.ndarray,
+    mu_all: np.ndarray,
+    hat_all: np.ndarray,
+    converged: np.ndarray,
+) -> None:
+    """Fit each gene. y_all: (genes, n).
+
+    Starts from a linear fit of log(y / size factor + 0.1). Where a coefficient passes `largest`
+    or `max_steps` do not suffice, a Newton search within [-bound, bound] takes over.
+    Fills betas (genes, p), mu_all (genes, n, not bounded), hat_all (unless it has no rows), and
     converged: 1 by least squares, 2 by the Newton search, 0 by neither, -1 for genes that have
     no dispersion (their rows are NaN).
     """
-    n, k = dense.shape
-    p = ridge.shape[0]
-    blocks = starts.shape[0] - 1
-    eta, mu, w, q = np.empty(n), np.empty(n), np.empty(n), np.empty(n)
-    diagonal, means, schur = np.empty(blocks), np.zeros((blocks, k)), np.zeros((k, k))
-    diagonal0, means0, schur0 = np.empty(blocks), np.zeros((blocks, k)), np.zeros((k, k))
-    beta, start_beta, row = np.empty(p), np.empty(p), np.empty(k)
-    ones = np.ones(n)
-    solvable = factor(
-        ones, np.zeros(p), starts, dense, active, active_starts, diagonal0, means0, schur0
-    )
+    dense = blocks.dense
+    n = dense.shape[0]
+    k, start = new_workspace(blocks), new_elimination(blocks)
+    eta, w, q = k.eta, k.w, k.q
+    solvable = factor(np.ones(n), np.zeros(ridge.shape[0]), blocks, start)
     for g in range(y_all.shape[0]):
-        y = y_all[g]
-        alpha = alphas[g]
+        y, alpha = y_all[g], alphas[g]
         if not alpha > 0.0:
             betas[g, :] = np.nan
             mu_all[g, :] = np.nan
-            if want_hat:
+            if hat_all.shape[0] > 0:
                 hat_all[g, :] = np.nan
             converged[g] = -1
             continue
-        if warm:
-            start_beta[:] = betas[g]
-        else:
-            start_beta[:] = 0.0
-            if solvable:
-                for i in range(n):
-                    q[i] = log(y[i] * exp(-offset[i]) + 0.1)
-                solve(
-                    q, starts, dense, active, active_starts, diagonal0, means0, schur0, start_beta
-                )
-        beta[:] = start_beta
-        predict(beta, starts, dense, active, active_starts, eta)
-        means_of(eta, offset, floor, mu)
+        k.ridge[:] = ridge
+        k.centre[:] = 0.0
+        betas[g, :] = 0.0
+        if solvable:
+            for i in range(n):
+                q[i] = log(y[i] * exp(-offset[i]) + 0.1)
+            solve(q, blocks, start, betas[g])
+        predict(betas[g], blocks, k.eta)
+        means_of(k.eta, offset, floor, k.mu)
         state = 0
         for _ in range(max_steps):
-            solved, change = irls_step(
-                y,
-                offset,
-                mu,
-                alpha,
-                floor,
-                ridge,
-                starts,
-                dense,
-                active,
-                active_starts,
-                eta,
-                w,
-                q,
-                diagonal,
-                means,
-                schur,
-                beta,
-            )
-            if not solved or np.max(np.abs(beta)) > max_beta or np.isnan(change):
+            change = irls_step(y, offset, alpha, floor, blocks, k)
+            if np.isnan(change) or np.max(np.abs(k.beta)) > largest:
                 break
             if change < tolerance:
                 state = 1
                 break
         if state == 0:
-            for c in range(p):
-                start_beta[c] = min(max(start_beta[c], -max_beta), max_beta)
-            if newton(
-                y,
-                offset,
-                alpha,
-                ridge,
-                start_beta,
-                starts,
-                dense,
-                active,
-                active_starts,
-                eta,
-                mu,
-                w,
-                q,
-                diagonal,
-                means,
-                schur,
-                beta,
-            ):
+            k.beta[:] = betas[g]
+            if newton_in_box(y, offset, alpha, bound, blocks, k):
                 state = 2
         converged[g] = state
-        betas[g, :] = beta
+        betas[g, :] = k.beta
         for i in range(n):
             mu_all[g, i] = exp(eta[i] + offset[i])
-        if want_hat:
+        if hat_all.shape[0] > 0:
             for i in range(n):
-                bounded = max(mu_all[g, i], floor)
-                w[i] = bounded / (1.0 + bounded * alpha)
-            factor(w, ridge, starts, dense, active, active_starts, diagonal, means, schur)
-            leverages(
-                w, starts, dense, active, active_starts, diagonal, means, schur, row, hat_all[g]
-            )
+                mu = max(mu_all[g, i], floor)
+                w[i] = mu / (1.0 + mu * alpha)
+            factor(w, ridge, blocks, k.e)
+            leverages(w, blocks, k.e, hat_all[g])
 
 
-@numba.njit(**OPTIONS)
+@compiled
 def wald_errors(
-    mu_all, alphas, floor, ridge, contrasts, starts, dense, active, active_starts, errors
-):
+    mu_all: np.ndarray,
+    alphas: np.ndarray,
+    floor: float,
+    ridge: np.ndarray,
+    contrasts: np.ndarray,
+    blocks: Blocks,
+    errors: np.ndarray,
+) -> None:
     """Write the standard error of each contrast (rows of `contrasts`, blocks then dense).
 
     The variance is c' (M + l)^-1 M (M + l)^-1 c with M = X'WX and ridge l.
     """
-    n, k = dense.shape
-    p = ridge.shape[0]
-    blocks = starts.shape[0] - 1
-    w = np.empty(n)
-    nothing = np.zeros(n)
-    diagonal, means, schur = np.empty(blocks), np.zeros((blocks, k)), np.zeros((k, k))
-    h = np.empty(p)
+    dense = blocks.dense
+    n, p = dense.shape[0], ridge.shape[0]
+    e = new_elimination(blocks)
+    w, nothing, h = np.empty(n), np.zeros(n), np.empty(p)
     for g in range(mu_all.shape[0]):
         alpha = alphas[g]
         fitted = alpha > 0.0
@@ -314,13 +310,13 @@ def wald_errors(
             for i in range(n):
                 mu = max(mu_all[g, i], floor)
                 w[i] = mu / (1.0 + mu * alpha)
-            fitted = factor(w, ridge, starts, dense, active, active_starts, diagonal, means, schur)
+            fitted = factor(w, ridge, blocks, e)
         for c in range(contrasts.shape[0]):
             if not fitted:
                 errors[g, c] = np.nan
                 continue
             h[:] = contrasts[c]
-            solve(nothing, starts, dense, active, active_starts, diagonal, means, schur, h)
+            solve(nothing, blocks, e, h)
             variance = 0.0
             for j in range(p):
                 variance += h[j] * (contrasts[c, j] - ridge[j] * h[j])

@@ -16,19 +16,19 @@ Differences of gamma functions are written as log1p(y alpha) plus differences of
 (after a shift where 1/alpha is small), which keeps full accuracy down to alpha = 1e-10, where
 the textbook formula loses ten digits, and gives value, slope and curvature from two logarithms.
 
-`maximise` finds the highest maximum by Newton's method within a bracket. `ascend` climbs from its
-start by steepest ascent with backtracking under the Armijo condition and stops as DESeq2's manual
-says it does; on flat likelihoods it stays near its start, and DESeq2's results depend on that.
+`maximise` finds the highest maximum. `climb_all` finds the one that its start leads to, and stays
+where it is on flat ground: DESeq2's line search does, and its results depend on that.
 """
 
 from __future__ import annotations
 
-import numba
+from typing import NamedTuple
+
 import numpy as np
 
-from fibroserum.inference.arrowhead import log_determinant
+from fibroserum.inference.arrowhead import Determinant, log_determinant, new_determinant
+from fibroserum.inference.compiling import compiled
 from fibroserum.inference.special import (
-    OPTIONS,
     exp,
     log,
     log1p,
@@ -36,15 +36,47 @@ from fibroserum.inference.special import (
     stirling_1,
     stirling_2,
 )
+from fibroserum.inference.structure import Blocks
 
 SHIFT = 8
-ARMIJO = 1e-4
 NEWTON_STEPS = 60
 PROBES = 5
 
 
-@numba.njit(**OPTIONS)
-def likelihood_large_size(y, mu, alpha, order):
+class Goal(NamedTuple):
+    """What is maximised, and where: t in [lower, upper].
+
+    precision: 1 / variance of the prior on t, 0 for none. flat: see `climb`; 0 climbs on.
+    """
+
+    cox_reid: bool
+    centre: float
+    precision: float
+    lower: float
+    upper: float
+    flat: float
+
+
+class Workspace(NamedTuple):
+    """One gene's weights and their derivatives in t (n,), and the determinant's scratch."""
+
+    w: np.ndarray
+    d1: np.ndarray
+    d2: np.ndarray
+    determinant: Determinant
+
+
+@compiled
+def new_workspace(blocks: Blocks) -> Workspace:
+    """Allocate a workspace."""
+    n = blocks.dense.shape[0]
+    return Workspace(np.empty(n), np.empty(n), np.empty(n), new_determinant(blocks))
+
+
+@compiled
+def likelihood_large_size(
+    y: np.ndarray, mu: np.ndarray, alpha: float, order: int
+) -> tuple[float, float, float]:
     """Return the log-likelihood and two derivatives in t where 1/alpha >= 8."""
     r = 1.0 / alpha
     c0, c1, c2 = stirling(r), stirling_1(r), stirling_2(r)
@@ -75,8 +107,10 @@ def likelihood_large_size(y, mu, alpha, order):
     return f, g, h
 
 
-@numba.njit(**OPTIONS)
-def likelihood_small_size(y, mu, alpha, order):
+@compiled
+def likelihood_small_size(
+    y: np.ndarray, mu: np.ndarray, alpha: float, order: int
+) -> tuple[float, float, float]:
     """Return the log-likelihood and two derivatives in t where 1/alpha < 8."""
     r = 1.0 / alpha
     shifted = r + SHIFT
@@ -111,35 +145,18 @@ def likelihood_small_size(y, mu, alpha, order):
     return f, g, h
 
 
-@numba.njit(**OPTIONS)
+@compiled
 def objective(
-    y,
-    mu,
-    t,
-    order,
-    cox_reid,
-    centre,
-    precision,
-    starts,
-    dense,
-    active,
-    active_starts,
-    w,
-    d1,
-    d2,
-    means,
-    schur,
-    s1,
-    s2,
-    slope,
-):
+    y: np.ndarray, mu: np.ndarray, t: float, order: int, goal: Goal, blocks: Blocks, k: Workspace
+) -> tuple[float, float, float]:
     """Return the objective and its first two derivatives at t (those that `order` asks for)."""
+    w, d1, d2, determinant = k.w, k.d1, k.d2, k.determinant
     alpha = exp(t)
     if alpha > 1.0 / SHIFT:
         f, g, h = likelihood_small_size(y, mu, alpha, order)
     else:
         f, g, h = likelihood_large_size(y, mu, alpha, order)
-    if cox_reid:
+    if goal.cox_reid:
         for i in range(y.shape[0]):
             w[i] = mu[i] / (1.0 + mu[i] * alpha)
         if order > 0:
@@ -148,124 +165,71 @@ def objective(
         if order > 1:
             for i in range(y.shape[0]):
                 d2[i] = d1[i] * (1.0 - 2.0 * alpha * w[i])
-        value, first, second = log_determinant(
-            w, d1, d2, order, starts, dense, active, active_starts, means, schur, s1, s2, slope
-        )
+        value, slope, curvature = log_determinant(w, d1, d2, order, blocks, determinant)
         f -= 0.5 * value
-        g -= 0.5 * first
-        h -= 0.5 * second
-    if precision > 0.0:
-        f -= 0.5 * precision * (t - centre) ** 2
-        g -= precision * (t - centre)
-        h -= precision
+        g -= 0.5 * slope
+        h -= 0.5 * curvature
+    if goal.precision > 0.0:
+        f -= 0.5 * goal.precision * (t - goal.centre) ** 2
+        g -= goal.precision * (t - goal.centre)
+        h -= goal.precision
     return f, g, h
 
 
-@numba.njit(**OPTIONS)
+@compiled
 def climb(
-    y,
-    mu,
-    start,
-    lower,
-    upper,
-    cox_reid,
-    centre,
-    precision,
-    starts,
-    dense,
-    active,
-    active_starts,
-    w,
-    d1,
-    d2,
-    means,
-    schur,
-    s1,
-    s2,
-    slope,
-):
-    """Climb from start to a local maximum within [lower, upper].
+    y: np.ndarray, mu: np.ndarray, start: float, goal: Goal, blocks: Blocks, k: Workspace
+) -> tuple[float, float, float, bool]:
+    """Climb from start to a local maximum within [goal.lower, goal.upper].
 
-    Newton steps inside a bracket that each slope narrows; halving where the curvature is of the
-    wrong sign and no bracket is known yet gives way to steps of bounded length.
-    Returns (t, value, whether it converged).
+    Newton steps inside a bracket that each slope narrows; steps of bounded length uphill where
+    the curvature is of the wrong sign. On ground so flat that a step as long as the slope would
+    gain less than `goal.flat` the climb ends where it is, unless near a maximum.
+    Returns (t, value at t, value at the start, whether it converged).
     """
-    low, high = lower, upper
-    t = min(max(start, lower), upper)
-    best, best_t = -np.inf, t
+    low, high = goal.lower, goal.upper
+    t = min(max(start, low), high)
+    f, g, h = objective(y, mu, t, 2, goal, blocks, k)
+    first, previous = f, t
     for _ in range(NEWTON_STEPS):
-        f, g, h = objective(
-            y,
-            mu,
-            t,
-            2,
-            cox_reid,
-            centre,
-            precision,
-            starts,
-            dense,
-            active,
-            active_starts,
-            w,
-            d1,
-            d2,
-            means,
-            schur,
-            s1,
-            s2,
-            slope,
-        )
-        if f > best:
-            best, best_t = f, t
+        if (t <= goal.lower and g <= 0.0) or (t >= goal.upper and g >= 0.0):
+            return t, f, first, True
+        if h >= 0.0 and g * g < goal.flat:
+            return t, f, first, True
         if g > 0.0:
-            if t >= upper:
-                return t, f, True
             low = t
         else:
-            if t <= lower:
-                return t, f, True
             high = t
         step = -g / h if h < 0.0 else (2.0 if g > 0.0 else -2.0)
-        step = min(max(step, -4.0), 4.0)
-        if abs(step) < 1e-7 or (h < 0.0 and abs(g * step) < 1e-13):
-            return t + step if low < t + step < high else t, f, True
-        trial = t + step
+        trial = t + min(max(step, -4.0), 4.0)
         if trial <= low:
-            trial = lower if low == lower else 0.5 * (low + t)
+            trial = low if low == goal.lower else 0.5 * (low + t)
         elif trial >= high:
-            trial = upper if high == upper else 0.5 * (high + t)
-        if trial == t or high - low < 1e-9:
-            return t, f, True
-        t = trial
-    return best_t, best, False
+            trial = high if high == goal.upper else 0.5 * (high + t)
+        previous, t = t, trial
+        # a Newton step this short is exact to rounding, and so is the value it leads to
+        if abs(t - previous) < 1e-6:
+            return t, f, first, True
+        f, g, h = objective(y, mu, t, 2, goal, blocks, k)
+    return t, f, first, False
 
 
-@numba.njit(**OPTIONS)
+@compiled
 def maximise(
-    y_all,
-    mu_all,
-    alpha_start,
-    lower,
-    upper,
-    cox_reid,
-    precision,
-    starts,
-    dense,
-    active,
-    active_starts,
-    out,
-    converged,
-):
+    y_all: np.ndarray,
+    mu_all: np.ndarray,
+    alpha_start: np.ndarray,
+    goal: Goal,
+    blocks: Blocks,
+    out: np.ndarray,
+    converged: np.ndarray,
+) -> None:
     """Write each gene's maximiser alpha in [exp(lower), exp(upper)] into out.
 
-    The prior, where precision (1 / variance) is above 0, is centred on log(alpha_start). The
-    climb from the start is repeated from any of a few probes of the range that lies higher.
+    The prior, where there is one, is centred on log(alpha_start). The climb from the start is
+    repeated from any of a few probes of the range that lies higher.
     """
-    n, k = dense.shape
-    blocks = starts.shape[0] - 1
-    w, d1, d2 = np.empty(n), np.empty(n), np.empty(n)
-    means, slope = np.zeros((blocks, k)), np.zeros((blocks, k))
-    schur, s1, s2 = np.zeros((k, k)), np.zeros((k, k)), np.zeros((k, k))
+    k = new_workspace(blocks)
     for g in range(y_all.shape[0]):
         y, mu = y_all[g], mu_all[g]
         if not alpha_start[g] > 0.0:
@@ -273,235 +237,37 @@ def maximise(
             converged[g] = False
             continue
         start = log(alpha_start[g])
-        t, value, state = climb(
-            y,
-            mu,
-            start,
-            lower,
-            upper,
-            cox_reid,
-            start,
-            precision,
-            starts,
-            dense,
-            active,
-            active_starts,
-            w,
-            d1,
-            d2,
-            means,
-            schur,
-            s1,
-            s2,
-            slope,
-        )
+        own = Goal(goal.cox_reid, start, goal.precision, goal.lower, goal.upper, goal.flat)
+        t, value, _, state = climb(y, mu, start, own, blocks, k)
         for probe in range(PROBES):
-            place = lower if probe == 0 else max(lower, upper - 2.5 * (PROBES - probe) + 2.0)
-            if place >= upper:
-                place = 0.5 * (lower + upper)
-            f, _, _ = objective(
-                y,
-                mu,
-                place,
-                0,
-                cox_reid,
-                start,
-                precision,
-                starts,
-                dense,
-                active,
-                active_starts,
-                w,
-                d1,
-                d2,
-                means,
-                schur,
-                s1,
-                s2,
-                slope,
-            )
+            # the lower bound, then places down from the upper one, where maxima are likely
+            place = goal.lower if probe == 0 else goal.upper - 2.5 * (PROBES - probe) + 2.0
+            place = min(max(place, goal.lower), goal.upper)
+            f, _, _ = objective(y, mu, place, 0, own, blocks, k)
             if f > value + 1e-9:
-                t, value, state = climb(
-                    y,
-                    mu,
-                    place,
-                    lower,
-                    upper,
-                    cox_reid,
-                    start,
-                    precision,
-                    starts,
-                    dense,
-                    active,
-                    active_starts,
-                    w,
-                    d1,
-                    d2,
-                    means,
-                    schur,
-                    s1,
-                    s2,
-                    slope,
-                )
+                t, value, _, state = climb(y, mu, place, own, blocks, k)
         out[g] = exp(t)
         converged[g] = state
 
 
-@numba.njit(**OPTIONS)
-def ascend(
-    y_all,
-    mu_all,
-    alpha_start,
-    centre,
-    precision,
-    floor,
-    tolerance,
-    max_steps,
-    starts,
-    dense,
-    active,
-    active_starts,
-    out,
-    first_value,
-    last_value,
-    steps,
-):
-    """Climb from alpha_start by steepest ascent as DESeq2's manual describes; see the module.
+@compiled
+def climb_all(
+    y_all: np.ndarray,
+    mu_all: np.ndarray,
+    alpha_start: np.ndarray,
+    centres: np.ndarray,
+    goal: Goal,
+    blocks: Blocks,
+    out: np.ndarray,
+    first_value: np.ndarray,
+    last_value: np.ndarray,
+) -> None:
+    """Write the local maximum that each gene's climb from alpha_start reaches into out.
 
-    centre: (genes,) log of the prior's centre. floor: the log alpha below which to stop.
-    tolerance: stop when a step gains less. Fills out with alpha, the objective's first and last
-    values, and the number of steps tried.
+    centres: (genes,) of the prior. first_value, last_value: the objective before and after.
     """
-    n, k = dense.shape
-    blocks = starts.shape[0] - 1
-    w, d1, d2 = np.empty(n), np.empty(n), np.empty(n)
-    means, slope = np.zeros((blocks, k)), np.zeros((blocks, k))
-    schur, s1, s2 = np.zeros((k, k)), np.zeros((k, k)), np.zeros((k, k))
-    for gene in range(y_all.shape[0]):
-        y, mu = y_all[gene], mu_all[gene]
-        if not alpha_start[gene] > 0.0:
-            out[gene], first_value[gene], last_value[gene], steps[gene] = np.nan, 0.0, 0.0, 0
-            continue
-        t = log(alpha_start[gene])
-        f, g, _ = objective(
-            y,
-            mu,
-            t,
-            1,
-            True,
-            centre[gene],
-            precision,
-            starts,
-            dense,
-            active,
-            active_starts,
-            w,
-            d1,
-            d2,
-            means,
-            schur,
-            s1,
-            s2,
-            slope,
-        )
-        first_value[gene] = f
-        length, accepted, tried = 1.0, 0, 0
-        while tried < max_steps:
-            tried += 1
-            if t + length * g < -30.0:
-                length = (-30.0 - t) / g
-            if t + length * g > 10.0:
-                length = (10.0 - t) / g
-            proposed = t + length * g
-            f_new, g_new, _ = objective(
-                y,
-                mu,
-                proposed,
-                1,
-                True,
-                centre[gene],
-                precision,
-                starts,
-                dense,
-                active,
-                active_starts,
-                w,
-                d1,
-                d2,
-                means,
-                schur,
-                s1,
-                s2,
-                slope,
-            )
-            if f_new >= f + ARMIJO * length * g * g:
-                accepted += 1
-                gain = f_new - f
-                t, f, g = proposed, f_new, g_new
-                if gain < tolerance or t < floor:
-                    break
-                length = min(length * 1.1, 1.0)
-                # an occasional shorter step breaks cycles across a narrow ridge
-                if accepted % 5 == 0:
-                    length *= 0.5
-            else:
-                length *= 0.5
-        out[gene] = exp(t)
-        last_value[gene] = f
-        steps[gene] = tried
-
-
-@numba.njit(**OPTIONS)
-def grid_search(
-    y_all,
-    mu_all,
-    centre,
-    precision,
-    lower,
-    upper,
-    points,
-    starts,
-    dense,
-    active,
-    active_starts,
-    out,
-):
-    """Write the best alpha of a grid on [lower, upper] and of a second one around that best."""
-    n, k = dense.shape
-    blocks = starts.shape[0] - 1
-    w, d1, d2 = np.empty(n), np.empty(n), np.empty(n)
-    means, slope = np.zeros((blocks, k)), np.zeros((blocks, k))
-    schur, s1, s2 = np.zeros((k, k)), np.zeros((k, k)), np.zeros((k, k))
-    for gene in range(y_all.shape[0]):
-        low, high = lower, upper
-        t = low
-        for _ in range(2):
-            spacing = (high - low) / (points - 1)
-            best = -np.inf
-            for point in range(points):
-                place = low + spacing * point
-                f, _, _ = objective(
-                    y_all[gene],
-                    mu_all[gene],
-                    place,
-                    0,
-                    True,
-                    centre[gene],
-                    precision,
-                    starts,
-                    dense,
-                    active,
-                    active_starts,
-                    w,
-                    d1,
-                    d2,
-                    means,
-                    schur,
-                    s1,
-                    s2,
-                    slope,
-                )
-                if f > best:
-                    best, t = f, place
-            low, high = t - spacing, t + spacing
-        out[gene] = exp(t)
+    k = new_workspace(blocks)
+    for g in range(y_all.shape[0]):
+        own = Goal(goal.cox_reid, centres[g], goal.precision, goal.lower, goal.upper, goal.flat)
+        t, last, first, _ = climb(y_all[g], mu_all[g], log(alpha_start[g]), own, blocks, k)
+        out[g], first_value[g], last_value[g] = exp(t), first, last

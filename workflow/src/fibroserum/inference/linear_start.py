@@ -12,30 +12,26 @@
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 
-from fibroserum.inference.arrowhead import factor, predict, solve
-from fibroserum.inference.special import OPTIONS
+from fibroserum.inference.arrowhead import factor, new_elimination, predict, solve
+from fibroserum.inference.compiling import compiled
+from fibroserum.inference.structure import Blocks
 
 
-@numba.njit(**OPTIONS)
-def linear_fit(y_all, starts, dense, active, active_starts, fitted):
+@compiled
+def linear_fit(y_all: np.ndarray, blocks: Blocks, fitted: np.ndarray) -> bool:
     """Write the least-squares fit of each row of y_all (genes, n) into fitted.
 
     Returns False, with fitted untouched, where the design is not of full rank.
     """
-    n, k = dense.shape
-    blocks = starts.shape[0] - 1
-    p = blocks + k
-    diagonal, means, schur = np.empty(blocks), np.zeros((blocks, k)), np.zeros((k, k))
-    if not factor(
-        np.ones(n), np.zeros(p), starts, dense, active, active_starts, diagonal, means, schur
-    ):
+    n, p = blocks.dense.shape[0], blocks.starts.shape[0] - 2 + blocks.dense.shape[1]
+    e = new_elimination(blocks)
+    if not factor(np.ones(n), np.zeros(p), blocks, e):
         return False
     beta = np.empty(p)
     for g in range(y_all.shape[0]):
         beta[:] = 0.0
-        solve(y_all[g], starts, dense, active, active_starts, diagonal, means, schur, beta)
-        predict(beta, starts, dense, active, active_starts, fitted[g])
+        solve(y_all[g], blocks, e, beta)
+        predict(beta, blocks, fitted[g])
     return True

@@ -17,26 +17,17 @@ against scipy in the tests), so that a loop over a gene's samples becomes vector
 
 from __future__ import annotations
 
-import numba
 import numpy as np
+
+from fibroserum.inference.compiling import strict
 
 LN2_HIGH = 6.93147180369123816490e-01
 LN2_LOW = 1.90821492927058770002e-10
 INV_LN2 = 1.44269504088896340736
 SQRT_HALF_BITS = 0x3FE6A09E667F3BCD
 
-# `numpy`: a division by zero gives an infinity instead of a branch to an exception.
-# Reductions may be reordered (one fixed order per compiled loop), nothing else is relaxed.
-OPTIONS = {
-    "cache": True,
-    "nogil": True,
-    "error_model": "numpy",
-    "fastmath": {"reassoc", "contract", "nsz"},
-}
-STRICT = {**OPTIONS, "fastmath": False}
 
-
-@numba.njit(**STRICT)
+@strict
 def exp(x: float) -> float:
     """Return e**x for |x| <= 700 (beyond, the value at the bound)."""
     x = min(max(x, -700.0), 700.0)
@@ -58,7 +49,7 @@ def exp(x: float) -> float:
     return p * np.int64((np.int64(k) + 1023) << 52).view(np.float64)
 
 
-@numba.njit(**STRICT)
+@strict
 def log(x: float) -> float:
     """Return the natural logarithm of a positive, normal x."""
     bits = np.float64(x).view(np.int64)
@@ -81,14 +72,14 @@ def log(x: float) -> float:
     return k * LN2_HIGH + (2.0 * s + (2.0 * s * q * p + k * LN2_LOW))
 
 
-@numba.njit(**STRICT)
+@strict
 def log1p(x: float) -> float:
     """Return log(1 + x) for x >= 0, exact to rounding where x is tiny."""
     u = 1.0 + x
     return log(u) + (x - (u - 1.0)) / u
 
 
-@numba.njit(**STRICT)
+@strict
 def stirling(x: float) -> float:
     """Return lgamma(x) - [(x - 1/2) log x - x + log(2 pi)/2] for x >= 8."""
     i = 1.0 / x
@@ -101,7 +92,7 @@ def stirling(x: float) -> float:
     return i * (p * j + 1.0 / 12.0)
 
 
-@numba.njit(**STRICT)
+@strict
 def stirling_1(x: float) -> float:
     """Return digamma(x) - log x for x >= 8."""
     i = 1.0 / x
@@ -114,7 +105,7 @@ def stirling_1(x: float) -> float:
     return -i * (0.5 + i * (1.0 / 12.0 - p * j))
 
 
-@numba.njit(**STRICT)
+@strict
 def stirling_2(x: float) -> float:
     """Return trigamma(x) - 1/x for x >= 8."""
     i = 1.0 / x

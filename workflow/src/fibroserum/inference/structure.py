@@ -19,18 +19,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 
-@dataclass(frozen=True)
+class Blocks(NamedTuple):
+    """The arrays of a `BlockStructure` that the compiled kernels read."""
+
+    starts: np.ndarray
+    dense: np.ndarray
+    active: np.ndarray
+    active_starts: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class BlockStructure:
     """A design matrix, its rows sorted by block.
 
-    order: (n,) sample at each sorted place. starts: (blocks + 1,) first sorted place of each
-    block; samples from `starts[-1]` on belong to none. dense: (n, k) the other columns, sorted.
-    active, active_starts: for each block (and last, for the samples in none) the dense columns
-    that are not zero throughout it, concatenated, and where each list starts.
+    order: (n,) sample at each sorted place. starts: (blocks + 2,) first sorted place of each
+    segment, and n: the blocks, then the samples in none. dense: (n, k) the other columns, sorted.
+    active, active_starts: for each segment the dense columns that are not zero throughout it,
+    concatenated, and where each list starts.
     block_columns, dense_columns: their places in the design matrix.
     """
 
@@ -58,14 +68,14 @@ class BlockStructure:
         return np.concatenate([self.block_columns, self.dense_columns])
 
     @property
-    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return what the kernels take: starts, dense, active, active_starts."""
-        return self.starts, self.dense, self.active, self.active_starts
+    def blocks(self) -> Blocks:
+        """Return what the kernels take."""
+        return Blocks(self.starts, self.dense, self.active, self.active_starts)
 
     def rank(self) -> int:
         """Return the rank of the design: the blocks', plus the dense columns' within blocks."""
         dense = self.dense.copy()
-        for start, stop in pairwise(self.starts):
+        for start, stop in pairwise(self.starts[:-1]):
             dense[start:stop] -= dense[start:stop].mean(axis=0)
         if not dense.shape[1]:
             return len(self.block_columns)
@@ -101,10 +111,10 @@ def find_blocks(design: np.ndarray) -> BlockStructure:
     rank_of[block_columns] = np.arange(len(block_columns))
     place = rank_of[block_of]
     order = np.argsort(place, kind="stable")
-    starts = np.searchsorted(place[order], np.arange(len(block_columns) + 1)).astype(np.int64)
+    firsts = np.searchsorted(place[order], np.arange(len(block_columns) + 1))
+    starts = np.append(firsts, n_samples).astype(np.int64)
     dense = np.ascontiguousarray(matrix[order][:, dense_columns])
-    bounds = [*starts, n_samples]
-    lists = [np.flatnonzero((dense[a:b] != 0).any(axis=0)) for a, b in pairwise(bounds)]
+    lists = [np.flatnonzero((dense[a:b] != 0).any(axis=0)) for a, b in pairwise(starts)]
     active_starts = np.concatenate([[0], np.cumsum([len(x) for x in lists])]).astype(np.int64)
     active = np.concatenate(lists).astype(np.int64)
     return BlockStructure(order, starts, dense, active, active_starts, block_columns, dense_columns)

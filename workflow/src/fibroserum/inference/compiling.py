@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: MIT
+# Copyright (c) 2026 the fibroserum developers
+#
+# Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
+# associated documentation files (the "Software"), to deal in the Software without restriction,
+# including without limitation the rights to use, copy, modify, merge, publish, distribute,
+# sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
+# furnished to do so, subject to the following conditions: the above copyright notice and this
+# permission notice shall be included in all copies or substantial portions of the Software.
+# THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND.
+"""Compiling kernels, and keeping their machine code between runs.
+
+Numba looks at a kernel's own file to tell whether its stored code is stale, not at the files of the
+kernels it calls. The directory of the cache is therefore named after the contents of them all. It
+stands beside the sources or, where those cannot be written, in the user's cache directory; numba
+writes whole files there and then renames them, so that processes may compile at the same time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numba
+
+
+def _digest() -> str:
+    sha = hashlib.sha256(numba.__version__.encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        sha.update(source.read_bytes())
+    return sha.hexdigest()[:16]
+
+
+def _places() -> Iterator[Path]:
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    if named:
+        yield Path(named)
+    yield Path(__file__).parent / "__pycache__"
+    home = os.environ.get("XDG_CACHE_HOME")
+    yield (Path(home) if home else Path("~/.cache").expanduser()) / "blocked_inference"
+    yield Path(tempfile.gettempdir()) / f"blocked_inference_{os.getuid()}"
+
+
+def cache_directory() -> Path | None:
+    """Return the first directory that can be written, made if need be; None if there is none."""
+    digest = _digest()
+    for place in _places():
+        directory = place / f"kernels-{digest}"
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=directory):
+                return directory
+        except OSError:
+            continue
+    return None
+
+
+_DIRECTORY = cache_directory()
+
+
+def _compile(function: Callable[..., Any], fastmath: set[str]) -> Any:
+    before = numba.config.CACHE_DIR
+    try:
+        # the place is settled when the kernel is declared
+        numba.config.CACHE_DIR = str(_DIRECTORY or "")
+        return numba.njit(
+            function,
+            cache=_DIRECTORY is not None,
+            nogil=True,
+            error_model="numpy",
+            fastmath=fastmath,
+        )
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+def compiled(function: Callable[..., Any]) -> Any:
+    """Compile a kernel that releases the GIL.
+
+    A division by zero gives an infinity, without a branch to an exception. Sums may be reordered
+    (in one fixed order for each compiled loop); nothing else is relaxed.
+    """
+    return _compile(function, {"reassoc", "contract", "nsz"})
+
+
+def strict(function: Callable[..., Any]) -> Any:
+    """Compile likewise, with no freedom in floating-point arithmetic at all."""
+    return _compile(function, set())
