@@ -49,19 +49,24 @@ def read_counts(
             continue
         seen.add(path.resolve())
         try:
-            for matrix in read_matrices(path, known, tx2gene, cells):
-                tables.append(_checked(matrix, fractional))
+            matrices = read_matrices(path, known, tx2gene, cells)
         except InputError as error:
             problems += error.problems
+            continue
+        for matrix in matrices:
+            counted, wrong = _checked(matrix, fractional)
+            problems += wrong
+            tables += counted
     problems += join_problems(tables)
     if problems:
         raise InputError(problems)
     return join(tables)
 
 
-def _checked(matrix: Matrix, fractional: Fractional) -> Counted:
+def _checked(matrix: Matrix, fractional: Fractional) -> tuple[list[Counted], list[Problem]]:
+    """Return a matrix's counts, or its problems."""
     counts, notes, wrong = to_counts(matrix, fractional)
     problems = [*name_problems(matrix), *matrix.problems, *wrong]
     if problems:
-        raise InputError(capped(problems, matrix.where))
-    return without_versions(matrix, counts, (*matrix.notes, *notes))
+        return [], capped(problems, matrix.where)
+    return [without_versions(matrix, counts, (*matrix.notes, *notes))], []

@@ -20,7 +20,6 @@ from fibroserum.errors import InputError, Problem, refuse
 
 #: Cells that are held in memory at a time.
 BLOCK_CELLS = 10_000
-_UNASSIGNED = frozenset({"", "nan", "na", "none", "<na>"})
 
 Block = tuple[slice, sparse.csr_matrix]
 
@@ -49,7 +48,7 @@ def pseudobulk(
     out, with the reason in `dropped`. Raises InputError where cells hold no raw counts.
     """
     least = int(cells.get("min_cells", 10))
-    names = np.asarray([_label(name) for name in samples], dtype=object)
+    names = np.asarray([name.strip() for name in samples], dtype=object)
     sizes = pd.Series(names[names != ""], dtype=object).value_counts()
     kept = sorted(name for name, n in sizes.items() if n >= least)
     reason = f"fewer than {least} cells"
@@ -77,11 +76,6 @@ def pseudobulk(
         (),
         dropped,
     )
-
-
-def _label(name: object) -> str:
-    text = str(name).strip()
-    return "" if text.lower() in _UNASSIGNED else text
 
 
 def _sum_blocks(

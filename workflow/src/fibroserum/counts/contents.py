@@ -30,7 +30,6 @@ _NOT_TABLES: tuple[tuple[bytes, str, str], ...] = (
     (b"RDX3\n", "an R data file", "In R, write the matrix with write.table(..., sep='\\t')."),
     (b"X\n\x00\x00", "an R data file", "In R, write the matrix with write.table(..., sep='\\t')."),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Run 'git lfs pull'."),
-    (b"%%MatrixMarket", "a MatrixMarket file", "Give the folder that holds it with its genes."),
     (b"@HD\t", "a SAM alignment", "Count reads per gene first (featureCounts, STAR, Salmon)."),
 )
 

@@ -248,7 +248,7 @@ def _text_column(
     if len(rest) > SHOWN:
         where = f"{draft.where}, column '{draft.samples[index]}'"
         problems.append(Problem(f"and {len(rest) - SHOWN:,} more cells like the last", where))
-    return np.nan_to_num(numbers), problems, commas
+    return np.where(np.isnan(numbers), 0, numbers), problems, commas
 
 
 def _bad_cell(cell: str, where: str) -> Problem:

@@ -88,7 +88,15 @@ def _files(folder: Path) -> list[Path]:
 
 def read_htseq(files: Sequence[Path], known_samples: Collection[str], where: str) -> list[Matrix]:
     """Return one matrix a file, its sample named by the file."""
-    matrices = [matrix_from(read_grid(path), path, known_samples) for path in files]
+    matrices: list[Matrix] = []
+    problems: list[Problem] = []
+    for path in files:
+        try:
+            matrices.append(matrix_from(read_grid(path), path, known_samples))
+        except InputError as error:
+            problems += error.problems
+    if problems:
+        raise InputError(capped(problems, where))
     return _said_once(matrices, where, "HTSeq files, samples named by their files")
 
 

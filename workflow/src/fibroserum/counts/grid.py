@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +84,9 @@ def read_grid(path: Path, *, header: bool = False) -> Grid:
     separator = find_separator(lines, where)
     widths = _widths(lines, numbers, separator, where)
     headless = not header and _is_headless(lines, separator)
-    width = widths[0] if len(widths) == 1 else Counter(widths[1:]).most_common(1)[0][0]
-    short_header = not headless and len(widths) > 1 and widths[0] == width - 1
+    longer = sum(width == widths[0] + 1 for width in widths[1:])
+    short_header = not headless and 2 * longer > len(widths) - 1
+    width = widths[0] + short_header
     _refuse_ragged(widths, numbers, width, short_header, where)
     names: tuple[str, ...] | None = None
     if not headless:
@@ -130,8 +130,9 @@ def _widths(lines: Sequence[str], numbers: Sequence[int], separator: str, where:
 def _refuse_ragged(
     widths: Sequence[int], numbers: Sequence[int], width: int, short_header: bool, where: str
 ) -> None:
+    first = "second" if short_header else "first"
     wrong = [
-        Problem(f"has {n} fields", f"{where}, row {number}", f"{width} as in the other rows")
+        Problem(f"has {n} fields", f"{where}, row {number}", f"{width}, as in the {first} row")
         for index, (n, number) in enumerate(zip(widths, numbers, strict=True))
         if n != width and not (index == 0 and short_header)
     ]

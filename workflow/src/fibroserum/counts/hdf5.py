@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,8 @@ def read_hdf5(
 
     where = str(path)
     try:
-        with h5py.File(path, "r") as handle:
+        with h5py.File(path, "r") as handle, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # anndata's remarks on files of older versions
             _refuse_links(handle, where)
             keys = set(handle)
             if {"obs", "var"} <= keys:
@@ -161,9 +163,7 @@ def _h5ad(
     known_samples: Collection[str],
     cells: Mapping[str, Any] | None,
 ) -> Matrix:
-    from anndata.io import read_elem
-
-    obs = read_elem(handle["obs"])
+    obs = _frame(handle, "obs")
     if len(obs) > MAX_CELLS:
         raise ValueError(f"{len(obs):,} cells")
     layer, var = _raw_layer(handle, len(obs), where)
@@ -193,6 +193,15 @@ def _h5ad(
     return Matrix(where, genes.ids, names, values, (), genes.notes, genes.symbols)
 
 
+def _frame(handle: h5py.File, place: str) -> pd.DataFrame:
+    from anndata.io import read_elem
+
+    frame = read_elem(handle[place])
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"{place} is no table")
+    return frame
+
+
 def _whole(value: object) -> str:
     """Return a label as text; 1.0 of a column that once had gaps is 1."""
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
@@ -207,15 +216,11 @@ def _raw_layer(handle: h5py.File, rows: int, where: str) -> tuple[str, pd.DataFr
 
     Where none does, the first that there is: the checks of values then say what it looks like.
     """
-    from anndata.io import read_elem
-
     places = {"layers['counts']": "layers/counts", "X": "X", "raw.X": "raw/X"}
     present = [layer for layer, place in places.items() if place in handle]
     if not present:
         raise refuse("has neither X nor layers['counts']", where, "raw counts")
-    tables = {
-        layer: read_elem(handle["raw/var" if layer == "raw.X" else "var"]) for layer in present
-    }
+    tables = {layer: _frame(handle, "raw/var" if layer == "raw.X" else "var") for layer in present}
     for layer in present:
         block = next(_blocks(_item(handle, layer), rows, len(tables[layer]), where), None)
         if block is not None and (block[1].data == np.rint(block[1].data)).all():

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from fibroserum.counts.table import SHOWN, CountTable, Matrix, listed
 from fibroserum.errors import Problem
+from fibroserum.gene_ids import mangled
 
 _ENSEMBL_VERSION = re.compile(r"(ENS[A-Z]*[GT]\d{11})\.\d+(?:_\d+)?(_PAR_Y)?")
 
@@ -44,7 +45,22 @@ def name_problems(matrix: Matrix) -> list[Problem]:
         Problem("the row has no gene id", matrix.gene_place(index), "a gene id")
         for index in [i for i, gene in enumerate(matrix.genes) if not gene][:SHOWN]
     ]
-    return problems + _repeated_genes(matrix)
+    return [*problems, *_repeated_genes(matrix), *_mangled_genes(matrix)]
+
+
+def _mangled_genes(matrix: Matrix) -> list[Problem]:
+    """Return a problem for the first ids that a spreadsheet turned into dates or numbers."""
+    found = mangled(matrix.genes, matrix.where)
+    # `mangled` counts genes; the row of the file is what a user can go to
+    places = [int(problem.where.rsplit(" ", 1)[1]) - 1 for problem in found[:SHOWN]]
+    problems = [
+        replace(problem, where=matrix.gene_place(place))
+        for problem, place in zip(found, places, strict=False)
+    ]
+    if len(found) > SHOWN:
+        rest = f"and {len(found) - SHOWN:,} more gene ids that a spreadsheet has changed"
+        problems.append(Problem(rest, matrix.where))
+    return problems
 
 
 def _repeated_genes(matrix: Matrix) -> list[Problem]:

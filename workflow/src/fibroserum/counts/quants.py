@@ -127,17 +127,17 @@ def _read_one(path: Path) -> Transcripts:
     return Transcripts(str(path), table.genes, length, estimates[:, tpm], estimates[:, reads])
 
 
-def _estimates(table: Matrix) -> np.ndarray:
-    values = table.values.astype(float)
-    problems = list(table.problems)
-    for column, name in enumerate(table.samples):
+def _estimates(matrix: Matrix) -> np.ndarray:
+    values = np.asarray(matrix.values, dtype=float)
+    problems = list(matrix.problems)
+    for column, name in enumerate(matrix.samples):
         wrong = np.flatnonzero(~np.isfinite(values[:, column]) | (values[:, column] < 0))
         if len(wrong):
             row = int(wrong[0])
             what = f"the value {values[row, column]:g} is no {name}"
-            problems.append(Problem(what, table.cell(row, column), "a number ≥ 0"))
+            problems.append(Problem(what, matrix.cell(row, column), "a number ≥ 0"))
     if problems:
-        raise InputError(capped(problems, table.where))
+        raise InputError(capped(problems, matrix.where))
     return values
 
 

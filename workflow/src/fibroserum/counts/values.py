@@ -40,7 +40,7 @@ def to_counts(
     if not whole and fractional == "refuse":
         problems += _fractional_problem(matrix, usable)
     if not matrix.problems:
-        problems += _silent_samples(matrix, usable)
+        problems += _silent_samples(matrix, values)
     if problems:
         return values, (), problems
     notes: tuple[str, ...] = ()
@@ -98,7 +98,7 @@ def _silent_samples(matrix: Matrix, values: np.ndarray) -> list[Problem]:
             "a library with reads",
             "Leave the sample out of both tables, or bring its counts.",
         )
-        for s in np.flatnonzero(~values.any(axis=0))
+        for s in np.flatnonzero(~(values != 0).any(axis=0))
     ]
 
 

@@ -1,0 +1,406 @@
+"""One mistake each: what is refused, where, and what to do instead."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable
+from pathlib import Path
+
+import count_files as files
+import h5py
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from fibroserum.counts import contents, read_counts
+from fibroserum.errors import InputError
+
+
+def refusal(*paths: Path, **options: object) -> str:
+    with pytest.raises(InputError) as caught:
+        read_counts(paths, **options)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+def table(*rows: str) -> str:
+    return "\n".join(["gene\tS1\tS2", *rows]) + "\n"
+
+
+def cpm(scale: float, digits: int = 4) -> str:
+    """Return counts of 400 genes scaled to one total."""
+    rng = np.random.default_rng(3)
+    counts = rng.negative_binomial(1, 0.01, size=(400, 3)).astype(float)
+    scaled = counts / counts.sum(axis=0) * scale
+    return frame_text(np.round(scaled, digits))
+
+
+def frame_text(values: np.ndarray) -> str:
+    frame = pd.DataFrame(values, index=[f"G{n}" for n in range(len(values))])
+    frame.columns = [f"S{n}" for n in range(values.shape[1])]
+    return frame.to_csv(sep="\t")
+
+
+def size_factored(rounded: int = 6) -> str:
+    rng = np.random.default_rng(3)
+    counts = rng.negative_binomial(1, 0.02, size=(400, 3))
+    return frame_text(np.round(counts / np.array([0.81, 1.07, 1.33]), rounded))
+
+
+def fpkm() -> str:
+    rng = np.random.default_rng(3)
+    return frame_text(np.round(np.exp(rng.normal(1, 2, size=(600, 3))), 4))
+
+
+TEXTS = {
+    "negative": (table("A\t-3\t4"), "row 2 ('A'), column 'S1': the count is negative (-3)"),
+    "fraction": (table("A\t3.5\t4"), "row 2 ('A'), column 'S1': the count 3.5 is not a whole"),
+    "advice for fractions": (table("A\t3.5\t4"), "say 'fractional: round' in the config"),
+    "empty cell": (table("A\t1\t4", "B\t\t4"), "row 3 ('B'), column 'S1': the cell is empty"),
+    "missing": (table("A\t1\tNA"), "row 2 ('A'), column 'S2': the count is missing ('NA')"),
+    "not a number": (table("A\t1\tmany"), "row 2 ('A'), column 'S2': 'many' is not a number"),
+    "boolean": (table("A\t1\tTrue"), "row 2 ('A'), column 'S2': 'True' is not a number"),
+    "infinite": (table("A\t1\t1e999"), "row 2 ('A'), column 'S2': the count is infinite"),
+    "huge": (table("A\t1\t1e16"), "column 'S2': the count 1e+16 is larger than any library"),
+    "rows count blank lines": (table("A\t1\t2", "", "B\tx\t2"), "row 4 ('B'), column 'S1': 'x' is"),
+    "decimal comma": (table("A\t1,5\t4"), "row 2 ('A'), column 'S1': '1,5' has a comma in it"),
+    "semicolons": ("gene;S1;S2\nA;1;2\n", "has semicolons between columns; expected tabs"),
+    "semicolons, decimal commas": ("g;S1\nA;1,5\n", "Save it with commas between columns and"),
+    "spaces": ('"S1" "S2"\n"A" 1 2\n', "has spaces between columns"),
+    "one column": ("gene\nA\nB\n", "has a single column (its first line is 'gene')"),
+    "duplicate gene": (table("A\t1\t2", "B\t1\t2", "A\t3\t4"),
+                       "rows 2, 4: the gene 'A' stands in 2 rows; expected each gene once"),
+    "empty gene": (table("A\t1\t2", "\t1\t2"), "row 3 (''): the row has no gene id"),
+    "duplicate sample": ("gene\tS1\tS1\nA\t1\t2\n", "the samples 'S1' stand in more than one"),
+    "unnamed sample": ("gene\tS1\t\nA\t1\t2\n", "sample column 2: the column has no name"),
+    "silent sample": (table("A\t1\t0", "B\t2\t0"), "column 'S2': every count of this sample is 0"),
+    "no genes": ("gene\tS1\tS2\n", "is an empty matrix: it has no gene row"),
+    "no samples": ("gene_id\tgene_name\nA\tB\n", "is an empty matrix: it has no sample column"),
+    "special rows alone": (table("__no_feature\t1\t2"), "is an empty matrix: it has no gene row"),
+    "ragged": (table("A\t1\t2", "B\t1"), "row 3: has 2 fields; expected 3, as in the first row"),
+    "open quote": (table("A\t1\t2", '"B\t1\t2'), "row 3: a quotation mark is opened"),
+    "text column": ("gene\tdonor\tS1\nA\tD1\t2\nB\tD2\t3\n",
+                    "column 'donor': the column holds text throughout ('D1', …)"),
+    "transposed ensembl": ("sample\tENSG00000182492\tENSG00000011465\nS1\t1\t2\n",
+                           "has samples in rows and genes in columns; expected genes in rows"),
+    "no header": ("ENSG00000182492\t4\t5\nENSG00000011465\t1\t2\n",
+                  "has no header line: it begins with the gene 'ENSG00000182492'"),
+    "htseq of many without header": ("A\t4\t5\nB\t1\t2\n__no_feature\t1\t2\n",
+                                     "use htseq-count --with-header"),
+    "rsem": ("gene_id\ttranscript_id(s)\tlength\teffective_length\texpected_count\tTPM\tFPKM\n"
+             "A\tB\t1\t1\t1\t1\t1\n", "is RSEM's table of one sample"),
+    "date": (table("1-Mar\t1\t2", "B\t2\t3"), "row 2 ('1-Mar'): gene id '1-Mar' is a symbol"),
+    "tpm": (cpm(1e6), "holds TPM or CPM values (every sample adds up to a million); expected raw"),
+    "tpm in whole numbers": (cpm(1e6, 0), "holds TPM or CPM values rounded to whole numbers"),
+    "scaled to one total": (cpm(1e7, 5), "holds scaled values (every sample adds up to 1e+07"),
+    "size factors": (size_factored(), "holds counts divided by one factor a sample"),
+    "fpkm": (fpkm(), "holds what looks like FPKM or TPM values ("),
+    "logged": (frame_text(np.log2(np.arange(1, 31)).reshape(10, 3)), "looks like log values"),
+    "log cpm": (frame_text(np.random.default_rng(1).normal(2, 3, (9, 3))), "looks like log values"),
+    "html": ("<!DOCTYPE html>\n<html>", "is a web page (HTML or XML), not a table"),
+    "git lfs": ("version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
+    "comments": ("# one\n# two\n", "holds comment lines alone"),
+    "blank": ("\n \n", "is empty; expected a table with a header and rows"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_text_with_one_mistake_is_refused(name: str, tmp_path: Path) -> None:
+    text, expected = TEXTS[name]
+    path = tmp_path / "counts.tsv"
+    path.write_text(text)
+    said = refusal(path)
+    assert f"{path}" in said
+    assert expected in said
+    assert "1 problem with the input" in said
+
+
+BYTES = {
+    "xlsx": (
+        b"PK\x03\x04" + b"\0" * 30 + b"[Content_Types].xml xl/",
+        "is an Excel workbook (.xlsx)",
+    ),
+    "zip": (b"PK\x03\x04" + b"\0" * 30 + b"counts.tsv", "is a zip archive"),
+    "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1", "is an Excel workbook (.xls)"),
+    "pdf": (b"%PDF-1.7", "is a PDF"),
+    "rds": (gzip.compress(b"X\n\x00\x00\x00\x03"), "is an R data file"),
+    "bam": (gzip.compress(b"BAM\x01"), "is a BAM alignment"),
+    "tar": (gzip.compress(b"a" * 257 + b"ustar\x0000"), "is a tar archive"),
+    "hdf5 in gzip": (gzip.compress(contents.HDF5_MAGIC), "is a compressed or misplaced HDF5 file"),
+    "latin-1": ("gene\tS1\nA\t1\nBé\t2\n".encode("latin-1"), "row 3: byte 0xE9 is not UTF-8"),
+    "utf-16 without mark": ("gene\tS1\nA\t1\n".encode("utf-16-le"), "UTF-16 without its mark"),
+    "utf-16 broken": (b"\xff\xfe\x00\xd8", "is not valid UTF-16"),
+    "control characters": (b"gene\tS1\nA\x07\t1\n", "row 2: holds the control character U+0007"),
+    "nul": (b"gene\tS1\nAAAAAAAA\x00\t1\n", "holds the control character U+0000"),
+    "empty": (b"", "is empty"),
+    "empty gzip": (gzip.compress(b""), "is empty"),
+    "hdf5 cut short": (contents.HDF5_MAGIC + b"\0" * 40, "is damaged, or not written by anndata"),
+}
+
+
+@pytest.mark.parametrize("name", BYTES)
+def test_bytes_that_are_no_table_are_refused(name: str, tmp_path: Path) -> None:
+    data, expected = BYTES[name]
+    path = tmp_path / "counts.tsv"
+    path.write_bytes(data)
+    assert expected in refusal(path)
+
+
+@pytest.mark.parametrize("how", ["gz", "bz2", "xz", "zst"])
+def test_cut_and_damaged_archives_are_refused(how: str, tmp_path: Path) -> None:
+    data = files.packed(files.tsv(tmp_path).read_bytes() * 3, how)
+    path = tmp_path / "x"
+    path.write_bytes(data[:-9])
+    assert "is damaged or cut short: its" in refusal(path)
+    path.write_bytes(data[:20] + bytes(20) + data[40:])
+    assert "is damaged or cut short: its" in refusal(path)
+
+
+def test_bombs_stop_at_the_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(contents, "MAX_TABLE_BYTES", 1 << 20)
+    for how in ("plain", "gz", "bz2", "xz", "zst"):
+        path = tmp_path / how
+        path.write_bytes(files.packed(bytes(2 << 20), how))
+        assert "is larger than 1 MiB once unpacked" in refusal(path)
+
+
+def test_all_mistakes_of_a_file_are_said_together(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("gene\tS1\tS1\nA\t-1\tx\nA\t1.5\t2\n")
+    said = refusal(path)
+    for part in ("problems", "more than one column", "in 2 rows",
+                 "'x' is not a number", "negative (-1)", "1.5 is not a whole number"):  # fmt: skip
+        assert part in said
+
+
+def test_long_lists_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text(table(*(f"G{n}\t-1\tno" for n in range(50)), "H\t1\t1"))
+    said = refusal(path)
+    assert "and 45 more cells like the last" in said
+    assert said.count("negative") == 5
+    assert said.count("'no' is not a number") == 5
+
+
+def test_problems_of_all_files_are_said_together(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(table("A\t-1\t1"))
+    (tmp_path / "b").write_text(table("A\tx\t1"))
+    said = refusal(tmp_path / "a", tmp_path / "b", tmp_path / "c")
+    assert "3 problems" in said
+    assert f"{tmp_path / 'c'}: there is no such file or folder" in said
+
+
+def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
+    files.tsv(tmp_path)
+    assert "Did you mean 'counts.tsv'?" in refusal(tmp_path / "count.tsv")
+    assert "does not exist either" in refusal(tmp_path / "no" / "counts.tsv")
+
+
+def test_no_paths(tmp_path: Path) -> None:
+    assert "no count matrix is named" in refusal()
+
+
+def test_the_same_input_twice(tmp_path: Path) -> None:
+    path = files.tsv(tmp_path)
+    assert "is listed twice; expected each input once" in refusal(path, tmp_path / "." / path.name)
+
+
+def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = files.tsv(tmp_path)
+    monkeypatch.setattr(contents.os, "access", lambda *_: False)  # root may read everything
+    assert "may not be read; expected a file that this user can read" in refusal(path)
+
+
+def test_a_file_that_fails_while_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = files.tsv(tmp_path)
+
+    def fail(*_: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(Path, "open", fail)
+    assert "cannot be read (Input/output error)" in refusal(path)
+
+
+def test_a_folder_without_counts_says_what_it_holds(tmp_path: Path) -> None:
+    assert "is a folder without count files (it is empty)" in refusal(tmp_path)
+    files.tsv(tmp_path)
+    said = refusal(tmp_path)
+    assert "(it holds 'counts.tsv'); expected STAR, HTSeq" in said
+    assert "name the file itself" in said
+
+
+def test_a_folder_of_two_tools(tmp_path: Path) -> None:
+    files.star(tmp_path)
+    files.write(
+        tmp_path / "star" / "S9" / "quant.sf", ["Name\tLength\tEffectiveLength\tTPM\tNumReads"]
+    )
+    assert "holds results of several tools (salmon, star)" in refusal(tmp_path / "star")
+
+
+def test_damage_in_a_folder_is_said(tmp_path: Path) -> None:
+    folder = files.htseq(tmp_path)
+    (folder / "001.htseq.counts.txt").write_bytes(gzip.compress(b"A\t1\n" * 9)[:-12])
+    assert "001.htseq.counts.txt: is damaged or cut short" in refusal(folder)
+
+
+def test_samples_in_rows_are_told_by_the_sheet(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_text("sample\tBGN\tDCN\nS1\t1\t2\nS2\t3\t4\n")
+    said = refusal(path, known_samples=["S1", "S2"])
+    assert "has samples in rows and genes in columns" in said
+    assert "Transpose it" in said
+
+
+def test_a_sample_in_two_files(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(table("A\t1\t2"))
+    (tmp_path / "b").write_text("gene\tS2\nA\t2\n")
+    said = refusal(tmp_path / "a", tmp_path / "b")
+    assert f"{tmp_path / 'b'}: the sample 'S2' stands in {tmp_path / 'a'} too" in said
+
+
+def test_files_with_different_genes(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(table("A\t1\t2", "B\t1\t2", "C\t1\t2"))
+    (tmp_path / "b").write_text("gene\tS3\nA\t2\nD\t2\n")
+    said = refusal(tmp_path / "a", tmp_path / "b")
+    assert "the gene ids differ: 1 in both, 2 only in" in said
+    assert "('B', 'C'); 1 only in" in said
+    assert "no gene is dropped or filled with zeros here" in said
+
+
+def test_normalised_values_are_refused_when_rounding_too(tmp_path: Path) -> None:
+    for text in (cpm(1e6), size_factored(), fpkm()):
+        (tmp_path / "x").write_text(text)
+        assert "Ask for the raw counts, before any normalisation." in refusal(
+            tmp_path / "x", fractional="round"
+        )
+
+
+def test_estimates_are_not_taken_for_normalised_values(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    means = rng.gamma(0.3, 300, size=(3000, 1))
+    scaled = rng.poisson(means, size=(3000, 4)) * rng.uniform(0.95, 1.05, size=(3000, 4))
+    (tmp_path / "x").write_text(frame_text(np.round(scaled, 3)))
+    counts = read_counts([tmp_path / "x"], fractional="round").counts
+    assert (counts.T.to_numpy() == np.rint(np.round(scaled, 3))).all()
+
+
+def test_multi_mapping_halves_are_not_taken_for_normalised_values(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    halves = rng.negative_binomial(1, 0.02, size=(400, 3)) / 2
+    (tmp_path / "x").write_text(frame_text(halves))
+    assert "is not a whole number" in refusal(tmp_path / "x")
+
+
+# -- single cells ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("build", [files.ten_x_h5, files.ten_x_mtx], ids=["h5", "mtx"])
+def test_cells_need_their_samples(build: Callable[[Path], Path], tmp_path: Path) -> None:
+    path = build(tmp_path)
+    assert "does not say which cell is of which sample" in refusal(path)
+    said = refusal(path, cells={"sample": "donor", "min_cells": 10})
+    assert "no table beside the cells with the column 'donor' and every barcode" in said
+    assert "Columns seen: " in said
+    folder = path if path.is_dir() else path.parent
+    (folder / "more.csv").write_text((folder / "metadata.csv").read_text())
+    said = refusal(path, cells={"sample": "donor_time", "min_cells": 10})
+    assert "2 tables ('metadata.csv', 'more.csv') beside the cells" in said
+
+
+def test_an_unknown_obs_column_names_the_nearest(tmp_path: Path) -> None:
+    said = refusal(files.cells_h5ad(tmp_path), cells={"sample": "donortime"})
+    assert "obs has no column 'donortime'" in said
+    assert "Did you mean 'donor_time'?" in said
+
+
+def test_too_few_cells_everywhere(tmp_path: Path) -> None:
+    said = refusal(files.cells_h5ad(tmp_path), cells={"sample": "donor_time", "min_cells": 13})
+    assert "no sample has 13 cells (the largest has 12)" in said
+
+
+def test_logged_cells_are_refused(tmp_path: Path) -> None:
+    import anndata as ad
+
+    path = files.cells_h5ad(tmp_path)
+    adata = ad.read_h5ad(path)
+    adata.X = adata.X.log1p()
+    adata.write_h5ad(path)
+    said = refusal(path, cells={"sample": "donor_time"})
+    assert "cells hold fractions" in said
+    assert "Put the raw counts in X or in layers['counts']." in said
+    adata.X = -adata.X
+    adata.write_h5ad(path)
+    assert "negative or missing" in refusal(path, cells={"sample": "donor_time"})
+
+
+def test_single_cells_are_not_taken_for_bulk(tmp_path: Path) -> None:
+    import anndata as ad
+
+    obs = pd.DataFrame(index=[f"C{n}" for n in range(2001)])
+    adata = ad.AnnData(X=sparse.csr_matrix(np.ones((2001, 2))), obs=obs)
+    adata.write_h5ad(tmp_path / "x.h5ad")
+    assert "holds single cells" in refusal(tmp_path / "x.h5ad")
+
+
+def test_bulk_h5ad_is_checked_by_cell(tmp_path: Path) -> None:
+    import anndata as ad
+
+    values = files.truth().astype(float)
+    values.iloc[1, 2] = -4
+    ad.AnnData(values).write_h5ad(tmp_path / "x.h5ad")
+    said = refusal(tmp_path / "x.h5ad")
+    assert f"gene '{files.GENES[2]}', column 'S2_pre': the count is negative (-4)" in said
+
+
+def _h5(path: Path, **groups: object) -> Path:
+    with h5py.File(path, "w") as handle:
+        for name, value in groups.items():
+            if value is None:
+                handle.create_group(name)
+            else:
+                handle[name] = value
+    return path
+
+
+def test_other_hdf5_is_refused(tmp_path: Path) -> None:
+    assert "is HDF5 but neither .h5ad nor 10x (it holds 'a')" in refusal(_h5(tmp_path / "a", a=[1]))
+    assert "is kallisto's HDF5" in refusal(_h5(tmp_path / "b", est_counts=[1.0], aux=None))
+    link = _h5(tmp_path / "c", X=h5py.ExternalLink("/etc/other.h5", "/X"), obs=None, var=None)
+    assert "'X' is a link to another file" in refusal(link)
+    broken = _h5(tmp_path / "d", obs=None, var=[1], X=[1])
+    assert "is damaged, or not written by anndata or 10x (TypeError: obs is no" in refusal(broken)
+    path = files.bulk_h5ad(tmp_path)
+    with h5py.File(path, "a") as handle:
+        del handle["X"], handle["layers"]
+    assert "has neither X nor layers['counts']; expected raw counts" in refusal(path)
+
+
+def test_a_sparse_matrix_cut_short_is_refused(tmp_path: Path) -> None:
+    path = files.cells_h5ad(tmp_path)
+    with h5py.File(path, "a") as handle:
+        indices = handle["X/indices"][:]
+        handle["X/indices"][0] = 99
+    said = refusal(path, cells={"sample": "donor_time"})
+    assert "points at genes that it does not name" in said
+    with h5py.File(path, "a") as handle:
+        handle["X/indices"][0] = indices[0]
+        pointers = handle["X/indptr"][:]
+        pointers[-1] += 1
+        handle["X/indptr"][:] = pointers
+    assert "its matrix is cut short" in refusal(path, cells={"sample": "donor_time"})
+
+
+def test_mtx_folders_are_whole(tmp_path: Path) -> None:
+    folder = files.ten_x_mtx(tmp_path)
+    options = {"cells": {"sample": "donor_time", "min_cells": 10}}
+    matrix = gzip.decompress((folder / "matrix.mtx.gz").read_bytes())
+    (folder / "matrix.mtx.gz").write_bytes(gzip.compress(matrix.rsplit(b"\n", 2)[0]))
+    assert "promises" in refusal(folder, **options)
+    bomb = b"%%MatrixMarket matrix coordinate integer general\n8 99999999999 1\n1 1 1\n"
+    (folder / "matrix.mtx.gz").write_bytes(gzip.compress(bomb))
+    assert "promises 1 entries" in refusal(folder, **options)
+    (folder / "matrix.mtx.gz").write_bytes(gzip.compress(bomb.replace(b"8 9", b"7 9")))
+    assert "has 7 rows, and its features file names 8" in refusal(folder, **options)
+    (folder / "matrix.mtx.gz").write_bytes(gzip.compress(matrix))
+    (folder / "features.tsv.gz").unlink()
+    assert "has no features file beside its matrix" in refusal(folder, **options)

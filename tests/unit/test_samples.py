@@ -1,0 +1,321 @@
+"""The sample sheet: read as text, one mistake a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from fibroserum.errors import InputError
+from fibroserum.samples import check_sheet, read_sheet
+
+DESIGN: dict[str, Any] = {
+    "donor": "donor", "group": "group", "time": "timepoint", "before": "pre", "after": "post",
+    "reference_group": "AT", "line": None, "line_sex": None, "crossover": False,
+    "randomised": True, "covariates": [],
+}  # fmt: skip
+FACTORS = {"CCL28": {"gene": "CCL28", "serum": "ccl28", "serum_scale": "linear"}}
+
+
+def sheet() -> pd.DataFrame:
+    """Return two donors in each of two groups, before and after."""
+    rows = [
+        {"sample": f"{donor}_{time}", "donor": donor, "group": group, "timepoint": time,
+         "ccl28": f"{level}", "age": age, "plate": plate, "line": "L1"}
+        for donor, group, age, plate in
+        (("D1", "AT", "50", "p1"), ("D2", "AT", "61", "p2"), ("D3", "RT", "47", "p1"),
+         ("D4", "RT", "55.5", "p2"))
+        for time, level in (("pre", 12.5), ("post", 9))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def problems(table: pd.DataFrame, counted: Any = None, **design: Any) -> list[str]:
+    return [str(p) for p in check_sheet(table, DESIGN | design, FACTORS, counted)]
+
+
+def only(found: list[str]) -> str:
+    assert len(found) == 1, found
+    return found[0]
+
+
+def changed(row: int, column: str, value: str) -> pd.DataFrame:
+    table = sheet()
+    table.loc[row, column] = value
+    return table
+
+
+# -- reading ---------------------------------------------------------------------------------
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("separator", ["\t", ","])
+def test_every_cell_is_text(separator: str, tmp_path: Path) -> None:
+    rows = ["sample,donor,age,note", "001,1e5,NA,True", '1.0,nan,,"  x "', "007,0x1,-1,null"]
+    text = "\n".join(rows).replace(",", separator)
+    table = read_sheet(written(tmp_path / "x.csv", "\ufeff" + text))
+    assert list(table.columns) == ["sample", "donor", "age", "note"]
+    assert table.to_numpy().tolist() == [
+        ["001", "1e5", "NA", "True"], ["1.0", "nan", "", "  x "], ["007", "0x1", "-1", "null"]
+    ]  # fmt: skip
+
+
+def test_commas_in_quotes_stay(tmp_path: Path) -> None:
+    table = read_sheet(written(tmp_path / "x", 'sample,note\nS1,"a, b"\n'))
+    assert table.loc[0, "note"] == "a, b"
+
+
+def test_lines_of_the_file_are_kept_for_messages(tmp_path: Path) -> None:
+    path = written(tmp_path / "x", "sample\tdonor\n\nS1\tD1\n\nS2\tD2\n")
+    table = read_sheet(path)
+    assert table.attrs == {"source": str(path), "lines": [3, 5]}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("sample\tdonor \nS1\tD1\n", "header: the column name 'donor ' has spaces around it; exp"),
+        ("sample\tdonor\tdonor\nS1\tD1\tD1\n", "header: the columns 'donor' stand more than once"),
+        ("sample\t\nS1\tD1\n", "header: column 2 has no name"),
+        ("\tdonor\nS1\tD1\n", "column 1 has no name; expected a name. Name it 'sample' if"),
+        ("sample\tdonor\n", "has a header and no rows; expected one row a sample"),
+        ("sample;donor\nS1;D1\n", "has semicolons between columns; expected tabs or commas"),
+        ("sample\tdonor\nS1\tD1\textra\nS2\tD2\n", "row 2: has 3 fields; expected 2"),
+        ("sample\nS1\n", "has a single column"),
+    ],
+)
+def test_what_is_no_sheet_is_refused(text: str, expected: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError) as caught:
+        read_sheet(written(tmp_path / "x", text))
+    assert expected in str(caught.value)
+
+
+def test_a_missing_sheet_names_the_nearest(tmp_path: Path) -> None:
+    written(tmp_path / "samples.tsv", "x")
+    with pytest.raises(InputError, match=r"Did you mean 'samples\.tsv'"):
+        read_sheet(tmp_path / "sample.tsv")
+
+
+# -- checking --------------------------------------------------------------------------------
+
+
+def test_a_good_sheet_has_no_problems() -> None:
+    table = sheet()
+    names = list(table["sample"])
+    assert problems(table, names, covariates=["plate"], line="line") == []
+    assert problems(table.drop(index=7), names[:7]) == []  # one donor without an after sample
+
+
+def test_real_sheets_have_no_problems(shared_data: Callable[[str], Path]) -> None:
+    table = read_sheet(shared_data("lung_fibroblast_hypoxia/samples.csv"))
+    design = DESIGN | {
+        "donor": "replicate", "group": "treatment", "time": "oxygen", "before": "21%",
+        "after": "0.5%", "reference_group": "DMSO", "crossover": True,
+    }  # fmt: skip
+    assert check_sheet(table, design, {}, list(table["sample"])) == ()
+    said = "".join(str(p) for p in check_sheet(table, design | {"crossover": False}, {}, None))
+    assert "the donor '1' (rows 2, 3, 4, 5) is in the groups 'DMSO', 'BAY'" in said
+
+
+def test_missing_columns_name_the_nearest() -> None:
+    renamed = sheet().rename(columns={"donor": "Donor_id", "sample": "Sample", "ccl28": "CCL-28"})
+    found = "\n".join(problems(renamed, covariates=["Age"]))
+    assert "has no column 'sample'; expected the sample names. Did you mean 'Sample'?" in found
+    assert "has no column 'donor'; expected design.donor of the config. Did you mean" in found
+    assert "has no column 'ccl28'; expected factors.CCL28.serum of the config" in found
+    assert "has no column 'Age'; expected design.covariates of the config" in found
+
+
+def test_a_duplicate_sample() -> None:
+    said = only(problems(changed(1, "sample", "D1_pre")))
+    assert "column 'sample': the sample 'D1_pre' stands in rows 2, 3; expected one row" in said
+
+
+@pytest.mark.parametrize("column", ["sample", "donor", "group", "timepoint"])
+def test_an_empty_cell(column: str) -> None:
+    said = only(problems(changed(2, column, "")))
+    assert f"row 4, column '{column}': the cell is empty; expected a value for every" in said
+
+
+def test_missing_values_are_missing() -> None:
+    said = only(problems(changed(2, "donor", "NA")))
+    assert "row 4, column 'donor': the value is missing ('NA')" in said
+
+
+def test_a_sample_with_spaces() -> None:
+    said = only(problems(changed(0, "sample", "D1_pre ")))
+    assert "row 2, column 'sample': the sample 'D1_pre ' has spaces around it" in said
+
+
+@pytest.mark.parametrize(
+    ("key", "level", "nearest"), [("before", "Pre", "pre"), ("after", "pst", "post")]
+)
+def test_an_unknown_level(key: str, level: str, nearest: str) -> None:
+    said = only(problems(sheet(), **{key: level}))
+    assert f"column 'timepoint': no sample is '{level}', which design.{key} names" in said
+    assert f"Did you mean '{nearest}'?" in said
+
+
+def test_a_third_level() -> None:
+    said = only(problems(changed(3, "timepoint", "week24")))
+    assert "'week24' (row 5) is neither before nor after; expected 'pre' or 'post'" in said
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "usual"),
+    [("timepoint", "Post", "post"), ("donor", "d1", "D1"), ("donor", "D1 ", "D1"),
+     ("group", "at", "AT"), ("timepoint", "post\u00a0", "post")],
+)  # fmt: skip
+def test_levels_that_differ_in_case_or_spaces(column: str, value: str, usual: str) -> None:
+    said = only(problems(changed(1, column, value)))
+    assert f"'{value}' (row 3) differs from '{usual}' in case or spaces alone" in said
+
+
+def test_spaces_around_every_cell_of_a_level() -> None:
+    table = sheet()
+    table["group"] = table["group"].replace("AT", " AT")
+    said = only(problems(table, reference_group=" AT"))
+    assert "' AT' (rows 2, 3, 4, 5) has spaces around it; expected 'AT'" in said
+
+
+def test_a_missing_reference_group() -> None:
+    said = only(problems(sheet(), reference_group=None))
+    assert "design.reference_group is missing, and there are 2 groups" in said
+    assert "Valid: 'AT', 'RT'." in said
+
+
+def test_an_unknown_reference_group() -> None:
+    said = only(problems(sheet(), reference_group="ATT"))
+    assert "no sample is of the group 'ATT', which design.reference_group names" in said
+    assert "Did you mean 'AT'?" in said
+
+
+def test_a_reference_without_groups() -> None:
+    said = only(problems(sheet(), group=None))
+    assert "design.reference_group is 'AT', but design.group is null" in said
+    assert problems(sheet(), group=None, reference_group=None) == []
+
+
+def test_groups_that_meet_in_file_names() -> None:
+    table = sheet()
+    table["group"] = table["group"].map({"AT": "A/T", "RT": "A T"})
+    said = only(problems(table, reference_group="A/T"))
+    assert "'A/T' and 'A T' both become 'A_T' in file names" in said
+
+
+def test_a_donor_in_two_groups() -> None:
+    table = sheet()
+    table.loc[table["donor"] == "D3", "donor"] = "D1"
+    said = only(problems(table))
+    assert "the donor 'D1' (rows 2, 3, 6, 7) is in the groups 'AT', 'RT'" in said
+    assert "say 'crossover: true'" in said
+    assert problems(table, crossover=True) == []
+
+
+def test_a_crossover_that_is_none() -> None:
+    said = only(problems(sheet(), crossover=True))
+    assert "design.crossover is true, but no donor is in two groups" in said
+    said = only(problems(sheet(), crossover=True, group=None, reference_group=None))
+    assert "design.crossover is true, but design.group is null" in said
+
+
+def test_a_group_without_a_pair() -> None:
+    table = sheet()
+    table.loc[table["group"] == "RT", "donor"] = ["D3", "D4", "D5", "D6"]
+    said = only(problems(table))
+    assert "no donor of the group 'RT' has both 'pre' and 'post'" in said
+
+
+def test_a_group_at_one_time_alone() -> None:
+    table = sheet()
+    said = only(problems(table[(table["group"] == "AT") | (table["timepoint"] == "post")]))
+    assert "the group 'RT' has 'post' samples alone" in said
+
+
+def test_no_pair_in_a_single_group() -> None:
+    table = sheet()
+    table["donor"] = [f"D{n}" for n in range(8)]
+    said = only(problems(table, group=None, reference_group=None))
+    assert "no donor of the sheet has both 'pre' and 'post'" in said
+
+
+def test_lines_that_differ_within_a_pair() -> None:
+    said = only(problems(changed(1, "line", "L2"), line="line"))
+    assert "the donor 'D1' has the lines 'L1' at 'pre' and 'L2' at 'post'" in said
+
+
+def test_samples_of_the_sheet_and_the_counts() -> None:
+    names = list(sheet()["sample"])
+    said = only(problems(sheet(), names[1:]))
+    assert "row 2, column 'sample': the sample 'D1_pre' is not in the counts" in said
+    said = only(problems(sheet(), [*names, "blank"]))
+    assert "the sample 'blank' of the counts is not in the sheet" in said
+    assert "Add its row, or take its column out of the matrix" in said
+    found = problems(sheet(), ["D1-pre", *names[1:]])
+    assert "Did you mean 'D1-pre'?" in found[0]
+
+
+def test_names_that_r_has_changed() -> None:
+    table = sheet()
+    table["sample"] = [f"{n}-a" for n in range(8)]
+    said = only(problems(table, [f"X{n}.a" for n in range(8)]))
+    assert "none of its samples ('0-a', '1-a', '2-a' and 5 more) is in the counts" in said
+    assert "R has written it as 'X0.a': use check.names=FALSE" in said
+
+
+def test_many_missing_samples_are_counted() -> None:
+    names = list(sheet()["sample"])
+    found = problems(sheet(), [names[0], *(f"x{n}" for n in range(9))])
+    assert any("and 2 more samples that are not in the counts" in said for said in found)
+    assert any("and 4 more samples of the counts without a row" in said for said in found)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("many", "row 3, column 'ccl28': the level 'many' of CCL28 is not a number"),
+        ("9,5", "'9,5' of CCL28 is not a number; expected a number, or an empty cell. Write dec"),
+        ("-2", "the level -2 of CCL28 is negative (1 such cells); expected levels ≥ 0. If"),
+        ("inf", "the level 'inf' of CCL28 is not a number"),
+    ],
+)
+def test_serum_levels(value: str, expected: str) -> None:
+    assert expected in only(problems(changed(1, "ccl28", value)))
+
+
+def test_serum_levels_may_be_missing_or_logarithms() -> None:
+    assert problems(changed(1, "ccl28", "")) == []
+    table = changed(1, "ccl28", "-2")
+    factors = {"CCL28": FACTORS["CCL28"] | {"serum_scale": "log2"}}
+    assert check_sheet(table, DESIGN, factors, None) == ()
+    table["ccl28"] = "NA"
+    assert "holds no level of CCL28 at all" in only(problems(table))
+
+
+def test_covariates() -> None:
+    table = sheet()
+    table["batch"] = "one"
+    said = only(problems(table, covariates=["batch"]))
+    assert "the covariate is 'one' in every sample; expected values that differ" in said
+    said = only(problems(changed(0, "age", "old"), covariates=["age"]))
+    assert "row 2, column 'age': 'old' is no number, as the covariate is in most rows" in said
+    said = only(problems(changed(0, "age", ""), covariates=["age"]))
+    assert "row 2, column 'age': the cell is empty" in said
+    said = only(problems(table, covariates=["sample"]))
+    assert "the covariate is text and differs in every sample" in said
+    said = only(problems(changed(0, "plate", "P1"), covariates=["plate"]))
+    assert "'P1' (row 2) differs from 'p1' in case or spaces alone" in said
+
+
+def test_several_mistakes_are_said_together() -> None:
+    table = changed(1, "timepoint", "later").drop(columns="ccl28")
+    table.loc[4, "sample"] = "D4_pre"
+    found = problems(table, reference_group="XX")
+    assert len(found) == 4
