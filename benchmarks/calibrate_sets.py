@@ -19,13 +19,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy import stats
+
 from fibroserum.enrichment.competitive import camera, normal_scores, set_against_rest
 from fibroserum.enrichment.gmt import GeneSet
 from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.selfcontained import fry, standardised
 from fibroserum.linear import Effects, LinearFit, genewise_effects, moderated_t, voom_fit
-from scipy import stats
 
 GENES = 4000
 SIZES = (20, 60)
@@ -271,8 +272,8 @@ def markdown(result: pd.DataFrame, cohorts: int, slow_cohorts: int) -> str:
     parts = [
         "## Gene-set tests",
         "",
-        f"`python benchmarks/calibrate_sets.py --cohorts {cohorts} --slow {slow_cohorts}`: cohorts of"
-        f" one group and {GENES} genes, {SETS_OF_A_SIZE} sets of {SIZES[0]} genes and"
+        f"`python benchmarks/calibrate_sets.py --cohorts {cohorts} --slow {slow_cohorts}`:"
+        f" cohorts of one group and {GENES} genes, {SETS_OF_A_SIZE} sets of {SIZES[0]} genes and"
         f" {SETS_OF_A_SIZE} of {SIZES[1]}, whose noise correlates within the set as said; counts,"
         " filtered and fitted as a run does. A cell holds the share of sets with raw p < 0.05,"
         f" and its Monte Carlo standard error between cohorts ({cohorts}; for romer, donor flips"

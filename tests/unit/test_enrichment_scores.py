@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+
 from fibroserum.enrichment.gmt import GeneSet
 from fibroserum.enrichment.scores import SCORE_COLUMNS, TEST_COLUMNS, score_samples, test_scores
-from scipy import stats
 
 LIMITS = {"min_size": 2, "max_size": 50}
 

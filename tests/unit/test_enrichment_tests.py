@@ -7,6 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
 from fibroserum import linear
 from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.competitive import (
@@ -21,9 +25,6 @@ from fibroserum.enrichment.overrepresentation import overrepresentation
 from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.run import COLUMNS, SetTests, test_sets
 from fibroserum.enrichment.selfcontained import fry, standardised
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy import stats
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
 CONTRASTS = {"AT": (1, 0), "RT": (0, 1), "difference": (-1, 1), "average": (0.5, 0.5)}

@@ -7,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from fibroserum import linear
 from fibroserum.linear.blocks import canonical_order
 from fibroserum.linear.effects import sample_layout
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
 CONTRASTS = ("AT", "RT", "difference", "average")

@@ -96,8 +96,8 @@ def test_sets(
             tables[name] = pd.DataFrame(columns=COLUMNS)
             continue
         parts = [
-            _rotation_tests(fit, contrast, restricted, n_cpus),
-            _main_model(restricted, fit.genes, statistics[name], log2fc[name], calls[name]),
+            rotation_tests(fit, contrast, restricted, n_cpus),
+            main_model_tests(restricted, fit.genes, statistics[name], log2fc[name], calls[name]),
             prerank(
                 statistics[name].reindex(fit.genes),
                 restricted,
@@ -119,7 +119,7 @@ def purpose_seed(seed: int, purpose: str) -> int:
     return int(generator.integers(2**31))
 
 
-def _rotation_tests(
+def rotation_tests(
     fit: LinearFit, contrast: np.ndarray, sets: Membership, n_cpus: int
 ) -> pd.DataFrame:
     """fry, camera and the test that decides `enriched`, from the effects of one contrast."""
@@ -132,7 +132,7 @@ def _rotation_tests(
     return pd.concat(parts, axis=1)
 
 
-def _main_model(
+def main_model_tests(
     sets: Membership,
     genes: pd.Index,
     statistic: pd.Series,
