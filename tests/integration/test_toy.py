@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import REPOSITORY, Run, run_snakemake
 
+from conftest import REPOSITORY, Run, run_snakemake
 from fibroserum import tables
 
 CONTRASTS = (

@@ -1,0 +1,154 @@
+"""Calls and result tables: both models, same sign; statuses; what `alpha` may change."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from fibroserum import tables
+from fibroserum.de import (
+    FitSettings,
+    benjamini_hochberg,
+    call_genes,
+    contrast_row,
+    fit_model,
+    initial_status,
+    pairs_of,
+    result_table,
+)
+from fibroserum.design import Model, contrasts_of, models_of
+from fibroserum.normalization import size_factors
+from fibroserum.simulate import CohortSpec, simulate_cohort
+
+SETTINGS = {
+    "groups": ["AT", "RT"],
+    "before": "pre",
+    "after": "post",
+    "crossover": False,
+    "covariates": [],
+}
+
+
+@pytest.fixture(scope="module")
+def simulated() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    cohort = simulate_cohort(CohortSpec(genes=1000), seed=3)
+    obs = cohort.samples.set_index("sample").rename(columns={"timepoint": "time"})
+    pairs = obs.groupby("donor")["time"].transform("nunique") == 2
+    obs["used_for"] = np.where(pairs, "change", "baseline")
+    return cohort.counts.loc[obs.index], obs, cohort.truth
+
+
+@pytest.fixture(scope="module")
+def models(simulated: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]) -> list[Model]:
+    return models_of(simulated[1], SETTINGS)
+
+
+def test_bh_is_scipys_and_ignores_missing() -> None:
+    p = np.array([0.01, np.nan, 0.04, 0.03])
+    assert benjamini_hochberg(p) == pytest.approx([0.03, np.nan, 0.04, 0.04], nan_ok=True)
+    assert np.isnan(benjamini_hochberg(np.array([np.nan]))).all()
+
+
+@pytest.mark.parametrize(
+    ("lfc", "padj", "second_lfc", "second_padj", "call"),
+    [
+        (0.2, 0.01, 0.2, 0.01, "up"),
+        (-0.2, 0.01, -0.1, 0.04, "down"),
+        (0.2, 0.01, -0.2, 0.01, "none"),
+        (0.2, 0.01, 0.2, 0.06, "none"),
+        (0.2, 0.06, 0.2, 0.01, "none"),
+        (0.2, np.nan, 0.2, 0.01, "none"),
+        (0.2, 0.01, np.nan, np.nan, "none"),
+    ],
+)
+def test_a_call_needs_both_models(
+    lfc: float, padj: float, second_lfc: float, second_padj: float, call: str
+) -> None:
+    row = pd.DataFrame(
+        {
+            "log2FoldChange": [lfc],
+            "padj": [padj],
+            "second_log2FoldChange": [second_lfc],
+            "second_padj": [second_padj],
+        }
+    )
+    assert call_genes(row, 0.05, main_only=False).tolist() == [call]
+    alone = {True: "up", False: "down"}[lfc > 0] if padj < 0.05 else "none"
+    assert call_genes(row, 0.05, main_only=True).tolist() == [alone]
+
+
+def test_status_before_the_fit() -> None:
+    counts = pd.DataFrame({"a": [0, 0], "b": [4, 5], "c": [5, 5]})
+    assert initial_status(counts, 10).to_dict() == {
+        "a": "all_zero",
+        "b": "low_count",
+        "c": "tested",
+    }
+
+
+def test_table_of_a_contrast(
+    simulated: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame], models: list[Model]
+) -> None:
+    counts, obs, truth = simulated
+    counts = counts.assign(ENSG99999999999=0)
+    always = pd.Series(counts.columns == truth.index[truth["symbol"] == "BGN"][0], counts.columns)
+    factors = pd.Series(size_factors(counts.to_numpy())[0], index=counts.index)
+    fit = fit_model(counts, models[0], factors, always, FitSettings())
+    symbols = truth["symbol"].reindex(counts.columns).fillna("")
+    table = result_table(fit, "RT_post_vs_pre", symbols, 0.05)
+    tables.check("de", table)
+    assert table["gene_id"].tolist() == counts.columns.tolist()
+    row = table.set_index("gene_id").loc["ENSG99999999999"]
+    assert row["status"] == "all_zero"
+    assert np.isnan(row["padj"])
+    assert row["call"] == "none"
+    inside = (table["ci_low"] < table["log2FoldChange"]) & (
+        table["log2FoldChange"] < table["ci_high"]
+    )
+    assert inside[table["lfcSE"].notna()].all()
+    strong = table.set_index("gene_id").loc[truth.index[truth["RT_post_vs_pre"].abs() > 0.5]]
+    found = strong[strong["call"] != "none"]
+    signs = np.sign(truth.loc[found.index, "RT_post_vs_pre"])
+    assert len(found) > 20
+    assert (np.sign(found["log2FoldChange"]) == signs).all()
+    assert (found["log2FoldChange_shrunken"].abs() <= found["log2FoldChange"].abs() + 0.02).all()
+    looser = result_table(fit, "RT_post_vs_pre", symbols, 0.2)
+    assert (looser["call"] != "none").sum() > (table["call"] != "none").sum()
+    pd.testing.assert_series_equal(looser["pvalue"], table["pvalue"])
+    contrast = next(c for c in contrasts_of(["AT", "RT"], "pre", "post") if c.group == "RT")
+    summary = contrast_row(contrast, table, fit, pairs_of(contrast, obs, "pre"), 0.05)
+    assert summary["up"] == (table["call"] == "up").sum()
+    assert summary["pairs"] == 9
+    assert summary["residual_df"] == 34 - 19
+
+
+def test_without_a_second_opinion_the_main_model_decides(
+    simulated: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame], models: list[Model]
+) -> None:
+    counts, _, truth = simulated
+    always = pd.Series(False, index=counts.columns)
+    factors = pd.Series(size_factors(counts.to_numpy())[0], index=counts.index)
+    settings = FitSettings(second_opinion="none")
+    fit = fit_model(counts, models[0], factors, always, settings)
+    table = result_table(fit, "RT_post_vs_pre", truth["symbol"].reindex(counts.columns), 0.05)
+    assert table["second_pvalue"].isna().all()
+    assert ((table["call"] != "none") == (table["padj"] < 0.05)).all()
+
+
+def test_a_threshold_makes_fewer_calls(
+    simulated: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame], models: list[Model]
+) -> None:
+    counts, _, truth = simulated
+    always = pd.Series(False, index=counts.columns)
+    factors = pd.Series(size_factors(counts.to_numpy())[0], index=counts.index)
+    symbols = truth["symbol"].reindex(counts.columns)
+    tested = {}
+    for threshold in (0.0, 0.3):
+        settings = FitSettings(lfc_threshold=threshold)
+        fit = fit_model(counts, models[0], factors, always, settings)
+        tested[threshold] = result_table(fit, "RT_post_vs_pre", symbols, 0.05)
+    assert (tested[0.3]["pvalue"] >= tested[0.0]["pvalue"] - 1e-12).sum() > 950
+    assert (tested[0.3]["second_pvalue"].dropna() <= 1).all()
+    small = tested[0.3]["log2FoldChange"].abs() < 0.3
+    assert (tested[0.3].loc[small, "call"] == "none").all()

@@ -1,0 +1,174 @@
+"""Quality control sees what was planted, and says nothing where nothing is wrong."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from fibroserum import tables
+from fibroserum.qc import control_quality
+from fibroserum.qc.metrics import components, distance_table, gene_classes, most_variable
+
+
+def cohort(seed: int = 1, genes: int = 400, **extra: float) -> ad.AnnData:
+    """Return a female fibroblast-like cohort of 4 pairs; extra: symbol to mean count."""
+    rng = np.random.default_rng(seed)
+    named = {
+        "COL1A1": 5000.0,
+        "VIM": 4000.0,
+        "PDGFRA": 800.0,
+        "LUM": 900.0,
+        "XIST": 300.0,
+        "RPS4Y1": 0.0,
+        "DDX3Y": 0.0,
+        "KRT5": 1.0,
+        "PTPRC": 0.0,
+        "PECAM1": 1.0,
+        "MT-CO1": 3000.0,
+        "RPL3": 900.0,
+        "HBB": 0.0,
+    } | extra
+    symbols = [*named, *(f"GENE{i}" for i in range(genes - len(named)))]
+    means = np.concatenate([list(named.values()), rng.lognormal(5, 1, genes - len(named))])
+    donor = rng.normal(0, 0.2, (4, genes)).repeat(2, axis=0)
+    counts = rng.poisson(means * 2**donor * rng.gamma(50, 1 / 50, (8, genes)))
+    names = [f"D{d}_{t}" for d in range(4) for t in ("post", "pre")]
+    obs = pd.DataFrame(
+        {
+            "donor": [n[:2] for n in names],
+            "group": "all",
+            "time": [n[3:] for n in names],
+            "used_for": "change",
+            "size_factor": 1.0,
+        },
+        index=names,
+    )
+    var = pd.DataFrame({"symbol": symbols}, index=[f"G{i}" for i in range(genes)])
+    adata = ad.AnnData(X=counts, obs=obs, var=var)
+    adata.layers["normalized"] = counts.astype(float)
+    adata.uns["fibroserum"] = {
+        "groups": ["all"],
+        "covariates": [],
+        "lines": [""],
+        "notes": [],
+        "targets": [],
+        "target_genes": [],
+        "crossover": False,
+        "after": "post",
+        "before": "pre",
+    }
+    return adata
+
+
+def samples_of(adata: ad.AnnData) -> pd.DataFrame:
+    table = adata.obs[["donor", "group", "time", "used_for"]].rename_axis("sample").reset_index()
+    return table.assign(reason=None)
+
+
+def warnings_of(adata: ad.AnnData, line_sex: str | None = "female") -> dict[str, str]:
+    found = control_quality(adata, samples_of(adata), line_sex).checks
+    bad = found[found["level"] == "warning"]
+    return dict(zip(bad["check"], bad["subject"] + ": " + bad["message"], strict=True))
+
+
+def test_a_sound_cohort_has_no_warning() -> None:
+    adata = cohort()
+    quality = control_quality(adata, samples_of(adata), "female")
+    assert (quality.checks["level"] == "ok").all(), quality.checks
+    for name, frame in (
+        ("checks", quality.checks),
+        ("qc_metrics", quality.metrics),
+        ("qc_variance", quality.variance),
+        ("qc_distances", quality.distances),
+    ):
+        tables.check(name, frame)
+
+
+def test_metrics_are_what_they_say() -> None:
+    adata = cohort()
+    metrics = control_quality(adata, samples_of(adata), None).metrics.set_index("sample")
+    counts = adata.to_df()
+    assert (metrics["total_counts"] == counts.sum(axis=1)).all()
+    assert (metrics["n_genes"] == (counts > 0).sum(axis=1)).all()
+    share = 100 * counts["G10"] / counts.sum(axis=1)
+    assert metrics["pct_counts_mt"].to_numpy() == pytest.approx(share.to_numpy(), rel=1e-5)
+
+
+def test_gene_classes() -> None:
+    var = pd.DataFrame({"symbol": ["MT-ND1", "MTOR", "RPL3", "RPS6KA1", "RPSA", "HBA1", "HBEGF"]})
+    classes = gene_classes(var)
+    assert classes["mt"].tolist() == [True] + [False] * 6
+    assert classes["ribo"].tolist() == [False, False, True, False, True, False, False]
+    assert classes["hb"].tolist() == [False] * 5 + [True, False]
+
+
+def test_a_small_library_is_named() -> None:
+    adata = cohort()
+    adata.X[3] = adata.X[3] // 20
+    found = warnings_of(adata)
+    assert found["library size"].startswith(adata.obs_names[3])
+
+
+def test_a_copied_library_is_named() -> None:
+    adata = cohort()
+    adata.X[5] = adata.X[2]
+    assert warnings_of(adata)["duplicated library"].startswith("D1_post, D2_pre")
+
+
+def test_other_cells_and_blood_are_named() -> None:
+    assert "blood cells" in warnings_of(cohort(PTPRC=9000.0))["cell identity"]
+    assert "haemoglobin share" in warnings_of(cohort(HBB=8000.0))
+
+
+@pytest.mark.parametrize(
+    ("xist", "y", "declared", "warned"),
+    [
+        (300.0, 0.0, "female", False),
+        (300.0, 0.0, "male", True),
+        (0.0, 200.0, "male", False),
+        (0.0, 200.0, "female", True),
+        (0.0, 0.0, "female", False),
+        (0.0, 200.0, None, False),
+    ],
+)
+def test_sex_of_the_line(xist: float, y: float, declared: str | None, warned: bool) -> None:
+    found = warnings_of(cohort(XIST=xist, RPS4Y1=y, DDX3Y=y), declared)
+    assert ("sex of the line" in found) == warned
+    if warned:
+        assert "not the serum" in found["sex of the line"]
+
+
+def test_an_outlying_sample_is_named() -> None:
+    adata = cohort()
+    rng = np.random.default_rng(5)
+    adata.X[1] = rng.permutation(np.asarray(adata.X[1]))
+    adata.layers["normalized"] = np.asarray(adata.X, dtype=float)
+    assert warnings_of(adata)["outlying sample"].startswith(adata.obs_names[1])
+
+
+def test_within_donor_components_ignore_donors() -> None:
+    adata = cohort()
+    expression = most_variable(adata)
+    shifted = expression.add(adata.obs["donor"].map({"D0": 5, "D1": -3, "D2": 9, "D3": 0}), axis=0)
+    one, _ = components(expression, adata.obs)
+    other, _ = components(shifted, adata.obs)
+    assert one["PC1_within"].to_numpy() == pytest.approx(other["PC1_within"].to_numpy(), abs=1e-8)
+
+
+def test_distances_are_symmetric_and_limited() -> None:
+    adata = cohort()
+    table = distance_table(most_variable(adata))
+    assert len(table) == 8 * 7 // 2
+    assert (table["distance"] > 0).all()
+    rng = np.random.default_rng(0)
+    large = pd.DataFrame(rng.normal(size=(400, 5)), index=[f"s{i}" for i in range(400)])
+    assert 2000 <= len(distance_table(large)) <= 4000
+
+
+def test_tiny_cohorts_do_not_break() -> None:
+    adata = cohort()[:2].copy()
+    quality = control_quality(adata, samples_of(adata), None)
+    assert len(quality.metrics) == 2
+    assert len(quality.distances) == 1
