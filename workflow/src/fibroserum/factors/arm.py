@@ -9,7 +9,7 @@ import pandas as pd
 from fibroserum.cohort import counts_of
 from fibroserum.de import FitSettings, fit_model, result_table
 from fibroserum.design import Model
-from fibroserum.factors.combine import nearer_to_zero, signed_z, two_sided
+from fibroserum.factors.combine import Line, nearer_to_zero, signed_z, two_sided
 from fibroserum.factors.stimulation import TREATED, stimulation_design
 from fibroserum.normalization import size_factors
 
@@ -28,6 +28,8 @@ COLUMNS = [
     "status",
     "second_log2FoldChange",
     "second_pvalue",
+    "second_df",
+    "second_residual_df",
 ]
 
 
@@ -47,10 +49,33 @@ def stimulation_table(
     factors, _ = size_factors(counts.loc[:, counts.sum() >= min_count].to_numpy())
     contrast = (design.columns == TREATED).astype(float)
     model = Model("stimulation", design, {TREATED: contrast})
-    settings = FitSettings(min_count=min_count, second_opinion="voom", n_cpus=n_cpus)
+    settings = FitSettings(min_count=min_count, second_opinion="none", n_cpus=n_cpus)
     scale = pd.Series(factors, index=counts.index)
-    fit = fit_model(counts, model, scale, adata.var["target"].astype(bool), settings)
-    return result_table(fit, TREATED, adata.var["symbol"], alpha)[COLUMNS]
+    always = adata.var["target"].astype(bool)
+    fit = fit_model(counts, model, scale, always, settings)
+    table = result_table(fit, TREATED, adata.var["symbol"], alpha)
+    fitted = counts.loc[:, (fit.var["status"] == "tested").to_numpy()]
+    second = _second_opinion(fitted, model, always, n_cpus).reindex(adata.var_names)
+    return table.assign(**{name: second[name].to_numpy() for name in second})[COLUMNS]
+
+
+def _second_opinion(
+    counts: pd.DataFrame, model: Model, always: pd.Series, n_cpus: int
+) -> pd.DataFrame:
+    """Return voom's moderated t of the treatment, with its degrees of freedom."""
+    from fibroserum import linear
+
+    keep = linear.filter_by_expr(counts, model.design, keep=always[counts.columns].to_numpy())
+    fit = linear.voom_fit(counts.loc[:, keep], model.design, n_cpus=n_cpus)
+    table = linear.moderated_t(fit, model.contrasts[TREATED])
+    return pd.DataFrame(
+        {
+            "second_log2FoldChange": table["log2FoldChange"],
+            "second_pvalue": table["pvalue"],
+            "second_df": table["df_total"],
+            "second_residual_df": float(fit.df_residual),
+        }
+    )
 
 
 def stimulation_evidence(table: pd.DataFrame) -> pd.DataFrame:
@@ -72,3 +97,10 @@ def stimulation_evidence(table: pd.DataFrame) -> pd.DataFrame:
             "z": z,
         }
     )
+
+
+def stimulation_line(table: pd.DataFrame) -> Line:
+    """Return a stimulation table as a line of evidence."""
+    total = float(table["second_df"].max())
+    residual = float(table["second_residual_df"].max())
+    return Line("stimulation", stimulation_evidence(table)["z"], total - residual, residual)

@@ -13,8 +13,8 @@ from fibroserum import tables
 from fibroserum.cohort import counts_of, obs_name, settings_of
 from fibroserum.config import file_name
 from fibroserum.design import Contrast, contrasts_of
-from fibroserum.factors.arm import stimulation_evidence
-from fibroserum.factors.combine import Line, combine, signed_z
+from fibroserum.factors.arm import stimulation_evidence, stimulation_line
+from fibroserum.factors.combine import combine
 from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
 from fibroserum.factors.levels import PAIR_COLUMNS, Change, level_change, level_pairs
 from fibroserum.factors.mediated import mediation_rows
@@ -263,12 +263,11 @@ def factor_genes(
     evidence = pd.DataFrame(index=annotation.index)
     if stimulation is not None:
         evidence = stimulation_evidence(stimulation)
-        lines.append(Line("stimulation", evidence))
+        lines.append(stimulation_line(stimulation))
         symbols = symbols.reindex(symbols.index.append(evidence.index.difference(symbols.index)))
         symbols = symbols.fillna(evidence["symbol"])
     if not serum.unavailable:
-        z = signed_z(serum.table["serum_slope"], serum.table["serum_pvalue"])
-        lines.append(Line("serum", pd.DataFrame({"z": z})))
+        lines.append(serum.evidence())
     out = combine(lines, symbols.index, alpha)
     out.insert(0, "symbol", symbols.where(symbols != "", None))
     for column in ("stimulation_log2FoldChange", "stimulation_pvalue"):

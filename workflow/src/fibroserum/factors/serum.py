@@ -18,6 +18,7 @@ import pandas as pd
 
 from fibroserum.design import check_rank, paired_model
 from fibroserum.errors import InputError
+from fibroserum.factors.combine import Line, signed_z
 from fibroserum.factors.levels import NO_SPREAD
 
 LEVEL = "level"
@@ -28,12 +29,20 @@ class SerumLine:
     """The serum line of one factor.
 
     table: by gene id, serum_slope and serum_pvalue; empty where the line is unavailable, and
-    `unavailable` says why. pairs: `level_pairs` with the pairs that the model used.
+    `unavailable` says why. pairs: `level_pairs` with the pairs that the model used. df_prior,
+    df_residual: of its moderated t test.
     """
 
     table: pd.DataFrame
     pairs: pd.DataFrame
     unavailable: str
+    df_prior: float = np.inf
+    df_residual: float = np.inf
+
+    def evidence(self) -> Line:
+        """Return it as a line of evidence."""
+        z = signed_z(self.table["serum_slope"], self.table["serum_pvalue"])
+        return Line("serum", z, self.df_prior, self.df_residual)
 
 
 def centred_changes(pairs: pd.DataFrame) -> pd.Series:
@@ -127,4 +136,5 @@ def serum_line(
     table = pd.DataFrame(
         {"serum_slope": tested["log2FoldChange"], "serum_pvalue": tested["pvalue"]}
     )
-    return SerumLine(table, pairs, "")
+    df = float(fit.df_residual)
+    return SerumLine(table, pairs, "", float(tested["df_total"].iloc[0]) - df, df)

@@ -1,0 +1,214 @@
+"""How often are factor-responsive genes called falsely? Simulated cohorts with known truth.
+
+    python benchmarks/calibrate_factors.py --replicates 50 > factors.md
+
+prints the tables of docs/calibration.md, "Factors". Seeded: the same numbers come out each time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+# before numpy: sums must not depend on the number of BLAS threads
+os.environ.update(dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"], "1"))
+
+import numpy as np
+import pandas as pd
+
+from fibroserum import deseq
+from fibroserum.cohort import canonical_sheet, stimulation_arm, use_of_samples
+from fibroserum.de import benjamini_hochberg
+from fibroserum.factors.arm import stimulation_evidence, stimulation_line, stimulation_table
+from fibroserum.factors.combine import Line, combine, signed_z
+from fibroserum.factors.levels import level_pairs
+from fibroserum.factors.serum import LEVEL, serum_design, serum_line
+from fibroserum.normalization import size_factors
+from fibroserum.simulate.cohort import simulate_cohort
+from fibroserum.simulate.spec import QUARTER_LESS, Arm, CohortSpec
+
+ALPHA = 0.05
+DESIGN = {
+    "donor": "donor",
+    "group": "group",
+    "time": "timepoint",
+    "line": None,
+}
+SETTINGS = {
+    "groups": ["AT", "RT"],
+    "before": "pre",
+    "after": "post",
+    "crossover": False,
+    "covariates": [],
+}
+ARM = {
+    "counts": "",
+    "samples": "",
+    "column": "treatment",
+    "control": "vehicle",
+    "treated": "ccl28",
+    "block": "culture",
+}
+SCENARIOS: dict[str, tuple[dict[str, float], tuple[int, ...]]] = {
+    "both lines true": ({}, (4, 8, 16)),
+    "both lines true, outliers": ({"outlier_share": 0.02}, (4, 8, 16)),
+    "nothing true": ({"effect_scale": 0.0}, (4, 8, 16)),
+    "serum alone true": ({"stimulation_dose": 0.0}, (8,)),
+    "lines opposite": ({"stimulation_dose": -1.0}, (8,)),
+}
+
+
+def specification(donors: int, cultures: int, options: dict[str, float]) -> CohortSpec:
+    """Return a cohort of two arms of so many complete donors."""
+    arms = (Arm("AT", donors), Arm("RT", donors, QUARTER_LESS))
+    spec = CohortSpec(arms=arms, incomplete_donors=0, stimulation_cultures=cultures)
+    return dataclasses.replace(spec, **options)
+
+
+def wald_slope(counts: pd.DataFrame, design: pd.DataFrame) -> pd.Series:
+    """Return the negative binomial Wald test's p values of the serum slope."""
+    factors, _ = size_factors(counts.to_numpy())
+    fit = deseq.fit(counts, design, size_factors=factors)
+    return deseq.wald(fit, counts, (design.columns == LEVEL).astype(float))["pvalue"]
+
+
+def evidence(
+    spec: CohortSpec, seed: int, *, others: bool = True
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the p values of every line and combination, and the truth, by gene.
+
+    others: also those of the methods that were not chosen.
+    """
+    sim = simulate_cohort(spec, seed)
+    obs = canonical_sheet(sim.samples.astype(str), DESIGN)
+    used, _ = use_of_samples(obs, "pre", several_groups=True)
+    obs = obs[used == "change"]
+    counts = sim.counts.loc[obs.index]
+    counts = counts.loc[:, counts.sum() >= 10]
+    pairs = level_pairs(obs, SETTINGS, "ccl28", "linear")
+    never = pd.Series(False, index=sim.counts.columns)
+    serum = serum_line(counts, obs, SETTINGS, pairs, never)
+    var = pd.DataFrame({"symbol": sim.truth["symbol"], "target": False})
+    adata = stimulation_arm(sim.stimulation_counts, sim.stimulation_samples, var)
+    table = stimulation_table(adata, ARM, alpha=ALPHA, min_count=10)
+    arm = stimulation_evidence(table)
+    own = table.set_index("gene_id")
+    lines = [stimulation_line(table), serum.evidence()]
+    both = combine(lines, var.index, ALPHA)
+    voom = signed_z(own["second_log2FoldChange"], own["second_pvalue"])
+    plain = combine([Line("stimulation", voom), Line("serum", lines[1].z)], var.index, ALPHA)
+    found = {
+        "responsive": both["responsive_pvalue"],
+        "confirmed": both["confirmed_pvalue"],
+        "stimulation alone": arm["stimulation_pvalue"],
+        "serum alone": serum.table["serum_pvalue"],
+    }
+    if others:
+        design = serum_design(obs, SETTINGS, pairs)
+        tested = counts.loc[design.index, serum.table.index]
+        found |= {
+            "responsive, normal reference": plain["responsive_pvalue"],
+            "stimulation, voom": own["second_pvalue"],
+            "stimulation, NB Wald": own["pvalue"],
+            "serum, NB Wald": wald_slope(tested, design),
+        }
+    frame = pd.DataFrame({name: p.reindex(var.index) for name, p in found.items()})
+    return frame, truth_of(sim.truth)
+
+
+def truth_of(truth: pd.DataFrame) -> pd.DataFrame:
+    """Return by gene whether each line, any line, or both with one sign are true."""
+    serum, arm = truth["ccl28_slope"], truth["ccl28_stimulation"]
+    return pd.DataFrame(
+        {
+            "serum": serum != 0,
+            "stimulation": arm != 0,
+            "any": (serum != 0) | (arm != 0),
+            "both": np.sign(serum) * np.sign(arm) > 0,
+        }
+    )
+
+
+def truth_for(name: str) -> str:
+    """Return which truth a test is about."""
+    if name.startswith("responsive"):
+        return "any"
+    return "both" if name.startswith("confirmed") else name.split()[0].strip(",")
+
+
+def one(job: tuple[str, int, int, int]) -> list[dict[str, object]]:
+    """Return calls, false ones, and small p values of true nulls, for one simulated cohort."""
+    scenario, donors, cultures, seed = job
+    others = scenario == next(iter(SCENARIOS))
+    spec = specification(donors, cultures, SCENARIOS[scenario][0])
+    tests, truth = evidence(spec, seed, others=others)
+    rows = []
+    for name in tests:
+        true = truth[truth_for(name)]
+        p = tests[name].to_numpy(float)
+        called = benjamini_hochberg(p) < ALPHA
+        null = np.isfinite(p) & ~true.to_numpy()
+        false = int((called & ~true).sum())
+        rows.append(
+            {
+                "scenario": scenario,
+                "donors": donors,
+                "cultures": cultures,
+                "test": name,
+                "fdp": false / max(int(called.sum()), 1),
+                "power": (called & true).sum() / true.sum() if true.any() else np.nan,
+                "small": float((p[null] < 0.001).mean()) if null.any() else np.nan,
+            }
+        )
+    return rows
+
+
+def jobs(replicates: int) -> Iterator[tuple[str, int, int, int]]:
+    """Yield scenario, donors an arm, cultures and seed of every cohort."""
+    for scenario, (_, sizes) in SCENARIOS.items():
+        for donors in sizes:
+            for seed in range(replicates):
+                yield scenario, donors, 4, 1000 * donors + seed
+
+
+def with_error(values: pd.Series, digits: int = 3) -> str:
+    """Return mean ± Monte Carlo standard error."""
+    known = values.dropna()
+    if known.empty:
+        return "–"
+    error = known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else np.nan
+    return f"{known.mean():.{digits}f} ± {error:.{digits}f}"
+
+
+def markdown(results: pd.DataFrame) -> str:
+    """Return the study's tables."""
+    head = "| scenario | donors an arm | test | mean FDP | power | nulls with p < .001 |"
+    lines = [head, "| --- | --- | --- | --- | --- | --- |"]
+    keys = ["scenario", "donors", "test"]
+    for (scenario, donors, test), part in results.groupby(keys, sort=False):
+        cells = [
+            with_error(part["fdp"]),
+            with_error(part["power"], 2),
+            with_error(part["small"], 5),
+        ]
+        lines.append(f"| {scenario} | {donors} | {test} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--replicates", type=int, default=50)
+    parser.add_argument("--workers", type=int, default=2)
+    arguments = parser.parse_args()
+    work = list(jobs(arguments.replicates))
+    with ProcessPoolExecutor(arguments.workers) as pool:
+        rows = [row for part in pool.map(one, work, chunksize=2) for row in part]
+    print(f"{arguments.replicates} cohorts each, 3000 genes, 4 cultures in the stimulation arm.\n")
+    print(markdown(pd.DataFrame(rows)))
+
+
+if __name__ == "__main__":
+    main()
