@@ -11,7 +11,7 @@ from typing import Any
 
 import count_files as files
 import numpy as np
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fibroserum.counts import CountTable, read_counts
@@ -148,6 +148,7 @@ edits = st.lists(st.tuples(part, st.integers(0, 255)), min_size=1, max_size=4)
 
 @fuzz
 @given(st.integers(0, 8), edits, st.none() | part)
+@example(2, [(0.640625, 1)], None)
 def test_damaged_files(which: int, changes: list[tuple[float, int]], cut: float | None) -> None:
     damaged = bytearray(sources()[sorted(sources())[which]])
     for place, value in changes:

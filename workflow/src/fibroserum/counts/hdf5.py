@@ -196,7 +196,10 @@ def _h5ad(
 def _frame(handle: h5py.File, place: str) -> pd.DataFrame:
     from anndata.io import read_elem
 
-    frame = read_elem(handle[place])
+    try:
+        frame = read_elem(handle[place])
+    except Exception as error:  # anndata has exceptions of its own for what it cannot read
+        raise ValueError(f"{place}: {error}") from error
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"{place} is no table")
     return frame
