@@ -325,6 +325,21 @@ def test_a_set_of_all_genes_has_nothing_to_be_compared_with(
     assert camera(scores, own)["camera_pvalue"][0] == 1
 
 
+@pytest.mark.parametrize("genes", [2, 3])
+def test_a_matrix_of_hardly_any_genes_gives_numbers(
+    fits: dict[str, linear.LinearFit], counts: pd.DataFrame, genes: int
+) -> None:
+    few = counts.iloc[:, :genes]
+    fit = linear.voom_fit(few, fits["voom"].design, norm_factors=np.ones(len(few)))
+    one = [GeneSet("c", "one", "", tuple(few.columns[:1]))]
+    own = restrict(one, fit.genes, fit.genes, **LIMITS)
+    effects = linear.genewise_effects(fit, _contrast(fit, "RT"))
+    scores = normal_scores(effects)
+    tables = [fry(standardised(effects), own), camera(scores, own), set_against_rest(scores, own)]
+    p = pd.concat(tables, axis=1)[["fry_pvalue", "camera_pvalue", "competitive_pvalue"]]
+    assert ((p >= 0) & (p <= 1)).all(axis=None)
+
+
 @pytest.mark.parametrize("value", [0, 25])
 def test_genes_of_identical_values_give_numbers(
     fits: dict[str, linear.LinearFit], counts: pd.DataFrame, value: int
@@ -383,6 +398,20 @@ def test_families_have_one_representative_that_all_resemble(drawn: list[set[int]
     for one in representatives:
         for other in representatives - {one}:
             assert len(contents[one] & contents[other]) / len(contents[one] | contents[other]) < 0.6
+
+
+def test_a_set_that_responds_more_in_both_directions_is_not_enriched() -> None:
+    rng = np.random.default_rng(8)
+    genes, df = 800, 12
+    index = pd.Index([f"g{i}" for i in range(genes)])
+    own = restrict([GeneSet("c", "s", "", tuple(index[:40]))], index, index, **LIMITS)
+    p = np.empty(120)
+    for i in range(120):
+        contrast = rng.normal(size=genes)
+        contrast[:40] += rng.normal(0, 3, 40)
+        effects = linear.Effects(contrast, rng.normal(size=(genes, df)))
+        p[i] = set_against_rest(normal_scores(effects), own)["competitive_pvalue"][0]
+    assert np.mean(p < 0.05) < 0.1
 
 
 def test_families_stay_within_a_collection() -> None:

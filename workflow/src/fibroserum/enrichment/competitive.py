@@ -66,10 +66,10 @@ def camera(scores: Scores, sets: Membership) -> pd.DataFrame:
     own = np.asarray(sets.members @ scores.contrast) / m
     delta = (own - scores.contrast.mean()) * genes / np.maximum(rest, 1)
     total = (genes - 1) * scores.contrast.var(ddof=1)
-    pooled = (total - delta**2 * m * rest / genes) / (genes - 2)
+    pooled = (total - delta**2 * m * rest / genes) / max(genes - 2, 1)
     variance = pooled * (np.maximum(inflation, 1) / m + 1 / np.maximum(rest, 1))
     statistic = _ratio(delta, variance, rest > 0)
-    pvalue = 2 * stats.t.sf(np.abs(statistic), min(df, genes - 2))
+    pvalue = 2 * stats.t.sf(np.abs(statistic), max(min(df, genes - 2), 1))
     return pd.DataFrame({"camera_correlation": correlation, "camera_pvalue": pvalue})
 
 
@@ -95,7 +95,7 @@ def set_against_rest(scores: Scores, sets: Membership) -> pd.DataFrame:
     of_set = _beyond_noise(within / np.maximum(m - 1, 1)[:, None])
     greater = of_set > of_all
     beyond = np.where(greater, of_set, of_all) / m + of_all / rest
-    weights = noise**2 / df + beyond**2 / np.where(greater, np.maximum(m - 1, 1), genes - 2)
+    weights = noise**2 / df + beyond**2 / np.where(greater, np.maximum(m - 1, 1), max(genes - 2, 1))
     freedom = np.full(len(m), float(df))
     np.divide((noise + beyond) ** 2, weights, out=freedom, where=weights > 0)
     statistic = _ratio(delta[:, 0], noise + beyond, m < genes)
