@@ -1,0 +1,169 @@
+// Tables: DataTables over packed columns. Cells are text, never markup.
+
+const asText = (value) =>
+  String(value ?? "").replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+
+const LANGUAGE = { emptyTable: "Nothing found.", zeroRecords: "No row matches.", search: "Search" };
+
+function layout(file) {
+  const download = {
+    extend: "csv",
+    text: "Download TSV",
+    title: null,
+    filename: file,
+    extension: ".tsv",
+    fieldSeparator: "\t",
+    fieldBoundary: "",
+    exportOptions: { orthogonal: "export" },
+  };
+  return { topStart: { buttons: [download] }, topEnd: "search", bottomStart: ["pageLength", "info"], bottomEnd: "paging" };
+}
+
+// A gene's name is a button that opens the lookup.
+function geneCell(name, id) {
+  return `<button type="button" class="gene" data-gene="${asText(id)}">${asText(name)}</button>`;
+}
+
+const GENE_COLUMNS = [
+  ["baseMean", "Mean count"],
+  ["log2FoldChange", "log2 fold change"],
+  ["ci_low", "95 % from"],
+  ["ci_high", "to"],
+  ["pvalue", "p"],
+  ["padj", "adjusted p"],
+  ["second_padj", "second opinion, adjusted p"],
+  ["call", "Call"],
+  ["status", "Status"],
+];
+
+// Missing numbers go last whichever way a column is sorted up.
+function numberColumn(source, name, title) {
+  return {
+    title,
+    name,
+    data: null,
+    className: "dt-right",
+    type: "num",
+    render: (_, type, row) => {
+      if (type === "sort" || type === "type") return source.now[name].number(row.at) ?? Infinity;
+      const text = source.now[name].text(row.at);
+      return type === "display" && text === "" ? "–" : text;
+    },
+  };
+}
+
+function wordColumnOf(source, name, title) {
+  const render = (_, type, row) => {
+    const text = source.now[name].text(row.at);
+    return type === "display" ? asText(text) : text;
+  };
+  return { title, name, data: null, render };
+}
+
+function geneColumns(source, index) {
+  const symbol = (at) => index.symbol[at] || (index.symbol_is_id[at] ? index.id[at] : "");
+  const words = new Set(["call", "status"]);
+  return [
+    {
+      title: "Gene",
+      name: "symbol",
+      data: null,
+      render: (_, type, row) =>
+        type === "display" ? geneCell(symbol(row.at) || index.id[row.at], index.id[row.at]) : symbol(row.at),
+    },
+    { title: "Gene id", name: "gene_id", data: null, render: (_, type, row) => (type === "display" ? asText(index.id[row.at]) : index.id[row.at]) },
+    ...GENE_COLUMNS.map(([name, title]) =>
+      words.has(name) ? wordColumnOf(source, name, title) : numberColumn(source, name, title),
+    ),
+  ];
+}
+
+async function geneTable(element) {
+  await library("datatables");
+  const { index } = await json("genes");
+  const { contrasts } = await json("settings");
+  const choice = document.getElementById("genes-contrast");
+  const call = document.getElementById("genes-call");
+  const source = { now: await columns(`contrast-${choice.value}`) };
+  const DataTable = window.DataTable;
+  const table = new DataTable(element, {
+    data: index.id.map((_, at) => ({ at })),
+    columns: geneColumns(source, index),
+    order: [[6, "asc"]],
+    pageLength: 10,
+    deferRender: true,
+    autoWidth: false,
+    language: LANGUAGE,
+    layout: layout(() => `${contrasts[choice.value].file}.genes`),
+  });
+  table.search.fixed("call", (_, row) => {
+    const value = source.now.call.text(row.at);
+    return !call.value || value === call.value || (call.value === "called" && value !== "none");
+  });
+  call.addEventListener("change", () => table.draw());
+  choice.addEventListener("change", async () => {
+    source.now = await columns(`contrast-${choice.value}`);
+    table.rows().invalidate().draw();
+  });
+}
+
+function rowColumn(table, at) {
+  const kind = table.kinds[at];
+  const gene = table.names[at] === "symbol" ? table.names.indexOf("gene_id") : -1;
+  const printed = (value) => {
+    if (value === null || value === "") return "–";
+    if (kind === "p") return value === 0 ? "0" : Number(value).toPrecision(3);
+    return kind === "number" && !Number.isInteger(value) ? value.toFixed(3) : asText(value);
+  };
+  return {
+    title: table.titles[at],
+    className: kind === "text" ? "" : "dt-right",
+    type: kind === "text" ? "string" : "num",
+    render: (value, type, row) => {
+      if (type === "sort" || type === "type") return kind === "text" ? (value ?? "") : (value ?? Infinity);
+      if (type === "display" && gene >= 0) return geneCell(value, row[gene]);
+      if (type === "display") return printed(value);
+      return value ?? "";
+    },
+  };
+}
+
+async function rowTable(element, key = element.dataset.rows) {
+  await library("datatables");
+  const table = (await json("tables"))[key];
+  if (!table) return;
+  const first = table.kinds.indexOf("p");
+  new window.DataTable(element, {
+    data: table.rows,
+    columns: table.titles.map((_, at) => rowColumn(table, at)),
+    order: [[first, "asc"]],
+    pageLength: 10,
+    deferRender: true,
+    autoWidth: false,
+    language: LANGUAGE,
+    layout: layout(element.dataset.file),
+    destroy: true,
+  });
+}
+
+function setsTable(element) {
+  const choice = document.getElementById("sets-contrast");
+  choice.addEventListener("change", () => rowTable(element, `sets-${choice.value}`));
+  return rowTable(element);
+}
+
+function fillLazily() {
+  const makers = { genes: geneTable, rows: (element) => (element.id === "sets-table" ? setsTable(element) : rowTable(element)) };
+  const seen = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) {
+        if (entry.isIntersecting) {
+          seen.unobserve(entry.target);
+          makers[entry.target.dataset.lazy](entry.target);
+        }
+      }
+    },
+    { rootMargin: "300px" },
+  );
+  document.querySelectorAll("[data-lazy]").forEach((element) => seen.observe(element));
+}

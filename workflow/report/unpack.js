@@ -1,0 +1,94 @@
+// Blocks of data: base64 of gzip, of JSON or of packed columns (fibroserum/report/pack.py).
+
+async function inflate(id) {
+  const text = document.getElementById(`block-${id}`).textContent;
+  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Uint8Array(await new Response(stream).arrayBuffer());
+}
+
+const opened = new Map();
+
+// Each block is unpacked once, when it is first asked for.
+function once(key, make) {
+  if (!opened.has(key)) opened.set(key, make());
+  return opened.get(key);
+}
+
+async function inflateJson(id) {
+  return JSON.parse(new TextDecoder().decode(await inflate(id)));
+}
+
+const json = (id) => once(id, () => inflateJson(id));
+
+// Libraries stand in the page as data and are run when first needed; the policy knows their hashes.
+function library(name) {
+  return once(`library-${name}`, async () => {
+    const script = document.createElement("script");
+    script.textContent = new TextDecoder().decode(await inflate(`library-${name}`));
+    document.head.append(script);
+  });
+}
+
+// Integers whose bytes stand plane by plane, little-endian.
+function integers(bytes, count, width) {
+  const out = new Int32Array(count);
+  for (let i = 0; i < count; i++) {
+    let number = 0;
+    for (let plane = 0; plane < width; plane++) number |= bytes[plane * count + i] << (8 * plane);
+    out[i] = width === 4 ? number : (number << (32 - 8 * width)) >> (32 - 8 * width);
+  }
+  return out;
+}
+
+function fixedColumn(bytes, about) {
+  const missing = -(2 ** (8 * about.width - 1));
+  const whole = integers(bytes, about.n, about.width);
+  const unit = 10 ** about.digits;
+  return {
+    number: (i) => (whole[i] === missing ? null : whole[i] / unit),
+    text: (i) => (whole[i] === missing ? "" : (whole[i] / unit).toFixed(about.digits)),
+  };
+}
+
+function significantColumn(bytes, about) {
+  const mantissa = integers(bytes, about.n, 2);
+  const power = new Int8Array(bytes.slice(2 * about.n, 3 * about.n).buffer);
+  const number = (i) => (mantissa[i] === -1 ? null : Number(`${mantissa[i] & 0xffff}e${power[i]}`));
+  const text = (i) => {
+    const value = number(i);
+    if (value === null) return "";
+    return value === 0 || value >= 10 ** (about.digits - 1) ? String(value) : value.toPrecision(about.digits);
+  };
+  return { number, text };
+}
+
+function wordColumn(bytes, about) {
+  const word = (i) => about.words[bytes[i]];
+  return { number: word, text: word };
+}
+
+const COLUMN_KINDS = { fixed: fixedColumn, significant: significantColumn, words: wordColumn };
+
+// Columns of a packed table by name; each gives a row's number, and its text as it is printed.
+function columns(id) {
+  return once(id, async () => {
+    const bytes = await inflate(id);
+    const length = new DataView(bytes.buffer).getUint32(0, true);
+    const header = JSON.parse(new TextDecoder().decode(bytes.subarray(4, 4 + length)));
+    const body = bytes.subarray(4 + length);
+    const made = {};
+    for (const [name, about] of Object.entries(header)) {
+      made[name] = COLUMN_KINDS[about.kind](body.subarray(about.at), about);
+    }
+    return made;
+  });
+}
+
+function save(name, text, type) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}

@@ -1,0 +1,66 @@
+"""JavaScript and CSS that the page carries, from the packages that ship them.
+
+Vega, Vega-Lite and Vega-Embed come from vl-convert, the very code that draws the SVG files;
+DataTables comes from itables. Both are MIT-licensed and bundled for use without a network.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from functools import cache
+from importlib.resources import files
+
+
+class AssetError(RuntimeError):
+    """A bundled library is not as this version of the project expects it."""
+
+
+def _wrapped(code: str) -> str:
+    """Return code whose names stay its own, with line ends as a browser keeps them."""
+    body = code.replace("\r\n", "\n").replace("\r", "\n")
+    return f'(function(){{"use strict";\n{body}\n}})();'
+
+
+@cache
+def vega() -> str:
+    """Return a script that sets `window.vegaEmbed`."""
+    import vl_convert
+
+    return _wrapped(vl_convert.javascript_bundle())
+
+
+@cache
+def datatables() -> tuple[str, str]:
+    """Return a script that sets `window.DataTable`, and its style sheet."""
+    place = files("itables") / "html"
+    code = (place / "dt_bundle.js").read_text(encoding="utf-8")
+    exports = list(re.finditer(r"export\{([^}]*)\};?", code))
+    names = (
+        dict(reversed(pair.strip().split(" as ")) for pair in exports[-1].group(1).split(","))
+        if exports
+        else {}
+    )
+    if "default" not in names:
+        raise AssetError(
+            "itables' DataTables bundle exports no default: another version of itables"
+        )
+    start, end = exports[-1].span()
+    body = f"{code[:start]}window.DataTable={names['default']};{code[end:]}"
+    return _wrapped(body), (place / "dt_bundle.css").read_text(encoding="utf-8")
+
+
+def source_hash(code: str) -> str:
+    """Return the Content-Security-Policy source that allows this very script."""
+    digest = hashlib.sha256(code.encode("utf-8")).digest()
+    return f"'sha256-{base64.b64encode(digest).decode('ascii')}'"
+
+
+def policy(scripts: list[str]) -> str:
+    """Return a Content-Security-Policy under which these scripts run, and nothing is fetched."""
+    allowed = " ".join(source_hash(code) for code in scripts)
+    return (
+        f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
+        "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
+    )

@@ -1,0 +1,80 @@
+"""A report from a run: the page, the workbook, the summary, the provenance, the figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fibroserum import tables
+from fibroserum.job import progress
+from fibroserum.report.figures import catalogue_of, draw
+from fibroserum.report.figures_targets import lookup_figures
+from fibroserum.report.page import page
+from fibroserum.report.render import png, svg
+from fibroserum.report.run import RunTables
+from fibroserum.report.summary import summary
+from fibroserum.report.theme import spec
+from fibroserum.report.workbook import workbook
+
+
+@dataclass(frozen=True)
+class ReportPaths:
+    """Where a report goes: `figures` is a folder, the others are files."""
+
+    html: Path
+    workbook: Path
+    summary: Path
+    provenance: Path
+    figures: Path
+
+    @classmethod
+    def under(cls, folder: str | Path) -> ReportPaths:
+        """Return the paths of SPEC under `results/{cohort}/`."""
+        place = Path(folder)
+        return cls(
+            place / "report.html",
+            place / "tables.xlsx",
+            place / "summary.json",
+            place / "provenance.json",
+            place / "figures",
+        )
+
+
+def _write_json(value: Any, path: Path) -> None:
+    text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=False, allow_nan=False)
+    tables.write_text(text + "\n", path)
+
+
+def write_figures(specs: Mapping[str, dict[str, Any]], folder: Path) -> None:
+    """Write every figure as SVG and PNG."""
+    for name, one in specs.items():
+        drawing = svg(one)
+        tables.write_text(drawing, folder / f"{name}.svg")
+        tables.write_bytes(png(drawing), folder / f"{name}.png")
+
+
+def build_report(
+    run: RunTables, config: Mapping[str, Any], templates: str | Path, paths: ReportPaths
+) -> None:
+    """Write the report of a run.
+
+    config: the resolved config; templates: `workflow/report`.
+    """
+    progress("drawing the figures")
+    figures = draw(run, config)
+    specs = {name: spec(figure) for name, figure in figures.items()}
+    write_figures(specs, paths.figures)
+    progress("writing the workbook")
+    tables.write_bytes(workbook(run, str(config["cohort"])), paths.workbook)
+    progress("writing the page")
+    headline = summary(run, config)
+    lookup = {name: spec(figure) for name, figure in lookup_figures(run).items()}
+    html = page(
+        run, config, Path(templates), headline, {**specs, **lookup}, catalogue_of(run, config)
+    )
+    _write_json(headline, paths.summary)
+    _write_json(run.provenance, paths.provenance)
+    tables.write_text(html, paths.html)

@@ -1,0 +1,77 @@
+"""Every figure of a report, by the names of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from fibroserum.config import file_name
+from fibroserum.report import (
+    figures_change,
+    figures_cohort,
+    figures_factors,
+    figures_glance,
+    figures_sets,
+    figures_targets,
+)
+from fibroserum.report.catalogue import Entry, figure_names
+from fibroserum.report.run import RunTables
+from fibroserum.report.theme import Figure
+
+WHOLE = {
+    "glance_pairs": figures_glance.pairs,
+    "glance_calls": figures_glance.calls,
+    "glance_target": figures_glance.target,
+    "glance_factors": figures_glance.factors,
+    "glance_ecm": figures_glance.ecm,
+    "cohort_grid": figures_cohort.cohort_grid,
+    "library_sizes": figures_cohort.library_sizes,
+    "pca": figures_cohort.pca,
+    "pca_within": figures_cohort.pca_within,
+    "sample_distances": figures_cohort.sample_distances,
+    "pair_similarity": figures_cohort.pair_similarity,
+    "pvalues": figures_change.pvalues,
+    "targets_forest": figures_targets.forest,
+    "targets_pairs": figures_targets.pairs,
+    "targets_leave_one_out": figures_targets.leave_one_out,
+    "targets_detectable": figures_targets.detectable,
+    "ecm_sets": figures_sets.set_matrix,
+    "ecm_running_sums": figures_sets.running_sums,
+    "ecm_leading_edge": figures_sets.leading_edge,
+    "ecm_scores": figures_sets.scores,
+}
+OF_CONTRAST = {
+    "volcano": figures_change.volcano,
+    "ma": figures_change.ma,
+    "quadrants": figures_change.quadrants,
+}
+OF_FACTOR = {
+    "level": figures_factors.level,
+    "evidence": figures_factors.evidence,
+    "concordance": figures_factors.concordance,
+}
+
+
+def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
+    """Return the catalogue's entries for the contrasts and factors of a run."""
+    contrasts = [
+        SimpleNamespace(name=row.contrast, kind=row.kind) for row in run.contrasts.itertuples()
+    ]
+    return figure_names(contrasts, config["factors"])
+
+
+def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
+    """Return every figure that the catalogue names, in its order."""
+    drawers = {name: (drawer, ()) for name, drawer in WHOLE.items()}
+    for contrast in run.contrast_names:
+        for kind, drawer in OF_CONTRAST.items():
+            drawers[f"{kind}_{file_name(contrast)}"] = (drawer, (contrast,))
+    for factor in config["factors"]:
+        for kind, drawer in OF_FACTOR.items():
+            drawers[f"factor_{file_name(factor)}_{kind}"] = (drawer, (factor,))
+    figures = {}
+    for name in catalogue_of(run, config):
+        drawer, subject = drawers[name]
+        figures[name] = drawer(run, *subject)
+    return figures

@@ -1,0 +1,107 @@
+"""What the page knows of every gene: the tables of all contrasts, and the level in every sample."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.report.pack import Pack, planes, squeeze
+from fibroserum.report.run import RunTables
+
+# columns of the page's gene tables: how each is printed
+FIXED = {"log2FoldChange": 3, "ci_low": 3, "ci_high": 3}
+SIGNIFICANT = {"baseMean": 4, "pvalue": 3, "padj": 3, "second_padj": 3}
+WORDS = ("status", "call")
+LEVEL_DECIMALS = 2
+
+
+def gene_index(run: RunTables) -> dict[str, Any]:
+    """Return ids, symbols and other ids of the genes, in the order of the contrast tables."""
+    first = next(iter(run.de.values()))
+    ids = list(first["gene_id"])
+    symbols = [symbol or "" for symbol in first["symbol"]]
+    about = run.genes.reindex(ids)
+    other = {
+        name: [value if isinstance(value, str) else "" for value in about[name]]
+        for name in ("ensembl", "entrez")
+        if name in about
+    }
+    # an id that repeats another one need not be sent twice
+    for name in list(other):
+        other[name] = ["" if a == b else a for a, b in zip(other[name], ids, strict=True)]
+        if not any(other[name]):
+            del other[name]
+    same = ["" if symbol == gene else symbol for symbol, gene in zip(symbols, ids, strict=True)]
+    return {
+        "id": ids,
+        "symbol": same,
+        "symbol_is_id": [int(a == b) for a, b in zip(symbols, ids, strict=True)],
+        **other,
+    }
+
+
+def pack_contrast(frame: pd.DataFrame) -> str:
+    """Return one contrast's table as a block."""
+    pack = Pack()
+    for name, decimals in FIXED.items():
+        pack.fixed(name, frame[name].to_numpy(float), decimals)
+    for name, digits in SIGNIFICANT.items():
+        pack.significant(name, frame[name].to_numpy(float), digits)
+    for name in WORDS:
+        pack.words(name, frame[name])
+    return pack.block()
+
+
+def pack_levels(run: RunTables, ids: list[str]) -> dict[str, Any]:
+    """Return log2(normalized count + 0.5) of every gene in every sample, to two decimals.
+
+    Genes × samples as integers of 0.01, each gene's median taken out, so that most fit in a byte.
+    """
+    levels = np.log2(run.normalized[ids].to_numpy(float).T + 0.5)
+    whole = np.rint(levels * 10**LEVEL_DECIMALS).astype(np.int64)
+    middle = np.median(whole, axis=1).astype(np.int64) if whole.size else np.zeros(len(ids), int)
+    rest = whole - middle[:, None]
+    return {
+        "samples": [
+            {
+                "sample": str(name),
+                "donor": str(row.donor),
+                "group": str(row.group),
+                "time": str(row.time),
+            }
+            for name, row in zip(run.obs.index, run.obs.itertuples(), strict=True)
+        ],
+        "middle": squeeze(planes(middle, 2)),
+        "rest": squeeze(planes(rest.ravel(), 2)),
+    }
+
+
+def set_membership(run: RunTables, ids: list[str]) -> list[dict[str, Any]]:
+    """Return for each gene set its genes by their places in the gene index."""
+    place = {gene: number for number, gene in enumerate(ids)}
+    return [
+        {
+            "collection": one.collection,
+            "name": one.name,
+            "genes": [place[gene] for gene in one.genes if gene in place],
+        }
+        for one in run.gene_sets
+    ]
+
+
+def factor_flags(run: RunTables, ids: list[str]) -> list[dict[str, Any]]:
+    """Return what the factors say of a gene: those it responds to, by its place in the index."""
+    place = {gene: number for number, gene in enumerate(ids)}
+    hits = run.factors[run.factors["call"].isin(["confirmed", "responsive"])]
+    return [
+        {
+            "gene": place[row.gene_id],
+            "factor": row.factor,
+            "call": row.call,
+            "direction": row.direction or "",
+        }
+        for row in hits.itertuples()
+        if row.gene_id in place
+    ]

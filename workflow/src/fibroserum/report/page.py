@@ -1,0 +1,183 @@
+"""The page: templates filled with facts, and blocks of data that its script unpacks.
+
+Prose stands in `workflow/report/`. Everything from the data goes through Jinja's escaping, or
+travels as base64 that the script reads as data; the Content-Security-Policy runs the page's own
+scripts, by their hashes, and no other.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from fibroserum import tables
+from fibroserum.config import file_name
+from fibroserum.report import assets, gene_data, page_tables
+from fibroserum.report.catalogue import Entry
+from fibroserum.report.pack import squeeze, squeeze_json
+from fibroserum.report.render import LABEL_LAYOUT
+from fibroserum.report.run import RunTables, effect_of
+from fibroserum.report.theme import CONFIG, group_colours
+
+SCRIPTS = ("unpack.js", "charts.js", "tables.js", "lookup.js", "page.js")
+
+
+def missing(number: Any) -> bool:
+    """Whether a cell is empty."""
+    return number is None or number is pd.NA or (isinstance(number, float) and number != number)
+
+
+def fixed(number: Any, digits: int = 3) -> str:
+    """Print a number with so many decimals; a missing one is a dash."""
+    return "–" if missing(number) else f"{float(number):.{digits}f}"
+
+
+def significant(number: Any, digits: int = 3) -> str:
+    """Print a number with so many significant digits; a missing one is a dash."""
+    return "–" if missing(number) else f"{float(number):.{digits}g}"
+
+
+def whole(number: Any) -> str:
+    """Print a whole number with thousands apart."""
+    return "–" if missing(number) else f"{int(number):,}"
+
+
+def interval(low: Any, high: Any, digits: int = 3) -> str:
+    """Print an interval."""
+    return (
+        "–" if missing(low) or missing(high) else f"{fixed(low, digits)} to {fixed(high, digits)}"
+    )
+
+
+def environment(templates: Path) -> jinja2.Environment:
+    """Return the templates' environment: everything is escaped, and a missing name is an error."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "fixed": fixed,
+        "significant": significant,
+        "whole": whole,
+        "file_name": file_name,
+        "text": lambda value: "–" if missing(value) or value == "" else str(value),
+    }
+    made.globals["interval"] = interval
+    return made
+
+
+def caption_of(env: jinja2.Environment, entry: Entry) -> str:
+    """Return a figure's caption, as `snakemake --report` shows it too."""
+    return env.get_template(str(entry["caption"])).render()
+
+
+def gene_blocks(run: RunTables) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the blocks of the gene tables, and the index of the genes."""
+    index = gene_data.gene_index(run)
+    blocks = {
+        f"contrast-{number}": gene_data.pack_contrast(run.de[name])
+        for number, name in enumerate(run.contrast_names)
+    }
+    levels = gene_data.pack_levels(run, index["id"])
+    blocks["levels-middle"], blocks["levels-rest"] = levels["middle"], levels["rest"]
+    sets = gene_data.set_membership(run, index["id"])
+    flags = gene_data.factor_flags(run, index["id"])
+    blocks["genes"] = squeeze_json(
+        {"index": index, "samples": levels["samples"], "sets": sets, "flags": flags}
+    )
+    return blocks, index
+
+
+def _settings(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the script must know beside the data."""
+    rows = run.contrasts.itertuples()
+    return {
+        "cohort": file_name(str(config["cohort"])),
+        "before": run.settings["before"],
+        "after": run.settings["after"],
+        "groups": group_colours(run.groups),
+        "targets": page_tables.targets_of_genes(run),
+        "contrasts": [
+            {
+                "name": row.contrast,
+                "file": file_name(row.contrast),
+                "effect": effect_of(run, row.contrast),
+            }
+            for row in rows
+        ],
+        "labels": LABEL_LAYOUT,
+        "config": CONFIG,
+    }
+
+
+def _facts(run: RunTables, config: Mapping[str, Any], headline: dict[str, Any]) -> dict[str, Any]:
+    """Return the names that the templates may use."""
+    return {
+        "run": run,
+        "config": config,
+        "summary": headline,
+        "settings": run.settings,
+        "effect": lambda name: effect_of(run, name),
+        "views": page_tables.views(run, config),
+        "provenance": run.provenance,
+        "schemas": tables.schemas(),
+        "config_json": json.dumps(config, indent=2, ensure_ascii=False),
+    }
+
+
+def page(
+    run: RunTables,
+    config: Mapping[str, Any],
+    templates: Path,
+    headline: dict[str, Any],
+    specs: Mapping[str, dict[str, Any]],
+    catalogue: Mapping[str, Entry],
+) -> str:
+    """Return `report.html`.
+
+    headline: of `summary.summary`; specs: every figure's Vega-Lite specification, those of the gene
+    lookup included; catalogue: what `figure_names` says of them.
+    """
+    env = environment(templates)
+    code = "\n".join((templates / name).read_text(encoding="utf-8") for name in SCRIPTS)
+    table_code, table_css = assets.datatables()
+    libraries = {"vega": assets.vega(), "datatables": table_code}
+    script = f'"use strict";\n{code}'.replace("\r\n", "\n")
+    bare = {
+        name: {key: part for key, part in one.items() if key not in ("config", "$schema")}
+        for name, one in specs.items()
+    }
+    genes, _ = gene_blocks(run)
+    blocks = {
+        **{f"library-{name}": squeeze(text.encode("utf-8")) for name, text in libraries.items()},
+        "settings": squeeze_json(_settings(run, config)),
+        "figures": squeeze_json(bare),
+        "tables": squeeze_json(page_tables.long_tables(run)),
+        **genes,
+    }
+    figures = {
+        name: {
+            "caption": caption_of(env, entry),
+            "description": specs[name]["description"],
+            **entry,
+        }
+        for name, entry in catalogue.items()
+    }
+    return env.get_template("report.html").render(
+        **_facts(run, config, headline),
+        figures=figures,
+        blocks=blocks,
+        policy=assets.policy([script, *libraries.values()]),
+        script=script,
+        style=(templates / "style.css").read_text(encoding="utf-8"),
+        table_style=table_css,
+        bibtex=(templates / "references.bib").read_text(encoding="utf-8"),
+    )

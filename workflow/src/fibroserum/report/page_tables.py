@@ -1,0 +1,139 @@
+"""Rows of the page's smaller tables: which, in which order, with what said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fibroserum.report.figures_targets import target_names
+from fibroserum.report.run import RunTables
+from fibroserum.report.theme import records
+
+MOST_FACTOR_GENES = 500
+# columns of the sample sheet that the methods print where they are present
+SHEET_WORDS = (
+    *("serum", "plasma", "serum_or_plasma", "medium", "percent", "serum_percent", "percent_serum"),
+    *("hours", "passage", "plate", "lot", "batch", "library_kit", "sequencer"),
+)
+SETS_COLUMNS = {
+    "gene_set": "Set",
+    "collection": "Collection",
+    "tested": "Genes tested",
+    "mean_log2FoldChange": "Mean log2 fold change",
+    "fry_padj": "fry FDR",
+    "fry_mixed_padj": "fry FDR, mixed",
+    "camera_padj": "camera FDR",
+    "call": "Its genes change",
+    "enriched": "More than others",
+}
+FACTOR_COLUMNS = {
+    "symbol": "Gene",
+    "gene_id": "Gene id",
+    "direction": "Direction",
+    "stimulation_log2FoldChange": "Stimulation, log2 fold change",
+    "serum_slope": "Serum, log2 per doubling",
+    "signature": "Signature",
+    "responsive_padj": "responsive FDR",
+    "confirmed_padj": "confirmed FDR",
+    "call": "Call",
+}
+
+
+def targets_of_genes(run: RunTables) -> dict[str, str]:
+    """Return the target that each gene id is, for those that are one."""
+    rows = run.targets.dropna(subset=["gene_id"])
+    return dict(zip(rows["gene_id"], rows["target"], strict=True))
+
+
+def sheet_facts(run: RunTables) -> list[tuple[str, str]]:
+    """Return what the sample sheet says of the treatment: column and its values."""
+    facts = []
+    for name in run.obs.columns:
+        if str(name).casefold().removeprefix("sheet.") in SHEET_WORDS:
+            values = sorted({str(value) for value in run.obs[name]} - {"", "nan"})
+            shown = ", ".join(values[:8]) + (
+                f" and {len(values) - 8} more" if len(values) > 8 else ""
+            )
+            if shown:
+                facts.append((str(name), shown))
+    return facts
+
+
+def _targets(run: RunTables) -> list[dict[str, Any]]:
+    order = {name: number for number, name in enumerate(target_names(run))}
+    place = {name: number for number, name in enumerate(run.contrast_names)}
+    key = run.targets.assign(
+        _target=run.targets["target"].map(order), _contrast=run.targets["contrast"].map(place)
+    )
+    rows = key.sort_values(["_target", "_contrast"], kind="stable")[list(run.targets.columns)]
+    return records(rows)
+
+
+def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rows of the tables that the templates write out."""
+    warnings = run.checks[run.checks["level"] != "ok"]
+    lost = run.samples[(run.samples["used_for"] != "change") | run.samples["reason"].notna()]
+    fit = {name: frame["status"].value_counts().to_dict() for name, frame in run.de.items()}
+    return {
+        "warnings": records(warnings),
+        "checks": records(run.checks),
+        "samples_noted": records(lost),
+        "contrasts": records(run.contrasts),
+        "targets": _targets(run),
+        "patterns": records(run.patterns),
+        "baseline": records(run.baseline),
+        "power": records(run.power.dropna(subset=["sentence"])),
+        "levels": records(run.levels),
+        "factor_sets": records(run.sets),
+        "mediation": records(run.mediation),
+        "calibration": records(run.calibration),
+        "left_out": records(run.left_out),
+        "score_tests": records(run.score_tests),
+        "sheet": sheet_facts(run),
+        "lines": [line for line in run.settings["lines"] if line],
+        "status": fit,
+        "factors": list(config["factors"]),
+        "published": run.published is not None,
+        "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
+    }
+
+
+def _factor_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return every called gene, and of the others those with the smallest p values."""
+    ranked = frame.sort_values(["responsive_pvalue", "gene_id"], kind="stable")
+    hits = ranked["call"].isin(["confirmed", "responsive"])
+    rest = ranked[~hits & ranked["responsive_pvalue"].notna()].head(MOST_FACTOR_GENES)
+    return pd.concat([ranked[hits], rest])
+
+
+def long_tables(run: RunTables) -> dict[str, Any]:
+    """Return the tables that the page draws row by row: gene sets, and a factor's genes.
+
+    Each: titles of the columns, kinds (text or number), and rows.
+    """
+    numbers = {"tested", "mean_log2FoldChange", "stimulation_log2FoldChange", "serum_slope"}
+    made = {}
+
+    def table(frame: pd.DataFrame, columns: dict[str, str]) -> dict[str, Any]:
+        kinds = [
+            "p" if name.endswith("padj") else "number" if name in numbers else "text"
+            for name in columns
+        ]
+        rows = [list(row.values()) for row in records(frame[list(columns)])]
+        return {
+            "names": list(columns),
+            "titles": list(columns.values()),
+            "kinds": kinds,
+            "rows": rows,
+        }
+
+    for number, contrast in enumerate(run.contrast_names):
+        made[f"sets-{number}"] = table(run.enrichment[contrast], SETS_COLUMNS)
+    for number, factor in enumerate(dict.fromkeys(run.factors["factor"])):
+        rows = _factor_rows(run.factors[run.factors["factor"] == factor])
+        symbols = rows["symbol"].fillna("")
+        rows = rows.assign(symbol=symbols.where(symbols != "", rows["gene_id"]))
+        made[f"factor-{number}"] = table(rows, FACTOR_COLUMNS)
+    return made

@@ -1,0 +1,176 @@
+"""Everything a report is made from: the tables of one finished run, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fibroserum import tables
+from fibroserum.config import file_name
+from fibroserum.enrichment.gmt import GeneSet, map_sets, read_gmt
+
+Frames = dict[str, pd.DataFrame]
+
+# fields of RunTables that are one table each, by the name of its schema
+SINGLE = {
+    "samples": "samples",
+    "checks": "checks",
+    "metrics": "qc_metrics",
+    "variance": "qc_variance",
+    "distances": "qc_distances",
+    "contrasts": "contrasts",
+    "scores": "set_scores",
+    "score_tests": "set_score_tests",
+    "left_out": "sets_left_out",
+    "targets": "targets",
+    "donors": "target_donors",
+    "loo": "target_loo",
+    "power": "target_power",
+    "baseline": "target_baseline",
+    "patterns": "target_patterns",
+    "levels": "factor_levels",
+    "pairs": "factor_pairs",
+    "factors": "factors",
+    "concordance": "factor_concordance",
+    "sets": "factor_sets",
+    "mediation": "mediation",
+    "calibration": "calibration",
+}
+# written only where they were asked for or can be
+OPTIONAL = {"calibration"}
+
+
+@dataclass(frozen=True)
+class RunTables:
+    """The tables of a run, as `tables.yaml` describes them.
+
+    de, enrichment: by contrast; stimulation: by factor, empty where there is no arm; published:
+    the published table as given, or None; normalized: samples × genes; obs and genes: the cohort's
+    sheet and annotation; settings: before, after, groups (reference first), crossover, lines …;
+    gene_sets: with the matrix's gene ids.
+    """
+
+    samples: pd.DataFrame
+    checks: pd.DataFrame
+    metrics: pd.DataFrame
+    variance: pd.DataFrame
+    distances: pd.DataFrame
+    contrasts: pd.DataFrame
+    de: Frames
+    enrichment: Frames
+    scores: pd.DataFrame
+    score_tests: pd.DataFrame
+    left_out: pd.DataFrame
+    targets: pd.DataFrame
+    donors: pd.DataFrame
+    loo: pd.DataFrame
+    power: pd.DataFrame
+    baseline: pd.DataFrame
+    patterns: pd.DataFrame
+    levels: pd.DataFrame
+    pairs: pd.DataFrame
+    factors: pd.DataFrame
+    concordance: pd.DataFrame
+    sets: pd.DataFrame
+    mediation: pd.DataFrame
+    calibration: pd.DataFrame
+    stimulation: Frames
+    published: pd.DataFrame | None
+    normalized: pd.DataFrame
+    obs: pd.DataFrame
+    genes: pd.DataFrame
+    settings: dict[str, Any]
+    gene_sets: tuple[GeneSet, ...]
+    provenance: dict[str, Any]
+
+    @property
+    def contrast_names(self) -> list[str]:
+        """The contrasts in the order of `contrasts.tsv`."""
+        return list(self.contrasts["contrast"])
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups, reference first."""
+        return list(self.settings["groups"])
+
+    def of_kind(self, *kinds: str) -> list[str]:
+        """Return the contrasts of these kinds."""
+        return list(self.contrasts.loc[self.contrasts["kind"].isin(kinds), "contrast"])
+
+
+def _read(name: str, folder: Path, **names: str) -> pd.DataFrame:
+    return tables.read(name, folder / tables.schemas()[name].path.format(**names))
+
+
+def _gene_sets(config: Mapping[str, Any], genes: pd.DataFrame) -> tuple[GeneSet, ...]:
+    sets = [one for path in config["gene_sets"] for one in read_gmt(Path(path))]
+    mapped, _ = map_sets(sets, genes)
+    return tuple(mapped)
+
+
+def load_run(
+    folder: str | Path, config: Mapping[str, Any], provenance: Mapping[str, Any] | None = None
+) -> RunTables:
+    """Read the tables of a finished run under `results/{cohort}/`.
+
+    config: the resolved config, whose gene sets and published table are read too; provenance: the
+    record of the run, or None for what stands in `provenance.json`.
+    """
+    import anndata as ad
+
+    from fibroserum.cohort import settings_of
+
+    place = Path(folder)
+    single = {
+        field: tables.empty(name)
+        if field in OPTIONAL and not (place / tables.schemas()[name].path).exists()
+        else _read(name, place)
+        for field, name in SINGLE.items()
+    }
+    names = list(single["contrasts"]["contrast"])
+    files = {name: file_name(name) for name in names}
+    arms = {
+        factor: _read("stimulation", place, factor=file_name(factor))
+        if about["stimulation"]
+        else tables.empty("stimulation")
+        for factor, about in config["factors"].items()
+    }
+    cohort = ad.read_h5ad(place / "cohort.h5ad")
+    published = config["published"]
+    if provenance is None:
+        provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
+    return RunTables(
+        **single,
+        de={name: _read("de", place, contrast=files[name]) for name in names},
+        enrichment={name: _read("enrichment", place, contrast=files[name]) for name in names},
+        stimulation=arms,
+        published=None if published is None else pd.read_csv(published, sep="\t", dtype=str),
+        normalized=cohort.to_df("normalized"),
+        obs=cohort.obs,
+        genes=cohort.var.astype({"symbol": str}),
+        settings=settings_of(cohort),
+        gene_sets=_gene_sets(config, cohort.var),
+        provenance=dict(provenance),
+    )
+
+
+def filled_words(run: RunTables) -> str:
+    """Return the legend's title where hollow marks are before and filled ones after."""
+    return f"Group (hollow {run.settings['before']}, filled {run.settings['after']})"
+
+
+def effect_of(run: RunTables, contrast: str) -> str:
+    """Return what a contrast's fold change compares, for an axis or a heading."""
+    row = run.contrasts.set_index("contrast").loc[contrast]
+    before, after = run.settings["before"], run.settings["after"]
+    return {
+        "change": f"{row['group']}, {after} vs {before}",
+        "difference": f"change in {row['group']} minus change in {row['reference']}",
+        "average": f"mean of the groups, {after} vs {before}",
+        "baseline": f"{row['group']} vs {row['reference']}, {before}",
+    }[row["kind"]]

@@ -1,0 +1,77 @@
+"""The headline figures of a run: for `summary.json`, and for the sentences at the top of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fibroserum.report.figures_sets import first_collection, set_rows
+from fibroserum.report.figures_targets import target_names
+from fibroserum.report.run import RunTables
+from fibroserum.report.theme import value
+
+
+def _plain(row: pd.Series, columns: tuple[str, ...]) -> dict[str, Any]:
+    return {name: value(row[name]) for name in columns}
+
+
+def _factor(run: RunTables, factor: str) -> dict[str, Any]:
+    calls = run.factors.loc[run.factors["factor"] == factor, "call"].value_counts()
+    counted = {name: int(calls.get(name, 0)) for name in ("confirmed", "responsive")}
+    hits = run.factors[
+        (run.factors["factor"] == factor) & run.factors["call"].isin(["confirmed", "responsive"])
+    ]
+    return {
+        "responsive": counted["responsive"] + counted["confirmed"],
+        "confirmed": counted["confirmed"],
+        "induced": int((hits["direction"] == "induced").sum()),
+        "suppressed": int((hits["direction"] == "suppressed").sum()),
+        "assessable": bool((calls.drop("not_assessable", errors="ignore") > 0).any()),
+    }
+
+
+def _sets(run: RunTables) -> dict[str, Any]:
+    rows = set_rows(run)
+    return {
+        contrast: {
+            call: sorted(
+                rows.loc[(rows["contrast"] == contrast) & (rows["call"] == call), "gene_set"]
+            )
+            if len(rows)
+            else []
+            for call in ("up", "down", "mixed")
+        }
+        for contrast in run.contrast_names
+    }
+
+
+def summary(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the headline figures of a run.
+
+    cohort, version; pairs: complete pairs by group; warnings: of the checks; contrasts: by name,
+    kind, pairs, tested, up, down (called by both models), up_main, down_main (main model alone);
+    target: the first target's name and, by contrast, its verdict, log2FoldChange, ci_low, ci_high
+    and reason; factors: by name, responsive (confirmed ones included), confirmed, induced,
+    suppressed, assessable; gene_sets: the first collection and, by contrast, the sets called up,
+    down and mixed.
+    """
+    changes = run.contrasts[run.contrasts["kind"] == "change"]
+    names = target_names(run)
+    first = run.targets[run.targets["target"] == names[0]] if names else run.targets
+    numbers = ("kind", "pairs", "tested", "up", "down", "up_main", "down_main")
+    said = ("verdict", "log2FoldChange", "ci_low", "ci_high", "reason")
+    return {
+        "cohort": config["cohort"],
+        "version": run.provenance.get("versions", {}).get("fibroserum", ""),
+        "pairs": {row.group: int(row.pairs) for row in changes.itertuples()},
+        "warnings": int((run.checks["level"] == "warning").sum()),
+        "contrasts": {row["contrast"]: _plain(row, numbers) for _, row in run.contrasts.iterrows()},
+        "target": {
+            "name": names[0] if names else "",
+            "contrasts": {row["contrast"]: _plain(row, said) for _, row in first.iterrows()},
+        },
+        "factors": {name: _factor(run, name) for name in config["factors"]},
+        "gene_sets": {"collection": first_collection(run), "contrasts": _sets(run)},
+    }

@@ -1,0 +1,214 @@
+"""One look for every picture: colours, shapes, sizes, and what an empty picture says.
+
+Groups keep their colours throughout. Colours are those of Okabe and Ito (2008), which people
+with any colour vision tell apart; direction has a shape as well as a colour. Data are named, and
+fields have fixed names: a name from the data never becomes a field, an expression or a selector.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+GROUP_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
+UP, DOWN, QUIET, ACCENT = "#D55E00", "#5D3A9B", "#9A9A9A", "#595959"
+# purple through white to orange: the colours of down and up
+DIVERGING = [DOWN, "#A991CF", "#F4F2F5", "#F0A56B", UP]
+CALLS = ["up", "down", "none"]
+WIDTH = 600
+
+CONFIG: dict[str, Any] = {
+    "background": "white",
+    "font": "Arial, Liberation Sans, Helvetica, sans-serif",
+    "view": {"stroke": None},
+    "axis": {
+        "labelFontSize": 11,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelLimit": 150,
+        "labelColor": "#333333",
+        "titleColor": "#333333",
+        "domainColor": "#767676",
+        "tickColor": "#767676",
+        "gridColor": "#767676",
+        "gridOpacity": 0.18,
+        "titlePadding": 8,
+        "labelOverlap": "greedy",
+        "titleLimit": 560,
+    },
+    "legend": {
+        "labelFontSize": 11,
+        "titleFontSize": 11,
+        "titleFontWeight": "normal",
+        "labelLimit": 200,
+        "labelColor": "#333333",
+        "titleColor": "#333333",
+        "orient": "top",
+        "columnPadding": 14,
+    },
+    "header": {
+        "labelFontSize": 12,
+        "labelFontWeight": "bold",
+        "labelColor": "#333333",
+        "titleColor": "#333333",
+        "labelLimit": 210,
+    },
+    "text": {"color": "#333333", "fontSize": 11},
+    "rule": {"color": "#767676"},
+    "point": {"opacity": 1},
+}
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A picture: a chart over named data, the data, and words for those who cannot see it.
+
+    labels: name of the text layer whose labels keep out of each other's way, or none. responsive:
+    whether the page may stretch its width. panel: width of one facet of a wrapped chart, or 0.
+    """
+
+    chart: alt.TopLevelMixin
+    data: Mapping[str, pd.DataFrame]
+    description: str
+    labels: str = ""
+    responsive: bool = True
+    panel: int = 0
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+def value(number: Any) -> Any:
+    """Return a cell as JSON can hold it: no NaN, no infinity, eight significant digits."""
+    if number is None or number is pd.NA or isinstance(number, str | bool):
+        return None if number is pd.NA else number
+    if isinstance(number, np.bool_):
+        return bool(number)
+    if isinstance(number, int | np.integer):
+        return int(number)
+    number = float(number)
+    return float(f"{number:.8g}") if math.isfinite(number) else None
+
+
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table as JSON objects."""
+    columns = [[value(cell) for cell in frame[name].tolist()] for name in frame]
+    names = list(map(str, frame.columns))
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def spec(figure: Figure) -> dict[str, Any]:
+    """Return the figure as a Vega-Lite specification that holds its data."""
+    made = figure.chart.to_dict(validate=False)
+    made["datasets"] = {name: records(frame) for name, frame in figure.data.items()}
+    made["config"] = CONFIG | dict(figure.config)
+    made["description"] = figure.description
+    made["usermeta"] = {
+        "labels": figure.labels,
+        "responsive": figure.responsive,
+        "panel": figure.panel,
+    }
+    return made
+
+
+def group_colours(groups: Sequence[str]) -> dict[str, str]:
+    """Return the colour of each group, by its place among the groups."""
+    return {
+        group: GROUP_COLOURS[number % len(GROUP_COLOURS)] for number, group in enumerate(groups)
+    }
+
+
+def group_scale(groups: Sequence[str]) -> alt.Scale:
+    """Return the colour scale of the groups."""
+    colours = group_colours(groups)
+    return alt.Scale(domain=list(colours), range=list(colours.values()))
+
+
+def call_colour(title: str = "Call", **options: Any) -> alt.Color:
+    """Return the colour of a call (field `call`): up, down or none."""
+    return alt.Color(
+        "call:N", scale=alt.Scale(domain=CALLS, range=[UP, DOWN, QUIET]), title=title, **options
+    )
+
+
+def call_shape(title: str = "Call") -> alt.Shape:
+    """Return the shape of a call (field `call`), so that it can be told without colour."""
+    shapes = ["triangle-up", "triangle-down", "circle"]
+    return alt.Shape("call:N", scale=alt.Scale(domain=CALLS, range=shapes), title=title)
+
+
+def fold_change_scale(most: float) -> alt.Scale:
+    """Return the colours of a fold change, white at zero and symmetric about it."""
+    return alt.Scale(
+        domain=[-most, -most / 2, 0, most / 2, most],
+        range=DIVERGING,
+        interpolate="rgb",
+        clamp=True,
+    )
+
+
+def names_axis(count: int, limit: int = 110, most: int = 44) -> alt.Axis:
+    """Return an axis of names that stand upright, or none where there are too many to print."""
+    return alt.Axis(labels=shown_labels(count, most), labelAngle=-90, labelLimit=limit, ticks=False)
+
+
+def panels(
+    chart: alt.Chart | alt.LayerChart, name: str, source: str, order: Sequence[str], columns: int
+) -> alt.FacetChart:
+    """Return one panel of `chart` for each value of the field `name`, each with its own axes."""
+    facet = alt.Facet(f"{name}:N", sort=list(order), title=None)
+    made = chart.facet(
+        facet=facet, columns=columns, data=data(source), spacing={"row": 84, "column": 62}
+    )
+    return made.properties(bounds="flush").resolve_axis(x="independent", y="independent")
+
+
+def data(name: str) -> alt.NamedData:
+    """Return a reference to a figure's data."""
+    return alt.NamedData(name)
+
+
+def empty(text: str, height: int = 120) -> Figure:
+    """Return a picture that says in words that there is nothing to draw."""
+    chart = (
+        alt.Chart(data("words"))
+        .mark_text(fontSize=13, lineBreak="\n")
+        .encode(text="text:N")
+        .properties(width=WIDTH, height=height)
+    )
+    return Figure(chart, {"words": pd.DataFrame({"text": [text]})}, text)
+
+
+def zero_line(axis: str) -> alt.Chart:
+    """Return a dashed line at zero of the x or the y axis (data `zero`)."""
+    mark = alt.Chart(data("zero")).mark_rule(strokeDash=[4, 3], aria=False)
+    return mark.encode(x="at:Q") if axis == "x" else mark.encode(y="at:Q")
+
+
+ZERO = pd.DataFrame({"at": [0.0]})
+
+
+def thin(
+    frame: pd.DataFrame, x: str, y: str, keep: pd.Series, *, per_cell: int = 2, cells: int = 64
+) -> pd.DataFrame:
+    """Drop points that lie upon others, the same ones every time.
+
+    The picture is divided into cells × cells; of each cell's points the first `per_cell` rows stay,
+    and all that `keep` marks. Points at the rim of the cloud are alone in their cells, and stay.
+    """
+    spot = {}
+    for name in (x, y):
+        numbers = frame[name].to_numpy(float)
+        low, high = np.nanmin(numbers, initial=np.inf), np.nanmax(numbers, initial=-np.inf)
+        spot[name] = np.floor((numbers - low) / max(high - low, 1e-12) * (cells - 1e-9))
+    order = frame.groupby([spot[x], spot[y]]).cumcount()
+    return frame[keep | (order < per_cell).to_numpy()]
+
+
+def shown_labels(count: int, most: int = 44) -> bool:
+    """Whether an axis with `count` names can print them all."""
+    return count <= most
