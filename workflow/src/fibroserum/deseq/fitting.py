@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -11,8 +14,17 @@ from fibroserum.deseq.model import (
     group_like,
     usable_structure,
 )
-from fibroserum.deseq.stages import Problem, final, genewise
-from fibroserum.deseq.trend import fit_trend, prior_variance
+from fibroserum.deseq.outliers import (
+    TO_FILTER,
+    TO_REPLACE,
+    cooks_distances,
+    cutoff,
+    replaced_counts,
+    replicates,
+    withheld,
+)
+from fibroserum.deseq.stages import Final, Genewise, Problem, final, genewise
+from fibroserum.deseq.trend import Trend, fit_trend, prior_variance
 from fibroserum.normalization import size_factors as estimate_size_factors
 
 
@@ -34,6 +46,64 @@ def checked_size_factors(
     if factors.shape != (len(counts),) or not (np.isfinite(factors) & (factors > 0)).all():
         raise ValueError("Size factors must be positive, one a sample.")
     return factors
+
+
+@dataclass(frozen=True, eq=False)
+class Held:
+    """What all genes decide."""
+
+    trend: Trend
+    variance: float
+    squared: float
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """Both passes over the kept genes, and the trend at each."""
+
+    first: Genewise
+    fitted: np.ndarray
+    second: Final
+
+
+def _merged(whole: Any, part: Any, where: np.ndarray, known: np.ndarray) -> Any:
+    """Return a result with the genes `where` taken from `part`, those not `known` as NaN."""
+    values = {}
+    for item in fields(whole):
+        column = getattr(whole, item.name).copy()
+        empty = False if column.dtype == bool else np.nan
+        column[where] = empty
+        column[np.flatnonzero(where)[known]] = getattr(part, item.name)
+        values[item.name] = column
+    return replace(whole, **values)
+
+
+def _without_outliers(
+    problem: Problem, estimates: Estimates, held: Held, design: pd.DataFrame, factors: np.ndarray
+) -> tuple[Estimates, np.ndarray, np.ndarray]:
+    """Return estimates with replaceable outliers replaced, genes replaced, genes in doubt."""
+    distances = cooks_distances(problem, estimates.second.dispersions, design)
+    replaceable = replicates(design) >= TO_REPLACE
+    outlying = (distances > cutoff(*design.shape)) & replaceable[:, None]
+    replaced = np.asarray(outlying.any(axis=0))
+    doubtful = withheld(problem.counts, distances, design, replaceable)
+    if not replaced.any():
+        return estimates, replaced, doubtful
+    counts = replaced_counts(problem.counts[:, replaced], factors, outlying[:, replaced])
+    known = (counts != 0).any(axis=0)
+    again = replace(problem, counts=counts[:, known])
+    first = genewise(again)
+    fitted = held.trend(first.base_mean)
+    second = final(again, first, fitted, held.variance, held.squared)
+    trend = estimates.fitted.copy()
+    trend[replaced] = np.nan
+    trend[np.flatnonzero(replaced)[known]] = fitted
+    merged = Estimates(
+        _merged(estimates.first, first, replaced, known),
+        trend,
+        _merged(estimates.second, second, replaced, known),
+    )
+    return merged, replaced, doubtful
 
 
 def fit(
@@ -70,6 +140,13 @@ def fit(
         first.dispersions, fitted, structure.n_samples - structure.n_columns
     )
     second = final(problem, first, fitted, variance, squared)
+    estimates = Estimates(first, fitted, second)
+    doubtful = replaced = np.zeros(int(kept.sum()), dtype=bool)
+    if replicates(design).max() >= TO_FILTER:
+        estimates, replaced, doubtful = _without_outliers(
+            problem, estimates, Held(trend, variance, squared), design, factors
+        )
+    first, fitted, second = estimates.first, estimates.fitted, estimates.second
     coefficients = np.empty_like(second.coefficients)
     coefficients[:, structure.columns] = second.coefficients
     return NegativeBinomialFit(
@@ -88,6 +165,6 @@ def fit(
         trend_type=trend.kind,
         prior_variance=variance,
         squared_logres=squared,
-        count_outlier=np.zeros(len(genes), dtype=bool),
-        replaced=np.zeros(len(genes), dtype=bool),
+        count_outlier=_spread(doubtful, kept, False),
+        replaced=_spread(replaced, kept, False),
     )

@@ -100,6 +100,27 @@ def _regress(
     return beta, means, state > 0
 
 
+def leverage(problem: Problem, dispersions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return means (not bounded) and leverages, both samples × genes, of the final regression."""
+    structure = problem.structure
+    means, hats = np.empty(problem.counts.shape), np.empty(problem.counts.shape)
+
+    def work(genes: slice) -> None:
+        rows = problem.rows(genes)
+        mean, hat = np.empty_like(rows), np.empty_like(rows)
+        fit_coefficients(
+            rows, problem.offsets, dispersions[genes], MIN_MEAN, TOLERANCE, LARGEST_COEFFICIENT,
+            COEFFICIENT_BOUND, MAX_STEPS, problem.ridge, structure.blocks,
+            np.empty((len(rows), structure.n_columns)), mean, hat,
+            np.empty(len(rows), dtype=np.int64),
+        )  # fmt: skip
+        means[structure.order, genes] = mean.T
+        hats[structure.order, genes] = hat.T
+
+    over_genes(work, problem.counts.shape[1], problem.n_cpus)
+    return means, hats
+
+
 def _climb(
     rows: np.ndarray,
     means: np.ndarray,

@@ -63,10 +63,10 @@ _DIRECTORY = cache_directory()
 
 
 def _compile(function: Callable[..., Any], fastmath: set[str]) -> Any:
-    before = numba.config.CACHE_DIR
+    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     try:
         # the place is settled when the kernel is declared
-        numba.config.CACHE_DIR = str(_DIRECTORY or "")
+        numba.config.CACHE_DIR = str(_DIRECTORY or "")  # type: ignore[attr-defined]
         return numba.njit(
             function,
             cache=_DIRECTORY is not None,
@@ -75,7 +75,7 @@ def _compile(function: Callable[..., Any], fastmath: set[str]) -> Any:
             fastmath=fastmath,
         )
     finally:
-        numba.config.CACHE_DIR = before
+        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
 
 
 def compiled(function: Callable[..., Any]) -> Any:

@@ -1,0 +1,76 @@
+"""Count outliers by Cook's distance, as DESeq2 has them.
+
+They can be told only in samples whose design row has three replicates or more, and are replaced
+only with seven or more; with donors as blocks there are none, and nothing here applies.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import f as f_distribution
+from scipy.stats import trim_mean
+
+from fibroserum.deseq.stages import Problem, leverage
+
+TO_FILTER = 3
+TO_REPLACE = 7
+LEVEL = 0.99
+TRIM = 0.2
+
+
+def replicates(design: pd.DataFrame) -> np.ndarray:
+    """Return, for each sample, how many samples have its row of the design."""
+    _, row, size = np.unique(design.to_numpy(), axis=0, return_inverse=True, return_counts=True)
+    return size[row.reshape(-1)]
+
+
+def cutoff(n_samples: int, n_columns: int) -> float:
+    """Return the distance above which a count is an outlier: the F distribution's 0.99 quantile."""
+    return float(f_distribution.ppf(LEVEL, n_columns, n_samples - n_columns))
+
+
+def cooks_distances(problem: Problem, dispersions: np.ndarray, design: pd.DataFrame) -> np.ndarray:
+    """Return Cook's distances (samples × genes) of the problem's counts.
+
+    The variance is that of a negative binomial with a robust moment estimate of dispersion, so
+    that an outlier does not hide itself.
+    """
+    from pydeseq2.utils import robust_method_of_moments_disp
+
+    means, hat = leverage(problem, dispersions)
+    sizes = np.empty(len(design))
+    sizes[problem.structure.order] = np.exp(problem.offsets)
+    robust = robust_method_of_moments_disp(problem.counts / sizes[:, None], design)
+    variance = means + robust * means**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        distances = (problem.counts - means) ** 2 / variance * hat / (1 - hat) ** 2
+    return distances / problem.structure.n_columns
+
+
+def replaced_counts(
+    counts: np.ndarray, size_factors: np.ndarray, outlying: np.ndarray
+) -> np.ndarray:
+    """Return counts with the outlying ones replaced by what a trimmed mean foretells."""
+    centre = trim_mean(counts / size_factors[:, None], TRIM, axis=0)
+    expected = np.floor(centre * size_factors[:, None]).astype(counts.dtype)
+    return np.where(outlying, expected, counts)
+
+
+def withheld(
+    counts: np.ndarray, distances: np.ndarray, design: pd.DataFrame, replaced: np.ndarray
+) -> np.ndarray:
+    """Return genes (bool) whose p value an outlier in a replicated sample puts in doubt.
+
+    replaced: samples whose outliers were replaced, which no longer count. With two groups and
+    nothing else a gene is kept where three counts or more exceed the outlying one.
+    """
+    number = replicates(design)
+    limit = cutoff(*design.shape)
+    judged = (number >= TO_FILTER) & ~replaced
+    doubtful = (distances[judged] > limit).any(axis=0)
+    if design.shape[1] == 2 and len(np.unique(design.to_numpy(), axis=0)) == 2:
+        genes = np.flatnonzero(doubtful)
+        worst = counts[np.argmax(distances[:, genes], axis=0), genes]
+        doubtful[genes] = (counts[:, genes] > worst).sum(axis=0) < TO_FILTER
+    return doubtful
