@@ -1,1 +1,61 @@
 # Stage report. In: every table. Out: report.html, tables.xlsx, summary.json, provenance.json, figures/.
+from fibroserum.report.catalogue import figure_names
+
+FIGURES = figure_names(PLAN.contrasts, CONFIG["factors"])
+
+
+rule report:
+    input:
+        cohort=rules.counts.output.cohort,
+        samples=rules.counts.output.samples,
+        qc=rules.qc.output,
+        contrasts=rules.differential_expression.output.contrasts,
+        de=rules.differential_expression.output.de,
+        enrichment=rules.enrichment.output,
+        targets=rules.targets.output,
+        factors=rules.factors.output,
+        stimulation=expand(rules.stimulation.output.table, factor=STIMULATED),
+        calibration=CALIBRATION,
+        gene_sets=CONFIG["gene_sets"],
+        published=inputs_of("published"),
+        templates=sorted(
+            str(path)
+            for path in (ROOT / "workflow" / "report").rglob("*")
+            if path.is_file() and path.suffix != ".rst"
+        ),
+    output:
+        html=f"{OUT}/report.html",
+        workbook=f"{OUT}/tables.xlsx",
+        summary=f"{OUT}/summary.json",
+        provenance=f"{OUT}/provenance.json",
+        figures=[
+            report(
+                f"{OUT}/figures/{name}.svg",
+                caption=f"../report/{entry['caption']}",
+                category=entry["category"],
+                labels=entry["label"],
+            )
+            for name, entry in FIGURES.items()
+        ],
+        images=[f"{OUT}/figures/{name}.png" for name in FIGURES],
+    log:
+        f"{LOG}/report.log",
+    benchmark:
+        f"{LOG}/report.benchmark.tsv"
+    threads: 2
+    resources:
+        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        runtime=60,
+    params:
+        config=CONFIG,
+        inputs=sorted(
+            {
+                path
+                for paths in configuration.input_paths(CONFIG).values()
+                for path in paths
+            }
+        ),
+        templates=str(ROOT / "workflow" / "report"),
+        code=code("report.py"),
+    script:
+        "../scripts/report.py"
