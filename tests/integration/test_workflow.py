@@ -1,4 +1,4 @@
-"""The workflow as Snakemake users meet it: a module of another workflow, other folders, a report."""
+"""The workflow as Snakemake users meet it: two entries, a module, a stage alone, a report."""
 
 from __future__ import annotations
 
