@@ -11,8 +11,7 @@ from scipy import stats
 from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.gmt import GeneSet
 from fibroserum.enrichment.membership import restrict
-from fibroserum.linear import LinearFit, fit_weighted
-from fibroserum.linear.blocks import dense_contrast
+from fibroserum.linear import LinearFit, estimates, fit_weighted
 
 # GSEApy keeps a running sum for every sample and set; in portions they stay out of memory's way.
 PORTION = 250
@@ -120,9 +119,8 @@ test_scores.__test__ = False  # type: ignore[attr-defined]  # a function of ours
 
 
 def _test(fit: LinearFit, name: str, contrast: np.ndarray) -> pd.DataFrame:
-    vector = dense_contrast(contrast, fit.blocks)
-    estimate = fit.coefficients[:, fit.blocks.dense] @ vector
-    se = fit.sigma * np.sqrt(np.einsum("i,gij,j->g", vector, fit.covariance, vector))
+    estimate, unscaled = estimates(fit, contrast)
+    se = fit.sigma * unscaled
     statistic = np.where(estimate == 0, 0.0, np.copysign(np.inf, estimate))
     np.divide(estimate, se, out=statistic, where=se > 0)
     half = stats.t.ppf(0.975, fit.df_residual) * se

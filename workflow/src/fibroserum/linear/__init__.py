@@ -7,6 +7,7 @@ from fibroserum.linear.edger import edger_ql
 from fibroserum.linear.effects import Effects, genewise_effects
 from fibroserum.linear.voom import (
     LinearFit,
+    estimates,
     filter_by_expr,
     fit_weighted,
     moderated_t,
@@ -20,6 +21,7 @@ __all__ = [
     "Effects",
     "LinearFit",
     "edger_ql",
+    "estimates",
     "filter_by_expr",
     "find_blocks",
     "fit_weighted",

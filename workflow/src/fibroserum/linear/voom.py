@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from fibroserum.linear import kernels
 from fibroserum.linear.blocks import Blocks, dense_contrast, eliminate, find_blocks
@@ -158,8 +159,10 @@ def _unweighted(
     """Return fitted values (n, G) and residual standard deviations (G,) without weights."""
     centred = eliminate(values, blocks)
     dense = eliminate(design.to_numpy(dtype=float)[:, blocks.dense], blocks)
-    basis, _ = np.linalg.qr(dense)
-    residual = centred - basis @ (basis.T @ centred)
+    # one thread in BLAS: a product that it splits between threads could differ in the last bit
+    with threadpool_limits(limits=1, user_api="blas"):
+        basis, _ = np.linalg.qr(dense)
+        residual = centred - basis @ (basis.T @ centred)
     df = design.shape[0] - design.shape[1]
     return values - residual, np.sqrt((residual**2).sum(axis=0) / df)
 
@@ -185,9 +188,7 @@ def moderated_t(fit: LinearFit, contrast: np.ndarray) -> pd.DataFrame:
     """
     from scipy.stats import t as student
 
-    vector = dense_contrast(contrast, fit.blocks)
-    estimate = fit.coefficients[:, fit.blocks.dense] @ vector
-    unscaled = np.sqrt(np.einsum("i,gij,j->g", vector, fit.covariance, vector))
+    estimate, unscaled = estimates(fit, contrast)
     variance, df_total = posterior_variance(fit.sigma**2, fit.df_residual)
     se = unscaled * np.sqrt(variance)
     statistic = estimate / se
@@ -201,6 +202,13 @@ def moderated_t(fit: LinearFit, contrast: np.ndarray) -> pd.DataFrame:
         },
         index=fit.genes,
     )
+
+
+def estimates(fit: LinearFit, contrast: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a contrast's estimates (G,) and their standard errors (G,) over sigma."""
+    vector = dense_contrast(contrast, fit.blocks)
+    estimate = (fit.coefficients[:, fit.blocks.dense] * vector).sum(axis=1)
+    return estimate, np.sqrt(np.einsum("i,gij,j->g", vector, fit.covariance, vector))
 
 
 def posterior_variance(variance: np.ndarray, df: int) -> tuple[np.ndarray, float]:
