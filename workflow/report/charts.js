@@ -3,14 +3,15 @@
 const views = new Map();
 
 // Text and lines take the colour of the page, so that light, dark and print need no redrawing.
-function themed(config) {
+function themed(config, width) {
   const ink = "currentColor";
   const words = { labelColor: ink, titleColor: ink };
   return {
     ...config,
     background: null,
     axis: { ...config.axis, ...words },
-    legend: { ...config.legend, ...words },
+    // a narrow page has no room for a row of entries
+    legend: { ...config.legend, ...words, direction: width < 480 ? "vertical" : "horizontal", gradientDirection: "horizontal" },
     header: { ...config.header, ...words },
     text: { ...config.text, color: ink },
   };
@@ -32,7 +33,7 @@ function fitted(spec, width) {
     made.width = "container";
     made.autosize = { type: "fit-x", contains: "padding" };
   }
-  if (spec.usermeta.panel) made.columns = Math.max(1, Math.min(spec.columns, Math.floor(width / spec.usermeta.panel)));
+  if (spec.usermeta.panel) made.columns = Math.max(1, Math.floor(width / spec.usermeta.panel));
   return made;
 }
 
@@ -40,7 +41,7 @@ async function draw(element, spec) {
   await library("vega");
   const settings = await json("settings");
   const made = fitted(spec, element.clientWidth);
-  made.config = themed(settings.config);
+  made.config = themed(settings.config, element.clientWidth);
   const labels = spec.usermeta.labels;
   const result = await window.vegaEmbed(element, made, {
     mode: "vega-lite",
@@ -50,6 +51,9 @@ async function draw(element, spec) {
     patch: labels ? separateLabels(labels, settings.labels) : undefined,
     tooltip: { theme: "custom" },
   });
+  // a picture of a fixed size shrinks a little before it scrolls
+  const drawing = element.querySelector("svg");
+  element.classList.toggle("fit", drawing && 0.6 * drawing.width.baseVal.value <= element.clientWidth);
   result.view.addEventListener("click", (event, item) => {
     const id = item?.datum?.gene_id;
     if (id) window.location.hash = `gene=${encodeURIComponent(id)}`;

@@ -63,8 +63,10 @@ async function levelsOf(at, genes, samples) {
   return Array.from({ length: samples }, (_, i) => (middle[at] + rest[at * samples + i]) / 100);
 }
 
-function slopeRows(samples, levels) {
-  return samples.map((one, i) => ({ panel: "", donor: one.donor, group: one.group, time: one.time, slot: `${one.group} ${one.time}`, level: levels[i] }));
+function slopeRows(samples, levels, settings) {
+  return samples.map((one, i) => ({
+    filled: one.time === settings.before ? 0 : 1,
+     panel: "", donor: one.donor, group: one.group, time: one.time, slot: `${one.group} ${one.time}`, level: levels[i] }));
 }
 
 function donorRows(samples, levels, settings) {
@@ -140,7 +142,7 @@ async function showGene(text, focus) {
   const member = sets.filter((set) => set.genes.includes(at)).map((set) => `${set.name} (${set.collection})`);
   list(document.getElementById("lookup-sets"), member, "None of the sets of this run.");
   list(document.getElementById("lookup-flags"), flagsOf(index.id[at], at, settings, flags), "None.");
-  await drawLookup("lookup-donors", "lookup_donors", "slopes", slopeRows(samples, levels));
+  await drawLookup("lookup-donors", "lookup_donors", "slopes", slopeRows(samples, levels, settings));
   await drawLookup("lookup-estimates", "lookup_estimates", "estimates", estimates);
   status.textContent = `${name}: ${rows.length} contrasts, ${samples.length} samples, ${member.length} gene sets.`;
   if (focus) document.getElementById("lookup-name").focus();

@@ -28,7 +28,7 @@ def vega() -> str:
     """Return a script that sets `window.vegaEmbed`."""
     import vl_convert
 
-    return _wrapped(vl_convert.javascript_bundle())
+    return _wrapped(vl_convert.javascript_bundle(None))
 
 
 @cache
@@ -37,17 +37,18 @@ def datatables() -> tuple[str, str]:
     place = files("itables") / "html"
     code = (place / "dt_bundle.js").read_text(encoding="utf-8")
     exports = list(re.finditer(r"export\{([^}]*)\};?", code))
-    names = (
-        dict(reversed(pair.strip().split(" as ")) for pair in exports[-1].group(1).split(","))
-        if exports
-        else {}
-    )
-    if "default" not in names:
+    listed = exports[-1].group(1).split(",") if exports else []
+    default = [
+        own
+        for own, _, shown in (pair.strip().partition(" as ") for pair in listed)
+        if shown == "default"
+    ]
+    if not default:
         raise AssetError(
             "itables' DataTables bundle exports no default: another version of itables"
         )
     start, end = exports[-1].span()
-    body = f"{code[:start]}window.DataTable={names['default']};{code[end:]}"
+    body = f"{code[:start]}window.DataTable={default[0]};{code[end:]}"
     return _wrapped(body), (place / "dt_bundle.css").read_text(encoding="utf-8")
 
 

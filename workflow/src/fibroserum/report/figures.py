@@ -63,15 +63,13 @@ def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
 
 def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
     """Return every figure that the catalogue names, in its order."""
-    drawers = {name: (drawer, ()) for name, drawer in WHOLE.items()}
-    for contrast in run.contrast_names:
-        for kind, drawer in OF_CONTRAST.items():
-            drawers[f"{kind}_{file_name(contrast)}"] = (drawer, (contrast,))
+    figures: dict[str, Figure] = {name: whole(run) for name, whole in WHOLE.items()}
+    kinds = dict(zip(run.contrasts["contrast"], run.contrasts["kind"], strict=True))
+    for contrast, kind in kinds.items():
+        for name, of_contrast in OF_CONTRAST.items():
+            if name != "quadrants" or kind == "difference":
+                figures[f"{name}_{file_name(contrast)}"] = of_contrast(run, contrast)
     for factor in config["factors"]:
-        for kind, drawer in OF_FACTOR.items():
-            drawers[f"factor_{file_name(factor)}_{kind}"] = (drawer, (factor,))
-    figures = {}
-    for name in catalogue_of(run, config):
-        drawer, subject = drawers[name]
-        figures[name] = drawer(run, *subject)
-    return figures
+        for name, of_factor in OF_FACTOR.items():
+            figures[f"factor_{file_name(factor)}_{name}"] = of_factor(run, factor)
+    return {name: figures[name] for name in catalogue_of(run, config)}

@@ -20,6 +20,8 @@ from fibroserum.report.theme import (
     group_colours,
     panels,
     thin,
+    weight,
+    weighted,
     zero_line,
 )
 
@@ -59,26 +61,20 @@ def _tooltip() -> list[alt.Tooltip]:
 
 def _scatter(run: RunTables, points: pd.DataFrame, x: alt.X, y: alt.Y, words: str) -> Figure:
     """Return a scatter of genes coloured by call, with the targets ringed and labelled."""
-    points = points.assign(gene=_named(points))
+    points = weighted(points.assign(gene=_named(points)), "call", ["up", "down"])
     marked = points[points["gene_id"].isin(target_ids(run))]
     # quiet genes first, so that calls lie on top
     order = points["call"].map({"none": 0, "down": 1, "up": 1})
     points = points.iloc[np.argsort(order, kind="stable")]
     cloud = (
         alt.Chart(data("points"))
-        .mark_point(filled=True, size=17, aria=False)
+        .mark_point(filled=True, aria=False)
         .encode(
             x=x,
             y=y,
             color=call_colour(),
             shape=call_shape(),
-            opacity=alt.Opacity(
-                "call:N",
-                scale=alt.Scale(
-                    domain=["up", "down", "none"], type="ordinal", range=[0.9, 0.9, 0.4]
-                ),
-                title="Call",
-            ),
+            **weight(),
             tooltip=_tooltip(),
         )
     )
@@ -93,11 +89,12 @@ def _scatter(run: RunTables, points: pd.DataFrame, x: alt.X, y: alt.Y, words: st
         .encode(x=x, y=y, text="gene:N")
         .properties(name="names")
     )
-    columns = ["gene_id", "gene", "log2FoldChange", "pvalue", "padj", "call"]
+    columns = ["gene_id", "gene", "log2FoldChange", "pvalue", "padj", "call", "area", "alpha"]
     columns += [
         name for name in ("baseMean", "log2FoldChange_shrunken", "weight") if name in points
     ]
-    chart = alt.layer(cloud, rings, names).properties(width=WIDTH, height=360)
+    layers = [cloud, rings, names] if len(marked) else [cloud]
+    chart = alt.layer(*layers).properties(width=WIDTH, height=360)
     held = {"points": points[columns], "targets": marked[columns]}
     return Figure(chart, held, words, labels="names")
 
@@ -132,7 +129,7 @@ def ma(run: RunTables, contrast: str) -> Figure:
         "baseMean:Q",
         scale=alt.Scale(type="log"),
         title="Mean normalized count",
-        axis=alt.Axis(format="~s", tickCount=6),
+        axis=alt.Axis(format="~s", values=[10**power for power in range(-2, 8)]),
     )
     y = alt.Y(
         "log2FoldChange_shrunken:Q",
@@ -169,6 +166,7 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     frame = thin(frame, "x", "y", keep if keep.sum() < MOST_CALLED * 2 else keep & False)
     colours = group_colours(run.groups)
     palette = ["#000000", colours[names[0]], colours[names[1]], QUIET]
+    frame = weighted(frame, "called", order[:3])
     marked = frame[frame["gene_id"].isin(target_ids(run))]
     rank = frame["called"].map({name: i for i, name in enumerate(reversed(order))})
     frame = frame.iloc[np.argsort(rank, kind="stable")]
@@ -185,7 +183,7 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     shapes = ["diamond", "square", "triangle-up", "circle"]
     cloud = (
         alt.Chart(data("points"))
-        .mark_point(filled=True, size=20, aria=False)
+        .mark_point(filled=True, aria=False)
         .encode(
             x=x,
             y=y,
@@ -195,11 +193,7 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
             shape=alt.Shape(
                 "called:N", scale=alt.Scale(domain=order, range=shapes), title="Called in"
             ),
-            opacity=alt.Opacity(
-                "called:N",
-                scale=alt.Scale(domain=order, type="ordinal", range=[0.9, 0.9, 0.9, 0.35]),
-                title="Called in",
-            ),
+            **weight(),
             tooltip=tooltip,
         )
     )
@@ -221,7 +215,13 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
         .encode(x=x, y=y, text="gene:N")
         .properties(name="names")
     )
-    layers = [zero_line("x"), zero_line("y"), equal, cloud, rings, labels]
+    layers = [
+        zero_line("x"),
+        zero_line("y"),
+        equal,
+        cloud,
+        *([rings, labels] if len(marked) else []),
+    ]
     chart = alt.layer(*layers).properties(width=WIDTH, height=420)
     held = {"points": frame, "targets": marked, "diagonal": diagonal, "zero": ZERO}
     return Figure(

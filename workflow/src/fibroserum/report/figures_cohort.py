@@ -14,6 +14,7 @@ from fibroserum.report.theme import (
     data,
     empty,
     group_scale,
+    hollow_or_filled,
     names_axis,
     shown_labels,
 )
@@ -53,6 +54,7 @@ def _slots(run: RunTables) -> pd.DataFrame:
     frame = _order(run, pd.DataFrame(rows, columns=names))
     several = run.settings["crossover"]
     frame["slot"] = frame["donor"] + (" · " + frame["group"] if several else "")
+    frame["filled"] = (frame["use"] == USES["change"]).astype(int)
     return frame
 
 
@@ -75,11 +77,7 @@ def cohort_grid(run: RunTables) -> Figure:
             ),
             color=alt.Color("group:N", scale=group_scale(run.groups), title="Group"),
             fill=alt.Fill("group:N", scale=group_scale(run.groups), title="Group"),
-            fillOpacity=alt.FillOpacity(
-                "use:N",
-                scale=alt.Scale(domain=list(USES.values()), type="ordinal", range=[1, 0, 0, 0]),
-                title="Library",
-            ),
+            fillOpacity=hollow_or_filled(),
             shape=alt.Shape(
                 "use:N",
                 scale=alt.Scale(
@@ -113,14 +111,6 @@ def _sample_tooltip(*more: alt.Tooltip) -> list[alt.Tooltip]:
     ]
 
 
-def _filled_after(run: RunTables) -> alt.FillOpacity:
-    """Return hollow for before and filled for after, in every picture of samples."""
-    times = [run.settings["before"], run.settings["after"]]
-    return alt.FillOpacity(
-        "time:N", scale=alt.Scale(domain=times, type="ordinal", range=[0, 1]), legend=None
-    )
-
-
 def _group_colour(run: RunTables) -> tuple[alt.Color, alt.Fill]:
     scale = group_scale(run.groups)
     title = filled_words(run)
@@ -132,7 +122,10 @@ def library_sizes(run: RunTables) -> Figure:
     """Library size per sample."""
     frame = _order(run, run.metrics)[
         ["sample", "donor", "group", "time", "total_counts", "n_genes", "pct_counts_mt"]
-    ].assign(millions=lambda f: f["total_counts"].astype(float) / 1e6)
+    ].assign(
+        millions=lambda f: f["total_counts"].astype(float) / 1e6,
+        filled=lambda f: (f["time"] == run.settings["after"]).astype(int),
+    )
     if frame.empty:
         return empty("No sample to show.")
     names = list(frame["sample"])
@@ -153,7 +146,7 @@ def library_sizes(run: RunTables) -> Figure:
             ),
             color=colour,
             fill=fill,
-            fillOpacity=_filled_after(run),
+            fillOpacity=hollow_or_filled(),
             tooltip=_sample_tooltip(
                 alt.Tooltip("total_counts:Q", title="Counts", format=","),
                 alt.Tooltip("n_genes:Q", title="Genes detected", format=","),
@@ -196,6 +189,7 @@ def _components(run: RunTables, suffix: str, space: str, height: int = 330) -> F
     named = {f"PC1{suffix}": "x", f"PC2{suffix}": "y"}
     columns = ["sample", "donor", "group", "time", *named]
     frame = run.metrics[columns].rename(columns=named).dropna(subset=["x", "y"])
+    frame["filled"] = (frame["time"] == run.settings["after"]).astype(int)
     if len(frame) < 2:
         return empty("Too few samples for principal components.")
     known = run.variance[run.variance["space"] == space]["variance_ratio"].tolist()
@@ -222,18 +216,18 @@ def _components(run: RunTables, suffix: str, space: str, height: int = 330) -> F
             y=y,
             color=colour,
             fill=fill,
-            fillOpacity=_filled_after(run),
+            fillOpacity=hollow_or_filled(),
             tooltip=_sample_tooltip(),
         )
     )
     shafts = (
         alt.Chart(data("arrows"))
-        .mark_rule(opacity=0.55, aria=False)
+        .mark_rule(strokeWidth=1.1, aria=False)
         .encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q", color=colour)
     )
     heads = (
         alt.Chart(data("arrows"))
-        .mark_point(shape="wedge", size=170, filled=True, aria=False)
+        .mark_point(shape="triangle", size=46, filled=True, aria=False)
         .encode(
             x="x_head:Q",
             y="y_head:Q",

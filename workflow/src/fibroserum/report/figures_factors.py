@@ -19,6 +19,8 @@ from fibroserum.report.theme import (
     empty,
     group_scale,
     thin,
+    weight,
+    weighted,
     zero_line,
 )
 
@@ -81,7 +83,7 @@ def level(run: RunTables, factor: str) -> Figure:
         )
     )
     chart = alt.layer(zero_line("x"), dots, bars, middles).properties(
-        width=WIDTH, height={"step": 58}
+        width=WIDTH, height=58 * donors["group"].nunique()
     )
     held = {
         "donors": donors[
@@ -93,18 +95,17 @@ def level(run: RunTables, factor: str) -> Figure:
     return Figure(chart, held, f"Change of {factor} in {len(donors)} donors.")
 
 
-def _call_encodings() -> dict[str, alt.Color | alt.Shape | alt.Opacity]:
+def _call_encodings() -> dict[str, alt.Color | alt.Shape | alt.Size | alt.Opacity]:
     tested = GENE_CALLS[:3]
     scale = alt.Scale(domain=tested, range=[UP, "#0072B2", QUIET])
     shapes = ["diamond", "square", "circle"]
+    words = alt.Legend(labelExpr="replace(datum.label, '_', ' ')")
     return {
-        "color": alt.Color("call:N", scale=scale, title="Call"),
-        "shape": alt.Shape("call:N", scale=alt.Scale(domain=tested, range=shapes), title="Call"),
-        "opacity": alt.Opacity(
-            "call:N",
-            scale=alt.Scale(domain=tested, type="ordinal", range=[1, 0.9, 0.35]),
-            title="Call",
+        "color": alt.Color("call:N", scale=scale, title="Call", legend=words),
+        "shape": alt.Shape(
+            "call:N", scale=alt.Scale(domain=tested, range=shapes), title="Call", legend=words
         ),
+        **weight(),
     }
 
 
@@ -133,7 +134,7 @@ def evidence(run: RunTables, factor: str) -> Figure:
     hits = frame["call"].isin(["confirmed", "responsive"])
     strongest = frame["responsive_pvalue"].fillna(1).rank(method="first") <= MOST_CALLED
     frame = frame.assign(x=frame[across], y=frame[up])
-    frame = thin(frame, "x", "y", hits & strongest)
+    frame = weighted(thin(frame, "x", "y", hits & strongest), "call", GENE_CALLS[:2])
     rank = frame["call"].map({name: -i for i, name in enumerate(GENE_CALLS)})
     frame = frame.sort_values("responsive_pvalue", ascending=False)
     frame = frame.iloc[np.argsort(rank.loc[frame.index], kind="stable")]
@@ -142,7 +143,7 @@ def evidence(run: RunTables, factor: str) -> Figure:
     x, y = alt.X("x:Q", title=titles[across]), alt.Y("y:Q", title=titles[up])
     cloud = (
         alt.Chart(data("genes"))
-        .mark_point(filled=True, size=22, aria=False)
+        .mark_point(filled=True, aria=False)
         .encode(
             x=x,
             y=y,
@@ -166,12 +167,12 @@ def evidence(run: RunTables, factor: str) -> Figure:
         .encode(x=x, y=y, text="gene:N")
         .properties(name="names")
     )
-    layers = [zero_line("x"), cloud, labels]
+    layers = [zero_line("x"), cloud, *([labels] if len(named) else [])]
     if up == "serum_slope":
         layers.insert(1, zero_line("y"))
     columns = [
         *("gene_id", "gene", "call", "direction", "stimulation_log2FoldChange", "serum_slope"),
-        *("responsive_padj", "confirmed_padj", "x", "y"),
+        *("responsive_padj", "confirmed_padj", "x", "y", "area", "alpha"),
     ]
     chart = alt.layer(*layers).properties(width=WIDTH, height=360)
     held = {"genes": frame[columns], "named": named[["gene", "x", "y"]], "zero": ZERO}
@@ -211,7 +212,7 @@ def concordance(run: RunTables, factor: str) -> Figure:
                 alt.Tooltip("genes:Q", title="Genes"),
             ],
         )
-        .properties(width=WIDTH, height={"step": 30})
+        .properties(width=WIDTH, height=30 * counted["contrast"].nunique())
     )
     genes = frame["gene_id"].nunique()
     return Figure(

@@ -120,6 +120,7 @@ def factors(run: RunTables) -> Figure:
         return empty("No gene is called responsive.")
     counted = hits.groupby(["factor", "call"], as_index=False).size()
     frame = pd.DataFrame(counted).rename(columns={"size": "genes"})
+    frame["rank"] = frame["call"].map({name: i for i, name in enumerate(GENE_CALLS)})
     chart = (
         alt.Chart(data("genes"))
         .mark_bar(height=16)
@@ -133,7 +134,7 @@ def factors(run: RunTables) -> Figure:
                 scale=alt.Scale(domain=GENE_CALLS[:2], range=[UP, "#0072B2"]),
                 title=None,
             ),
-            order=alt.Order("call:N"),
+            order=alt.Order("rank:Q"),
         )
         .properties(width=SMALL, height={"step": 26})
     )

@@ -16,6 +16,7 @@ from fibroserum.report.theme import (
     empty,
     group_colours,
     group_scale,
+    hollow_or_filled,
     names_axis,
     panels,
     zero_line,
@@ -23,7 +24,6 @@ from fibroserum.report.theme import (
 
 MOST_TARGETS = 24
 PANEL = 190
-VERDICTS = ["up", "down", "no_change", "inconclusive"]
 
 
 def target_names(run: RunTables) -> list[str]:
@@ -66,8 +66,8 @@ def published_effects(run: RunTables) -> pd.DataFrame:
             elif row.kind == "average":
                 found = known.get((target, "all"))
             elif row.kind == "difference":
-                both = known.get((target, row.group)), known.get((target, row.reference))
-                found = None if None in both else both[0] - both[1]
+                own, other = known.get((target, row.group)), known.get((target, row.reference))
+                found = None if own is None or other is None else own - other
             else:
                 found = None
             if found is not None:
@@ -99,6 +99,7 @@ def forest(run: RunTables) -> Figure:
     ].merge(published_effects(run), on=["target", "contrast"], how="left")
     frame["note"] = frame["verdict"].where(frame["verdict"].isin(["absent", "untestable"]), "")
     frame["published"] = frame["published"].where(frame["note"] == "")
+    frame["filled"] = frame["verdict"].isin(["up", "down"]).astype(int)
     frame["zero"] = 0.0
     tooltip = [
         alt.Tooltip("target:N", title="Target"),
@@ -122,7 +123,6 @@ def forest(run: RunTables) -> Figure:
             color=colour,
         )
     )
-    fill = alt.Scale(domain=VERDICTS, type="ordinal", range=[1, 1, 0, 0])
     dots = (
         alt.Chart()
         .mark_point(size=52, strokeWidth=1.6)
@@ -131,7 +131,7 @@ def forest(run: RunTables) -> Figure:
             y=y,
             color=colour,
             fill=alt.Fill("contrast:N", scale=contrast_scale(run), legend=None),
-            fillOpacity=alt.FillOpacity("verdict:N", scale=fill, legend=None),
+            fillOpacity=hollow_or_filled(),
             tooltip=tooltip,
         )
     )
@@ -164,7 +164,7 @@ def slopes(
 
 
 def slope_rows(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return before and after below each other: panel, donor, group, time, slot, level."""
+    """Return before and after below each other: panel, donor, group, time, slot, level, filled."""
     times = {"before": run.settings["before"], "after": run.settings["after"]}
     long = frame.melt(
         ["panel", "donor", "group"], list(times), var_name="time", value_name="level"
@@ -172,6 +172,7 @@ def slope_rows(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
     long["slot"] = [
         f"{group} {times[time]}" for group, time in zip(long["group"], long["time"], strict=True)
     ]
+    long["filled"] = (long["time"] == "after").astype(int)
     long["time"] = long["time"].map(times)
     return long
 
@@ -182,7 +183,7 @@ def slope_slots(run: RunTables) -> list[str]:
     return [f"{group} {time}" for group in run.groups for time in times]
 
 
-def slope_chart(run: RunTables, y_title: str, *, panel: bool) -> alt.LayerChart:
+def slope_chart(run: RunTables, y_title: str, *, panel: bool) -> alt.LayerChart | alt.FacetChart:
     """Return the layers of a slope chart over rows of `slope_rows` (data `slopes`)."""
     source = alt.Chart() if panel else alt.Chart(data("slopes"))
     slots = slope_slots(run)
@@ -196,8 +197,7 @@ def slope_chart(run: RunTables, y_title: str, *, panel: bool) -> alt.LayerChart:
     y = alt.Y("level:Q", title=y_title, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4))
     title = filled_words(run)
     colour = alt.Color("group:N", scale=group_scale(run.groups), title=title)
-    times = [run.settings["before"], run.settings["after"]]
-    lines = source.mark_line(opacity=0.55, strokeWidth=1.3, aria=False).encode(
+    lines = source.mark_line(strokeWidth=1.1, aria=False).encode(
         x=x, y=y, color=colour, detail=["donor:N", "group:N"]
     )
     dots = source.mark_point(size=24, strokeWidth=1.2).encode(
@@ -205,9 +205,7 @@ def slope_chart(run: RunTables, y_title: str, *, panel: bool) -> alt.LayerChart:
         y=y,
         color=colour,
         fill=alt.Fill("group:N", scale=group_scale(run.groups), title=title),
-        fillOpacity=alt.FillOpacity(
-            "time:N", scale=alt.Scale(domain=times, type="ordinal", range=[0, 1]), legend=None
-        ),
+        fillOpacity=hollow_or_filled(),
         tooltip=[
             alt.Tooltip("donor:N", title="Donor"),
             alt.Tooltip("group:N", title="Group"),
@@ -241,7 +239,7 @@ def leave_one_out(run: RunTables) -> Figure:
     frame = run.loo[["target", "contrast", "left_out", "log2FoldChange", "worst"]].merge(
         full, on=["target", "contrast"], how="left"
     )
-    frame["worst"] = frame["worst"].fillna(False).astype(bool).map({True: "yes", False: "no"})
+    frame["alpha"] = np.where(frame["worst"].fillna(False).astype(bool), 1.0, 0.45)
     frame["zero"] = 0.0
     y = _target_axis(names)
     tooltip = [
@@ -258,11 +256,7 @@ def leave_one_out(run: RunTables) -> Figure:
             x=alt.X("log2FoldChange:Q", title="log2 fold change without one donor"),
             y=y,
             color=contrast_colour(run),
-            opacity=alt.Opacity(
-                "worst:N",
-                scale=alt.Scale(domain=["yes", "no"], type="ordinal", range=[1, 0.45]),
-                legend=None,
-            ),
+            opacity=alt.Opacity("alpha:Q", scale=None),
             tooltip=tooltip,
         )
     )
@@ -314,13 +308,17 @@ def detectable(run: RunTables) -> Figure:
     return Figure(chart, {"effects": frame}, words, responsive=False, panel=PANEL + 110)
 
 
-def forest_of_one() -> alt.LayerChart:
+def forest_of_one() -> alt.LayerChart | alt.FacetChart:
     """Return a forest of one gene over the contrasts (data `estimates`), for the gene lookup."""
     y = alt.Y("contrast:N", sort=None, title=None, axis=alt.Axis(labelLimit=170))
     bars = (
         alt.Chart(data("estimates"))
         .mark_rule(strokeWidth=1.8, color=ACCENT, aria=False)
-        .encode(x=alt.X("low:Q", title="log2 fold change, 95 % interval"), x2="high:Q", y=y)
+        .encode(
+            x=alt.X("low:Q", title="log2 fold change, 95 % interval", axis=alt.Axis(tickCount=5)),
+            x2="high:Q",
+            y=y,
+        )
     )
     dots = (
         alt.Chart(data("estimates"))
@@ -339,11 +337,14 @@ def forest_of_one() -> alt.LayerChart:
 
 def lookup_figures(run: RunTables) -> dict[str, Figure]:
     """Return the two pictures of the gene lookup, whose data the page fills in."""
-    no_rows = pd.DataFrame(columns=["panel", "donor", "group", "time", "slot", "level"])
+    fields = ["panel", "donor", "group", "time", "slot", "level", "filled"]
+    no_rows = pd.DataFrame(columns=fields)
     estimates = pd.DataFrame(columns=["contrast", "estimate", "low", "high"])
     return {
         "lookup_donors": Figure(
-            slope_chart(run, "log2 normalized count", panel=False).properties(height=200),
+            slope_chart(run, "log2 normalized count", panel=False).properties(
+                width=340, height=220
+            ),
             {"slopes": no_rows},
             "Level of the gene in every donor, before and after.",
             responsive=False,

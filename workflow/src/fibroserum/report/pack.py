@@ -1,9 +1,9 @@
-"""Numbers packed for the page: exact to the digits that are shown, small enough to travel in it.
+"""Numbers packed for the page: exact to the digits that are shown, and small.
 
-Two encodings. `fixed`: an integer count of 10^-decimals. `significant`: a mantissa of so many digits
-and a power of ten. Both are exactly what Python's formatting prints, so that the page, which only
-puts the decimal point, can show nothing else than the tables hold. Bytes of equal weight stand
-together, which gzip likes.
+Two encodings. `fixed`: an integer count of 10^-decimals. `significant`: a mantissa of so many
+digits and a power of ten. Both are exactly what Python's formatting prints, so that the
+page, which only puts the decimal point, can show nothing else than the tables hold. Bytes of equal
+weight stand together, which gzip likes.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def squeeze_json(value: Any) -> str:
 
 
 def planes(numbers: np.ndarray, width: int) -> bytes:
-    """Return little-endian integers with all first bytes first, then all second bytes, and so on."""
+    """Return little-endian integers: all their first bytes, then all second bytes, and so on."""
     packed = np.ascontiguousarray(numbers.astype(f"<i{width}"))
     return packed.view(np.uint8).reshape(-1, width).T.tobytes()
 

@@ -165,9 +165,9 @@ def page(
     }
     figures = {
         name: {
+            **entry,
             "caption": caption_of(env, entry),
             "description": specs[name]["description"],
-            **entry,
         }
         for name, entry in catalogue.items()
     }

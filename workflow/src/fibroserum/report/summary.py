@@ -1,4 +1,4 @@
-"""The headline figures of a run: for `summary.json`, and for the sentences at the top of the page."""
+"""The headline figures of a run: for `summary.json`, and the sentences at the page's top."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ CONFIG: dict[str, Any] = {
         "gridColor": "#767676",
         "gridOpacity": 0.18,
         "titlePadding": 8,
-        "labelOverlap": "greedy",
+        "labelOverlap": "parity",
         "titleLimit": 560,
     },
     "legend": {
@@ -157,7 +157,11 @@ def names_axis(count: int, limit: int = 110, most: int = 44) -> alt.Axis:
 
 
 def panels(
-    chart: alt.Chart | alt.LayerChart, name: str, source: str, order: Sequence[str], columns: int
+    chart: alt.Chart | alt.LayerChart | alt.FacetChart,
+    name: str,
+    source: str,
+    order: Sequence[str],
+    columns: int,
 ) -> alt.FacetChart:
     """Return one panel of `chart` for each value of the field `name`, each with its own axes."""
     facet = alt.Facet(f"{name}:N", sort=list(order), title=None)
@@ -165,6 +169,25 @@ def panels(
         facet=facet, columns=columns, data=data(source), spacing={"row": 84, "column": 62}
     )
     return made.properties(bounds="flush").resolve_axis(x="independent", y="independent")
+
+
+def weighted(frame: pd.DataFrame, column: str, loud: Sequence[str]) -> pd.DataFrame:
+    """Add how large and how opaque a mark is: those with a word in `loud` stand out."""
+    out = frame[column].isin(loud)
+    return frame.assign(area=np.where(out, 40, 15), alpha=np.where(out, 0.95, 0.4))
+
+
+def weight() -> dict[str, alt.Size | alt.Opacity]:
+    """Return the encodings of `weighted`."""
+    return {
+        "size": alt.Size("area:Q", scale=None),
+        "opacity": alt.Opacity("alpha:Q", scale=None),
+    }
+
+
+def hollow_or_filled() -> alt.FillOpacity:
+    """Return the encoding of the field `filled`: 0 hollow, 1 filled."""
+    return alt.FillOpacity("filled:Q", scale=None)
 
 
 def data(name: str) -> alt.NamedData:

@@ -101,11 +101,11 @@ def _first_sheet(book: Any, bold: Any, listed: list[tuple[str, str, int]], cohor
             kind = ", ".join(column.words) or column.kind
             rows.append((schema, column.name, kind, column.about))
     for number, row in enumerate(rows):
-        for column, value in enumerate(row):
+        for place, value in enumerate(row):
             if number in heads:
-                sheet.write_string(number, column, str(value), bold)
+                sheet.write_string(number, place, str(value), bold)
             else:
-                _write_cell(sheet, number, column, value)
+                _write_cell(sheet, number, place, value)
 
 
 def workbook(run: RunTables, cohort: str) -> bytes:
