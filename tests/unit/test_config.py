@@ -69,8 +69,8 @@ def test_defaults_are_copies(schema: dict[str, Any]) -> None:
         ),
         ({"design": {"before": "pre"}}, "missing key 'after'"),
         ({"differential_expression": {"alpha": 2}}, "differential_expression.alpha: 2"),
-        ({"differential_expression": {"alpha": "0.05"}}, "is not of type 'number'"),
-        ({"counts": []}, "counts: [] should be non-empty"),
+        ({"differential_expression": {"alpha": "0.05"}}, "'0.05' is not valid; expected a number above 0 and below 1: false"),
+        ({"counts": []}, "counts: the list is empty; expected a list: one or several raw"),
         (
             {"design": {"before": "pre", "after": "pre"}},
             "before and after are both 'pre'; expected two different levels",

@@ -417,9 +417,9 @@ def test_own_annotation_with_further_ids(tmp_path: Path) -> None:
     ("content", "said"),
     [
         ("gene_id\tsymbl\nG1\tBGN\n", "column 'symbol' is missing"),
-        ("gene_id,symbol\nG1,BGN\nG1,DCN\n", "'G1' stands there more than once"),
-        ("", "cannot be read"),
-        ("gene_id,symbol\na,b,c,d\ne,f,g,h,i,j\n", "cannot be read"),
+        ("gene_id,symbol\nG1,BGN\nG1,DCN\n", "'G1' has several symbols"),
+        ("", "is empty"),
+        ("gene_id,symbol\na,b,c,d\ne,f,g,h,i,j\n", "row 2: has 4 fields; expected 2"),
     ],
 )
 def test_bad_own_annotations_are_refused(tmp_path: Path, content: str, said: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import pandas as pd
 from fibroserum.design import SINGLE_GROUP, models_of, order_groups
 from fibroserum.errors import InputError, Problem
 from fibroserum.normalization import size_factors
+from fibroserum.samples import place
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from fibroserum.inputs import Inputs
 
 CANONICAL = ("donor", "group", "time", "line")
+#: Names that columns of `obs` cannot take from the sheet: the pipeline's own, and h5ad's.
+_TAKEN = frozenset({*CANONICAL, "used_for", "size_factor", "sample", "_index"})
 
 
 @dataclass(frozen=True)
@@ -29,15 +33,35 @@ class Cohort:
 
 
 def obs_name(column: str) -> str:
-    """Return the name of a sheet's column in `obs`: h5ad files take no `/` in names."""
-    return column.replace("/", "_")
+    """Return the name in `obs` of a sheet's column that is none of the design's.
+
+    h5ad files take no `/` in names. A column that bears a name of the pipeline's own (`line`,
+    `used_for`) and means something else is `sheet.{name}`.
+    """
+    return f"sheet.{column}" if column in _TAKEN else column.replace("/", "_")
+
+
+def column_problems(sheet: pd.DataFrame, design: dict[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for each pair of the sheet's columns that get one name in `obs`."""
+    meant = {design[name] for name in CANONICAL} | {"sample"}
+    seen: dict[str, str] = {}
+    for column in sheet.columns:
+        if column in meant:
+            continue
+        other = seen.setdefault(obs_name(column), column)
+        if other != column:
+            yield Problem(
+                f"the columns '{other}' and '{column}' both become '{obs_name(column)}'",
+                f"{place(sheet)}, header",
+                "names that differ in more than '/' and '_'",
+                "Rename one of them.",
+            )
 
 
 def canonical_sheet(sheet: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame:
     """Return the sheet indexed by sample, with the columns donor, group, time and line in front.
 
-    A column of the sheet that bears one of these names and means something else becomes
-    `sheet.{name}`.
+    The other columns are named by `obs_name`.
     """
     indexed = sheet.set_index("sample")
     meant = {name: design[name] for name in CANONICAL}
@@ -46,29 +70,40 @@ def canonical_sheet(sheet: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame
         absent = SINGLE_GROUP if name == "group" else ""
         front[name] = indexed[column] if column else absent
     rest = indexed.drop(columns=[column for column in meant.values() if column])
-    taken = (*CANONICAL, "used_for", "size_factor")
-    rest = rest.rename(columns={name: f"sheet.{name}" for name in rest if name in taken})
     rest = rest.rename(columns=obs_name)
     return pd.concat([front, rest], axis=1).sort_index()
 
 
-def combine_libraries(
-    counts: pd.DataFrame, sheet: pd.DataFrame, keep_equal: list[str]
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, str]]:
-    """Sum the libraries of one donor, group and time: technical replicates first, then lines.
+@dataclass(frozen=True)
+class Combined:
+    """The libraries of a sheet, those of one donor, group and time taken together.
 
-    counts: samples × genes; sheet: as `canonical_sheet` returns it; keep_equal: columns that must
-    agree among libraries that are summed. Returns counts and sheet of the summed libraries, each
-    under the first of its names, and for every library that was combined the words that say how.
-    Raises InputError where `keep_equal` columns disagree.
+    sheet: as `canonical_sheet` returns it, a row for each sum, under the first of its libraries'
+    names. into: library to that name. reasons: the words that say how, for libraries combined.
+    """
+
+    sheet: pd.DataFrame
+    into: dict[str, str]
+    reasons: dict[str, str]
+
+    def sum(self, counts: pd.DataFrame) -> pd.DataFrame:
+        """Return the summed counts (samples × genes) of the libraries."""
+        return counts.groupby(counts.index.map(self.into)).sum().sort_index()
+
+
+def combine_libraries(sheet: pd.DataFrame, keep_equal: Sequence[str]) -> Combined:
+    """Take libraries of one donor, group and time together: technical replicates, and lines.
+
+    sheet: as `canonical_sheet` returns it; keep_equal: columns that must agree among libraries
+    that are summed. Raises InputError where they disagree.
     """
     reasons: dict[str, str] = {}
     problems: list[Problem] = []
     keys = sheet.groupby(["donor", "group", "time"], sort=True)
-    kept: list[str] = []
+    into: dict[str, str] = {}
     for (donor, group, time), part in keys:
         names = sorted(part.index)
-        kept.append(names[0])
+        into |= dict.fromkeys(names, names[0])
         if len(names) == 1:
             continue
         for column in keep_equal:
@@ -78,8 +113,9 @@ def combine_libraries(
                 )
                 problems.append(
                     Problem(
-                        f"{', '.join(names)} are summed but differ in '{column}': {values}",
-                        f"sample sheet, donor {donor}, group {group}, time {time}",
+                        f"the libraries {', '.join(names)} are to be summed and differ in "
+                        f"'{column}': {values}",
+                        f"sample sheet, donor '{donor}', group '{group}', time '{time}'",
                         f"one value of '{column}' for a donor and time",
                     )
                 )
@@ -90,13 +126,11 @@ def combine_libraries(
         reasons[names[0]] = f"sum of {', '.join(names)} ({how} of donor {donor} at {time})"
     if problems:
         raise InputError(problems)
-    target = {name: min(part.index) for _, part in keys for name in part.index}
-    summed = counts.groupby(counts.index.map(target)).sum().sort_index()
-    combined = sheet.loc[sorted(kept)].copy()
+    combined = sheet.loc[sorted(set(into.values()))].copy()
     lines_of = keys["line"].agg(lambda line: "+".join(sorted(set(line))))
     rows = combined[["donor", "group", "time"]].itertuples(index=False, name=None)
     combined["line"] = [lines_of[row] for row in rows]
-    return summed, combined, reasons
+    return Combined(combined, into, reasons)
 
 
 def use_of_samples(
@@ -116,6 +150,37 @@ def use_of_samples(
     return used_for, pd.Series(np.where(paired, "", why), index=sheet.index)
 
 
+def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
+    """Raise InputError for a design that cannot be fitted.
+
+    sheet: one in which `check_sheet` and `column_problems` found nothing. Libraries that are
+    summed must agree, and the models must have full rank and residual degrees of freedom. A config
+    that gives a column or a level two meanings has been refused, and there is nothing to add.
+    """
+    design = config["design"]
+    meant = {design[name] for name in CANONICAL}
+    if design["before"] != design["after"] and not meant & set(design["covariates"]):
+        _combined(canonical_sheet(sheet, design), config)
+
+
+def _combined(full: pd.DataFrame, config: dict[str, Any]) -> tuple[Combined, list[str], pd.Series]:
+    """Return the libraries taken together with `used_for`, the groups, and what is not used.
+
+    Raises InputError as `check_design` does.
+    """
+    design = config["design"]
+    serum = [factor["serum"] for factor in config["factors"].values() if factor["serum"]]
+    keep_equal = [c for c in map(obs_name, (*design["covariates"], *serum)) if c in full]
+    combined = combine_libraries(full, keep_equal)
+    obs = combined.sheet
+    groups = order_groups(list(obs["group"]), design["reference_group"])
+    used_for, why = use_of_samples(obs, design["before"], several_groups=len(groups) > 1)
+    obs.insert(4, "used_for", used_for)
+    settings = design | {"groups": groups, "covariates": list(map(obs_name, design["covariates"]))}
+    models_of(obs, settings)
+    return combined, groups, why
+
+
 def _normalized_layers(adata: ad.AnnData) -> None:
     factors = adata.obs["size_factor"].to_numpy(float)
     normalized = np.asarray(adata.X, dtype=float) / factors[:, None]
@@ -128,23 +193,19 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
 
     min_count: genes with fewer counts over all samples have no say in the size factors. Genes and
     samples come out sorted by name, so that the order of the input changes nothing. Raises
-    InputError where libraries that are summed disagree, or a design is rank-deficient.
+    InputError as `check_design` does.
     """
     import anndata as ad
 
     design = config["design"]
     full = canonical_sheet(inputs.sheet, design)
     counts = inputs.counts.loc[full.index].sort_index(axis=1)
-    serum = [factor["serum"] for factor in config["factors"].values() if factor["serum"]]
-    keep_equal = [c for c in map(obs_name, (*design["covariates"], *serum)) if c in full]
-    summed, obs, reasons = combine_libraries(counts, full, keep_equal)
-    groups = order_groups(list(obs["group"]), design["reference_group"])
-    used_for, why = use_of_samples(obs, design["before"], several_groups=len(groups) > 1)
-    obs.insert(4, "used_for", used_for)
-    used = used_for != "none"
+    combined, groups, why = _combined(full, config)
+    obs, summed = combined.sheet, combined.sum(counts)
+    used = obs["used_for"] != "none"
     factors, method = size_factors(_well_counted(summed.loc[used], min_count))
     obs.insert(5, "size_factor", pd.Series(factors, index=summed.index[used]))
-    samples = _sample_table(counts, full, obs, reasons, why)
+    samples = _sample_table(counts, full, obs, combined.reasons, why)
     adata = ad.AnnData(
         X=summed.loc[used].to_numpy(dtype=np.int64),
         obs=obs.loc[used].fillna(""),
@@ -164,7 +225,6 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
         "notes": [*inputs.notes, *_size_factor_note(method)],
     }
     _normalized_layers(adata)
-    models_of(adata.obs, settings_of(adata))
     return Cohort(adata, samples)
 
 

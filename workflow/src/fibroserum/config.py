@@ -16,6 +16,8 @@ import yaml
 from fibroserum.errors import Problem, nearest
 
 Config = dict[str, Any]
+#: Characters of a name that file names are made of: file systems take 255 with all that is added.
+LONGEST_NAME = 120
 
 
 def load_schema(path: str | Path) -> dict[str, Any]:
@@ -56,6 +58,60 @@ def _key(path: list[Any]) -> str:
     return ".".join(map(str, path)) or "the top level"
 
 
+_TYPES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "null",
+    "number": "a number",
+    "object": "keys with their values",
+    "string": "text",
+}
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
+
+
+def _expected(about: Mapping[str, Any]) -> str:
+    """Return in words what a place in the config holds: its type, its bounds, what it means."""
+    types = about.get("type", ())
+    words = " or ".join(_TYPES[name] for name in ([types] if isinstance(types, str) else types))
+    bounds = " and ".join(f"{word} {about[key]}" for key, word in _BOUNDS.items() if key in about)
+    meaning = about.get("description", "").rstrip(".")
+    meaning = meaning[:1].lower() + meaning[1:]
+    return ": ".join(part for part in (f"{words} {bounds}".strip(), meaning) if part)
+
+
+def _homes(schema: Mapping[str, Any], key: object, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield every section of the schema that has a key, with dots between its names."""
+    for name, about in schema.get("properties", {}).items():
+        if name == key and path:
+            yield ".".join(path)
+        yield from _homes(about, key, (*path, name))
+    rest = schema.get("additionalProperties")
+    if isinstance(rest, Mapping):
+        yield from _homes(rest, key, (*path, "NAME"))
+
+
+def _yaml_hint(value: object, types: object) -> str:
+    """Return what to do about a value of another type: mostly something that YAML has read so."""
+    wanted = [types] if isinstance(types, str) else list(types) if isinstance(types, list) else []
+    if value is None:
+        return "Nothing stands below the key: indent the lines that belong to it."
+    if "string" in wanted and isinstance(value, bool):
+        return "YAML reads yes, no, on, off, true and false so: put the word in quotes."
+    if "string" in wanted and isinstance(value, int | float):
+        return f"YAML reads it as a number: put it in quotes, '{value}'."
+    if "array" in wanted and isinstance(value, str):
+        return f"Write it as a list: [{value}]."
+    if "number" in wanted and isinstance(value, str) and re.fullmatch(r"[-+]?\d+,\d+", value):
+        return "Write decimals with a point."
+    return ""
+
+
 def _schema_problems(config: Config, schema: dict[str, Any], where: str) -> Iterator[Problem]:
     from jsonschema import Draft202012Validator
 
@@ -64,25 +120,39 @@ def _schema_problems(config: Config, schema: dict[str, Any], where: str) -> Iter
     ):
         path = list(error.absolute_path)
         place = f"{where}, {_key(path)}"
+        about = _at(schema, path)
         if error.validator == "additionalProperties":
-            known = list(_at(schema, path).get("properties", {}))
+            known = list(about.get("properties", {}))
             for key in sorted(set(error.instance) - set(known), key=str):
-                yield Problem(
-                    f"unknown key '{key}'", place, "a key of the schema", nearest(key, known)
-                )
+                homes = " or ".join(f"'{home}'" for home in _homes(schema, key))
+                hint = f"It belongs under {homes}." if homes else nearest(key, known)
+                yield Problem(f"unknown key '{key}'", place, "a key of the schema", hint)
         elif error.validator == "required":
             for key in error.validator_value:
                 if key not in error.instance:
-                    about = _at(schema, [*path, key]).get("description", "")
-                    yield Problem(f"missing key '{key}'", place, about.rstrip("."))
+                    expected = _expected(_at(schema, [*path, key]))
+                    yield Problem(f"missing key '{key}'", place, expected)
         elif error.validator == "enum":
             valid = [item for item in error.validator_value if item is not None]
             hint = nearest(error.instance, valid)
-            one_of = " or ".join(map(str, error.validator_value))
+            one_of = " or ".join("null" if v is None else str(v) for v in error.validator_value)
             yield Problem(f"unknown value {error.instance!r}", place, one_of, hint)
         else:
-            about = _at(schema, path).get("description", "").rstrip(".")
-            yield Problem(f"{error.message}", place, about)
+            hint = _yaml_hint(error.instance, about.get("type"))
+            yield Problem(_what(error.validator, error.instance), place, _expected(about), hint)
+
+
+def _what(validator: str, value: Any) -> str:
+    """Return what is wrong with a value that a keyword of the schema refuses."""
+    if validator == "uniqueItems":
+        twice = dict.fromkeys(str(item) for item in value if value.count(item) > 1)
+        return f"{', '.join(repr(item) for item in twice)} stands more than once"
+    if validator in ("minItems", "minLength"):
+        return "the list is empty" if isinstance(value, list) else "the text is empty"
+    if value is None:
+        return "there is no value"
+    shown = repr(value)
+    return f"{shown if len(shown) <= 60 else shown[:57] + '...'} is not valid"
 
 
 def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
@@ -99,11 +169,7 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
             f"{where}, enrichment",
             "min_size at most max_size",
         )
-    columns = {key: design[key] for key in ("donor", "group", "time", "line") if design[key]}
-    for key, column in columns.items():
-        twins = [other for other in columns if other > key and columns[other] == column]
-        for twin in twins:
-            yield Problem(f"{key} and {twin} are both the column '{column}'", f"{where}, design")
+    yield from _column_problems(design, f"{where}, design")
     if re.fullmatch(r"[._]*", file_name(config["cohort"])):
         yield Problem(
             f"the name '{config['cohort']}' leaves no letter or digit for a folder name",
@@ -119,6 +185,26 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
                 "two different levels",
             )
     yield from name_clashes(list(config["factors"]), f"{where}, factors", "factors")
+    yield from long_names([config["cohort"]], f"{where}, cohort")
+    yield from long_names(list(config["factors"]), f"{where}, factors")
+
+
+def _column_problems(design: Config, where: str) -> Iterator[Problem]:
+    """Yield a problem for each column of the sample sheet that the design uses twice."""
+    columns = {key: design[key] for key in ("donor", "group", "time", "line") if design[key]}
+    for key, column in columns.items():
+        twins = [other for other in columns if other > key and columns[other] == column]
+        for twin in twins:
+            yield Problem(
+                f"{key} and {twin} are both the column '{column}'", where, "a column for each"
+            )
+        if column in design["covariates"]:
+            yield Problem(
+                f"the covariate '{column}' is the column of design.{key}",
+                f"{where}.covariates",
+                "other columns of the sample sheet",
+                f"The {key} is in the design already: take it out of covariates.",
+            )
 
 
 def file_name(name: str) -> str:
@@ -138,6 +224,40 @@ def name_clashes(names: list[str], where: str, kind: str) -> Iterator[Problem]:
                 where,
                 f"{kind} that differ in letters, digits, '.', '_' or '-'",
             )
+
+
+def long_names(names: list[str], where: str) -> Iterator[Problem]:
+    """Yield a problem for each name that file names cannot hold (255 characters with endings)."""
+    for name in names:
+        if len(file_name(name)) > LONGEST_NAME:
+            yield Problem(
+                f"the name '{name[:30]}…' has {len(name)} characters",
+                where,
+                f"at most {LONGEST_NAME}: file names are made of it",
+            )
+
+
+def repeated_keys(path: Path) -> Iterator[Problem]:
+    """Yield a problem for each key that stands twice in one section of a config file.
+
+    YAML itself takes the last of them without a word. The file is one that Snakemake has read.
+    """
+    waiting = [yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            waiting.append(value)
+            line = key.start_mark.line + 1
+            first = lines.setdefault(str(key.value), line)
+            if first != line:
+                what = f"the key '{key.value}' stands in line {first} already"
+                where = f"{path.name}, line {line}"
+                yield Problem(what, where, "each key once", "The last one would win: merge them.")
 
 
 def resolve(
@@ -174,7 +294,9 @@ def usable(config: Config, schema: dict[str, Any]) -> Config | None:
         elif path and error.validator != "required":
             for step in path[:-1]:
                 parent = parent[step]
-            if isinstance(parent, dict):
+            if error.validator == "type" and type(error.instance) in (int, float):
+                parent[path[-1]] = str(error.instance)  # a level or name without its quotes
+            elif isinstance(parent, dict):
                 parent.pop(path[-1], None)
     return with_defaults(mended, schema) if validator.is_valid(mended) else None
 
@@ -207,8 +329,8 @@ def input_paths(config: Config) -> dict[str, list[str]]:
     return paths | {"gene_sets": config["gene_sets"]}
 
 
-def missing_files(config: Config, where: str) -> Iterator[Problem]:
-    """Yield a problem for each file that the config names and that is not there."""
+def missing_files(config: Config, where: str) -> Iterator[tuple[str, Problem]]:
+    """Yield each file that the config names and that is not there, and its problem."""
     for key, paths in input_paths(config).items():
         for path in paths:
             if Path(path).exists():
@@ -217,5 +339,8 @@ def missing_files(config: Config, where: str) -> Iterator[Problem]:
             if folder.is_dir():
                 hint = nearest(path, sorted(str(found) for found in folder.iterdir()))
             else:
-                hint = f"There is no folder '{folder}'"
-            yield Problem(f"no file '{path}'", f"{where}, {key}", "a file that can be read", hint)
+                hint = f"There is no folder '{folder}' either."
+            problem = Problem(
+                f"there is no file '{path}'", f"{where}, {key}", "a file that can be read", hint
+            )
+            yield path, problem

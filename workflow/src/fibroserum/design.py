@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.config import file_name
-from fibroserum.errors import InputError, Problem
+from fibroserum.errors import InputError, Problem, refuse
 
 Kind = Literal["change", "difference", "average", "baseline"]
 SINGLE_GROUP = "all"
@@ -124,7 +124,7 @@ def paired_model(
     changes = _indicators(obs["group"].where(obs["time"] == after), "after", groups)
     design = pd.concat([donors, main, changes, covariate_columns(obs, covariates)], axis=1)
     own = [contrast for contrast in contrasts if contrast.model == "paired"]
-    check_rank(design, "the model of changes")
+    check_rank(design, "the model of changes", obs, covariates)
     vectors = {c.name: _vector(design, _paired_weights(c, groups)) for c in own}
     return Model("paired", design, vectors)
 
@@ -147,7 +147,7 @@ def baseline_model(
     else:
         main = _indicators(obs["group"], "group", groups)
     design = pd.concat([main, covariate_columns(obs, covariates)], axis=1)
-    check_rank(design, "the baseline model")
+    check_rank(design, "the baseline model", obs, covariates)
     vectors = {}
     for contrast in contrasts:
         if contrast.model == "baseline":
@@ -175,33 +175,54 @@ def aliased_columns(design: pd.DataFrame) -> list[str]:
     return aliased
 
 
-def check_rank(design: pd.DataFrame, what: str) -> None:
-    """Raise InputError when a design is rank-deficient or leaves no residual degree of freedom."""
+def _why_aliased(obs: pd.DataFrame, name: str) -> str:
+    """Return why a covariate cannot be told from the design, as far as the sheet shows it."""
+
+    def constant_within(*keys: str) -> bool:
+        several = all(obs[key].nunique() < len(obs) for key in keys)
+        return several and bool((obs.groupby(list(keys))[name].nunique() == 1).all())
+
+    if constant_within("donor"):
+        return (
+            f"'{name}' is constant within donors, whose blocks hold it already: "
+            "take it out of design.covariates."
+        )
+    if obs["time"].nunique() > 1 and constant_within("time"):
+        return f"'{name}' is confounded with time: its effect cannot be told from the change."
+    if obs["group"].nunique() > 1 and constant_within("group"):
+        return f"'{name}' is confounded with group: its effect cannot be told from the group's."
+    return f"Leave '{name}' out of design.covariates, or the covariate that it repeats."
+
+
+def check_rank(
+    design: pd.DataFrame, what: str, obs: pd.DataFrame | None = None, covariates: Sequence[str] = ()
+) -> None:
+    """Raise InputError when a design is rank-deficient or leaves no residual degree of freedom.
+
+    obs: samples × (donor, group, time, covariates), to say why a covariate is to blame.
+    """
     aliased = aliased_columns(design)
+    rank = design.shape[1] - len(aliased)
+    if design.shape[0] <= rank:
+        raise refuse(
+            f"{design.shape[0]} samples for {design.shape[1]} columns leave no residual "
+            "degree of freedom",
+            what,
+            "more samples than columns",
+            "Bring more complete pairs, or fewer covariates.",
+        )
     if aliased:
         named = ", ".join(f"'{column}'" for column in aliased)
-        raise InputError(
-            [
-                Problem(
-                    f"the design is rank-deficient: {named} can be made from the other columns",
-                    what,
-                    "columns that are not determined by donor, group and time",
-                    "A covariate that is constant within donors is already in the donor blocks: "
-                    "take it out of design.covariates",
-                )
-            ]
-        )
-    if design.shape[0] <= design.shape[1]:
-        raise InputError(
-            [
-                Problem(
-                    f"{design.shape[0]} samples for {design.shape[1]} columns leave no residual "
-                    "degree of freedom",
-                    what,
-                    "more samples than columns",
-                    "Bring more complete pairs, or fewer covariates",
-                )
-            ]
+        to_blame = [
+            name
+            for name in covariates
+            if any(column == name or column.startswith(f"{name}[") for column in aliased)
+        ]
+        raise refuse(
+            f"the design is rank-deficient: {named} can be made from the other columns",
+            what,
+            "covariates that donor, group and time do not determine",
+            " ".join(_why_aliased(obs, name) for name in to_blame if obs is not None),
         )
 
 

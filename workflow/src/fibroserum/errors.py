@@ -10,6 +10,9 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+#: Problems that a message lists; further ones are counted.
+SHOWN = 100
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -44,7 +47,9 @@ class InputError(Exception):
         count = len(self.problems)
         head = "1 problem" if count == 1 else f"{count} problems"
         lines = [f"{head} with the input:"]
-        lines += [f"  {number}. {problem}" for number, problem in enumerate(self.problems, 1)]
+        lines += [f"  {n}. {problem}" for n, problem in enumerate(self.problems[:SHOWN], 1)]
+        if count > SHOWN:
+            lines.append(f"  … and {count - SHOWN:,} more")
         return "\n".join(lines)
 
 

@@ -17,6 +17,7 @@ import pandas as pd
 from fibroserum.errors import InputError, Problem, nearest, refuse
 from fibroserum.gene_ids import IdType, canonical, canonical_ensembl, mangled, recognise
 from fibroserum.gene_table import NOT_A_NAME, Lookup, build_lookup, bundled, load_table
+from fibroserum.samples import read_sheet
 
 __all__ = [
     "IdType",
@@ -116,22 +117,16 @@ def read_annotation(path: Path) -> pd.DataFrame:
     them, missing "". Raises InputError where it cannot be read, a column is missing, or one
     gene_id stands there with two symbols.
     """
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            head = file.readline()
-        table = pd.read_csv(
-            path,
-            sep="\t" if "\t" in head else ",",
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8-sig",
-        )
-    except (OSError, ValueError) as error:
-        raise refuse(f"cannot be read: {error}", str(path), "a TSV or CSV file") from error
+    table = read_sheet(path)
     missing = [name for name in ("gene_id", "symbol") if name not in table]
     if missing:
         raise InputError(
-            Problem(f"column '{name}' is missing", str(path), "", nearest(name, table.columns))
+            Problem(
+                f"column '{name}' is missing",
+                str(path),
+                "the columns gene_id and symbol",
+                nearest(name, table.columns),
+            )
             for name in missing
         )
     columns = [name for name in ("gene_id", "symbol", "ensembl", "entrez") if name in table]
@@ -139,7 +134,7 @@ def read_annotation(path: Path) -> pd.DataFrame:
     twice = table.loc[table["gene_id"].duplicated(), "gene_id"].unique()
     if len(twice):
         raise InputError(
-            Problem(f"gene_id '{name}' stands there more than once", str(path), "one symbol each")
+            Problem(f"gene_id '{name}' has several symbols", str(path), "one symbol each")
             for name in twice
         )
     return table

@@ -6,20 +6,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pandas as pd
 
 from fibroserum import config as configuration
+from fibroserum.cohort import check_design, column_problems
 from fibroserum.config import Config, file_name, locate
 from fibroserum.design import SINGLE_GROUP, Contrast, contrasts_of, order_groups
-from fibroserum.errors import InputError, Problem
-from fibroserum.factors.stimulation import check_stimulation
+from fibroserum.errors import InputError, Problem, nearest, refuse
+from fibroserum.factors.stimulation import check_stimulation, left_out
 from fibroserum.samples import check_sheet, read_sheet
+
+if TYPE_CHECKING:
+    from fibroserum.gene_ids import IdType
 
 
 @dataclass(frozen=True)
@@ -60,24 +64,31 @@ def serum_columns(config: Config) -> dict[str, Any]:
     return {name: entry for name, entry in config["factors"].items() if entry["serum"]}
 
 
-def plan(raw: Config, schema: dict[str, Any], root: Path, where: str) -> Plan:
+def plan(
+    raw: Config, schema: dict[str, Any], root: Path, where: str, files: Sequence[Path] = ()
+) -> Plan:
     """Return the plan of a run.
 
     raw: the config as the user wrote it; schema: its JSON Schema; root: of the pipeline, for
-    bundled resources; where: the config's name, for messages. Raises InputError with every problem
-    of the config, the sheets and tables and, when there is any, of the counts too.
+    bundled resources; where: the config's name, for messages; files: those that it was read from.
+    Raises InputError with every problem of the config, the sheets and tables and, when there is
+    any, of the counts too.
     """
     config, problems = configuration.resolve(raw, schema, where)
     found = _Collector()
+    for file in files:
+        found.problems += configuration.repeated_keys(file)
     found.problems += problems
     if problems:
         # go on with what can be used, to say everything at once
         mended = configuration.usable(raw, schema)
         if mended is None:
-            raise InputError(problems)
-        config = mended
+            found.finish()
+        config = mended or config
     config = with_located_paths(config, root)
-    found.problems += configuration.missing_files(config, where)
+    missing = dict(configuration.missing_files(config, where))
+    found.problems += missing.values()
+    said = [problem.where.removeprefix(f"{where}, ") for problem in problems]
     sheet = None
     with found.collecting():
         sheet = _sheet(config)
@@ -86,17 +97,43 @@ def plan(raw: Config, schema: dict[str, Any], root: Path, where: str) -> Plan:
     if found.problems:
         with found.collecting():
             read_all(config)
+        found.problems = _without_echoes(found.problems, set(missing), said)
+        found.problems = [_named(problem, where) for problem in found.problems]
         found.finish()
     assert sheet is not None, "a sheet that could not be read is a problem"
     column = config["design"]["group"]
     names = sorted(sheet[column].unique()) if column else [SINGLE_GROUP]
     groups = order_groups(names, config["design"]["reference_group"])
     contrasts = contrasts_of(groups, config["design"]["before"], config["design"]["after"])
-    found.problems += configuration.name_clashes(
-        [contrast.name for contrast in contrasts], f"{where}, contrasts", "group and time names"
-    )
+    place = f"{where}, names of contrasts"
+    made = [contrast.name for contrast in contrasts]
+    found.problems += configuration.name_clashes(made, place, "group and time names")
+    found.problems += configuration.long_names(made, place)
     found.finish()
     return Plan(config, file_name(config["cohort"]), tuple(groups), tuple(contrasts))
+
+
+def _without_echoes(
+    problems: Sequence[Problem], missing: set[str], said: Sequence[str]
+) -> list[Problem]:
+    """Return the problems without those that follow from others.
+
+    missing: files that the config names in vain, which their readers miss again; said: the keys
+    whose values the schema refuses, which other checks then find empty.
+    """
+    keys = [key for key in said if "." in key]
+    return [
+        problem
+        for problem in problems
+        if problem.where not in missing and not any(key in problem.what for key in keys)
+    ]
+
+
+def _named(problem: Problem, where: str) -> Problem:
+    """Return the problem with the config's own name in place of the word `config`."""
+    if problem.where.startswith("config, "):
+        return replace(problem, where=f"{where}, {problem.where.removeprefix('config, ')}")
+    return problem
 
 
 def with_located_paths(config: Config, root: Path) -> Config:
@@ -124,7 +161,11 @@ def _sheet(config: Config, counted: list[str] | None = None) -> pd.DataFrame:
     sheet = pd.DataFrame()
     with found.collecting():
         sheet = read_sheet(Path(config["samples"]))
-        found.problems += check_sheet(sheet, config["design"], serum_columns(config), counted)
+        problems = list(check_sheet(sheet, config["design"], serum_columns(config), counted))
+        problems += column_problems(sheet, config["design"])
+        found.problems += problems
+        if not problems:
+            check_design(sheet, config)
     for name, factor in config["factors"].items():
         if factor["stimulation"]:
             with found.collecting():
@@ -182,21 +223,73 @@ def _annotation(counts: pd.DataFrame, config: Config) -> pd.DataFrame:
 
     source = f"gene ids of {', '.join(config['counts'])}"
     found = _Collector()
-    found.problems += genes.mangled(list(counts.columns), source)
-    id_type = config["genes"]["id_type"]
+    declared = config["genes"]["id_type"]
     own = config["genes"]["annotation"]
     table = None
     if own:
         with found.collecting():
             table = genes.read_annotation(Path(own))
-    if id_type == "auto":
-        named = frozenset() if table is None else frozenset(table["gene_id"])
-        with found.collecting():
-            id_type = genes.recognise(list(counts.columns), source, named)
+    named = frozenset() if table is None else frozenset(table["gene_id"])
+    id_type = declared
+    with found.collecting():
+        id_type = _id_type(list(counts.columns), declared, source, named)
     found.finish()
     if table is None:
         return genes.annotate(list(counts.columns), id_type)
     return genes.annotate_with(table, list(counts.columns), id_type)
+
+
+def _id_type(ids: list[str], declared: str, source: str, named: frozenset[str]) -> IdType:
+    """Return the kind of gene ids: recognised, or as declared where that can be.
+
+    Raises InputError where they are no human gene ids, or of another kind than declared. Unknown
+    names may be declared symbols: then nobody asks whether they are human genes.
+    """
+    from fibroserum import genes
+
+    try:
+        found = genes.recognise(ids, source, named)
+    except InputError:
+        if declared == "symbol":
+            return "symbol"
+        raise
+    if declared == "auto":
+        return found
+    if declared == found or named:
+        return cast("IdType", declared)
+    raise refuse(
+        f"genes.id_type is '{declared}', and the gene ids look like {found} ids ('{ids[0]}')",
+        source,
+        f"{declared} ids",
+        "Say 'id_type: auto', or leave it out.",
+    )
+
+
+def _unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]:
+    """Yield a problem for each target or factor's gene that no human gene is called."""
+    from fibroserum.gene_ids import canonical_ensembl
+    from fibroserum.gene_table import bundled
+    from fibroserum.genes import resolve
+
+    asked = [("targets", name) for name in config["targets"]]
+    asked += [
+        (f"factors.{factor}.gene", entry["gene"])
+        for factor, entry in config["factors"].items()
+        if entry["gene"]
+    ]
+    index = bundled()
+    _, unmapped = resolve((name for _, name in asked), annotation)
+    for key, name in asked:
+        plain = canonical_ensembl(name.strip())
+        if name not in unmapped:
+            continue
+        if plain in index.ambiguous:
+            what = f"'{name}' is an alias of several genes: {', '.join(index.ambiguous[plain])}"
+            yield Problem(what, f"config, {key}", "the official symbol of one of them")
+        elif index.find(plain) < 0:
+            symbols = dict.fromkeys(symbol for symbol in annotation["symbol"] if symbol)
+            what, hint = f"'{name}' is no known human gene", nearest(plain, symbols)
+            yield Problem(what, f"config, {key}", "a symbol, Ensembl or Entrez id", hint)
 
 
 def find_targets(
@@ -254,9 +347,11 @@ def _stimulation(config: Config, annotation: pd.DataFrame) -> dict[str, Any]:
             if shared.mean() < 0.5:
                 found.problems.append(
                     Problem(
-                        f"{int(shared.sum())} of {len(shared)} genes are in the cohort's matrix",
+                        f"only {int(shared.sum())} of {len(shared)} genes, such as "
+                        f"'{counts.columns[0]}', are in the cohort's matrix",
                         arm["counts"],
-                        "genes named as in the cohort's matrix",
+                        f"genes named as there, such as '{annotation.index[0]}'",
+                        "Count both with one annotation.",
                     )
                 )
             arms[name] = (counts.sort_index(axis=1), sheet)
@@ -288,6 +383,7 @@ def read_all(config: Config) -> Inputs:
         with found.collecting():
             annotation = _annotation(table.counts, config)
     if annotation is not None:
+        found.problems += _unknown_genes(config, annotation)
         with found.collecting():
             arms = _stimulation(config, annotation)
     found.finish()
@@ -295,4 +391,6 @@ def read_all(config: Config) -> Inputs:
     assert annotation is not None, "an annotation that could not be made is a problem"
     counts = table.counts.set_axis(annotation.index, axis=1)
     targets, notes = find_targets(config["targets"], annotation, counts)
+    for name, (_, arm_sheet) in arms.items():
+        notes += left_out(name, arm_sheet, config["factors"][name]["stimulation"])
     return Inputs(counts, sheet, annotation, targets, arms, (*table.notes, *notes))

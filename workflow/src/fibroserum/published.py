@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.errors import InputError, Problem, nearest
+from fibroserum.samples import place, read_sheet
 
 COLUMNS = ("gene", "group", "pairs", "before", "before_se", "after", "after_se", "p")
 
@@ -15,17 +16,14 @@ COLUMNS = ("gene", "group", "pairs", "before", "before_se", "after", "after_se",
 def read_published(path: Path) -> pd.DataFrame:
     """Return a table of published means and standard errors, with their log2 ratio.
 
-    The file is TSV with the columns of `COLUMNS`; `p` is text, as printed. `log2_ratio` is
+    The file is TSV or CSV with the columns of `COLUMNS`; `p` is text, as printed. `log2_ratio` is
     log2(after / before) and `log2_ratio_se` its standard error by the delta method, which ignores
     the correlation within pairs and is therefore too wide. Raises InputError for missing columns or
     values that are no positive numbers.
     """
-    try:
-        table = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise InputError([Problem(f"cannot be read: {error}", str(path), "a TSV file")]) from error
+    table = read_sheet(path)
     problems = [
-        Problem(f"no column '{name}'", str(path), "", nearest(name, table.columns))
+        Problem(f"no column '{name}'", str(path), ", ".join(COLUMNS), nearest(name, table.columns))
         for name in COLUMNS
         if name not in table
     ]
@@ -33,9 +31,9 @@ def read_published(path: Path) -> pd.DataFrame:
         raise InputError(problems)
     for name in COLUMNS[2:7]:
         numbers = pd.to_numeric(table[name], errors="coerce")
-        for row in table.index[~(numbers > 0)]:
-            where = f"{path}, line {row + 2}, {name}"
-            problems.append(Problem(f"'{table.loc[row, name]}'", where, "a positive number"))
+        for row in table.index[~((numbers > 0) & np.isfinite(numbers))]:
+            what = f"'{table.loc[row, name]}' is no positive number"
+            problems.append(Problem(what, place(table, row, name), "a number above 0"))
         table[name] = numbers
     if problems:
         raise InputError(problems)

@@ -84,8 +84,8 @@ def _design_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> list[Pro
     problems: list[Problem] = []
     present = [key for key in _DESIGN_KEYS if design[key] in sheet.columns]
     for key in present:
-        problems += _empty_cells(sheet, design[key])
-        problems += _variants(sheet, design[key])
+        problems += empty_cells(sheet, design[key])
+        problems += variants(sheet, design[key])
     if "time" in present:
         problems += _level_problems(sheet, design)
     if not design["group"] or "group" in present:
@@ -135,7 +135,7 @@ def _column_problems(
 
 def _sample_problems(sheet: pd.DataFrame) -> Iterator[Problem]:
     samples = sheet["sample"].tolist()
-    yield from _empty_cells(sheet, "sample", missing=frozenset({""}))
+    yield from empty_cells(sheet, "sample", missing=frozenset({""}))
     for row, name in enumerate(samples):
         if name != name.strip() and name.strip():
             what = f"the sample '{name}' has spaces around it"
@@ -189,9 +189,10 @@ def _r_name_hint(name: str, counted: Collection[str]) -> str:
     return ""
 
 
-def _empty_cells(
+def empty_cells(
     sheet: pd.DataFrame, column: str, missing: frozenset[str] = MISSING
 ) -> Iterator[Problem]:
+    """Yield a problem where cells of a column are empty or say that a value is missing."""
     rows = [row for row, v in enumerate(sheet[column]) if v.strip().lower() in missing]
     if rows:
         cell = sheet[column].iloc[rows[0]].strip()
@@ -205,7 +206,7 @@ def _key(value: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", value).split()).casefold()
 
 
-def _variants(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
+def variants(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
     """Yield a problem for each level written in several ways, or with spaces around it."""
     values = sheet[column].tolist()
     by_key: dict[str, Counter[str]] = {}
@@ -232,7 +233,7 @@ def _numbers(values: pd.Series) -> np.ndarray:
 
 
 def _covariate_problems(sheet: pd.DataFrame, name: str) -> Iterator[Problem]:
-    empty = list(_empty_cells(sheet, name))
+    empty = list(empty_cells(sheet, name))
     yield from empty
     values = sheet[name]
     if not empty and len(sheet) > 1 and values.map(_key).nunique() == 1:
@@ -255,7 +256,7 @@ def _covariate_problems(sheet: pd.DataFrame, name: str) -> Iterator[Problem]:
         expected = "numbers, or categories that samples share"
         yield Problem(what, place(sheet, column=name), expected, _comma_hint(values.iloc[text[0]]))
     elif text:
-        yield from _variants(sheet, name)
+        yield from variants(sheet, name)
 
 
 def _comma_hint(value: str) -> str:
@@ -303,7 +304,7 @@ def _level_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
             "a level of that column",
             nearest(level, [name for name in levels if name not in asked.values()] or levels),
         )
-    if unknown:
+    if unknown or design["before"] == design["after"]:
         return
     keys = {_key(level) for level in asked.values()}
     for level in levels:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from fibroserum.counts.table import capped
 from fibroserum.errors import InputError, Problem, refuse
 from fibroserum.genes import resolve
 
@@ -57,7 +58,9 @@ def read_gmt(path: Path) -> list[GeneSet]:
         if not name:
             problems.append(Problem("the gene set has no name", where, _EXPECTED))
         elif not genes:
-            problems.append(Problem(f"gene set '{name}' has no genes", where, _EXPECTED))
+            what = f"gene set '{name[:60]}' has no genes"
+            hint = "Put tabs in place of the commas." if name.count(",") > 1 else ""
+            problems.append(Problem(what, where, _EXPECTED, hint))
         elif name in first_line:
             what = f"gene set '{name}' is already on line {first_line[name]}"
             problems.append(Problem(what, where, "each name once", "Rename or remove one"))
@@ -67,7 +70,7 @@ def read_gmt(path: Path) -> list[GeneSet]:
                 GeneSet(collection_name(path), name, description, tuple(dict.fromkeys(genes)))
             )
     if problems:
-        raise InputError(problems)
+        raise InputError(capped(problems, str(path)))
     if not sets:
         raise refuse("there is no gene set in the file", str(path), _EXPECTED)
     return sets

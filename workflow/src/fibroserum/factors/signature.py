@@ -44,11 +44,13 @@ def _cell_problems(table: pd.DataFrame) -> Iterator[Problem]:
     for row in table.index[~table["direction"].isin(DIRECTIONS)]:
         value = table.loc[row, "direction"]
         hint = nearest(value, DIRECTIONS)
-        yield Problem(f"'{value}'", place(table, row, "direction"), "up or down", hint)
+        what = f"the direction '{value}' is unknown"
+        yield Problem(what, place(table, row, "direction"), "up or down", hint)
     weight = pd.to_numeric(table["weight"].replace("", "1"), errors="coerce")
     for row in table.index[~((weight > 0) & (weight < float("inf")))]:
         value = table.loc[row, "weight"]
-        yield Problem(f"'{value}'", place(table, row, "weight"), "a positive number, or nothing")
+        what = f"the weight '{value}' is no positive number"
+        yield Problem(what, place(table, row, "weight"), "a number above 0, or an empty cell")
     twice = table["gene"].duplicated() & (table["gene"] != "")
     for row in table.index[twice]:
         what = f"gene '{table.loc[row, 'gene']}' stands more than once"

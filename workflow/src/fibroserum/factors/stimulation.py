@@ -10,20 +10,25 @@ import pandas as pd
 
 from fibroserum.design import check_rank
 from fibroserum.errors import Problem, nearest
-from fibroserum.samples import read_sheet
+from fibroserum.samples import empty_cells, read_sheet, variants
 
 TREATED = "treated"
 
 
 def _column_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
     for key in ("column", "block"):
-        if arm[key] and arm[key] not in sheet:
-            yield Problem(
-                f"no column '{arm[key]}'",
-                where,
-                f"the column that the config's stimulation.{key} names",
-                nearest(arm[key], sheet.columns),
-            )
+        if not arm[key]:
+            continue
+        if arm[key] in sheet:
+            yield from empty_cells(sheet, arm[key])
+            yield from variants(sheet, arm[key])
+            continue
+        yield Problem(
+            f"no column '{arm[key]}'",
+            where,
+            f"the column that the config's stimulation.{key} names",
+            nearest(arm[key], sheet.columns),
+        )
 
 
 def _level_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
@@ -34,7 +39,7 @@ def _level_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Ite
                 f"no sample with {arm['column']} '{arm[key]}' (stimulation.{key})",
                 where,
                 "at least two samples of each level",
-                nearest(arm[key], levels),
+                nearest(arm[key], [level for level in levels if level not in arm.values()]),
             )
     counts = sheet[arm["column"]].value_counts()
     few = [key for key in ("control", "treated") if counts.get(arm[key], 0) == 1]
@@ -53,7 +58,7 @@ def _block_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Ite
                 f"{arm['block']} '{block}' has no sample '{absent.pop()}'",
                 where,
                 "both levels in every block",
-                "Take the block out of the sheet",
+                f"Take {block} out of both tables, or bring its other sample.",
             )
 
 
@@ -82,7 +87,16 @@ def check_stimulation(
                     f"sample '{name}' is not in {arm['counts']}",
                     where,
                     "a column of the count matrix",
-                    nearest(name, sorted(counted)),
+                    nearest(name, sorted(set(counted) - set(sheet["sample"]))),
+                )
+            )
+        for name in sorted(set(counted) - set(sheet["sample"])):
+            problems.append(
+                Problem(
+                    f"sample '{name}' of {arm['counts']} has no row",
+                    where,
+                    "a row for each counted sample",
+                    "Add its row, or take its column out of the matrix.",
                 )
             )
     if problems:
@@ -92,8 +106,20 @@ def check_stimulation(
         problems += _block_problems(sheet, arm, where)
         used = sheet[arm["column"]].isin([arm["control"], arm["treated"]])
         if not problems and sheet.loc[used, arm["block"]].nunique() < 2:
-            problems.append(Problem("there is one block only", where, "at least two blocks"))
+            what = f"all samples are of one {arm['block']}"
+            hint = "Say 'block: null' if its samples are independent."
+            problems.append(Problem(what, where, "at least two, each with both levels", hint))
     return tuple(problems)
+
+
+def left_out(factor: str, sheet: pd.DataFrame, arm: dict[str, Any]) -> list[str]:
+    """Return a note on the samples of the arm that are neither control nor treated, if any."""
+    others = sheet[~sheet[arm["column"]].isin([arm["control"], arm["treated"]])]
+    if others.empty:
+        return []
+    levels = ", ".join(f"'{level}'" for level in sorted(others[arm["column"]].unique()))
+    names = ", ".join(others["sample"])
+    return [f"stimulation with {factor}: {names} left out, {arm['column']} is {levels}"]
 
 
 def stimulation_design(sheet: pd.DataFrame, arm: dict[str, Any]) -> pd.DataFrame:
