@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from fibroserum import config as configuration
 
 MINIMAL: dict[str, Any] = {
@@ -69,7 +70,10 @@ def test_defaults_are_copies(schema: dict[str, Any]) -> None:
         ),
         ({"design": {"before": "pre"}}, "missing key 'after'"),
         ({"differential_expression": {"alpha": 2}}, "differential_expression.alpha: 2"),
-        ({"differential_expression": {"alpha": "0.05"}}, "'0.05' is not valid; expected a number above 0 and below 1: false"),
+        (
+            {"differential_expression": {"alpha": "0.05"}},
+            "'0.05' is not valid; expected a number above 0 and below 1: false discovery rate",
+        ),
         ({"counts": []}, "counts: the list is empty; expected a list: one or several raw"),
         (
             {"design": {"before": "pre", "after": "pre"}},

@@ -9,11 +9,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
 from fibroserum import genes
 from fibroserum.errors import InputError
 from fibroserum.gene_table import bundled
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 PANEL = [
     "BGN",

@@ -27,5 +27,6 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
         read_published(path)
     head = "gene\tgroup\tpairs\tbefore\tbefore_se\tafter\tafter_se\tp\n"
     path.write_text(head + "BGN\tRT\t30\t-1\t0.1\tx\t0.1\t0.2\n")
-    with pytest.raises(InputError, match=r"column 'before': '-1' is no[\s\S]*column 'after': 'x' is"):
+    said = r"column 'before': '-1' is no[\s\S]*column 'after': 'x' is"
+    with pytest.raises(InputError, match=said):
         read_published(path)
