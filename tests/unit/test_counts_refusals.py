@@ -134,7 +134,7 @@ BYTES = {
     "nul": (b"gene\tS1\nAAAAAAAA\x00\t1\n", "holds the control character U+0000"),
     "empty": (b"", "is empty"),
     "empty gzip": (gzip.compress(b""), "is empty"),
-    "hdf5 cut short": (contents.HDF5_MAGIC + b"\0" * 40, "is damaged, or not written by anndata"),
+    "hdf5 cut short": (contents.HDF5_MAGIC + b"\0" * 40, "is damaged (OSError: "),
 }
 
 
@@ -404,3 +404,18 @@ def test_mtx_folders_are_whole(tmp_path: Path) -> None:
     (folder / "matrix.mtx.gz").write_bytes(gzip.compress(matrix))
     (folder / "features.tsv.gz").unlink()
     assert "has no features file beside its matrix" in refusal(folder, **options)
+
+
+def test_hdf5_that_crashes_or_never_ends_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from fibroserum.counts import hdf5
+
+    path = files.bulk_h5ad(tmp_path)
+    probe = tmp_path / "hdf5_probe.py"
+    monkeypatch.setattr(hdf5, "__file__", str(tmp_path / "hdf5.py"))
+    probe.write_text("import os\nos.kill(os.getpid(), 11)\n")
+    assert "is damaged: reading it ends HDF5 itself (signal 11)" in refusal(path)
+    probe.write_text("import time\ntime.sleep(60)\n")
+    monkeypatch.setattr(hdf5, "PROBE_SECONDS", 0.2)
+    assert "its names and texts were not read within 0 s" in refusal(path)

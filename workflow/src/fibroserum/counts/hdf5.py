@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
 #: What damaged or foreign HDF5 makes h5py and anndata raise.
 _FAULTS = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError,
            NotImplementedError, OverflowError, MemoryError, AssertionError)  # fmt: skip
+_AGAIN = "Copy or write it again, or bring a TSV."
+#: Time to read a file's names and texts, and a second more for each 10 MB.
+PROBE_SECONDS = 30
 #: Cells of a dense bulk matrix (samples × genes) that are read at most: 4 GiB.
 MAX_DENSE = 1 << 29
 #: Values of one block of a sparse matrix, and cells and genes of a file, that are read at most.
@@ -51,6 +56,7 @@ def read_hdf5(
     import h5py
 
     where = str(path)
+    _survive(path)
     try:
         with h5py.File(path, "r") as handle, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # anndata's remarks on files of older versions
@@ -73,7 +79,26 @@ def read_hdf5(
         raise
     except _FAULTS as error:
         what = f"is damaged, or not written by anndata or 10x ({type(error).__name__}: {error})"
-        raise refuse(what, where, hint="Write it again, or bring a TSV.") from error
+        raise refuse(what, where, hint=_AGAIN) from error
+
+
+def _survive(path: Path) -> None:
+    """Raise InputError where reading the file's texts crashes libhdf5 or takes no end."""
+    script = Path(__file__).with_name("hdf5_probe.py")
+    command = [sys.executable, "-P", str(script), str(path)]
+    limit = PROBE_SECONDS + path.stat().st_size / 10e6
+    try:
+        done = subprocess.run(command, capture_output=True, check=False, timeout=limit)
+    except subprocess.TimeoutExpired as error:
+        what = f"is damaged: its names and texts were not read within {limit:.0f} s"
+        raise refuse(what, str(path), hint=_AGAIN) from error
+    if done.returncode < 0:
+        what = f"is damaged: reading it ends HDF5 itself (signal {-done.returncode})"
+        raise refuse(what, str(path), hint=_AGAIN)
+    if done.returncode:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        what = f"is damaged ({lines[-1] if lines else done.returncode})"
+        raise refuse(what, str(path), hint=_AGAIN)
 
 
 def _refuse_links(handle: h5py.File, where: str) -> None:
