@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 ROOT = Path(str(workflow.current_basedir)).resolve().parents[1]
 LIBRARY = ROOT / "workflow" / "src"
@@ -23,10 +24,12 @@ from fibroserum.provenance import code_of
 prepare_environment(LIBRARY)
 
 # A cohort is read from its own file alone: Snakemake would merge it into the default deeply.
-if "cohort" not in config and not workflow.overwrite_configfiles:
+FILES = [Path(name) for name in workflow.overwrite_configfiles]
+if not FILES and set(config) <= set(workflow.config_settings.config):
     default = "config/config.yaml"
+    FILES = [Path(default) if Path(default).exists() else ROOT / default]
 
-    configfile: default if Path(default).exists() else str(ROOT / default)
+    configfile: str(FILES[0])
 
 
 try:
@@ -34,10 +37,13 @@ try:
         dict(config),
         configuration.load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml"),
         ROOT,
-        ", ".join(map(str, workflow.overwrite_configfiles)) or "config/config.yaml",
+        configuration.source(FILES, workflow.config_settings.config),
+        FILES,
     )
 except InputError as error:
-    raise WorkflowError(str(error)) from None
+    # as a WorkflowError it would stand between lines about this file, where nothing is wrong
+    logger.error(str(error))
+    sys.exit(1)
 
 CONFIG = PLAN.config
 OUT = f"results/{PLAN.folder}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -237,6 +237,13 @@ def long_names(names: list[str], where: str) -> Iterator[Problem]:
             )
 
 
+def source(files: Sequence[Path], overrides: Mapping[str, Any]) -> str:
+    """Return where the config comes from, for messages: its files, and the command line."""
+    here = Path.cwd()
+    names = [str(f.relative_to(here) if f.is_relative_to(here) else f) for f in files]
+    return ", ".join([*names, *(["--config"] if overrides else [])]) or "config"
+
+
 def repeated_keys(path: Path) -> Iterator[Problem]:
     """Yield a problem for each key that stands twice in one section of a config file.
 
@@ -256,7 +263,7 @@ def repeated_keys(path: Path) -> Iterator[Problem]:
             first = lines.setdefault(str(key.value), line)
             if first != line:
                 what = f"the key '{key.value}' stands in line {first} already"
-                where = f"{path.name}, line {line}"
+                where = f"{source([path], {})}, line {line}"
                 yield Problem(what, where, "each key once", "The last one would win: merge them.")
 
 
