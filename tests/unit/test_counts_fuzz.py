@@ -18,7 +18,7 @@ from fibroserum.counts import CountTable, read_counts
 from fibroserum.errors import InputError
 from fibroserum.samples import check_sheet, read_sheet
 
-#: The plain suite runs the same few examples each time; FIBROSERUM_FUZZ=10000 runs as many new ones.
+#: The plain suite runs the same few examples each time; FIBROSERUM_FUZZ=10000 runs new ones.
 ASKED = os.environ.get("FIBROSERUM_FUZZ")
 EXAMPLES = int(ASKED or 40)
 fuzz = settings(
