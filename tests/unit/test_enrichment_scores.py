@@ -59,11 +59,42 @@ def test_scores_are_the_area_of_the_running_sum(
             assert table.loc[sample, gene_set.name] == pytest.approx(area.sum(), rel=1e-6)
 
 
+def test_scores_are_those_of_gseapy(expression: pd.DataFrame, sets: list[GeneSet]) -> None:
+    import gseapy
+
+    upper = expression.rename(columns=str.upper)
+    reference = gseapy.ssgsea(
+        upper.T,
+        {s.name: [gene.upper() for gene in s.genes] for s in sets[:2]},
+        outdir=None,
+        sample_norm_method="rank",
+        min_size=2,
+        max_size=50,
+        permutation_num=0,
+        no_plot=True,
+        threads=1,
+    ).res2d.set_index(["Term", "Name"])["ES"]
+    ours = score_samples(expression, sets, **LIMITS).set_index(["gene_set", "sample"])["score"]
+    assert len(ours) == len(reference) == 24
+    np.testing.assert_allclose(ours, reference.loc[ours.index].astype(float), rtol=1e-9)
+
+
+def test_tied_genes_have_no_order(expression: pd.DataFrame, sets: list[GeneSet]) -> None:
+    tied = expression.round()
+    turned = score_samples(tied.iloc[:, ::-1], sets, **LIMITS)
+    np.testing.assert_allclose(score_samples(tied, sets, **LIMITS)["score"], turned["score"])
+
+
+def test_a_set_of_all_genes_has_no_score(expression: pd.DataFrame) -> None:
+    everything = [GeneSet("c", "all", "", tuple(expression.columns))]
+    assert score_samples(expression, everything, min_size=1, max_size=500)["score"].isna().all()
+
+
 def test_a_score_depends_on_its_own_sample_and_set_alone(
     expression: pd.DataFrame, sets: list[GeneSet]
 ) -> None:
     whole = score_samples(expression, sets, **LIMITS)
-    part = score_samples(expression.iloc[3:5], sets[:1], **LIMITS, n_cpus=2)
+    part = score_samples(expression.iloc[3:5], sets[:1], **LIMITS)
     key = ["sample", "collection", "gene_set"]
     both = part.merge(whole, on=key, suffixes=("", "_whole"))
     assert len(both) == 2

@@ -59,7 +59,7 @@ def enrich(
     sizes: dict[str, Any] = {"min_size": settings.min_size, "max_size": settings.max_size}
     expression = np.asarray(cohort.layers["log1p_normalized"], dtype=float)
     frame = pd.DataFrame(expression, index=cohort.obs_names, columns=cohort.var_names)
-    scores = score_samples(frame, mapped, **sizes, n_cpus=settings.n_cpus)
+    scores = score_samples(frame, mapped, **sizes)
     score_tests = [test_scores(scores, model.design, model.contrasts) for model in models]
     unmapped = lost.assign(reason="no gene of the matrix has this name")
     left_out = pd.concat([tests[0].left_out, unmapped], ignore_index=True)
