@@ -49,6 +49,20 @@ class Determinant(NamedTuple):
 
 
 @compiled
+def fill(target: np.ndarray, value: float) -> None:
+    """Set every entry of a vector. (Slice assignments take long to compile.)"""
+    for i in range(target.shape[0]):
+        target[i] = value
+
+
+@compiled
+def copy(source: np.ndarray, target: np.ndarray) -> None:
+    """Copy a vector into another."""
+    for i in range(target.shape[0]):
+        target[i] = source[i]
+
+
+@compiled
 def new_elimination(blocks: Blocks) -> Elimination:
     """Allocate what `factor` fills."""
     n_blocks, k = blocks.starts.shape[0] - 2, blocks.dense.shape[1]
@@ -245,9 +259,9 @@ def whiten(lower: np.ndarray, matrix: np.ndarray) -> None:
 
 @compiled
 def add_schur(
-    w: np.ndarray, d1: np.ndarray, d2: np.ndarray, order: int, blocks: Blocks, d: Determinant
+    w: np.ndarray, d1: np.ndarray, d2: np.ndarray, blocks: Blocks, d: Determinant
 ) -> None:
-    """Add every segment's part of S and of its first `order` derivatives. Reads d.totals."""
+    """Add every segment's part of S and of its two derivatives. Reads d.totals."""
     starts, dense, active, active_starts = blocks
     totals, means, slopes, schur, schur1, schur2 = d
     n_blocks = starts.shape[0] - 2
@@ -261,10 +275,9 @@ def add_schur(
                 for i in range(lo, hi):
                     mean += w[i] * dense[i, a]
                 mean /= total
-                if order > 1:
-                    for i in range(lo, hi):
-                        slope += d1[i] * (dense[i, a] - mean)
-                    slope /= total
+                for i in range(lo, hi):
+                    slope += d1[i] * (dense[i, a] - mean)
+                slope /= total
                 means[s, a] = mean
                 slopes[s, a] = slope
             for v in range(first, u + 1):
@@ -274,10 +287,8 @@ def add_schur(
                 for i in range(lo, hi):
                     square = (dense[i, a] - mean) * (dense[i, b] - other)
                     x0 += w[i] * square
-                    if order > 0:
-                        x1 += d1[i] * square
-                    if order > 1:
-                        x2 += d2[i] * square
+                    x1 += d1[i] * square
+                    x2 += d2[i] * square
                 schur[a, b] += x0
                 schur1[a, b] += x1
                 schur2[a, b] += x2
@@ -285,12 +296,12 @@ def add_schur(
 
 @compiled
 def log_determinant(
-    w: np.ndarray, d1: np.ndarray, d2: np.ndarray, order: int, blocks: Blocks, d: Determinant
+    w: np.ndarray, d1: np.ndarray, d2: np.ndarray, blocks: Blocks, d: Determinant
 ) -> tuple[float, float, float]:
     """Return log|X'WX| and its first two derivatives along a path of weights.
 
-    d1, d2: (n,) first and second derivatives of the weights; read as far as `order` (0, 1, 2)
-    asks. Within a block sum w'(Z - m) = D m', so the second derivative of its part of S is
+    d1, d2: (n,) first and second derivatives of the weights. Within a block
+    sum w'(Z - m) = D m', so the second derivative of its part of S is
     sum w''(Z - m)(Z - m)' - 2 D m' m''. A singular matrix gives minus infinity.
     """
     starts = blocks.starts
@@ -306,10 +317,8 @@ def log_determinant(
         total, total1, total2 = 0.0, 0.0, 0.0
         for i in range(starts[s], starts[s + 1]):
             total += w[i]
-            if order > 0:
-                total1 += d1[i]
-            if order > 1:
-                total2 += d2[i]
+            total1 += d1[i]
+            total2 += d2[i]
         if not total > 0.0:
             return -np.inf, 0.0, 0.0
         totals[s] = total
@@ -317,19 +326,16 @@ def log_determinant(
         value += log(total)
         slope += relative
         curvature += total2 / total - relative * relative
-    add_schur(w, d1, d2, order, blocks, d)
+    add_schur(w, d1, d2, blocks, d)
     if not cholesky(schur):
         return -np.inf, 0.0, 0.0
     for a in range(k):
         value += 2.0 * np.log(schur[a, a])
-    if order > 0 and k > 0:
-        whiten(schur, schur1)
-        for a in range(k):
-            slope += schur1[a, a]
-    if order > 1 and k > 0:
-        whiten(schur, schur2)
-        for a in range(k):
-            curvature += schur2[a, a]
-            for b in range(k):
-                curvature -= schur1[a, b] * schur1[a, b]
+    whiten(schur, schur1)
+    whiten(schur, schur2)
+    for a in range(k):
+        slope += schur1[a, a]
+        curvature += schur2[a, a]
+        for b in range(k):
+            curvature -= schur1[a, b] * schur1[a, b]
     return value, slope, curvature

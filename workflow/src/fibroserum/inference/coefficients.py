@@ -24,7 +24,9 @@ import numpy as np
 
 from fibroserum.inference.arrowhead import (
     Elimination,
+    copy,
     factor,
+    fill,
     leverages,
     new_elimination,
     predict,
@@ -37,6 +39,9 @@ from fibroserum.inference.structure import Blocks
 NEWTON_STEPS = 200
 LAST_GAIN = 1e-8
 ROUNDING = 1e-14
+HALVINGS = 40
+# the longest step, in the log of a mean
+LONGEST = 5.0
 # a ridge that pins a coefficient to a bound
 PIN = 1e10
 
@@ -51,6 +56,7 @@ class Workspace(NamedTuple):
     beta: np.ndarray
     step: np.ndarray
     trial: np.ndarray
+    first: np.ndarray
     ridge: np.ndarray
     centre: np.ndarray
     e: Elimination
@@ -62,7 +68,7 @@ def new_workspace(blocks: Blocks) -> Workspace:
     n, p = blocks.dense.shape[0], blocks.starts.shape[0] - 2 + blocks.dense.shape[1]
     return Workspace(
         np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(p), np.empty(p), np.empty(p),
-        np.empty(p), np.zeros(p), new_elimination(blocks),
+        np.empty(p), np.empty(p), np.zeros(p), new_elimination(blocks),
     )  # fmt: skip
 
 
@@ -111,7 +117,7 @@ def irls_step(
         q[i] = w[i] * (predictor + (y[i] - mu[i]) / mu[i])
     if not factor(w, ridge, blocks, e):
         return np.nan
-    beta[:] = 0.0
+    fill(beta, 0.0)
     solve(q, blocks, e, beta)
     for i in range(y.shape[0]):
         q[i] = eta[i]
@@ -137,56 +143,65 @@ def penalised(y: np.ndarray, alpha: float, beta: np.ndarray, k: Workspace) -> fl
 
 
 @compiled
+def promised(
+    step: np.ndarray, column_part: np.ndarray, blocks: Blocks, k: Workspace
+) -> tuple[float, float]:
+    """Return the gradient along a step, what a full one would gain, and its largest change of eta.
+
+    column_part: the gradient's part that stems from a prior; the samples' is X'q. Uses k.eta.
+    """
+    eta, q = k.eta, k.q
+    predict(step, blocks, eta)
+    gain, largest = 0.0, 0.0
+    for i in range(eta.shape[0]):
+        gain += q[i] * eta[i]
+        largest = max(largest, abs(eta[i]))
+    for c in range(step.shape[0]):
+        gain += column_part[c] * step[c]
+    return gain, largest
+
+
+@compiled
 def newton(y: np.ndarray, offset: np.ndarray, alpha: float, blocks: Blocks, k: Workspace) -> bool:
     """Maximise the penalised likelihood from k.beta, means not bounded, by damped Newton steps.
 
     It is concave in the coefficients, so the search cannot go astray. Returns whether it
     converged; k.beta and k.eta hold the result.
     """
-    eta, mu, w, q, beta, step, trial, ridge, centre, e = k
+    eta, mu, w, q, beta, step, trial, _, ridge, centre, e = k
     p = beta.shape[0]
-    predict(beta, blocks, eta)
-    means_of(eta, offset, 0.0, mu)
-    value = penalised(y, alpha, beta, k)
+    fill(step, 0.0)
+    value, gain, length, halvings = -np.inf, 0.0, 0.0, 0
     for _ in range(NEWTON_STEPS):
+        for c in range(p):
+            trial[c] = beta[c] + length * step[c]
+        predict(trial, blocks, eta)
+        means_of(eta, offset, 0.0, mu)
+        proposed = penalised(y, alpha, trial, k)
+        if proposed < value + 1e-4 * length * gain - ROUNDING * abs(value):
+            halvings += 1
+            if halvings > HALVINGS:
+                return False
+            length *= 0.5
+            continue
+        copy(trial, beta)
+        value, halvings = proposed, 0
         score_and_weights(y, alpha, k)
         if not factor(w, ridge, blocks, e):
             return False
+        # trial now holds the ridge's part of the gradient
         for c in range(p):
             trial[c] = -ridge[c] * (beta[c] - centre[c])
-        step[:] = trial
+        copy(trial, step)
         solve(q, blocks, e, step)
-        # the gain that a full step promises: the gradient along it
-        predict(step, blocks, eta)
-        gain, largest = 0.0, 0.0
-        for i in range(y.shape[0]):
-            gain += q[i] * eta[i]
-            largest = max(largest, abs(eta[i]))
-        for c in range(p):
-            gain += trial[c] * step[c]
+        gain, largest = promised(step, trial, blocks, k)
         if not gain > LAST_GAIN:
             # from here a full step is exact to rounding, and its gain drowns in rounding
             for c in range(p):
                 beta[c] += step[c]
             predict(beta, blocks, eta)
             return not np.isnan(gain)
-        length = min(1.0, 5.0 / largest)
-        accepted = False
-        for _ in range(40):
-            for c in range(p):
-                trial[c] = beta[c] + length * step[c]
-            predict(trial, blocks, eta)
-            means_of(eta, offset, 0.0, mu)
-            proposed = penalised(y, alpha, trial, k)
-            if proposed >= value + 1e-4 * length * gain - ROUNDING * abs(value):
-                accepted = True
-                break
-            length *= 0.5
-        if not accepted:
-            predict(beta, blocks, eta)
-            return False
-        beta[:] = trial
-        value = proposed
+        length = min(1.0, LONGEST / largest)
     return False
 
 
@@ -211,6 +226,15 @@ def newton_in_box(
         if outside == 0:
             break
     return settled
+
+
+@compiled
+def largest_size(values: np.ndarray) -> float:
+    """Return the largest absolute value."""
+    largest = 0.0
+    for c in range(values.shape[0]):
+        largest = max(largest, abs(values[c]))
+    return largest
 
 
 @compiled
@@ -246,15 +270,15 @@ def fit_coefficients(
     for g in range(y_all.shape[0]):
         y, alpha = y_all[g], alphas[g]
         if not alpha > 0.0:
-            betas[g, :] = np.nan
-            mu_all[g, :] = np.nan
+            fill(betas[g], np.nan)
+            fill(mu_all[g], np.nan)
             if hat_all.shape[0] > 0:
-                hat_all[g, :] = np.nan
+                fill(hat_all[g], np.nan)
             converged[g] = -1
             continue
-        k.ridge[:] = ridge
-        k.centre[:] = 0.0
-        betas[g, :] = 0.0
+        copy(ridge, k.ridge)
+        fill(k.centre, 0.0)
+        fill(betas[g], 0.0)
         if solvable:
             for i in range(n):
                 q[i] = log(y[i] * exp(-offset[i]) + 0.1)
@@ -264,17 +288,17 @@ def fit_coefficients(
         state = 0
         for _ in range(max_steps):
             change = irls_step(y, offset, alpha, floor, blocks, k)
-            if np.isnan(change) or np.max(np.abs(k.beta)) > largest:
+            if np.isnan(change) or largest_size(k.beta) > largest:
                 break
             if change < tolerance:
                 state = 1
                 break
         if state == 0:
-            k.beta[:] = betas[g]
+            copy(betas[g], k.beta)
             if newton_in_box(y, offset, alpha, bound, blocks, k):
                 state = 2
         converged[g] = state
-        betas[g, :] = k.beta
+        copy(k.beta, betas[g])
         for i in range(n):
             mu_all[g, i] = exp(eta[i] + offset[i])
         if hat_all.shape[0] > 0:
@@ -315,7 +339,7 @@ def wald_errors(
             if not fitted:
                 errors[g, c] = np.nan
                 continue
-            h[:] = contrasts[c]
+            copy(contrasts[c], h)
             solve(nothing, blocks, e, h)
             variance = 0.0
             for j in range(p):

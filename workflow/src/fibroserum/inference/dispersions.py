@@ -40,7 +40,8 @@ from fibroserum.inference.structure import Blocks
 
 SHIFT = 8
 NEWTON_STEPS = 60
-PROBES = 5
+# log dispersions from which a higher maximum might be reached
+PROBES = (-18.0, -4.6, 0.0)
 
 
 class Goal(NamedTuple):
@@ -75,41 +76,28 @@ def new_workspace(blocks: Blocks) -> Workspace:
 
 @compiled
 def likelihood_large_size(
-    y: np.ndarray, mu: np.ndarray, alpha: float, order: int
+    y: np.ndarray, mu: np.ndarray, alpha: float
 ) -> tuple[float, float, float]:
     """Return the log-likelihood and two derivatives in t where 1/alpha >= 8."""
     r = 1.0 / alpha
     c0, c1, c2 = stirling(r), stirling_1(r), stirling_2(r)
     f, g, h = 0.0, 0.0, 0.0
-    if order == 0:
-        for i in range(y.shape[0]):
-            ly, lm = log1p(y[i] * alpha), log1p(mu[i] * alpha)
-            size = y[i] + r
-            f += (size - 0.5) * ly - y[i] + (stirling(size) - c0) - size * lm
-    elif order == 1:
-        for i in range(y.shape[0]):
-            ly, lm = log1p(y[i] * alpha), log1p(mu[i] * alpha)
-            size = y[i] + r
-            f += (size - 0.5) * ly - y[i] + (stirling(size) - c0) - size * lm
-            difference = lm - ly - (stirling_1(size) - c1)
-            g += r * difference + (y[i] - mu[i]) / (1.0 + mu[i] * alpha)
-    else:
-        for i in range(y.shape[0]):
-            ly, lm = log1p(y[i] * alpha), log1p(mu[i] * alpha)
-            size = y[i] + r
-            f += (size - 0.5) * ly - y[i] + (stirling(size) - c0) - size * lm
-            share = 1.0 / (1.0 + mu[i] * alpha)
-            residual = (y[i] - mu[i]) * share
-            first = r * (lm - ly - (stirling_1(size) - c1))
-            g += first + residual
-            second = r * r * (stirling_2(size) - c2) - y[i] * r / size
-            h += mu[i] * share * (1.0 - alpha * residual) + second - first
+    for i in range(y.shape[0]):
+        ly, lm = log1p(y[i] * alpha), log1p(mu[i] * alpha)
+        size = y[i] + r
+        f += (size - 0.5) * ly - y[i] + (stirling(size) - c0) - size * lm
+        share = 1.0 / (1.0 + mu[i] * alpha)
+        residual = (y[i] - mu[i]) * share
+        first = r * (lm - ly - (stirling_1(size) - c1))
+        g += first + residual
+        second = r * r * (stirling_2(size) - c2) - y[i] * r / size
+        h += mu[i] * share * (1.0 - alpha * residual) + second - first
     return f, g, h
 
 
 @compiled
 def likelihood_small_size(
-    y: np.ndarray, mu: np.ndarray, alpha: float, order: int
+    y: np.ndarray, mu: np.ndarray, alpha: float
 ) -> tuple[float, float, float]:
     """Return the log-likelihood and two derivatives in t where 1/alpha < 8."""
     r = 1.0 / alpha
@@ -134,38 +122,33 @@ def likelihood_small_size(
             + log(product)
             - (y[i] + r) * lm
         )
-        if order > 0:
-            share = 1.0 / (1.0 + mu[i] * alpha)
-            residual = (y[i] - mu[i]) * share
-            digamma = ly + (stirling_1(size) - c1) + first_sum
-            first = r * (lm - digamma)
-            g += first + residual
-            trigamma = (stirling_2(size) - c2) - y[i] / (size * shifted) + second_sum
-            h += mu[i] * share * (1.0 - alpha * residual) + r * r * trigamma - first
+        share = 1.0 / (1.0 + mu[i] * alpha)
+        residual = (y[i] - mu[i]) * share
+        digamma = ly + (stirling_1(size) - c1) + first_sum
+        first = r * (lm - digamma)
+        g += first + residual
+        trigamma = (stirling_2(size) - c2) - y[i] / (size * shifted) + second_sum
+        h += mu[i] * share * (1.0 - alpha * residual) + r * r * trigamma - first
     return f, g, h
 
 
 @compiled
 def objective(
-    y: np.ndarray, mu: np.ndarray, t: float, order: int, goal: Goal, blocks: Blocks, k: Workspace
+    y: np.ndarray, mu: np.ndarray, t: float, goal: Goal, blocks: Blocks, k: Workspace
 ) -> tuple[float, float, float]:
-    """Return the objective and its first two derivatives at t (those that `order` asks for)."""
+    """Return the objective and its first two derivatives at t."""
     w, d1, d2, determinant = k.w, k.d1, k.d2, k.determinant
     alpha = exp(t)
     if alpha > 1.0 / SHIFT:
-        f, g, h = likelihood_small_size(y, mu, alpha, order)
+        f, g, h = likelihood_small_size(y, mu, alpha)
     else:
-        f, g, h = likelihood_large_size(y, mu, alpha, order)
+        f, g, h = likelihood_large_size(y, mu, alpha)
     if goal.cox_reid:
         for i in range(y.shape[0]):
             w[i] = mu[i] / (1.0 + mu[i] * alpha)
-        if order > 0:
-            for i in range(y.shape[0]):
-                d1[i] = -alpha * w[i] * w[i]
-        if order > 1:
-            for i in range(y.shape[0]):
-                d2[i] = d1[i] * (1.0 - 2.0 * alpha * w[i])
-        value, slope, curvature = log_determinant(w, d1, d2, order, blocks, determinant)
+            d1[i] = -alpha * w[i] * w[i]
+            d2[i] = d1[i] * (1.0 - 2.0 * alpha * w[i])
+        value, slope, curvature = log_determinant(w, d1, d2, blocks, determinant)
         f -= 0.5 * value
         g -= 0.5 * slope
         h -= 0.5 * curvature
@@ -189,12 +172,17 @@ def climb(
     """
     low, high = goal.lower, goal.upper
     t = min(max(start, low), high)
-    f, g, h = objective(y, mu, t, 2, goal, blocks, k)
-    first, previous = f, t
-    for _ in range(NEWTON_STEPS):
-        if (t <= goal.lower and g <= 0.0) or (t >= goal.upper and g >= 0.0):
-            return t, f, first, True
-        if h >= 0.0 and g * g < goal.flat:
+    first, moved = -np.inf, np.inf
+    f = first
+    for step_number in range(NEWTON_STEPS):
+        f, g, h = objective(y, mu, t, goal, blocks, k)
+        if step_number == 0:
+            first = f
+        at_bound = (t <= goal.lower and g <= 0.0) or (t >= goal.upper and g >= 0.0)
+        if at_bound or moved < 1e-5 or (h >= 0.0 and g * g < goal.flat):
+            # a Newton step after one this short is exact to rounding
+            if not at_bound and h < 0.0 and low < t - g / h < high:
+                t -= g / h
             return t, f, first, True
         if g > 0.0:
             low = t
@@ -206,11 +194,8 @@ def climb(
             trial = low if low == goal.lower else 0.5 * (low + t)
         elif trial >= high:
             trial = high if high == goal.upper else 0.5 * (high + t)
-        previous, t = t, trial
-        # a Newton step this short is exact to rounding, and so is the value it leads to
-        if abs(t - previous) < 1e-6:
-            return t, f, first, True
-        f, g, h = objective(y, mu, t, 2, goal, blocks, k)
+        moved = abs(trial - t)
+        t = trial
     return t, f, first, False
 
 
@@ -238,14 +223,15 @@ def maximise(
             continue
         start = log(alpha_start[g])
         own = Goal(goal.cox_reid, start, goal.precision, goal.lower, goal.upper, goal.flat)
-        t, value, _, state = climb(y, mu, start, own, blocks, k)
-        for probe in range(PROBES):
-            # the lower bound, then places down from the upper one, where maxima are likely
-            place = goal.lower if probe == 0 else goal.upper - 2.5 * (PROBES - probe) + 2.0
+        t, value, state = start, -np.inf, False
+        for attempt in range(len(PROBES) + 1):
+            place = start if attempt == 0 else PROBES[attempt - 1]
             place = min(max(place, goal.lower), goal.upper)
-            f, _, _ = objective(y, mu, place, 0, own, blocks, k)
-            if f > value + 1e-9:
-                t, value, _, state = climb(y, mu, place, own, blocks, k)
+            if attempt > 0:
+                f, _, _ = objective(y, mu, place, own, blocks, k)
+                if f <= value + 1e-9:
+                    continue
+            t, value, _, state = climb(y, mu, place, own, blocks, k)
         out[g] = exp(t)
         converged[g] = state
 

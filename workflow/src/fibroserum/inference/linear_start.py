@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fibroserum.inference.arrowhead import factor, new_elimination, predict, solve
+from fibroserum.inference.arrowhead import factor, fill, new_elimination, predict, solve
 from fibroserum.inference.compiling import compiled
 from fibroserum.inference.structure import Blocks
 
@@ -31,7 +31,7 @@ def linear_fit(y_all: np.ndarray, blocks: Blocks, fitted: np.ndarray) -> bool:
         return False
     beta = np.empty(p)
     for g in range(y_all.shape[0]):
-        beta[:] = 0.0
+        fill(beta, 0.0)
         solve(y_all[g], blocks, e, beta)
         predict(beta, blocks, fitted[g])
     return True

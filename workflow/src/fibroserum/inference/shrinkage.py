@@ -20,14 +20,17 @@ from __future__ import annotations
 
 import numpy as np
 
-from fibroserum.inference.arrowhead import factor, predict, solve
+from fibroserum.inference.arrowhead import copy, factor, fill, predict, solve
 from fibroserum.inference.coefficients import (
+    HALVINGS,
     LAST_GAIN,
+    LONGEST,
     ROUNDING,
     Workspace,
     log_likelihood,
     means_of,
     new_workspace,
+    promised,
     score_and_weights,
 )
 from fibroserum.inference.compiling import compiled
@@ -72,54 +75,47 @@ def climb_posterior(
 
     Uses k.centre as scratch.
     """
-    eta, mu, w, q, beta, step, trial, ridge, centre, e = k
+    eta, mu, w, q, beta, step, trial, _, ridge, centre, e = k
     p = beta.shape[0]
-    predict(beta, blocks, eta)
-    means_of(eta, offset, 0.0, mu)
-    value = log_posterior(y, alpha, beta, column, scale, k)
+    fill(step, 0.0)
+    value, gain, length, halvings = -np.inf, 0.0, 0.0, 0
     for _ in range(STEPS):
+        for c in range(p):
+            trial[c] = beta[c] + length * step[c]
+        predict(trial, blocks, eta)
+        means_of(eta, offset, 0.0, mu)
+        proposed = log_posterior(y, alpha, trial, column, scale, k)
+        if proposed < value + 1e-4 * length * gain - ROUNDING * abs(value):
+            halvings += 1
+            if halvings > HALVINGS:
+                return value, False
+            length *= 0.5
+            continue
+        copy(trial, beta)
+        value, halvings = proposed, 0
         score_and_weights(y, alpha, k)
         size = beta[column]
-        centre[:] = ridge
+        copy(ridge, centre)
         centre[column] = prior_curvature(size, scale)
-        if not factor(w, centre, blocks, e):
+        solvable = factor(w, centre, blocks, e)
+        if not solvable:
             # a parabola that bounds the prior's logarithm from above is always convex
             centre[column] = 2.0 / (scale * scale + size * size)
-            if not factor(w, centre, blocks, e):
-                return value, False
+            solvable = factor(w, centre, blocks, e)
+        if not solvable:
+            return value, False
+        # trial now holds the prior's part of the gradient
         for c in range(p):
             trial[c] = -ridge[c] * beta[c]
         trial[column] = -2.0 * size / (scale * scale + size * size)
-        step[:] = trial
+        copy(trial, step)
         solve(q, blocks, e, step)
-        predict(step, blocks, eta)
-        gain, largest = 0.0, 0.0
-        for i in range(y.shape[0]):
-            gain += q[i] * eta[i]
-            largest = max(largest, abs(eta[i]))
-        for c in range(p):
-            gain += trial[c] * step[c]
+        gain, largest = promised(step, trial, blocks, k)
         if not gain > LAST_GAIN:
-            # from here a full step is exact to rounding, and its gain drowns in rounding
             for c in range(p):
                 beta[c] += step[c]
             return value, not np.isnan(gain)
-        length = min(1.0, 5.0 / largest)
-        accepted = False
-        for _ in range(40):
-            for c in range(p):
-                trial[c] = beta[c] + length * step[c]
-            predict(trial, blocks, eta)
-            means_of(eta, offset, 0.0, mu)
-            proposed = log_posterior(y, alpha, trial, column, scale, k)
-            if proposed >= value + 1e-4 * length * gain - ROUNDING * abs(value):
-                accepted = True
-                break
-            length *= 0.5
-        if not accepted:
-            return value, False
-        beta[:] = trial
-        value = proposed
+        length = min(1.0, LONGEST / largest)
     return value, False
 
 
@@ -135,17 +131,21 @@ def highest_mode(
     mode: np.ndarray,
 ) -> bool:
     """Replace `mode`, a start near the likelihood's maximum, by the highest posterior mode."""
-    k.beta[:] = mode
-    value, state = climb_posterior(y, offset, alpha, column, scale, blocks, k)
-    k.step[:] = mode
-    mode[:] = k.beta
-    k.beta[:] = k.step
-    k.beta[column] = 0.0
-    climb_posterior(y, offset, alpha, column, PINNED, blocks, k)
-    other, other_state = climb_posterior(y, offset, alpha, column, scale, blocks, k)
-    if other > value + 1e-9 or (other_state and not state):
-        mode[:] = k.beta
-        state = other_state
+    value, state = -np.inf, False
+    beta, first = k.beta, k.first
+    copy(mode, first)
+    for attempt in range(3):
+        # from the likelihood's maximum; then from the best fit without the coefficient, which
+        # a prior too narrow to leave zero finds
+        if attempt < 2:
+            copy(first, beta)
+        if attempt == 1:
+            beta[column] = 0.0
+        width = PINNED if attempt == 1 else scale
+        found, settled = climb_posterior(y, offset, alpha, column, width, blocks, k)
+        if attempt != 1 and (found > value + 1e-9 or (settled and not state)):
+            copy(beta, mode)
+            value, state = found, settled
     return state
 
 
@@ -176,26 +176,26 @@ def shrink(
     for g in range(y_all.shape[0]):
         alpha, y = alphas[g], y_all[g]
         if not alpha > 0.0:
-            betas[g, :] = np.nan
-            inverse_columns[g, :] = np.nan
+            fill(betas[g], np.nan)
+            fill(inverse_columns[g], np.nan)
             converged[g] = False
             continue
-        k.ridge[:] = ridge
+        copy(ridge, k.ridge)
         if not from_betas:
             for i in range(n):
                 q[i] = log(y[i] * exp(-offset[i]) + 0.1)
             factor(ones, ridge, blocks, k.e)
-            betas[g, :] = 0.0
+            fill(betas[g], 0.0)
             solve(q, blocks, k.e, betas[g])
         converged[g] = highest_mode(y, offset, alpha, column, scale, blocks, k, betas[g])
         predict(betas[g], blocks, k.eta)
         means_of(k.eta, offset, 0.0, k.mu)
         score_and_weights(y, alpha, k)
-        k.centre[:] = ridge
+        copy(ridge, k.centre)
         k.centre[column] = prior_curvature(betas[g, column], scale)
-        inverse_columns[g, :] = 0.0
+        fill(inverse_columns[g], 0.0)
         inverse_columns[g, column] = 1.0
         if factor(k.w, k.centre, blocks, k.e):
             solve(nothing, blocks, k.e, inverse_columns[g])
         else:
-            inverse_columns[g, :] = np.nan
+            fill(inverse_columns[g], np.nan)
