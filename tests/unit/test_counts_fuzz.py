@@ -20,7 +20,7 @@ from fibroserum.samples import check_sheet, read_sheet
 
 #: The plain suite runs the same few examples each time; FIBROSERUM_FUZZ=10000 runs new ones.
 ASKED = os.environ.get("FIBROSERUM_FUZZ")
-EXAMPLES = int(ASKED or 40)
+EXAMPLES = int(ASKED or 25)
 fuzz = settings(
     max_examples=EXAMPLES,
     deadline=None,
