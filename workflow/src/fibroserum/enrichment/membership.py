@@ -11,8 +11,7 @@ from scipy import sparse
 
 from fibroserum.enrichment.gmt import GeneSet
 
-# Two sets that share at least this much of their union are shown as one family. At 0.5 sets of 20
-# genes that differ in 7 each are still one; at 0.8 most of GO's parent and child terms are two.
+# Shared genes over the union from which on two sets are one family: two of 20 that share 15.
 FAMILY_JACCARD = 0.6
 
 
