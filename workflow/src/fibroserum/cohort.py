@@ -158,8 +158,8 @@ def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
     that gives a column or a level two meanings has been refused, and there is nothing to add.
     """
     design = config["design"]
-    meant = {design[name] for name in CANONICAL}
-    if design["before"] != design["after"] and not meant & set(design["covariates"]):
+    columns = [design[name] for name in CANONICAL if design[name]] + design["covariates"]
+    if design["before"] != design["after"] and len(set(columns)) == len(columns):
         _combined(canonical_sheet(sheet, design), config)
 
 
