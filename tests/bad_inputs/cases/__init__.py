@@ -1,0 +1,8 @@
+"""Every mistake, one module a topic."""
+
+from __future__ import annotations
+
+from cases import config, counts, design, factors, genes, sets, several, sheet
+
+TOPICS = (config, sheet, design, counts, genes, sets, factors, several)
+ALL = [case for topic in TOPICS for case in topic.CASES.found]

@@ -1,0 +1,260 @@
+"""Mistakes in the config file."""
+
+from __future__ import annotations
+
+from running import Cases
+from small_cohort import SmallCohort
+
+CASES = Cases("config")
+case = CASES.case
+
+
+@case(
+    "an unknown key with the nearest valid one",
+    "cohort.yaml, design: unknown key 'refrence_group'; expected a key of the schema. "
+    "Did you mean 'reference_group'?",
+)
+def _(c: SmallCohort) -> None:
+    c.design["refrence_group"] = "AT"
+
+
+@case(
+    "a key on the wrong level",
+    "cohort.yaml, the top level: unknown key 'alpha'; expected a key of the schema. It belongs "
+    "under 'differential_expression'.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["alpha"] = 0.1
+
+
+@case("a key of a factor misspelt", "Did you mean 'serum'?", quick=True)
+def _(c: SmallCohort) -> None:
+    c.factor["serom"] = c.factor.pop("serum")
+
+
+@case(
+    "a key missing",
+    "cohort.yaml, the top level: missing key 'samples'; expected text: sample sheet, TSV or CSV, "
+    "one row a sample",
+)
+def _(c: SmallCohort) -> None:
+    del c.config["samples"]
+
+
+@case(
+    "a key of the design missing",
+    "cohort.yaml, design: missing key 'before'; expected text: level of the time column before "
+    "the intervention, always the reference",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    del c.design["before"]
+
+
+@case(
+    "a section without content",
+    "cohort.yaml, design: there is no value; expected keys with their values: which columns of "
+    "the sample sheet mean what, and which levels are compared. Nothing stands below the key: "
+    "indent the lines that belong to it.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["design"] = None
+
+
+@case(
+    "a number written as text",
+    "cohort.yaml, differential_expression.alpha: '0,05' is not valid; expected a number above 0 "
+    "and below 1: false discovery rate of every call. Write decimals with a point.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["differential_expression"] = {"alpha": "0,05"}
+
+
+@case(
+    "a number out of range",
+    "cohort.yaml, differential_expression.alpha: 5 is not valid; expected a number above 0 and "
+    "below 1: false discovery rate of every call",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.config["differential_expression"] = {"alpha": 5}
+
+
+@case(
+    "an unknown word",
+    "cohort.yaml, fractional: unknown value 'rond'; expected refuse or round. Did you mean "
+    "'round'?",
+)
+def _(c: SmallCohort) -> None:
+    c.config["fractional"] = "rond"
+
+
+@case(
+    "one file instead of a list",
+    "cohort.yaml, counts: 'counts.tsv' is not valid; expected a list: one or several raw count "
+    "matrices (files or folders), joined on gene id. Write it as a list: [counts.tsv].",
+)
+def _(c: SmallCohort) -> None:
+    c.config["counts"] = "counts.tsv"
+
+
+@case(
+    "a target named twice",
+    "cohort.yaml, targets: 'BGN' stands more than once; expected a list: genes declared in "
+    "advance, each of which gets a verdict in every contrast",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.config["targets"] = ["BGN", "DCN", "BGN"]
+
+
+@case(
+    "a level without quotes that YAML reads as a number",
+    "cohort.yaml, design.before: 0 is not valid; expected text: level of the time column before "
+    "the intervention, always the reference. YAML reads it as a number: put it in quotes, '0'.",
+)
+def _(c: SmallCohort) -> None:
+    c.design.update({"before": 0, "after": "24"})
+    c.sheet.map("timepoint", lambda level: {"pre": "0", "post": "24"}[level])
+
+
+@case(
+    "a level without quotes that YAML reads as true or false",
+    "cohort.yaml, design.reference_group: False is not valid; expected text or null: group that "
+    "others are compared with; required when there is more than one. YAML reads yes, no, on, off, "
+    "true and false so: put the word in quotes.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.design["reference_group"] = False
+    c.sheet.map("group", lambda group: {"AT": "no", "RT": "yes"}[group])
+
+
+@case(
+    "before equal to after",
+    "cohort.yaml, design: before and after are both 'pre'; expected two different levels of the "
+    "time column",
+)
+def _(c: SmallCohort) -> None:
+    c.design["after"] = "pre"
+
+
+@case(
+    "one column with two meanings",
+    "cohort.yaml, design: donor and group are both the column 'group'; expected a column for each",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.design["donor"] = "group"
+
+
+@case(
+    "a cohort whose name leaves the folder of results",
+    "cohort.yaml, cohort: the name '../..' leaves no letter or digit for a folder name; expected "
+    "a name with a letter or a digit",
+)
+def _(c: SmallCohort) -> None:
+    c.config["cohort"] = "../.."
+
+
+@case(
+    "a cohort's name that no file system takes",
+    "cohort.yaml, cohort: the name 'serumserumserumserumserumserum…' has 300 characters; expected "
+    "at most 120: file names are made of it",
+)
+def _(c: SmallCohort) -> None:
+    c.config["cohort"] = "serum" * 60
+
+
+@case(
+    "smallest set above largest",
+    "cohort.yaml, enrichment: min_size 50 is above max_size 10; expected min_size at most max_size",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.config["enrichment"] = {"min_size": 50, "max_size": 10}
+
+
+@case(
+    "factors whose names meet in file names",
+    "cohort.yaml, factors: 'CCL 28' and 'CCL/28' both become 'CCL_28' in file names; expected "
+    "factors that differ in letters, digits, '.', '_' or '-'",
+)
+def _(c: SmallCohort) -> None:
+    c.config["factors"]["CCL 28"] = {}
+    c.config["factors"]["CCL/28"] = {}
+
+
+@case(
+    "a key twice in the file",
+    "cohort.yaml, line 29: the key 'targets' stands in line 12 already; expected each key once. "
+    "The last one would win: merge them.",
+)
+def _(c: SmallCohort) -> None:
+    c.late.append(
+        lambda folder: (folder / "cohort.yaml").write_text(
+            (folder / "cohort.yaml").read_text() + "targets: [HAS1]\n"
+        )
+    )
+
+
+@case("the same count matrix twice", "counts.tsv: is listed twice; expected each input once")
+def _(c: SmallCohort) -> None:
+    c.config["counts"] = ["counts.tsv", "./counts.tsv"]
+
+
+@case(
+    "a value given on the command line",
+    "cohort.yaml, --config, fractional: unknown value 'maybe'; expected refuse or round. "
+    "Valid: 'refuse', 'round'.",
+)
+def _(c: SmallCohort) -> None:
+    c.arguments += ["--config", "fractional=maybe"]
+
+
+# Snakemake reads the config before the workflow is asked: these words are its own.
+@case(
+    "YAML that is none",
+    "Config file is not valid JSON or YAML. In case of YAML, make sure to not mix whitespace and "
+    "tab indentation.",
+)
+def _(c: SmallCohort) -> None:
+    c.instead["cohort.yaml"] = "cohort: small\ncounts: [counts.tsv\nsamples: samples.tsv\n"
+
+
+@case(
+    "a list for a config",
+    "cohort.yaml, the top level: ['counts.tsv', 'samples.tsv'] is not valid; expected keys with "
+    "their values: one cohort, one file. Paths are relative to the working directory",
+)
+def _(c: SmallCohort) -> None:
+    c.instead["cohort.yaml"] = "- counts.tsv\n- samples.tsv\n"
+
+
+@case(
+    "a count matrix that is not there",
+    "cohort.yaml, counts: there is no file 'count.tsv'; expected a file that can be read. Did you "
+    "mean 'counts.tsv'?",
+)
+def _(c: SmallCohort) -> None:
+    c.config["counts"] = ["count.tsv"]
+
+
+@case(
+    "a sheet in a folder that is not there",
+    "cohort.yaml, samples: there is no file 'data/samples.tsv'; expected a file that can be read. "
+    "There is no folder 'data' either.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.config["samples"] = "data/samples.tsv"
+
+
+@case(
+    "a path outside of the project that is not there",
+    "cohort.yaml, published: there is no file '../elsewhere/published.tsv'; expected a file that "
+    "can be read. There is no folder '../elsewhere' either.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.config["published"] = "../elsewhere/published.tsv"

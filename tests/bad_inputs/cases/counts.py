@@ -1,0 +1,305 @@
+"""Count matrices that are none, or that do not belong to the sheet."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+from running import Cases
+from small_cohort import SmallCohort, Table
+from spoiling import HTML, PNG
+
+CASES = Cases("counts")
+case = CASES.case
+
+
+@case(
+    "a negative count",
+    "counts.tsv, row 3 ('DCN'), column 'D2_pre': the count is negative (-3); expected a whole "
+    "number ≥ 0",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.put("DCN", "D2_pre", "-3")
+
+
+@case(
+    "a fractional count",
+    "counts.tsv, row 3 ('DCN'), column 'D2_pre': the count 3.5 is not a whole number; expected "
+    "whole numbers. If these are length-scaled estimates (Salmon, kallisto, RSEM, "
+    "nf-core/rnaseq), say 'fractional: round' in the config; else ask for the raw counts.",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.put("DCN", "D2_pre", "3.5")
+
+
+@case(
+    "a missing count",
+    "counts.tsv, row 3 ('DCN'), column 'D2_pre': the count is missing ('NA'); expected a whole "
+    "number ≥ 0",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.put("DCN", "D2_pre", "NA")
+
+
+@case(
+    "an empty cell",
+    "counts.tsv, row 3 ('DCN'), column 'D2_pre': the cell is empty; expected a whole number ≥ 0",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.counts.put("DCN", "D2_pre", "")
+
+
+@case(
+    "a word for a count",
+    "counts.tsv, row 3 ('DCN'), column 'D2_pre': 'many' is not a number; expected a whole number "
+    "≥ 0",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.counts.put("DCN", "D2_pre", "many")
+
+
+@case(
+    "a count larger than any library",
+    "counts.tsv, row 3 ('DCN'), column 'D2_pre': the count 1e+30 is larger than any library; "
+    "expected a whole number ≥ 0",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.put("DCN", "D2_pre", "1e30")
+
+
+@case(
+    "a gene twice",
+    "counts.tsv, rows 14, 62: the gene 'LUM' stands in 2 rows; expected each gene once. Bring the "
+    "table by Ensembl id, where ids are unique, or sum the rows on purpose.",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.rows.append(list(c.counts.row("LUM")))
+
+
+@case(
+    "a sample in two columns",
+    "counts.tsv: the samples 'D2_pre' stand in more than one column; expected each sample once",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.rename("D2_post", "D2_pre")
+
+
+@case(
+    "a gene without an id",
+    "counts.tsv, row 14 (''): the row has no gene id; expected a gene id",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.counts.put("LUM", "gene_id", "")
+
+
+@case(
+    "TPM",
+    "counts.tsv: holds TPM or CPM values (every sample adds up to a million); expected raw "
+    "counts. Ask for the raw counts, before any normalisation.",
+)
+def _(c: SmallCohort) -> None:
+    _scaled(c.counts, 1e6)
+
+
+@case(
+    "logarithms",
+    "counts.tsv: holds what looks like log values (fractions, none above 13.7); expected raw "
+    "counts. Ask for the raw counts, before any normalisation.",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.values(lambda count: round(float(np.log2(count + 1)), 3))
+
+
+@case(
+    "counts divided by a size factor",
+    "counts.tsv, row 2 ('BGN'), column 'D1_pre': the count 562.5 is not a whole number (703 such "
+    "cells, 98% of those not zero); expected whole numbers. If these are length-scaled estimates "
+    "(Salmon, kallisto, RSEM, nf-core/rnaseq), say 'fractional: round' in the config; else ask "
+    "for the raw counts.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    factors = {name: 0.8 + 0.037 * n for n, name in enumerate(c.counts.header[1:])}
+    for row in c.counts.rows[1:]:
+        row[1:] = [str(int(v) / f) for v, f in zip(row[1:], factors.values(), strict=True)]
+
+
+def _scaled(table: Table, total: float) -> None:
+    values = np.array([row[1:] for row in table.rows[1:]], dtype=float)
+    scaled = values / values.sum(axis=0) * total
+    for row, new in zip(table.rows[1:], scaled, strict=True):
+        row[1:] = [f"{value:.4f}" for value in new]
+
+
+@case(
+    "samples in rows",
+    "counts.tsv: has samples in rows and genes in columns; expected genes in rows. Transpose it, "
+    "for instance in R: write.table(t(x), sep='\\t', col.names=NA).",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.rows = [list(column) for column in zip(*c.counts.rows, strict=True)]
+
+
+@case(
+    "semicolons and decimal commas",
+    "counts.tsv: has semicolons between columns; expected tabs or commas. Save it with commas "
+    "between columns and points in numbers, or as tab-separated text.",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.values(lambda count: f"{int(count)},0")
+    c.instead["counts.tsv"] = c.counts.text(";")
+
+
+@case(
+    "spaces between columns",
+    "counts.tsv: has spaces between columns; expected tabs or commas. In R: write.table(..., "
+    "sep='\\t', quote=FALSE, col.names=NA).",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.instead["counts.tsv"] = c.counts.text(" ")
+
+
+@case(
+    "a web page",
+    "counts.tsv: is a web page (HTML or XML), not a table. The download probably gave a login or "
+    "error page: fetch the file again.",
+)
+def _(c: SmallCohort) -> None:
+    c.instead["counts.tsv"] = HTML
+
+
+@case(
+    "a picture",
+    "counts.tsv, row 1: byte 0x89 is not UTF-8 (the file is binary, Latin-1 or Windows-1252); "
+    "expected UTF-8. Save it as UTF-8.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.instead["counts.tsv"] = PNG
+
+
+@case(
+    "a gzip file that was cut short",
+    "counts.tsv: is damaged or cut short: its gzip data cannot be unpacked (Compressed file ended "
+    "before the end-of-stream marker was reached). Copy or download it again.",
+)
+def _(c: SmallCohort) -> None:
+    c.instead["counts.tsv"] = gzip.compress(c.counts.text().encode())[:-200]
+
+
+@case(
+    "an HDF5 file that is none",
+    "counts.tsv: is damaged (OSError: Unable to synchronously open file (bad byte number in an "
+    "address)). Copy or write it again, or bring a TSV.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.instead["counts.tsv"] = b"\x89HDF\r\n\x1a\n" + b"\0" * 500
+
+
+@case(
+    "an empty matrix",
+    "counts.tsv: is an empty matrix: it has no gene row; expected genes by samples",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.rows = c.counts.rows[:1]
+
+
+@case(
+    "a matrix without samples",
+    "counts.tsv: has a single column (its first line is 'gene_id'); expected a column of ids and "
+    "more",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.counts.drop_column(*c.counts.header[1:])
+
+
+@case("an empty file", "counts.tsv: is empty; expected a table with a header and rows", quick=True)
+def _(c: SmallCohort) -> None:
+    c.instead["counts.tsv"] = ""
+
+
+@case(
+    "a sample without a count",
+    "counts.tsv, column 'D1_pre': every count of this sample is 0; expected a library with reads. "
+    "Leave the sample out of both tables, or bring its counts.",
+)
+def _(c: SmallCohort) -> None:
+    for row in c.counts.rows[1:]:
+        row[1] = "0"
+
+
+@case(
+    "two files with different genes",
+    "RT.tsv: the gene ids differ: 58 in both, 2 only in AT.tsv ('ELN', 'LUM'); expected the genes "
+    "of AT.tsv. Count all libraries with one annotation, or write the missing rows on purpose: no "
+    "gene is dropped or filled with zeros here.",
+)
+def _(c: SmallCohort) -> None:
+    _first, second = _halves(c)
+    second.drop("LUM", "ELN")
+
+
+@case(
+    "two files with a sample in common",
+    "RT.tsv: the sample 'D6_post' stands in AT.tsv too; expected each sample in one file",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    first, _second = _halves(c)
+    first.add_column("D6_post", [row[-1] for row in c.counts.rows[1:]])
+
+
+def _halves(c: SmallCohort) -> tuple[Table, Table]:
+    """Write the counts of the groups into a file each; `counts.tsv` stays, unused."""
+    rows = c.counts.rows
+    first = Table([row[:7] for row in rows])
+    second = Table([[row[0], *row[7:]] for row in rows])
+    c.tables.update({"AT.tsv": first, "RT.tsv": second})
+    c.config["counts"] = ["AT.tsv", "RT.tsv"]
+    return first, second
+
+
+@case(
+    "a folder without counts",
+    "quants: is a folder without count files (it holds 'notes.txt'); expected STAR, HTSeq, Salmon "
+    "or kallisto results, or a 10x matrix. To read a table in it, name the file itself.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["counts"] = ["quants"]
+    c.instead["quants/notes.txt"] = "counted in March\n"
+
+
+@case(
+    "Salmon without a table of transcripts",
+    "quants: holds transcript estimates, and the config names no tx2gene; expected tx2gene: a "
+    "table of transcript and gene ids. nf-core/rnaseq leaves one as tx2gene.tsv.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["counts"] = ["quants"]
+    for name in c.counts.header[1:]:
+        c.instead[f"quants/{name}/quant.sf"] = (
+            "Name\tLength\tEffectiveLength\tTPM\tNumReads\nENST00000331789\t900\t800\t10\t20\n"
+        )
+
+
+@case(
+    "single cells without their samples",
+    "cells: holds single cells, and the config does not say which cell is of which sample; "
+    "expected cells: {sample: the column that names each cell's sample}",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.config["counts"] = ["cells"]
+    c.instead.update(
+        {
+            "cells/matrix.mtx": "%%MatrixMarket matrix coordinate integer general\n2 2 1\n1 1 5\n",
+            "cells/features.tsv": "ENSG00000182492\tBGN\nENSG00000011465\tDCN\n",
+            "cells/barcodes.tsv": "AAA\nCCC\n",
+        }
+    )

@@ -1,0 +1,226 @@
+"""Designs that cannot be fitted, or are not what the config says."""
+
+from __future__ import annotations
+
+from running import Cases
+from small_cohort import SmallCohort
+
+CASES = Cases("design")
+case = CASES.case
+
+
+@case(
+    "several groups and no reference",
+    "cohort.yaml, design: design.reference_group is missing, and there are 2 groups; expected the "
+    "group that the others are compared with. Valid: 'AT', 'RT'.",
+)
+def _(c: SmallCohort) -> None:
+    del c.design["reference_group"]
+
+
+@case(
+    "an unknown reference group",
+    "samples.tsv, column 'group': no sample is of the group 'A', which design.reference_group "
+    "names; expected a group of the sheet. Did you mean 'AT'?",
+)
+def _(c: SmallCohort) -> None:
+    c.design["reference_group"] = "A"
+
+
+@case(
+    "a reference and no column of groups",
+    "cohort.yaml, design: design.reference_group is 'AT', but design.group is null; expected a "
+    "group column, or no reference group",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.design["group"] = None
+
+
+@case(
+    "no complete pair in a group",
+    "samples.tsv, column 'timepoint': no donor of the group 'AT' has both 'pre' and 'post'; "
+    "expected at least one complete pair in each group. A donor's two samples share one name in "
+    "'donor'.",
+)
+def _(c: SmallCohort) -> None:
+    c.drop_samples("D1_pre", "D2_pre", "D3_post")
+
+
+@case(
+    "no sample after in a group",
+    "samples.tsv, column 'timepoint': the group 'RT' has 'pre' samples alone; expected at least "
+    "one complete pair in each group. A donor's two samples share one name in 'donor'.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.drop_samples("D4_post", "D5_post", "D6_post")
+
+
+@case(
+    "no complete pair at all",
+    "samples.tsv, column 'timepoint': no donor of the group 'AT' has both 'pre' and 'post'; "
+    "expected at least one complete pair in each group. A donor's two samples share one name in "
+    "'donor'.",
+    "samples.tsv, column 'timepoint': no donor of the group 'RT' has both 'pre' and 'post'; "
+    "expected at least one complete pair in each group. A donor's two samples share one name in "
+    "'donor'.",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.map("donor", lambda donor: donor)
+    for row in c.sheet.rows[1:]:
+        row[1] = row[0]
+
+
+@case(
+    "a donor in two groups, and no crossover declared",
+    "samples.tsv, column 'donor': the donor 'D1' (rows 2, 3, 8, 9) is in the groups 'AT', 'RT'; "
+    "expected each donor in one group. If donors crossed over, say 'crossover: true'; if these "
+    "are different people, give them different names.",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D4_pre", "donor", "D1")
+    c.sheet.put("D4_post", "donor", "D1")
+
+
+@case(
+    "a crossover declared that is none",
+    "samples.tsv, column 'donor': design.crossover is true, but no donor is in two groups; "
+    "expected the same donors in several groups. Say 'crossover: false'.",
+)
+def _(c: SmallCohort) -> None:
+    c.design["crossover"] = True
+
+
+@case(
+    "a crossover without groups",
+    "cohort.yaml, design: design.crossover is true, but design.group is null; expected several "
+    "groups in a crossover",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.design.update({"crossover": True, "group": None, "reference_group": None})
+
+
+@case(
+    "a covariate that is constant within donors",
+    "the model of changes: the design is rank-deficient: 'age' can be made from the other "
+    "columns; expected covariates that donor, group and time do not determine. 'age' is constant "
+    "within donors, whose blocks hold it already: take it out of design.covariates.",
+)
+def _(c: SmallCohort) -> None:
+    c.design["covariates"] = ["age"]
+
+
+@case(
+    "a batch that is the time",
+    "the model of changes: the design is rank-deficient: 'plate[P2]' can be made from the other "
+    "columns; expected covariates that donor, group and time do not determine. 'plate' is "
+    "confounded with time: its effect cannot be told from the change.",
+)
+def _(c: SmallCohort) -> None:
+    c.design["covariates"] = ["plate"]
+    for row in c.sheet.rows[1:]:
+        c.sheet.put(row[0], "plate", {"pre": "P1", "post": "P2"}[row[3]])
+
+
+@case(
+    "a batch that is the group",
+    "the model of changes: the design is rank-deficient: 'plate[P2]' can be made from the other "
+    "columns; expected covariates that donor, group and time do not determine. 'plate' is "
+    "constant within donors, whose blocks hold it already: take it out of design.covariates.",
+    "the baseline model: the design is rank-deficient: 'plate[P2]' can be made from the other "
+    "columns; expected covariates that donor, group and time do not determine. 'plate' is "
+    "confounded with group: its effect cannot be told from the group's.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.design["covariates"] = ["plate"]
+    for row in c.sheet.rows[1:]:
+        c.sheet.put(row[0], "plate", {"AT": "P1", "RT": "P2"}[row[2]])
+
+
+@case(
+    "the time as a covariate",
+    "cohort.yaml, design.covariates: the covariate 'timepoint' is the column of design.time; "
+    "expected other columns of the sample sheet. The time is in the design already: take it out "
+    "of covariates.",
+)
+def _(c: SmallCohort) -> None:
+    c.design["covariates"] = ["timepoint"]
+
+
+@case(
+    "one pair a group",
+    "the model of changes: 4 samples for 4 columns leave no residual degree of freedom; expected "
+    "more samples than columns. Bring more complete pairs, or fewer covariates.",
+    "the baseline model: 2 samples for 2 columns leave no residual degree of freedom; expected "
+    "more samples than columns. Bring more complete pairs, or fewer covariates.",
+)
+def _(c: SmallCohort) -> None:
+    c.drop_samples(*(f"D{n}_{time}" for n in (2, 3, 5, 6) for time in ("pre", "post")))
+
+
+@case(
+    "more covariates than samples",
+    "the model of changes: 12 samples for 16 columns leave no residual degree of freedom; "
+    "expected more samples than columns. Bring more complete pairs, or fewer covariates.",
+    "the baseline model: 6 samples for 10 columns leave no residual degree of freedom; expected "
+    "more samples than columns. Bring more complete pairs, or fewer covariates.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    names = [f"x{n}" for n in range(8)]
+    for n, name in enumerate(names):
+        c.sheet.add_column(name, [str((row * row * (n + 3) + row * n) % 17) for row in range(12)])
+    c.design["covariates"] = names
+
+
+@case(
+    "lines that are not the same before and after",
+    "samples.tsv, column 'line': the donor 'D2' has the lines 'L1' at 'pre' and 'L2' at 'post'; "
+    "expected the same lines at both times. Leave the samples of the other lines out of both "
+    "tables.",
+)
+def _(c: SmallCohort) -> None:
+    c.design["line"] = "line"
+    lines = ["L1"] * 12
+    lines[3] = "L2"
+    c.sheet.add_column("line", lines)
+
+
+@case(
+    "groups whose names meet in file names",
+    "samples.tsv, column 'group': '10%' and '10?' both become '10_' in file names; expected group "
+    "names that differ in letters, digits, '.', '_' or '-'",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.map("group", lambda group: {"AT": "10%", "RT": "10?"}[group])
+    c.design["reference_group"] = "10%"
+
+
+@case(
+    "technical replicates that differ in a covariate",
+    "sample sheet, donor 'D1', group 'AT', time 'post': the libraries D1_post, D1_post_2 are to "
+    "be summed and differ in 'plate': 'P2', 'P9'; expected one value of 'plate' for a donor and "
+    "time",
+    "sample sheet, donor 'D1', group 'AT', time 'pre': the libraries D1_pre, D1_pre_2 are to be "
+    "summed and differ in 'plate': 'P1', 'P9'; expected one value of 'plate' for a donor and time",
+)
+def _(c: SmallCohort) -> None:
+    c.design["covariates"] = ["plate"]
+    for name in ("D1_pre", "D1_post"):
+        c.sheet.rows.append([f"{name}_2", *c.sheet.row(name)[1:]])
+        c.sheet.rows[-1][c.sheet.header.index("plate")] = "P9"
+        c.counts.add_column(f"{name}_2", [row[1] for row in c.counts.rows[1:]])
+
+
+@case(
+    "a group's name as long as a sentence",
+    "cohort.yaml, names of contrasts: the name 'resistance training resistance…' has 254 "
+    "characters; expected at most 120: file names are made of it",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.map(
+        "group", lambda group: {"AT": "AT", "RT": "resistance training " * 6}[group].strip()
+    )

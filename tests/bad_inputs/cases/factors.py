@@ -1,0 +1,208 @@
+"""Mistakes about a factor: its stimulation arm, its signature."""
+
+from __future__ import annotations
+
+from running import Cases
+from small_cohort import SmallCohort
+
+CASES = Cases("factors")
+case = CASES.case
+
+
+@case(
+    "a stimulation without a key",
+    "cohort.yaml, factors.CCL28.stimulation: missing key 'treated'; expected text: level with the "
+    "factor",
+)
+def _(c: SmallCohort) -> None:
+    del c.arm["treated"]
+
+
+@case(
+    "control and treated alike",
+    "cohort.yaml, factors.CCL28.stimulation: control and treated are both 'vehicle'; expected two "
+    "different levels",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.arm["treated"] = "vehicle"
+
+
+@case(
+    "no column of treatments",
+    "arm.samples.tsv (factor CCL28): no column 'treatmnet'; expected the column that the config's "
+    "stimulation.column names. Did you mean 'treatment'?",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.arm["column"] = "treatmnet"
+
+
+@case(
+    "an unknown treatment",
+    "arm.samples.tsv (factor CCL28): no sample with treatment 'vehicel' (stimulation.control); "
+    "expected at least two samples of each level. Did you mean 'vehicle'?",
+)
+def _(c: SmallCohort) -> None:
+    c.arm["control"] = "vehicel"
+
+
+@case(
+    "a sample that was not counted",
+    "arm.samples.tsv (factor CCL28): sample 'C2_CCL28' is not in arm.counts.tsv; expected a "
+    "column of the count matrix. Did you mean 'C2_ccl28'?",
+    "arm.samples.tsv (factor CCL28): sample 'C2_ccl28' of arm.counts.tsv has no row; expected a "
+    "row for each counted sample. Add its row, or take its column out of the matrix.",
+)
+def _(c: SmallCohort) -> None:
+    c.tables["arm.samples.tsv"].put("C2_ccl28", "sample", "C2_CCL28")
+
+
+@case(
+    "a counted sample without a row",
+    "arm.samples.tsv (factor CCL28): sample 'C3_ccl28' of arm.counts.tsv has no row; expected a "
+    "row for each counted sample. Add its row, or take its column out of the matrix.",
+    "arm.samples.tsv (factor CCL28): sample 'C3_vehicle' of arm.counts.tsv has no row; expected a "
+    "row for each counted sample. Add its row, or take its column out of the matrix.",
+)
+def _(c: SmallCohort) -> None:
+    c.tables["arm.samples.tsv"].drop("C3_vehicle", "C3_ccl28")
+
+
+@case(
+    "a sample twice",
+    "arm.samples.tsv (factor CCL28): sample 'C1_ccl28' stands twice; expected one row a sample",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    table = c.tables["arm.samples.tsv"]
+    table.rows.append(list(table.row("C1_ccl28")))
+
+
+@case(
+    "a culture with one treatment alone",
+    "arm.samples.tsv (factor CCL28): culture 'C3' has no sample 'vehicle'; expected both levels "
+    "in every block. Take C3 out of both tables, or bring its other sample.",
+)
+def _(c: SmallCohort) -> None:
+    c.tables["arm.samples.tsv"].drop("C3_vehicle")
+    c.tables["arm.counts.tsv"].drop_column("C3_vehicle")
+
+
+@case(
+    "a single culture",
+    "arm.samples.tsv (factor CCL28): all samples are of one culture; expected at least two, each "
+    "with both levels. Say 'block: null' if its samples are independent.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    for name in ("C2", "C3"):
+        c.tables["arm.samples.tsv"].drop(f"{name}_vehicle", f"{name}_ccl28")
+        c.tables["arm.counts.tsv"].drop_column(f"{name}_vehicle", f"{name}_ccl28")
+
+
+@case(
+    "one sample of a treatment",
+    "arm.samples.tsv (factor CCL28): only one sample is 'vehicle'; expected at least two samples "
+    "of each level",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.arm["block"] = None
+    for name in ("C2_vehicle", "C3_vehicle"):
+        c.tables["arm.samples.tsv"].drop(name)
+        c.tables["arm.counts.tsv"].drop_column(name)
+
+
+@case(
+    "a culture without a name",
+    "arm.samples.tsv, row 3, column 'culture': the cell is empty; expected a value for every "
+    "sample",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.tables["arm.samples.tsv"].put("C1_ccl28", "culture", "")
+
+
+@case(
+    "counts that are not there",
+    "cohort.yaml, factors.CCL28.stimulation.counts: there is no file 'arm.count.tsv'; expected a "
+    "file that can be read. Did you mean 'arm.counts.tsv'?",
+)
+def _(c: SmallCohort) -> None:
+    c.arm["counts"] = "arm.count.tsv"
+
+
+@case(
+    "a negative count",
+    "arm.counts.tsv, row 3 ('DCN'), column 'C1_ccl28': the count is negative (-2); expected a "
+    "whole number ≥ 0",
+)
+def _(c: SmallCohort) -> None:
+    c.tables["arm.counts.tsv"].put("DCN", "C1_ccl28", "-2")
+
+
+@case(
+    "genes named otherwise than in the cohort",
+    "arm.counts.tsv: only 0 of 60 genes, such as 'ENSG00000001000', are in the cohort's matrix; "
+    "expected genes named as there, such as 'BGN'. Count both with one annotation.",
+)
+def _(c: SmallCohort) -> None:
+    table = c.tables["arm.counts.tsv"]
+    table.rows[1:] = [[f"ENSG{n:011d}", *row[1:]] for n, row in enumerate(table.rows[1:], 1000)]
+
+
+@case(
+    "a gene that is none",
+    "config, factors.CCL28.gene: 'CCL82' is no known human gene; expected a symbol, Ensembl or "
+    "Entrez id. Did you mean 'CXCL8'?",
+)
+def _(c: SmallCohort) -> None:
+    c.factor["gene"] = "CCL82"
+
+
+@case(
+    "a signature without a column",
+    "signature.tsv: no column 'direction'; expected gene, direction, weight, source. Did you mean "
+    "'direktion'?",
+)
+def _(c: SmallCohort) -> None:
+    c.tables["signature.tsv"].rename("direction", "direktion")
+
+
+@case(
+    "an unknown direction",
+    "signature.tsv, row 2, column 'direction': the direction 'dwon' is unknown; expected up or "
+    "down. Did you mean 'down'?",
+)
+def _(c: SmallCohort) -> None:
+    c.tables["signature.tsv"].put("BGN", "direction", "dwon")
+
+
+@case(
+    "a negative weight",
+    "signature.tsv, row 2, column 'weight': the weight '-1' is no positive number; expected a "
+    "number above 0, or an empty cell",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.tables["signature.tsv"].put("BGN", "weight", "-1")
+
+
+@case(
+    "a gene of a signature twice",
+    "signature.tsv, row 4, column 'gene': gene 'BGN' stands more than once; expected each gene "
+    "once",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.tables["signature.tsv"].rows.append(["BGN", "up", "1", "doi:10.1/z"])
+
+
+@case(
+    "a statement without a source",
+    "signature.tsv, row 2, column 'source': the cell is empty; expected a source",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.tables["signature.tsv"].put("BGN", "source", "")

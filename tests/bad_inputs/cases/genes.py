@@ -1,0 +1,126 @@
+"""Gene ids that are no human genes, or that a spreadsheet has changed."""
+
+from __future__ import annotations
+
+from running import Cases
+from small_cohort import SmallCohort
+
+CASES = Cases("genes")
+case = CASES.case
+
+
+@case(
+    "a symbol that became a date",
+    "counts.tsv, row 14 ('2-Sep'): gene id '2-Sep' is a symbol that a spreadsheet turned into a "
+    "date. It was probably SEPTIN2. Take the table from before a spreadsheet saved it",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.put("LUM", "gene_id", "2-Sep")
+
+
+@case(
+    "mouse symbols",
+    "gene ids of counts.tsv: the gene ids are mouse or rat symbols, such as 'Bgn'; expected human "
+    "gene symbols, Ensembl gene ids or Entrez ids. Map them to human orthologues first, or give "
+    "`genes.annotation` (gene_id, symbol)",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.map("gene_id", str.capitalize)
+
+
+@case(
+    "mouse Ensembl ids",
+    "gene ids of counts.tsv: the gene ids are Ensembl ids of mouse, such as 'ENSMUSG00000001000'; "
+    "expected human gene symbols, Ensembl gene ids or Entrez ids. Map them to human orthologues "
+    "first, or give `genes.annotation` (gene_id, symbol)",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.counts.rows[1:] = [
+        [f"ENSMUSG{n:011d}", *row[1:]] for n, row in enumerate(c.counts.rows[1:], 1000)
+    ]
+
+
+@case(
+    "transcripts",
+    "gene ids of counts.tsv: the gene ids are Ensembl transcripts, such as 'ENST00000001000'; "
+    "expected human gene symbols, Ensembl gene ids or Entrez ids. Transcripts are summed to genes "
+    "with `tx2gene`, from the quantification folders",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.rows[1:] = [
+        [f"ENST{n:011d}.2", *row[1:]] for n, row in enumerate(c.counts.rows[1:], 1000)
+    ]
+
+
+@case(
+    "row numbers",
+    "gene ids of counts.tsv: the gene ids are row numbers (1, 2 …); expected human gene symbols, "
+    "Ensembl gene ids or Entrez ids. The column with the gene ids must come first",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.rows[1:] = [[str(n), *row[1:]] for n, row in enumerate(c.counts.rows[1:], 1)]
+
+
+@case(
+    "names of no genes",
+    "gene ids of counts.tsv: only 0 of 60 gene ids, such as 'transcript-BGN', are human gene "
+    "symbols; expected human gene symbols, Ensembl gene ids or Entrez ids. Give "
+    "`genes.annotation` (gene_id, symbol), or `genes.id_type` if they are right",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.counts.map("gene_id", lambda gene: gene if gene == "gene_id" else f"transcript-{gene}")
+
+
+@case(
+    "ids joined in one column",
+    "gene ids of counts.tsv: the gene ids are ids of several kinds joined in one column, such as "
+    "'BGN|3'; expected human gene symbols, Ensembl gene ids or Entrez ids. Keep one kind of id in "
+    "the first column",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.counts.map("gene_id", lambda gene: f"{gene}|{len(gene)}")
+
+
+@case(
+    "another kind of id than the config says",
+    "gene ids of counts.tsv: genes.id_type is 'ensembl', and the gene ids look like symbol ids "
+    "('BGN'); expected ensembl ids. Say 'id_type: auto', or leave it out.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["genes"] = {"id_type": "ensembl"}
+
+
+@case(
+    "an annotation without symbols",
+    "genes.tsv: column 'symbol' is missing; expected the columns gene_id and symbol. Valid: "
+    "'gene_id', 'name'.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["genes"] = {"annotation": "genes.tsv"}
+    c.instead["genes.tsv"] = "gene_id\tname\nBGN\tbiglycan\n"
+
+
+@case(
+    "an annotation of other ids",
+    "genes.annotation: none of the matrix' gene ids is there, such as 'BGN'; expected the matrix' "
+    "gene ids in column 'gene_id'",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.config["genes"] = {"annotation": "genes.tsv"}
+    c.instead["genes.tsv"] = "gene_id\tsymbol\nx1\tBGN\n"
+
+
+@case(
+    "an annotation that is a workbook",
+    "genes.tsv: is an Excel workbook (.xlsx); expected a text table. In Excel, save the sheet as "
+    "CSV or TSV (gene names formatted as text).",
+)
+def _(c: SmallCohort) -> None:
+    from spoiling import XLSX
+
+    c.config["genes"] = {"annotation": "genes.tsv"}
+    c.instead["genes.tsv"] = XLSX

@@ -1,0 +1,118 @@
+"""Gene sets and published values that cannot be read."""
+
+from __future__ import annotations
+
+from running import Cases
+from small_cohort import SmallCohort
+from spoiling import HTML, PNG
+
+CASES = Cases("sets and published values")
+case = CASES.case
+
+
+@case(
+    "a set without genes",
+    "sets.gmt, line 3: gene set 'EMPTY' has no genes; expected tab-separated text (GMT): name, "
+    "description, genes",
+)
+def _(c: SmallCohort) -> None:
+    c.tables["sets.gmt"].rows.append(["EMPTY", "nothing in it"])
+
+
+@case(
+    "a set's name twice",
+    "sets.gmt, line 3: gene set 'ECM' is already on line 1; expected each name once. Rename or "
+    "remove one",
+)
+def _(c: SmallCohort) -> None:
+    c.tables["sets.gmt"].rows.append(["ECM", "again", "LUM"])
+
+
+@case(
+    "no set at all",
+    "sets.gmt: there is no gene set in the file; expected tab-separated text (GMT): name, "
+    "description, genes",
+)
+def _(c: SmallCohort) -> None:
+    c.instead["sets.gmt"] = "\n\n"
+
+
+@case(
+    "commas instead of tabs",
+    "sets.gmt, line 1: gene set 'ECM,matrix,BGN,DCN,VCAN,HAS1,HAS2,COL1A1,COL1A2,COL3A1,COL5A' "
+    "has no genes; expected tab-separated text (GMT): name, description, genes. Put tabs in place "
+    "of the commas.",
+    "sets.gmt, line 2: gene set 'TGFB,signalling,TGFB1,TGFB2,TGFBR1,TGFBR2,SMAD2,SMAD3,SMAD7,' "
+    "has no genes; expected tab-separated text (GMT): name, description, genes. Put tabs in place "
+    "of the commas.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.instead["sets.gmt"] = c.tables["sets.gmt"].text(",")
+
+
+@case(
+    "a picture for gene sets",
+    "sets.gmt, line 1: is not UTF-8 text (byte 0x89); expected tab-separated text (GMT): name, "
+    "description, genes. Save it as UTF-8",
+)
+def _(c: SmallCohort) -> None:
+    c.instead["sets.gmt"] = PNG
+
+
+@case(
+    "a web page for gene sets",
+    "sets.gmt, line 1: gene set '<!DOCTYPE html>' has no genes; expected tab-separated text "
+    "(GMT): name, description, genes",
+    "sets.gmt, line 2: gene set '<html><body>Please log in</body></html>' has no genes; expected "
+    "tab-separated text (GMT): name, description, genes",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.instead["sets.gmt"] = HTML
+
+
+@case(
+    "two files of one name",
+    "gene_sets: 'sets.gmt' and 'more/sets.gmt' are both the collection 'sets'; expected files "
+    "with different names",
+)
+def _(c: SmallCohort) -> None:
+    c.config["gene_sets"] = ["sets.gmt", "more/sets.gmt"]
+    c.instead["more/sets.gmt"] = c.tables["sets.gmt"].text()
+
+
+@case(
+    "published values without a column",
+    "published.tsv: no column 'after_se'; expected gene, group, pairs, before, before_se, after, "
+    "after_se, p. Did you mean 'after_sem'?",
+)
+def _(c: SmallCohort) -> None:
+    c.tables["published.tsv"].rename("after_se", "after_sem")
+
+
+@case(
+    "a published value in words",
+    "published.tsv, row 2, column 'after': 'n.d.' is no positive number; expected a number above 0",
+)
+def _(c: SmallCohort) -> None:
+    c.tables["published.tsv"].put("BGN", "after", "n.d.")
+
+
+@case(
+    "a published standard error of 0",
+    "published.tsv, row 2, column 'after_se': '0' is no positive number; expected a number above 0",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.tables["published.tsv"].put("BGN", "after_se", "0")
+
+
+@case(
+    "published values with commas",
+    "published.tsv: has semicolons between columns; expected tabs or commas. Save it with commas "
+    "between columns and points in numbers, or as tab-separated text.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.instead["published.tsv"] = c.tables["published.tsv"].text(";")

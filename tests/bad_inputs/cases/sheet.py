@@ -1,0 +1,333 @@
+"""Mistakes in the sample sheet."""
+
+from __future__ import annotations
+
+from running import Cases
+from small_cohort import SmallCohort
+from spoiling import XLSX
+
+CASES = Cases("sheet")
+case = CASES.case
+
+
+@case(
+    "no column of samples",
+    "samples.tsv: has no column 'sample'; expected the sample names. Did you mean 'Sample ID'?",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.rename("sample", "Sample ID")
+
+
+@case(
+    "no column of donors",
+    "samples.tsv: has no column 'donor'; expected design.donor of the config. Did you mean "
+    "'Donor'?",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.rename("donor", "Donor")
+
+
+@case(
+    "no column of groups",
+    "samples.tsv: has no column 'arm'; expected design.group of the config. Valid: 'sample', "
+    "'donor', 'group', 'timepoint', 'ccl28', 'age', 'plate', 'rin'.",
+)
+def _(c: SmallCohort) -> None:
+    c.design["group"] = "arm"
+
+
+@case(
+    "no column of a covariate",
+    "samples.tsv: has no column 'plat'; expected design.covariates of the config. Did you mean "
+    "'plate'?",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.design["covariates"] = ["plat"]
+
+
+@case(
+    "no column of serum levels",
+    "samples.tsv: has no column 'CCL28_pg_ml'; expected factors.CCL28.serum of the config. Did "
+    "you mean 'ccl28'?",
+)
+def _(c: SmallCohort) -> None:
+    c.factor["serum"] = "CCL28_pg_ml"
+
+
+@case(
+    "a sample twice",
+    "samples.tsv, column 'sample': the sample 'D2_pre' stands in rows 4, 14; expected one row a "
+    "sample",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.rows.append(list(c.sheet.row("D2_pre")))
+
+
+@case(
+    "a sample that was not counted",
+    "samples.tsv, row 4, column 'sample': the sample 'D2_pre' is not in the counts; expected a "
+    "column of the count matrix",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.drop_column("D2_pre")
+
+
+@case(
+    "a sample misspelt",
+    "samples.tsv, row 4, column 'sample': the sample 'D2pre' is not in the counts; expected a "
+    "column of the count matrix. Did you mean 'D2_pre'?",
+    "samples.tsv, column 'sample': the sample 'D2_pre' of the counts is not in the sheet; "
+    "expected a row for each counted sample. Did you mean 'D2pre'?",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D2_pre", "sample", "D2pre")
+
+
+@case(
+    "a counted sample without a row",
+    "samples.tsv, column 'sample': the sample 'D2_pre' of the counts is not in the sheet; "
+    "expected a row for each counted sample. Add its row, or take its column out of the matrix.",
+    "samples.tsv, column 'sample': the sample 'D2_post' of the counts is not in the sheet; "
+    "expected a row for each counted sample. Add its row, or take its column out of the matrix.",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.drop("D2_pre", "D2_post")
+
+
+@case(
+    "names that R has changed",
+    "samples.tsv, column 'sample': none of its samples ('D1-pre', 'D1-post', 'D2-pre' and 9 more) "
+    "is in the counts, which hold 'D1.pre', 'D1.post', 'D2.pre' and 9 more; expected the names of "
+    "the count matrix's columns. R has written it as 'D1.pre': use check.names=FALSE, or that "
+    "name in the sheet.",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.map("sample", lambda name: name.replace("_", "-"))
+    c.counts.rows[0] = [name.replace("_", ".") for name in c.counts.header]
+
+
+@case(
+    "other names throughout",
+    "samples.tsv, column 'sample': none of its samples ('GSM740D1_pre', 'GSM980D1_post', "
+    "'GSM487D2_pre' and 9 more) is in the counts, which hold 'D1_pre', 'D1_post', 'D2_pre' and 9 "
+    "more; expected the names of the count matrix's columns",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.map("sample", lambda name: f"GSM{name[::-1]}")
+
+
+@case(
+    "an empty cell",
+    "samples.tsv, row 7, column 'donor': the cell is empty; expected a value for every sample",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D3_post", "donor", "")
+
+
+@case(
+    "a missing value in words",
+    "samples.tsv, row 7, column 'group': the value is missing ('NA'); expected a value for every "
+    "sample",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D3_post", "group", "NA")
+
+
+@case(
+    "a level in two spellings",
+    "samples.tsv, column 'timepoint': 'Post' (row 7) differs from 'post' in case or spaces alone; "
+    "expected one way of writing a level",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D3_post", "timepoint", "Post")
+
+
+@case(
+    "a space after a level",
+    "samples.tsv, column 'group': 'AT ' (row 7) differs from 'AT' in case or spaces alone; "
+    "expected one way of writing a level",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D3_post", "group", "AT ")
+
+
+@case(
+    "an unknown time",
+    "samples.tsv, column 'timepoint': 'week 12' (row 7) is neither before nor after; expected "
+    "'pre' or 'post'. Valid: 'pre', 'post'.",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D3_post", "timepoint", "week 12")
+
+
+@case(
+    "a level of the config that no sample has",
+    "samples.tsv, column 'timepoint': no sample is 'posst', which design.after names; expected a "
+    "level of that column. Did you mean 'post'?",
+)
+def _(c: SmallCohort) -> None:
+    c.design["after"] = "posst"
+
+
+@case(
+    "a cell too few",
+    "samples.tsv, row 7: has 7 fields; expected 8, as in the first row",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.row("D3_post").pop()
+
+
+@case(
+    "a column's name twice",
+    "samples.tsv, header: the columns 'age' stand more than once; expected each column once",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.rename("rin", "age")
+
+
+@case(
+    "a column without a name",
+    "samples.tsv, header: column 1 has no name; expected a name. Name it 'sample' if it holds the "
+    "sample names.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.rename("sample", "")
+
+
+@case(
+    "a header and no rows",
+    "samples.tsv: has a header and no rows; expected one row a sample",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.rows = c.sheet.rows[:1]
+
+
+@case(
+    "an empty file",
+    "samples.tsv: is empty; expected a table with a header and rows",
+)
+def _(c: SmallCohort) -> None:
+    c.instead["samples.tsv"] = ""
+
+
+@case(
+    "semicolons between columns",
+    "samples.tsv: has semicolons between columns; expected tabs or commas. Save it with commas "
+    "between columns and points in numbers, or as tab-separated text.",
+)
+def _(c: SmallCohort) -> None:
+    c.instead["samples.tsv"] = c.sheet.text(";")
+
+
+@case(
+    "an Excel workbook",
+    "samples.tsv: is an Excel workbook (.xlsx); expected a text table. In Excel, save the sheet "
+    "as CSV or TSV (gene names formatted as text).",
+)
+def _(c: SmallCohort) -> None:
+    c.instead["samples.tsv"] = XLSX
+
+
+@case(
+    "another encoding",
+    "samples.tsv, row 7: byte 0xE4 is not UTF-8 (the file is binary, Latin-1 or Windows-1252); "
+    "expected UTF-8. Save it as UTF-8.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D3_post", "plate", "Plättchen")
+    c.instead["samples.tsv"] = c.sheet.text().encode("latin-1")
+
+
+@case(
+    "a quotation mark that is not closed",
+    "samples.tsv, row 7: a quotation mark is opened and not closed; expected quotes in pairs",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D3_post", "plate", '"P1')
+
+
+@case(
+    "a folder",
+    "samples.tsv: is a folder; expected a file",
+)
+def _(c: SmallCohort) -> None:
+    c.instead["samples.tsv"] = None
+    c.late.append(lambda folder: (folder / "samples.tsv").mkdir())
+
+
+@case(
+    "a serum level with a decimal comma",
+    "samples.tsv, row 7, column 'ccl28': the level '512,5' of CCL28 is not a number; expected a "
+    "number, or an empty cell. Write decimals with a point.",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D3_post", "ccl28", "512,5")
+
+
+@case(
+    "a serum level in words",
+    "samples.tsv, row 7, column 'ccl28': the level 'below detection' of CCL28 is not a number; "
+    "expected a number, or an empty cell",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D3_post", "ccl28", "below detection")
+
+
+@case(
+    "a negative serum level",
+    "samples.tsv, row 7, column 'ccl28': the level -3 of CCL28 is negative (1 such cells); "
+    "expected levels ≥ 0. If levels are logarithms, say 'serum_scale: log2' for CCL28.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D3_post", "ccl28", "-3")
+
+
+@case(
+    "no serum level at all",
+    "samples.tsv, column 'ccl28': holds no level of CCL28 at all; expected numbers. Say 'serum: "
+    "null' for CCL28.",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.map("ccl28", lambda level: "")
+
+
+@case(
+    "words in a numeric covariate",
+    "samples.tsv, row 7, column 'rin': 'good' is no number, as the covariate is in most rows; "
+    "expected numbers throughout, or categories throughout",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.design["covariates"] = ["rin"]
+    c.sheet.put("D3_post", "rin", "good")
+
+
+@case(
+    "a covariate that is the same everywhere",
+    "samples.tsv, column 'plate': the covariate is 'P1' in every sample; expected values that "
+    "differ. Take it out of covariates.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.design["covariates"] = ["plate"]
+    c.sheet.map("plate", lambda plate: "P1")
+
+
+@case(
+    "columns whose names meet",
+    "samples.tsv, header: the columns 'serum/lot' and 'serum_lot' both become 'serum_lot'; "
+    "expected names that differ in more than '/' and '_'. Rename one of them.",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.add_column("serum/lot", [str(n % 3) for n in range(12)])
+    c.sheet.add_column("serum_lot", [str(n % 2) for n in range(12)])

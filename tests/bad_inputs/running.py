@@ -1,0 +1,135 @@
+"""The real command line: one subprocess a cohort, several side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from small_cohort import SmallCohort, good
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run ended in: status, all it said, the files it left under results/, its logs."""
+
+    status: int
+    output: str
+    results: tuple[str, ...]
+    logs: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """One change of a good cohort: how it comes about, and what is expected.
+
+    expected: every problem that is said, in whole or its beginning; or, of input that is strange
+    and right, what stands in `samples.tsv`. targets: files to make, all where empty.
+    quick: through the library alone, where the command line's way to it is another case's.
+    """
+
+    topic: str
+    title: str
+    spoil: Callable[[SmallCohort], None]
+    expected: tuple[str, ...]
+    targets: tuple[str, ...] = ()
+    quick: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.topic}: {self.title}"
+
+
+@dataclass
+class Cases:
+    """The cases of one topic, in the order in which they are written."""
+
+    topic: str
+    found: list[Case] = field(default_factory=list)
+
+    def case(
+        self, title: str, *expected: str, targets: tuple[str, ...] = (), quick: bool = False
+    ) -> Callable[[Callable[[SmallCohort], None]], Callable[[SmallCohort], None]]:
+        """Register the decorated function, which spoils a good cohort, with what is to be said."""
+
+        def register(spoil: Callable[[SmallCohort], None]) -> Callable[[SmallCohort], None]:
+            self.found.append(Case(self.topic, title, spoil, expected, targets, quick))
+            return spoil
+
+        return register
+
+
+def environment(cache: Path) -> dict[str, str]:
+    """Return the environment of a run: compiled modules are kept, which halves its start."""
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    # the library is found by the workflow itself, as for a user
+    kept.pop("PYTHONPATH", None)
+    return kept | {"PYTHONPYCACHEPREFIX": str(cache), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
+
+
+def run(cohort: SmallCohort, folder: Path, cache: Path, *targets: str) -> Outcome:
+    """Write a cohort and run the workflow on it."""
+    cohort.write(folder)
+    command = [sys.executable, "-m", "snakemake", "--cores", "1"]
+    command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
+    command += ["--configfile", str(folder / "cohort.yaml"), *cohort.arguments]
+    command += ["--", *targets] if targets else []
+    start = time.monotonic()
+    done = subprocess.run(
+        command,
+        env=environment(cache),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        cwd=folder,
+        timeout=SECONDS,
+        check=False,
+        encoding="utf-8",
+    )
+    seconds = time.monotonic() - start
+    left = sorted(p for p in (folder / "results").rglob("*") if not p.is_dir())
+    logs = [p.read_text() for p in sorted((folder / "logs").rglob("*.log"))]
+    return Outcome(
+        done.returncode,
+        done.stdout,
+        tuple(p.relative_to(folder).as_posix() for p in left),
+        "\n".join(logs),
+        seconds,
+    )
+
+
+def through_library(cohort: SmallCohort, folder: Path) -> Outcome:
+    """Return what the workflow would say, without a process of its own."""
+    from fibroserum.cohort import build_cohort
+    from fibroserum.config import load_schema
+    from fibroserum.errors import InputError
+    from fibroserum.inputs import plan, read_all
+
+    cohort.write(folder)
+    start = time.monotonic()
+    schema = load_schema(REPOSITORY / "workflow" / "schemas" / "config.schema.yaml")
+    with contextlib.chdir(folder):
+        try:
+            raw = yaml.safe_load(Path("cohort.yaml").read_text(encoding="utf-8"))
+            config = plan(raw, schema, REPOSITORY, "cohort.yaml", [Path("cohort.yaml")]).config
+            build_cohort(read_all(config), config, 10)
+        except InputError as error:
+            return Outcome(1, str(error), (), "", time.monotonic() - start)
+    return Outcome(0, "", (), "", time.monotonic() - start)
+
+
+def spoiled(case: Case) -> SmallCohort:
+    """Return a good cohort with the case's mistake in it."""
+    cohort = good()
+    case.spoil(cohort)
+    return cohort
