@@ -333,9 +333,9 @@ def test_a_signature_is_read_and_found_in_the_matrix(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ("BGN\tsideways\t1\tours", "column 'direction'): 'sideways'"),
-        ("BGN\tup\t-1\tours", "'-1'; expected a positive number"),
-        ("BGN\tup\t1\t", "the cell is empty; expected a source"),
+        ("BGN\tsideways\t1\tours", "column 'direction': "),
+        ("BGN\tup\t-1\tours", "column 'weight': "),
+        ("BGN\tup\t1\t", "column 'source': "),
         ("DCN\tup\t1\tours", "gene 'DCN' stands more than once"),
     ],
 )
@@ -343,7 +343,7 @@ def test_a_wrong_signature_is_refused(tmp_path: Path, row: str, said: str) -> No
     text = f"gene\tdirection\tweight\tsource\nDCN\tup\t1\tours\n{row}\n"
     with pytest.raises(InputError) as error:
         read_signature(_signature(tmp_path / "s.tsv", text))
-    assert said.replace("column 'direction'): ", "") in str(error.value)
+    assert said in str(error.value)
     assert "row 3" in str(error.value)
     assert len(error.value.problems) == 1
 

@@ -302,3 +302,25 @@ def test_order_and_names_of_donors_change_nothing(falling: Everything) -> None:
         pd.testing.assert_frame_equal(
             getattr(first, field), getattr(second, field), rtol=1e-6, check_dtype=False
         )
+
+
+def test_a_crossover_and_a_single_group_have_their_tables() -> None:
+    crossed = make_cohort(Options())
+    crossed.obs["donor"] = crossed.obs["donor"].str[2:]
+    crossed.uns["fibroserum"]["crossover"] = True
+    paired = fits_of(crossed)["paired"]
+    found = _flag((crossed, paired, de_of(crossed, paired)), ENTRY)
+    assert len(found.pairs) == 20
+    assert found.levels.set_index("contrast").loc["RT_vs_AT_change", "donors"] == 10
+    assert (_calls(found).loc[SUPPRESSED, "call"] == "responsive").sum() >= 8
+    assert found.mediation.set_index("target").loc["g000", "donors"] == 10
+    assert "Montoya" in found.mediation.set_index("target").loc["g000", "note"]
+
+    single = make_cohort(Options(donors={"RT": 12}))
+    paired = fits_of(single)["paired"]
+    found = _flag((single, paired, de_of(single, paired)), ENTRY)
+    assert list(found.levels["contrast"]) == ["RT_post_vs_pre"]
+    rows = found.mediation.set_index("target")
+    assert rows.loc["g000", "call"] == "mediated"
+    assert rows["reference"].isna().all()
+    assert set(found.sets["contrast"]) == {"RT_post_vs_pre"}

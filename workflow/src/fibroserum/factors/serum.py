@@ -58,30 +58,40 @@ def serum_design(
     """Return the design of the serum model, `level` last.
 
     obs: samples × (donor, group, time, covariates) of complete pairs; settings: `groups`, `after`,
-    `crossover`, `covariates`; pairs: `level_pairs`. Raises InputError where the slope cannot be
-    estimated.
+    `crossover`, `covariates`; pairs: `level_pairs`. In a crossover each pair is a block and each
+    donor has a mean change of its own, so that a donor's several pairs do not count as several
+    donors. Raises InputError where the slope cannot be estimated.
     """
     used = pairs[pairs["used"]]
-    level = dict(
-        zip(zip(used["donor"], used["group"], strict=True), centred_changes(pairs), strict=True)
-    )
-    keys = list(zip(obs["donor"].astype(str), obs["group"].astype(str), strict=True))
-    kept = obs[[key in level for key in keys]]
+    level = dict(zip(_keys(used), centred_changes(pairs), strict=True))
+    kept = obs[[key in level for key in _keys(obs)]]
     groups = [group for group in settings["groups"] if (used["group"] == group).any()]
-    # donors of a crossover may have kept one group alone, which then has no main effect to estimate
+    crossover = settings["crossover"]
+    blocks = kept.assign(donor=["|".join(key) for key in _keys(kept)]) if crossover else kept
     model = paired_model(
-        kept,
+        blocks,
         groups,
         settings["after"],
         [],
-        crossover=settings["crossover"] and len(groups) > 1,
+        crossover=False,
         covariates=settings["covariates"],
     )
     after = (kept["time"] == settings["after"]).to_numpy(float)
-    own = np.array([level[key] for key in keys if key in level], dtype=float)
-    design = model.design.assign(**{LEVEL: after * own})
+    design = model.design
+    if crossover:
+        changes = {
+            f"after[{donor}]": after * (kept["donor"] == donor)
+            for donor in sorted(kept["donor"].unique())
+        }
+        design = design.drop(columns=f"after[{groups[0]}]").assign(**changes)
+    own = np.array([level[key] for key in _keys(kept)], dtype=float)
+    design = design.assign(**{LEVEL: after * own})
     check_rank(design, "the model of the serum level")
     return design
+
+
+def _keys(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    return list(zip(frame["donor"].astype(str), frame["group"].astype(str), strict=True))
 
 
 def _why_constant(pairs: pd.DataFrame) -> str:
@@ -126,9 +136,13 @@ def serum_line(
         )
         return SerumLine(nothing, unused, why)
     own = counts.loc[design.index]
-    # which genes have counts enough is a matter of the groups, not of the level
+    # which genes have counts enough is a matter of the groups, not of donors or the level
+    after = obs.loc[own.index, "group"].where(obs.loc[own.index, "time"] == settings["after"])
+    plain = pd.DataFrame({f"after[{group}]": (after == group) * 1.0 for group in after.unique()})
     keep = linear.filter_by_expr(
-        own, design.drop(columns=LEVEL), keep=always[counts.columns].to_numpy(bool)
+        own,
+        plain.loc[:, plain.any()],
+        keep=always[counts.columns].to_numpy(bool),
     )
     fit = linear.voom_fit(own.loc[:, keep], design, n_cpus=n_cpus)
     slope = (design.columns == LEVEL).astype(float)
