@@ -11,16 +11,18 @@ with job(snakemake.log[0]):
     from fibroserum.published import read_published
     from fibroserum.storage import read_h5ad
     from fibroserum.targets import flag_targets
+    from fibroserum.targets.context import context_table
 
     cohort = read_h5ad(snakemake.input.cohort)
     noted = settings_of(cohort)
     contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
     paths = zip(contrasts, snakemake.input.de, strict=True)
+    results = {contrast.name: tables.read("de", path) for contrast, path in paths}
     published = [read_published(Path(path)) for path in snakemake.input.published]
     flags = flag_targets(
         cohort,
         {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)},
-        {contrast.name: tables.read("de", path) for contrast, path in paths},
+        results,
         alpha=snakemake.params.settings["alpha"],
         equivalence_lfc=snakemake.params.settings["equivalence_lfc"],
         randomised=snakemake.params.randomised,
@@ -30,3 +32,5 @@ with job(snakemake.log[0]):
     for name in ("donors", "loo", "power", "baseline", "patterns"):
         tables.write(f"target_{name}", getattr(flags, name), snakemake.output[name])
     tables.write("targets", flags.targets, snakemake.output.targets)
+    context = context_table(cohort, results)
+    tables.write("context", context, snakemake.output.context)
