@@ -10,6 +10,7 @@ function layout(file) {
     extend: "csv",
     text: "Download TSV",
     title: null,
+    footer: false,
     filename: file,
     extension: ".tsv",
     fieldSeparator: "\t",
@@ -110,9 +111,9 @@ async function geneTable(element) {
 function rowColumn(table, at) {
   const kind = table.kinds[at];
   const gene = table.names[at] === "symbol" ? table.names.indexOf("gene_id") : -1;
-  const printed = (value) => {
+  const shown = (value) => {
     if (value === null || value === "") return "–";
-    if (kind === "p") return value === 0 ? "0" : Number(value).toPrecision(3);
+    if (kind === "p") return printed(value, 3);
     return kind === "number" && !Number.isInteger(value) ? value.toFixed(3) : asText(value);
   };
   return {
@@ -122,7 +123,7 @@ function rowColumn(table, at) {
     render: (value, type, row) => {
       if (type === "sort" || type === "type") return kind === "text" ? (value ?? "") : (value ?? Infinity);
       if (type === "display" && gene >= 0) return geneCell(value, row[gene]);
-      if (type === "display") return printed(value);
+      if (type === "display") return shown(value);
       return value ?? "";
     },
   };

@@ -51,6 +51,12 @@ function fixedColumn(bytes, about) {
   };
 }
 
+// Small numbers with a power of ten, so that they can be told apart at a glance.
+function printed(value, digits) {
+  if (value === 0) return "0";
+  return value < 1e-4 ? value.toExponential(digits - 1) : value.toPrecision(digits);
+}
+
 function significantColumn(bytes, about) {
   const mantissa = integers(bytes, about.n, 2);
   const power = new Int8Array(bytes.slice(2 * about.n, 3 * about.n).buffer);
@@ -58,7 +64,7 @@ function significantColumn(bytes, about) {
   const text = (i) => {
     const value = number(i);
     if (value === null) return "";
-    return value === 0 || value >= 10 ** (about.digits - 1) ? String(value) : value.toPrecision(about.digits);
+    return value >= 10 ** (about.digits - 1) ? String(value) : printed(value, about.digits);
   };
   return { number, text };
 }

@@ -28,7 +28,7 @@ def vega() -> str:
     """Return a script that sets `window.vegaEmbed`."""
     import vl_convert
 
-    return _wrapped(vl_convert.javascript_bundle(None))
+    return _wrapped(vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;"))
 
 
 @cache

@@ -56,6 +56,18 @@ def write_figures(specs: Mapping[str, dict[str, Any]], folder: Path) -> None:
         tables.write_bytes(png(drawing), folder / f"{name}.png")
 
 
+def build_page(
+    run: RunTables,
+    config: Mapping[str, Any],
+    templates: str | Path,
+    specs: Mapping[str, dict[str, Any]],
+) -> str:
+    """Return `report.html`; specs: every figure's specification, by the names of the catalogue."""
+    lookup = {name: spec(figure) for name, figure in lookup_figures(run).items()}
+    entries = catalogue_of(run, config)
+    return page(run, config, Path(templates), summary(run, config), {**specs, **lookup}, entries)
+
+
 def build_report(
     run: RunTables, config: Mapping[str, Any], templates: str | Path, paths: ReportPaths
 ) -> None:
@@ -64,17 +76,11 @@ def build_report(
     config: the resolved config; templates: `workflow/report`.
     """
     progress("drawing the figures")
-    figures = draw(run, config)
-    specs = {name: spec(figure) for name, figure in figures.items()}
+    specs = {name: spec(figure) for name, figure in draw(run, config).items()}
     write_figures(specs, paths.figures)
     progress("writing the workbook")
     tables.write_bytes(workbook(run, str(config["cohort"])), paths.workbook)
     progress("writing the page")
-    headline = summary(run, config)
-    lookup = {name: spec(figure) for name, figure in lookup_figures(run).items()}
-    html = page(
-        run, config, Path(templates), headline, {**specs, **lookup}, catalogue_of(run, config)
-    )
-    _write_json(headline, paths.summary)
+    _write_json(summary(run, config), paths.summary)
     _write_json(run.provenance, paths.provenance)
-    tables.write_text(html, paths.html)
+    tables.write_text(build_page(run, config, templates, specs), paths.html)

@@ -68,7 +68,7 @@ def _scatter(run: RunTables, points: pd.DataFrame, x: alt.X, y: alt.Y, words: st
     points = points.iloc[np.argsort(order, kind="stable")]
     cloud = (
         alt.Chart(data("points"))
-        .mark_point(filled=True, aria=False)
+        .mark_point(filled=True)
         .encode(
             x=x,
             y=y,
@@ -85,7 +85,7 @@ def _scatter(run: RunTables, points: pd.DataFrame, x: alt.X, y: alt.Y, words: st
     )
     names = (
         alt.Chart(data("targets"))
-        .mark_text(fontWeight="bold", fontSize=11, aria=False)
+        .mark_text(fontWeight="bold", fontSize=11)
         .encode(x=x, y=y, text="gene:N")
         .properties(name="names")
     )
@@ -129,7 +129,7 @@ def ma(run: RunTables, contrast: str) -> Figure:
         "baseMean:Q",
         scale=alt.Scale(type="log"),
         title="Mean normalized count",
-        axis=alt.Axis(format="~s", values=[10**power for power in range(-2, 8)]),
+        axis=alt.Axis(format="~s", values=[10**power for power in range(8)]),
     )
     y = alt.Y(
         "log2FoldChange_shrunken:Q",
@@ -183,7 +183,7 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     shapes = ["diamond", "square", "triangle-up", "circle"]
     cloud = (
         alt.Chart(data("points"))
-        .mark_point(filled=True, aria=False)
+        .mark_point(filled=True)
         .encode(
             x=x,
             y=y,
@@ -201,7 +201,7 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     diagonal = pd.DataFrame({"x": [low], "y": [low], "x2": [high], "y2": [high]})
     equal = (
         alt.Chart(data("diagonal"))
-        .mark_rule(strokeDash=[2, 3], aria=False)
+        .mark_rule(strokeDash=[2, 3])
         .encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q")
     )
     rings = (
@@ -211,7 +211,7 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     )
     labels = (
         alt.Chart(data("targets"))
-        .mark_text(fontWeight="bold", aria=False)
+        .mark_text(fontWeight="bold")
         .encode(x=x, y=y, text="gene:N")
         .properties(name="names")
     )

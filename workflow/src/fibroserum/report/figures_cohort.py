@@ -222,12 +222,12 @@ def _components(run: RunTables, suffix: str, space: str, height: int = 330) -> F
     )
     shafts = (
         alt.Chart(data("arrows"))
-        .mark_rule(strokeWidth=1.1, aria=False)
+        .mark_rule(strokeWidth=1.1)
         .encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q", color=colour)
     )
     heads = (
         alt.Chart(data("arrows"))
-        .mark_point(shape="triangle", size=46, filled=True, aria=False)
+        .mark_point(shape="triangle", size=46, filled=True)
         .encode(
             x="x_head:Q",
             y="y_head:Q",
@@ -275,7 +275,7 @@ def sample_distances(run: RunTables) -> Figure:
     axis = names_axis(len(order))
     chart = (
         alt.Chart(data("cells"))
-        .mark_rect(aria=False)
+        .mark_rect()
         .encode(
             x=alt.X("sample:N", sort=order, title=title, axis=axis),
             y=alt.Y(

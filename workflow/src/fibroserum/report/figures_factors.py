@@ -65,7 +65,7 @@ def level(run: RunTables, factor: str) -> Figure:
     )
     bars = (
         alt.Chart(data("means"))
-        .mark_rule(strokeWidth=2.2, aria=False)
+        .mark_rule(strokeWidth=2.2)
         .encode(x="ci_low:Q", x2="ci_high:Q", y=y)
     )
     middles = (
@@ -143,7 +143,7 @@ def evidence(run: RunTables, factor: str) -> Figure:
     x, y = alt.X("x:Q", title=titles[across]), alt.Y("y:Q", title=titles[up])
     cloud = (
         alt.Chart(data("genes"))
-        .mark_point(filled=True, aria=False)
+        .mark_point(filled=True)
         .encode(
             x=x,
             y=y,
@@ -163,7 +163,7 @@ def evidence(run: RunTables, factor: str) -> Figure:
     )
     labels = (
         alt.Chart(data("named"))
-        .mark_text(fontSize=10, fontWeight="bold", aria=False)
+        .mark_text(fontSize=10, fontWeight="bold")
         .encode(x=x, y=y, text="gene:N")
         .properties(name="names")
     )

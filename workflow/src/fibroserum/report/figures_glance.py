@@ -79,7 +79,7 @@ def target(run: RunTables) -> Figure:
     colour = contrast_colour(run)
     bars = (
         alt.Chart(data("estimates"))
-        .mark_rule(strokeWidth=2, aria=False)
+        .mark_rule(strokeWidth=2)
         .encode(
             x=alt.X(
                 "ci_low:Q",

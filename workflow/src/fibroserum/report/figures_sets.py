@@ -175,14 +175,14 @@ def running_sums(run: RunTables) -> Figure:
         .mark_line(strokeWidth=1.5)
         .encode(
             x=alt.X(
-                "rank:Q", title="Rank, from up to down", axis=alt.Axis(tickCount=3, format="~s")
+                "rank:Q", title="Rank, from up to down", axis=alt.Axis(tickCount=3, format=",")
             ),
             y=alt.Y("sum:Q", title="Running sum", axis=alt.Axis(tickCount=4)),
             color=alt.Color("group:N", scale=group_scale(run.groups), title="Change in"),
             order="order:Q",
         )
     )
-    zero = alt.Chart().mark_rule(color=ACCENT, aria=False).encode(y=alt.datum(0))
+    zero = alt.Chart().mark_rule(color=ACCENT).encode(y=alt.datum(0))
     layers = alt.layer(zero, lines).properties(width=180, height=130)
     chart = panels(layers, "panel", "sums", subjects, 3)
     words = f"Running sums of {len(subjects)} gene sets."

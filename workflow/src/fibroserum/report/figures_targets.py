@@ -112,10 +112,10 @@ def forest(run: RunTables) -> Figure:
     ]
     y = _target_axis(names)
     colour = contrast_colour(run)
-    zero = alt.Chart().mark_rule(strokeDash=[4, 3], aria=False).encode(x="zero:Q")
+    zero = alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x="zero:Q")
     bars = (
         alt.Chart()
-        .mark_rule(strokeWidth=1.8, aria=False)
+        .mark_rule(strokeWidth=1.8)
         .encode(
             x=alt.X("ci_low:Q", title="log2 fold change, 95 % interval"),
             x2="ci_high:Q",
@@ -197,7 +197,7 @@ def slope_chart(run: RunTables, y_title: str, *, panel: bool) -> alt.LayerChart 
     y = alt.Y("level:Q", title=y_title, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4))
     title = filled_words(run)
     colour = alt.Color("group:N", scale=group_scale(run.groups), title=title)
-    lines = source.mark_line(strokeWidth=1.1, aria=False).encode(
+    lines = source.mark_line(strokeWidth=1.1).encode(
         x=x, y=y, color=colour, detail=["donor:N", "group:N"]
     )
     dots = source.mark_point(size=24, strokeWidth=1.2).encode(
@@ -248,7 +248,7 @@ def leave_one_out(run: RunTables) -> Figure:
         alt.Tooltip("log2FoldChange:Q", title="Without that donor", format=".3f"),
         alt.Tooltip("full:Q", title="With all", format=".3f"),
     ]
-    zero = alt.Chart().mark_rule(strokeDash=[4, 3], aria=False).encode(x="zero:Q")
+    zero = alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x="zero:Q")
     ticks = (
         alt.Chart()
         .mark_tick(thickness=1.6, size=13)
@@ -262,7 +262,7 @@ def leave_one_out(run: RunTables) -> Figure:
     )
     whole = (
         alt.Chart()
-        .mark_point(size=34, color=ACCENT, strokeWidth=1.4, aria=False)
+        .mark_point(size=34, color=ACCENT, strokeWidth=1.4)
         .encode(x="full:Q", y=y, tooltip=tooltip)
     )
     chart = _facets(run, [zero, ticks, whole], _height(names), "refits")
@@ -313,7 +313,7 @@ def forest_of_one() -> alt.LayerChart | alt.FacetChart:
     y = alt.Y("contrast:N", sort=None, title=None, axis=alt.Axis(labelLimit=170))
     bars = (
         alt.Chart(data("estimates"))
-        .mark_rule(strokeWidth=1.8, color=ACCENT, aria=False)
+        .mark_rule(strokeWidth=1.8, color=ACCENT)
         .encode(
             x=alt.X("low:Q", title="log2 fold change, 95 % interval", axis=alt.Axis(tickCount=5)),
             x2="high:Q",

@@ -1,0 +1,241 @@
+"""The report as a reader meets it, in a real browser."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_fixture import HOSTILE
+
+from fibroserum import tables
+from fibroserum.config import file_name
+
+SECTIONS = ("glance", "cohort", "change", "targets", "ecm", "lookup", "methods")
+
+
+def until(page: Any, expression: str, argument: object = None, seconds: float = 30) -> None:
+    """Wait for an expression to hold; the page's policy forbids Playwright's own way."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(expression, argument):
+        assert time.monotonic() < end, f"{expression} did not come true"
+        page.wait_for_timeout(50)
+
+
+def fill_tables(page: Any) -> None:
+    """Scroll to every table that is filled when it comes into view."""
+    for table in page.query_selector_all("[data-lazy]"):
+        table.scroll_into_view_if_needed()
+        until(page, "table => table.classList.contains('dataTable')", table)
+
+
+@pytest.mark.parametrize("name", ["normal", "hostile", "nothing-found", "one-pair", "long-names"])
+@pytest.mark.parametrize("width", [1400, 400])
+def test_every_section_renders_without_error_or_request(
+    report: Callable[..., Any],
+    open_page: Callable[..., Any],
+    repository: Path,
+    name: str,
+    width: int,
+) -> None:
+    run = report(name)
+    seen = open_page(run.address, width)
+    fill_tables(seen.page)
+    seen.page.evaluate("location.hash = 'gene=BGN'")
+    seen.page.wait_for_selector("#lookup-estimates svg")
+    assert seen.errors == []
+    assert seen.dialogs == []
+    assert [url for url in seen.requests if not url.startswith(("blob:", "data:"))] == [run.address]
+    for section in SECTIONS:
+        assert seen.page.locator(f"#{section} h2").count() == 1
+    charts = seen.page.locator("[data-figure]").count()
+    assert seen.page.locator("[data-figure] svg.marks").count() == charts
+    assert seen.page.evaluate("document.documentElement.scrollWidth") <= width
+    shots = repository / "build" / "screenshots"
+    shots.mkdir(parents=True, exist_ok=True)
+    seen.page.evaluate("window.scrollTo(0, 0)")
+    seen.page.screenshot(path=shots / f"{name}-{width}.png", full_page=True)
+
+
+def test_first_picture_is_quick(report: Callable[..., Any], browser: Any) -> None:
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    page.goto(report("normal").address)
+    page.wait_for_selector("[data-drawn]")
+    elapsed = page.evaluate("performance.now()")
+    page.close()
+    # two seconds on an idle machine; tests share theirs
+    assert elapsed < 6000
+
+
+def test_search_finds_bgn_and_shows_its_donors(
+    report: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    run = report("normal")
+    page = open_page(run.address).page
+    page.fill("#lookup-input", "bgn")
+    page.click("#lookup-form button")
+    page.wait_for_selector("#lookup-estimates svg")
+    assert page.inner_text("#lookup-name") == "BGN"
+    shown = [
+        [cell.inner_text() for cell in row.query_selector_all("th, td")]
+        for row in page.query_selector_all("#lookup-levels tbody tr")
+    ]
+    donors = tables.read("target_donors", run.folder / "flags" / "target_donors.tsv")
+    expected = donors[donors["target"] == "BGN"]
+    found = {row[0]: row[1:] for row in shown}
+    assert len(expected) == 15
+    for row in expected.itertuples():
+        group, before, after, _ = found[row.donor]
+        assert group == row.group
+        assert float(before) == pytest.approx(row.before, abs=0.00501)
+        assert float(after) == pytest.approx(row.after, abs=0.00501)
+    assert page.locator("#lookup-donors svg").count() == 1
+
+
+def test_lookup_shows_the_numbers_of_every_contrast(
+    report: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    run = report("normal")
+    page = open_page(run.address).page
+    page.evaluate("location.hash = 'gene=DCN'")
+    page.wait_for_selector("#lookup-contrasts tbody tr")
+    shown = [
+        [cell.inner_text() for cell in row.query_selector_all("th, td")]
+        for row in page.query_selector_all("#lookup-contrasts tbody tr")
+    ]
+    contrasts = tables.read("contrasts", run.folder / "contrasts.tsv")["contrast"]
+    assert [row[0] for row in shown] == list(contrasts)
+    for name, estimate, interval, pvalue, *_ in shown:
+        frame = tables.read("de", run.folder / "de" / f"{file_name(name)}.tsv")
+        row = frame[frame["symbol"] == "DCN"].iloc[0]
+        assert estimate == f"{row['log2FoldChange']:.3f}"
+        assert interval == f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
+        assert float(pvalue) == float(f"{row['pvalue']:.2e}")
+
+
+def test_a_gene_that_is_not_there_is_said(
+    report: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(report("normal").address).page
+    page.fill("#lookup-input", "COL9A9")
+    page.click("#lookup-form button")
+    until(page, "document.getElementById('lookup-status').textContent !== ''")
+    said = page.inner_text("#lookup-status")
+    assert "No gene is called “COL9A9”" in said
+    assert "COL1A1" in said
+    assert page.locator("#lookup-result").is_hidden()
+
+
+def test_download_gives_the_numbers_of_the_table(
+    report: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    run = report("normal")
+    page = open_page(run.address).page
+    page.locator("#genes-table").scroll_into_view_if_needed()
+    page.wait_for_selector("#genes-table tbody tr")
+    page.select_option("#genes-contrast", label="RT_post_vs_pre")
+    page.wait_for_timeout(300)
+    with page.expect_download() as waiting:
+        page.click("#genes-table_wrapper .dt-buttons button")
+    text = Path(waiting.value.path()).read_text(encoding="utf-8-sig")
+    assert waiting.value.suggested_filename == "RT_post_vs_pre.genes.tsv"
+    header, *rows = csv.reader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE)
+    assert header[:4] == ["Gene", "Gene id", "Mean count", "log2 fold change"]
+    frame = tables.read("de", run.folder / "de" / "RT_post_vs_pre.tsv").set_index("gene_id")
+    assert {row[1] for row in rows} == set(frame.index)
+    formats = {"baseMean": ".3e", "pvalue": ".2e", "padj": ".2e", "second_padj": ".2e"}
+    columns = ["baseMean", "log2FoldChange", "ci_low", "ci_high", "pvalue", "padj", "second_padj"]
+    for row in rows:
+        wanted = frame.loc[row[1]]
+        assert row[0] == wanted["symbol"]
+        assert row[9:11] == [wanted["call"], wanted["status"]]
+        for name, shown in zip(columns, row[2:9], strict=True):
+            value = wanted[name]
+            if value != value:
+                assert shown == ""
+            else:
+                assert float(shown) == float(f"{value:{formats.get(name, '.3f')}}")
+
+
+def test_filters_leave_the_called_genes(
+    report: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    run = report("normal")
+    page = open_page(run.address).page
+    page.locator("#genes-table").scroll_into_view_if_needed()
+    page.wait_for_selector("#genes-table tbody tr")
+    page.select_option("#genes-call", "up")
+    frame = tables.read("de", run.folder / "de" / "AT_post_vs_pre.tsv")
+    up = int((frame["call"] == "up").sum())
+    assert up > 0
+    assert f"of {up} entries" in page.inner_text("#genes-table_wrapper .dt-info")
+    page.click("#genes-table tbody tr button.gene")
+    page.wait_for_selector("#lookup-estimates svg")
+    assert page.inner_text("#lookup-contrasts tbody tr:first-child").split("\t")[6] == "up"
+
+
+def test_figures_and_citations_can_be_saved(
+    report: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(report("normal").address).page
+    with page.expect_download() as waiting:
+        page.click("[data-save='targets_forest']")
+    assert waiting.value.suggested_filename == "targets_forest.svg"
+    assert Path(waiting.value.path()).read_text(encoding="utf-8").startswith("<svg")
+    with page.expect_download() as waiting:
+        page.click("#save-bibtex")
+    assert "@article{love2014deseq2" in Path(waiting.value.path()).read_text(encoding="utf-8")
+
+
+def test_names_are_data(report: Callable[..., Any], open_page: Callable[..., Any]) -> None:
+    seen = open_page(report("hostile").address)
+    page = seen.page
+    fill_tables(page)
+    for name in HOSTILE:
+        page.evaluate("name => { location.hash = 'gene=' + encodeURIComponent(name) }", name)
+        until(page, "name => document.getElementById('lookup-name').textContent === name", name)
+    page.wait_for_timeout(200)
+    assert seen.dialogs == []
+    assert seen.errors == []
+    assert page.title() == f"{HOSTILE[0]}: fibroserum report"
+    assert page.locator("img").count() == 0
+    assert page.inner_text("h1") == HOSTILE[0]
+    assert HOSTILE[9] in page.inner_text("nav")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_serious_accessibility_finding(
+    report: Callable[..., Any], open_page: Callable[..., Any], scheme: str
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python", reason="axe-core is not installed")
+    seen = open_page(report("normal").address, scheme=scheme)
+    fill_tables(seen.page)
+    seen.page.evaluate("location.hash = 'gene=BGN'")
+    seen.page.wait_for_selector("#lookup-estimates svg")
+    code = (files(axe) / "axe.min.js").read_text(encoding="utf-8")
+    seen.page.evaluate(code)
+    found = seen.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    serious = [
+        (one["id"], one["help"], [node["target"] for node in one["nodes"]][:3])
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def test_keyboard_reaches_every_part(
+    report: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(report("normal").address).page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the report"
+    page.focus("#lookup-input")
+    page.keyboard.type("BGN")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#lookup-estimates svg")
+    assert page.evaluate("document.activeElement.id") == "lookup-name"
