@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -278,3 +279,16 @@ def test_an_arm_has_the_cohorts_annotation() -> None:
     assert np.asarray(arm.X).tolist() == [[3, 4], [1, 2]]
     assert arm.var["target"].tolist() == [True, False]
     assert arm.var["symbol"].tolist() == ["BGN", ""]
+
+
+def test_a_sample_without_enough_cells_has_its_row_and_its_partner_is_kept_for_the_baseline() -> (
+    None
+):
+    inputs = inputs_of(rows(TWO + "e1 D5 RT pre\ne2 D5 RT post\n"))
+    gone = {"e2": "7 cells, fewer than min_cells 10"}
+    less = replace(inputs, counts=inputs.counts.drop(index="e2"), dropped=gone)
+    cohort = build_cohort(less, config(), 10)
+    table = table_of(cohort)
+    assert table.loc["e2", ["used_for", "reason"]].tolist() == ["none", gone["e2"]]
+    assert table.loc["e1", "used_for"] == "baseline"
+    assert "e2" not in cohort.adata.obs_names

@@ -198,7 +198,8 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     import anndata as ad
 
     design = config["design"]
-    full = canonical_sheet(inputs.sheet, design)
+    whole = canonical_sheet(inputs.sheet, design)
+    full = whole.drop(index=list(inputs.dropped))
     counts = inputs.counts.loc[full.index].sort_index(axis=1)
     combined, groups, why = _combined(full, config)
     obs, summed = combined.sheet, combined.sum(counts)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -206,7 +206,7 @@ class Inputs:
 
     counts: samples × genes; annotation: index gene ids; targets: name to gene id, or None where it
     is not in the matrix; stimulation: by factor, counts (samples × genes) and sheet; notes: what
-    was done on the way, in words.
+    was done on the way, in words; dropped: samples of the sheet without enough cells, and why.
     """
 
     counts: pd.DataFrame
@@ -215,6 +215,7 @@ class Inputs:
     targets: dict[str, str | None]
     stimulation: dict[str, tuple[pd.DataFrame, pd.DataFrame]]
     notes: tuple[str, ...]
+    dropped: dict[str, str] = field(default_factory=dict)
 
 
 def _annotation(counts: pd.DataFrame, config: Config) -> pd.DataFrame:
@@ -318,10 +319,12 @@ def find_targets(
     return chosen, notes
 
 
-def _stimulation(config: Config, annotation: pd.DataFrame) -> dict[str, Any]:
-    """Read every stimulation arm; its genes must be the cohort's, named likewise."""
+def _stimulation(config: Config, annotation: pd.DataFrame | None) -> dict[str, Any]:
+    """Read every stimulation arm; its genes must be the cohort's, named likewise.
+
+    annotation: of the cohort's matrix, or None where that could not be read.
+    """
     from fibroserum.counts import read_counts
-    from fibroserum.genes import canonical, recognise
 
     found = _Collector()
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
@@ -339,24 +342,32 @@ def _stimulation(config: Config, annotation: pd.DataFrame) -> dict[str, Any]:
                 known_samples=listed,
             )
             found.problems += check_stimulation(name, arm, list(table.counts.index))
-            source = f"gene ids of {arm['counts']}"
-            named = frozenset(annotation.index)
-            kind = recognise(list(table.counts.columns), source, named)
-            counts = table.counts.set_axis(canonical(table.counts.columns, kind), axis=1)
-            shared = counts.columns.isin(annotation.index)
-            if shared.mean() < 0.5:
-                found.problems.append(
-                    Problem(
-                        f"only {int(shared.sum())} of {len(shared)} genes, such as "
-                        f"'{counts.columns[0]}', are in the cohort's matrix",
-                        arm["counts"],
-                        f"genes named as there, such as '{annotation.index[0]}'",
-                        "Count both with one annotation.",
-                    )
-                )
-            arms[name] = (counts.sort_index(axis=1), sheet)
+            if annotation is not None:
+                counts = _as_in_cohort(table.counts, annotation, arm["counts"])
+                arms[name] = (counts.sort_index(axis=1), sheet)
     found.finish()
     return arms
+
+
+def _as_in_cohort(counts: pd.DataFrame, annotation: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Return an arm's counts with gene ids as the cohort's tables show them.
+
+    Raises InputError where fewer than half of them are in the cohort's matrix.
+    """
+    from fibroserum.genes import canonical, recognise
+
+    kind = recognise(list(counts.columns), f"gene ids of {source}", frozenset(annotation.index))
+    renamed = counts.set_axis(canonical(counts.columns, kind), axis=1)
+    shared = renamed.columns.isin(annotation.index)
+    if shared.mean() < 0.5:
+        raise refuse(
+            f"only {int(shared.sum())} of {len(shared)} genes, such as '{renamed.columns[0]}', are "
+            "in the cohort's matrix",
+            source,
+            f"genes named as there, such as '{annotation.index[0]}'",
+            "Count both with one annotation.",
+        )
+    return renamed
 
 
 def read_all(config: Config) -> Inputs:
@@ -377,15 +388,21 @@ def read_all(config: Config) -> Inputs:
             cells=config["cells"],
             known_samples=listed,
         )
+    dropped = table.dropped if table is not None else {}
+    counted = [*table.counts.index, *dropped] if table is not None else None
     with found.collecting():
-        _sheet(config, list(table.counts.index) if table is not None else None)
+        _sheet(config, counted)
+    if table is not None and dropped and not found.problems:
+        # half a pair may have gone with its cells
+        rest = sheet[~sheet["sample"].isin(dropped)]
+        found.problems += check_sheet(rest, config["design"], {}, list(table.counts.index))
     if table is not None:
         with found.collecting():
             annotation = _annotation(table.counts, config)
     if annotation is not None:
         found.problems += _unknown_genes(config, annotation)
-        with found.collecting():
-            arms = _stimulation(config, annotation)
+    with found.collecting():
+        arms = _stimulation(config, annotation)
     found.finish()
     assert table is not None, "a table that could not be read is a problem"
     assert annotation is not None, "an annotation that could not be made is a problem"
@@ -393,4 +410,4 @@ def read_all(config: Config) -> Inputs:
     targets, notes = find_targets(config["targets"], annotation, counts)
     for name, (_, arm_sheet) in arms.items():
         notes += left_out(name, arm_sheet, config["factors"][name]["stimulation"])
-    return Inputs(counts, sheet, annotation, targets, arms, (*table.notes, *notes))
+    return Inputs(counts, sheet, annotation, targets, arms, (*table.notes, *notes), dropped)
