@@ -122,10 +122,10 @@ def fit(
     """
     matrix, samples, genes = count_matrix(counts)
     structure = usable_structure(design, len(matrix))
-    factors = checked_size_factors(size_factors, matrix)
     kept = (matrix != 0).any(axis=0)
     if not kept.any():
         raise ValueError("Every count is zero.")
+    factors = checked_size_factors(size_factors, matrix)
     problem = Problem(
         counts=matrix if kept.all() else matrix[:, kept],
         structure=structure,

@@ -23,7 +23,10 @@ def prior_scale(estimates: np.ndarray, errors: np.ndarray) -> float:
     moment equation, each gene's squared estimate exceeding A by its squared error on average.
     """
     known = np.isfinite(estimates) & np.isfinite(errors)
-    square, noise = estimates[known] ** 2, errors[known] ** 2
+    square, noise = np.asarray(estimates)[known] ** 2, np.asarray(errors)[known] ** 2
+    # summed in an order that is not the genes'
+    order = np.lexsort((square, noise))
+    square, noise = square[order], noise[order]
 
     def excess(variance: float) -> float:
         weight = 1 / (2 * (variance + noise) ** 2)

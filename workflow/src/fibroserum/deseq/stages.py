@@ -18,7 +18,7 @@ from fibroserum.deseq.model import (
     max_dispersion,
 )
 from fibroserum.inference.chunks import gene_rows, over_genes
-from fibroserum.inference.coefficients import fit_coefficients, wald_errors
+from fibroserum.inference.coefficients import fit_coefficients, means_from, wald_errors
 from fibroserum.inference.dispersions import Goal, climb_all
 from fibroserum.inference.linear_start import linear_fit
 from fibroserum.inference.structure import BlockStructure
@@ -208,13 +208,9 @@ def final(
 
 def _means(coefficients: np.ndarray, problem: Problem) -> np.ndarray:
     """Return means (genes × sorted samples, not bounded) from coefficients in kernel order."""
-    structure = problem.structure
-    blocks = len(structure.block_columns)
-    eta = coefficients[:, blocks:] @ structure.dense.T
-    sizes = np.diff(structure.starts[:-1])
-    blocked = structure.starts[-2]
-    eta[:, :blocked] += np.repeat(coefficients[:, :blocks], sizes, axis=1)
-    return np.exp(np.minimum(eta + problem.offsets, 700))
+    out = np.empty((len(coefficients), problem.structure.n_samples))
+    means_from(np.ascontiguousarray(coefficients), problem.offsets, problem.structure.blocks, out)
+    return out
 
 
 def errors(

@@ -62,6 +62,9 @@ def fit_trend(means: np.ndarray, dispersions: np.ndarray) -> Trend:
     fails the trend is the trimmed mean of the dispersions. Raises ValueError where no gene has a
     dispersion to speak of.
     """
+    # sums over genes are taken in an order of their own, whatever the genes' order is
+    order = np.lexsort((means, dispersions))
+    means, dispersions = means[order], dispersions[order]
     usable = dispersions > USABLE
     if not usable.any():
         raise ValueError("No gene's dispersion is above its floor: the samples look identical.")

@@ -345,3 +345,11 @@ def wald_errors(
             for j in range(p):
                 variance += h[j] * (contrasts[c, j] - ridge[j] * h[j])
             errors[g, c] = np.sqrt(variance)
+
+
+@compiled
+def means_from(betas: np.ndarray, offset: np.ndarray, blocks: Blocks, mu_all: np.ndarray) -> None:
+    """Write the means (genes, n, not bounded) that coefficients (genes, p) give into mu_all."""
+    for g in range(betas.shape[0]):
+        predict(betas[g], blocks, mu_all[g])
+        means_of(mu_all[g], offset, 0.0, mu_all[g])
