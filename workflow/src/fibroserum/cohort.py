@@ -206,7 +206,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     used = obs["used_for"] != "none"
     factors, method = size_factors(_well_counted(summed.loc[used], min_count))
     obs.insert(5, "size_factor", pd.Series(factors, index=summed.index[used]))
-    samples = _sample_table(counts, full, obs, combined.reasons, why)
+    samples = _sample_table(counts, whole, obs, combined.reasons | inputs.dropped, why)
     adata = ad.AnnData(
         X=summed.loc[used].to_numpy(dtype=np.int64),
         obs=obs.loc[used].fillna(""),
