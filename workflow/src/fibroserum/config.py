@@ -217,8 +217,11 @@ def name_clashes(names: list[str], where: str, kind: str) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     for name in names:
         # case is folded: some file systems do not tell it apart
-        other = seen.setdefault(file_name(name).casefold(), name)
-        if other != name:
+        key = file_name(name).casefold()
+        if key not in seen:
+            seen[key] = name
+        else:
+            other = seen[key]
             yield Problem(
                 f"'{other}' and '{name}' both become '{file_name(name)}' in file names",
                 where,

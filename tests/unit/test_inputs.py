@@ -1,0 +1,281 @@
+"""Reading a cohort: what a plan holds, and that nothing wrong is left unsaid or said twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from small_cohort import GENES, SmallCohort, good
+
+from fibroserum import config as configuration
+from fibroserum.errors import InputError
+from fibroserum.inputs import Inputs, Plan, find_targets, plan, read_all, with_located_paths
+
+Spoil = Callable[[SmallCohort], object]
+
+
+@pytest.fixture(scope="module")
+def schema(repository: Path) -> dict[str, Any]:
+    return configuration.load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+
+
+@pytest.fixture
+def planned(
+    schema: dict[str, Any], repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[SmallCohort], Plan]:
+    """Return a function that writes a cohort, goes to its folder and plans a run."""
+
+    def go(cohort: SmallCohort) -> Plan:
+        cohort.write(tmp_path)
+        monkeypatch.chdir(tmp_path)
+        raw = yaml.safe_load(Path("cohort.yaml").read_text())
+        return plan(raw, schema, repository, "cohort.yaml", [Path("cohort.yaml")])
+
+    return go
+
+
+Planned = Callable[[SmallCohort], Plan]
+
+
+def said(planned: Planned, cohort: SmallCohort, *, counts: bool = False) -> list[str]:
+    """Return what is wrong with a cohort: found by the plan, or only where counts are read."""
+    with pytest.raises(InputError) as error:
+        everything(planned, cohort) if counts else planned(cohort)
+    return [str(problem) for problem in error.value.problems]
+
+
+def everything(planned: Planned, cohort: SmallCohort) -> Inputs:
+    return read_all(planned(cohort).config)
+
+
+def test_a_plan_names_what_will_be_made(planned: Planned) -> None:
+    cohort = good()
+    cohort.config["cohort"] = "../../serum 1"
+    cohort.config["factors"]["N,N-dimethylglycine"] = {}
+    found = planned(cohort)
+    assert found.folder == ".._.._serum_1"
+    assert found.groups == ("AT", "RT")
+    assert [contrast.file for contrast in found.contrasts] == [
+        "AT_post_vs_pre", "RT_post_vs_pre", "RT_vs_AT_change", "average_post_vs_pre",
+        "RT_vs_AT_pre",
+    ]  # fmt: skip
+    assert list(found.factors) == ["CCL28", "N_N-dimethylglycine"]
+    assert found.config["differential_expression"]["alpha"] == 0.05
+
+
+def test_a_good_plan_reads_no_counts(planned: Planned) -> None:
+    cohort = good()
+    cohort.instead |= {"counts.tsv": "no counts at all", "arm.counts.tsv": ""}
+    assert planned(cohort).groups == ("AT", "RT")
+    assert len(said(planned, cohort, counts=True)) == 2
+
+
+def test_a_single_group_has_its_change_alone(planned: Planned) -> None:
+    cohort = good()
+    cohort.design.update(group=None, reference_group=None)
+    found = planned(cohort)
+    assert found.groups == ("all",)
+    assert [contrast.name for contrast in found.contrasts] == ["all_post_vs_pre"]
+
+
+def test_everything_is_read(planned: Planned) -> None:
+    found = everything(planned, good())
+    assert list(found.counts.columns) == GENES
+    assert found.counts.shape == (12, 60)
+    assert found.targets == {"BGN": "BGN", "DCN": "DCN", "COL1A1": "COL1A1"}
+    counts, sheet = found.stimulation["CCL28"]
+    assert counts.shape == (6, 60)
+    assert len(sheet) == 6
+    assert found.notes == ()
+
+
+def test_a_config_that_is_hardly_one_is_all_that_is_said(planned: Planned) -> None:
+    cohort = good()
+    del cohort.config["design"], cohort.config["counts"]
+    cohort.sheet.put("D1_pre", "donor", "")
+    problems = said(planned, cohort)
+    assert len(problems) == 2
+    assert all("missing key" in problem for problem in problems)
+
+
+def test_an_unknown_key_does_not_hide_the_rest(planned: Planned) -> None:
+    cohort = good()
+    cohort.config["sedd"] = 3
+    cohort.sheet.put("D1_pre", "donor", "")
+    cohort.counts.put("DCN", "D1_pre", "-1")
+    cohort.tables["arm.counts.tsv"].put("DCN", "C1_ccl28", "0.5")
+    cohort.tables["published.tsv"].put("BGN", "before", "x")
+    problems = said(planned, cohort)
+    for part in ("'sedd'", "the cell is empty", "negative (-1)", "0.5 is not a whole", "'x' is no"):
+        assert sum(part in problem for problem in problems) == 1, part
+    assert len(problems) == 5
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda c: c.config.update(counts=["x.tsv"]),
+        lambda c: c.config.update(samples="x.tsv"),
+        lambda c: c.config.update(published="x.tsv"),
+        lambda c: c.config.update(gene_sets=["x.gmt"]),
+        lambda c: c.config.update(genes={"annotation": "x.tsv"}),
+        lambda c: c.arm.update(samples="x.tsv"),
+        lambda c: c.arm.update(counts="x.tsv"),
+        lambda c: c.factor.update(signature="x.tsv"),
+    ],
+)
+def test_a_missing_file_is_said_once(planned: Planned, spoil: Spoil) -> None:
+    cohort = good()
+    spoil(cohort)
+    (problem,) = said(planned, cohort)
+    assert problem.startswith("cohort.yaml, ")
+    assert "there is no file 'x." in problem
+
+
+def test_a_value_that_the_schema_refuses_is_not_missed_again(planned: Planned) -> None:
+    cohort = good()
+    cohort.design["reference_group"] = ["AT"]
+    (problem,) = said(planned, cohort)
+    assert problem.startswith("cohort.yaml, design.reference_group: ['AT'] is not valid")
+
+
+def test_problems_of_the_design_bear_the_configs_name(planned: Planned) -> None:
+    cohort = good()
+    del cohort.design["reference_group"]
+    (problem,) = said(planned, cohort)
+    assert problem.startswith("cohort.yaml, design: design.reference_group is missing")
+
+
+def test_contrasts_whose_names_meet_are_refused(planned: Planned) -> None:
+    cohort = good()
+    cohort.sheet.map("group", lambda group: {"AT": "A", "RT": "average"}[group])
+    cohort.design["reference_group"] = "A"
+    (problem,) = said(planned, cohort)
+    assert "cohort.yaml, names of contrasts" in problem
+    assert "'average_post_vs_pre'" in problem
+
+
+def test_a_key_that_stands_twice_is_said_with_its_lines(planned: Planned) -> None:
+    cohort = good()
+    text = yaml.safe_dump(cohort.config, sort_keys=False)
+    lines = [*text.splitlines(), "seed: 1", "design: {before: pre, after: post}", "seed: 2"]
+    cohort.instead["cohort.yaml"] = "\n".join(lines)
+    problems = [p for p in said(planned, cohort) if "stands in line" in p]
+    count = len(lines)
+    first = text.splitlines().index("design:") + 1
+    assert problems == [
+        f"cohort.yaml, line {line}: the key '{key}' stands in line {earlier} already; "
+        "expected each key once. The last one would win: merge them."
+        for line, key, earlier in ((count - 1, "design", first), (count, "seed", count - 2))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("declared", "ids", "expected"),
+    [
+        ("auto", "symbols", None),
+        ("symbol", "symbols", None),
+        ("symbol", "names", None),
+        ("ensembl", "ensembl", None),
+        ("ensembl", "symbols", "genes.id_type is 'ensembl', and the gene ids look like symbol ids"),
+        ("entrez", "symbols", "genes.id_type is 'entrez', and the gene ids look like symbol ids"),
+        ("symbol", "ensembl", "genes.id_type is 'symbol', and the gene ids look like ensembl ids"),
+        ("auto", "names", "only 0 of 60 gene ids, such as 'probe BGN', are human gene symbols"),
+        ("ensembl", "names", "only 0 of 60 gene ids, such as 'probe BGN', are human gene symbols"),
+    ],
+)
+def test_a_declared_kind_of_id_is_held_against_the_ids(
+    planned: Planned, declared: str, ids: str, expected: str | None
+) -> None:
+    cohort = good()
+    cohort.config["factors"] = {}
+    cohort.config["genes"] = {"id_type": declared}
+    for number, row in enumerate(cohort.counts.rows[1:], 3):
+        row[0] = {"symbols": row[0], "ensembl": f"ENSG{number:011d}", "names": f"probe {row[0]}"}[
+            ids
+        ]
+    if expected is None:
+        assert everything(planned, cohort).counts.shape == (12, 60)
+    else:
+        (problem,) = said(planned, cohort, counts=True)
+        assert expected in problem
+
+
+def test_names_of_no_gene_are_refused_and_absent_genes_are_not(planned: Planned) -> None:
+    cohort = good()
+    cohort.config["targets"] = ["BGN", "BGNN", "KRT5", "COX1"]
+    cohort.factor["gene"] = "CCL2B"
+    problems = said(planned, cohort, counts=True)
+    assert problems == [
+        "config, targets: 'BGNN' is no known human gene; expected a symbol, Ensembl or Entrez id. "
+        "Did you mean 'BGN'?",
+        "config, targets: 'COX1' is an alias of several genes: MT-CO1, PTGS1; "
+        "expected the official symbol of one of them",
+        "config, factors.CCL28.gene: 'CCL2B' is no known human gene; "
+        "expected a symbol, Ensembl or Entrez id. Did you mean 'CCL28'?",
+    ]
+    cohort.config["targets"] = ["BGN", "KRT5"]
+    cohort.factor["gene"] = None
+    found = everything(planned, cohort)
+    assert found.targets == {"BGN": "BGN", "KRT5": None}
+    assert found.notes == ("target 'KRT5' is a human gene, but not in the count matrix",)
+
+
+def test_of_several_rows_of_a_target_the_one_with_most_counts_is_taken() -> None:
+    ids = ["ENSG00000000001", "ENSG00000000002"]
+    annotation = pd.DataFrame(
+        {"symbol": ["BGN", "BGN"], "entrez": "", "match": "secondary"}, index=ids
+    )
+    counts = pd.DataFrame([[1, 5], [2, 9]], columns=ids)
+    chosen, notes = find_targets(["BGN"], annotation, counts)
+    assert chosen == {"BGN": ids[1]}
+    assert notes == [
+        f"target 'BGN' stands in 2 rows ({ids[0]}, {ids[1]}); {ids[1]}, the one with most counts, "
+        "is used"
+    ]
+
+
+def test_targets_that_are_one_gene_are_noted(planned: Planned) -> None:
+    cohort = good()
+    cohort.config["targets"] = ["CCN2", "CTGF"]
+    found = everything(planned, cohort)
+    assert found.targets == {"CCN2": "CCN2", "CTGF": "CCN2"}
+    assert found.notes == ("targets CCN2, CTGF are the same row of the matrix",)
+
+
+def test_samples_of_other_treatments_are_left_out_and_noted(planned: Planned) -> None:
+    cohort = good()
+    sheet, counts = cohort.tables["arm.samples.tsv"], cohort.tables["arm.counts.tsv"]
+    sheet.rows.append(["C1_tgfb", "C1", "TGFB1"])
+    counts.add_column("C1_tgfb", [row[1] for row in counts.rows[1:]])
+    found = everything(planned, cohort)
+    assert found.notes == ("stimulation with CCL28: C1_tgfb left out, treatment is 'TGFB1'",)
+
+
+def test_an_arm_may_lack_some_genes_but_not_most(planned: Planned) -> None:
+    cohort = good()
+    cohort.tables["arm.counts.tsv"].drop(*GENES[:25])
+    assert everything(planned, cohort).stimulation["CCL28"][0].shape == (6, 35)
+    arm = cohort.tables["arm.counts.tsv"]
+    arm.rows += [[f"ENSG{n:011d}", *arm.rows[1][1:]] for n in range(36, 99)]
+    cohort.tables["arm.counts.tsv"].rows = arm.rows
+    (problem,) = said(planned, cohort, counts=True)
+    assert "only 35 of 98 genes" in problem
+
+
+def test_bundled_files_are_found_from_any_folder(
+    planned: Planned, repository: Path, schema: dict[str, Any]
+) -> None:
+    cohort = good()
+    del cohort.config["gene_sets"]
+    cohort.config["published"] = "resources/published/nishikori_2023_table2.tsv"
+    cohort.factor["signature"] = None
+    config = planned(cohort).config
+    assert config["gene_sets"] == [str(repository / "resources/gene_sets/dermal_ecm.gmt")]
+    assert config["published"] == str(repository / cohort.config["published"])
+    assert config["counts"] == ["counts.tsv"]
+    assert with_located_paths(config, repository) == config
