@@ -110,7 +110,9 @@ def make_arm(effect: np.ndarray, seed: int = 7, cultures: int = 4) -> ad.AnnData
     return stimulation_arm(counts, sheet, annotation())
 
 
-def fits_of(cohort: ad.AnnData, second_opinion: str = "voom") -> dict[str, ad.AnnData]:
+def fits_of(
+    cohort: ad.AnnData, second_opinion: str = "voom", lfc_threshold: float = 0.0
+) -> dict[str, ad.AnnData]:
     """Return the cohort's fits by model."""
     settings = {
         key: cohort.uns["fibroserum"][key]
@@ -123,7 +125,7 @@ def fits_of(cohort: ad.AnnData, second_opinion: str = "voom") -> dict[str, ad.An
             model,
             cohort.obs["size_factor"],
             cohort.var["target"],
-            FitSettings(second_opinion=second_opinion),
+            FitSettings(second_opinion=second_opinion, lfc_threshold=lfc_threshold),
         )
         for model in models_of(cohort.obs, settings)
     }

@@ -172,18 +172,16 @@ def fits(cohort: ad.AnnData) -> dict[str, ad.AnnData]:
     return fits_of(cohort)
 
 
-def test_the_data_as_they_are_pass_their_own_bars(
-    cohort: ad.AnnData, fits: dict[str, ad.AnnData]
-) -> None:
+@pytest.mark.parametrize("lfc_threshold", [0.0, 0.3])
+def test_the_data_as_they_are_pass_their_own_bars(cohort: ad.AnnData, lfc_threshold: float) -> None:
     """What is held reproduces the fit, and the calls' bars let hardly any other gene pass."""
-    fit = fits["paired"]
+    fit = fits_of(cohort, lfc_threshold=lfc_threshold)["paired"]
     engine = engine_of(fit, cohort.var["target"], 1)
     vector = fit.uns["model"]["contrasts"]["RT_post_vs_pre"]
     table = result_table(fit, "RT_post_vs_pre", cohort.var["symbol"], 0.05).set_index("gene_id")
     second = linear_test(engine, engine.design, vector)
-    np.testing.assert_allclose(
-        second["pvalue"], table.loc[second.index, "second_pvalue"], rtol=1e-9
-    )
+    expected = table.loc[second.index, "second_pvalue"]
+    np.testing.assert_allclose(second["pvalue"], expected, rtol=1e-9)
     main = main_test(engine, engine.counts.columns, engine.design, vector)
     np.testing.assert_allclose(main["pvalue"], table.loc[main.index, "pvalue"], rtol=1e-4)
     bars = bars_of(table, 0.05, main_only=False)
@@ -191,6 +189,24 @@ def test_the_data_as_they_are_pass_their_own_bars(
     assert not bars.counted[(table["call"] != "none").to_numpy()].any()
     among = passing(engine, bars, second, engine.design, vector)
     assert among <= 0.02 * bars.counted.sum()
+
+
+def test_voom_stands_in_for_edger(cohort: ad.AnnData, fits: dict[str, ad.AnnData]) -> None:
+    """Here the second opinion is voom's all along, so that both must give the same numbers."""
+    edger = {name: fit.copy() for name, fit in fits.items()}
+    for fit in edger.values():
+        fit.uns["model"] = fit.uns["model"] | {"second_opinion": "edger_ql"}
+    plain, stood_in = (
+        calibrate(cohort, each, permutations=10, alpha=0.05, seed=1).table for each in (fits, edger)
+    )
+    assert (
+        stood_in["note"]
+        .str.endswith("voom in the place of edgeR, which is too slow to be repeated")
+        .all()
+    )
+    pd.testing.assert_frame_equal(
+        plain.drop(columns="note"), stood_in.drop(columns="note"), rtol=1e-6
+    )
 
 
 def test_flipping_every_donor_mirrors_the_test(
