@@ -83,6 +83,19 @@ def _adjust(p: np.ndarray, use: np.ndarray) -> np.ndarray:
     return out
 
 
+def _rejections(p: np.ndarray, means: np.ndarray, cutoffs: np.ndarray, alpha: float) -> np.ndarray:
+    """Return how many genes are called at `alpha` (Benjamini-Hochberg) above each cutoff."""
+    tested = np.flatnonzero(np.isfinite(p) & np.isfinite(means))
+    order = tested[np.argsort(p[tested])]
+    ascending, expressed = p[order], means[order]
+    rejected = np.zeros(len(cutoffs))
+    for place, cutoff in enumerate(cutoffs):
+        kept = ascending[expressed >= cutoff]
+        below = np.flatnonzero(kept * len(kept) / np.arange(1, len(kept) + 1) < alpha)
+        rejected[place] = below[-1] + 1 if len(below) else 0
+    return rejected
+
+
 def independent_filtering(pvalues: np.ndarray, base_mean: np.ndarray, alpha: float) -> np.ndarray:
     """Return Benjamini-Hochberg adjusted p values with weakly expressed genes set aside.
 
@@ -100,8 +113,7 @@ def independent_filtering(pvalues: np.ndarray, base_mean: np.ndarray, alpha: flo
     lowest = float(np.mean(means[known] == 0))
     thetas = np.linspace(lowest, 0.95 if lowest < 0.95 else 1.0, THETAS)
     cutoffs = np.quantile(means[known], thetas)
-    adjusted = [_adjust(p, known & (means >= cutoff)) for cutoff in cutoffs]
-    rejected = np.array([np.sum(column < alpha) for column in adjusted], dtype=float)
+    rejected = _rejections(p, means, cutoffs, alpha)
     chosen = 0
     if rejected.max() > 10:
         curve = lowess(
@@ -118,4 +130,4 @@ def independent_filtering(pvalues: np.ndarray, base_mean: np.ndarray, alpha: flo
             if (rejected > level).any():
                 chosen = int(np.argmax(rejected > level))
                 break
-    return adjusted[chosen]
+    return _adjust(p, known & (means >= cutoffs[chosen]))
