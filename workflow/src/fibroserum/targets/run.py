@@ -50,14 +50,17 @@ class TargetTables:
 
 
 @dataclass(frozen=True)
-class _Study:
+class Study:
     """What every table is made from.
 
-    genes: by target, its row in the matrix or None. members: by contrast, `Samples.members`.
-    fits: by model. de: by contrast, the result table indexed by gene id.
+    genes: by target, its row in the matrix or None. groups: reference first. members: by
+    contrast, `Samples.members`. fits: by model. de: by contrast, the result table indexed by
+    gene id.
     """
 
     genes: dict[str, str | None]
+    groups: list[str]
+    crossover: bool
     contrasts: list[Contrast]
     samples: donors.Samples
     members: dict[str, pd.DataFrame]
@@ -93,34 +96,48 @@ def flag_targets(
     fits: by model (`paired`, and `baseline` where there are several groups); de: the result table
     of each contrast by its name; published: as `read_published` returns it.
     """
+    study = target_study(cohort, fits, de, rule_of(fits["paired"], alpha, equivalence_lfc))
+    verdicts, loo = verdict_table(study, n_cpus)
+    return TargetTables(
+        targets=tables.check("targets", verdicts.drop(columns="held_back")),
+        donors=tables.check("target_donors", donors.donor_table(study.samples, study.genes)),
+        loo=tables.check("target_loo", _loo_table(study, loo)),
+        power=tables.check("target_power", _power(study, verdicts, published)),
+        baseline=tables.check("target_baseline", _baseline(study, randomised)),
+        patterns=tables.check("target_patterns", _patterns(study, verdicts)),
+    )
+
+
+def target_study(
+    cohort: ad.AnnData, fits: Mapping[str, ad.AnnData], de: Mapping[str, pd.DataFrame], rule: Rule
+) -> Study:
+    """Return what the tables are made from, for the contrasts of the given fits."""
     noted = settings_of(cohort)
     contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
-    genes = noted["targets"]
-    present = sorted({gene for gene in genes.values() if gene is not None})
+    contrasts = [contrast for contrast in contrasts if contrast.model in fits]
+    present = sorted({gene for gene in noted["targets"].values() if gene is not None})
     samples = donors.target_samples(cohort, present, noted["before"])
-    study = _Study(
-        genes=genes,
+    return Study(
+        genes=noted["targets"],
+        groups=noted["groups"],
+        crossover=noted["crossover"],
         contrasts=contrasts,
         samples=samples,
         members={c.name: samples.members(c) for c in contrasts},
         fits=fits,
         de={c.name: de[c.name].set_index("gene_id", drop=False) for c in contrasts},
-        rule=rule_of(fits["paired"], alpha, equivalence_lfc),
+        rule=rule,
     )
+
+
+def verdict_table(study: Study, n_cpus: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return `targets`, with `held_back` (see `Verdict`), and the leave-one-donor-out refits."""
     numbers = _numbers(study)
     loo = _refits(study, numbers, n_cpus)
-    verdicts = _verdicts(study, numbers, loo)
-    return TargetTables(
-        targets=tables.check("targets", verdicts.drop(columns="held_back")),
-        donors=tables.check("target_donors", donors.donor_table(samples, genes)),
-        loo=tables.check("target_loo", _loo_table(study, loo)),
-        power=tables.check("target_power", _power(study, numbers, published)),
-        baseline=tables.check("target_baseline", _baseline(study, noted, randomised)),
-        patterns=tables.check("target_patterns", _patterns(study, verdicts)),
-    )
+    return _verdicts(study, numbers, loo), loo
 
 
-def _numbers(study: _Study) -> pd.DataFrame:
+def _numbers(study: Study) -> pd.DataFrame:
     """Return the models' numbers, a row a target and contrast, with both panel FDRs.
 
     BH runs over the fitted targets of a contrast, without independent filtering; a gene that two
@@ -144,7 +161,7 @@ def _numbers(study: _Study) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _refits(study: _Study, numbers: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
+def _refits(study: Study, numbers: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
     """Return the leave-one-donor-out refits of all models, with shares (see `refits`)."""
     parts = []
     for model, fit in study.fits.items():
@@ -164,7 +181,7 @@ def _refits(study: _Study, numbers: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
     return refits.with_shares(pd.concat(kept, ignore_index=True), full)
 
 
-def _outliers(study: _Study) -> dict[tuple[str, str], str | None]:
+def _outliers(study: Study) -> dict[tuple[str, str], str | None]:
     """Return by (gene, contrast) the donor whose own value stands outside."""
     found: dict[tuple[str, str], str | None] = {}
     genes = list(study.samples.log2.columns)
@@ -196,7 +213,7 @@ def _single_donors(members: pd.DataFrame) -> str | None:
     return str(members.xs(lonely[0], level="group").index[0]) if lonely else None
 
 
-def _verdicts(study: _Study, numbers: pd.DataFrame, loo: pd.DataFrame) -> pd.DataFrame:
+def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame) -> pd.DataFrame:
     """Return the `targets` table, with `held_back` (see `Verdict`)."""
     named = _outliers(study)
     robust = refits.robustness(loo, study.members)
@@ -234,7 +251,7 @@ def _verdicts(study: _Study, numbers: pd.DataFrame, loo: pd.DataFrame) -> pd.Dat
                 "held_back": verdict.held_back,
                 "donors_up": up,
                 "donors": counted,
-                "robust": robust.get(key) if fitted else None,
+                "robust": bool(robust[key]) if fitted and key in robust.index else None,
                 "outlier_donor": outlier,
             }
         )
@@ -261,7 +278,7 @@ def _without(
     }
 
 
-def _donors_up(study: _Study) -> dict[tuple[str, str], tuple[int | None, int]]:
+def _donors_up(study: Study) -> dict[tuple[str, str], tuple[int | None, int]]:
     """Return by (gene, contrast) how many donors' own change is positive, and how many there are.
 
     In a crossover a donor's own value is its mean change over groups, and its difference of changes
@@ -283,7 +300,7 @@ def _donors_up(study: _Study) -> dict[tuple[str, str], tuple[int | None, int]]:
     return found
 
 
-def _loo_table(study: _Study, loo: pd.DataFrame) -> pd.DataFrame:
+def _loo_table(study: Study, loo: pd.DataFrame) -> pd.DataFrame:
     named = pd.DataFrame(
         {
             "target": list(study.genes),
@@ -294,7 +311,7 @@ def _loo_table(study: _Study, loo: pd.DataFrame) -> pd.DataFrame:
     return joined[tables.schemas()["target_loo"].names]
 
 
-def _power(study: _Study, numbers: pd.DataFrame, published: pd.DataFrame | None) -> pd.DataFrame:
+def _power(study: Study, numbers: pd.DataFrame, published: pd.DataFrame | None) -> pd.DataFrame:
     rows = []
     by_contrast = {contrast.name: contrast for contrast in study.contrasts}
     panels = numbers[numbers["pvalue"].notna()].groupby("contrast")["gene_id"].nunique()
@@ -320,8 +337,8 @@ def _power(study: _Study, numbers: pd.DataFrame, published: pd.DataFrame | None)
     return pd.DataFrame(rows)
 
 
-def _baseline(study: _Study, noted: dict[str, Any], randomised: bool) -> pd.DataFrame:
-    reference, *others = noted["groups"]
+def _baseline(study: Study, randomised: bool) -> pd.DataFrame:
+    reference, *others = study.groups
     pairs, samples = study.samples.pairs(), study.samples
     rows = []
     for target, gene in study.genes.items():
@@ -334,13 +351,13 @@ def _baseline(study: _Study, noted: dict[str, Any], randomised: bool) -> pd.Data
         for group in others:
             own = levels[levels.index.get_level_values("group").isin([group, reference])]
             row = baseline_row(
-                own, group, reference, crossover=noted["crossover"], randomised=randomised
+                own, group, reference, crossover=study.crossover, randomised=randomised
             )
             rows.append({"target": target} | row)
     return pd.DataFrame(rows) if rows else tables.empty("target_baseline")
 
 
-def _patterns(study: _Study, verdicts: pd.DataFrame) -> pd.DataFrame:
+def _patterns(study: Study, verdicts: pd.DataFrame) -> pd.DataFrame:
     by_contrast = {
         name: rows.set_index("target") for name, rows in verdicts.groupby("contrast", sort=False)
     }

@@ -1,0 +1,356 @@
+"""How often are verdicts on targets wrong? Simulated cohorts with known truth.
+
+    python benchmarks/calibrate_targets.py                               # some 7 minutes on 2 cores
+    python benchmarks/calibrate_targets.py --write docs/calibration.md
+
+Cohorts of two arms, drawn from their own seeds, go through the pipeline's own functions: size
+factors, both models, calls, verdicts. Errors are standard errors between cohorts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import re
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+# before numpy: processes share the cores, and sums must not depend on their number
+os.environ.update(dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"], "1"))
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from fibroserum.cohort import build_cohort, counts_of, settings_of
+from fibroserum.de import FitSettings, benjamini_hochberg, call_genes, fit_model, result_table
+from fibroserum.design import contrasts_of, models_of
+from fibroserum.inputs import Inputs
+from fibroserum.simulate import Arm, CohortSpec, SimulatedCohort, simulate_cohort
+from fibroserum.simulate.panel import generator
+from fibroserum.targets.run import target_study, verdict_table
+from fibroserum.targets.verdict import Rule
+
+ALPHA = 0.05
+GENES = 2000
+DONORS = (4, 8, 16)
+PANELS, PANEL_SIZE, CHANGED = 4, 12, 4
+MIN_MEAN = 10.0
+OUTLIER_SHARE = 0.1
+CONTRASTS = {"change": "RT_post_vs_pre", "difference": "RT_vs_AT_change"}
+DESIGN = {
+    "donor": "donor",
+    "group": "group",
+    "time": "timepoint",
+    "line": None,
+    "before": "pre",
+    "after": "post",
+    "reference_group": "AT",
+    "crossover": False,
+    "covariates": [],
+}
+FALSE, POWER = "false share of {}", "power of {}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One kind of cohort: complete donors in each of two arms, and what is true."""
+
+    donors: int
+    effects: bool
+    outliers: bool
+
+    @property
+    def spec(self) -> CohortSpec:
+        """Return the simulated cohort's specification."""
+        spec = CohortSpec(
+            arms=(Arm("AT", self.donors), Arm("RT", self.donors, -0.415)),
+            incomplete_donors=0,
+            genes=GENES,
+            arm_only_share=0.05,
+            outlier_share=OUTLIER_SHARE if self.outliers else 0.0,
+            stimulation_cultures=0,
+        )
+        return spec if self.effects else spec.null()
+
+
+def analyse(
+    simulated: SimulatedCohort,
+) -> tuple[ad.AnnData, dict[str, ad.AnnData], dict[str, pd.DataFrame]]:
+    """Return the cohort, its paired fit and its result tables, as the rules make them."""
+    genes = simulated.counts.columns
+    annotation = pd.DataFrame({"symbol": genes, "ensembl": "", "entrez": ""}, index=genes)
+    inputs = Inputs(simulated.counts, simulated.samples, annotation, {}, {}, ())
+    config = {"cohort": "calibration", "design": DESIGN, "factors": {}}
+    cohort = build_cohort(inputs, config, 10).adata
+    # the second opinion keeps targets whatever their counts: panels are of well counted genes
+    never = pd.Series(False, index=cohort.var_names)
+    factors, noted = cohort.obs["size_factor"], settings_of(cohort)
+    fits = {
+        model.name: fit_model(counts_of(cohort), model, factors, never, FitSettings())
+        for model in models_of(cohort.obs, noted)
+        if model.name == "paired"
+    }
+    tables = {
+        contrast.name: result_table(
+            fits[contrast.model], contrast.name, cohort.var["symbol"], ALPHA
+        ).set_index("gene_id", drop=False)
+        for contrast in contrasts_of(noted["groups"], noted["before"], noted["after"])
+        if contrast.model == "paired"
+    }
+    return cohort, fits, tables
+
+
+def panels_of(truth: pd.DataFrame, table: pd.DataFrame, seed: int) -> list[list[str]]:
+    """Return panels of well counted genes: a third change in RT alone, where anything does."""
+    usable = table["second_pvalue"].notna() & (table["baseMean"] >= MIN_MEAN)
+    known = truth.loc[table.index[usable], list(CONTRASTS.values())]
+    rng = generator(seed, "panels")
+    changed = rng.permutation(known.index[(known != 0).all(axis=1)])
+    same = rng.permutation(known.index[(known == 0).all(axis=1)])
+    of_each = CHANGED if len(changed) else 0
+    rest = PANEL_SIZE - of_each
+    return [
+        [*changed[n * of_each : (n + 1) * of_each], *same[n * rest : (n + 1) * rest]]
+        for n in range(PANELS)
+    ]
+
+
+def outcome(words: pd.Series, truth: pd.Series, of: str) -> dict[str, float]:
+    """Return V / max(R, 1) and the share of true effects found, of calls `up` and `down`.
+
+    A call of the wrong sign is false. truth: log2 fold changes of at least the genes of `words`.
+    """
+    truth = truth[words.index]
+    called = words.isin(["up", "down"])
+    right = called & (np.where(words == "up", 1.0, -1.0) == np.sign(truth))
+    found = {FALSE.format(of): (called & ~right).sum() / max(called.sum(), 1)}
+    if (truth != 0).any():
+        found[POWER.format(of)] = right.sum() / (truth != 0).sum()
+    return found
+
+
+def replicate(cell: Cell, seed: int) -> pd.DataFrame:
+    """Return what one cohort shows: a row per contrast, columns by measure."""
+    simulated = simulate_cohort(cell.spec, seed)
+    cohort, fits, tables = analyse(simulated)
+    truth = simulated.truth
+    spiked = _spiked(simulated)
+    rows = {
+        kind: _genome_wide(tables[name], truth[name], spiked[kind])
+        for kind, name in CONTRASTS.items()
+    }
+    parts: dict[str, list[dict[str, float]]] = {kind: [] for kind in CONTRASTS}
+    for panel in panels_of(truth, tables[CONTRASTS["change"]], seed):
+        cohort.uns["fibroserum"] |= {"targets": panel, "target_genes": panel}
+        study = target_study(cohort, fits, tables, Rule(ALPHA))
+        flags = verdict_table(study)[0]
+        for kind, name in CONTRASTS.items():
+            own = flags[flags["contrast"] == name].set_index("target")
+            parts[kind].append(_panel(own, truth[name], spiked[kind]))
+    means = {kind: pd.DataFrame(found).mean().to_dict() for kind, found in parts.items()}
+    table = pd.DataFrame([rows[kind] | means[kind] | {"contrast": kind} for kind in CONTRASTS])
+    return table.assign(seed=seed, **dataclasses.asdict(cell))
+
+
+def _spiked(simulated: SimulatedCohort) -> dict[str, pd.Series]:
+    """Return by kind of contrast the genes of which a sample that it concerns is spiked."""
+    spikes = simulated.outliers
+    group_of = simulated.samples.set_index("sample")["group"]
+    in_group = spikes["sample"].map(group_of) == "RT"
+    return {"change": spikes["gene_id"][in_group], "difference": spikes["gene_id"]}
+
+
+def _genome_wide(table: pd.DataFrame, truth: pd.Series, spiked: pd.Series) -> dict[str, float]:
+    """Return how calls and intervals do over all genes of a contrast."""
+    row = outcome(table["call"], truth, "genome-wide calls")
+    plain = call_genes(table, ALPHA, main_only=True)
+    row |= outcome(plain, truth, "the main model alone")
+    tested = table.index[table["baseMean"] >= MIN_MEAN]
+    own = table.loc[tested]
+    inside = own["ci_low"].le(truth[tested]) & own["ci_high"].ge(truth[tested])
+    row["coverage"] = inside.mean()
+    if len(spiked):
+        row["coverage, spiked genes"] = inside[tested.intersection(spiked)].mean()
+    return row
+
+
+def _panel(verdicts: pd.DataFrame, truth: pd.Series, spiked: pd.Series) -> dict[str, float]:
+    """Return how the verdicts on one panel do."""
+    part = outcome(verdicts["verdict"], truth, "verdicts")
+    part |= outcome(_unguarded(verdicts), truth, "verdicts without the outlier rule")
+    named, hit = verdicts["outlier_donor"].notna(), verdicts.index.isin(spiked)
+    part["outliers named where there are none"] = named[~hit].mean()
+    if hit.any():
+        part["outliers named where there are"] = named[hit].mean()
+    return part
+
+
+def _unguarded(verdicts: pd.DataFrame) -> pd.Series:
+    """Return what the verdicts would be if outliers were not looked for."""
+    table = verdicts.assign(
+        padj=benjamini_hochberg(verdicts["pvalue"].to_numpy(float)),
+        second_padj=benjamini_hochberg(verdicts["second_pvalue"].to_numpy(float)),
+    )
+    return call_genes(table, ALPHA, main_only=False)
+
+
+def plain_pydeseq2(seed: int) -> dict[str, float]:
+    """Return the same of stock PyDESeq2 on a cohort of 4 donors an arm with effects."""
+    from pydeseq2.dds import DeseqDataSet
+    from pydeseq2.default_inference import DefaultInference
+    from pydeseq2.ds import DeseqStats
+
+    cell = Cell(4, effects=True, outliers=False)
+    simulated = simulate_cohort(cell.spec, seed)
+    cohort, fits, tables = analyse(simulated)
+    design = fits["paired"].obsm["design_matrix"]
+    counts = counts_of(cohort).loc[design.index]
+    counts = counts.loc[:, counts.sum() >= 10]
+    inference = DefaultInference(n_cpus=1)
+    dds = DeseqDataSet(
+        counts=counts,
+        metadata=cohort.obs.loc[design.index],
+        design=design,
+        inference=inference,
+        quiet=True,
+    )
+    dds.deseq2()
+    found = {}
+    for kind, name in CONTRASTS.items():
+        vector = np.asarray(fits["paired"].uns["model"]["contrasts"][name])
+        stats = DeseqStats(dds, contrast=vector, alpha=ALPHA, inference=inference, quiet=True)
+        stats.summary()
+        words = call_genes(stats.results_df, ALPHA, main_only=True)
+        truth = simulated.truth[name]
+        found |= {f"{kind}: {k}": v for k, v in outcome(words, truth, "PyDESeq2").items()}
+        ours = outcome(tables[name]["call"], truth, "calls")
+        found |= {f"{kind}: {k}": v for k, v in ours.items()}
+    return found
+
+
+def cells() -> list[Cell]:
+    """Return every kind of cohort of the study."""
+    kinds = [(False, False), (True, False), (False, True), (True, True)]
+    return [Cell(donors, *kind) for donors in DONORS for kind in kinds]
+
+
+def study(cohorts: int, processes: int) -> pd.DataFrame:
+    """Return one row per cohort and contrast, with the columns of `replicate`."""
+    jobs = [(cell, seed) for cell in cells() for seed in range(cohorts)]
+    with ProcessPoolExecutor(processes) as pool:
+        parts = list(pool.map(replicate, *zip(*jobs, strict=True), chunksize=4))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _rate(values: pd.Series) -> str:
+    known = values.dropna()
+    if known.empty:
+        return ""
+    return f"{known.mean():.3f} ± {known.sem():.3f}"
+
+
+def _table(result: pd.DataFrame, measures: dict[str, str]) -> list[str]:
+    """Return a Markdown table: a row per kind of cohort and contrast; measures: title to column."""
+    lines = [f"| donors an arm | effects | outliers | contrast | {' | '.join(measures)} |"]
+    lines.append("| --- " * (4 + len(measures)) + "|")
+    keys = ["donors", "outliers", "effects", "contrast"]
+    for (donors, outliers, effects, contrast), rows in result.groupby(keys):
+        shown = [_rate(rows[column]) if column in rows else "" for column in measures.values()]
+        words = ["yes" if yes else "no" for yes in (effects, outliers)]
+        lines.append(f"| {donors} | {' | '.join([*words, contrast, *shown])} |")
+    return [*lines, ""]
+
+
+def markdown(result: pd.DataFrame, plain: pd.DataFrame, cohorts: int) -> str:
+    """Return the section of docs/calibration.md."""
+    named = "outliers named where there are"
+    text = [
+        "## Target verdicts",
+        "",
+        f"`benchmarks/calibrate_targets.py`, {cohorts} cohorts a row, seeds 0 to {cohorts - 1}; "
+        f"means ± standard errors between cohorts. Two arms, {GENES} genes, donor effects, genes "
+        f"correlated within modules; with effects, 5 % of the genes change in one arm alone by "
+        f"0.4 to 1 log2; with outliers, one sample of {OUTLIER_SHARE * 100:g} % of the genes is "
+        f"multiplied by 16. Verdicts: {PANELS} panels a cohort of {PANEL_SIZE} targets, with "
+        f"effects {CHANGED} of them changed. False share: mean of V / max(R, 1) at {ALPHA:g}, a "
+        "call of the wrong sign counted as false.",
+        "",
+        "**Verdicts**",
+        "",
+        *_table(
+            result,
+            {
+                "false share": FALSE.format("verdicts"),
+                "power": POWER.format("verdicts"),
+                "false share, no outlier rule": FALSE.format("verdicts without the outlier rule"),
+                "power, no outlier rule": POWER.format("verdicts without the outlier rule"),
+            },
+        ),
+        "**Outlier rule**: how often a donor is named for a target and contrast",
+        "",
+        *_table(
+            result,
+            {"where no sample is spiked": f"{named} none", "where one is": named},
+        ),
+        "**Genome-wide calls and 95 % intervals** (coverage: genes of base mean at least "
+        f"{MIN_MEAN:g})",
+        "",
+        *_table(
+            result,
+            {
+                "false share": FALSE.format("genome-wide calls"),
+                "power": POWER.format("genome-wide calls"),
+                "false share, main model alone": FALSE.format("the main model alone"),
+                "power, main model alone": POWER.format("the main model alone"),
+                "coverage": "coverage",
+                "coverage, spiked genes": "coverage, spiked genes",
+            },
+        ),
+        f"**Beside stock PyDESeq2** ({len(plain)} of the cohorts with 4 donors an arm, effects, no "
+        "outliers)",
+        "",
+        "| contrast | false share, PyDESeq2 | false share, calls | power, PyDESeq2 "
+        "| power, calls |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for kind in CONTRASTS:
+        columns = [
+            f"{kind}: {m.format(of)}" for m in (FALSE, POWER) for of in ("PyDESeq2", "calls")
+        ]
+        text.append(f"| {kind} | {' | '.join(_rate(plain[column]) for column in columns)} |")
+    return "\n".join(text)
+
+
+def write_section(path: Path, section: str) -> None:
+    """Replace a `## ` section of a Markdown file, or add it at the end."""
+    text = path.read_text(encoding="utf-8") if path.exists() else "# Calibration\n"
+    heading = re.escape(section.splitlines()[0])
+    pattern = re.compile(rf"^{heading}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+    if pattern.search(text):
+        text = pattern.sub(lambda _: section + "\n\n", text)
+    else:
+        text = text.rstrip("\n") + "\n\n" + section + "\n"
+    path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cohorts", type=int, default=40)
+    parser.add_argument("--plain", type=int, default=20, help="cohorts for stock PyDESeq2")
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--write", type=Path, help="Markdown file whose section is replaced")
+    asked = parser.parse_args()
+    result = study(asked.cohorts, asked.processes)
+    with ProcessPoolExecutor(asked.processes) as pool:
+        plain = pd.DataFrame(pool.map(plain_pydeseq2, range(asked.plain)))
+    section = markdown(result, plain, asked.cohorts)
+    print(section)
+    if asked.write:
+        write_section(asked.write, section)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Small cohorts with planted targets, taken through the pipeline's own steps."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.cohort import build_cohort, counts_of, settings_of
+from fibroserum.de import FitSettings, fit_model, result_table
+from fibroserum.design import contrasts_of, models_of
+from fibroserum.inputs import Inputs
+from fibroserum.targets import TargetTables, flag_targets
+
+GENES = 250
+DISPERSION = 0.02
+VOOM = FitSettings()
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A target: mean count, log2 changes by group, log2 by sample, or counts outright."""
+
+    mean: float = 400.0
+    change: Mapping[str, float] = field(default_factory=dict)
+    samples: Mapping[str, float] = field(default_factory=dict)
+    counts: float | None = None
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Counts (samples × genes) and the sample sheet."""
+
+    counts: pd.DataFrame
+    sheet: pd.DataFrame
+
+
+def sheet_of(donors: Mapping[str, int], *, crossover: bool = False) -> pd.DataFrame:
+    """Return a sample sheet of complete pairs."""
+    rows = [
+        (f"D{n:02d}" if crossover else f"{group}{n:02d}", group, time)
+        for group, count in donors.items()
+        for n in range(1, count + 1)
+        for time in ("pre", "post")
+    ]
+    sheet = pd.DataFrame(rows, columns=["donor", "group", "time"])
+    names = [f"{donor}_{group}_{time}" for donor, group, time in rows]
+    sheet.insert(0, "sample", names)
+    return sheet
+
+
+def draw(
+    targets: Mapping[str, Planted],
+    donors: Mapping[str, int],
+    seed: int = 1,
+    *,
+    crossover: bool = False,
+) -> Drawn:
+    """Return a cohort; every gene has its own stream, so that targets do not disturb others."""
+    sheet = sheet_of(donors, crossover=crossover)
+    donor = pd.factorize(sheet["donor"])[0]
+    after = (sheet["time"] == "post").to_numpy()
+    rng = np.random.default_rng(seed)
+    depth = np.exp(rng.normal(0, 0.15, len(sheet)))
+    background = {f"G{n:03d}": Planted(mean=np.exp(rng.normal(5.5, 1.0))) for n in range(GENES)}
+    columns = {}
+    for name, gene in {**background, **targets}.items():
+        own = np.random.default_rng([seed, zlib.crc32(name.encode())])
+        log2 = own.normal(0, 0.25, donor.max() + 1)[donor]
+        log2 += after * sheet["group"].map(gene.change).fillna(0.0).to_numpy(float)
+        log2 += sheet["sample"].map(gene.samples).fillna(0.0).to_numpy(float)
+        mean = gene.mean * depth * 2**log2
+        noise = own.gamma(1 / DISPERSION, DISPERSION, len(sheet))
+        drawn = own.poisson(mean * noise)
+        columns[name] = drawn if gene.counts is None else np.full(len(sheet), gene.counts)
+    counts = pd.DataFrame(columns, index=pd.Index(sheet["sample"])).astype(np.int64)
+    return Drawn(counts, sheet)
+
+
+def flagged(
+    drawn: Drawn,
+    targets: list[str] | dict[str, str],
+    *,
+    settings: FitSettings = VOOM,
+    reference: str = "AT",
+    crossover: bool = False,
+    covariates: list[str] | None = None,
+    de_edit: Any = None,
+    **options: Any,
+) -> TargetTables:
+    """Return the target tables of a cohort.
+
+    targets: genes, or names and their genes. de_edit: changes the result tables in place.
+    """
+    genes = drawn.counts.columns
+    annotation = pd.DataFrame({"symbol": genes, "ensembl": "", "entrez": ""}, index=genes)
+    named = targets if isinstance(targets, dict) else dict(zip(targets, targets, strict=True))
+    found = {target: gene if gene in genes else None for target, gene in named.items()}
+    design = {
+        "donor": "donor",
+        "group": "group",
+        "time": "time",
+        "line": None,
+        "before": "pre",
+        "after": "post",
+        "reference_group": reference,
+        "crossover": crossover,
+        "covariates": covariates or [],
+    }
+    config = {"cohort": "test", "design": design, "factors": {}}
+    inputs = Inputs(drawn.counts, drawn.sheet, annotation, found, {}, ())
+    cohort = build_cohort(inputs, config, settings.min_count).adata
+    noted = settings_of(cohort)
+    fits = {
+        model.name: fit_model(
+            counts_of(cohort), model, cohort.obs["size_factor"], cohort.var["target"], settings
+        )
+        for model in models_of(cohort.obs, noted)
+    }
+    contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
+    tables = {
+        c.name: result_table(fits[c.model], c.name, cohort.var["symbol"], 0.05) for c in contrasts
+    }
+    if de_edit:
+        de_edit(tables)
+    given = {"alpha": 0.05, "equivalence_lfc": None, "randomised": True} | options
+    return flag_targets(cohort, fits, tables, **given)

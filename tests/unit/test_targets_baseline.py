@@ -1,0 +1,83 @@
+"""Baseline comparison and ANCOVA against scipy and statsmodels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from statsmodels.formula.api import ols
+
+from fibroserum.targets.baseline import ancova, baseline_row, paired, welch
+
+
+def levels(seed: int, donors: dict[str, int]) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    index = pd.MultiIndex.from_tuples(
+        [(f"D{n}", group) for group, count in donors.items() for n in range(count)],
+        names=["donor", "group"],
+    )
+    before = rng.normal(8, 0.5, len(index))
+    return pd.DataFrame(
+        {"before": before, "after": 4 + 0.5 * before + rng.normal(0, 0.2, len(index))}, index=index
+    )
+
+
+def test_parallel_groups() -> None:
+    table = levels(1, {"AT": 7, "RT": 9})
+    row = baseline_row(table, "RT", "AT", crossover=False, randomised=True)
+    a, r = table.xs("AT", level="group"), table.xs("RT", level="group")
+    start = stats.ttest_ind(r["before"], a["before"], equal_var=False)
+    low, high = start.confidence_interval(0.95)
+    assert row["baseline_difference"] == pytest.approx(r["before"].mean() - a["before"].mean())
+    assert (row["baseline_ci_low"], row["baseline_ci_high"]) == pytest.approx((low, high))
+    assert row["baseline_pvalue"] == pytest.approx(start.pvalue)
+    change = stats.ttest_ind(r["after"] - r["before"], a["after"] - a["before"], equal_var=False)
+    assert row["change_difference_pvalue"] == pytest.approx(change.pvalue)
+    frame = table.reset_index().assign(rt=lambda t: (t["group"] == "RT").astype(float))
+    fit = ols("after ~ rt + before", frame).fit()
+    assert row["ancova_difference"] == pytest.approx(fit.params["rt"])
+    assert row["ancova_pvalue"] == pytest.approx(fit.pvalues["rt"])
+    assert row["slope"] == pytest.approx(fit.params["before"])
+    assert [row["ancova_ci_low"], row["ancova_ci_high"]] == pytest.approx(
+        list(fit.conf_int().loc["rt"])
+    )
+    # what the note says of regression to the mean is an identity
+    foretold = (row["slope"] - 1) * row["baseline_difference"]
+    assert row["change_difference"] == pytest.approx(row["ancova_difference"] + foretold)
+    assert "Groups were randomised" in row["note"]
+
+
+def test_crossover_is_paired() -> None:
+    table = levels(2, {"AT": 8, "RT": 8})
+    row = baseline_row(table, "RT", "AT", crossover=True, randomised=True)
+    step = table.xs("RT", level="group") - table.xs("AT", level="group")
+    test = stats.ttest_1samp(step["before"], 0)
+    assert row["baseline_difference"] == pytest.approx(step["before"].mean())
+    assert row["baseline_pvalue"] == pytest.approx(test.pvalue)
+    change = stats.ttest_rel(*(t["after"] - t["before"] for t in _both(table)))
+    assert row["change_difference_pvalue"] == pytest.approx(change.pvalue)
+    fit = ols("after ~ before", step).fit()
+    assert row["ancova_difference"] == pytest.approx(fit.params["Intercept"])
+    assert row["ancova_pvalue"] == pytest.approx(fit.pvalues["Intercept"])
+
+
+def _both(table: pd.DataFrame) -> list[pd.DataFrame]:
+    return [table.xs(name, level="group") for name in ("RT", "AT")]
+
+
+def test_without_randomisation_the_note_warns() -> None:
+    row = baseline_row(levels(3, {"AT": 5, "RT": 5}), "RT", "AT", crossover=False, randomised=False)
+    assert "Lord's paradox" in row["note"]
+
+
+def test_too_few_donors_give_empty_fields() -> None:
+    row = baseline_row(levels(3, {"AT": 1, "RT": 1}), "RT", "AT", crossover=False, randomised=True)
+    assert np.isfinite(row["baseline_difference"])
+    assert np.isnan([row["baseline_pvalue"], row["ancova_difference"], row["slope"]]).all()
+    assert row["note"] == "Too few donors for an analysis adjusted for the start."
+    nothing = np.array([])
+    assert np.isnan(welch(nothing, nothing).value)
+    assert np.isnan(paired(nothing).value)
+    assert np.isnan(welch(np.ones(3), np.ones(3)).pvalue)
+    assert np.isnan(ancova(np.ones(6), np.arange(6.0), None).slope)
