@@ -153,7 +153,7 @@ def measure(method: str, samples: int, genes: int) -> dict[str, Any]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     if method == DEFAULT:
         # its worker processes start, and import, outside the clock
-        run(tuple([simulate(16, 200, "dense")][0]))
+        run(simulate(16, 200, "dense"))
         best = run(data)
         cold = None
     else:

@@ -252,6 +252,7 @@ def test_refusals(golden):
         (counts.astype(str), design, "numbers"),
         (counts * 0, design, "Every count is zero"),
         (counts, design.iloc[1:], "5 rows for 6 samples"),
+        (counts, design.iloc[::-1], "same order"),
         (counts, design.assign(other=1.0), "full rank"),
         (counts.iloc[:4], design.iloc[:4, [0, 1, 3]].assign(x=[1.0, 0, 0, 0]), "no replicates"),
     ]

@@ -121,7 +121,7 @@ def fit(
     Source: Love, Huber & Anders 2014, Genome Biol 15:550; docs/methods.md says where this differs.
     """
     matrix, samples, genes = count_matrix(counts)
-    structure = usable_structure(design, len(matrix))
+    structure = usable_structure(design, samples)
     kept = (matrix != 0).any(axis=0)
     if not kept.any():
         raise ValueError("Every count is zero.")
@@ -154,7 +154,7 @@ def fit(
         samples=samples,
         design=design,
         size_factors=factors,
-        base_mean=_spread(first.base_mean, kept, 0.0),
+        base_mean=_spread(np.nan_to_num(first.base_mean), kept, 0.0),
         genewise_dispersions=_spread(first.dispersions, kept),
         fitted_dispersions=_spread(fitted, kept),
         map_dispersions=_spread(second.map_dispersions, kept),

@@ -77,10 +77,16 @@ def count_matrix(counts: pd.DataFrame | np.ndarray) -> tuple[np.ndarray, pd.Inde
     return matrix, samples, genes
 
 
-def usable_structure(design: pd.DataFrame, n_samples: int) -> BlockStructure:
-    """Return the design's structure; ValueError unless of full rank with residual freedom."""
+def usable_structure(design: pd.DataFrame, samples: pd.Index) -> BlockStructure:
+    """Return the design's structure; ValueError unless of full rank with residual freedom.
+
+    samples: of the counts. Where they have names, the design's rows must have the same, in order.
+    """
+    n_samples = len(samples)
     if len(design) != n_samples:
         raise ValueError(f"The design has {len(design)} rows for {n_samples} samples.")
+    if not isinstance(samples, pd.RangeIndex) and not design.index.equals(samples):
+        raise ValueError("The design's rows are not the counts' samples in the same order.")
     structure = find_blocks(design.to_numpy(dtype=float))
     if structure.rank() < structure.n_columns:
         raise ValueError("The design matrix is not of full rank.")

@@ -45,7 +45,7 @@ def refit_genes(
     rows, columns = fit.samples.get_indexer(samples), fit.genes.get_indexer(genes)
     if (rows < 0).any() or (columns < 0).any():
         raise KeyError("The counts have a sample or a gene that was not in the fit.")
-    structure = usable_structure(design, len(matrix))
+    structure = usable_structure(design, samples)
     trend = fit.fitted_dispersions[columns]
     kept = (matrix != 0).any(axis=0) & np.isfinite(trend)
     problem = Problem(
