@@ -20,13 +20,19 @@ SECONDS = 300
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run ended in: status, all it said, the files it left under results/, its logs."""
+    """What a run ended in.
+
+    status; output: all that it said; results: files that it left under results/, of which `texts`
+    holds the tables; files: all others in its folder; logs: what they hold.
+    """
 
     status: int
     output: str
-    results: tuple[str, ...]
-    logs: str
     seconds: float
+    results: tuple[str, ...] = ()
+    texts: dict[str, str] = field(default_factory=dict)
+    files: tuple[str, ...] = ()
+    logs: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,15 +103,19 @@ def run(cohort: SmallCohort, folder: Path, cache: Path, *targets: str) -> Outcom
         encoding="utf-8",
     )
     seconds = time.monotonic() - start
-    left = sorted(p for p in (folder / "results").rglob("*") if not p.is_dir())
-    logs = [p.read_text() for p in sorted((folder / "logs").rglob("*.log"))]
-    return Outcome(
-        done.returncode,
-        done.stdout,
-        tuple(p.relative_to(folder).as_posix() for p in left),
-        "\n".join(logs),
-        seconds,
-    )
+    return Outcome(done.returncode, done.stdout, seconds, *_left_in(folder))
+
+
+def _left_in(folder: Path) -> tuple[tuple[str, ...], dict[str, str], tuple[str, ...], str]:
+    """Return the results, the tables among them, the other files, and the text of all logs."""
+    paths = sorted(p for p in folder.rglob("*") if not p.is_dir())
+    paths = [p for p in paths if ".snakemake" not in p.parts]
+    names = {p.relative_to(folder).as_posix(): p for p in paths}
+    results = {name: p for name, p in names.items() if name.startswith("results/")}
+    tables = {n: p.read_text(encoding="utf-8") for n, p in results.items() if p.suffix == ".tsv"}
+    logs = [p.read_text(encoding="utf-8") for p in paths if p.suffix == ".log"]
+    others = tuple(name for name in names if name not in results)
+    return tuple(results), tables, others, "\n".join(logs)
 
 
 def through_library(cohort: SmallCohort, folder: Path) -> Outcome:
@@ -124,8 +134,8 @@ def through_library(cohort: SmallCohort, folder: Path) -> Outcome:
             config = plan(raw, schema, REPOSITORY, "cohort.yaml", [Path("cohort.yaml")]).config
             build_cohort(read_all(config), config, 10)
         except InputError as error:
-            return Outcome(1, str(error), (), "", time.monotonic() - start)
-    return Outcome(0, "", (), "", time.monotonic() - start)
+            return Outcome(1, str(error), time.monotonic() - start)
+    return Outcome(0, "", time.monotonic() - start)
 
 
 def spoiled(case: Case) -> SmallCohort:

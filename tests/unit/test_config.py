@@ -84,7 +84,7 @@ def test_defaults_are_copies(schema: dict[str, Any]) -> None:
             {"design": {"before": "pre", "after": "post", "group": "donor"}},
             "donor and group are both the column 'donor'",
         ),
-        ({"cohort": "../.."}, "leaves no letter or digit for a folder name"),
+        ({"cohort": "../.."}, "leaves no letter or digit for a file name"),
         ({"factors": {"CCL28": {"serom": "x"}}}, "Did you mean 'serum'?"),
         ({"factors": {"a b": {}, "a_b": {}}}, "both become 'a_b' in file names"),
     ],
@@ -162,3 +162,82 @@ def test_bundled_resources_are_found_from_anywhere(tmp_path: Path) -> None:
 )
 def test_file_names_stay_in_their_folder(name: str, file: str) -> None:
     assert configuration.file_name(name) == file
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"alpha": 0.1}, "unknown key 'alpha'; expected a key of the schema. It belongs under"),
+        ({"serum": "x"}, "It belongs under 'factors.NAME'."),
+        ({"design": None}, "there is no value; expected keys with their values: which columns"),
+        ({"counts": "x.tsv"}, "'x.tsv' is not valid; expected a list: one or several raw count"),
+        ({"counts": "x.tsv"}, "Write it as a list: [x.tsv]."),
+        ({"targets": ["BGN", "DCN", "BGN"]}, "'BGN' stands more than once; expected a list: genes"),
+        ({"samples": ""}, "the text is empty; expected text: sample sheet, TSV or CSV"),
+        ({"design": {"before": 0, "after": "24"}}, "put it in quotes, '0'."),
+        ({"design": {"before": "pre", "after": True}}, "YAML reads yes, no, on, off"),
+        (
+            {"differential_expression": {"alpha": "0,05"}},
+            "expected a number above 0 and below 1: false discovery rate of every call. "
+            "Write decimals with a point.",
+        ),
+        ({"seed": -1}, "-1 is not valid; expected a whole number at least 0: seed"),
+        (
+            {"differential_expression": {"alpha": float("nan")}},
+            "nan is not valid; expected a number",
+        ),
+        ({"differential_expression": {"lfc_threshold": float("inf")}}, "lfc_threshold: inf is not"),
+        ({"factors": {"..": {}}}, "factors: the name '..' leaves no letter or digit"),
+        ({"cohort": "x" * 121}, "cohort: the name 'xxx"),
+        (
+            {"design": {"before": "a", "after": "b", "covariates": ["donor"]}},
+            "the covariate 'donor' is the column of design.donor",
+        ),
+        ({"counts": [["a"] * 40]}, "'a', '... is not valid"),
+    ],
+)
+def test_a_message_says_what_yaml_made_of_it(
+    schema: dict[str, Any], changes: dict[str, Any], said: str
+) -> None:
+    _, problems = resolve(schema, **changes)
+    assert len(problems) == 1, problems
+    assert said in problems[0]
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "x/" + "é" * 200, "a\0b"])
+def test_what_can_be_no_path_is_missing(schema: dict[str, Any], path: str) -> None:
+    resolved, _ = resolve(schema, counts=[path], gene_sets=[])
+    missing = dict(configuration.missing_files(resolved, "my.yaml"))
+    assert set(missing) == {path, "samples.tsv"}
+    assert not configuration.can_be_path(path)
+    assert "a dash for each" in str(missing[path])
+    assert configuration.can_be_path("results/a b/é.tsv")
+
+
+def test_levels_without_quotes_do_not_hide_the_rest(schema: dict[str, Any]) -> None:
+    raw = copy.deepcopy(MINIMAL) | {"design": {"before": 0, "after": 24}}
+    usable = configuration.usable(raw, schema)
+    assert usable is not None
+    assert (usable["design"]["before"], usable["design"]["after"]) == ("0", "24")
+
+
+def test_keys_that_stand_twice(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("a: 1\nb:\n  c: 1\n  a: 2\nd:\n- {e: 1, f: 2,\n   e: 3}\na: 4\n")
+    said = [str(problem) for problem in configuration.repeated_keys(path)]
+    assert sorted(text.split(": ", 1)[1].split(";")[0] for text in said) == [
+        "the key 'a' stands in line 1 already",
+        "the key 'e' stands in line 6 already",
+    ]
+    path.write_text("")
+    assert list(configuration.repeated_keys(path)) == []
+
+
+def test_the_source_of_a_config_is_named_as_the_user_would(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = [tmp_path / "config" / "a.yaml", Path("/elsewhere/b.yaml")]
+    assert configuration.source(files, {}) == "config/a.yaml, /elsewhere/b.yaml"
+    assert configuration.source(files[:1], {"seed": 2}) == "config/a.yaml, --config"
+    assert configuration.source([], {}) == "config"

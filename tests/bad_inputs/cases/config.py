@@ -150,7 +150,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a cohort whose name leaves the folder of results",
-    "cohort.yaml, cohort: the name '../..' leaves no letter or digit for a folder name; expected "
+    "cohort.yaml, cohort: the name '../..' leaves no letter or digit for a file name; expected "
     "a name with a letter or a digit",
 )
 def _(c: SmallCohort) -> None:
@@ -224,8 +224,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a list for a config",
-    "cohort.yaml, the top level: ['counts.tsv', 'samples.tsv'] is not valid; expected keys with "
-    "their values: one cohort, one file. Paths are relative to the working directory",
+    "Config file must be given as JSON or YAML with keys at top level.",
 )
 def _(c: SmallCohort) -> None:
     c.instead["cohort.yaml"] = "- counts.tsv\n- samples.tsv\n"

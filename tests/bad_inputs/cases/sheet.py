@@ -110,9 +110,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "other names throughout",
-    "samples.tsv, column 'sample': none of its samples ('GSM740D1_pre', 'GSM980D1_post', "
-    "'GSM487D2_pre' and 9 more) is in the counts, which hold 'D1_pre', 'D1_post', 'D2_pre' and 9 "
-    "more; expected the names of the count matrix's columns",
+    "samples.tsv, column 'sample': none of its samples ('GSMerp_1D', 'GSMtsop_1D', 'GSMerp_2D' and "
+    "9 more) is in the counts, which hold 'D1_pre', 'D1_post', 'D2_pre' and 9 more; "
+    "expected the names of the count matrix's columns",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.map("sample", lambda name: f"GSM{name[::-1]}")

@@ -6,6 +6,8 @@ Defaults live in `workflow/schemas/config.schema.yaml` alone.
 from __future__ import annotations
 
 import copy
+import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -170,12 +172,17 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
             "min_size at most max_size",
         )
     yield from _column_problems(design, f"{where}, design")
-    if re.fullmatch(r"[._]*", file_name(config["cohort"])):
-        yield Problem(
-            f"the name '{config['cohort']}' leaves no letter or digit for a folder name",
-            f"{where}, cohort",
-            "a name with a letter or a digit",
-        )
+    named = {"cohort": [config["cohort"]], "factors": list(config["factors"])}
+    for key, names in named.items():
+        for name in names:
+            if re.fullmatch(r"[._]*", file_name(name)):
+                yield Problem(
+                    f"the name '{name}' leaves no letter or digit for a file name",
+                    f"{where}, {key}",
+                    "a name with a letter or a digit",
+                )
+        yield from long_names(names, f"{where}, {key}")
+    yield from _endless_numbers(config, where)
     for factor, entry in config["factors"].items():
         arm = entry["stimulation"]
         if arm and arm["control"] == arm["treated"]:
@@ -185,8 +192,15 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
                 "two different levels",
             )
     yield from name_clashes(list(config["factors"]), f"{where}, factors", "factors")
-    yield from long_names([config["cohort"]], f"{where}, cohort")
-    yield from long_names(list(config["factors"]), f"{where}, factors")
+
+
+def _endless_numbers(config: Config, where: str, path: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Yield a problem for each number that is infinite or none: no bound of the schema holds it."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from _endless_numbers(value, where, (*path, str(key)))
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield Problem(f"{value} is not valid", f"{where}, {'.'.join((*path, key))}", "a number")
 
 
 def _column_problems(design: Config, where: str) -> Iterator[Problem]:
@@ -316,10 +330,15 @@ def locate(path: str | None, root: Path) -> str | None:
 
     Bundled resources are so found from any working directory, and from a module.
     """
-    if path and path.startswith("resources/") and not Path(path).exists():
-        bundled = root / path
-        return str(bundled) if bundled.exists() else path
+    if path and path.startswith("resources/") and not os.path.exists(path):
+        bundled = str(root / path)
+        return bundled if os.path.exists(bundled) else path
     return path
+
+
+def can_be_path(text: str) -> bool:
+    """Tell whether a file could have that name at all."""
+    return "\0" not in text and all(len(os.fsencode(part)) <= 255 for part in Path(text).parts)
 
 
 def input_paths(config: Config) -> dict[str, list[str]]:
@@ -343,10 +362,12 @@ def missing_files(config: Config, where: str) -> Iterator[tuple[str, Problem]]:
     """Yield each file that the config names and that is not there, and its problem."""
     for key, paths in input_paths(config).items():
         for path in paths:
-            if Path(path).exists():
+            if os.path.exists(path):  # answers for any text, as Path.exists does not
                 continue
             folder = Path(path).parent
-            if folder.is_dir():
+            if not can_be_path(path):
+                hint = "A list of files has a line and a dash for each."
+            elif folder.is_dir():
                 hint = nearest(path, sorted(str(found) for found in folder.iterdir()))
             else:
                 hint = f"There is no folder '{folder}' either."

@@ -159,6 +159,7 @@ def baseline_model(
 def aliased_columns(design: pd.DataFrame) -> list[str]:
     """Return the columns that are linear combinations of those before them (Gram-Schmidt)."""
     values = design.to_numpy(float)
+    values = values / np.maximum(np.abs(values).max(axis=0, initial=0), np.finfo(float).tiny)
     basis = np.empty((values.shape[0], 0))
     aliased = []
     for name, column in zip(design.columns, values.T, strict=True):

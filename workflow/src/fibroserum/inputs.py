@@ -88,6 +88,8 @@ def plan(
     config = with_located_paths(config, root)
     missing = dict(configuration.missing_files(config, where))
     found.problems += missing.values()
+    if not all(map(configuration.can_be_path, missing)):
+        found.finish()
     said = [problem.where.removeprefix(f"{where}, ") for problem in problems]
     sheet = None
     with found.collecting():

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from fibroserum.counts.table import listed
 from fibroserum.design import check_rank
 from fibroserum.errors import Problem, nearest
 from fibroserum.samples import empty_cells, read_sheet, variants
@@ -80,7 +81,16 @@ def check_stimulation(
     problems += [
         Problem(f"sample '{name}' stands twice", where, "one row a sample") for name in doubled
     ]
-    if counted is not None:
+    if counted is not None and not set(sheet["sample"]) & set(counted):
+        problems.append(
+            Problem(
+                f"none of its samples ({listed(sheet['sample'], 3)}) is in {arm['counts']}, "
+                f"which holds {listed(counted, 3)}",
+                where,
+                "the names of the count matrix's columns",
+            )
+        )
+    elif counted is not None:
         for name in sorted(set(sheet["sample"]) - set(counted)):
             problems.append(
                 Problem(

@@ -1,0 +1,139 @@
+"""Input that is strange and right: it must be taken as it is, through the real command line."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import lzma
+from pathlib import Path
+
+import pytest
+from running import Case, Cases, Outcome, run
+from small_cohort import SmallCohort, Table, good
+
+CASES = Cases("strange and right")
+case = CASES.case
+
+
+@case(
+    "nothing but what is needed",
+    "D1_pre\tD1\tall\tpre\t",
+    "D6_post\tD6\tall\tpost\t",
+    targets=("results/small/samples.tsv",),
+)
+def _(c: SmallCohort) -> None:
+    kept = ("cohort", "counts", "samples")
+    c.config = {key: c.config[key] for key in kept} | {"design": {"before": "pre", "after": "post"}}
+    c.sheet.drop_column("group", "ccl28", "age", "plate", "rin")
+
+
+def _quoted(table: Table, separator: str) -> str:
+    stream = io.StringIO()
+    csv.writer(stream, delimiter=separator, lineterminator="\r\n").writerows(table.rows)
+    return stream.getvalue()
+
+
+@case(
+    "commas, quotes, percent signs, slashes and letters of other alphabets in names",
+    "\nD1, pre\t",
+    'D6, pre\tD6\t"α ""old""/new"\t',
+    "\t0.5%\tpre (0 h)\t",
+    "O'Brien; $(touch hacked)\t",
+    targets=("results/.._.._Z_rich_2023/samples.tsv",),
+)
+def _(c: SmallCohort) -> None:
+    c.config["cohort"] = "../../Zürich 2023"
+    c.rename_samples(lambda name: name.replace("_", ", "))
+    c.sheet.map("group", lambda group: {"AT": "0.5%", "RT": 'α "old"/new'}[group])
+    c.sheet.map("timepoint", lambda time: {"pre": "pre (0 h)", "post": "post & later"}[time])
+    c.sheet.map("donor", lambda donor: "O'Brien; $(touch hacked)" if donor == "D1" else donor)
+    c.design.update(before="pre (0 h)", after="post & later", reference_group="0.5%")
+    c.config["factors"]["N,N-dimethylglycine"] = {"serum": "DMG (µM)/lot"}
+    c.sheet.add_column("DMG (µM)/lot", ["", "NA", *map(str, range(10))])
+    c.instead |= {
+        "samples.tsv": _quoted(c.sheet, ","),
+        "counts.tsv": _quoted(c.counts, ","),
+    }
+
+
+@case(
+    "ids that look like numbers, and columns named like the pipeline's own",
+    "001\t1e5\tAT\t0\t",
+    "012\t6e5\tRT\t24\t",
+    targets=("results/2023/samples.tsv",),
+)
+def _(c: SmallCohort) -> None:
+    numbers = {name: f"{n:03}" for n, name in enumerate(c.counts.header[1:], 1)}
+    c.config["cohort"] = "2023"
+    c.rename_samples(numbers.__getitem__)
+    c.sheet.map("donor", lambda donor: f"{donor[1]}e5")
+    c.sheet.map("timepoint", lambda time: {"pre": "0", "post": "24"}[time])
+    c.design.update(before="0", after="24", donor="person", covariates=["line"])
+    c.sheet.rename("donor", "person")
+    c.sheet.rename("rin", "donor")
+    c.sheet.rename("age", "used_for")
+    lines = [f"L{n * n % 3}" for n in (1, 3, 2, 6, 4, 9, 3, 2, 6, 1, 5, 9)]
+    c.sheet.add_column("line", lines)
+
+
+@case(
+    "compressed, UTF-16, a byte-order mark, Windows line ends, Ensembl versions",
+    "D1_pre\tD1\tAT\tpre\t",
+    "D6_post\tD6\tRT\tpost\t",
+    targets=("results/small/samples.tsv",),
+)
+def _(c: SmallCohort) -> None:
+    for number, row in enumerate(c.counts.rows[1:], 3):
+        row[0] = f"ENSG{number:011d}.{number % 7 + 1}"
+    rows = c.counts.rows
+    first = Table([row[:7] for row in rows]).text().replace("\n", "\r\n")
+    second = Table([[row[0], *row[7:]] for row in rows[:1] + rows[:0:-1]]).text()
+    c.config |= {"counts": ["AT.tsv.gz", "RT"], "factors": {}}
+    c.instead |= {
+        "AT.tsv.gz": gzip.compress(first.encode("utf-8-sig")),
+        "RT": lzma.compress(second.encode("utf-16")),
+        "samples.tsv": c.sheet.text().replace("\n", "\r\n").encode("utf-8-sig"),
+    }
+
+
+@case(
+    "replicates, two lines, a donor without an after sample",
+    "D1_pre\tD1\tAT\tpre\t",
+    "sum of D1_pre, D1_pre_b, D1_pre_c (libraries of 2 lines of donor D1 at pre)",
+    "summed into D1_post (libraries of 2 lines of donor D1 at post)",
+    "no after sample: kept for the baseline contrast alone",
+    targets=("results/small/samples.tsv",),
+)
+def _(c: SmallCohort) -> None:
+    c.design["line"] = "line"
+    c.sheet.add_column("line", ["L1"] * 12)
+    copies = {"D1_pre_b": ("D1_pre", "L1"), "D1_pre_c": ("D1_pre", "L2"),
+              "D1_post_c": ("D1_post", "L2")}  # fmt: skip
+    for name, (original, line) in copies.items():
+        row = [name, *c.sheet.row(original)[1:]]
+        row[-1] = line
+        c.sheet.rows.append(row)
+        index = c.counts.header.index(original)
+        c.counts.add_column(name, [cells[index] for cells in c.counts.rows[1:]])
+    c.drop_samples("D6_post")
+
+
+@pytest.mark.parametrize("case", CASES.found, ids=[case.title for case in CASES.found])
+def test_strange_and_right_input_is_taken(case: Case, outcomes: dict[str, Outcome]) -> None:
+    outcome = outcomes[case.name]
+    assert outcome.status == 0, outcome.output
+    (target,) = case.targets
+    assert target in outcome.results
+    assert all(name.startswith(target.removesuffix("samples.tsv")) for name in outcome.results)
+    for text in case.expected:
+        assert text in outcome.texts[target]
+    assert "hacked" not in outcome.files
+
+
+def test_a_folder_with_spaces_and_umlauts(tmp_path: Path, cache: Path) -> None:
+    outcome = run(
+        good(), tmp_path / "meine Zellkültür" / "run 1", cache, "results/small/samples.tsv"
+    )
+    assert outcome.status == 0, outcome.output
+    assert "results/small/cohort.h5ad" in outcome.results
