@@ -38,7 +38,7 @@ SETTINGS = {
     "crossover": False,
     "covariates": [],
 }
-SHARES = (0.0, 0.05, 0.15, 0.3)
+SHARES = (0.0, 0.05, 0.1, 0.2)
 WAYS = ("as used", "called genes counted too", "main model alone")
 
 
@@ -48,7 +48,7 @@ def one(job: tuple[int, float, int]) -> list[dict[str, object]]:
     spec = CohortSpec(
         arms=(Arm("AT", donors), Arm("RT", donors)),
         incomplete_donors=0,
-        genes=2000,
+        genes=3000,
         arm_only_share=share,
         stimulation_cultures=0,
     )
@@ -122,7 +122,7 @@ def main() -> None:
     work = [(8, share, seed) for share in SHARES for seed in seeds]
     with ProcessPoolExecutor(arguments.workers) as pool:
         rows = [row for part in pool.map(one, work) for row in part]
-    print(f"{arguments.replicates} cohorts each, 2000 genes, {RELABELLINGS} relabellings.\n")
+    print(f"{arguments.replicates} cohorts each, 3000 genes, {RELABELLINGS} relabellings.\n")
     print(markdown(pd.DataFrame(rows)))
 
 

@@ -225,33 +225,39 @@ def test_flipping_every_donor_mirrors_the_test(
 def test_calibration_of_a_cohort_with_real_effects(
     cohort: ad.AnnData, fits: dict[str, ad.AnnData]
 ) -> None:
-    found = calibrate(cohort, fits, permutations=100, alpha=0.05, seed=1)
+    found = calibrate(cohort, fits, permutations=60, alpha=0.05, seed=1)
     tables.check("calibration", found.table)
     tables.check("calibration_qq", found.quantiles)
     rows = found.table.set_index("contrast")
     changed = rows.loc["RT_post_vs_pre"]
     assert changed["observed"] > 50
-    assert changed["relabellings"] == 100
-    assert changed["pvalue"] == pytest.approx(1 / 101)
+    assert changed["relabellings"] == 60
+    assert changed["pvalue"] == pytest.approx(1 / 61)
     # a fifth of the genes doubles: flips of these must not be counted as false calls
     assert changed["empirical_fdr"] < 0.1
     null = rows.loc["AT_post_vs_pre"]
     assert null["pvalue"] > 0.05
     assert null["permuted_mean"] < 1
     assert found.quantiles.groupby("contrast").size().nunique() == 1
-    again = calibrate(cohort, fits, permutations=100, alpha=0.05, seed=1)
-    pd.testing.assert_frame_equal(found.table, again.table)
+
+
+def test_the_seed_decides(cohort: ad.AnnData, fits: dict[str, ad.AnnData]) -> None:
+    first, again, other = (
+        calibrate(cohort, fits, permutations=4, alpha=0.05, seed=seed) for seed in (1, 1, 2)
+    )
+    pd.testing.assert_frame_equal(first.table, again.table)
+    assert not first.quantiles.equals(other.quantiles)
 
 
 def test_few_relabellings_describe_only(cohort: ad.AnnData) -> None:
     small = cohort[[name[2] in "01234" for name in cohort.obs_names]].copy()
-    found = calibrate(small, fits_of(small), permutations=100, alpha=0.05, seed=1)
+    found = calibrate(small, fits_of(small), permutations=55, alpha=0.05, seed=1)
     rows = found.table.set_index("contrast")
     assert rows.loc["RT_post_vs_pre", "relabellings"] == 2**4 - 1
     assert np.isnan(rows.loc["RT_post_vs_pre", "empirical_fdr"])
     assert "descriptive only" in rows.loc["RT_post_vs_pre", "note"]
     assert "every distinct relabelling" in rows.loc["RT_post_vs_pre", "note"]
-    assert rows.loc["RT_vs_AT_change", "relabellings"] == 100
+    assert rows.loc["RT_vs_AT_change", "relabellings"] == 55
     assert "descriptive" not in rows.loc["RT_vs_AT_change", "note"]
     assert "spread equally" in rows.loc["RT_vs_AT_change", "note"]
 
@@ -269,7 +275,7 @@ def test_covariates_that_change_with_time_are_refused(cohort: ad.AnnData) -> Non
 
 
 def test_without_a_second_opinion_the_main_model_is_calibrated(cohort: ad.AnnData) -> None:
-    found = calibrate(cohort, fits_of(cohort, "none"), permutations=30, alpha=0.05, seed=1)
+    found = calibrate(cohort, fits_of(cohort, "none"), permutations=8, alpha=0.05, seed=1)
     rows = found.table.set_index("contrast")
     assert rows["second_bar"].isna().all()
     assert rows.loc["RT_post_vs_pre", "observed"] > 50
@@ -287,11 +293,11 @@ def test_the_baseline_model_is_relabelled_between_donors(cohort: ad.AnnData) -> 
 
 
 def test_a_crossover_is_calibrated_by_swaps_within_donors() -> None:
-    cohort = make_cohort(Options(donors={"AT": 8, "RT": 8}, change=CHANGED, seed=4))
+    cohort = make_cohort(Options(donors={"AT": 6, "RT": 6}, change=CHANGED, seed=4))
     cohort.obs["donor"] = cohort.obs["donor"].str[2:]
     cohort.uns["fibroserum"]["crossover"] = True
     found = calibrate(cohort, fits_of(cohort), permutations=200, alpha=0.05, seed=1)
     rows = found.table.set_index("contrast")
-    assert set(rows["relabellings"]) == {2**7 - 1}
-    assert rows.loc["RT_vs_AT_change", "pvalue"] == pytest.approx(1 / 2**7)
+    assert set(rows["relabellings"]) == {2**5 - 1}
+    assert rows.loc["RT_vs_AT_change", "pvalue"] == pytest.approx(1 / 2**5)
     assert rows.loc["RT_vs_AT_pre", "note"].startswith("RT and AT swapped within donors")
