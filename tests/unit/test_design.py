@@ -7,6 +7,9 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from fibroserum.design import (
     aliased_columns,
     contrasts_of,
@@ -15,8 +18,6 @@ from fibroserum.design import (
     order_groups,
 )
 from fibroserum.errors import InputError
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 
 def sheet(groups: dict[str, list[str]], *, crossover: bool = False) -> pd.DataFrame:
@@ -151,3 +152,42 @@ def test_the_reference_comes_first(groups: list[str], reference: str) -> None:
     ordered = order_groups(groups, reference)
     assert sorted(ordered) == sorted(set(groups))
     assert reference not in groups or ordered[0] == reference
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        (["1", "1", "2", "2", "3", "3", "4", "4", "5", "5"], "constant within donors"),
+        (["b1", "b2"] * 5, "'x' is confounded with time"),
+        (["1", "2", "1", "2", "1", "2", "1", "3", "1", "3"], "Leave 'x' out of design.covariates"),
+    ],
+)
+def test_the_reason_for_a_rank_deficiency_is_said(values: list[str], why: str) -> None:
+    with pytest.raises(InputError) as error:
+        models_of(TWO.assign(x=values), settings_for(TWO, covariates=["x"]))
+    paired = str(error.value.problems[0])
+    assert paired.startswith("the model of changes: the design is rank-deficient: 'x")
+    assert why in paired
+
+
+def test_a_batch_that_is_the_group_is_said_of_the_baseline() -> None:
+    obs = TWO.assign(x=["p1"] * 6 + ["p2"] * 4)
+    with pytest.raises(InputError) as error:
+        models_of(obs, settings_for(obs, covariates=["x"]))
+    assert "the baseline model" in str(error.value.problems[1])
+    assert "'x' is confounded with group" in str(error.value.problems[1])
+
+
+def test_too_many_columns_are_said_as_such() -> None:
+    names = [f"x{n}" for n in range(9)]
+    rng = np.random.default_rng(1)
+    obs = TWO.assign(**{name: rng.normal(size=10).astype(str) for name in names})
+    with pytest.raises(InputError, match="10 samples for 16 columns leave no residual"):
+        models_of(obs, settings_for(obs, covariates=names))
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1.0, 1e300])
+def test_the_scale_of_a_covariate_does_not_matter(scale: float) -> None:
+    design = pd.DataFrame({"one": [1.0, 1, 1], "x": [scale, -scale, scale / 2]})
+    assert aliased_columns(design) == []
+    assert aliased_columns(design.assign(y=design["x"] / 2)) == ["y"]

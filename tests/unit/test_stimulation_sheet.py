@@ -1,0 +1,88 @@
+"""The stimulation arm's sheet, one mistake a test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from small_cohort import SmallCohort, Table, good
+
+from fibroserum.factors.stimulation import check_stimulation, left_out, stimulation_design
+from fibroserum.samples import read_sheet
+
+Spoil = Callable[[Table, dict[str, Any]], object]
+
+
+def problems(folder: Path, spoil: Spoil, counted: list[str] | None = None) -> list[str]:
+    cohort: SmallCohort = good()
+    table, arm = cohort.tables["arm.samples.tsv"], cohort.arm
+    spoil(table, arm)
+    (folder / "arm.tsv").write_text(table.text())
+    arm |= {"samples": str(folder / "arm.tsv")}
+    found = check_stimulation("CCL28", arm, counted)
+    return [str(problem).replace(str(folder) + "/", "") for problem in found]
+
+
+def test_a_good_sheet(tmp_path: Path) -> None:
+    names = [row[0] for row in good().tables["arm.samples.tsv"].rows[1:]]
+    assert problems(tmp_path, lambda table, arm: None) == []
+    assert problems(tmp_path, lambda table, arm: None, names) == []
+    assert problems(tmp_path, lambda table, arm: arm.update(block=None), names) == []
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (lambda t, a: t.rename("sample", "x"), "arm.tsv (factor CCL28): no column 'sample'"),
+        (lambda t, a: a.update(column="treatmnt"), "Did you mean 'treatment'?"),
+        (lambda t, a: a.update(block="donor"), "that the config's stimulation.block names. Valid:"),
+        (lambda t, a: a.update(treated="CCL-28"), "(stimulation.treated); expected at least two"),
+        (lambda t, a: t.put("C1_ccl28", "treatment", "CCL28"), "in case or spaces alone"),
+        (lambda t, a: t.put("C1_ccl28", "culture", "NA"), "arm.tsv, row 3, column 'culture'"),
+        (lambda t, a: t.put("C1_ccl28", "culture", "C1 "), "in case or spaces alone"),
+        (lambda t, a: t.rows.append(t.rows[1]), "sample 'C1_vehicle' stands twice"),
+        (lambda t, a: t.drop("C2_ccl28"), "culture 'C2' has no sample 'ccl28'"),
+        (
+            lambda t, a: t.drop("C2_ccl28", "C2_vehicle", "C3_ccl28", "C3_vehicle"),
+            "all samples are of one culture; expected at least two",
+        ),
+    ],
+)
+def test_a_mistake_in_the_sheet(tmp_path: Path, spoil: Spoil, said: str) -> None:
+    (problem,) = problems(tmp_path, spoil)
+    assert said in problem
+
+
+def test_the_sheet_is_held_against_the_counts(tmp_path: Path) -> None:
+    names = [row[0] for row in good().tables["arm.samples.tsv"].rows[1:]]
+    found = problems(tmp_path, lambda table, arm: None, [*names[1:], "C1_vehicel", "C9_ccl28"])
+    assert [text.partition(": ")[2] for text in found] == [
+        "sample 'C1_vehicle' is not in arm.counts.tsv; expected a column of the count matrix. "
+        "Did you mean 'C1_vehicel'?",
+        "sample 'C1_vehicel' of arm.counts.tsv has no row; expected a row for each counted sample. "
+        "Add its row, or take its column out of the matrix.",
+        "sample 'C9_ccl28' of arm.counts.tsv has no row; expected a row for each counted sample. "
+        "Add its row, or take its column out of the matrix.",
+    ]
+
+
+def test_other_counts_altogether_are_one_problem(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, lambda table, arm: None, ["D1_pre", "D1_post"])
+    assert "none of its samples ('C1_vehicle', 'C1_ccl28', 'C2_vehicle' and 3 more) is" in problem
+
+
+def test_other_treatments_are_left_out_of_the_design_and_noted(tmp_path: Path) -> None:
+    table = good().tables["arm.samples.tsv"]
+    table.rows.append(["C4_tgfb", "C4", "TGFB1"])
+    (tmp_path / "arm.tsv").write_text(table.text())
+    arm = good().arm | {"samples": str(tmp_path / "arm.tsv")}
+    sheet = read_sheet(tmp_path / "arm.tsv")
+    design = stimulation_design(sheet, arm)
+    assert design.shape == (6, 4)
+    assert design["treated"].sum() == 3
+    assert left_out("CCL28", sheet, arm) == [
+        "stimulation with CCL28: C4_tgfb left out, treatment is 'TGFB1'"
+    ]
+    assert left_out("CCL28", sheet[sheet["sample"] != "C4_tgfb"], arm) == []
