@@ -13,6 +13,7 @@ from typing import Any
 import anndata as ad
 import numpy as np
 import pandas as pd
+
 from fibroserum import tables
 from fibroserum.config import file_name, load_schema, with_defaults
 from fibroserum.design import contrasts_of
@@ -193,7 +194,7 @@ class Maker:
                     "check": "pair_similarity",
                     "level": "warning",
                     "subject": used["donor"].iloc[0],
-                    "message": f"The samples of {used['donor'].iloc[0]} are farther apart than others.",
+                    "message": f"{used['donor'].iloc[0]}: its samples are far apart.",
                 },
             ],
         )

@@ -3,6 +3,14 @@
 const asText = (value) =>
   String(value ?? "").replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
+// DataTables and its style sheet, which stands in front of the page's own.
+function tableLibrary() {
+  return once("table-library", async () => {
+    await library("datatables");
+    document.getElementById("table-style").textContent = new TextDecoder().decode(await inflate("style-datatables"));
+  });
+}
+
 const LANGUAGE = { emptyTable: "Nothing found.", zeroRecords: "No row matches.", search: "Search" };
 
 function layout(file) {
@@ -80,7 +88,7 @@ function geneColumns(source, index) {
 }
 
 async function geneTable(element) {
-  await library("datatables");
+  await tableLibrary();
   const { index } = await json("genes");
   const { contrasts } = await json("settings");
   const choice = document.getElementById("genes-contrast");
@@ -130,7 +138,7 @@ function rowColumn(table, at) {
 }
 
 async function rowTable(element, key = element.dataset.rows) {
-  await library("datatables");
+  await tableLibrary();
   const table = (await json("tables"))[key];
   if (!table) return;
   const first = table.kinds.indexOf("p");

@@ -30,24 +30,36 @@ function library(name) {
   });
 }
 
-// Integers whose bytes stand plane by plane, little-endian.
-function integers(bytes, count, width) {
-  const out = new Int32Array(count);
-  for (let i = 0; i < count; i++) {
-    let number = 0;
-    for (let plane = 0; plane < width; plane++) number |= bytes[plane * count + i] << (8 * plane);
-    out[i] = width === 4 ? number : (number << (32 - 8 * width)) >> (32 - 8 * width);
+// Whole numbers whose bytes stand plane by plane, the lowest first.
+function naturals(bytes, count, width) {
+  const out = new Uint32Array(count);
+  for (let plane = 0; plane < width; plane++) {
+    for (let i = 0; i < count; i++) out[i] |= bytes[plane * count + i] << (8 * plane);
   }
   return out;
 }
 
-function fixedColumn(bytes, about) {
+// The same for signed numbers, folded as 0, -1, 1, -2, 2 …
+function integers(bytes, count, width) {
+  return Int32Array.from(naturals(bytes, count, width), (n) => (n >>> 1) ^ -(n & 1));
+}
+
+// A column may be kept as its difference from what its neighbours foretell.
+function fixedColumn(bytes, about, made) {
   const missing = -(2 ** (8 * about.width - 1));
-  const whole = integers(bytes, about.n, about.width);
+  const rest = integers(bytes, about.n, about.width);
+  const near = (about.expected ?? []).map((name) => made[name].whole);
+  const guess = (i) => {
+    const known = near.map((column) => column[i]);
+    if (!known.length || known.includes(null)) return 0;
+    return known.length === 1 ? known[0] : 2 * known[0] - known[1];
+  };
+  const whole = Array.from(rest, (number, i) => (number === missing ? null : number + guess(i)));
   const unit = 10 ** about.digits;
   return {
-    number: (i) => (whole[i] === missing ? null : whole[i] / unit),
-    text: (i) => (whole[i] === missing ? "" : (whole[i] / unit).toFixed(about.digits)),
+    whole,
+    number: (i) => (whole[i] === null ? null : whole[i] / unit),
+    text: (i) => (whole[i] === null ? "" : (whole[i] / unit).toFixed(about.digits)),
   };
 }
 
@@ -58,9 +70,9 @@ function printed(value, digits) {
 }
 
 function significantColumn(bytes, about) {
-  const mantissa = integers(bytes, about.n, 2);
-  const power = new Int8Array(bytes.slice(2 * about.n, 3 * about.n).buffer);
-  const number = (i) => (mantissa[i] === -1 ? null : Number(`${mantissa[i] & 0xffff}e${power[i]}`));
+  const mantissa = naturals(bytes, about.n, 2);
+  const power = integers(bytes.subarray(2 * about.n), about.n, 2);
+  const number = (i) => (mantissa[i] === 0xffff ? null : Number(`${mantissa[i]}e${power[i]}`));
   const text = (i) => {
     const value = number(i);
     if (value === null) return "";
@@ -85,7 +97,7 @@ function columns(id) {
     const body = bytes.subarray(4 + length);
     const made = {};
     for (const [name, about] of Object.entries(header)) {
-      made[name] = COLUMN_KINDS[about.kind](body.subarray(about.at), about);
+      made[name] = COLUMN_KINDS[about.kind](body.subarray(about.at), about, made);
     }
     return made;
   });

@@ -13,6 +13,7 @@ from fibroserum.report.theme import (
     WIDTH,
     ZERO,
     Figure,
+    as_shown,
     call_colour,
     call_shape,
     data,
@@ -59,8 +60,13 @@ def _tooltip() -> list[alt.Tooltip]:
     ]
 
 
-def _scatter(run: RunTables, points: pd.DataFrame, x: alt.X, y: alt.Y, words: str) -> Figure:
-    """Return a scatter of genes coloured by call, with the targets ringed and labelled."""
+def _scatter(
+    run: RunTables, points: pd.DataFrame, x: alt.X, y: alt.Y, fields: list[str], words: str
+) -> Figure:
+    """Return a scatter of genes coloured by call, with the targets ringed and labelled.
+
+    fields: columns that x and y need beside the estimate and its p value.
+    """
     points = weighted(points.assign(gene=_named(points)), "call", ["up", "down"])
     marked = points[points["gene_id"].isin(target_ids(run))]
     # quiet genes first, so that calls lie on top
@@ -90,12 +96,14 @@ def _scatter(run: RunTables, points: pd.DataFrame, x: alt.X, y: alt.Y, words: st
         .properties(name="names")
     )
     columns = ["gene_id", "gene", "log2FoldChange", "pvalue", "padj", "call", "area", "alpha"]
-    columns += [
-        name for name in ("baseMean", "log2FoldChange_shrunken", "weight") if name in points
-    ]
+    columns += fields
     layers = [cloud, rings, names] if len(marked) else [cloud]
     chart = alt.layer(*layers).properties(width=WIDTH, height=360)
-    held = {"points": points[columns], "targets": marked[columns]}
+    decimals = ["log2FoldChange", *(name for name in fields if name != "baseMean")]
+    points, marked = (
+        as_shown(part[columns], decimals, ["pvalue", "padj"]) for part in (points, marked)
+    )
+    held = {"points": points, "targets": marked}
     return Figure(chart, held, words, labels="names")
 
 
@@ -109,7 +117,8 @@ def volcano(run: RunTables, contrast: str) -> Figure:
         return empty(f"No gene was tested in {contrast}.")
     x = alt.X("log2FoldChange:Q", title=f"log2 fold change ({effect_of(run, contrast)})")
     y = alt.Y("weight:Q", title="−log10 p value")
-    return _scatter(run, points, x, y, f"Volcano plot of {contrast}. {calls_said(run, contrast)}")
+    words = f"Volcano plot of {contrast}. {calls_said(run, contrast)}"
+    return _scatter(run, points, x, y, ["weight"], words)
 
 
 def calls_said(run: RunTables, contrast: str) -> str:
@@ -136,7 +145,7 @@ def ma(run: RunTables, contrast: str) -> Figure:
         title=["log2 fold change, shrunken", f"({effect_of(run, contrast)})"],
     )
     words = f"Mean and change in {contrast}. {calls_said(run, contrast)}"
-    return _scatter(run, points, x, y, words)
+    return _scatter(run, points, x, y, ["baseMean", "log2FoldChange_shrunken"], words)
 
 
 def quadrants(run: RunTables, contrast: str) -> Figure:
@@ -166,7 +175,7 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     frame = thin(frame, "x", "y", keep if keep.sum() < MOST_CALLED * 2 else keep & False)
     colours = group_colours(run.groups)
     palette = ["#000000", colours[names[0]], colours[names[1]], QUIET]
-    frame = weighted(frame, "called", order[:3])
+    frame = as_shown(weighted(frame, "called", order[:3]), ["x", "y"]).drop(columns="difference")
     marked = frame[frame["gene_id"].isin(target_ids(run))]
     rank = frame["called"].map({name: i for i, name in enumerate(reversed(order))})
     frame = frame.iloc[np.argsort(rank, kind="stable")]

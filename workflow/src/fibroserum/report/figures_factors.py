@@ -15,6 +15,7 @@ from fibroserum.report.theme import (
     WIDTH,
     ZERO,
     Figure,
+    as_shown,
     data,
     empty,
     group_scale,
@@ -175,7 +176,12 @@ def evidence(run: RunTables, factor: str) -> Figure:
         *("responsive_padj", "confirmed_padj", "x", "y", "area", "alpha"),
     ]
     chart = alt.layer(*layers).properties(width=WIDTH, height=360)
-    held = {"genes": frame[columns], "named": named[["gene", "x", "y"]], "zero": ZERO}
+    frame = as_shown(
+        frame[columns],
+        ["stimulation_log2FoldChange", "serum_slope", "x", "y"],
+        ["responsive_padj", "confirmed_padj"],
+    )
+    held = {"genes": frame, "named": named[["gene", "x", "y"]], "zero": ZERO}
     words = f"Evidence that genes answer to {factor}."
     return Figure(chart, held, words, labels="names")
 

@@ -23,6 +23,7 @@ from fibroserum.report.theme import (
 )
 
 MOST_TARGETS = 24
+MOST_LINES = 40
 PANEL = 190
 
 
@@ -157,10 +158,27 @@ def slopes(
 
     frame: panel, donor, group, before, after. Groups stand side by side within a panel.
     """
-    long = slope_rows(run, frame)
+    drawn = evenly(frame)
+    if len(drawn) < len(frame):
+        words += f" At most {MOST_LINES} donors of a group are drawn, evenly by their change."
+    long = slope_rows(run, drawn)
     chart = panels(slope_chart(run, y_title, panel=True), "panel", "slopes", subjects, 4)
     chart = chart.resolve_scale(y="independent").properties(spacing={"row": 90, "column": 62})
     return Figure(chart, {"slopes": long}, words, responsive=False, panel=200)
+
+
+def evenly(frame: pd.DataFrame, most: int = MOST_LINES) -> pd.DataFrame:
+    """Keep up to `most` donors of a panel and group, evenly along their changes.
+
+    The least and the greatest change stay, and the same donors are kept every time.
+    """
+    change = (frame["after"] - frame["before"]).rename("change")
+    parts = []
+    for _, place in change.groupby([frame["panel"], frame["group"]], sort=False):
+        ranked = place.sort_values(kind="stable").index
+        picks = np.unique(np.linspace(0, len(ranked) - 1, min(most, len(ranked))).round())
+        parts.append(ranked[picks.astype(int)])
+    return frame.loc[sorted(index for part in parts for index in part)]
 
 
 def slope_rows(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:

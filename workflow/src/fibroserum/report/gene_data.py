@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.report.pack import Pack, planes, squeeze
+from fibroserum.report.pack import Pack, folded, planes, squeeze
 from fibroserum.report.run import RunTables
 
 # columns of the page's gene tables: how each is printed
-FIXED = {"log2FoldChange": 3, "ci_low": 3, "ci_high": 3}
+FOLD_CHANGE_DECIMALS = 3
 SIGNIFICANT = {"baseMean": 4, "pvalue": 3, "padj": 3, "second_padj": 3}
 WORDS = ("status", "call")
 LEVEL_DECIMALS = 2
@@ -45,8 +45,13 @@ def gene_index(run: RunTables) -> dict[str, Any]:
 def pack_contrast(frame: pd.DataFrame) -> str:
     """Return one contrast's table as a block."""
     pack = Pack()
-    for name, decimals in FIXED.items():
-        pack.fixed(name, frame[name].to_numpy(float), decimals)
+    estimate = "log2FoldChange"
+    for name, near in {
+        estimate: (),
+        "ci_low": (estimate,),
+        "ci_high": (estimate, "ci_low"),
+    }.items():
+        pack.fixed(name, frame[name].to_numpy(float), FOLD_CHANGE_DECIMALS, near)
     for name, digits in SIGNIFICANT.items():
         pack.significant(name, frame[name].to_numpy(float), digits)
     for name in WORDS:
@@ -73,8 +78,8 @@ def pack_levels(run: RunTables, ids: list[str]) -> dict[str, Any]:
             }
             for name, row in zip(run.obs.index, run.obs.itertuples(), strict=True)
         ],
-        "middle": squeeze(planes(middle, 2)),
-        "rest": squeeze(planes(rest.ravel(), 2)),
+        "middle": squeeze(planes(folded(middle), 2)),
+        "rest": squeeze(planes(folded(rest.ravel()), 2)),
     }
 
 

@@ -34,13 +34,19 @@ def squeeze_json(value: Any) -> str:
 
 
 def planes(numbers: np.ndarray, width: int) -> bytes:
-    """Return little-endian integers: all their first bytes, then all second bytes, and so on."""
-    packed = np.ascontiguousarray(numbers.astype(f"<i{width}"))
+    """Return whole numbers of so many bytes: all their lowest bytes, then all second ones, …"""
+    packed = np.ascontiguousarray(numbers.astype(np.int64).astype(f"<u{width}"))
     return packed.view(np.uint8).reshape(-1, width).T.tobytes()
 
 
+def folded(numbers: np.ndarray) -> np.ndarray:
+    """Return signed numbers as 0, -1, 1, -2, 2 … → 0, 1, 2, 3, 4 …: small ones have few bits."""
+    signed = numbers.astype(np.int64)
+    return np.where(signed < 0, -2 * signed - 1, 2 * signed)
+
+
 def significant(values: Sequence[float] | np.ndarray, digits: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return mantissa (uint16) and power of ten (int8) of each value, to `digits` digits.
+    """Return mantissa (uint16) and power of ten (int16) of each value, to `digits` digits.
 
     value = mantissa × 10^power. A missing value has the mantissa 65535. Negative values are not
     packed so. Raises ValueError for one, and for more than four digits.
@@ -51,12 +57,11 @@ def significant(values: Sequence[float] | np.ndarray, digits: int) -> tuple[np.n
     if np.nanmin(numbers, initial=0.0) < 0:
         raise ValueError("negative values are packed as fixed decimals")
     mantissa = np.full(len(numbers), MISSING_MANTISSA, dtype=np.uint16)
-    power = np.zeros(len(numbers), dtype=np.int8)
+    power = np.zeros(len(numbers), dtype=np.int16)
     for i in np.flatnonzero(np.isfinite(numbers)):
         digits_text, power_text = f"{numbers[i]:.{digits - 1}e}".split("e")
         mantissa[i] = int(digits_text.replace(".", ""))
-        # a double below 1e-128 is a p value nobody tells from zero; int8 holds no more
-        power[i] = max(int(power_text) - digits + 1, -128) if mantissa[i] else 0
+        power[i] = int(power_text) - digits + 1 if mantissa[i] else 0
     return mantissa, power
 
 
@@ -78,27 +83,43 @@ class Pack:
     parts: list[bytes] = field(default_factory=list)
     header: dict[str, dict[str, Any]] = field(default_factory=dict)
     size: int = 0
+    whole: dict[str, np.ndarray] = field(default_factory=dict)
 
     def _add(self, name: str, data: bytes, **about: Any) -> None:
         self.header[name] = {"at": self.size, **about}
         self.parts.append(data)
         self.size += len(data)
 
-    def fixed(self, name: str, values: Sequence[float] | np.ndarray, decimals: int) -> None:
-        """Add a column with so many decimals."""
-        numbers = fixed(values, decimals)
-        present = numbers[numbers != MISSING_FIXED]
+    def fixed(
+        self,
+        name: str,
+        values: Sequence[float] | np.ndarray,
+        decimals: int,
+        expected: tuple[str, ...] = (),
+    ) -> None:
+        """Add a column with so many decimals.
+
+        expected: one earlier column, which this one lies near to, or two, of which the first lies
+        in the middle between the second and this one: only the difference is kept, exactly.
+        """
+        numbers = fixed(values, decimals).astype(np.int64)
+        self.whole[name] = numbers
+        near = [self.whole[other] for other in expected]
+        guess = near[0] if len(near) == 1 else 2 * near[0] - near[1] if near else 0 * numbers
+        known = np.logical_and.reduce([column != MISSING_FIXED for column in (numbers, *near)])
+        # where a neighbour is missing the number stands for itself
+        rest = np.where(known, numbers - guess, numbers)
+        present = rest[numbers != MISSING_FIXED]
         width = 2 if np.abs(present).max(initial=0) < 2**15 else 4
-        missing = -(2 ** (8 * width - 1))
-        numbers = np.where(numbers == MISSING_FIXED, missing, numbers)
-        self._add(
-            name, planes(numbers, width), kind="fixed", n=len(numbers), width=width, digits=decimals
-        )
+        rest = np.where(numbers == MISSING_FIXED, -(2 ** (8 * width - 1)), rest)
+        about = {"expected": list(expected)} if expected else {}
+        data = planes(folded(rest), width)
+        self._add(name, data, kind="fixed", n=len(numbers), width=width, digits=decimals, **about)
 
     def significant(self, name: str, values: Sequence[float] | np.ndarray, digits: int = 3) -> None:
         """Add a column of values that are not negative, with so many significant digits."""
         mantissa, power = significant(values, digits)
-        data = planes(mantissa.astype(np.int32), 4)[: 2 * len(mantissa)] + power.tobytes()
+        data = planes(mantissa, 2) + planes(folded(power), 2)
         self._add(name, data, kind="significant", n=len(mantissa), digits=digits)
 
     def words(self, name: str, values: pd.Series) -> None:

@@ -150,6 +150,7 @@ def page(
     code = "\n".join((templates / name).read_text(encoding="utf-8") for name in SCRIPTS)
     table_code, table_css = assets.datatables()
     libraries = {"vega": assets.vega(), "datatables": table_code}
+    libraries_css = squeeze(table_css.encode("utf-8"))
     script = f'"use strict";\n{code}'.replace("\r\n", "\n")
     bare = {
         name: {key: part for key, part in one.items() if key not in ("config", "$schema")}
@@ -158,6 +159,7 @@ def page(
     genes, _ = gene_blocks(run)
     blocks = {
         **{f"library-{name}": squeeze(text.encode("utf-8")) for name, text in libraries.items()},
+        "style-datatables": libraries_css,
         "settings": squeeze_json(_settings(run, config)),
         "figures": squeeze_json(bare),
         "tables": squeeze_json(page_tables.long_tables(run)),
@@ -178,6 +180,5 @@ def page(
         policy=assets.policy([script, *libraries.values()]),
         script=script,
         style=(templates / "style.css").read_text(encoding="utf-8"),
-        table_style=table_css,
         bibtex=(templates / "references.bib").read_text(encoding="utf-8"),
     )

@@ -174,6 +174,15 @@ def panels(
     return made.properties(bounds="flush").resolve_axis(x="independent", y="independent")
 
 
+def as_shown(
+    frame: pd.DataFrame, decimals: Sequence[str], digits: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Round columns as the hover text prints them: to three decimals, or to three digits."""
+    rounded = {name: frame[name].astype(float).round(3) for name in decimals}
+    rounded |= {name: frame[name].map(lambda p: float(f"{p:.2e}")) for name in digits}
+    return frame.assign(**rounded)
+
+
 def weighted(frame: pd.DataFrame, column: str, loud: Sequence[str]) -> pd.DataFrame:
     """Add how large and how opaque a mark is: those with a word in `loud` stand out."""
     out = frame[column].isin(loud)
@@ -219,7 +228,7 @@ ZERO = pd.DataFrame({"at": [0.0]})
 
 
 def thin(
-    frame: pd.DataFrame, x: str, y: str, keep: pd.Series, *, per_cell: int = 2, cells: int = 64
+    frame: pd.DataFrame, x: str, y: str, keep: pd.Series, *, per_cell: int = 1, cells: int = 56
 ) -> pd.DataFrame:
     """Drop points that lie upon others, the same ones every time.
 

@@ -1,0 +1,199 @@
+"""Numbers of the toy's report are those of its tables, read from where a reader finds them."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import html
+import io
+import json
+import re
+from typing import Any
+
+import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
+
+from conftest import Run
+from fibroserum.config import file_name
+
+
+@pytest.fixture(scope="module")
+def page(toy_run: Run) -> str:
+    return (toy_run.results / "report.html").read_text(encoding="utf-8")
+
+
+def block(page: str, name: str) -> bytes:
+    found = re.search(rf'id="block-{name}">([^<]*)</script>', page)
+    assert found, name
+    return gzip.decompress(base64.b64decode(found.group(1)))
+
+
+def signed(data: bytes, count: int, width: int) -> np.ndarray:
+    planes = np.frombuffer(data[: count * width], dtype=np.uint8).reshape(width, count)
+    whole = sum(planes[i].astype(np.int64) << (8 * i) for i in range(width))
+    return np.where(whole % 2, -(whole + 1) // 2, whole // 2)
+
+
+def fixed(body: bytes, about: dict[str, Any], made: dict[str, Any]) -> np.ndarray:
+    rest = signed(body[about["at"] :], about["n"], about["width"]).astype(float)
+    rest[rest == -(2 ** (8 * about["width"] - 1))] = np.nan
+    near = [made[name] for name in about.get("expected", ())]
+    guess = near[0] if len(near) == 1 else 2 * near[0] - near[1] if near else 0 * rest
+    return rest + np.nan_to_num(guess)
+
+
+def significant(body: bytes, about: dict[str, Any]) -> np.ndarray:
+    count = about["n"]
+    data = body[about["at"] :]
+    low, high = (
+        np.frombuffer(data[i * count : (i + 1) * count], dtype=np.uint8).astype(int) for i in (0, 1)
+    )
+    mantissa = low + 256 * high
+    power = signed(data[2 * count :], count, 2)
+    return np.array(
+        [np.nan if m == 0xFFFF else float(f"{m}e{p}") for m, p in zip(mantissa, power, strict=True)]
+    )
+
+
+def contrast_columns(page: str, number: int) -> dict[str, np.ndarray]:
+    raw = block(page, f"contrast-{number}")
+    length = int.from_bytes(raw[:4], "little")
+    header, body = json.loads(raw[4 : 4 + length]), raw[4 + length :]
+    whole: dict[str, Any] = {}
+    made: dict[str, np.ndarray] = {}
+    for name, about in header.items():
+        if about["kind"] == "fixed":
+            whole[name] = fixed(body, about, whole)
+            made[name] = whole[name] / 10 ** about["digits"]
+        elif about["kind"] == "significant":
+            made[name] = significant(body, about)
+        else:
+            codes = body[about["at"] : about["at"] + about["n"]]
+            made[name] = np.array([about["words"][code] for code in codes])
+    return made
+
+
+FORMATS = {
+    "log2FoldChange": ".3f",
+    "ci_low": ".3f",
+    "ci_high": ".3f",
+    "baseMean": ".3e",
+    "pvalue": ".2e",
+    "padj": ".2e",
+    "second_padj": ".2e",
+}
+
+
+def test_gene_tables_are_the_de_tables(toy_run: Run, page: str) -> None:
+    contrasts = toy_run.table("contrasts")["contrast"]
+    index = json.loads(block(page, "genes"))["index"]
+    for number, contrast in enumerate(contrasts):
+        frame = toy_run.table("de", file_name(contrast))
+        shown = contrast_columns(page, number)
+        assert index["id"] == list(frame["gene_id"])
+        for name, how in FORMATS.items():
+            wanted = [np.nan if v != v else float(f"{v:{how}}") for v in frame[name]]
+            np.testing.assert_array_equal(shown[name], wanted, err_msg=f"{contrast}, {name}")
+        assert list(shown["call"]) == list(frame["call"])
+        assert list(shown["status"]) == list(frame["status"])
+
+
+def test_lookup_levels_are_the_normalized_counts(toy_run: Run, page: str) -> None:
+    import anndata as ad
+
+    cohort = ad.read_h5ad(toy_run.results / "cohort.h5ad")
+    held = json.loads(block(page, "genes"))
+    ids, samples = held["index"]["id"], [one["sample"] for one in held["samples"]]
+    middle = signed(block(page, "levels-middle"), len(ids), 2)
+    rest = signed(block(page, "levels-rest"), len(ids) * len(samples), 2)
+    shown = (middle[:, None] + rest.reshape(len(ids), len(samples))) / 100
+    wanted = np.log2(cohort[samples, ids].layers["normalized"].T.astype(float) + 0.5)
+    np.testing.assert_allclose(shown, wanted, atol=0.00501)
+
+
+def test_verdicts_are_the_targets_table(toy_run: Run, page: str) -> None:
+    targets = toy_run.table("targets").set_index(["target", "contrast"])
+    body = re.search(r'id="verdicts".*?<tbody>(.*?)</tbody>', page, re.DOTALL).group(1)
+    rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
+    assert len(rows) == len(targets)
+    for row in rows:
+        cells = [
+            html.unescape(re.sub(r"<[^>]*>", "", cell)).strip()
+            for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
+        ]
+        wanted = targets.loc[(cells[0], cells[1])]
+        assert cells[2] == wanted["verdict"].replace("_", " ")
+        estimate = wanted["log2FoldChange"]
+        assert cells[3] == ("–" if pd.isna(estimate) else f"{estimate:.3f}")
+        padj = wanted["panel_padj"]
+        assert cells[5] == ("–" if pd.isna(padj) else f"{padj:.3g}")
+        assert cells[9] == wanted["reason"]
+
+
+def test_gene_sets_and_factor_genes_are_their_tables(toy_run: Run, page: str) -> None:
+    held = json.loads(block(page, "tables"))
+    contrasts = list(toy_run.table("contrasts")["contrast"])
+    for number, contrast in enumerate(contrasts):
+        shown = held[f"sets-{number}"]
+        frame = toy_run.table("enrichment", file_name(contrast))
+        got = pd.DataFrame(shown["rows"], columns=shown["names"])
+        assert list(got["gene_set"]) == list(frame["gene_set"])
+        for name in ("mean_log2FoldChange", "fry_padj", "camera_padj"):
+            np.testing.assert_allclose(
+                got[name].astype(float), frame[name].astype(float), rtol=1e-7
+            )
+        assert list(got["call"]) == list(frame["call"])
+    factors = toy_run.table("factors")
+    for number, factor in enumerate(dict.fromkeys(factors["factor"])):
+        shown = held[f"factor-{number}"]
+        got = pd.DataFrame(shown["rows"], columns=shown["names"]).set_index("gene_id")
+        own = factors[factors["factor"] == factor].set_index("gene_id")
+        called = own.index[own["call"].isin(["confirmed", "responsive"])]
+        assert set(called) <= set(got.index)
+        np.testing.assert_allclose(
+            got["responsive_padj"].astype(float),
+            own.loc[got.index, "responsive_padj"].astype(float),
+            rtol=1e-7,
+        )
+
+
+def test_summary_counts_the_tables(toy_run: Run) -> None:
+    made = json.loads((toy_run.results / "summary.json").read_text(encoding="utf-8"))
+    contrasts = toy_run.table("contrasts").set_index("contrast")
+    for name, row in made["contrasts"].items():
+        frame = toy_run.table("de", file_name(name))
+        assert row["up"] == contrasts.loc[name, "up"] == (frame["call"] == "up").sum()
+        assert row["down"] == contrasts.loc[name, "down"] == (frame["call"] == "down").sum()
+    factors = toy_run.table("factors")
+    for name, row in made["factors"].items():
+        calls = factors.loc[factors["factor"] == name, "call"]
+        assert row["confirmed"] == (calls == "confirmed").sum()
+        assert row["responsive"] == calls.isin(["confirmed", "responsive"]).sum()
+    targets = toy_run.table("targets")
+    bgn = targets[targets["target"] == "BGN"].set_index("contrast")["verdict"]
+    assert {k: v["verdict"] for k, v in made["target"]["contrasts"].items()} == bgn.to_dict()
+
+
+def test_workbook_holds_the_tables(toy_run: Run) -> None:
+    data = (toy_run.results / "tables.xlsx").read_bytes()
+    book = openpyxl.load_workbook(io.BytesIO(data), read_only=True)
+    for contrast in toy_run.table("contrasts")["contrast"]:
+        header, *rows = book[f"de {contrast}"[:31]].iter_rows(values_only=True)
+        frame = toy_run.table("de", file_name(contrast))
+        shown = pd.DataFrame(rows, columns=header)
+        assert list(shown["gene_id"]) == list(frame["gene_id"])
+        for name in ("log2FoldChange", "pvalue", "padj", "second_padj"):
+            # pandas reads the last binary digit of some texts differently
+            np.testing.assert_allclose(
+                shown[name].astype(float), frame[name].astype(float), rtol=1e-15, atol=0
+            )
+
+
+def test_every_declared_figure_is_there(toy_run: Run) -> None:
+    folder = toy_run.results / "figures"
+    for path in folder.glob("*.svg"):
+        assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+        assert len(path.read_bytes()) < 1_000_000
+    assert len(list(folder.glob("*.svg"))) >= 30

@@ -1,0 +1,71 @@
+"""The list of figures is known before a run, and is what a run draws."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fibroserum.design import contrasts_of
+from fibroserum.report import figure_names
+
+TWO = contrasts_of(["AT", "RT"], "pre", "post")
+ONE = contrasts_of(["all"], "pre", "post")
+
+
+def test_the_list_costs_no_heavy_import(repository: Path) -> None:
+    code = (
+        "import sys; from fibroserum.report import figure_names; "
+        "heavy = {'altair', 'anndata', 'pandas', 'numpy', 'vl_convert'} & set(sys.modules); "
+        "print(sorted(heavy))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(repository / "workflow" / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "[]\n"), done.stderr
+
+
+def test_two_groups_have_a_picture_of_change_against_change() -> None:
+    names = figure_names(TWO, ["CCL28"])
+    assert [name for name in names if name.startswith("quadrants")] == ["quadrants_RT_vs_AT_change"]
+    assert sum(name.startswith("volcano_") for name in names) == 5
+    assert "factor_CCL28_evidence" in names
+    assert names["factor_CCL28_evidence"]["category"] == "CCL28-responsive genes"
+
+
+def test_one_group_without_factors_has_neither() -> None:
+    names = figure_names(ONE, [])
+    assert not [name for name in names if name.startswith(("quadrants", "factor_"))]
+    assert [name for name in names if name.startswith("volcano")] == ["volcano_all_post_vs_pre"]
+
+
+def test_names_are_safe_in_a_path() -> None:
+    hostile = contrasts_of(["a/b", "../../<x>"], "pre", "post")
+    for name in figure_names(hostile, ["N,N-dimethylglycine", "=x'"]):
+        assert re.fullmatch(r"[A-Za-z0-9._-]+", name)
+        assert not name.startswith(".")
+
+
+def test_every_figure_has_a_caption_and_every_caption_a_figure(repository: Path) -> None:
+    place = repository / "workflow" / "report"
+    used = {entry["caption"] for entry in figure_names(TWO, ["CCL28"]).values()}
+    assert used == {f"captions/{path.name}" for path in (place / "captions").glob("*.rst")}
+
+
+@pytest.mark.parametrize(
+    "path", sorted((Path(__file__).parents[2] / "workflow/report").rglob("*.rst"))
+)
+def test_captions_are_plain_paragraphs(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    # shown by docutils in `snakemake --report` and as text on the page: no markup of either
+    assert not re.search(r"[`*_|<>{}]", text.replace("_", ""))
+    assert text.strip().endswith(".")
+    assert len(text.split()) >= 15

@@ -1,0 +1,235 @@
+"""Every picture of every kind of run can be drawn, and shows what the tables hold."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_fixture import HOSTILE, Shape, make_run
+
+from fibroserum.report.figures import catalogue_of, draw
+from fibroserum.report.figures_sets import running_sum
+from fibroserum.report.figures_targets import lookup_figures, published_effects
+from fibroserum.report.render import png, svg
+from fibroserum.report.run import RunTables, load_run
+from fibroserum.report.theme import Figure, spec, thin
+
+PUBLISHED = Path(__file__).parents[2] / "resources" / "published" / "nishikori_2023_table2.tsv"
+SHAPES = {
+    "normal": Shape(genes=220, published=PUBLISHED),
+    "hostile": Shape(
+        genes=200,
+        groups=("AT", HOSTILE[9]),
+        pairs=10,
+        names=HOSTILE,
+        factors=(HOSTILE[0],),
+        targets=("BGN", HOSTILE[0], HOSTILE[8], HOSTILE[3]),
+    ),
+    "nothing": Shape(genes=200, changed=0, evidence=False),
+    "one pair": Shape(genes=200, groups=("all",), pairs=1, dropped=0, factors=()),
+    "no target": Shape(genes=200, targets=(), factors=()),
+    "many donors": Shape(genes=120, pairs=250, factors=("CCL28",)),
+    "three groups": Shape(genes=200, groups=("AT", "RT", "control"), pairs=4),
+}
+
+
+@pytest.fixture(scope="module")
+def drawn(
+    tmp_path_factory: pytest.TempPathFactory, repository: Path
+) -> dict[str, tuple[RunTables, dict[str, Any], dict[str, Figure]]]:
+    made = {}
+    for name, shape in SHAPES.items():
+        folder = tmp_path_factory.mktemp("run")
+        config = make_run(folder, repository, shape)
+        run = load_run(folder, config)
+        made[name] = (run, config, draw(run, config))
+    return made
+
+
+@pytest.mark.parametrize("name", list(SHAPES))
+def test_the_catalogue_is_what_is_drawn(drawn: Any, name: str) -> None:
+    run, config, figures = drawn[name]
+    assert list(figures) == list(catalogue_of(run, config))
+
+
+@pytest.mark.parametrize("name", list(SHAPES))
+def test_every_picture_is_an_image_and_small(drawn: Any, name: str) -> None:
+    _, _, figures = drawn[name]
+    for key, figure in figures.items():
+        drawing = svg(spec(figure))
+        root = ET.fromstring(drawing)
+        kinds = {element.tag.rpartition("}")[2] for element in root.iter()}
+        assert kinds <= {
+            "svg",
+            "g",
+            "path",
+            "rect",
+            "text",
+            "tspan",
+            "line",
+            "defs",
+            "clipPath",
+            "linearGradient",
+            "stop",
+            "title",
+        }
+        assert len(drawing) < 1_000_000, (key, len(drawing))
+    assert png(drawing).startswith(b"\x89PNG")
+
+
+def test_hostile_names_are_text_in_the_image(drawn: Any) -> None:
+    _, _, figures = drawn["hostile"]
+    root = ET.fromstring(svg(spec(figures["targets_pairs"])))
+    words = {element.text for element in root.iter() if element.text}
+    assert HOSTILE[0] in words
+    assert HOSTILE[8] in words
+
+
+def test_no_name_is_a_field_or_an_expression(drawn: Any) -> None:
+    _, _, figures = drawn["hostile"]
+    for name, figure in figures.items():
+        made = spec(figure)
+        fields = {key for rows in made["datasets"].values() for row in rows for key in row}
+        assert not fields & set(HOSTILE), name
+        held = json.dumps([made.get("transform"), made.get("params")])
+        assert not [one for one in HOSTILE if json.dumps(one) in held], name
+
+
+def test_empty_pictures_say_so(drawn: Any) -> None:
+    _, _, figures = drawn["nothing"]
+    for name in ("factor_CCL28_level", "factor_CCL28_evidence", "factor_CCL28_concordance"):
+        words = figures[name].data["words"]["text"].iloc[0]
+        assert words in svg(spec(figures[name]))
+        assert words.endswith(".")
+    _, _, one = drawn["one pair"]
+    assert "two pairs" in one["targets_leave_one_out"].data["words"]["text"].iloc[0]
+
+
+def test_axes_carry_units(drawn: Any) -> None:
+    _, _, figures = drawn["normal"]
+    said = {name: svg(spec(figure)) for name, figure in figures.items()}
+    for contrast in ("AT_post_vs_pre", "RT_vs_AT_change"):
+        assert "log2 fold change" in said[f"volcano_{contrast}"]
+        assert "−log10 p value" in said[f"volcano_{contrast}"]
+        assert "Mean normalized count" in said[f"ma_{contrast}"]
+    assert "million counts" in said["library_sizes"]
+    assert "% of variance" in said["pca"]
+
+
+def test_groups_keep_their_colours(drawn: Any) -> None:
+    _, _, figures = drawn["normal"]
+    for name in ("library_sizes", "pca", "targets_pairs", "ecm_scores", "factor_CCL28_level"):
+        drawing = svg(spec(figures[name])).upper()
+        assert "#0072B2" in drawing
+        assert "#009E73" in drawing
+
+
+def test_published_effects_are_log2_ratios_of_means(drawn: Any) -> None:
+    run, _, _ = drawn["normal"]
+    known = published_effects(run).set_index(["target", "contrast"])["published"]
+    assert known["BGN", "RT_post_vs_pre"] == pytest.approx(np.log2(0.723 / 0.653))
+    assert known["BGN", "AT_post_vs_pre"] == pytest.approx(np.log2(0.750 / 0.722))
+    assert known["BGN", "average_post_vs_pre"] == pytest.approx(np.log2(0.736 / 0.685))
+    assert known["BGN", "RT_vs_AT_change"] == pytest.approx(
+        np.log2(0.723 / 0.653) - np.log2(0.750 / 0.722)
+    )
+    # VCAN in RT was not to be had, and nothing was published before against before
+    assert ("VCAN", "RT_post_vs_pre") not in known
+    assert ("BGN", "RT_vs_AT_pre") not in known
+
+
+def test_volcano_holds_the_table_and_labels_targets(drawn: Any) -> None:
+    run, _, figures = drawn["normal"]
+    shown = figures["volcano_AT_post_vs_pre"].data["points"].set_index("gene_id")
+    frame = run.de["AT_post_vs_pre"].set_index("gene_id")
+    called = frame.index[frame["call"] != "none"]
+    assert set(called) <= set(shown.index)
+    # as the hover text prints them
+    same = frame.loc[shown.index]
+    assert (shown["log2FoldChange"] == same["log2FoldChange"].round(3)).all()
+    assert (shown["pvalue"] == same["pvalue"].map(lambda p: float(f"{p:.2e}"))).all()
+    targets = set(run.targets["gene_id"].dropna())
+    assert set(figures["volcano_AT_post_vs_pre"].data["targets"]["gene_id"]) == targets
+
+
+def test_labels_of_a_volcano_do_not_overlap(drawn: Any) -> None:
+    run, _, figures = drawn["normal"]
+    drawing = svg(spec(figures["volcano_AT_post_vs_pre"]))
+    names = set(run.targets["target"])
+    boxes = []
+    for element in ET.fromstring(drawing).iter():
+        if element.text in names and float(element.get("opacity", "1")) > 0:
+            place = element.get("transform", "").removeprefix("translate(").split(")")[0]
+            x, y = map(float, place.split(","))
+            width = 7.4 * len(element.text)
+            left = {"start": 0.0, "middle": 0.5, "end": 1.0}[element.get("text-anchor", "start")]
+            boxes.append((x - left * width, y, width))
+    assert len(boxes) >= 4
+    for i, (x, y, width) in enumerate(boxes):
+        for other_x, other_y, other_width in boxes[:i]:
+            apart = x + 0.85 * width <= other_x or other_x + 0.85 * other_width <= x
+            assert apart or abs(y - other_y) >= 9
+
+
+def test_thinning_keeps_the_rim_and_what_it_is_told() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=5000), "y": rng.normal(size=5000)})
+    keep = pd.Series(rng.random(5000) < 0.01)
+    kept = thin(frame, "x", "y", keep)
+    assert set(frame.index[keep]) <= set(kept.index)
+    assert 300 < len(kept) < 3200
+    for column in ("x", "y"):
+        assert {frame[column].idxmin(), frame[column].idxmax()} <= set(kept.index)
+    pd.testing.assert_frame_equal(kept, thin(frame, "x", "y", keep))
+
+
+def test_of_many_donors_some_are_drawn_evenly(drawn: Any) -> None:
+    run, _, figures = drawn["many donors"]
+    figure = figures["targets_pairs"]
+    assert "At most 40 donors of a group" in figure.description
+    shown = figure.data["slopes"].pivot_table(
+        index=["panel", "group", "donor"], columns="time", values="level"
+    )
+    change = shown["post"] - shown["pre"]
+    assert (change.groupby(["panel", "group"]).size() == 40).all()
+    whole = run.donors[(run.donors["target"] == "BGN") & (run.donors["group"] == "AT")]["delta"]
+    assert change["BGN", "AT"].min() == pytest.approx(whole.min(), abs=1e-6)
+    assert change["BGN", "AT"].max() == pytest.approx(whole.max(), abs=1e-6)
+    assert change["BGN", "AT"].median() == pytest.approx(whole.median(), abs=0.03)
+
+
+def test_running_sum_is_that_of_subramanian() -> None:
+    rng = np.random.default_rng(1)
+    stat = pd.Series(rng.normal(size=200), index=[f"g{i}" for i in range(200)])
+    members = set(rng.choice(stat.index, 15, replace=False))
+    shown = running_sum(stat, members)
+    ranked = stat.sort_values(ascending=False)
+    inside = ranked.index.isin(members)
+    hits = np.cumsum(np.where(inside, ranked.abs(), 0)) / ranked.abs()[inside].sum()
+    misses = np.cumsum(~inside) / (~inside).sum()
+    whole = hits - misses
+    # the rank after each step down the list: the curve of the picture is exact where it bends
+    bends = shown[shown["rank"] > 0].groupby("rank")["sum"].last()
+    for rank, height in bends.items():
+        assert height == pytest.approx(whole[rank - 1], abs=1e-12)
+    assert np.abs(shown["sum"]).max() == pytest.approx(
+        max(np.abs(whole).max(), np.abs(shown["sum"]).max())
+    )
+
+
+def test_running_sum_without_members_is_flat() -> None:
+    stat = pd.Series([1.0, -1.0], index=["a", "b"])
+    assert (running_sum(stat, set())["sum"] == 0).all()
+    assert (running_sum(stat, {"a", "b"})["sum"] == 0).all()
+
+
+def test_lookup_pictures_start_empty(drawn: Any) -> None:
+    run, _, _ = drawn["normal"]
+    made = {name: spec(figure) for name, figure in lookup_figures(run).items()}
+    assert made["lookup_donors"]["datasets"]["slopes"] == []
+    assert made["lookup_estimates"]["datasets"]["estimates"] == []

@@ -1,0 +1,206 @@
+"""The page as text: what it may run, what it escapes, what it says, how large it is."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import html
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from report_fixture import HOSTILE, Shape, make_run
+
+from fibroserum.report.build import ReportPaths, build_page, build_report
+from fibroserum.report.figures import draw
+from fibroserum.report.run import RunTables, load_run
+from fibroserum.report.summary import summary
+from fibroserum.report.theme import spec
+
+
+def page_of(folder: Path, repository: Path, shape: Shape) -> tuple[RunTables, dict[str, Any], str]:
+    config = make_run(folder, repository, shape)
+    run = load_run(folder, config)
+    specs = {name: spec(figure) for name, figure in draw(run, config).items()}
+    return run, config, build_page(run, config, repository / "workflow" / "report", specs)
+
+
+def block(page: str, name: str) -> bytes:
+    found = re.search(rf'id="block-{name}">([^<]*)</script>', page)
+    assert found, name
+    return gzip.decompress(base64.b64decode(found.group(1)))
+
+
+@pytest.fixture(scope="module")
+def normal(
+    tmp_path_factory: pytest.TempPathFactory, repository: Path
+) -> tuple[RunTables, dict[str, Any], str]:
+    return page_of(tmp_path_factory.mktemp("run"), repository, Shape(genes=200))
+
+
+@pytest.fixture(scope="module")
+def hostile(
+    tmp_path_factory: pytest.TempPathFactory, repository: Path
+) -> tuple[RunTables, dict[str, Any], str]:
+    shape = Shape(
+        genes=200,
+        names=HOSTILE,
+        pairs=10,
+        groups=("AT", HOSTILE[9]),
+        factors=(HOSTILE[0],),
+        cohort=HOSTILE[9],
+    )
+    return page_of(tmp_path_factory.mktemp("run"), repository, shape)
+
+
+def test_the_policy_allows_this_pages_scripts_alone(normal: Any) -> None:
+    _, _, page = normal
+    policy = html.unescape(re.search(r'Content-Security-Policy" content="([^"]*)"', page).group(1))
+    directives = dict(one.strip().split(" ", 1) for one in policy.split(";"))
+    assert directives["default-src"] == "'none'"
+    assert "unsafe" not in directives["script-src"]
+    scripts = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    assert len(scripts) == 1
+    run = [scripts[0].encode(), block(page, "library-vega"), block(page, "library-datatables")]
+    for code in run:
+        digest = base64.b64encode(hashlib.sha256(code).digest()).decode()
+        assert f"'sha256-{digest}'" in directives["script-src"]
+
+
+def test_nothing_is_fetched(normal: Any) -> None:
+    _, _, page = normal
+    links = re.findall(
+        r"<(?:script|link|img|iframe|object|embed)\b[^>]*(?:src|href)=\"([^\"]*)", page
+    )
+    assert links == ["data:,"]
+    assert not re.search(r"url\(\s*['\"]?(?!data:)[a-z]", page)
+    assert "@import" not in page
+
+
+def test_names_are_escaped(hostile: Any) -> None:
+    _, _, page = hostile
+    # three scripts at most could run: the page's own; everything else is a block of data
+    assert len(re.findall(r"<script\b", page)) == len(re.findall(r"</script>", page))
+    bare = re.sub(r"<script[^>]*>.*?</script>", "", page, flags=re.DOTALL)
+    assert "<script" not in bare
+    assert "<img" not in bare
+    assert html.escape(HOSTILE[0]) in bare
+    assert "{{ 7*7 }}" in bare
+    assert ">49<" not in bare
+
+
+def test_sections_stand_in_the_order_of_the_questions(normal: Any) -> None:
+    _, _, page = normal
+    found = re.findall(r'<section id="([^"]*)"', page)
+    assert found == [
+        "glance",
+        "cohort",
+        "change",
+        "targets",
+        "factor-0",
+        "factor-1",
+        "ecm",
+        "lookup",
+        "methods",
+    ]
+
+
+def test_warnings_stand_at_the_top_and_the_line_is_said(normal: Any) -> None:
+    _, _, page = normal
+    glance = page[page.index('id="glance"') : page.index('id="cohort"')]
+    assert "AT01: its samples are far apart." in glance
+    assert "conclusions hold for that line" in glance
+
+
+def test_methods_hold_this_runs_settings(normal: Any) -> None:
+    run, config, page = normal
+    methods = page[page.index('id="methods-text"') :]
+    text = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", methods)).split())
+    assert f"{len(run.metrics)} samples" in text
+    assert "limma-voom" in text
+    assert f"fewer than {config['differential_expression']['min_count']} counts" in text
+    assert f"{config['enrichment']['permutations']} gene permutations" in text
+    assert "seed 1" in text
+    assert "ab" * 32 in text
+    assert "love2014deseq2" in text
+
+
+def test_every_citation_of_the_methods_is_in_the_bibliography(repository: Path) -> None:
+    place = repository / "workflow" / "report"
+    methods = (place / "sections" / "methods.html").read_text(encoding="utf-8")
+    entries = re.findall(r"@\w+\{(\w+?)(\d{4})\w*,", (place / "references.bib").read_text("utf-8"))
+    known = {(author, year) for author, year in entries}
+    ascii_names = methods.replace("ö", "o")
+    cited = re.findall(r"(\w+)(?: et al\.| and \w+)? \(?(\d{4})", ascii_names)
+    assert len(cited) >= 10
+    for author, year in cited:
+        assert (author.lower(), year) in known
+
+
+def test_second_opinion_and_calibration_are_said_as_they_are(
+    tmp_path: Path, repository: Path
+) -> None:
+    config = make_run(tmp_path, repository, Shape(genes=150, factors=()))
+    config["differential_expression"]["second_opinion"] = "none"
+    config["differential_expression"]["equivalence_lfc"] = 0.1
+    config["design"]["randomised"] = False
+    run = load_run(tmp_path, config)
+    specs = {name: spec(figure) for name, figure in draw(run, config).items()}
+    page = build_page(run, config, repository / "workflow" / "report", specs)
+    assert "no second opinion was asked for" in page
+    assert "without a second opinion" in page
+    assert "±0.1" in page
+    assert "were not randomised" in page
+    assert "No relabelling was asked for" in page
+
+
+def test_summary_is_the_tables(normal: Any) -> None:
+    run, config, _ = normal
+    made = summary(run, config)
+    row = run.contrasts.set_index("contrast").loc["RT_vs_AT_change"]
+    assert made["contrasts"]["RT_vs_AT_change"]["up"] == row["up"]
+    assert made["contrasts"]["RT_vs_AT_change"]["down_main"] == row["down_main"]
+    assert made["pairs"] == {"AT": 8, "RT": 8}
+    target = run.targets[run.targets["target"] == "BGN"].set_index("contrast")
+    assert made["target"]["name"] == "BGN"
+    for contrast, said in made["target"]["contrasts"].items():
+        assert said["verdict"] == target.loc[contrast, "verdict"]
+    calls = run.factors[run.factors["factor"] == "CCL28"]["call"]
+    assert made["factors"]["CCL28"]["confirmed"] == (calls == "confirmed").sum()
+    assert made["factors"]["CCL28"]["responsive"] == calls.isin(["confirmed", "responsive"]).sum()
+    assert made["factors"]["CXCL4"]["responsive"] == 0
+    assert json.loads(json.dumps(made)) == made
+
+
+def test_no_evidence_is_not_assessable(tmp_path: Path, repository: Path) -> None:
+    run, config, page = page_of(tmp_path, repository, Shape(genes=150, evidence=False, changed=0))
+    assert summary(run, config)["factors"]["CCL28"]["assessable"] is False
+    assert "not assessable, the cohort holds no evidence" in page
+
+
+def test_a_report_writes_what_it_declares(tmp_path: Path, repository: Path) -> None:
+    config = make_run(tmp_path, repository, Shape(genes=150, factors=("CCL28",), pairs=3))
+    paths = ReportPaths.under(tmp_path)
+    build_report(load_run(tmp_path, config), config, repository / "workflow" / "report", paths)
+    for path in (paths.html, paths.workbook, paths.summary, paths.provenance):
+        assert path.stat().st_size > 0
+    drawn = {path.name for path in paths.figures.iterdir()}
+    assert {name.rpartition(".")[0] for name in drawn} == set(
+        draw(load_run(tmp_path, config), config)
+    )
+    assert {name.rpartition(".")[2] for name in drawn} == {"svg", "png"}
+
+
+def test_the_same_tables_give_the_same_page(normal: Any, repository: Path) -> None:
+    run, config, page = normal
+    specs = {name: spec(figure) for name, figure in draw(run, config).items()}
+    assert build_page(run, config, repository / "workflow" / "report", specs) == page
+
+
+@pytest.mark.slow
+def test_a_large_cohort_fits_six_megabytes(tmp_path: Path, repository: Path) -> None:
+    _, _, page = page_of(tmp_path, repository, Shape(genes=20_000, pairs=28, sets=60))
+    assert len(page.encode()) < 6_000_000
