@@ -14,6 +14,8 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
+from fibroserum.cohort import counts_of
+from fibroserum.storage import read_h5ad
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
@@ -69,6 +71,11 @@ class Run:
         """Return a table of the run by its schema's name; `file` fills a wildcard of its path."""
         path = re.sub(r"\{\w+\}", file, tables.schemas()[name].path)
         return tables.read(name, self.results / path)
+
+    def counts(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the cohort's raw counts, samples × genes, and its sheet."""
+        adata = read_h5ad(self.results / "cohort.h5ad")
+        return counts_of(adata), adata.obs
 
 
 @pytest.fixture(scope="session")

@@ -121,6 +121,13 @@ def test_hypoxia_interaction_agrees_with_r(hypoxia: tuple[Run, Path]) -> None:
     both = ours[ours["pvalue"].notna()].index.intersection(
         reference.index[reference["pvalue"].notna()]
     )
+    # without a count in one group at one time the estimate is infinite, and what a fit returns for
+    # it depends on how the design is written: R has ~ replicate + oxygen * treatment
+    counts, obs = run.counts()
+    cells = counts.groupby([obs["group"], obs["time"]]).sum()
+    seen = cells.columns[(cells > 0).all()]
+    assert len(both) - len(both.intersection(seen)) < 0.02 * len(both)
+    both = both.intersection(seen)
     assert len(both) > 14_000
     r = np.corrcoef(ours.loc[both, "log2FoldChange"], reference.loc[both, "log2FoldChange"])[0, 1]
     assert r >= 0.999
