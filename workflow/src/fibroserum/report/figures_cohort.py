@@ -15,6 +15,7 @@ from fibroserum.report.theme import (
     empty,
     group_scale,
     hollow_or_filled,
+    mark_size,
     names_axis,
     shown_labels,
 )
@@ -133,7 +134,7 @@ def library_sizes(run: RunTables) -> Figure:
     colour, fill = _group_colour(run)
     chart = (
         alt.Chart(data("samples"))
-        .mark_point(size=50, strokeWidth=1.6)
+        .mark_point(size=mark_size(len(frame), 50), strokeWidth=1.6 if shown else 1)
         .encode(
             x=alt.X(
                 "sample:N",
@@ -210,7 +211,7 @@ def _components(run: RunTables, suffix: str, space: str, height: int = 330) -> F
     y = alt.Y("y:Q", title=titles[1], scale=scales[1])
     points = (
         alt.Chart(data("samples"))
-        .mark_point(size=46, strokeWidth=1.6)
+        .mark_point(size=mark_size(len(frame), 46), strokeWidth=1.6 if len(frame) < 100 else 1)
         .encode(
             x=x,
             y=y,
@@ -222,12 +223,12 @@ def _components(run: RunTables, suffix: str, space: str, height: int = 330) -> F
     )
     shafts = (
         alt.Chart(data("arrows"))
-        .mark_rule(strokeWidth=1.1)
+        .mark_rule(strokeWidth=1.1 if len(arrows) < 60 else 0.4)
         .encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q", color=colour)
     )
     heads = (
         alt.Chart(data("arrows"))
-        .mark_point(shape="triangle", size=46, filled=True)
+        .mark_point(shape="triangle", size=mark_size(len(arrows), 46), filled=True)
         .encode(
             x="x_head:Q",
             y="y_head:Q",
@@ -341,7 +342,7 @@ def pair_similarity(run: RunTables) -> Figure:
     ]
     own = (
         alt.Chart(data("pairs"))
-        .mark_point(filled=True, size=60)
+        .mark_point(filled=True, size=mark_size(len(frame), 60))
         .encode(
             x=x,
             y=alt.Y("own:Q", title=y_title, scale=alt.Scale(zero=True)),
@@ -353,7 +354,7 @@ def pair_similarity(run: RunTables) -> Figure:
     )
     other = (
         alt.Chart(data("pairs"))
-        .mark_tick(color=ACCENT, thickness=2, size=14)
+        .mark_tick(color=ACCENT, thickness=2, size=14 if shown else 3)
         .encode(x=x, y="nearest:Q", tooltip=tooltip)
     )
     chart = alt.layer(other, own).properties(width=WIDTH, height=200)

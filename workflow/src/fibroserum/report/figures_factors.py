@@ -19,6 +19,7 @@ from fibroserum.report.theme import (
     data,
     empty,
     group_scale,
+    mark_size,
     thin,
     weight,
     weighted,
@@ -48,9 +49,13 @@ def level(run: RunTables, factor: str) -> Figure:
     y = alt.Y("group:N", sort=run.groups, title=None)
     dots = (
         alt.Chart(data("donors"))
-        .mark_point(filled=True, size=34, opacity=0.6)
+        .mark_point(filled=True, size=mark_size(len(donors), 34), opacity=0.6)
         .encode(
-            x=alt.X("change_log2:Q", title=f"Change of the {factor} level (log2, after / before)"),
+            x=alt.X(
+                "change_log2:Q",
+                title=f"Change of the {factor} level (log2, after / before)",
+                axis=alt.Axis(tickCount=7),
+            ),
             y=y,
             yOffset=alt.YOffset("offset:Q", scale=alt.Scale(domain=[-1.6, 1.6])),
             color=alt.Color("group:N", scale=group_scale(run.groups), legend=None),

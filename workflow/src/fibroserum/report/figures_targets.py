@@ -118,7 +118,9 @@ def forest(run: RunTables) -> Figure:
         alt.Chart()
         .mark_rule(strokeWidth=1.8)
         .encode(
-            x=alt.X("ci_low:Q", title="log2 fold change, 95 % interval"),
+            x=alt.X(
+                "ci_low:Q", title="log2 fold change, 95 % interval", axis=alt.Axis(tickCount=4)
+            ),
             x2="ci_high:Q",
             y=y,
             color=colour,
@@ -158,7 +160,8 @@ def slopes(
 
     frame: panel, donor, group, before, after. Groups stand side by side within a panel.
     """
-    drawn = evenly(frame)
+    change = frame["after"] - frame["before"]
+    drawn = frame.loc[evenly(change, [frame["panel"], frame["group"]])]
     if len(drawn) < len(frame):
         words += f" At most {MOST_LINES} donors of a group are drawn, evenly by their change."
     long = slope_rows(run, drawn)
@@ -167,18 +170,17 @@ def slopes(
     return Figure(chart, {"slopes": long}, words, responsive=False, panel=200)
 
 
-def evenly(frame: pd.DataFrame, most: int = MOST_LINES) -> pd.DataFrame:
-    """Keep up to `most` donors of a panel and group, evenly along their changes.
+def evenly(values: pd.Series, keys: list[pd.Series], most: int = MOST_LINES) -> list[int]:
+    """Return the rows of up to `most` values of each group, evenly along their order.
 
-    The least and the greatest change stay, and the same donors are kept every time.
+    The least and the greatest stay, and the same rows are kept every time.
     """
-    change = (frame["after"] - frame["before"]).rename("change")
-    parts = []
-    for _, place in change.groupby([frame["panel"], frame["group"]], sort=False):
-        ranked = place.sort_values(kind="stable").index
+    kept: list[int] = []
+    for _, part in values.groupby(keys, sort=False):
+        ranked = part.sort_values(kind="stable").index
         picks = np.unique(np.linspace(0, len(ranked) - 1, min(most, len(ranked))).round())
-        parts.append(ranked[picks.astype(int)])
-    return frame.loc[sorted(index for part in parts for index in part)]
+        kept += list(ranked[picks.astype(int)])
+    return sorted(kept)
 
 
 def slope_rows(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
@@ -257,6 +259,8 @@ def leave_one_out(run: RunTables) -> Figure:
     frame = run.loo[["target", "contrast", "left_out", "log2FoldChange", "worst"]].merge(
         full, on=["target", "contrast"], how="left"
     )
+    drawn = evenly(frame["log2FoldChange"], [frame["target"], frame["contrast"]])
+    frame = frame[frame.index.isin(drawn) | frame["worst"].fillna(False).astype(bool)].copy()
     frame["alpha"] = np.where(frame["worst"].fillna(False).astype(bool), 1.0, 0.45)
     frame["zero"] = 0.0
     y = _target_axis(names)
@@ -271,7 +275,11 @@ def leave_one_out(run: RunTables) -> Figure:
         alt.Chart()
         .mark_tick(thickness=1.6, size=13)
         .encode(
-            x=alt.X("log2FoldChange:Q", title="log2 fold change without one donor"),
+            x=alt.X(
+                "log2FoldChange:Q",
+                title="log2 fold change without one donor",
+                axis=alt.Axis(tickCount=4),
+            ),
             y=y,
             color=contrast_colour(run),
             opacity=alt.Opacity("alpha:Q", scale=None),
@@ -310,7 +318,7 @@ def detectable(run: RunTables) -> Figure:
         alt.Chart()
         .mark_bar(opacity=0.35, height=9)
         .encode(
-            x=alt.X("detectable_lfc:Q", title="|log2 fold change|"),
+            x=alt.X("detectable_lfc:Q", title="|log2 fold change|", axis=alt.Axis(tickCount=4)),
             y=y,
             color=contrast_colour(run),
             tooltip=tooltip,

@@ -154,6 +154,11 @@ def fold_change_scale(most: float) -> alt.Scale:
     )
 
 
+def mark_size(count: int, full: float) -> float:
+    """Return the area of a mark, smaller where there are many."""
+    return full if count <= 60 else max(9.0, full * 60 / count)
+
+
 def names_axis(count: int, limit: int = 110, most: int = 44) -> alt.Axis:
     """Return an axis of names that stand upright, or none where there are too many to print."""
     return alt.Axis(labels=shown_labels(count, most), labelAngle=-90, labelLimit=limit, ticks=False)
