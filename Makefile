@@ -34,9 +34,14 @@ format: $(VENV)/installed ## format the code
 
 bench: $(VENV)/installed ## measure speed, side by side in one run
 	$(BIN)/python benchmarks/bench_fit.py
+	$(BIN)/python benchmarks/bench_sets.py
 
-calibrate: $(VENV)/installed ## the simulation studies of docs/calibration.md
-	$(BIN)/python benchmarks/calibrate.py
+calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_toy.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_targets.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_factors.py
+	$(BIN)/python benchmarks/calibrate_relabelling.py
+	$(BIN)/python benchmarks/calibrate_sets.py --write docs/calibration.md
 
 docs: $(VENV)/installed ## write the pages that are generated from schemas, and checksums of resources
 	$(BIN)/python -m fibroserum.documentation

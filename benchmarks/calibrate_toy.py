@@ -126,9 +126,9 @@ def section(rows: pd.DataFrame) -> str:
     lines = [
         "## The toy cohort's generator",
         "",
-        f"`python benchmarks/calibrate_toy.py`: seeds 1 to {len(rows)} (8 and 10 donors, 3,000",
-        "genes, the bundled config), mean ± Monte Carlo standard error. FDP is V / max(R, 1). The bundled",
-        "cohort is seed 1.",
+        f"`python benchmarks/calibrate_toy.py`: seeds 1 to {len(rows)} (8 and 10 donors,",
+        "3,000 genes, the bundled config), mean ± Monte Carlo standard error. FDP is V / max(R, 1).",
+        "The bundled cohort is seed 1.",
         "",
         "| measure | mean |",
         "| --- | --- |",

@@ -86,8 +86,8 @@ def fit_model(
     adata.obsm["design_matrix"] = model.design
     second = second_opinion(fitted, model, always, settings)
     for name, vector in model.contrasts.items():
-        table = deseq.wald(fit, fitted, vector, settings.lfc_threshold)
-        table["log2FoldChange_shrunken"] = deseq.shrink(fit, fitted, vector)
+        table = deseq.wald(fit, fitted, vector, settings.lfc_threshold, n_cpus=settings.n_cpus)
+        table["log2FoldChange_shrunken"] = deseq.shrink(fit, fitted, vector, n_cpus=settings.n_cpus)
         table = table.reindex(counts.columns)
         table.loc[status == "not_converged", ["stat", "pvalue"]] = np.nan
         adata.varm[file_name(name)] = table.join(second[name])
