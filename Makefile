@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 PYTHON ?=
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3.12 python3.13 python3.11 python3 python)
-CODE := workflow/src workflow/scripts tests benchmarks resources/build
+CODE := workflow tests benchmarks resources/build
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PYTHONPATH := workflow/src
 

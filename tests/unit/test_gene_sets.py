@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from fibroserum.enrichment.gmt import GeneSet, read_gmt
 from fibroserum.gene_table import bundled
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
 from fibroserum.enrichment import gmt
 from fibroserum.enrichment.gmt import GeneSet, map_sets, read_gmt
 from fibroserum.errors import InputError, Problem
 from fibroserum.genes import annotate
-from hypothesis import example, given, settings
-from hypothesis import strategies as st
 
 TWO = [
     GeneSet("two", "A", "first", ("BGN", "DCN")),

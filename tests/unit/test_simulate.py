@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from fibroserum.design import contrasts_of
 from fibroserum.genes import annotate
 from fibroserum.simulate import Arm, CohortSpec, Effect, simulate_cohort, write_cohort

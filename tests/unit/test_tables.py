@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from fibroserum import tables
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fibroserum import tables
 
 
 def frame(**changes: object) -> pd.DataFrame:

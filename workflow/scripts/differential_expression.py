@@ -4,6 +4,7 @@ from fibroserum.job import job
 
 with job(snakemake.log[0]):
     import pandas as pd
+
     from fibroserum import tables
     from fibroserum.cohort import settings_of
     from fibroserum.de import contrast_row, pairs_of, result_table

@@ -21,10 +21,10 @@ One cohort, one file. Copy `config.yaml` (the toy cohort) to `config/NAME.yaml`,
 
     snakemake --cores 8 --configfile config/NAME.yaml
 
-Paths are relative to the working directory; files under `resources/` that come with the pipeline are
-found from anywhere. A cohort is read from its own file alone: nothing of the toy cohort is inherited. A
-key that is misspelt stops the run with the nearest valid one. `examples/` has configs of two public
-cohorts.
+Paths are relative to the working directory; files under `resources/` that come with the pipeline
+are found from anywhere. A cohort is read from its own file alone: nothing of the toy cohort is
+inherited. A key that is misspelt stops the run with the nearest valid one. `examples/` has configs
+of two public cohorts.
 
 This page is generated from `workflow/schemas/config.schema.yaml`, where the defaults stand.
 
@@ -34,9 +34,10 @@ This page is generated from `workflow/schemas/config.schema.yaml`, where the def
 
 TABLES_HEAD = """# The tables of a run
 
-Under `results/{cohort}/`: UTF-8, tab-separated, with a header; an empty field is missing; a table without
-rows means that nothing was found. A positive log2 fold change means higher after, or higher in the group than
-in the reference. This page is generated from `workflow/src/fibroserum/tables.yaml`.
+Under `results/{cohort}/`: UTF-8, tab-separated, with a header; an empty field is missing; a table
+without rows means that nothing was found. A positive log2 fold change means higher after, or higher
+in the group than in the reference. This page is generated from
+`workflow/src/fibroserum/tables.yaml`.
 """
 
 

@@ -37,7 +37,9 @@ def headline(folder: str | Path) -> list[str]:
         if responsive == 0 and count["not_assessable"] == count.total():
             lines.append(f"{factor}-responsive genes: not assessable, no evidence on {factor}")
         else:
-            lines.append(f"{factor}-responsive genes: {responsive} ({count['confirmed']} confirmed)")
+            lines.append(
+                f"{factor}-responsive genes: {responsive} ({count['confirmed']} confirmed)"
+            )
     warnings = sum(row["level"] == "warning" for row in _rows(place / "qc" / "checks.tsv"))
     if warnings:
         lines.append(f"Quality control: {warnings} warnings, see the report")
