@@ -10,12 +10,13 @@ import pytest
 from scipy import stats
 from statsmodels.api import GLM
 from statsmodels.genmod.families import NegativeBinomial
-from target_cohorts import Drawn, Planted, draw, flagged
+from target_cohorts import Drawn, Planted, draw, flagged, sheet_of
 
 from fibroserum import tables
 from fibroserum.de import FitSettings
 from fibroserum.published import read_published
 from fibroserum.targets import TargetTables
+from fibroserum.targets.refits import estimable
 
 TARGETS = {
     "BOTH": Planted(change={"AT": 0.6, "RT": 0.6}),
@@ -350,3 +351,27 @@ def test_tables_are_written_and_read_again(flags: TargetTables, tmp_path: Path) 
         tables.write(schema, frame, tmp_path / f"{name}.tsv")
         again = tables.read(schema, tmp_path / f"{name}.tsv")
         assert len(again) == len(frame) > 0
+
+
+@pytest.mark.parametrize(
+    ("groups", "columns", "expected"),
+    [
+        ({"AT": 3, "RT": 3}, [], True),
+        ({"AT": 3, "RT": 0}, [], False),  # no pair is left in a group
+        ({"AT": 1, "RT": 1}, [], False),  # no residual freedom
+        ({"AT": 3, "RT": 3}, ["plate"], True),
+        ({"AT": 3, "RT": 3}, ["twin"], False),  # a covariate that is the time
+    ],
+)
+def test_what_can_be_fitted_without_a_donor(
+    groups: dict[str, int], columns: list[str], expected: bool
+) -> None:
+    sheet = sheet_of(groups)
+    after = (sheet["time"] == "post").astype(float)
+    design = pd.get_dummies(sheet["donor"], prefix="donor", prefix_sep="[").astype(float)
+    for group in ("AT", "RT"):
+        design[f"after[{group}]"] = after * (sheet["group"] == group)
+    extra = {"plate": np.arange(len(sheet)) % 3 * 1.0, "twin": after}
+    design = design.assign(**{name: extra[name] for name in columns})
+    assert estimable(design) == expected
+    assert (np.linalg.matrix_rank(design) == design.shape[1] < len(design)) == expected

@@ -77,5 +77,4 @@ def test_the_detectable_effect_is_seen_in_four_of_five_studies() -> None:
             ]
             seen.append(all(both) and panel["log2FoldChange"].iloc[0] > 0)
     # 112 verdicts: a standard error of 0.04
-    print(np.mean(seen))
     assert 0.70 < np.mean(seen) < 0.92

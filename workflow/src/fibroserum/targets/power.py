@@ -36,15 +36,14 @@ def power_of(effect: float, precision: Precision, alpha: float, threshold: float
     The main model's statistic is normal, the second's is noncentral t; both rest on the same data,
     so the smaller of the two chances stands for both at once. threshold: as in `Rule`.
     """
-    from scipy.stats import nct, norm
-    from scipy.stats import t as student
+    from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
     beyond = effect - threshold
-    main = norm.sf(norm.isf(alpha / 2) - beyond / precision.se)
+    main = ndtr(beyond / precision.se + ndtri(alpha / 2))
     if not np.isfinite(precision.second_se):
         return float(main)
-    critical = student.isf(alpha / 2, precision.second_df)
-    second = nct.sf(critical, precision.second_df, beyond / precision.second_se)
+    critical = -stdtrit(precision.second_df, alpha / 2)
+    second = 1 - nctdtr(precision.second_df, beyond / precision.second_se, critical)
     return float(min(main, second))
 
 

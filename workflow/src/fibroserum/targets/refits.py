@@ -13,7 +13,6 @@ import pandas as pd
 
 from fibroserum.deseq import NegativeBinomialFit, refit_genes
 from fibroserum.design import Contrast
-from fibroserum.inference.structure import find_blocks
 from fibroserum.inference.wald import wald_statistic
 from fibroserum.linear.blocks import DONOR_PREFIX
 from fibroserum.targets.donors import Samples
@@ -60,11 +59,21 @@ def held_fit(fit: ad.AnnData) -> NegativeBinomialFit:
 
 
 def estimable(design: pd.DataFrame) -> bool:
-    """Return whether a design has full rank and a residual degree of freedom."""
-    matrix = design.to_numpy(dtype=float)
-    if not (matrix != 0).any(axis=0).all() or matrix.shape[0] <= matrix.shape[1]:
+    """Return whether a design has full rank and a residual degree of freedom.
+
+    Donor columns are eliminated first, so that a thousand of them cost nothing.
+    """
+    is_donor = np.array([str(name).startswith(DONOR_PREFIX) for name in design.columns])
+    if len(design) <= len(design.columns):
         return False
-    return find_blocks(matrix).rank() == matrix.shape[1]
+    matrix = design.to_numpy(dtype=float)
+    dense = matrix[:, ~is_donor]
+    if is_donor.any():
+        donor = matrix[:, is_donor].argmax(axis=1)
+        sums = np.zeros((is_donor.sum(), dense.shape[1]))
+        np.add.at(sums, donor, dense)
+        dense = dense - (sums / np.bincount(donor, minlength=is_donor.sum())[:, None])[donor]
+    return bool(np.linalg.matrix_rank(dense) == dense.shape[1])
 
 
 def leave_each_out(

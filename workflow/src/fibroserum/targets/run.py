@@ -315,6 +315,7 @@ def _power(study: Study, numbers: pd.DataFrame, published: pd.DataFrame | None) 
     rows = []
     by_contrast = {contrast.name: contrast for contrast in study.contrasts}
     panels = numbers[numbers["pvalue"].notna()].groupby("contrast")["gene_id"].nunique()
+    sizes = {name: members_by_group(members) for name, members in study.members.items()}
     for row in numbers.to_dict("records"):
         contrast = by_contrast[row["contrast"]]
         precision = None
@@ -327,7 +328,7 @@ def _power(study: Study, numbers: pd.DataFrame, published: pd.DataFrame | None) 
             power_row(
                 row["target"],
                 contrast,
-                members_by_group(study.members[contrast.name]),
+                sizes[contrast.name],
                 precision,
                 int(panels.get(contrast.name, 0)),
                 study.rule,

@@ -53,7 +53,7 @@ def number(value: float) -> str:
 
 def fdr(value: float) -> str:
     """Return an adjusted p value as it is printed in sentences."""
-    return f"{value:.2g}"
+    return f"{value:.3g}"
 
 
 def percent(log2: float) -> str:
