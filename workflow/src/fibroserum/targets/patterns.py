@@ -86,7 +86,11 @@ def _pattern(parts: Comparison, target: str, in_both: bool) -> tuple[str, str | 
     difference = parts.difference.loc[target]
     group, reference = parts.group, parts.reference
     if not np.isfinite([own["pvalue"], other["pvalue"], difference["pvalue"]]).all():
-        return "not_assessable", None, "It was not fitted."
+        return (
+            "not_assessable",
+            None,
+            "It has no p value in one of the three contrasts that this needs.",
+        )
     differs = difference["verdict"] in ("up", "down")
     numbers = (
         f"log2 fold change {number(own['log2FoldChange'])} in {group} and "

@@ -105,7 +105,7 @@ def power_row(
         "detectable_lfc": None,
         "effect": effect,
         "power": None,
-        "sentence": "It was not fitted: nothing can be said of what would be seen.",
+        "sentence": "It has no p value: nothing can be said of what would be seen.",
     }
     if precision is None:
         return row
