@@ -58,3 +58,10 @@ def test_snakemakes_own_report_carries_the_figures(toy_run: Run) -> None:
         names = archive.namelist()
     assert any(name.endswith("report.html") for name in names)
     assert sum(name.endswith(".svg") for name in names) >= 20
+
+
+@pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])
+def test_the_default_profile_is_found(snakefile: str, tmp_path: Path) -> None:
+    done = run_snakemake(tmp_path, "-n", "qc", snakefile=REPOSITORY / snakefile)
+    assert done.returncode == 0, done.stderr
+    assert "profiles/default" in done.stdout + done.stderr
