@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,16 @@ def browser() -> Iterator[Any]:
         chromium = playwright.chromium.launch(executable_path=found, args=list(FLAGS))
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    """Return the code of axe-core."""
+    try:
+        import axe_playwright_python
+    except ImportError:
+        _missing("axe-core (Python's axe-playwright-python) is not installed")
+    return (files(axe_playwright_python) / "axe.min.js").read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True)

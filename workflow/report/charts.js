@@ -11,7 +11,7 @@ function themed(config, width) {
     background: null,
     axis: { ...config.axis, ...words },
     // a narrow page has no room for a row of entries
-    legend: { ...config.legend, ...words, direction: width < 480 ? "vertical" : "horizontal", gradientDirection: "horizontal" },
+    legend: { ...config.legend, ...words, symbolBaseFillColor: ink, direction: width < 480 ? "vertical" : "horizontal", gradientDirection: "horizontal" },
     header: { ...config.header, ...words },
     text: { ...config.text, color: ink },
   };

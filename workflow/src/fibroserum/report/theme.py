@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
@@ -82,7 +82,6 @@ class Figure:
     labels: str = ""
     responsive: bool = True
     panel: int = 0
-    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 def value(number: Any) -> Any:
@@ -108,7 +107,7 @@ def spec(figure: Figure) -> dict[str, Any]:
     """Return the figure as a Vega-Lite specification that holds its data."""
     made = figure.chart.to_dict(validate=False)
     made["datasets"] = {name: records(frame) for name, frame in figure.data.items()}
-    made["config"] = CONFIG | dict(figure.config)
+    made["config"] = CONFIG
     made["description"] = figure.description
     made["usermeta"] = {
         "labels": figure.labels,
