@@ -467,6 +467,13 @@ class Maker:
                     }
                 )
         self.write("target_donors", rows)
+        context = {"item": "TGF_BETA_RESPONSE", "kind": "footprint", "genes": 54, "estimate": 1.5}
+        interval = {"ci_low": -1.0, "ci_high": 4.0, "pvalue": 0.2, "sentence": "It may move."}
+        self.write(
+            "context",
+            [context | interval | {"contrast": c.name} for c in self.contrasts]
+            + [{"item": "CCR10", "kind": "receptor", "genes": 1, "sentence": "It is seen."}],
+        )
         several = self.shape.groups[1:]
         about = {"reference": self.shape.groups[0], "randomised": True, "note": "made up"}
         self.write(

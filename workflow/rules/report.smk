@@ -21,7 +21,7 @@ rule report:
         templates=sorted(
             str(path)
             for path in (ROOT / "workflow" / "report").rglob("*")
-            if path.is_file() and path.suffix != ".rst"
+            if path.is_file()
         ),
     output:
         html=f"{OUT}/report.html",

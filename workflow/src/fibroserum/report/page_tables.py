@@ -83,6 +83,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "contrasts": records(run.contrasts),
         "targets": _targets(run),
         "patterns": records(run.patterns),
+        "context": records(run.context),
         "baseline": records(run.baseline),
         "power": records(run.power.dropna(subset=["sentence"])),
         "levels": records(run.levels),

@@ -33,6 +33,7 @@ SINGLE = {
     "power": "target_power",
     "baseline": "target_baseline",
     "patterns": "target_patterns",
+    "context": "context",
     "levels": "factor_levels",
     "pairs": "factor_pairs",
     "factors": "factors",
@@ -72,6 +73,7 @@ class RunTables:
     power: pd.DataFrame
     baseline: pd.DataFrame
     patterns: pd.DataFrame
+    context: pd.DataFrame
     levels: pd.DataFrame
     pairs: pd.DataFrame
     factors: pd.DataFrame
