@@ -1,6 +1,6 @@
 """How often are verdicts on targets wrong? Simulated cohorts with known truth.
 
-    python benchmarks/calibrate_targets.py                               # some 7 minutes on 2 cores
+    python benchmarks/calibrate_targets.py                               # some 5 minutes on 2 cores
     python benchmarks/calibrate_targets.py --write docs/calibration.md
 
 Cohorts of two arms, drawn from their own seeds, go through the pipeline's own functions: size
@@ -51,6 +51,12 @@ DESIGN = {
     "crossover": False,
     "covariates": [],
 }
+READING = """\
+Both models together keep the nominal level where the main model alone does not. Outliers cost power and
+no error: they inflate dispersions, and a spiked target hardly passes both models, so the outlier rule
+seldom has a verdict to take back; what it adds is the donor's name. Where it falls short: with 4 donors
+an arm, the 95 % interval of a change misses too often for a target with a spiked sample in that group
+(last column of the third table). Read `outlier_donor` before such an interval."""
 FALSE, POWER = "false share of {}", "power of {}"
 
 
@@ -104,7 +110,7 @@ def analyse(
 
 
 def panels_of(truth: pd.DataFrame, table: pd.DataFrame, seed: int) -> list[list[str]]:
-    """Return panels of well counted genes: a third change in RT alone, where anything does."""
+    """Return disjoint panels of well counted genes: a third change in RT, where anything does."""
     usable = table["second_pvalue"].notna() & (table["baseMean"] >= MIN_MEAN)
     known = truth.loc[table.index[usable], list(CONTRASTS.values())]
     rng = generator(seed, "panels")
@@ -112,9 +118,10 @@ def panels_of(truth: pd.DataFrame, table: pd.DataFrame, seed: int) -> list[list[
     same = rng.permutation(known.index[(known == 0).all(axis=1)])
     of_each = CHANGED if len(changed) else 0
     rest = PANEL_SIZE - of_each
+    count = min(len(same) // rest, len(changed) // of_each if of_each else len(same))
     return [
         [*changed[n * of_each : (n + 1) * of_each], *same[n * rest : (n + 1) * rest]]
-        for n in range(PANELS)
+        for n in range(count)
     ]
 
 
@@ -142,8 +149,12 @@ def replicate(cell: Cell, seed: int) -> pd.DataFrame:
         kind: _genome_wide(tables[name], truth[name], spiked[kind])
         for kind, name in CONTRASTS.items()
     }
+    panels = panels_of(truth, tables[CONTRASTS["change"]], seed)
+    for kind, name in CONTRASTS.items():
+        found = pd.DataFrame([_models(tables[name].loc[panel], truth[name]) for panel in panels])
+        rows[kind] |= found.mean().to_dict()
     parts: dict[str, list[dict[str, float]]] = {kind: [] for kind in CONTRASTS}
-    for panel in panels_of(truth, tables[CONTRASTS["change"]], seed):
+    for panel in panels[:PANELS]:
         cohort.uns["fibroserum"] |= {"targets": panel, "target_genes": panel}
         study = target_study(cohort, fits, tables, Rule(ALPHA))
         flags = verdict_table(study)[0]
@@ -177,24 +188,25 @@ def _genome_wide(table: pd.DataFrame, truth: pd.Series, spiked: pd.Series) -> di
     return row
 
 
+def _models(rows: pd.DataFrame, truth: pd.Series) -> dict[str, float]:
+    """Return how the models do on one panel when outliers are not looked for."""
+    table = rows.assign(
+        padj=benjamini_hochberg(rows["pvalue"].to_numpy(float)),
+        second_padj=benjamini_hochberg(rows["second_pvalue"].to_numpy(float)),
+    )
+    both = call_genes(table, ALPHA, main_only=False)
+    alone = call_genes(table, ALPHA, main_only=True)
+    return outcome(both, truth, "both models") | outcome(alone, truth, "panel, main model")
+
+
 def _panel(verdicts: pd.DataFrame, truth: pd.Series, spiked: pd.Series) -> dict[str, float]:
     """Return how the verdicts on one panel do."""
     part = outcome(verdicts["verdict"], truth, "verdicts")
-    part |= outcome(_unguarded(verdicts), truth, "verdicts without the outlier rule")
     named, hit = verdicts["outlier_donor"].notna(), verdicts.index.isin(spiked)
     part["outliers named where there are none"] = named[~hit].mean()
     if hit.any():
         part["outliers named where there are"] = named[hit].mean()
     return part
-
-
-def _unguarded(verdicts: pd.DataFrame) -> pd.Series:
-    """Return what the verdicts would be if outliers were not looked for."""
-    table = verdicts.assign(
-        padj=benjamini_hochberg(verdicts["pvalue"].to_numpy(float)),
-        second_padj=benjamini_hochberg(verdicts["second_pvalue"].to_numpy(float)),
-    )
-    return call_genes(table, ALPHA, main_only=False)
 
 
 def plain_pydeseq2(seed: int) -> dict[str, float]:
@@ -276,7 +288,11 @@ def markdown(result: pd.DataFrame, plain: pd.DataFrame, cohorts: int) -> str:
         f"0.4 to 1 log2; with outliers, one sample of {OUTLIER_SHARE * 100:g} % of the genes is "
         f"multiplied by 16. Verdicts: {PANELS} panels a cohort of {PANEL_SIZE} targets, with "
         f"effects {CHANGED} of them changed. False share: mean of V / max(R, 1) at {ALPHA:g}, a "
-        "call of the wrong sign counted as false.",
+        "call of the wrong sign counted as false; without effects it is the chance of any call "
+        "among the 12. The columns without the outlier rule, which can only take verdicts back, rest "
+        "on all disjoint panels of a cohort, so their errors are small.",
+        "",
+        READING,
         "",
         "**Verdicts**",
         "",
@@ -285,8 +301,9 @@ def markdown(result: pd.DataFrame, plain: pd.DataFrame, cohorts: int) -> str:
             {
                 "false share": FALSE.format("verdicts"),
                 "power": POWER.format("verdicts"),
-                "false share, no outlier rule": FALSE.format("verdicts without the outlier rule"),
-                "power, no outlier rule": POWER.format("verdicts without the outlier rule"),
+                "false share, no outlier rule": FALSE.format("both models"),
+                "power, no outlier rule": POWER.format("both models"),
+                "false share, main model alone": FALSE.format("panel, main model"),
             },
         ),
         "**Outlier rule**: how often a donor is named for a target and contrast",
@@ -338,7 +355,7 @@ def write_section(path: Path, section: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cohorts", type=int, default=40)
+    parser.add_argument("--cohorts", type=int, default=24)
     parser.add_argument("--plain", type=int, default=20, help="cohorts for stock PyDESeq2")
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", type=Path, help="Markdown file whose section is replaced")
