@@ -52,11 +52,12 @@ DESIGN = {
     "covariates": [],
 }
 READING = """\
-Both models together keep the nominal level where the main model alone does not. Outliers cost power and
-no error: they inflate dispersions, and a spiked target hardly passes both models, so the outlier rule
-seldom has a verdict to take back; what it adds is the donor's name. Where it falls short: with 4 donors
-an arm, the 95 % interval of a change misses too often for a target with a spiked sample in that group
-(last column of the third table). Read `outlier_donor` before such an interval."""
+Both models together keep the nominal level where the main model alone does not. Outliers cost
+power and no error: they inflate dispersions, and a spiked target hardly passes both models, so
+the outlier rule seldom has a verdict to take back; what it adds is the donor's name. Where it
+falls short: with 4 donors an arm, the 95 % interval of a change misses too often for a target
+with a spiked sample in that group (last column of the third table). Read `outlier_donor` before
+such an interval."""
 FALSE, POWER = "false share of {}", "power of {}"
 
 
@@ -289,8 +290,8 @@ def markdown(result: pd.DataFrame, plain: pd.DataFrame, cohorts: int) -> str:
         f"multiplied by 16. Verdicts: {PANELS} panels a cohort of {PANEL_SIZE} targets, with "
         f"effects {CHANGED} of them changed. False share: mean of V / max(R, 1) at {ALPHA:g}, a "
         "call of the wrong sign counted as false; without effects it is the chance of any call "
-        "among the 12. The columns without the outlier rule, which can only take verdicts back, rest "
-        "on all disjoint panels of a cohort, so their errors are small.",
+        "among the 12. The columns without the outlier rule, which can only take verdicts back, "
+        "rest on all disjoint panels of a cohort, so their errors are small.",
         "",
         READING,
         "",
