@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conftest import Run
 from fibroserum import tables
 from fibroserum.cohort import settings_of
 from fibroserum.storage import read_h5ad
 from fibroserum.targets.context import FOOTPRINTS, context_table
+from support import Run
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from conftest import Run
 from fibroserum.config import file_name
+from support import Run
 
 
 @pytest.fixture(scope="module")

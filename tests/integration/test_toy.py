@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from conftest import REPOSITORY, Run, run_snakemake
 from fibroserum import tables
+from support import REPOSITORY, Run, run_snakemake
 
 CONTRASTS = (
     "AT_post_vs_pre",

@@ -10,8 +10,20 @@ if TYPE_CHECKING:
     import anndata as ad
 
 
+# HDF5 takes `/` for a path: names of columns (donors, covariates) hold this in its place
+SLASH = "\u2215"
+
+
+def _rename(adata: ad.AnnData, old: str, new: str) -> None:
+    for frame in adata.obsm.values():
+        if hasattr(frame, "columns"):
+            frame.columns = [str(column).replace(old, new) for column in frame.columns]
+
+
 def write_h5ad(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
     """Write an AnnData file; a reader never sees half of one."""
+    adata = adata.copy() if adata.obsm else adata
+    _rename(adata, "/", SLASH)
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
@@ -26,4 +38,6 @@ def read_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
     """Read an AnnData file that `write_h5ad` made."""
     import anndata as ad
 
-    return ad.read_h5ad(path)
+    adata = ad.read_h5ad(path)
+    _rename(adata, SLASH, "/")
+    return adata
