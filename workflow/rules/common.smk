@@ -1,4 +1,6 @@
 # Load and check the config; names that all stages share. No stage's logic stands here.
+import atexit
+import os
 import re
 import sys
 from pathlib import Path
@@ -19,6 +21,7 @@ from fibroserum.errors import InputError
 from fibroserum.headline import print_headline
 from fibroserum.inputs import plan
 from fibroserum.job import prepare_environment
+from fibroserum.lock import VARIABLE, Refused, take
 from fibroserum.provenance import code_of
 
 prepare_environment(LIBRARY)
@@ -52,6 +55,7 @@ FACTORS = PLAN.factors
 STIMULATED = [name for name, factor in FACTORS.items() if factor["stimulation"]]
 CONTRASTS = [contrast.file for contrast in PLAN.contrasts]
 PERMUTATIONS = CONFIG["differential_expression"]["permutations"]
+LOCKS = []
 CALIBRATION = [f"{OUT}/calibration.tsv"] if PERMUTATIONS else []
 
 
@@ -73,3 +77,22 @@ def inputs_of(*keys):
     """Return the files that the config names under keys that begin so."""
     found = configuration.input_paths(CONFIG).items()
     return [path for key, paths in found if key.startswith(keys) for path in paths]
+
+
+def lock_results():
+    """Take the cohort's lock, which is held until the run ends, or end here."""
+    # a hook of runs alone: dry runs, reports, lints and jobs elsewhere never come here
+    try:
+        lock = take(OUT, logger.info)
+    except Refused as error:
+        logger.error(str(error))
+        sys.exit(1)
+    os.environ[VARIABLE] = lock.variable
+    LOCKS.append(lock)
+    atexit.register(unlock_results)
+
+
+def unlock_results():
+    """Give the cohort's lock back."""
+    while LOCKS:
+        LOCKS.pop().release()

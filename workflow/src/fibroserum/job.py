@@ -5,6 +5,7 @@ Nothing heavy is imported here.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -12,24 +13,9 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
 from fibroserum.errors import InputError
-
-
-class _Tee:
-    """Write to two streams."""
-
-    def __init__(self, first: TextIO, second: TextIO):
-        self.first, self.second = first, second
-
-    def write(self, text: str) -> int:
-        self.first.write(text)
-        return self.second.write(text)
-
-    def flush(self) -> None:
-        self.first.flush()
-        self.second.flush()
+from fibroserum.lock import Refused, job_of_run
 
 
 def prepare_environment(library: Path) -> None:
@@ -50,25 +36,69 @@ def progress(text: str) -> None:
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 
+#: What the machine refuses a job, in plain words.
+_REFUSED = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.EIO: "the disk cannot be read or written",
+    errno.EMFILE: "too many files are open",
+}
+
+
+def fault(error: BaseException) -> str:
+    """Return in plain words what the machine lacks, or an empty string for any other fault."""
+    if isinstance(error, MemoryError):
+        return (
+            "Out of memory. Free some, or run with fewer --cores, so that fewer jobs share it; "
+            "then run the same command again."
+        )
+    if isinstance(error, OSError) and error.errno in _REFUSED:
+        where = f": {error.filename}" if error.filename else ""
+        return (
+            f"Stopped: {_REFUSED[error.errno]}{where}. Mend that; then run the same command again."
+        )
+    return ""
+
+
 @contextmanager
 def job(log: str) -> Iterator[None]:
     """Run a job: prints and warnings go to `log`, what went wrong to `log` and the terminal.
 
-    A problem with the input is said without a traceback. Exits with status 1 when the work fails.
+    A problem with the input, or with the machine, is said without a traceback in the terminal.
+    Exits with status 1 when the work fails.
     """
     path = Path(log)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w", encoding="utf-8", buffering=1)
+    except OSError as error:
+        print(fault(error) or f"The log {log} cannot be written: {error}", file=sys.stderr)
+        sys.exit(1)
     terminal_out, terminal = sys.stdout, sys.stderr
-    with path.open("w", encoding="utf-8", buffering=1) as file:
-        sys.stdout = sys.stderr = file
-        try:
-            yield
-        except InputError as error:
-            _Tee(file, terminal).write(f"{error}\n")
-            sys.exit(1)
-        except Exception:  # noqa: BLE001
-            # not swallowed: said in both places, and the status is 1
-            _Tee(file, terminal).write(traceback.format_exc() + f"The log is {log}\n")
-            sys.exit(1)
-        finally:
-            sys.stdout, sys.stderr = terminal_out, terminal
+    said = ""
+    try:
+        with file:
+            sys.stdout = sys.stderr = file
+            try:
+                with job_of_run():
+                    yield
+            except (InputError, Refused) as error:
+                said = f"{error}\n"
+                file.write(said)
+            except Exception as error:  # noqa: BLE001
+                # not swallowed: said in both places, and the status is 1
+                trace = traceback.format_exc()
+                plain = fault(error)
+                said = f"{plain or trace.rstrip()}\nThe log is {log}\n"
+                file.write(trace + (f"{plain}\n" if plain else "") + f"The log is {log}\n")
+    except OSError as error:
+        # the log itself could not be written: what is known is said in the terminal
+        said = said or f"{fault(error) or error}\n"
+    finally:
+        sys.stdout, sys.stderr = terminal_out, terminal
+    if said:
+        terminal.write(said)
+        sys.exit(1)
