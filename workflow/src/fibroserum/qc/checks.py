@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from fibroserum.cohort import settings_of
+from fibroserum.qc.check import Check, listed
+from fibroserum.qc.copies import (
+    copies,
+    count_distances,
+    duplicates,
+    exact_mixtures,
+    identical,
+    mixed,
+    shared_parts,
+)
+from fibroserum.qc.identity import MixUps, likeness, mix_ups, pairs_and_donors, samples_of
 from fibroserum.qc.metrics import correlations, log2_normalized
+from fibroserum.qc.profiles import sample_profiles
+from fibroserum.qc.times import reversals, swapped_times
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -21,20 +34,6 @@ OTHERS = {
     "blood cells": ("PTPRC",),
     "endothelial cells": ("PECAM1", "VWF", "CDH5"),
 }
-
-
-class Check(NamedTuple):
-    """A row of `qc/checks.tsv`."""
-
-    check: str
-    level: str
-    subject: str
-    message: str
-
-
-def _listed(names: list[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def notes(cohort: ad.AnnData) -> Iterator[Check]:
@@ -107,7 +106,7 @@ def cell_identity(cohort: ad.AnnData) -> Iterator[Check]:
             continue
         high = other.max(axis=1) > fibroblast.median(axis=1)
         if high.any():
-            names = _listed(sorted(map(str, high.index[high])))
+            names = listed(sorted(map(str, high.index[high])))
             message = (
                 f"{', '.join(other.columns)} as high as fibroblast markers: {cells} in the culture?"
             )
@@ -145,20 +144,9 @@ def line_sex(cohort: ad.AnnData, declared: str | None) -> Iterator[Check]:
             f"declared {declared}, by XIST and Y genes {counts}: another line, a mix-up of cells? "
             "These genes tell about the cells, not the serum"
         )
-        yield Check("sex of the line", "warning", _listed(odd), message)
+        yield Check("sex of the line", "warning", listed(odd), message)
     else:
         yield Check("sex of the line", "ok", "", f"{counts}, as declared ({declared})")
-
-
-def duplicates(cohort: ad.AnnData) -> Iterator[Check]:
-    """Look for libraries with the very same counts."""
-    rows = pd.Series([row.tobytes() for row in np.asarray(cohort.X)], index=cohort.obs_names)
-    copies = [sorted(map(str, part.index)) for _, part in rows.groupby(rows) if len(part) > 1]
-    for names in sorted(copies):
-        said = "the very same counts: all but one are copies"
-        yield Check("duplicated library", "warning", _listed(names), said)
-    if not copies:
-        yield Check("duplicated library", "ok", "", "no two libraries have the same counts")
 
 
 def outliers(expression: pd.DataFrame) -> Iterator[Check]:
@@ -182,25 +170,31 @@ def outliers(expression: pd.DataFrame) -> Iterator[Check]:
         yield Check("outlying sample", "ok", "", f"median correlations are about {middle:.3f}")
 
 
-def pairs(expression: pd.DataFrame, obs: pd.DataFrame, after: str) -> Iterator[Check]:
-    """Say how often an after sample is nearest to its own donor's before sample."""
-    paired = obs[obs["used_for"] == "change"]
-    rho = correlations(expression.loc[paired.index])
-    if len(paired) < 4 or not np.isfinite(rho).all():
-        return
-    is_after = (paired["time"] == after).to_numpy()
-    donors = paired["donor"].astype(str).to_numpy()
-    own = 0
-    for row in np.flatnonzero(is_after):
-        candidates = np.flatnonzero(~is_after)
-        own += donors[row] == donors[candidates[np.argmax(rho[row, candidates])]]
-    total = int(is_after.sum())
-    message = (
-        f"{own} of {total} after samples are nearest to their own donor's before sample "
-        f"(by chance {total / max(1, int((~is_after).sum())):.0f}). All samples are of the same "
-        "cells, so donors differ by their serum alone and a low number need not be a mix-up"
-    )
-    yield Check("pairs", "ok", "", message)
+def identity(cohort: ad.AnnData) -> Iterator[Check]:
+    """Look for samples that are not what they are called: copies, mixtures, swaps.
+
+    What one check finds, the next leave out: a copy is no mixture, and a donor whose sample was
+    swapped does not change like the others.
+    """
+    after = settings_of(cohort)["after"]
+    same, distances = identical(cohort), count_distances(cohort)
+    again = copies(distances)
+    yield from duplicates(same, again)
+    copied = {name for names in same for name in names}
+    copied |= {name for copy in again.found for name in copy[:2]}
+    exact = exact_mixtures(distances, copied)
+    counted = copied | set(map(str, exact.found.index))
+    profiles = sample_profiles(cohort)
+    like = likeness(profiles, after)
+    found = mix_ups(like, counted) if like else MixUps([], [])
+    yield from pairs_and_donors(like, found)
+    swapped = samples_of(like, found.swaps) if like else set()
+    odd = samples_of(like, found.odd) if like else set()
+    turned = reversals(profiles, after, counted | swapped)
+    yield from swapped_times(turned)
+    backwards = {name for pair in turned.found for name in pair[:2]}
+    known = counted | swapped | odd | backwards
+    yield from mixed(exact, shared_parts(profiles, known))
 
 
 def all_checks(
@@ -211,7 +205,6 @@ def all_checks(
     declared_sex: str | None,
 ) -> pd.DataFrame:
     """Return `qc/checks.tsv`, warnings first."""
-    after = settings_of(cohort)["after"]
     found = [
         *notes(cohort),
         *used_samples(samples),
@@ -219,9 +212,8 @@ def all_checks(
         *composition(metrics),
         *cell_identity(cohort),
         *line_sex(cohort, declared_sex),
-        *duplicates(cohort),
         *outliers(expression),
-        *pairs(expression, cohort.obs, after),
+        *identity(cohort),
     ]
     table = pd.DataFrame(found, columns=Check._fields)
     return table.sort_values("level", key=lambda level: level == "ok", kind="stable")

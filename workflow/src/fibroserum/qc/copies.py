@@ -1,0 +1,260 @@
+"""Libraries that are copies of each other, or mixtures: closer than counting noise allows.
+
+Two libraries of the same cells differ by their cultures and by counting. Two sequencing runs of
+one library, and a mixture and its parts, differ by counting alone (Marioni et al. 2008, Genome Res
+18:1509).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from fibroserum.qc.check import LEVEL, Check, listed
+from fibroserum.qc.profiles import Profiles
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+#: Genes compared: of a level at which small differences between runs hide in counting noise.
+_GENES = 1000
+_LEVELS = (50.0, 2000.0)
+#: A difference below this many times counting noise is counting noise ...
+_COUNTING = 1.25
+#: ... where typical libraries differ by at least so many times.
+_TELLING = 1.5
+#: Samples among which the parts of a mixture are looked for: the nearest.
+_PARTS = 8
+#: Least share of a part of a mixture.
+_LEAST_SHARE = 0.2
+#: Two samples of different donors share part of a library beyond this correlation of what neither
+#: shares with the other's donor, where that is beyond chance.
+_SHARED = 0.15
+_MOST = 20
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Squared differences of libraries, in units that counting noise predicts.
+
+    gram: products of scaled counts, samples × samples. noise: what counting adds to the squared
+    difference from another library.
+    """
+
+    names: np.ndarray
+    gram: np.ndarray
+    noise: np.ndarray
+
+    def ratio(self) -> np.ndarray:
+        """Return squared difference over counting noise, samples × samples; 1: counting alone."""
+        square = np.diag(self.gram)
+        return (square[:, None] + square - 2 * self.gram) / (self.noise[:, None] + self.noise)
+
+
+def count_distances(cohort: ad.AnnData) -> Distances | None:
+    """Return how libraries differ over genes of a middle level, or None where there are too few."""
+    counts = np.asarray(cohort.X)
+    mean = counts.mean(axis=0)
+    middle = np.flatnonzero((mean >= _LEVELS[0]) & (mean <= _LEVELS[1]))
+    best = np.sort(middle[np.argsort(-mean[middle], kind="stable")[:_GENES]])
+    chosen = counts[:, best].astype(float)
+    total = chosen.sum(axis=1)
+    if len(best) < 100 or len(counts) < 4 or not total.all():
+        return None
+    factor = total / total.mean()
+    scaled = chosen / factor[:, None]
+    weight = 1 / scaled.mean(axis=0)
+    gram = (scaled * weight) @ scaled.T
+    # a little above what counting adds, by the noise of the mean that weighs it: not corrected
+    return Distances(cohort.obs_names.to_numpy(str), gram, (scaled @ weight) / factor)
+
+
+def bound(typical: float) -> float | None:
+    """Return the ratio below which two libraries are one, or None where that cannot be told.
+
+    typical: the ratio of libraries that are not. A quarter of the way from counting to it, at most
+    `_COUNTING`.
+    """
+    if not typical >= _TELLING:
+        return None
+    return min(_COUNTING, 1 + (typical - 1) / 4)
+
+
+def identical(cohort: ad.AnnData) -> list[list[str]]:
+    """Return sets of samples with the very same counts."""
+    rows = pd.Series([row.tobytes() for row in np.asarray(cohort.X)], index=cohort.obs_names)
+    return sorted(sorted(map(str, part.index)) for _, part in rows.groupby(rows) if len(part) > 1)
+
+
+def duplicates(same: list[list[str]], again: Copies) -> Iterator[Check]:
+    """Yield 'duplicated library': the same counts, or another sequencing run of one library.
+
+    same: as `identical` returns it.
+    """
+    for names in same:
+        said = (
+            "the very same counts: all but one are copies. Look which file belongs to which sample"
+        )
+        yield Check("duplicated library", "warning", listed(names), said)
+    known = {frozenset(pair) for names in same for pair in combinations(names, 2)}
+    runs = [copy for copy in again.found if frozenset(copy[:2]) not in known]
+    for one, other, ratio in runs:
+        said = (
+            f"they differ by {ratio:.2f} times counting noise: two sequencing runs of one library? "
+            "Look at the library names; runs of one library belong to one donor and time"
+        )
+        yield Check("duplicated library", "warning", f"{one}, {other}", said)
+    if same or runs:
+        return
+    said = "no two libraries have the same counts"
+    if again.limit is None:
+        said += "; whether one was sequenced twice cannot be told: counting noise hides the rest"
+    else:
+        said += ", and none differ by counting noise alone"
+    yield Check("duplicated library", "ok", "", said)
+
+
+@dataclass(frozen=True)
+class Copies:
+    """Pairs of libraries that differ by counting alone, with their ratio, and the bound used.
+
+    limit: None where copies could not be told from others.
+    """
+
+    found: list[tuple[str, str, float]]
+    limit: float | None
+
+
+def copies(distances: Distances | None) -> Copies:
+    """Return pairs of libraries that differ by counting alone."""
+    if distances is None:
+        return Copies([], None)
+    ratio = distances.ratio()
+    first, second = np.triu_indices(len(ratio), 1)
+    values = ratio[first, second]
+    limit = bound(float(np.median(values)))
+    if limit is None:
+        return Copies([], None)
+    close = np.flatnonzero(values < limit)
+    names = distances.names
+    found = [(str(names[first[i]]), str(names[second[i]]), float(values[i])) for i in close]
+    return Copies(sorted(found)[:_MOST], limit)
+
+
+def mixtures(distances: Distances) -> pd.DataFrame:
+    """Return, for each sample, the two others of which it is most nearly a mixture.
+
+    Index: sample; one, other, share (of one, on counts), ratio (squared difference from that
+    mixture over counting noise). The parts are looked for among the sample's nearest.
+    """
+    gram, noise, square = distances.gram, distances.noise, np.diag(distances.gram)
+    ratio = distances.ratio()
+    np.fill_diagonal(ratio, np.inf)
+    count = min(_PARTS, len(gram) - 1)
+    first, second = np.triu_indices(count, 1)
+    rows = []
+    for sample, near in enumerate(np.argsort(ratio, axis=1, kind="stable")[:, :count]):
+        i, j = near[first], near[second]
+        apart = np.maximum(square[i] + square[j] - 2 * gram[i, j], 1e-9)
+        along = gram[sample, i] - gram[sample, j] - gram[i, j] + square[j]
+        share = np.clip(along / apart, 0, 1)
+        rest = 1 - share
+        left = square[sample] + share**2 * square[i] + rest**2 * square[j]
+        left += 2 * (share * rest * gram[i, j] - share * gram[sample, i] - rest * gram[sample, j])
+        value = left / (noise[sample] + share**2 * noise[i] + rest**2 * noise[j])
+        # a copy is no mixture, nor is what lies between two copies
+        value[(np.minimum(share, rest) < _LEAST_SHARE) | (ratio[i, j] < _COUNTING)] = np.inf
+        best = int(np.argmin(value))
+        rows.append((distances.names[i[best]], distances.names[j[best]], share[best], value[best]))
+    return pd.DataFrame(
+        rows, columns=["one", "other", "share", "ratio"], index=pd.Index(distances.names)
+    )
+
+
+def shared_parts(profiles: Profiles, known: set[str]) -> list[tuple[str, str, float]]:
+    """Return samples of different donors that share more than their donors do: (one, other, r).
+
+    Of the correlation of two samples' profiles, what either has with the other's donor elsewhere,
+    and what the two donors have elsewhere, is taken away: donors who are alike, and samples that
+    bear each other's names, are alike there too. known: samples that another check accounts for.
+    """
+    obs = profiles.obs
+    donor = pd.factorize(obs["donor"])[0]
+    rho = profiles.correlations()
+    cross = np.triu(donor[:, None] != donor)
+    if not cross.any():
+        return []
+    values = rho[cross]
+    middle = float(np.median(values))
+    spread = 1.4826 * float(np.median(np.abs(values - middle)))
+    least = max(_SHARED, float(stats.norm.isf(LEVEL / len(values))) * spread)
+    names = obs.index.astype(str).to_numpy()
+    rows, columns = np.nonzero(cross & (rho > least))
+    order = np.argsort(-rho[rows, columns], kind="stable")[: _MOST * 10]
+    found = []
+    for one, other in zip(rows[order], columns[order], strict=True):
+        if names[one] in known or names[other] in known:
+            continue
+        mates = [np.setdiff1d(np.flatnonzero(donor == donor[s]), [s]) for s in (one, other)]
+        elsewhere = [rho[one, mates[1]], rho[other, mates[0]], rho[np.ix_(*mates)].ravel()]
+        most = max(0.0, *(float(part.max(initial=0.0)) for part in elsewhere))
+        if rho[one, other] - most > least:
+            found.append((str(names[one]), str(names[other]), float(rho[one, other])))
+    return found[:_MOST]
+
+
+@dataclass(frozen=True)
+class Mixtures:
+    """Samples that are mixtures of two others, as `mixtures` describes them, and the bound used.
+
+    limit: None where mixtures could not be told from others.
+    """
+
+    found: pd.DataFrame
+    limit: float | None
+
+
+def exact_mixtures(distances: Distances | None, known: set[str]) -> Mixtures:
+    """Return samples that differ from a mixture of two others by counting alone.
+
+    known: samples that another check accounts for.
+    """
+    if distances is None:
+        return Mixtures(pd.DataFrame(), None)
+    best = mixtures(distances)
+    finite = best["ratio"][np.isfinite(best["ratio"])]
+    limit = bound(float(finite.median())) if len(finite) > 3 else None
+    close = best[best["ratio"] < limit] if limit is not None else best[:0]
+    return Mixtures(close[~close.index.isin(known)][:_MOST], limit)
+
+
+def mixed(exact: Mixtures, shared: list[tuple[str, str, float]]) -> Iterator[Check]:
+    """Yield 'mixed library': samples that are mixtures of two others, or hold part of another.
+
+    shared: as `shared_parts` returns it.
+    """
+    for row in exact.found.itertuples():
+        said = (
+            f"its counts are those of {row.one} ({row.share:.0%}) and {row.other} "
+            f"({1 - row.share:.0%}) within counting noise: look whether libraries were pooled, or "
+            "wells spilled"
+        )
+        yield Check("mixed library", "warning", str(row.Index), said)
+    for one, other, r in shared:
+        said = (
+            f"of two donors, and correlated ({r:.2f}) more than the donors are elsewhere: one may "
+            "hold part of the other. Look at what was handled side by side"
+        )
+        yield Check("mixed library", "warning", f"{one}, {other}", said)
+    if len(exact.found) or shared:
+        return
+    said = "no library looks like a mixture of others"
+    if exact.limit is None:
+        said += "; whether one is exactly that cannot be told: counting noise hides the rest"
+    yield Check("mixed library", "ok", "", said)

@@ -1,0 +1,177 @@
+"""Swapped times: does a donor's change point against the change that the others share?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from fibroserum.qc.check import LEVEL, Check, listed
+from fibroserum.qc.identity import FEWEST_PAIRS, paired
+from fibroserum.qc.profiles import Profiles, cell_means
+
+#: Genes of the changes: the highest counted.
+_GENES = 4000
+#: A gene speaks where the others' mean change is this many standard errors from 0.
+_SPEAKS = 2.0
+#: Pairs that are looked at closely, those that point away most.
+_MOST = 12
+
+
+def changes(profiles: Profiles, pairs: pd.DataFrame) -> np.ndarray:
+    """Return changes from before to after, pairs × genes, each gene on the scale of its noise."""
+    log2 = profiles.log2
+    best = np.sort(np.argsort(-log2.mean(axis=0), kind="stable")[:_GENES])
+    change = log2[:, best][pairs["after"]] - log2[:, best][pairs["before"]]
+    change -= change.mean(axis=1, keepdims=True)
+    group = pd.factorize(pairs["group"])[0]
+    own = change - cell_means(change, group)
+    variance = (own**2).sum(axis=0) / max(1, len(pairs) - int(group.max(initial=-1)) - 1)
+    # half its own, half the typical gene's: with few pairs a gene's own variance is often too low
+    scale = np.sqrt((variance + np.median(variance)) / 2)
+    return np.divide(change, scale, out=np.zeros_like(change), where=scale > 0)
+
+
+def projections(change: np.ndarray) -> np.ndarray:
+    """Return the projection of each change (rows) on the mean of the other rows, along the genes
+    in which these agree; 0 where they agree in none."""
+    others = len(change) - 1
+    mean = (change.sum(axis=0) - change) / others
+    square = (change**2).sum(axis=0) - change**2
+    variance = (square - others * mean**2) / max(1, others - 1)
+    error = np.sqrt((variance + 1) / 2 / others)
+    direction = np.where(np.abs(mean) > _SPEAKS * error, mean, 0.0)
+    length = np.linalg.norm(direction, axis=1)
+    along = (change * direction).sum(axis=1)
+    return np.divide(along, length, out=np.zeros(len(change)), where=length > 0)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How alike the pairs of each group change.
+
+    pairs: as `paired` returns them, of groups with enough pairs. change: pairs × genes. along:
+    projection of each on the others of its group. group: name of each pair's group.
+    """
+
+    pairs: pd.DataFrame
+    change: np.ndarray
+    along: np.ndarray
+    group: np.ndarray
+
+    def spread(self, without: int | None = None) -> tuple[float, float, float]:
+        """Return mean, pooled standard deviation and degrees of freedom of the projections.
+
+        without: a pair that has no part in them, nor in the directions of the others; the mean is
+        its group's, or 0 without one.
+        """
+        squares, freedom, mean = 0.0, 0, 0.0
+        for name in dict.fromkeys(self.group):
+            part = np.flatnonzero(self.group == name)
+            along = self.along[part]
+            if without is not None and self.group[without] == name:
+                along = projections(self.change[part[part != without]])
+                mean = float(along.mean())
+            squares += float(((along - along.mean()) ** 2).sum())
+            freedom += len(along) - 1
+        return mean, float(np.sqrt(squares / freedom)), freedom
+
+    def reversed(self, one: int) -> bool:
+        """Return whether a pair changes against the others of its group, beyond chance.
+
+        They must share a change; its projection must lie below theirs by more than they vary among
+        themselves, and on the other side of nothing.
+        """
+        mean, spread, freedom = self.spread(one)
+        count = int((self.group == self.group[one]).sum()) - 1
+        critical = float(stats.t.isf(LEVEL / len(self.along), freedom))
+        shared = mean * np.sqrt(count) > stats.t.isf(LEVEL, freedom) * spread
+        below = mean - self.along[one] > critical * spread * np.sqrt(1 + 1 / count)
+        return bool(shared and below and self.along[one] < -mean / 2)
+
+    def blind(self) -> list[str]:
+        """Return groups whose shared change is too weak for a swap to be seen."""
+        _, spread, freedom = self.spread()
+        needed = float(stats.t.isf(LEVEL / len(self.along), freedom)) + 1
+        means = pd.Series(self.along).groupby(self.group).median()
+        return [str(name) for name, mean in means.items() if 2 * mean < needed * spread]
+
+
+def agreement(profiles: Profiles, after: str, known: set[str]) -> Agreement | None:
+    """Return how alike pairs change in groups of four and more, or None where there is none.
+
+    known: samples whose pairs are left out.
+    """
+    pairs = paired(profiles.obs, after)
+    names = profiles.obs.index.astype(str).to_numpy()
+    doubtful = np.isin(names, sorted(known))
+    pairs = pairs[~(doubtful[pairs["before"]] | doubtful[pairs["after"]])]
+    pairs = pairs[pairs.groupby("group")["donor"].transform("size") >= FEWEST_PAIRS]
+    if pairs.empty:
+        return None
+    change = changes(profiles, pairs)
+    group = pairs["group"].to_numpy()
+    along = np.zeros(len(pairs))
+    for name in dict.fromkeys(group):
+        along[group == name] = projections(change[group == name])
+    return Agreement(pairs, change, along, group)
+
+
+@dataclass(frozen=True)
+class Reversals:
+    """Pairs whose change points against the others': (before, after, donor, group, along, mean).
+
+    blind: groups in which that could not be told; None: no group has pairs enough.
+    """
+
+    found: list[tuple[str, str, str, str, float, float]]
+    blind: list[str] | None
+
+
+def reversals(profiles: Profiles, after: str, known: set[str]) -> Reversals:
+    """Return pairs whose change points against their group's.
+
+    known: samples that another check accounts for.
+    """
+    alike = agreement(profiles, after, known)
+    if alike is None:
+        return Reversals([], None)
+    names = profiles.obs.index.astype(str).to_numpy()
+    found = []
+    for one in np.argsort(alike.along, kind="stable")[:_MOST]:
+        if alike.along[one] < 0 and alike.reversed(int(one)):
+            pair = alike.pairs.iloc[one]
+            samples = (str(names[pair["before"]]), str(names[pair["after"]]))
+            mean = alike.spread(int(one))[0]
+            found.append((*samples, pair["donor"], pair["group"], float(alike.along[one]), mean))
+    seen = {group for _, _, _, group, _, _ in found}
+    return Reversals(found, [name for name in alike.blind() if name not in seen])
+
+
+def swapped_times(turned: Reversals) -> Iterator[Check]:
+    """Yield 'swapped times'. Only where a group's donors respond alike is there anything to compare
+    with; the check says where they do not."""
+    for first, second, donor, group, along, mean in turned.found:
+        yield Check(
+            "swapped times",
+            "warning",
+            f"{first}, {second}",
+            f"donor {donor} changes against the other donors of {group} ({along:.1f} along their "
+            f"mean change, they {mean:.1f}): look whether {first} and {second} were swapped. A "
+            "donor who responds the other way looks the same",
+        )
+    if turned.blind is None:
+        said = f"cannot be told here: it takes {FEWEST_PAIRS} pairs of one group"
+        yield Check("swapped times", "ok", "", said)
+    elif turned.blind:
+        said = (
+            f"cannot be told in {listed(turned.blind)}: the donors there share too little of a "
+            "change for one that points the other way to stand out"
+        )
+        yield Check("swapped times", "ok", "", said)
+    elif not turned.found:
+        said = "no donor changes against the others of the group"
+        yield Check("swapped times", "ok", "", said)
