@@ -22,7 +22,7 @@ from fibroserum.headline import print_headline
 from fibroserum.inputs import plan
 from fibroserum.job import prepare_environment
 from fibroserum.lock import VARIABLE, Refused, take
-from fibroserum.provenance import code_of
+from fibroserum.provenance import code_of, stamp
 
 prepare_environment(LIBRARY)
 

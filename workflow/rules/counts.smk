@@ -33,6 +33,9 @@ rule counts:
             "factors",
         ),
         min_count=CONFIG["differential_expression"]["min_count"],
+        stamp=stamp(
+            CONFIG["counts"] + inputs_of("samples", "factors", "tx2gene", "genes")
+        ),
         code=code("counts.py"),
     script:
         "../scripts/counts.py"

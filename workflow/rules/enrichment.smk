@@ -24,6 +24,7 @@ rule enrichment:
         contrasts=[contrast.name for contrast in PLAN.contrasts],
         settings=CONFIG["enrichment"],
         seed=CONFIG["seed"],
+        stamp=stamp(CONFIG["gene_sets"]),
         code=code("enrichment.py"),
     script:
         "../scripts/enrichment.py"

@@ -26,6 +26,7 @@ rule targets:
     params:
         settings=CONFIG["differential_expression"],
         randomised=CONFIG["design"]["randomised"],
+        stamp=stamp(inputs_of("published")),
         code=code("targets.py"),
     script:
         "../scripts/targets.py"
@@ -78,6 +79,7 @@ rule factors:
         factors=CONFIG["factors"],
         alpha=CONFIG["differential_expression"]["alpha"],
         seed=CONFIG["seed"],
+        stamp=stamp(inputs_of("factors")),
         code=code("factors.py"),
     script:
         "../scripts/factors.py"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import time
 import traceback
@@ -48,19 +49,32 @@ _REFUSED = {
 }
 
 
+def _number(error: BaseException | None) -> int | None:
+    """Return the first number among an error and those before it that `_REFUSED` knows."""
+    while error:
+        found = getattr(error, "errno", None)
+        if isinstance(error, RuntimeError):
+            # HDF5 has it in its words alone
+            told = re.search(r"errno = (\d+)", str(error))
+            found = int(told[1]) if told else None
+        if found in _REFUSED:
+            return found
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def fault(error: BaseException) -> str:
     """Return in plain words what the machine lacks, or an empty string for any other fault."""
     if isinstance(error, MemoryError):
         return (
-            "Out of memory. Free some, or run with fewer --cores, so that fewer jobs share it; "
-            "then run the same command again."
+            f"Out of memory{f' ({error})' if str(error) else ''}. Free some, or run with fewer "
+            "--cores, so that fewer jobs share it; then run the same command again."
         )
-    if isinstance(error, OSError) and error.errno in _REFUSED:
-        where = f": {error.filename}" if error.filename else ""
-        return (
-            f"Stopped: {_REFUSED[error.errno]}{where}. Mend that; then run the same command again."
-        )
-    return ""
+    number = _number(error)
+    if number is None:
+        return ""
+    where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
+    return f"Stopped: {_REFUSED[number]}{where}. Mend that; then run the same command again."
 
 
 @contextmanager
@@ -90,10 +104,8 @@ def job(log: str) -> Iterator[None]:
                 file.write(said)
             except Exception as error:  # noqa: BLE001
                 # not swallowed: said in both places, and the status is 1
-                trace = traceback.format_exc()
-                plain = fault(error)
-                said = f"{plain or trace.rstrip()}\nThe log is {log}\n"
-                file.write(trace + (f"{plain}\n" if plain else "") + f"The log is {log}\n")
+                said = f"{fault(error) or traceback.format_exc().rstrip()}\nThe log is {log}\n"
+                file.write(said)
     except OSError as error:
         # the log itself could not be written: what is known is said in the terminal
         said = said or f"{fault(error) or error}\n"

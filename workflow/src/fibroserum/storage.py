@@ -29,6 +29,8 @@ def write_h5ad(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
         adata.write_h5ad(draft, compression="lzf")
+        with draft.open("rb") as stream:
+            os.fsync(stream.fileno())
         os.replace(draft, target)
     finally:
         draft.unlink(missing_ok=True)

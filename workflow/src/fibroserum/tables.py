@@ -156,7 +156,10 @@ def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        draft.write_bytes(data)
+        with draft.open("wb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())  # or a power cut may leave the name without the content
         os.replace(draft, target)
     finally:
         draft.unlink(missing_ok=True)
