@@ -84,9 +84,12 @@ def likeness(profiles: Profiles, after: str) -> Likeness | None:
     values = profiles.rows[pairs["after"]] @ profiles.rows[pairs["before"]].T
     donor = pd.factorize(pairs["donor"])[0]
     group = pd.factorize(pairs["group"])[0]
-    other = donor[:, None] != donor
-    middle = np.zeros_like(values)
     same = group[:, None] == group
+    other = donor[:, None] != donor
+    if pairs["donor"].duplicated().any():
+        # in a crossover a stranger's samples in the other groups are as near as those in this one
+        other &= same
+    middle = np.zeros_like(values)
     for part in (same, ~same):
         if (other & part).any():
             middle[part] = values[other & part].mean()

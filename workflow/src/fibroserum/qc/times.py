@@ -11,7 +11,7 @@ from scipy import stats
 
 from fibroserum.qc.check import LEVEL, Check, listed
 from fibroserum.qc.identity import FEWEST_PAIRS, paired
-from fibroserum.qc.profiles import Profiles, cell_means
+from fibroserum.qc.profiles import Profiles
 
 #: Genes of the changes: the highest counted.
 _GENES = 4000
@@ -22,30 +22,30 @@ _MOST = 12
 
 
 def changes(profiles: Profiles, pairs: pd.DataFrame) -> np.ndarray:
-    """Return changes from before to after, pairs × genes, each gene on the scale of its noise."""
+    """Return log2 changes from before to after, pairs × genes, each pair's mean taken out."""
     log2 = profiles.log2
-    best = np.sort(np.argsort(-log2.mean(axis=0), kind="stable")[:_GENES])
-    change = log2[:, best][pairs["after"]] - log2[:, best][pairs["before"]]
-    change -= change.mean(axis=1, keepdims=True)
-    group = pd.factorize(pairs["group"])[0]
-    own = change - cell_means(change, group)
-    variance = (own**2).sum(axis=0) / max(1, len(pairs) - int(group.max(initial=-1)) - 1)
-    # half its own, half the typical gene's: with few pairs a gene's own variance is often too low
-    scale = np.sqrt((variance + np.median(variance)) / 2)
-    return np.divide(change, scale, out=np.zeros_like(change), where=scale > 0)
+    best = np.sort(np.argsort(-log2.mean(axis=0, dtype=float), kind="stable")[:_GENES])
+    chosen = log2[:, best].astype(float)
+    change = chosen[pairs["after"]] - chosen[pairs["before"]]
+    return change - change.mean(axis=1, keepdims=True)
 
 
 def projections(change: np.ndarray) -> np.ndarray:
-    """Return the projection of each change (rows) on the mean of the other rows, along the genes
-    in which these agree; 0 where they agree in none."""
+    """Return how far each change (rows: pairs) goes along the mean of the others, in noise units.
+
+    Along the genes in which the others agree, weighted by their variance among the others: nothing
+    of the pair itself decides the direction. 0 where they agree in none.
+    """
     others = len(change) - 1
     mean = (change.sum(axis=0) - change) / others
-    square = (change**2).sum(axis=0) - change**2
-    variance = (square - others * mean**2) / max(1, others - 1)
-    error = np.sqrt((variance + 1) / 2 / others)
-    direction = np.where(np.abs(mean) > _SPEAKS * error, mean, 0.0)
-    length = np.linalg.norm(direction, axis=1)
-    along = (change * direction).sum(axis=1)
+    square = np.square(change).sum(axis=0) - np.square(change)
+    variance = np.maximum(square - others * mean**2, 0.0) / max(1, others - 1)
+    # half its own, half the typical gene's: with few pairs a gene's own variance is often too low
+    variance = (variance + np.median(variance, axis=1, keepdims=True)) / 2
+    agree = (mean**2 > _SPEAKS**2 * variance / others) & (variance > 0)
+    weight = np.divide(mean, variance, out=np.zeros_like(mean), where=agree)
+    along = (change * weight).sum(axis=1)
+    length = np.sqrt((weight**2 * variance).sum(axis=1))
     return np.divide(along, length, out=np.zeros(len(change)), where=length > 0)
 
 
@@ -88,7 +88,8 @@ class Agreement:
         mean, spread, freedom = self.spread(one)
         count = int((self.group == self.group[one]).sum()) - 1
         critical = float(stats.t.isf(LEVEL / len(self.along), freedom))
-        shared = mean * np.sqrt(count) > stats.t.isf(LEVEL, freedom) * spread
+        # each projection holds the others' changes: that their mean is not 0 would say too little
+        shared = 2 * mean > critical * spread
         below = mean - self.along[one] > critical * spread * np.sqrt(1 + 1 / count)
         return bool(shared and below and self.along[one] < -mean / 2)
 
