@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support import REPOSITORY, Run, run_snakemake
+from support import REPOSITORY, Run, copy_pipeline, run_snakemake
 
 
 def _data_roots() -> list[Path]:
@@ -38,8 +38,13 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def toy_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Run the default config, the bundled toy cohort, once for all tests that read it."""
+    """Run the default config, the bundled toy cohort, once for all tests that read it.
+
+    From a copy of the pipeline, so that a test may edit it.
+    """
     directory = tmp_path_factory.mktemp("toy")
-    done = run_snakemake(directory)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return Run(directory, directory / "results" / "toy", done.stdout + done.stderr)
+    snakefile = copy_pipeline(tmp_path_factory.mktemp("pipeline"))
+    done = run_snakemake(directory, snakefile=snakefile)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    return Run(directory, directory / "results" / "toy", said, snakefile)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -31,13 +32,24 @@ def run_snakemake(
     )
 
 
+def copy_pipeline(folder: Path) -> Path:
+    """Copy what a run needs of the checkout, and return the copy's Snakefile."""
+    for part in ("workflow", "config", "resources"):
+        shutil.copytree(
+            REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    (folder / "profiles").symlink_to("workflow/profiles")
+    return Path(shutil.copy(REPOSITORY / "Snakefile", folder))
+
+
 @dataclass(frozen=True)
 class Run:
-    """A finished run: its working directory, its results, what the terminal said."""
+    """A finished run: its working directory, its results, what the terminal said, its Snakefile."""
 
     directory: Path
     results: Path
     said: str
+    snakefile: Path = REPOSITORY / "Snakefile"
 
     def table(self, name: str, file: str = "") -> pd.DataFrame:
         """Return a table of the run by its schema's name; `file` fills a wildcard of its path."""

@@ -31,7 +31,7 @@ def airway(
 ) -> tuple[Run, pd.DataFrame]:
     folder = shared_data("airway")
     run = run_example(
-        "airway", folder, tmp_path_factory.mktemp("airway"), "contrasts.tsv", "flags/targets.tsv"
+        "airway", folder, tmp_path_factory.mktemp("airway"), "contrasts.tsv", "report.html"
     )
     reference = folder / "reference" / "deseq2_R_dex_treated_vs_control_paired.csv.gz"
     return run, pd.read_csv(reference, index_col=0)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -139,14 +137,18 @@ def planned(said: str) -> set[str]:
 
 
 def test_a_second_run_has_nothing_to_do(toy_run: Run) -> None:
-    done = run_snakemake(toy_run.directory)
+    done = run_snakemake(toy_run.directory, snakefile=toy_run.snakefile)
     assert done.returncode == 0
     assert "Nothing to be done" in done.stdout + done.stderr
 
 
 def test_another_alpha_runs_what_follows_the_fit(toy_run: Run) -> None:
+    config = toy_run.directory / "alpha.yaml"
+    text = (REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8")
+    assert "alpha: 0.05" in text
+    config.write_text(text.replace("alpha: 0.05", "alpha: 0.1"), encoding="utf-8")
     done = run_snakemake(
-        toy_run.directory, "-n", "--config", "differential_expression={alpha: 0.1}"
+        toy_run.directory, "-n", "--configfile", str(config), snakefile=toy_run.snakefile
     )
     assert done.returncode == 0, done.stderr
     rules = planned(done.stdout + done.stderr)
@@ -154,26 +156,24 @@ def test_another_alpha_runs_what_follows_the_fit(toy_run: Run) -> None:
     assert rules.isdisjoint({"counts", "fit", "qc"})
 
 
-def test_an_edited_module_runs_the_rules_that_use_it(toy_run: Run, tmp_path: Path) -> None:
-    copy = tmp_path / "pipeline"
-    ignored = shutil.ignore_patterns("__pycache__")
-    for part in ("workflow", "config", "resources"):
-        shutil.copytree(REPOSITORY / part, copy / part, ignore=ignored)
-    shutil.copy(REPOSITORY / "Snakefile", copy)
-    edited = copy / "workflow/src/fibroserum/qc/checks.py"
-    edited.write_text(edited.read_text() + "\n# an edit\n")
-    done = run_snakemake(
-        toy_run.directory, "-n", "--rerun-triggers", "params", snakefile=copy / "Snakefile"
-    )
+def test_an_edited_module_runs_the_rules_that_use_it(toy_run: Run) -> None:
+    edited = toy_run.snakefile.parent / "workflow/src/fibroserum/qc/checks.py"
+    text = edited.read_text(encoding="utf-8")
+    edited.write_text(text + "\n# an edit\n", encoding="utf-8")
+    try:
+        done = run_snakemake(toy_run.directory, "-n", snakefile=toy_run.snakefile)
+    finally:
+        edited.write_text(text, encoding="utf-8")
     assert done.returncode == 0, done.stderr
     assert planned(done.stdout + done.stderr) == {"qc", "report"}
 
 
 def test_a_config_without_factors_has_none(toy_run: Run) -> None:
     config = toy_run.directory / "plain.yaml"
-    lines = (REPOSITORY / "config" / "config.yaml").read_text().split("factors:")[0]
-    config.write_text(lines.replace("cohort: toy", "cohort: plain"))
-    done = run_snakemake(toy_run.directory, "-n", "--configfile", str(config))
+    lines = (REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8").split("factors:")[0]
+    config.write_text(lines.replace("cohort: toy", "cohort: plain"), encoding="utf-8")
+    asked = ("-n", "--configfile", str(config))
+    done = run_snakemake(toy_run.directory, *asked, snakefile=toy_run.snakefile)
     assert done.returncode == 0, done.stderr
     rules = planned(done.stdout + done.stderr)
     assert "stimulation" not in rules

@@ -13,7 +13,8 @@ from support import REPOSITORY, Run, run_snakemake
 
 @pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])
 def test_both_entries_run_the_same(snakefile: str, toy_run: Run) -> None:
-    done = run_snakemake(toy_run.directory, snakefile=REPOSITORY / snakefile)
+    own = toy_run.snakefile.parent / snakefile
+    done = run_snakemake(toy_run.directory, snakefile=own)
     assert done.returncode == 0, done.stderr
     assert "Nothing to be done" in done.stdout + done.stderr
 
@@ -52,7 +53,7 @@ def test_a_stage_alone(tmp_path: Path) -> None:
 
 
 def test_snakemakes_own_report_carries_the_figures(toy_run: Run) -> None:
-    done = run_snakemake(toy_run.directory, "--report", "report.zip")
+    done = run_snakemake(toy_run.directory, "--report", "report.zip", snakefile=toy_run.snakefile)
     assert done.returncode == 0, done.stdout + done.stderr
     with zipfile.ZipFile(toy_run.directory / "report.zip") as archive:
         names = archive.namelist()

@@ -29,6 +29,15 @@ def test_a_slash_in_a_donors_name_comes_back(tmp_path: Path) -> None:
     assert list(back.obs_names) == ["s/1", "s2"]
 
 
+def test_repeated_text_stays_text(tmp_path: Path) -> None:
+    genes = pd.DataFrame({"symbol": ["", "", "BGN"]}, index=["g1", "g2", "g3"])
+    given = ad.AnnData(np.eye(3), obs=pd.DataFrame(index=["s1", "s2", "s3"]), var=genes)
+    write_h5ad(given, tmp_path / "x.h5ad")
+    symbols = read_h5ad(tmp_path / "x.h5ad").var["symbol"]
+    assert symbols.dtype == object
+    assert symbols.tolist() == ["", "", "BGN"]
+
+
 def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "x.h5ad"
     write_h5ad(adata(), path)

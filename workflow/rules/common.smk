@@ -35,12 +35,15 @@ if not FILES and set(config) <= set(workflow.config_settings.config):
     configfile: str(FILES[0])
 
 
+SCHEMA = configuration.load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
+OVERRIDES = workflow.config_settings.config
+
 try:
     PLAN = plan(
-        dict(config),
-        configuration.load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml"),
+        configuration.with_types(dict(config), OVERRIDES, SCHEMA),
+        SCHEMA,
         ROOT,
-        configuration.source(FILES, workflow.config_settings.config),
+        configuration.source(FILES, OVERRIDES),
         FILES,
     )
 except InputError as error:

@@ -47,7 +47,9 @@ rule stimulation:
         runtime=30,
     params:
         arm=lambda wildcards: FACTORS[wildcards.factor]["stimulation"],
-        settings=CONFIG["differential_expression"],
+        settings={
+            k: CONFIG["differential_expression"][k] for k in ("alpha", "min_count")
+        },
         code=code("stimulation.py"),
     script:
         "../scripts/stimulation.py"

@@ -55,7 +55,6 @@ rule report:
                 for path in paths
             }
         ),
-        templates=str(ROOT / "workflow" / "report"),
         code=code("report.py"),
     script:
         "../scripts/report.py"

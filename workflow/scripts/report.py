@@ -13,4 +13,4 @@ with job(snakemake.log[0]):
     paths = ReportPaths.under(Path(snakemake.output.html).parent)
     provenance = record(config, snakemake.params.inputs)
     run = load_run(paths.html.parent, config, provenance)
-    build_report(run, config, snakemake.params.templates, paths)
+    build_report(run, config, Path(snakemake.scriptdir).parent / "report", paths)

@@ -261,6 +261,29 @@ def source(files: Sequence[Path], overrides: Mapping[str, Any]) -> str:
     return ", ".join([*names, *(["--config"] if overrides else [])]) or "config"
 
 
+def with_types(config: Config, overrides: Mapping[str, Any], schema: dict[str, Any]) -> Config:
+    """Return the config with numbers for the text that `--config key={inner: 0.1}` gives.
+
+    Snakemake reads what is inside braces as text. Only values that were given on the command line
+    and that the schema does not want as text are read again, as YAML.
+    """
+
+    def retyped(value: Any, path: list[Any]) -> Any:
+        if isinstance(value, Mapping):
+            return {key: retyped(item, [*path, key]) for key, item in value.items()}
+        kinds = _at(schema, path).get("type", "string")
+        wants_text = "string" in ([kinds] if isinstance(kinds, str) else kinds)
+        if isinstance(value, str) and not wants_text:
+            try:
+                return yaml.safe_load(value)
+            except yaml.YAMLError:
+                return value
+        return value
+
+    changed = {key: retyped(config[key], [key]) for key in overrides if key in config}
+    return {**config, **changed}
+
+
 def repeated_keys(path: Path) -> Iterator[Problem]:
     """Yield a problem for each key that stands twice in one section of a config file.
 
@@ -368,7 +391,7 @@ def missing_files(config: Config, where: str) -> Iterator[tuple[str, Problem]]:
             if not can_be_path(path):
                 hint = "A list of files has a line and a dash for each."
             elif folder.is_dir():
-                hint = nearest(path, sorted(str(found) for found in folder.iterdir()))
+                hint = nearest(path, sorted(str(p) for p in folder.iterdir() if p.name[0] != "."))
             else:
                 hint = f"There is no folder '{folder}' either."
             problem = Problem(

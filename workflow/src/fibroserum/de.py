@@ -221,7 +221,7 @@ def contrast_row(
         "reference": contrast.reference,
         "pairs": pairs,
         "residual_df": design.shape[0] - design.shape[1],
-        "tested": int(table["pvalue"].notna().sum()),
+        "tested": int((table["status"] == "tested").sum()),
         "up": int((table["call"] == "up").sum()),
         "down": int((table["call"] == "down").sum()),
         "up_main": int((main == "up").sum()),

@@ -42,7 +42,8 @@ def headline(folder: str | Path) -> list[str]:
             )
     warnings = sum(row["level"] == "warning" for row in _rows(place / "qc" / "checks.tsv"))
     if warnings:
-        lines.append(f"Quality control: {warnings} warnings, see the report")
+        noun = "warning" if warnings == 1 else "warnings"
+        lines.append(f"Quality control: {warnings} {noun}, see the report")
     return lines
 
 

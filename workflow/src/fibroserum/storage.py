@@ -42,4 +42,8 @@ def read_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
 
     adata = ad.read_h5ad(path)
     _rename(adata, SLASH, "/")
+    for frame in (adata.obs, adata.var):
+        for column in frame.columns[frame.dtypes == "category"]:
+            # anndata stores repeated text as categories; here it is text
+            frame[column] = frame[column].astype(object)
     return adata
