@@ -6,11 +6,31 @@ number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numba
 import numpy as np
+
+from fibroserum.inference.compiling import cache_directory
+
+_DIRECTORY = cache_directory()
+
+
+def _compiled(*, parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:
+    """Compile a kernel; its machine code is kept where there is a place that can be written."""
+
+    def declare(function: Callable[..., Any]) -> Any:
+        before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+        try:
+            # the place is settled when the kernel is declared
+            numba.config.CACHE_DIR = str(_DIRECTORY or "")  # type: ignore[attr-defined]
+            return numba.njit(function, parallel=parallel, cache=_DIRECTORY is not None)
+        finally:
+            numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+
+    return declare
 
 
 @contextmanager
@@ -25,7 +45,7 @@ def threads(n_cpus: int) -> Iterator[None]:
         numba.set_num_threads(before)
 
 
-@numba.njit(cache=True)
+@_compiled()
 def _inverse(matrix: np.ndarray) -> np.ndarray:
     """Inverse of a small positive definite matrix through its Cholesky factor."""
     k = matrix.shape[0]
@@ -52,7 +72,7 @@ def _inverse(matrix: np.ndarray) -> np.ndarray:
     return result
 
 
-@numba.njit(cache=True)
+@_compiled()
 def _centre(
     values: np.ndarray, weights: np.ndarray, of_sample: np.ndarray, means: np.ndarray
 ) -> None:
@@ -69,7 +89,7 @@ def _centre(
             values[i] -= means[of_sample[i]]
 
 
-@numba.njit(parallel=True, cache=True)
+@_compiled(parallel=True)
 def weighted_fit(
     expression: np.ndarray,
     weights: np.ndarray,
@@ -131,7 +151,7 @@ def weighted_fit(
     return beta, donor_beta, covariance, rss
 
 
-@numba.njit(cache=True)
+@_compiled()
 def _reflect(column: np.ndarray, rows: np.ndarray, others: np.ndarray) -> float:
     """Householder reflection that leaves `column` on rows[0] alone, applied to others (m, n).
 
@@ -158,7 +178,7 @@ def _reflect(column: np.ndarray, rows: np.ndarray, others: np.ndarray) -> float:
     return beta
 
 
-@numba.njit(parallel=True, cache=True)
+@_compiled(parallel=True)
 def contrast_effects(
     expression: np.ndarray,
     weights: np.ndarray,
