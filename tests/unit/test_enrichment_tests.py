@@ -23,7 +23,7 @@ from fibroserum.enrichment.gmt import GeneSet
 from fibroserum.enrichment.membership import restrict
 from fibroserum.enrichment.overrepresentation import overrepresentation
 from fibroserum.enrichment.prerank import prerank
-from fibroserum.enrichment.run import COLUMNS, SetTests, test_sets
+from fibroserum.enrichment.run import COLUMNS, SetTests, main_model_tests, test_sets
 from fibroserum.enrichment.selfcontained import fry, standardised
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
@@ -219,6 +219,7 @@ def _tests(fit: linear.LinearFit, sets: list[GeneSet], n_cpus: int = 1) -> SetTe
             name: pd.Series(np.where(table["pvalue"] < 0.01, "up", "none"), index=table.index)
             for name, table in tables.items()
         },
+        {name: table["pvalue"].notna() for name, table in tables.items()},
         sets,
         alpha=0.05,
         min_size=5,
@@ -362,6 +363,31 @@ def test_genes_of_identical_values_give_numbers(
         assert ((p >= 0) & (p <= 1)).all(axis=None)
 
 
+def test_the_background_of_overrepresentation_is_the_genes_that_could_be_called() -> None:
+    rng = np.random.default_rng(6)
+    genes = pd.Index([f"g{i}" for i in range(200)])
+    own = restrict([GeneSet("c", "s", "", tuple(genes[:30]))], genes, genes, **LIMITS)
+    tested = pd.Series(rng.random(200) < 0.6, index=genes)
+    called = tested & (rng.random(200) < 0.2)
+    calls = called.map({True: "up", False: "none"})
+    # genes filtered or withheld have a fold change (and a statistic), but cannot be called
+    change = pd.Series(1.0, index=genes)
+    # the matrix has genes in another order, and one that the fit has not
+    order = [*genes[::-1], "elsewhere"]
+    ours = main_model_tests(
+        own,
+        genes,
+        change.reindex(order),
+        calls.reindex(order, fill_value="none"),
+        tested.reindex(order, fill_value=True),
+    )
+    members = tested & genes.isin(genes[:30])
+    overlap = int((members & called).sum())
+    expected = stats.hypergeom(int(tested.sum()), int(called.sum()), int(members.sum()))
+    assert 0 < overlap < called.sum()
+    assert ours["ora_pvalue"][0] == pytest.approx(expected.pmf(range(overlap, 31)).sum(), rel=1e-9)
+
+
 def test_rest_test_is_exact_for_rotations_of_pure_noise() -> None:
     """Noise of any correlation, nothing changes: p values are uniform."""
     rng = np.random.default_rng(5)
@@ -376,6 +402,30 @@ def test_rest_test_is_exact_for_rotations_of_pure_noise() -> None:
         p[i] = set_against_rest(normal_scores(effects), own)["competitive_pvalue"][0]
     assert stats.kstest(p, "uniform").pvalue > 0.01
     assert 0.025 < np.mean(p < 0.05) < 0.08
+
+
+@pytest.mark.parametrize("df", [2, 3])
+def test_rest_test_keeps_its_tail_at_three_and_four_donors(df: int) -> None:
+    """Pure noise, 20 sets: an FDR call in at most 5 % of cohorts, and p < 0.001 as rare as that."""
+    rng = np.random.default_rng(21)
+    genes, cohorts, number = 1000, 300, 20
+    index = pd.Index([f"g{i}" for i in range(genes)])
+    sets = [
+        GeneSet("c", f"{i:02d}", "", tuple(members))
+        for i, members in enumerate(np.split(index[: number * 20], number))
+    ]
+    own = restrict(sets, index, index, **LIMITS)
+    called, p = 0, np.empty((cohorts, number))
+    for i in range(cohorts):
+        deviations = np.exp(rng.normal(0, 0.6, genes))[:, None]
+        noise = deviations * rng.normal(size=(genes, df + 1))
+        effects = linear.Effects(noise[:, 0], noise[:, 1:])
+        table = set_against_rest(normal_scores(effects), own)
+        p[i] = table["competitive_pvalue"]
+        called += (adjust(table["competitive_pvalue"], own.table["collection"]) < 0.05).any()
+    assert called <= 0.05 * cohorts
+    assert np.mean(p < 0.001) < 0.002
+    assert 0.02 < np.mean(p < 0.05) < 0.06
 
 
 @given(st.lists(st.sets(st.integers(0, 30), min_size=1, max_size=20), min_size=1, max_size=12))

@@ -80,8 +80,9 @@ def set_against_rest(scores: Scores, sets: Membership) -> pd.DataFrame:
     gene changes, all have one variance, correlations within and between sets included. What genes
     change beyond noise adds the variance of a random draw: of the set's own genes or of all genes,
     whichever is greater, so that a set of genes that respond more, up and down, is not enriched.
-    Columns: competitive_t, competitive_df (Satterthwaite), competitive_pvalue (two-sided; 1 for a
-    set of all genes).
+    Columns: competitive_t, competitive_df (Satterthwaite 1946, Biometrics Bulletin 2:110, with the
+    noise counted as at least that of independent genes), competitive_pvalue (two-sided; 1 for a set
+    of all genes).
     """
     genes, df = scores.residual.shape
     m = sets.table["tested"].to_numpy(dtype=float)
@@ -95,9 +96,11 @@ def set_against_rest(scores: Scores, sets: Membership) -> pd.DataFrame:
     of_set = _beyond_noise(within / np.maximum(m - 1, 1)[:, None])
     greater = of_set > of_all
     beyond = np.where(greater, of_set, of_all) / m + of_all / rest
-    weights = noise**2 / df + beyond**2 / np.where(greater, np.maximum(m - 1, 1), max(genes - 2, 1))
-    freedom = np.full(len(m), float(df))
-    np.divide((noise + beyond) ** 2, weights, out=freedom, where=weights > 0)
+    # An estimate of the noise from few degrees of freedom is often far too small, and would then
+    # claim the many of the genes: the degrees of freedom count the noise of independent genes too.
+    counted = noise + 1 / m + 1 / rest
+    beyond_df = np.where(greater, np.maximum(m - 1, 1), max(genes - 2, 1))
+    freedom = (counted + beyond) ** 2 / (counted**2 / df + beyond**2 / beyond_df)
     statistic = _ratio(delta[:, 0], noise + beyond, m < genes)
     return pd.DataFrame(
         {

@@ -70,6 +70,7 @@ def test_sets(
     statistics: Mapping[str, pd.Series],
     log2fc: Mapping[str, pd.Series],
     calls: Mapping[str, pd.Series],
+    tested: Mapping[str, pd.Series],
     sets: Sequence[GeneSet],
     *,
     alpha: float,
@@ -82,8 +83,9 @@ def test_sets(
     """Test every set in every contrast.
 
     fit: the linear model of the tested genes. contrasts: numeric, over its design's columns.
-    statistics, log2fc, calls: by contrast, of the main model, indexed by all genes of the matrix:
-    signed Wald statistic and log2 fold change (NaN where not tested), and up, down or none.
+    statistics, log2fc, calls, tested: by contrast, of the main model, indexed by all genes of the
+    matrix: signed Wald statistic and log2 fold change (NaN where not tested); up, down or none; and
+    whether the gene could be called at all (it has an adjusted p value).
     sets: of matrix gene ids (`gmt.map_sets`). The answer does not depend on the number of cores.
     """
     matrix_genes = pd.Index(next(iter(statistics.values())).index) if statistics else fit.genes
@@ -97,7 +99,7 @@ def test_sets(
             continue
         parts = [
             rotation_tests(fit, contrast, restricted, n_cpus),
-            main_model_tests(restricted, fit.genes, statistics[name], log2fc[name], calls[name]),
+            main_model_tests(restricted, fit.genes, log2fc[name], calls[name], tested[name]),
             prerank(
                 statistics[name].reindex(fit.genes),
                 restricted,
@@ -135,12 +137,16 @@ def rotation_tests(
 def main_model_tests(
     sets: Membership,
     genes: pd.Index,
-    statistic: pd.Series,
     log2fc: pd.Series,
     calls: pd.Series,
+    tested: pd.Series,
 ) -> pd.DataFrame:
-    """Over-representation of calls and mean fold changes, from the main model."""
-    testable = np.isfinite(statistic.reindex(genes).to_numpy(dtype=float))
+    """Over-representation of calls and mean fold changes, from the main model.
+
+    The background of over-representation is the genes that could be called: those `tested`, without
+    the genes that independent filtering or an outlying count left without an adjusted p value.
+    """
+    testable = tested.reindex(genes, fill_value=False).to_numpy(dtype=bool)
     called = calls.reindex(genes).isin(["up", "down"]).to_numpy()
     change = log2fc.reindex(genes).to_numpy(dtype=float)
     known = np.isfinite(change)

@@ -89,6 +89,7 @@ def _test_model(
         {name: table["stat"] for name, table in own.items()},
         {name: table["log2FoldChange"] for name, table in own.items()},
         {name: table["call"] for name, table in own.items()},
+        {name: table["padj"].notna() for name, table in own.items()},
         sets,
         alpha=settings.alpha,
         min_size=settings.min_size,
