@@ -9,7 +9,6 @@ from typing import Any
 import count_files as files
 import pandas as pd
 import pytest
-from conftest import REPOSITORY
 
 from fibroserum import tables
 from fibroserum.cohort import build_cohort, counts_of, settings_of
@@ -19,6 +18,7 @@ from fibroserum.de import FitSettings, fit_model, result_table
 from fibroserum.design import models_of
 from fibroserum.gene_table import bundled
 from fibroserum.inputs import read_all, with_located_paths
+from support import REPOSITORY
 
 TOY = REPOSITORY / "resources" / "toy"
 KEPT = 300
