@@ -26,7 +26,8 @@ dump <- function(name, counts, design_matrix, contrasts, group = NULL) {
     dds <- suppressMessages(DESeq(DESeqDataSetFromMatrix(counts, sheet, ~group), quiet = TRUE))
   }
   genes <- as.data.frame(mcols(dds))
-  keep <- c("baseMean", "dispGeneEst", "dispGeneIter", "dispFit", "dispMAP", "dispersion", "betaConv")
+  keep <- c("baseMean", "dispGeneEst", "dispGeneIter", "dispFit", "dispMAP", "dispersion", "betaConv",
+            "betaIter")
   table <- data.frame(gene = rownames(dds), genes[, keep])
   for (contrast in names(contrasts)) {
     r <- as.data.frame(results(dds, contrast = contrasts[[contrast]], alpha = 0.05))
@@ -40,6 +41,7 @@ dump <- function(name, counts, design_matrix, contrasts, group = NULL) {
   write_table(data.frame(a0 = attr(f, "coefficients")[1], a1 = attr(f, "coefficients")[2],
                          prior = attr(f, "dispPriorVar"), squared = attr(f, "varLogDispEsts"),
                          t(sizeFactors(dds))), paste0(name, ".model"))
+  invisible(dds)
 }
 
 negative_binomial <- function(mean, dispersion) {
@@ -67,7 +69,8 @@ design <- sapply(1:12, function(d) as.numeric(donor == d))
 colnames(design) <- sprintf("donor[D%02d]", 1:12)
 design <- cbind(design, `after[AT]` = after * (group == "AT"), `after[RT]` = after * (group == "RT"))
 zero <- rep(0, 12)
-dump("paired", counts, design, list(at = c(zero, 1, 0), difference = c(zero, -1, 1)))
+paired <- dump("paired", counts, design, list(at = c(zero, 1, 0), difference = c(zero, -1, 1)))
+paired_design <- design
 
 # 9 against 4 donors, no blocks, with outlying counts: replaced in the larger group, filtered in
 # the smaller
@@ -90,3 +93,56 @@ design <- sapply(1:3, function(d) as.numeric(donor == d))
 colnames(design) <- sprintf("donor[D%d]", 1:3)
 design <- cbind(design, after = after)
 dump("three_pairs", counts, design, list(after = c(0, 0, 0, 1)))
+
+# the paired cohort without its first donor: size factors, trend and prior held
+whole <- dispersionFunction(paired)
+kept <- paired_design[, 1] == 0
+design <- paired_design[kept, -1]
+rest <- DESeqDataSetFromMatrix(counts(paired)[, kept], data.frame(row.names = colnames(paired)[kept]), ~1)
+sizeFactors(rest) <- sizeFactors(paired)[kept]
+rest <- estimateDispersionsGeneEst(rest, quiet = TRUE, modelMatrix = design)
+dispersionFunction(rest, estimateVar = FALSE) <- whole
+mcols(rest)$dispFit <- mcols(paired)$dispFit
+attr(rest@dispersionFunction, "varLogDispEsts") <- attr(whole, "varLogDispEsts")
+rest <- estimateDispersionsMAP(rest, dispPriorVar = attr(whole, "dispPriorVar"), quiet = TRUE,
+                               modelMatrix = design)
+rest <- nbinomWaldTest(rest, modelMatrix = design, quiet = TRUE)
+r <- as.data.frame(results(rest, contrast = c(rep(0, 11), -1, 1), independentFiltering = FALSE))
+write_table(data.frame(gene = rownames(rest), genewise = mcols(rest)$dispGeneEst,
+                       dispersion = dispersions(rest), lfc = r$log2FoldChange, se = r$lfcSE,
+                       p = r$pvalue), "paired.without_D01")
+
+# sparse genes: a crossover of 5 donors, 10 pairs with a covariate, 3 groups with two covariates
+sparse <- function(name, design, changes, contrasts) {
+  genes <- 400
+  mean <- exp(c(rnorm(150, 4, 1.5), rnorm(250, 0, 0.7)))
+  dispersion <- (0.05 + 4 / mean) * exp(rnorm(genes, 0, 0.5))
+  effect <- matrix(0, genes, ncol(design))
+  effect[, changes] <- ifelse(runif(genes * length(changes)) < 0.3,
+                              rnorm(genes * length(changes), 0, 1.5), 0)
+  depth <- exp(rnorm(nrow(design), 0, 0.3))
+  counts <- negative_binomial(mean * exp(effect %*% t(design)) * rep(depth, each = genes),
+                              dispersion)
+  dump(name, counts[rowSums(counts) >= 10, ], design, contrasts)
+}
+indicators <- function(labels) {
+  values <- sapply(unique(labels), function(l) as.numeric(labels == l))
+  colnames(values) <- sprintf("donor[D%02d]", unique(labels))
+  values
+}
+set.seed(11)
+arm <- rep(c(0, 0, 1, 1), 5)
+after <- rep(0:1, 10)
+sparse("crossover", cbind(indicators(rep(1:5, each = 4)), `group[RT]` = arm,
+                          `after[AT]` = after * (arm == 0), `after[RT]` = after * arm), 7:8,
+       list(at = c(rep(0, 6), 1, 0), difference = c(rep(0, 6), -1, 1)))
+set.seed(12)
+arm <- rep(0:1, each = 10)
+sparse("covariate", cbind(indicators(rep(1:10, each = 2)), `after[AT]` = after * (arm == 0),
+                          `after[RT]` = after * arm, hours = round(rnorm(20), 2)), 11:12,
+       list(at = c(rep(0, 10), 1, 0, 0), difference = c(rep(0, 10), -1, 1, 0)))
+set.seed(13)
+group <- rep(1:3, each = 4)
+sparse("ages", cbind(`group[A]` = group == 1, `group[B]` = group == 2, `group[C]` = group == 3,
+                     age = round(rnorm(12, 0, 1.2), 2), sex = rep(0:1, 6)), 2:3,
+       list(baseline = c(-1, 0, 1, 0, 0)))

@@ -15,10 +15,10 @@ MIN_MEAN = 0.5
 OUTLIER_SD = 2.0
 # its ridge of 1e-6 is on the log2 scale; coefficients here are natural logarithms
 RIDGE = 1e-6 / np.log(2) ** 2
-# least squares give way to a search within bounds (30 on the log2 scale) past this coefficient
+# least squares give way to a search within bounds past this coefficient
 LARGEST_COEFFICIENT = 30.0
-COEFFICIENT_BOUND = 30 * np.log(2)
 MAX_STEPS = 100
+# of the change of the deviance, relative to the deviance
 TOLERANCE = 1e-8
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fibroserum.deseq.model import NegativeBinomialFit, count_matrix, group_like, usable_structure
 from fibroserum.deseq.stages import Problem, errors, final, genewise
+from fibroserum.deseq.testing import untouched
 from fibroserum.inference.wald import wald_statistic
 
 
@@ -18,7 +19,8 @@ class Refit:
     """coefficients: genes × columns, natural log. dispersions: (genes,).
 
     tests: by contrast, a table by gene with log2FoldChange, lfcSE, stat, pvalue. NaN for genes
-    without a count among the samples, or without a trend in the fit.
+    without a count among the samples, or without a trend in the fit. As in `wald`, a comparison of
+    columns is 0 with p = 1 for a gene without a count in any sample it concerns.
     """
 
     coefficients: np.ndarray
@@ -73,6 +75,9 @@ def refit_genes(
     tests = {}
     for place, name in enumerate(contrasts):
         estimate = coefficients @ vectors[place]
+        silent = untouched(matrix, design.to_numpy(dtype=float), vectors[place])
+        silent &= np.isfinite(estimate)
+        estimate = np.where(silent, 0.0, estimate)
         statistic, p = wald_statistic(estimate, spread[:, place], 0.0, None)
         tests[name] = pd.DataFrame(
             {

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fibroserum.deseq.bounded import search, start_of
 from fibroserum.deseq.model import (
-    COEFFICIENT_BOUND,
     LARGEST_COEFFICIENT,
     MAX_STEPS,
     MIN_DISPERSION,
@@ -41,6 +41,15 @@ class Problem:
     def ridge(self) -> np.ndarray:
         """Return the ridge of every column."""
         return np.full(self.structure.n_columns, RIDGE)
+
+    @property
+    def design(self) -> np.ndarray:
+        """Return the design matrix, samples and columns in the kernels' order."""
+        structure = self.structure
+        starts = structure.starts[:-1]
+        places = np.arange(structure.n_samples)[:, None]
+        blocks = (places >= starts[:-1]) & (places < starts[1:])
+        return np.hstack([blocks.astype(float), structure.dense])
 
     def rows(self, genes: slice) -> np.ndarray:
         """Return the counts of a chunk of genes, samples sorted by block."""
@@ -88,34 +97,44 @@ def _starting_dispersions(
 
 
 def _regress(
-    rows: np.ndarray, alphas: np.ndarray, problem: Problem
+    rows: np.ndarray, alphas: np.ndarray, problem: Problem, leverages: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (coefficients, means not bounded, converged) of a chunk."""
-    beta, means = np.empty((len(rows), problem.structure.n_columns)), np.empty_like(rows)
+    """Return (coefficients, means not bounded, converged) of a chunk.
+
+    leverages: filled where given (genes × sorted samples), with least squares' own.
+    """
+    structure = problem.structure
+    beta, means = np.empty((len(rows), structure.n_columns)), np.empty_like(rows)
     state = np.empty(len(rows), dtype=np.int64)
+    hats = np.empty((0, 0)) if leverages is None else leverages
     fit_coefficients(
-        rows, problem.offsets, alphas, MIN_MEAN, TOLERANCE, LARGEST_COEFFICIENT, COEFFICIENT_BOUND,
-        MAX_STEPS, problem.ridge, problem.structure.blocks, beta, means, np.empty((0, 0)), state,
+        rows, problem.offsets, alphas, MIN_MEAN, TOLERANCE, LARGEST_COEFFICIENT, 0.0, MAX_STEPS,
+        problem.ridge, structure.blocks, beta, means, hats, state,
     )  # fmt: skip
-    return beta, means, state > 0
+    settled = state > 0
+    unsettled = np.flatnonzero(state == 0)
+    if len(unsettled):
+        design = problem.design
+        for gene in unsettled:
+            start = start_of(rows[gene], problem.offsets, design, beta[gene])
+            beta[gene], settled[gene] = search(
+                rows[gene], problem.offsets, alphas[gene], design, start
+            )
+            means[gene] = np.exp(design @ beta[gene] + problem.offsets)
+    return beta, means, settled
 
 
 def leverage(problem: Problem, dispersions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return means (not bounded) and leverages, both samples × genes, of the final regression."""
-    structure = problem.structure
+    order = problem.structure.order
     means, hats = np.empty(problem.counts.shape), np.empty(problem.counts.shape)
 
     def work(genes: slice) -> None:
         rows = problem.rows(genes)
-        mean, hat = np.empty_like(rows), np.empty_like(rows)
-        fit_coefficients(
-            rows, problem.offsets, dispersions[genes], MIN_MEAN, TOLERANCE, LARGEST_COEFFICIENT,
-            COEFFICIENT_BOUND, MAX_STEPS, problem.ridge, structure.blocks,
-            np.empty((len(rows), structure.n_columns)), mean, hat,
-            np.empty(len(rows), dtype=np.int64),
-        )  # fmt: skip
-        means[structure.order, genes] = mean.T
-        hats[structure.order, genes] = hat.T
+        hat = np.empty_like(rows)
+        _, mean, _ = _regress(rows, dispersions[genes], problem, hat)
+        means[order, genes] = mean.T
+        hats[order, genes] = hat.T
 
     over_genes(work, problem.counts.shape[1], problem.n_cpus)
     return means, hats

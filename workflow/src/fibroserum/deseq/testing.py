@@ -15,7 +15,7 @@ THETAS = 50
 LOWESS_SPAN = 1 / 5
 
 
-def _untouched(counts: np.ndarray, design: np.ndarray, contrast: np.ndarray) -> np.ndarray:
+def untouched(counts: np.ndarray, design: np.ndarray, contrast: np.ndarray) -> np.ndarray:
     """Return genes that are all zero in the samples a comparison of columns concerns."""
     if not ((contrast > 0).any() and (contrast < 0).any()):
         return np.zeros(counts.shape[1], dtype=bool)
@@ -55,15 +55,15 @@ def wald(
         vector[None, structure.columns],
     )[:, 0]
     estimate = fit.coefficients @ vector
-    untouched = _untouched(matrix, design, vector) & np.isfinite(estimate)
-    estimate = np.where(untouched, 0.0, estimate)
+    silent = untouched(matrix, design, vector) & np.isfinite(estimate)
+    estimate = np.where(silent, 0.0, estimate)
     statistic, p = wald_statistic(
         estimate,
         standard_errors,
         lfc_threshold * np.log(2),
         "greaterAbs" if lfc_threshold > 0 else None,
     )
-    p = np.where(untouched, 1.0, p)
+    p = np.where(silent, 1.0, p)
     return pd.DataFrame(
         {
             "log2FoldChange": estimate / np.log(2),

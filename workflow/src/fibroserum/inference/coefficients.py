@@ -33,10 +33,12 @@ from fibroserum.inference.arrowhead import (
     solve,
 )
 from fibroserum.inference.compiling import compiled
-from fibroserum.inference.special import exp, log, log1p
+from fibroserum.inference.special import exp, log, log1p, stirling
 from fibroserum.inference.structure import Blocks
 
 NEWTON_STEPS = 200
+SHIFT = 8
+HALF_LOG_2PI = 0.5 * np.log(2.0 * np.pi)
 LAST_GAIN = 1e-8
 ROUNDING = 1e-14
 HALVINGS = 40
@@ -90,6 +92,31 @@ def log_likelihood(y: np.ndarray, mu: np.ndarray, alpha: float) -> float:
 
 
 @compiled
+def constant_terms(y: np.ndarray, alpha: float) -> float:
+    """Return the log-likelihood's terms that `log_likelihood` leaves out.
+
+    lgamma(y + r) - lgamma(r) - lgamma(y + 1) + y log(alpha), r = 1 / alpha, by Stirling's series at
+    arguments shifted by 8.
+    """
+    r = 1.0 / alpha
+    shift = float(SHIFT)
+    base = r + shift
+    low = stirling(base)
+    total = 0.0
+    for i in range(y.shape[0]):
+        size, factorial = y[i] + base, y[i] + 1.0 + shift
+        ratio, product = 1.0, 1.0
+        for j in range(SHIFT):
+            ratio *= (r + j) / (y[i] + r + j)
+            product *= y[i] + 1.0 + j
+        total += (size - 0.5) * log1p(y[i] / base) - y[i] + stirling(size) - low + log(ratio)
+        total += y[i] * log1p(shift * alpha)
+        total -= (factorial - 0.5) * log(factorial) - factorial + HALF_LOG_2PI
+        total -= stirling(factorial) - log(product)
+    return total
+
+
+@compiled
 def score_and_weights(y: np.ndarray, alpha: float, k: Workspace) -> None:
     """Write the log-likelihood's slope (q) and negative curvature (w) in each sample's eta."""
     mu, w, q = k.mu, k.w, k.q
@@ -105,10 +132,8 @@ def irls_step(
 ) -> float:
     """Take one step of weighted least squares from (k.eta, k.mu); update both and k.beta.
 
-    Returns the change of the deviance that the step foretells, to second order, in both its
-    parts: of samples above the floor, along the slope and along the curvature. (At a settled
-    point the slope vanishes but for samples held at the floor, which slow the iteration.)
-    Not a number where the weights are singular.
+    Returns the log-likelihood at the new means (see `log_likelihood`), not a number where the
+    weights are singular.
     """
     eta, mu, w, q, beta, ridge, e = k.eta, k.mu, k.w, k.q, k.beta, k.ridge, k.e
     for i in range(y.shape[0]):
@@ -119,17 +144,50 @@ def irls_step(
         return np.nan
     fill(beta, 0.0)
     solve(q, blocks, e, beta)
-    for i in range(y.shape[0]):
-        q[i] = eta[i]
     predict(beta, blocks, eta)
-    along_slope, along_curvature = 0.0, 0.0
-    for i in range(y.shape[0]):
-        moved = eta[i] - q[i]
-        if mu[i] > floor:
-            along_slope += w[i] * (y[i] - mu[i]) / mu[i] * moved
-        along_curvature += w[i] * moved * moved
     means_of(eta, offset, floor, mu)
-    return abs(along_slope) + along_curvature
+    return log_likelihood(y, mu, alpha)
+
+
+@compiled
+def largest_size(values: np.ndarray) -> float:
+    """Return the largest absolute value."""
+    largest = 0.0
+    for c in range(values.shape[0]):
+        largest = max(largest, abs(values[c]))
+    return largest
+
+
+@compiled
+def least_squares(
+    y: np.ndarray,
+    offset: np.ndarray,
+    alpha: float,
+    floor: float,
+    tolerance: float,
+    largest: float,
+    max_steps: int,
+    blocks: Blocks,
+    k: Workspace,
+) -> bool:
+    """Iterate `irls_step` from k.mu until the deviance stands still; return whether it did.
+
+    It stands still where |change| < tolerance (|deviance| + 0.1), the deviance being -2 times the
+    whole log-likelihood: the terms without the means are in it. A coefficient past `largest` ends
+    the iteration unsettled, and so does the last step. On sparse genes, whose means lie at the
+    floor, the steps are many and small, and where they end is decided here: this is DESeq2's
+    criterion, for its estimates.
+    """
+    constant = constant_terms(y, alpha)
+    before = 0.0
+    for step in range(max_steps):
+        deviance = -2.0 * (irls_step(y, offset, alpha, floor, blocks, k) + constant)
+        if np.isnan(deviance) or largest_size(k.beta) > largest:
+            return False
+        if step > 0 and abs(deviance - before) < tolerance * (abs(deviance) + 0.1):
+            return step + 1 < max_steps
+        before = deviance
+    return False
 
 
 @compiled
@@ -229,15 +287,6 @@ def newton_in_box(
 
 
 @compiled
-def largest_size(values: np.ndarray) -> float:
-    """Return the largest absolute value."""
-    largest = 0.0
-    for c in range(values.shape[0]):
-        largest = max(largest, abs(values[c]))
-    return largest
-
-
-@compiled
 def fit_coefficients(
     y_all: np.ndarray,
     offset: np.ndarray,
@@ -257,7 +306,8 @@ def fit_coefficients(
     """Fit each gene. y_all: (genes, n).
 
     Starts from a linear fit of log(y / size factor + 0.1). Where a coefficient passes `largest`
-    or `max_steps` do not suffice, a Newton search within [-bound, bound] takes over.
+    or `max_steps` do not suffice, a Newton search within [-bound, bound] takes over, unless the
+    bound is 0: then what least squares ended with is handed back.
     Fills betas (genes, p), mu_all (genes, n, not bounded), hat_all (unless it has no rows), and
     converged: 1 by least squares, 2 by the Newton search, 0 by neither, -1 for genes that have
     no dispersion (their rows are NaN).
@@ -285,15 +335,9 @@ def fit_coefficients(
             solve(q, blocks, start, betas[g])
         predict(betas[g], blocks, k.eta)
         means_of(k.eta, offset, floor, k.mu)
-        state = 0
-        for _ in range(max_steps):
-            change = irls_step(y, offset, alpha, floor, blocks, k)
-            if np.isnan(change) or largest_size(k.beta) > largest:
-                break
-            if change < tolerance:
-                state = 1
-                break
-        if state == 0:
+        settled = least_squares(y, offset, alpha, floor, tolerance, largest, max_steps, blocks, k)
+        state = 1 if settled else 0
+        if state == 0 and bound > 0.0:
             copy(betas[g], k.beta)
             if newton_in_box(y, offset, alpha, bound, blocks, k):
                 state = 2
@@ -305,8 +349,10 @@ def fit_coefficients(
             for i in range(n):
                 mu = max(mu_all[g, i], floor)
                 w[i] = mu / (1.0 + mu * alpha)
-            factor(w, ridge, blocks, k.e)
-            leverages(w, blocks, k.e, hat_all[g])
+            if factor(w, ridge, blocks, k.e):
+                leverages(w, blocks, k.e, hat_all[g])
+            else:
+                fill(hat_all[g], np.nan)
 
 
 @compiled
