@@ -35,13 +35,12 @@ CHECKS = (
 )  # fmt: skip
 
 READING = """
-Copies and exact mixtures are found whatever the donors do. A swap of donors needs donor effects of some 0.1
-log2, and between arms of four is not found even at 0.25, although the check then does not say that it is
-blind: an exchanged donor moves the mean of four. A library mixed half with another donor's needs more donors
-where donors differ more. Swapped times are found from eight donors an arm where the arm responds, less often
-where a tenth of all genes responds and donors hardly differ: there a swap shifts the arm's means too.""".split(
-    "\n"
-)
+Copies and exact mixtures are found whatever the donors do. A swap of donors needs donor effects
+of some 0.1 log2 within an arm and 0.25 between arms; between arms of four it is not found even
+then, and the check does not say so. A library mixed half with another donor's is found less often
+where donors differ more and are few. Swapped times are found in most arms of eight and more that
+respond, in half to all of those of four, and never where nothing responds, which the check says.
+"""
 
 
 @dataclass(frozen=True)
@@ -260,7 +259,7 @@ def markdown(result: pd.DataFrame, cohorts: int, clean: int) -> str:
         "Mix-ups beside which another check warns as well, over all sds and shares",
         ["mix-up"], rows_of(spoilt, ["mix_up"], "beside"),
     )  # fmt: skip
-    return "\n".join([*text, *READING])
+    return "\n".join([*text, READING.rstrip()])
 
 
 def main() -> None:
