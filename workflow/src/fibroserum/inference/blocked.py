@@ -1,13 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the fibroserum developers
-#
-# Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
-# associated documentation files (the "Software"), to deal in the Software without restriction,
-# including without limitation the rights to use, copy, modify, merge, publish, distribute,
-# sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
-# furnished to do so, subject to the following conditions: the above copyright notice and this
-# permission notice shall be included in all copies or substantial portions of the Software.
-# THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND.
+# The terms stand in the file LICENSE beside this one.
 """A PyDESeq2 inference engine whose cost does not grow with the number of blocks (donors)."""
 
 from __future__ import annotations
@@ -19,15 +12,15 @@ import numpy as np
 import pandas as pd
 from pydeseq2.inference import Inference
 
-from fibroserum.inference.chunks import gene_rows, over_genes
-from fibroserum.inference.coefficients import fit_coefficients, wald_errors
-from fibroserum.inference.dispersions import Goal, maximise
-from fibroserum.inference.hessians import InverseHessians
-from fibroserum.inference.linear_start import linear_fit
-from fibroserum.inference.shrinkage import shrink
-from fibroserum.inference.structure import BlockStructure, find_blocks
-from fibroserum.inference.trend import fit_gamma_trend
-from fibroserum.inference.wald import Alternative, wald_statistic
+from .chunks import gene_rows, over_genes
+from .coefficients import fit_coefficients, wald_errors
+from .dispersions import Goal, maximise
+from .hessians import InverseHessians
+from .linear_start import linear_fit
+from .shrinkage import shrink
+from .structure import BlockStructure, find_blocks
+from .trend import fit_gamma_trend
+from .wald import Alternative, wald_statistic
 
 RIDGE = 1e-6
 DEVIANCE_TOLERANCE = 1e-8

@@ -1,13 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the fibroserum developers
-#
-# Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
-# associated documentation files (the "Software"), to deal in the Software without restriction,
-# including without limitation the rights to use, copy, modify, merge, publish, distribute,
-# sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
-# furnished to do so, subject to the following conditions: the above copyright notice and this
-# permission notice shall be included in all copies or substantial portions of the Software.
-# THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND.
+# The terms stand in the file LICENSE beside this one.
 """Negative binomial regression coefficients of one gene after another, dispersions given.
 
 Iteratively reweighted least squares as in Love, Huber & Anders 2014 (equations 1 and 2, means
@@ -22,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fibroserum.inference.arrowhead import (
+from .arrowhead import (
     Elimination,
     copy,
     factor,
@@ -32,9 +25,9 @@ from fibroserum.inference.arrowhead import (
     predict,
     solve,
 )
-from fibroserum.inference.compiling import compiled
-from fibroserum.inference.special import exp, log, log1p, stirling
-from fibroserum.inference.structure import Blocks
+from .compiling import compiled
+from .special import exp, log, log1p, stirling
+from .structure import Blocks
 
 NEWTON_STEPS = 200
 SHIFT = 8

@@ -1,13 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the fibroserum developers
-#
-# Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
-# associated documentation files (the "Software"), to deal in the Software without restriction,
-# including without limitation the rights to use, copy, modify, merge, publish, distribute,
-# sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
-# furnished to do so, subject to the following conditions: the above copyright notice and this
-# permission notice shall be included in all copies or substantial portions of the Software.
-# THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND.
+# The terms stand in the file LICENSE beside this one.
 """Negative binomial dispersions of one gene after another, means given.
 
 The objective, in t = log(alpha), is the log-likelihood less half the Cox-Reid log-determinant,
@@ -26,9 +19,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fibroserum.inference.arrowhead import Determinant, log_determinant, new_determinant
-from fibroserum.inference.compiling import compiled
-from fibroserum.inference.special import (
+from .arrowhead import Determinant, log_determinant, new_determinant
+from .compiling import compiled
+from .special import (
     exp,
     log,
     log1p,
@@ -36,7 +29,7 @@ from fibroserum.inference.special import (
     stirling_1,
     stirling_2,
 )
-from fibroserum.inference.structure import Blocks
+from .structure import Blocks
 
 SHIFT = 8
 NEWTON_STEPS = 60

@@ -1,13 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the fibroserum developers
-#
-# Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
-# associated documentation files (the "Software"), to deal in the Software without restriction,
-# including without limitation the rights to use, copy, modify, merge, publish, distribute,
-# sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
-# furnished to do so, subject to the following conditions: the above copyright notice and this
-# permission notice shall be included in all copies or substantial portions of the Software.
-# THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND.
+# The terms stand in the file LICENSE beside this one.
 """Maximum a posteriori coefficients under a Cauchy prior on one of them (apeGLM).
 
 Zhu, Ibrahim & Love 2019: the coefficient of interest has a Cauchy prior, all others a wide normal
@@ -20,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from fibroserum.inference.arrowhead import copy, factor, fill, predict, solve
-from fibroserum.inference.coefficients import (
+from .arrowhead import copy, factor, fill, predict, solve
+from .coefficients import (
     HALVINGS,
     LAST_GAIN,
     LONGEST,
@@ -33,9 +26,9 @@ from fibroserum.inference.coefficients import (
     promised,
     score_and_weights,
 )
-from fibroserum.inference.compiling import compiled
-from fibroserum.inference.special import exp, log
-from fibroserum.inference.structure import Blocks
+from .compiling import compiled
+from .special import exp, log
+from .structure import Blocks
 
 STEPS = 200
 # a Cauchy scale so small that the coefficient stays at zero

@@ -1,13 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the fibroserum developers
-#
-# Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
-# associated documentation files (the "Software"), to deal in the Software without restriction,
-# including without limitation the rights to use, copy, modify, merge, publish, distribute,
-# sublicense, and/or sell copies of the Software, and to permit persons to whom the Software is
-# furnished to do so, subject to the following conditions: the above copyright notice and this
-# permission notice shall be included in all copies or substantial portions of the Software.
-# THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND.
+# The terms stand in the file LICENSE beside this one.
 """Elementary and gamma functions written so that LLVM can run them on whole vectors.
 
 The C library's exp and log are opaque calls, which keep a loop scalar. Those here are branch-free
@@ -19,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fibroserum.inference.compiling import strict
+from .compiling import strict
 
 LN2_HIGH = 6.93147180369123816490e-01
 LN2_LOW = 1.90821492927058770002e-10
