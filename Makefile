@@ -9,7 +9,7 @@ CODE := workflow tests benchmarks resources/build
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PYTHONPATH := workflow/src
 
-.PHONY: help run test check format lock bench calibrate docs lock clean
+.PHONY: help run test soak check format lock bench calibrate docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -19,6 +19,9 @@ run: $(VENV)/installed ## install the locked environment, run the toy cohort
 
 test: $(VENV)/installed ## install likewise, run the whole test suite
 	$(BIN)/python -m pytest
+
+soak: $(VENV)/installed ## kill twenty runs of the toy cohort at random moments and go on: an hour
+	FIBROSERUM_SOAK=20 $(BIN)/python -m pytest -s tests/integration/test_faults.py -k soak
 
 check: $(VENV)/installed ## what a reviewer would run: ruff, snakefmt, mypy, lint
 	$(BIN)/ruff check $(CODE)

@@ -1,0 +1,246 @@
+"""What goes wrong on a machine: each ends in a message, and the same command goes on after it."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from small_cohort import good
+from small_runs import SAMPLES, command, environment, outputs, run
+
+from fibroserum import provenance
+from fibroserum.lock import take
+from support import REPOSITORY
+
+SOURCE = REPOSITORY / "workflow" / "src"
+KILLED = ("the run alone", "the run and its jobs", "a job")
+
+
+def _jobs(folder: Path) -> list[int]:
+    """Return the processes of jobs that the run in `folder` has begun."""
+    return [
+        int(number)
+        for path in folder.glob("results/*/.jobs")
+        for number in re.findall(r"process (\d+)", path.read_text(encoding="utf-8"))
+    ]
+
+
+def _kill(process: subprocess.Popen[str], folder: Path, whom: str) -> None:
+    if whom == "the run alone":
+        process.kill()
+    elif whom == "the run and its jobs":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        for number in _jobs(folder)[-1:]:
+            # only a process of this run's own session; its number may be another's by now
+            try:
+                if os.getsid(number) == process.pid:
+                    os.kill(number, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+
+def killed(folder: Path, after: float, whom: str, *, config: bool = True) -> None:
+    """Run the workflow in `folder`, and kill it after so many seconds; it may have ended before."""
+    process = subprocess.Popen(
+        command(folder, config=config),
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        cwd=folder,
+        start_new_session=True,
+        text=True,
+    )
+    try:
+        process.wait(timeout=after)
+    except subprocess.TimeoutExpired:
+        _kill(process, folder, whom)
+    process.wait(timeout=300)
+
+
+def assert_whole(folder: Path, expected: dict[str, bytes]) -> None:
+    """Hold every table that a killed run left against the undisturbed one."""
+    found = outputs(folder)
+    assert set(found) <= set(expected)
+    assert [name for name in found if found[name] != expected[name]] == []
+
+
+def assert_ended(folder: Path, expected: dict[str, bytes], *, config: bool = True) -> None:
+    """Run the same command again: it ends in the same bytes, and leaves nothing else."""
+    done = run(folder, config=config)
+    assert done.returncode == 0, done.stdout
+    found = outputs(folder)
+    assert sorted(found) == sorted(expected)
+    assert [name for name in found if found[name] != expected[name]] == []
+    hidden = [path.name for path in (folder / "results").rglob(".*")]
+    assert hidden == []
+
+
+def test_a_run_killed_at_random_moments_ends_in_the_same_bytes(
+    small_run: Path, tmp_path: Path
+) -> None:
+    good().write(tmp_path)
+    expected = outputs(small_run)
+    for whom in KILLED:
+        after = random.SystemRandom().uniform(4, 20)
+        print(f"{whom} is killed after {after:.1f} s")
+        killed(tmp_path, after, whom)
+        assert_whole(tmp_path, expected)
+    assert_ended(tmp_path, expected)
+
+
+@pytest.mark.skipif("FIBROSERUM_SOAK" not in os.environ, reason="minutes: make soak")
+def test_soak(tmp_path: Path) -> None:
+    undisturbed = tmp_path / "undisturbed"
+    undisturbed.mkdir()
+    start = time.monotonic()
+    assert run(undisturbed, config=False).returncode == 0
+    seconds = time.monotonic() - start
+    expected = outputs(undisturbed)
+    rounds = int(os.environ["FIBROSERUM_SOAK"])
+    for number in range(rounds):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        after, whom = random.SystemRandom().uniform(1, seconds), KILLED[number % len(KILLED)]
+        print(f"{number + 1} of {rounds}: {whom} is killed after {after:.1f} of {seconds:.0f} s")
+        killed(folder, after, whom, config=False)
+        assert_whole(folder, expected)
+        assert_ended(folder, expected, config=False)
+        shutil.rmtree(folder)
+
+
+def test_a_second_run_on_a_cohort_is_refused_and_another_cohort_is_not(tmp_path: Path) -> None:
+    cohort = good()
+    cohort.write(tmp_path)
+    lock = take(tmp_path / "results" / "small", pytest.fail)
+    refused = run(tmp_path, "--", SAMPLES)
+    assert refused.returncode == 1
+    who = f"process {os.getpid()} on "
+    assert f"Another run is working on results/small: {who}" in refused.stdout
+    assert "Traceback" not in refused.stdout
+    assert outputs(tmp_path) == {}
+    dry = run(tmp_path, "-n", "--", SAMPLES)
+    assert dry.returncode == 0, dry.stdout
+    other = run(tmp_path, "--config", "cohort=other", "--", "results/other/samples.tsv")
+    assert other.returncode == 0, other.stdout
+    assert list(outputs(tmp_path)) == ["other/samples.tsv"]
+    lock.release()
+    assert run(tmp_path, "--", SAMPLES).returncode == 0
+    assert sorted(outputs(tmp_path)) == ["other/samples.tsv", "small/samples.tsv"]
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a cohort's folder whose `results` are a disk of 64 KiB."""
+    good().write(tmp_path)
+    results = tmp_path / "results"
+    results.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(results)]
+    if shutil.which("mount") is None or subprocess.run(words, capture_output=True).returncode:
+        pytest.skip("a small disk needs the right to mount one (root on Linux)")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", str(results)], check=True)
+
+
+def remount(results: Path, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{how}", str(results)], check=True)
+
+
+def test_a_full_disk_and_a_read_only_one(small_disk: Path) -> None:
+    full = run(small_disk, "--", SAMPLES)
+    assert full.returncode == 1
+    assert "Stopped: the disk is full" in full.stdout
+    assert "Traceback" not in full.stdout
+    results = small_disk / "results"
+    assert [path for path in results.rglob("*") if path.is_file()] == []
+    remount(results, "ro")
+    closed = run(small_disk, "--", SAMPLES)
+    assert closed.returncode == 1
+    assert "results/small cannot be written: Read-only file system" in closed.stdout
+    assert "Traceback" not in closed.stdout
+    remount(results, "rw,size=8m")
+    mended = run(small_disk, "--", SAMPLES)
+    assert mended.returncode == 0, mended.stdout
+    assert list(outputs(small_disk)) == ["small/samples.tsv"]
+
+
+HUNGRY = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+from fibroserum.job import job
+from fibroserum.tables import write_bytes
+with job("logs/fit.log"):
+    write_bytes(bytearray(1 << 40), "fit.tsv")
+"""
+
+
+def test_a_job_out_of_memory_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HUNGRY],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(SOURCE), "OPENBLAS_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Out of memory. Free some, or run with fewer --cores")
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "logs" / "fit.log").read_text() == done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["logs"]
+
+
+def planned(folder: Path, *arguments: str) -> set[str]:
+    """Return the rules that the next run in `folder` would run."""
+    done = run(folder, "-n", *arguments)
+    assert done.returncode == 0, done.stdout
+    return set(re.findall(r"^(\w+) +\d+$", done.stdout, re.MULTILINE)) - {"default", "total"}
+
+
+def test_an_input_put_back_from_an_older_copy_runs_what_used_it(
+    small_run: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(small_run, folder)
+    assert planned(folder) == set()
+    sets = folder / "sets.gmt"
+    sets.write_text(sets.read_text().replace("\tLUM", ""))
+    os.utime(sets, (1e9, 1e9))
+    assert planned(folder) == {"enrichment", "report"}
+    counts = folder / "counts.tsv"
+    counts.write_text(counts.read_text().replace("\nLUM\t", "\nLUM\t1"))
+    os.utime(counts, (1e9, 1e9))
+    assert {"counts", "fit", "qc", "factors", "report"} <= planned(folder)
+    assert {"counts"} == planned(folder, "--until", "counts")
+
+
+def test_a_file_within_a_folder_counts_and_so_does_the_time_of_a_large_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "star"
+    (folder / "S1").mkdir(parents=True)
+    file = folder / "S1" / "counts"
+    file.write_text("1")
+    os.utime(file, (1e9, 1e9))
+    seen = [provenance.stamp([str(folder)])]
+    file.write_text("2")
+    os.utime(file, (1e9, 1e9))
+    seen.append(provenance.stamp([str(folder)]))
+    monkeypatch.setattr(provenance, "STAMPED", 0)
+    seen.append(provenance.stamp([str(folder)]))
+    os.utime(file, (1e9, 1e9 + 1))
+    seen.append(provenance.stamp([str(folder)]))
+    assert len({stamp[str(folder)] for stamp in seen}) == 4
+    assert seen[3] == provenance.stamp([str(folder)])
+    absent = provenance.stamp([str(tmp_path / "absent")])
+    assert "No such file" in absent[str(tmp_path / "absent")]
