@@ -52,7 +52,7 @@ docs: $(VENV)/installed ## write the pages that are generated from schemas, and 
 
 lock: ## resolve pyproject.toml anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-	  --generate-hashes --fork-strategy fewest --no-header --no-annotate --no-emit-index-url \
+	  --generate-hashes --fork-strategy fewest --no-header --no-annotate \
 	  --quiet --output-file requirements.lock
 
 clean: ## remove what runs and tests leave
