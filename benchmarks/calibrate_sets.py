@@ -1,10 +1,11 @@
 """Calibration of the gene-set tests: error rates when genes correlate, and power.
 
-    python benchmarks/calibrate_sets.py                 # some 8 minutes on 2 cores
+    python benchmarks/calibrate_sets.py                 # some 10 minutes on 2 cores
     python benchmarks/calibrate_sets.py --write docs/calibration.md
 
 Cohorts of counts with 20 sets of 20 genes and 20 of 60, whose genes' noise correlates within the
 set. Every cohort is drawn from its own seed; rates carry the standard error between cohorts.
+Where nothing changes, and where a fifth of all genes does, cohorts of 3 and 4 donors are drawn too.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.competitive import camera, normal_scores, set_against_rest
 from fibroserum.enrichment.gmt import GeneSet
 from fibroserum.enrichment.membership import Membership, restrict
@@ -36,7 +38,8 @@ SHIFTED_OF_A_SIZE = 5
 SHIFT = 0.15
 RANDOM_SHARE, RANDOM_SD = 0.2, 0.5
 CORRELATIONS = (0.0, 0.05, 0.2)
-DONORS = (6, 10)
+DONORS, FEW_DONORS = (6, 10), (3, 4)
+WITH_FEW_DONORS = ("null", "random")
 SCENARIOS = {
     "null": "nothing changes",
     "random": "a fifth of all genes changes at random (SD 0.5 log2)",
@@ -50,6 +53,9 @@ ROTATIONS, PERMUTATIONS = 499, 200
 FAST = ("fry", "fry, mixed", "camera", "camera, correlation fixed", "set against rest")
 SLOW = ("romer", "GSEA, donor flips", "prerank")
 SELF_CONTAINED = ("fry", "fry, mixed")
+# The tests whose adjusted p values decide a set's call: their tails are measured.
+DECIDING = ("fry", "fry, mixed", "set against rest")
+ALPHA, TAIL = 0.05, 0.001
 
 
 @dataclass(frozen=True)
@@ -259,18 +265,49 @@ def rates(cell: Cell, tables: list[pd.DataFrame]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def study(cohorts: int, slow_cohorts: int, processes: int) -> pd.DataFrame:
-    """Return the rates of every cell."""
-    cells = [Cell(*kind) for kind in itertools.product(SCENARIOS, CORRELATIONS, DONORS)]
-    frames = []
+def tails(cell: Cell, tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the share of sets with p < 0.001, and of cohorts with any call at FDR 0.05, by test.
+
+    Every set is null, or of no use here: cells of power give no rows.
+    """
+    rows = []
+    for test in () if cell.scenario.startswith("shift") else DECIDING:
+        far = np.array([(t[test] < TAIL).mean() for t in tables])
+        called = np.array(
+            [adjust(t[test], pd.Series(0, index=t.index)).lt(ALPHA).any() for t in tables]
+        )
+        row: dict[str, object] = {
+            "scenario": cell.scenario,
+            "donors": cell.donors,
+            "correlation": cell.correlation,
+            "test": test,
+        }
+        for name, shares in (("tail", far), ("any", called)):
+            row[name] = shares.mean()
+            row[f"{name}_error"] = shares.std(ddof=1) / np.sqrt(len(shares))
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def cells() -> list[Cell]:
+    """Return every kind of cohort."""
+    usual = itertools.product(SCENARIOS, CORRELATIONS, DONORS)
+    few = itertools.product(WITH_FEW_DONORS, CORRELATIONS, FEW_DONORS)
+    return [Cell(*kind) for kind in (*few, *usual)]
+
+
+def study(cohorts: int, slow_cohorts: int, processes: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the rates and the tails of every cell."""
+    frames, far = [], []
     with ProcessPoolExecutor(processes) as pool:
-        for cell in cells:
+        for cell in cells():
             number = range(cohorts)
-            slow = [i < slow_cohorts for i in number]
+            slow = [i < slow_cohorts and cell.donors in DONORS for i in number]
             tables = list(pool.map(one_cohort, [cell] * cohorts, number, slow, chunksize=5))
             frames.append(rates(cell, tables))
-            print(f"{len(frames)} of {len(cells)}: {cell}", file=sys.stderr, flush=True)
-    return pd.concat(frames, ignore_index=True)
+            far.append(tails(cell, tables))
+            print(f"{len(frames)} of {len(cells())}: {cell}", file=sys.stderr, flush=True)
+    return pd.concat(frames, ignore_index=True), pd.concat(far, ignore_index=True)
 
 
 def overview(result: pd.DataFrame) -> list[str]:
@@ -284,15 +321,37 @@ def overview(result: pd.DataFrame) -> list[str]:
     for test in (*FAST, *SLOW):
         own = result["test"] == test
         quiet, changing = (result.loc[own & ~shift & kind, "rate"] for kind in (~random, random))
-        cells = [f"{rate.min():.3f} to {rate.max():.3f}" for rate in (quiet, changing)]
-        cells += [f"{result.loc[own & shift & k, 'rate'].mean():.3f}" for k in (~random, random)]
+        numbers = [f"{rate.min():.3f} to {rate.max():.3f}" for rate in (quiet, changing)]
+        numbers += [f"{result.loc[own & shift & k, 'rate'].mean():.3f}" for k in (~random, random)]
         if test in SELF_CONTAINED:
-            cells[1] = cells[3] = ""  # there the set's own genes do change
-        lines.append(f"| {test} | " + " | ".join(cells) + " |")
+            numbers[1] = numbers[3] = ""  # there the set's own genes do change
+        lines.append(f"| {test} | " + " | ".join(numbers) + " |")
     return lines
 
 
-def markdown(result: pd.DataFrame, cohorts: int, slow_cohorts: int) -> str:
+def tail_table(far: pd.DataFrame) -> list[str]:
+    """Return the table of far tails; of self-contained tests only where nothing changes."""
+    lines = [
+        "| scenario | donors | correlation | "
+        + " | ".join(f"{test}: p < {TAIL:g} | any call" for test in DECIDING)
+        + " |",
+        "| --- " * (3 + 2 * len(DECIDING)) + "|",
+    ]
+    for scenario in SCENARIOS:
+        part = far[far["scenario"] == scenario]
+        for (donors, correlation), rows in part.groupby(["donors", "correlation"]):
+            by_test = rows.set_index("test")
+            numbers = []
+            for test in DECIDING:
+                row = by_test.loc[test]
+                known = scenario == "null" or test not in SELF_CONTAINED
+                numbers += [f"{row['tail']:.4f} ± {row['tail_error']:.4f}" if known else ""]
+                numbers += [f"{row['any']:.3f} ± {row['any_error']:.3f}" if known else ""]
+            lines.append(f"| {scenario} | {donors} | {correlation:g} | {' | '.join(numbers)} |")
+    return lines
+
+
+def markdown(result: pd.DataFrame, far: pd.DataFrame, cohorts: int, slow_cohorts: int) -> str:
     """Return the section of docs/calibration.md."""
     parts = [
         "## Gene-set tests",
@@ -302,7 +361,8 @@ def markdown(result: pd.DataFrame, cohorts: int, slow_cohorts: int) -> str:
         f" {SETS_OF_A_SIZE} of {SIZES[1]}, whose noise correlates within the set as said; counts,"
         " filtered and fitted as a run does. A cell holds the share of sets with raw p < 0.05,"
         f" and its Monte Carlo standard error between cohorts ({cohorts}; for romer, donor flips"
-        f" and prerank {slow_cohorts}). The level of a self-contained test is asked for where"
+        f" and prerank {slow_cohorts}, which are not run with {FEW_DONORS[0]} and"
+        f" {FEW_DONORS[1]} donors). The level of a self-contained test is asked for where"
         " nothing changes. First the range of the cells below, and the mean of the power:",
         "",
     ]
@@ -316,9 +376,22 @@ def markdown(result: pd.DataFrame, cohorts: int, slow_cohorts: int) -> str:
         parts += ["| --- " * (3 + len(tests)) + "|"]
         for (donors, size, correlation), rows in part.groupby(["donors", "size", "correlation"]):
             by_test = rows.set_index("test")
-            cells = [f"{by_test.rate[t]:.3f} ± {by_test.error[t]:.3f}" for t in tests]
-            parts.append(f"| {donors} | {size} | {correlation:g} | " + " | ".join(cells) + " |")
+            numbers = [
+                f"{by_test.rate[t]:.3f} ± {by_test.error[t]:.3f}" if by_test.cohorts[t] else ""
+                for t in tests
+            ]
+            parts.append(f"| {donors} | {size} | {correlation:g} | " + " | ".join(numbers) + " |")
         parts.append("")
+    parts += [
+        "### Tail: far p values and false calls",
+        "",
+        f"Where no set is shifted, over the {2 * SETS_OF_A_SIZE} sets of both sizes: the share of"
+        f" sets with raw p < {TAIL:g}, and the share of cohorts in which any set has an adjusted"
+        f" p < {ALPHA:g}; {cohorts} cohorts in a cell, and the standard error between them.",
+        "",
+        *tail_table(far),
+        "",
+    ]
     return "\n".join(parts)
 
 
@@ -342,8 +415,8 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="Markdown file whose section is replaced")
     parser.add_argument("--json", type=Path, help="where to put the rates")
     asked = parser.parse_args()
-    result = study(asked.cohorts, asked.slow, asked.processes)
-    section = markdown(result, asked.cohorts, asked.slow)
+    result, far = study(asked.cohorts, asked.slow, asked.processes)
+    section = markdown(result, far, asked.cohorts, asked.slow)
     print(section)
     if asked.write:
         write_section(asked.write, section)
