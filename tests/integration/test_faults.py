@@ -139,6 +139,28 @@ def test_a_second_run_on_a_cohort_is_refused_and_another_cohort_is_not(tmp_path:
     assert sorted(outputs(tmp_path)) == ["other/samples.tsv", "small/samples.tsv"]
 
 
+def test_a_job_killed_for_want_of_memory_is_explained(tmp_path: Path) -> None:
+    good().write(tmp_path)
+    process = subprocess.Popen(
+        command(tmp_path, "--", SAMPLES),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        cwd=tmp_path,
+        start_new_session=True,
+        text=True,
+    )
+    while not _jobs(tmp_path) and process.poll() is None:
+        time.sleep(0.02)
+    _kill(process, tmp_path, "a job")
+    said, _ = process.communicate(timeout=300)
+    assert process.returncode == 1
+    assert "A job was killed from outside, most likely because the machine ran out of" in said
+    assert outputs(tmp_path) == {}
+    assert run(tmp_path, "--", SAMPLES).returncode == 0
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """Give a cohort's folder whose `results` are a disk of 64 KiB."""

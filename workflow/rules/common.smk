@@ -20,7 +20,7 @@ from fibroserum import config as configuration
 from fibroserum.errors import InputError
 from fibroserum.headline import print_headline
 from fibroserum.inputs import plan
-from fibroserum.job import prepare_environment
+from fibroserum.job import prepare_environment, why_killed
 from fibroserum.lock import VARIABLE, Refused, take
 from fibroserum.provenance import code_of, stamp
 

@@ -11,7 +11,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -75,6 +75,20 @@ def fault(error: BaseException) -> str:
         return ""
     where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
     return f"Stopped: {_REFUSED[number]}{where}. Mend that; then run the same command again."
+
+
+def why_killed(logs: Iterable[str]) -> str:
+    """Return in plain words that a run's logs tell of a job killed from outside, or nothing.
+
+    A job that the kernel kills, as it does when memory runs out, cannot say so itself.
+    """
+    texts = [Path(log).read_text(encoding="utf-8", errors="replace") for log in logs]
+    if not any("died with <Signals.SIGKILL" in text for text in texts):
+        return ""
+    return (
+        "A job was killed from outside, most likely because the machine ran out of memory. Free "
+        "some, or run with fewer --cores; then run the same command again."
+    )
 
 
 @contextmanager
