@@ -67,6 +67,15 @@ def _stamp(place: Path) -> str:
     return hashlib.sha256("\n".join(noted).encode()).hexdigest()
 
 
+def _absolute(node: ast.ImportFrom, path: Path) -> str:
+    """Return the dotted name that a `from` import names, relative ones resolved."""
+    if not node.level:
+        return node.module or ""
+    parents = path.resolve().relative_to(PACKAGE.parent).parent.parts
+    kept = parents[: len(parents) - node.level + 1]
+    return ".".join([*kept, *([node.module] if node.module else [])])
+
+
 @cache
 def _imports(path: Path) -> frozenset[str]:
     """Return the dotted names below `fibroserum` that a file imports, wherever in it."""
@@ -74,8 +83,9 @@ def _imports(path: Path) -> frozenset[str]:
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, path)
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
     return frozenset(name for name in found if name.split(".")[0] == "fibroserum")
 
 
