@@ -17,12 +17,12 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pandas as pd
-from calibrate_targets import write_section
 
 from fibroserum.normalization import size_factors
 from fibroserum.qc.checks import identity
 from fibroserum.simulate import AFTER, BEFORE, Arm, CohortSpec, simulate_cohort
 from fibroserum.simulate.panel import generator
+from sections import write_section
 
 ARMS = ("AT", "RT")
 DONORS = (4, 8, 16)

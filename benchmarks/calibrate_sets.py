@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import re
 import sys
 import zlib
 from concurrent.futures import ProcessPoolExecutor
@@ -30,6 +29,7 @@ from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.selfcontained import fry, standardised
 from fibroserum.linear import Effects, LinearFit, genewise_effects, moderated_t, voom_fit
+from sections import write_section
 
 GENES = 4000
 SIZES = (20, 60)
@@ -393,18 +393,6 @@ def markdown(result: pd.DataFrame, far: pd.DataFrame, cohorts: int, slow_cohorts
         "",
     ]
     return "\n".join(parts)
-
-
-def write_section(path: Path, section: str) -> None:
-    """Replace a `## ` section of a Markdown file, or add it at the end."""
-    text = path.read_text(encoding="utf-8") if path.exists() else "# Calibration\n"
-    heading = re.escape(section.splitlines()[0])
-    pattern = re.compile(rf"^{heading}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
-    if pattern.search(text):
-        text = pattern.sub(lambda _: section + "\n", text)
-    else:
-        text = text.rstrip("\n") + "\n\n" + section + "\n"
-    path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
 
 
 def main() -> None:

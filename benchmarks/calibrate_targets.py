@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import re
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from fibroserum.simulate import Arm, CohortSpec, SimulatedCohort, simulate_cohor
 from fibroserum.simulate.panel import generator
 from fibroserum.targets.run import target_study, verdict_table
 from fibroserum.targets.verdict import Rule
+from sections import write_section
 
 ALPHA = 0.05
 GENES = 2000
@@ -340,18 +340,6 @@ def markdown(result: pd.DataFrame, plain: pd.DataFrame, cohorts: int) -> str:
         ]
         text.append(f"| {kind} | {' | '.join(_rate(plain[column]) for column in columns)} |")
     return "\n".join(text)
-
-
-def write_section(path: Path, section: str) -> None:
-    """Replace a `## ` section of a Markdown file, or add it at the end."""
-    text = path.read_text(encoding="utf-8") if path.exists() else "# Calibration\n"
-    heading = re.escape(section.splitlines()[0])
-    pattern = re.compile(rf"^{heading}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
-    if pattern.search(text):
-        text = pattern.sub(lambda _: section + "\n\n", text)
-    else:
-        text = text.rstrip("\n") + "\n\n" + section + "\n"
-    path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
 
 
 def main() -> None:

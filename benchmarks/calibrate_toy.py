@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from calibrate_targets import write_section
 
 from fibroserum.cohort import build_cohort, counts_of, settings_of, stimulation_arm
 from fibroserum.config import load_schema, with_defaults
@@ -26,6 +25,7 @@ from fibroserum.genes import annotate
 from fibroserum.inputs import Inputs, find_targets
 from fibroserum.simulate import CohortSpec, simulate_cohort
 from fibroserum.targets import flag_targets
+from sections import write_section
 
 ROOT = Path(__file__).resolve().parents[1]
 ARM = {

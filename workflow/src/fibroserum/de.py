@@ -14,6 +14,7 @@ from fibroserum.design import Contrast, Model
 if TYPE_CHECKING:
     import anndata as ad
 
+    from fibroserum.deseq import NegativeBinomialFit
     from fibroserum.linear import LinearFit
 
 SecondOpinion = Literal["voom", "edger_ql", "none"]
@@ -104,6 +105,35 @@ def fit_model(
         "lfc_threshold": settings.lfc_threshold,
     }
     return adata
+
+
+def held_fit(fit: ad.AnnData) -> NegativeBinomialFit:
+    """Return what `deseq.refit_genes` holds of a fit that `fit_model` made; no coefficients."""
+    from fibroserum.deseq import NegativeBinomialFit
+
+    design = fit.obsm["design_matrix"]
+    noted, var = fit.uns["model"], fit.var
+    coefficients = np.asarray(noted["trend_coefficients"], dtype=float)
+    nothing = np.zeros(fit.n_vars, dtype=bool)
+    return NegativeBinomialFit(
+        genes=fit.var_names,
+        samples=fit.obs_names,
+        design=design,
+        size_factors=fit.obs["size_factors"].to_numpy(float),
+        base_mean=var["baseMean"].to_numpy(float),
+        genewise_dispersions=var["genewise_dispersions"].to_numpy(float),
+        fitted_dispersions=var["fitted_dispersions"].to_numpy(float),
+        map_dispersions=var["map_dispersions"].to_numpy(float),
+        dispersions=var["dispersions"].to_numpy(float),
+        coefficients=np.full((fit.n_vars, design.shape[1]), np.nan),
+        converged=(var["status"] == "tested").to_numpy(bool),
+        trend_coefficients=coefficients if coefficients.size else None,
+        trend_type=str(noted["trend_type"]),
+        prior_variance=float(noted["prior_variance"]),
+        squared_logres=float(noted["squared_logres"]),
+        count_outlier=nothing,
+        replaced=nothing,
+    )
 
 
 def second_opinion(

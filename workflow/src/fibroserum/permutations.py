@@ -25,7 +25,7 @@ import pandas as pd
 from fibroserum import relabelling, tables
 from fibroserum.cohort import counts_of, settings_of
 from fibroserum.config import file_name
-from fibroserum.de import benjamini_hochberg, call_genes, result_table
+from fibroserum.de import benjamini_hochberg, call_genes, held_fit, result_table
 from fibroserum.design import Contrast, contrasts_of
 from fibroserum.job import progress
 from fibroserum.relabelling import Relabellings
@@ -132,35 +132,6 @@ def _refused(contrast: Contrast, table: pd.DataFrame, covariates: list[str]) -> 
         "note": f"refused: the model adjusts for {named}, which change with time; labels cannot be "
         "exchanged while such covariates stay",
     }
-
-
-def held_fit(fit: ad.AnnData) -> NegativeBinomialFit:
-    """Return what `deseq.refit_genes` holds of a fit that `de.fit_model` made."""
-    from fibroserum.deseq import NegativeBinomialFit
-
-    design = fit.obsm["design_matrix"]
-    noted, var = fit.uns["model"], fit.var
-    coefficients = np.asarray(noted["trend_coefficients"], dtype=float)
-    nothing = np.zeros(fit.n_vars, dtype=bool)
-    return NegativeBinomialFit(
-        genes=fit.var_names,
-        samples=fit.obs_names,
-        design=design,
-        size_factors=fit.obs["size_factors"].to_numpy(float),
-        base_mean=var["baseMean"].to_numpy(float),
-        genewise_dispersions=var["genewise_dispersions"].to_numpy(float),
-        fitted_dispersions=var["fitted_dispersions"].to_numpy(float),
-        map_dispersions=var["map_dispersions"].to_numpy(float),
-        dispersions=var["dispersions"].to_numpy(float),
-        coefficients=np.full((fit.n_vars, design.shape[1]), np.nan),
-        converged=(var["status"] == "tested").to_numpy(bool),
-        trend_coefficients=coefficients if coefficients.size else None,
-        trend_type=str(noted["trend_type"]),
-        prior_variance=float(noted["prior_variance"]),
-        squared_logres=float(noted["squared_logres"]),
-        count_outlier=nothing,
-        replaced=nothing,
-    )
 
 
 def engine_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> Engine:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fibroserum.deseq import NegativeBinomialFit, refit_genes
+from fibroserum.de import held_fit
+from fibroserum.deseq import refit_genes
 from fibroserum.design import Contrast
 from fibroserum.inference.wald import wald_statistic
 from fibroserum.linear.blocks import DONOR_PREFIX
@@ -31,31 +32,6 @@ COLUMNS = [
     "pvalue",
     "dispersion",
 ]
-
-
-def held_fit(fit: ad.AnnData) -> NegativeBinomialFit:
-    """Return a fit file as what `refit_genes` holds fixed; coefficients are not among it."""
-    model, var = fit.uns["model"], fit.var
-    nothing = np.zeros(fit.n_vars, dtype=bool)
-    return NegativeBinomialFit(
-        genes=fit.var_names,
-        samples=fit.obs_names,
-        design=fit.obsm["design_matrix"],
-        size_factors=fit.obs["size_factors"].to_numpy(float),
-        base_mean=var["baseMean"].to_numpy(float),
-        genewise_dispersions=var["genewise_dispersions"].to_numpy(float),
-        fitted_dispersions=var["fitted_dispersions"].to_numpy(float),
-        map_dispersions=var["map_dispersions"].to_numpy(float),
-        dispersions=var["dispersions"].to_numpy(float),
-        coefficients=np.full((fit.n_vars, fit.obsm["design_matrix"].shape[1]), np.nan),
-        converged=(var["status"] == "tested").to_numpy(),
-        trend_coefficients=np.asarray(model["trend_coefficients"], dtype=float),
-        trend_type=str(model["trend_type"]),
-        prior_variance=float(model["prior_variance"]),
-        squared_logres=float(model["squared_logres"]),
-        count_outlier=nothing,
-        replaced=nothing,
-    )
 
 
 def estimable(design: pd.DataFrame) -> bool:
