@@ -205,8 +205,8 @@ def plan(sizes: list[int], slow: bool) -> list[tuple[str, int]]:
         if samples <= 112:
             jobs += [(DEFAULT, samples)]
             jobs += [("R limma-voom", samples)] if has_r else []
-        if samples == 112 and slow and has_r:
-            jobs += [("R DESeq2", samples), ("R edgeR glmQLFit", samples)]
+    if 112 in sizes and slow and has_r:
+        jobs += [("R DESeq2", 112), ("R edgeR glmQLFit", 112)]
     return jobs
 
 
