@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
+
+
+def took(start: float) -> str:
+    """Return the time since a `time.monotonic()` as the sentence that a study prints."""
+    return f"It took {(time.monotonic() - start) / 60:.1f} minutes."
 
 
 def write_section(path: Path, section: str) -> None:

@@ -179,7 +179,7 @@ def test_the_data_as_they_are_pass_their_own_bars(cohort: ad.AnnData, lfc_thresh
     engine = engine_of(fit, cohort.var["target"], 1)
     vector = fit.uns["model"]["contrasts"]["RT_post_vs_pre"]
     table = result_table(fit, "RT_post_vs_pre", cohort.var["symbol"], 0.05).set_index("gene_id")
-    second = linear_test(engine, engine.design, vector)
+    second = linear_test(engine, engine.design, engine.groups, vector)
     expected = table.loc[second.index, "second_pvalue"]
     np.testing.assert_allclose(second["pvalue"], expected, rtol=1e-9)
     main = main_test(engine, engine.counts.columns, engine.design, vector)
@@ -216,8 +216,8 @@ def test_flipping_every_donor_mirrors_the_test(
     vector = fits["paired"].uns["model"]["contrasts"]["average_post_vs_pre"]
     rows = np.arange(len(cohort)).reshape(-1, 2)[:, ::-1].ravel()
     design = next(relabelled_designs(engine.design, Relabellings((rows,), False, "")))
-    data = linear_test(engine, engine.design, vector)
-    mirrored = linear_test(engine, design, vector)
+    data = linear_test(engine, engine.design, engine.groups, vector)
+    mirrored = linear_test(engine, design, engine.groups, vector)
     np.testing.assert_allclose(mirrored["log2FoldChange"], -data["log2FoldChange"], atol=1e-9)
     np.testing.assert_allclose(mirrored["pvalue"], data["pvalue"], rtol=1e-6)
 

@@ -79,11 +79,9 @@ def fit_model(
     var = pd.DataFrame({"status": status, "baseMean": counts.div(factors, axis=0).mean(axis=0)})
     for name in ("genewise_dispersions", "fitted_dispersions", "map_dispersions", "dispersions"):
         var[name] = pd.Series(getattr(fit, name), index=fitted.columns).reindex(counts.columns)
-    adata = ad.AnnData(
-        X=counts.to_numpy(),
-        obs=pd.DataFrame({"size_factors": factors}, index=counts.index),
-        var=var,
-    )
+    groups = "" if model.groups is None else model.groups
+    obs = pd.DataFrame({"size_factors": factors, "group": groups}, index=counts.index)
+    adata = ad.AnnData(X=counts.to_numpy(), obs=obs, var=var)
     adata.obsm["design_matrix"] = model.design
     second = second_opinion(fitted, model, always, settings)
     for name, vector in model.contrasts.items():
@@ -91,7 +89,7 @@ def fit_model(
         table["log2FoldChange_shrunken"] = deseq.shrink(fit, fitted, vector, n_cpus=settings.n_cpus)
         table = table.reindex(counts.columns)
         table.loc[status == "not_converged", ["stat", "pvalue"]] = np.nan
-        adata.varm[file_name(name)] = table.join(second[name])
+        adata.varm[file_name(name)] = table.join(second.tables[name])
     adata.uns["model"] = {
         "name": model.name,
         "contrasts": {file_name(name): vector for name, vector in model.contrasts.items()},
@@ -103,6 +101,8 @@ def fit_model(
         "squared_logres": fit.squared_logres,
         "second_opinion": settings.second_opinion,
         "lfc_threshold": settings.lfc_threshold,
+        "spread_ratio": {file_name(name): second.spread_ratio[name] for name in model.contrasts},
+        "pooled_groups": list(second.pooled_groups),
     }
     return adata
 
@@ -136,38 +136,59 @@ def held_fit(fit: ad.AnnData) -> NegativeBinomialFit:
     )
 
 
+@dataclass(frozen=True)
+class Second:
+    """What the second opinion says.
+
+    tables: by contrast, a row a gene that it tests: second_log2FoldChange, second_pvalue,
+    second_lfcSE, second_df. spread_ratio: by contrast, `linear.spread_ratio`, NaN without voom.
+    pooled_groups: groups too small for a spread of their own.
+    """
+
+    tables: dict[str, pd.DataFrame]
+    spread_ratio: dict[str, float]
+    pooled_groups: tuple[str, ...] = ()
+
+
 def second_opinion(
     counts: pd.DataFrame, model: Model, always: pd.Series, settings: FitSettings
-) -> dict[str, pd.DataFrame]:
-    """Return by contrast the second model's estimate and p value (index: genes it tests).
+) -> Second:
+    """Return the second model's estimates and p values, contrast by contrast.
 
-    Its standard error and degrees of freedom stand beside them, for the targets' power. counts:
-    samples × genes that are fitted; genes below filterByExpr's bound are not tested, as limma's
-    authors advise, the targets aside.
+    voom has a residual variance for each group: the main model has one for all, and the two must
+    agree. counts: samples × genes that are fitted; genes below filterByExpr's bound are not
+    tested, as limma's authors advise, the targets aside.
     """
     columns = ["second_log2FoldChange", "second_pvalue", "second_lfcSE", "second_df"]
+    unknown = dict.fromkeys(model.contrasts, float("nan"))
     if settings.second_opinion == "none":
         nothing = pd.DataFrame(np.nan, index=counts.columns[:0], columns=columns)
-        return dict.fromkeys(model.contrasts, nothing)
+        return Second(dict.fromkeys(model.contrasts, nothing), unknown)
     from fibroserum import linear
 
-    if settings.second_opinion == "voom":
-        fit = linear_model(counts, model, always, settings.n_cpus)
-        tables = {name: linear.moderated_t(fit, v) for name, v in model.contrasts.items()}
-    else:
+    if settings.second_opinion == "edger_ql":
         tested = well_counted(counts, model, always)
         tables = linear.edger_ql(tested, model.design, model.contrasts)
-    return {
-        name: pd.DataFrame(
-            {
-                columns[0]: table["log2FoldChange"],
-                columns[1]: _thresholded(table, settings.lfc_threshold),
-                columns[2]: table["se"],
-                columns[3]: table["df_total"],
-            }
-        )
-        for name, table in tables.items()
-    }
+        return Second({n: _second_columns(t, settings) for n, t in tables.items()}, unknown)
+    fit = linear_model(counts, model, always, settings.n_cpus)
+    spread = linear.own_spread(fit, model.groups, n_cpus=settings.n_cpus)
+    found, ratios = {}, {}
+    for name, vector in model.contrasts.items():
+        table = linear.own_spread_t(fit, vector, spread, n_cpus=settings.n_cpus)
+        found[name] = _second_columns(table, settings)
+        ratios[name] = linear.spread_ratio(fit, vector, spread, n_cpus=settings.n_cpus)
+    return Second(found, ratios, spread.pooled)
+
+
+def _second_columns(table: pd.DataFrame, settings: FitSettings) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "second_log2FoldChange": table["log2FoldChange"],
+            "second_pvalue": _thresholded(table, settings.lfc_threshold),
+            "second_lfcSE": table["se"],
+            "second_df": table["df_total"],
+        }
+    )
 
 
 def well_counted(counts: pd.DataFrame, model: Model, always: pd.Series) -> pd.DataFrame:
@@ -256,6 +277,7 @@ def contrast_row(
         "down": int((table["call"] == "down").sum()),
         "up_main": int((main == "up").sum()),
         "down_main": int((main == "down").sum()),
+        "spread_ratio": float(fit.uns["model"]["spread_ratio"][contrast.file]),
     }
 
 

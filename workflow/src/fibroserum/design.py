@@ -39,11 +39,15 @@ class Contrast:
 
 @dataclass(frozen=True)
 class Model:
-    """A design matrix (samples × columns) and for each contrast a numeric vector over them."""
+    """A design matrix (samples × columns) and for each contrast a numeric vector over them.
+
+    groups: of each sample, which may spread differently; None: they are one.
+    """
 
     name: Literal["paired", "baseline", "stimulation"]
     design: pd.DataFrame
     contrasts: dict[str, np.ndarray]
+    groups: pd.Series | None = None
 
     @property
     def residual_df(self) -> int:
@@ -126,7 +130,7 @@ def paired_model(
     own = [contrast for contrast in contrasts if contrast.model == "paired"]
     check_rank(design, "the model of changes", obs, covariates)
     vectors = {c.name: _vector(design, _paired_weights(c, groups)) for c in own}
-    return Model("paired", design, vectors)
+    return Model("paired", design, vectors, obs["group"].astype(str))
 
 
 def baseline_model(
@@ -153,7 +157,7 @@ def baseline_model(
         if contrast.model == "baseline":
             weights = {f"group[{contrast.group}]": 1.0, f"group[{contrast.reference}]": -1.0}
             vectors[contrast.name] = _vector(design, weights)
-    return Model("baseline", design, vectors)
+    return Model("baseline", design, vectors, obs["group"].astype(str))
 
 
 def aliased_columns(design: pd.DataFrame) -> list[str]:

@@ -54,12 +54,14 @@ class Calibration:
 class Engine:
     """What all relabellings of a model share.
 
-    counts: samples × genes that were fitted. linear: the second model of the data as they are.
+    counts: samples × genes that were fitted. groups: of each sample. linear: the second model of
+    the data as they are.
     """
 
     name: str
     counts: pd.DataFrame
     design: pd.DataFrame
+    groups: pd.Series
     negative_binomial: NegativeBinomialFit
     linear: LinearFit
     lfc_threshold: float
@@ -148,6 +150,7 @@ def engine_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> Engine:
         str(fit.uns["model"]["name"]),
         counts,
         design,
+        fit.obs["group"].astype(str),
         held_fit(fit),
         linear.voom_fit(counts.loc[:, keep], design, n_cpus=n_cpus),
         float(fit.uns["model"]["lfc_threshold"]),
@@ -155,7 +158,7 @@ def engine_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> Engine:
     )
 
 
-def _beyond(table: pd.DataFrame, se: str, threshold: float, df: float) -> pd.Series:
+def _beyond(table: pd.DataFrame, se: str, threshold: float, df: float | pd.Series) -> pd.Series:
     """Return p values for |log2 fold change| above a threshold (DESeq2's greaterAbs)."""
     if threshold == 0:
         return table["pvalue"]
@@ -165,16 +168,22 @@ def _beyond(table: pd.DataFrame, se: str, threshold: float, df: float) -> pd.Ser
     return pd.Series(2 * student.sf(distance, df), index=table.index).clip(upper=1)
 
 
-def linear_test(engine: Engine, design: pd.DataFrame, vector: np.ndarray) -> pd.DataFrame:
-    """Return the linear model's log2FoldChange and pvalue by gene, for a relabelled design."""
+def linear_test(
+    engine: Engine, design: pd.DataFrame, groups: pd.Series, vector: np.ndarray
+) -> pd.DataFrame:
+    """Return the linear model's log2FoldChange and pvalue by gene, for a relabelled design.
+
+    groups: of each sample, relabelled likewise: each group has its own spread, as in the test of
+    the data.
+    """
     from fibroserum import linear
 
     fit = engine.linear
     values = pd.DataFrame(fit.E, index=fit.samples, columns=fit.genes)
     again = linear.fit_weighted(values, design, fit.weights, n_cpus=engine.n_cpus)
-    table = linear.moderated_t(again, vector)
-    df = float(table["df_total"].iloc[0])
-    pvalue = _beyond(table, "se", engine.lfc_threshold, df)
+    spread = linear.own_spread(again, groups, n_cpus=engine.n_cpus)
+    table = linear.own_spread_t(again, vector, spread, n_cpus=engine.n_cpus)
+    pvalue = _beyond(table, "se", engine.lfc_threshold, table["df_total"])
     return pd.DataFrame({"log2FoldChange": table["log2FoldChange"], "pvalue": pvalue})
 
 
@@ -253,15 +262,15 @@ def _one_contrast(
 ) -> tuple[dict[str, object], pd.DataFrame]:
     """Return the contrast's row and its quantiles."""
     table = table.set_index("gene_id")
-    data = linear_test(engine, engine.design, vector)
+    data = linear_test(engine, engine.design, engine.groups, vector)
     if second_opinion == "edger_ql":
         table = _with_voom(table, data, alpha)
     main_only = second_opinion == "none"
     bars = bars_of(table, alpha, main_only=main_only)
     ranks = quantile_ranks(len(data))
     counts, small, drawn = [], [], []
-    for number, design in enumerate(relabelled_designs(engine.design, found), 1):
-        second = linear_test(engine, design, vector)
+    for number, (design, groups) in enumerate(relabelled(engine, found), 1):
+        second = linear_test(engine, design, groups, vector)
         counts.append(passing(engine, bars, second, design, vector))
         small.append(int((second["pvalue"] < alpha).sum()))
         drawn.append(_log_quantiles(second["pvalue"], ranks))
@@ -306,6 +315,14 @@ def _note(found: Relabellings, second_opinion: str, observed: int) -> str:
     if second_opinion == "edger_ql":
         parts.append("voom in the place of edgeR, which is too slow to be repeated")
     return "; ".join(parts)
+
+
+def relabelled(engine: Engine, found: Relabellings) -> Iterator[tuple[pd.DataFrame, pd.Series]]:
+    """Yield the design and the samples' groups of each relabelling."""
+    labels = engine.groups.to_numpy()
+    designs = relabelled_designs(engine.design, found)
+    for rows, design in zip(found.rows, designs, strict=True):
+        yield design, pd.Series(labels[rows], index=engine.groups.index)
 
 
 def relabelled_designs(design: pd.DataFrame, found: Relabellings) -> Iterator[pd.DataFrame]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fibroserum.linear.blocks import Blocks, find_blocks
 from fibroserum.linear.edger import edger_ql
 from fibroserum.linear.effects import Effects, genewise_effects
+from fibroserum.linear.own_spread import OwnSpread, own_spread, own_spread_t, spread_ratio
 from fibroserum.linear.voom import (
     LinearFit,
     estimates,
@@ -20,6 +21,7 @@ __all__ = [
     "Blocks",
     "Effects",
     "LinearFit",
+    "OwnSpread",
     "edger_ql",
     "estimates",
     "filter_by_expr",
@@ -27,7 +29,10 @@ __all__ = [
     "fit_weighted",
     "genewise_effects",
     "moderated_t",
+    "own_spread",
+    "own_spread_t",
     "posterior_variance",
+    "spread_ratio",
     "tmm_factors",
     "voom_fit",
 ]

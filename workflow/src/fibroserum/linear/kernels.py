@@ -151,6 +151,63 @@ def weighted_fit(
     return beta, donor_beta, covariance, rss
 
 
+@_compiled(parallel=True)
+def grouped_squares(
+    expression: np.ndarray,
+    weights: np.ndarray,
+    dense: np.ndarray,
+    beta: np.ndarray,
+    cell_of: np.ndarray,
+    cells: int,
+    group_of: np.ndarray,
+    groups: int,
+) -> np.ndarray:
+    """Weighted residual sums of squares of each gene by group of samples (G, groups).
+
+    expression, weights: genes x samples. dense: samples x k; beta: (G, k). Residuals are taken
+    about the weighted means of the cells; cell_of: (n,) cell or -1, which has no mean.
+    """
+    genes, n = expression.shape
+    result = np.zeros((genes, groups))
+    for g in numba.prange(genes):
+        residual = expression[g].copy()
+        for i in range(n):
+            for j in range(dense.shape[1]):
+                residual[i] -= dense[i, j] * beta[g, j]
+        _centre(residual, weights[g], cell_of, np.zeros(cells))
+        for i in range(n):
+            result[g, group_of[i]] += weights[g, i] * residual[i] * residual[i]
+    return result
+
+
+@_compiled(parallel=True)
+def grouped_variance(
+    weights: np.ndarray,
+    dense: np.ndarray,
+    of_sample: np.ndarray,
+    donors: int,
+    direction: np.ndarray,
+    group_of: np.ndarray,
+    groups: int,
+) -> np.ndarray:
+    """What a unit residual variance of each group adds to the variance of a contrast (G, groups).
+
+    weights: genes x samples. dense: samples x k. direction: (G, k), the unscaled covariance of the
+    dense coefficients times the contrast.
+    """
+    genes, n = weights.shape
+    result = np.zeros((genes, groups))
+    for g in numba.prange(genes):
+        line = np.zeros(n)
+        for i in range(n):
+            for j in range(dense.shape[1]):
+                line[i] += dense[i, j] * direction[g, j]
+        _centre(line, weights[g], of_sample, np.zeros(donors))
+        for i in range(n):
+            result[g, group_of[i]] += weights[g, i] * line[i] * line[i]
+    return result
+
+
 @_compiled()
 def _reflect(column: np.ndarray, rows: np.ndarray, others: np.ndarray) -> float:
     """Householder reflection that leaves `column` on rows[0] alone, applied to others (m, n).

@@ -211,7 +211,7 @@ def estimates(fit: LinearFit, contrast: np.ndarray) -> tuple[np.ndarray, np.ndar
     return estimate, np.sqrt(np.einsum("i,gij,j->g", vector, fit.covariance, vector))
 
 
-def posterior_variance(variance: np.ndarray, df: int) -> tuple[np.ndarray, float]:
+def posterior_variance(variance: np.ndarray, df: float) -> tuple[np.ndarray, float]:
     """Return limma's moderated variances (G,) and their total degrees of freedom."""
     from edgepython.limma_port import squeeze_var
 

@@ -59,6 +59,7 @@ class _Draw:
 
     unit: index of the donor or culture of each sample. terms: samples × k; effects: k × genes,
     log2; their product is the sample's deviation. spikes: log2 by (sample, gene) position.
+    own_sd: of each sample, the sd of a deviation of its own in every gene, log2.
     """
 
     unit: np.ndarray
@@ -66,6 +67,7 @@ class _Draw:
     effects: np.ndarray
     unit_scale: float
     spikes: pd.DataFrame
+    own_sd: np.ndarray
 
 
 def simulate_cohort(spec: CohortSpec, seed: int) -> SimulatedCohort:
@@ -80,7 +82,7 @@ def simulate_cohort(spec: CohortSpec, seed: int) -> SimulatedCohort:
     outliers = _outliers(sheet, panel, spec, seed)
     terms, effects = _cohort_effects(sheet, levels, panel, spec)
     unit = pd.factorize(sheet["donor"])[0]
-    draw = _Draw(unit, terms, effects, 1.0, outliers)
+    draw = _Draw(unit, terms, effects, 1.0, outliers, _own_sd(sheet, spec))
     counts = _draw_counts(draw, panel, spec, seed, "cohort")
     noise = generator(seed, "measurement").normal(0, spec.serum_noise, size=levels.shape)
     measured = 2 ** (levels.to_numpy() + noise)
@@ -188,6 +190,12 @@ def _cohort_effects(
     return np.column_stack(terms), np.vstack([effect.to_numpy() for effect in effects])
 
 
+def _own_sd(sheet: pd.DataFrame, spec: CohortSpec) -> np.ndarray:
+    """Return the sd of the donors' own changes, which after samples hold."""
+    sds = sheet["group"].map({arm.name: arm.change_sd for arm in spec.arms}).to_numpy(float)
+    return np.where(sheet["timepoint"].eq(AFTER), sds, 0.0)
+
+
 def _stimulation(panel: Panel, spec: CohortSpec, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = [
         {
@@ -206,6 +214,7 @@ def _stimulation(panel: Panel, spec: CohortSpec, seed: int) -> tuple[pd.DataFram
         effects=panel.genes["stimulation"].to_numpy()[None, :],
         unit_scale=_CULTURE_SD,
         spikes=no_spikes,
+        own_sd=np.zeros(len(sheet)),
     )
     return _frame(_draw_counts(draw, panel, spec, seed, "stimulation"), sheet, panel), sheet
 
@@ -229,6 +238,9 @@ def _draw_counts(
         chunk = panel.genes.iloc[part]
         rng = generator(seed, f"{purpose} genes from {start}")
         log2 = draw.terms @ draw.effects[:, part]
+        if draw.own_sd.any():
+            own = generator(seed, f"{purpose} own changes from {start}")
+            log2 += draw.own_sd[:, None] * own.standard_normal(log2.shape)
         log2 += draw.unit_scale * _unit_effects(chunk, unit_factors, spec, rng)[draw.unit]
         spikes = draw.spikes[draw.spikes["gene"].between(start, part.stop - 1)]
         log2[spikes["sample"], spikes["gene"] - start] += spikes["log2"].to_numpy()

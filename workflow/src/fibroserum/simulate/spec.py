@@ -18,12 +18,14 @@ class Arm:
     """A study group.
 
     name: as in the sample sheet. donors: people in it. ccl28_change: population mean of the
-    change of log2 serum CCL28 from before to after.
+    change of log2 serum CCL28 from before to after. change_sd: sd between its donors of a change
+    of their own in every gene (log2), independent between genes.
     """
 
     name: str
     donors: int
     ccl28_change: float = 0.0
+    change_sd: float = 0.0
 
 
 @dataclass(frozen=True)

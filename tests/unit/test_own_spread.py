@@ -1,0 +1,198 @@
+"""A residual variance for each group: against R's limma, against plain algebra, by simulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from fibroserum import linear
+from fibroserum.design import Model, contrasts_of, models_of
+from fibroserum.linear.own_spread import variance_parts
+
+GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
+
+
+def _read(name: str) -> pd.DataFrame:
+    return pd.read_csv(GOLDEN / name, sep="\t", index_col=0)
+
+
+def _sheet(sizes: dict[str, int], *, crossover: bool = False) -> pd.DataFrame:
+    rows = [
+        {"donor": f"{'' if crossover else group}{n:04d}", "group": group, "time": time}
+        for group, size in sizes.items()
+        for n in range(size)
+        for time in ("pre", "post")
+    ]
+    names = [f"{r['donor']}{r['group']}{r['time']}" for r in rows]
+    return pd.DataFrame(rows, index=names).assign(used_for="change")
+
+
+def _model(
+    sheet: pd.DataFrame, *, crossover: bool = False, covariates: tuple[str, ...] = ()
+) -> Model:
+    groups = sorted(set(sheet["group"]))
+    settings = {"groups": groups, "before": "pre", "after": "post"}
+    settings |= {"crossover": crossover, "covariates": list(covariates)}
+    return next(model for model in models_of(sheet, settings) if model.name == "paired")
+
+
+def _level(
+    sheet: pd.DataFrame, sd: dict[str, float], *, crossover: bool = False, genes: int = 4000
+) -> dict[str, float]:
+    """Return the share of nulls with p < .05 by contrast, with own spreads of the changes."""
+    rng = np.random.default_rng(len(sheet))
+    donors = pd.factorize(sheet["donor"])[0]
+    values = rng.normal(size=(donors.max() + 1, genes))[donors]
+    values += rng.normal(size=values.shape) * 0.3
+    extra = sheet["group"].map(sd).to_numpy() * (sheet["time"] == "post")
+    values += rng.normal(size=values.shape) * extra.to_numpy()[:, None]
+    model = _model(sheet, crossover=crossover)
+    frame = pd.DataFrame(values, index=sheet.index)
+    fit = linear.fit_weighted(frame, model.design.loc[sheet.index])
+    spread = linear.own_spread(fit, model.groups)
+    return {
+        name: float((linear.own_spread_t(fit, vector, spread)["pvalue"] < 0.05).mean())
+        for name, vector in model.contrasts.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def golden() -> tuple[linear.LinearFit, pd.Series]:
+    sheet = pd.read_csv(GOLDEN / "sheet.tsv", sep="\t", dtype=str, index_col=0)
+    columns = {f"donor[{d}]": sheet["donor"] == d for d in dict.fromkeys(sheet["donor"])}
+    for group in ("AT", "RT"):
+        columns[f"after[{group}]"] = (sheet["group"] == group) & (sheet["time"] == "post")
+    design = pd.DataFrame(columns, index=sheet.index).astype(float)
+    return linear.voom_fit(_read("counts.tsv").T, design), sheet["group"]
+
+
+@pytest.mark.parametrize(
+    ("name", "weights"),
+    [("AT", (1, 0)), ("RT", (0, 1)), ("difference", (-1, 1)), ("average", (0.5, 0.5))],
+)
+def test_a_change_is_what_limma_has_of_the_group_alone(
+    golden: tuple[linear.LinearFit, pd.Series], name: str, weights: tuple[float, float]
+) -> None:
+    fit, groups = golden
+    spread = linear.own_spread(fit, groups)
+    vector = np.zeros(fit.design.shape[1])
+    vector[-2:] = weights
+    table, expected = linear.own_spread_t(fit, vector, spread), _read(f"own_spread_{name}.tsv")
+    for column, reference in {
+        "log2FoldChange": "logFC",
+        "se": "se",
+        "df_total": "df",
+        "pvalue": "p",
+    }.items():
+        np.testing.assert_allclose(table[column], expected[reference], rtol=1e-6, atol=1e-9)
+    assert spread.pooled == ()
+
+
+def test_one_group_is_the_pooled_test(golden: tuple[linear.LinearFit, pd.Series]) -> None:
+    fit, groups = golden
+    vector = np.eye(fit.design.shape[1])[-1]
+    pooled = linear.moderated_t(fit, vector)
+    for labels in (None, pd.Series("", index=groups.index)):
+        spread = linear.own_spread(fit, labels)
+        own = linear.own_spread_t(fit, vector, spread)
+        pd.testing.assert_frame_equal(own, pooled.astype(float), rtol=1e-12)
+        assert linear.spread_ratio(fit, vector, spread) == pytest.approx(1.0, rel=1e-12)
+
+
+def test_the_groups_parts_add_up_to_the_pooled_variance(
+    golden: tuple[linear.LinearFit, pd.Series],
+) -> None:
+    fit, groups = golden
+    vector = np.zeros(fit.design.shape[1])
+    vector[-2:] = (-1, 1)
+    parts = variance_parts(fit, vector, linear.own_spread(fit, groups))
+    unscaled = linear.voom.estimates(fit, vector)[1]
+    np.testing.assert_allclose(parts.sum(axis=1), unscaled**2, rtol=1e-10)
+    assert (parts > 0).all()
+
+
+def test_a_change_is_the_paired_t_test_of_its_own_donors() -> None:
+    rng = np.random.default_rng(1)
+    for crossover, sizes in ((False, {"AT": 5, "RT": 7, "CON": 1}), (True, {"AT": 6, "RT": 6})):
+        sheet = _sheet(sizes, crossover=crossover)
+        model = _model(sheet, crossover=crossover)
+        # two genes are not moderated: what is left is the classical test
+        frame = pd.DataFrame(rng.normal(size=(len(sheet), 2)), index=sheet.index)
+        fit = linear.fit_weighted(frame, model.design)
+        spread = linear.own_spread(fit, model.groups)
+        alone = [name for name, size in sizes.items() if size == 1]
+        assert list(spread.pooled) == alone
+        pooled = linear.moderated_t(fit, model.contrasts["RT_post_vs_pre"])
+        if alone:
+            place = spread.groups.index("CON")
+            assert spread.df[place] == pooled["df_total"].iloc[0]
+        values = frame.loc[sheet["group"] == "RT"].to_numpy()
+        change = values[1::2] - values[::2]
+        expected = stats.ttest_1samp(change, 0).pvalue
+        share = variance_parts(fit, model.contrasts["RT_post_vs_pre"], spread)
+        own = share[:, spread.groups.index("RT")]
+        np.testing.assert_allclose(own, 2 / sizes["RT"], rtol=1e-10)
+        found = linear.own_spread_t(fit, model.contrasts["RT_post_vs_pre"], spread)["pvalue"]
+        np.testing.assert_allclose(found, expected, rtol=1e-8)
+
+
+def test_a_covariate_takes_its_degree_of_freedom_from_both_groups() -> None:
+    sheet = _sheet({"AT": 4, "RT": 8})
+    rng = np.random.default_rng(2)
+    sheet["hours"] = rng.normal(size=len(sheet))
+    model = _model(sheet, covariates=("hours",))
+    frame = pd.DataFrame(rng.normal(size=(len(sheet), 20)), index=sheet.index)
+    fit = linear.fit_weighted(frame, model.design)
+    spread = linear.own_spread(fit, model.groups)
+    prior = linear.posterior_variance(fit.sigma**2, fit.df_residual)
+    assert np.isfinite(prior[1])
+    from fibroserum.linear.own_spread import _cells, _degrees_of_freedom
+
+    cells = _cells(fit.blocks.of_sample, spread.of_sample, 2)
+    df = _degrees_of_freedom(fit, cells, spread.of_sample, 2)
+    assert df.sum() == pytest.approx(fit.df_residual)
+    assert 2 < df[0] < 3
+    assert 6 < df[1] < 7
+
+
+@pytest.mark.parametrize("crossover", [False, True])
+@pytest.mark.parametrize("sd", [{"AT": 0.0, "RT": 0.0}, {"AT": 0.0, "RT": 0.9}])
+def test_levels_hold_where_donors_of_one_group_respond_unequally(
+    crossover: bool, sd: dict[str, float]
+) -> None:
+    found = _level(_sheet({"AT": 6, "RT": 6}, crossover=crossover), sd, crossover=crossover)
+    assert set(found) == {c.name for c in contrasts_of(["AT", "RT"], "pre", "post")[:4]}
+    for name, level in found.items():
+        assert 0.03 < level < 0.065, name
+
+
+def test_the_ratio_says_how_far_a_pooled_variance_is_off() -> None:
+    sheet = _sheet({"AT": 10, "RT": 10})
+    rng = np.random.default_rng(3)
+    values = rng.normal(size=(len(sheet), 3000))
+    values[(sheet["group"] == "RT").to_numpy()] *= 2
+    model = _model(sheet)
+    fit = linear.fit_weighted(pd.DataFrame(values, index=sheet.index), model.design)
+    spread = linear.own_spread(fit, model.groups)
+    found = {n: linear.spread_ratio(fit, v, spread) for n, v in model.contrasts.items()}
+    # variances 4 and 1, pooled 2.5; typical ones are geometric means, which pool a little lower
+    assert found["RT_post_vs_pre"] == pytest.approx(1.6, abs=0.1)
+    assert found["AT_post_vs_pre"] == pytest.approx(0.4, abs=0.03)
+    assert found["RT_vs_AT_change"] == pytest.approx(1.0, abs=0.06)
+
+
+def test_neither_the_order_of_samples_nor_names_decide_anything() -> None:
+    sheet = _sheet({"AT": 4, "RT": 5})
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame(rng.normal(size=(len(sheet), 30)), index=sheet.index)
+    vectors, tables = [], []
+    for order in (np.arange(len(sheet)), rng.permutation(len(sheet))):
+        model = _model(sheet.iloc[order])
+        fit = linear.fit_weighted(frame.iloc[order], model.design)
+        vectors.append(model.contrasts["RT_vs_AT_change"])
+        tables.append(linear.own_spread_t(fit, vectors[-1], linear.own_spread(fit, model.groups)))
+    pd.testing.assert_frame_equal(tables[0], tables[1], rtol=1e-9)
