@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,10 +24,14 @@ from fibroserum.factors.combine import (
 )
 from fibroserum.factors.concordance import concordance, responsive_genes
 from fibroserum.factors.levels import Change
+from fibroserum.factors.mediated import with_calls
 from fibroserum.factors.mediation import (
     between_groups,
+    not_assessable,
     two_group_effects,
+    two_group_pvalues,
     within_subject_effects,
+    within_subject_pvalues,
     within_subjects,
 )
 
@@ -230,21 +236,56 @@ def test_mediation_within_subjects_is_montoya_and_hayes_regression() -> None:
 def test_a_planted_mediation_is_found_and_an_absent_one_is_not() -> None:
     found = between_groups(*_cohort(5, -0.6, -0.8), 1, "m")
     absent = between_groups(*_cohort(5, -0.6, 0.0), 1, "m")
-    assert found.call == "mediated"
+    assert found.pvalue < 0.01
     assert 0 < found.ci_low < found.indirect < found.ci_high
     assert found.indirect + found.direct == pytest.approx(found.total)
     assert "not cause" in found.note
-    assert absent.call == "not_mediated"
+    assert absent.pvalue > 0.05
+    rows = pd.DataFrame([asdict(found), asdict(absent), asdict(not_assessable(3, "few"))])
+    called = with_calls(rows, 0.05)
+    assert list(called["call"]) == ["mediated", "not_mediated", "not_assessable"]
+    # two were assessed: Benjamini-Hochberg doubles the smaller p value and keeps the larger
+    assert called["padj"][0] == pytest.approx(2 * found.pvalue)
+    assert called["padj"][1] == pytest.approx(absent.pvalue)
+    assert np.isnan(called["padj"][2])
+    # an interval with 0 in it takes the word back, whatever the p value
+    wide = with_calls(rows.assign(ci_low=-1.0), 0.05)
+    assert list(wide["call"]) == ["not_mediated", "not_mediated", "not_assessable"]
+
+
+def test_the_paths_are_tested_as_statsmodels_has_them() -> None:
+    group, reference = _cohort(8, -0.3, -0.4)
+    first, slope = two_group_pvalues(group, reference)
+    expected = sm.stats.ttest_ind(group[:, 0], reference[:, 0], usevar="unequal")[1]
+    assert first == pytest.approx(expected)
+    data = np.vstack([group, reference])
+    x = np.r_[np.ones(len(group)), np.zeros(len(reference))]
+    fit = sm.OLS(data[:, 1], sm.add_constant(np.column_stack([x, data[:, 0]]))).fit()
+    assert slope == pytest.approx(fit.pvalues[2])
+    rng = np.random.default_rng(9)
+    rows = rng.normal(size=(12, 3))
+    rows[:, 1] += 0.5 * rows[:, 0]
+    first, slope = within_subject_pvalues(rows)
+    centred = rows[:, 2] - rows[:, 2].mean()
+    fit = sm.OLS(rows[:, 1], sm.add_constant(np.column_stack([rows[:, 0], centred]))).fit()
+    assert slope == pytest.approx(fit.pvalues[1])
+    assert first == pytest.approx(stats.ttest_1samp(rows[:, 0], 0).pvalue)
+    assert within_subjects(rows, 1, "m").pvalue == max(first, slope)
+
+
+@pytest.mark.parametrize(("a", "b"), [(0.0, 0.0), (0.0, -0.8), (-0.6, 0.0)])
+def test_the_joint_test_keeps_its_level_at_ten_donors_a_group(a: float, b: float) -> None:
+    pvalues = [max(two_group_pvalues(*_cohort(seed, a, b, donors=10))) for seed in range(2000)]
+    assert np.mean(np.array(pvalues) < 0.05) < 0.06
 
 
 def test_mediation_needs_ten_complete_donors_a_group() -> None:
     group, reference = _cohort(6, -0.6, -0.8)
     few = between_groups(group[:9], reference, 1, "m")
-    assert few.call == "not_assessable"
     assert few.note.startswith("9 and 14 donors with complete data")
     assert np.isnan(few.indirect)
     one = within_subjects(np.column_stack([group[:9], group[:9, 0]]), 1, "m")
-    assert one.call == "not_assessable"
+    assert np.isnan([few.pvalue, one.pvalue, one.ci_low]).all()
 
 
 def test_mediation_ignores_the_order_of_donors_and_mirrors_with_before_and_after() -> None:

@@ -17,7 +17,7 @@ from fibroserum.factors.arm import stimulation_evidence, stimulation_line
 from fibroserum.factors.combine import combine
 from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
 from fibroserum.factors.levels import PAIR_COLUMNS, Change, level_change, level_pairs
-from fibroserum.factors.mediated import mediation_rows
+from fibroserum.factors.mediated import mediation_rows, with_calls
 from fibroserum.factors.serum import SerumLine, serum_line
 from fibroserum.factors.signature import on_genes
 
@@ -97,12 +97,9 @@ def flag_factors(
         _one_factor(name, entry, context, stimulation.get(name), signatures.get(name))
         for name, entry in factors.items()
     ]
-    return FactorTables(
-        **{
-            field: _stacked(name, [getattr(part, field) for part in parts])
-            for field, name in SCHEMAS.items()
-        }
-    )
+    rows = {field: [getattr(part, field) for part in parts] for field in SCHEMAS}
+    rows["mediation"] = [with_calls(pd.concat(rows["mediation"], ignore_index=True), alpha)]
+    return FactorTables(**{field: _stacked(name, rows[field]) for field, name in SCHEMAS.items()})
 
 
 def _stacked(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:

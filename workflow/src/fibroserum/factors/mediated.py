@@ -38,6 +38,7 @@ def mediation_rows(
 
     pairs: `level_pairs`, empty where the factor was not measured; log2: samples × present targets;
     settings: `groups`, `before`, `after`, `crossover`, `targets` (name to gene id or None).
+    `with_calls` makes the calls over all factors.
     """
     reference, *others = settings["groups"]
     comparisons: list[tuple[str, str | None]] = [(g, reference) for g in others]
@@ -54,6 +55,22 @@ def mediation_rows(
                 found = _mediation(values, group, other, settings["crossover"], seed, name)
             rows.append({"target": target, "group": group, "reference": other} | asdict(found))
     return pd.DataFrame(rows)
+
+
+def with_calls(rows: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """Return the mediations of all factors and targets with `padj` and `call`.
+
+    `mediated` needs both: BH of the joint test over all that could be assessed below alpha, and a
+    bootstrap interval without 0.
+    """
+    from fibroserum.de import benjamini_hochberg
+
+    pvalue = rows["pvalue"].to_numpy(float)
+    padj = benjamini_hochberg(pvalue)
+    low, high = rows["ci_low"].to_numpy(float), rows["ci_high"].to_numpy(float)
+    mediated = (padj < alpha) & ((low > 0) | (high < 0))
+    words = np.where(mediated, "mediated", "not_mediated")
+    return rows.assign(padj=padj, call=np.where(np.isnan(pvalue), "not_assessable", words))
 
 
 def _complete(pairs: pd.DataFrame, target: pd.Series) -> pd.DataFrame:

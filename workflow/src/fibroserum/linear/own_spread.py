@@ -27,15 +27,16 @@ class OwnSpread:
     """Moderated residual variances of G genes, one a group.
 
     groups: names, sorted. of_sample: (n,) the group of each sample, as a position. variances:
-    (G, groups). df: (groups,) total degrees of freedom. typical: (groups,) the geometric mean of
-    the genes' variances, before moderation; typical_pooled: the same of all samples together.
-    pooled: groups without a residual degree of freedom, which have the variance of all.
+    (G, groups). df: (groups,) total degrees of freedom; df_pooled: of the variance of all.
+    typical: (groups,) the geometric mean of the genes' variances, before moderation;
+    typical_pooled: the same of all samples together. pooled: groups without a residual degree of freedom, which have the variance of all.
     """
 
     groups: tuple[str, ...]
     of_sample: np.ndarray
     variances: np.ndarray
     df: np.ndarray
+    df_pooled: float
     typical: np.ndarray
     typical_pooled: float
     pooled: tuple[str, ...]
@@ -66,7 +67,9 @@ def own_spread(fit: LinearFit, groups: pd.Series | None, *, n_cpus: int = 1) -> 
         own = _described(rss[:, group] / df[group], df[group]) if enough else everything
         variances[:, group], totals[group], typical[group] = own
     pooled = tuple(name for name, own in zip(names, df, strict=True) if own < FEWEST_DF)
-    return OwnSpread(names, of_sample, variances, totals, typical, everything[2], pooled)
+    return OwnSpread(
+        names, of_sample, variances, totals, everything[1], typical, everything[2], pooled
+    )
 
 
 def _described(variance: np.ndarray, df: float) -> tuple[np.ndarray, float, float]:
@@ -162,6 +165,8 @@ def own_spread_t(
     """Return the moderated t of a contrast with a variance for each group.
 
     Columns as `moderated_t` returns them, `df_total` by gene. With one group they are its own.
+    A gene that varies more than its prior says does so in every group: the prior counts once, and
+    the degrees of freedom are at most those of the pooled variance.
     """
     from scipy.stats import t as student
 
@@ -170,6 +175,8 @@ def own_spread_t(
     variance = parts.sum(axis=1)
     se = np.sqrt(variance)
     df = variance**2 / (parts**2 / spread.df).sum(axis=1)
+    several = (parts > 1e-12 * variance[:, None]).sum(axis=1) > 1
+    df = np.where(several, np.minimum(df, spread.df_pooled), df)
     statistic = estimate / se
     return pd.DataFrame(
         {
