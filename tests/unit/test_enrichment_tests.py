@@ -22,6 +22,7 @@ from fibroserum.enrichment.competitive import (
 from fibroserum.enrichment.gmt import GeneSet
 from fibroserum.enrichment.membership import restrict
 from fibroserum.enrichment.overrepresentation import overrepresentation
+from fibroserum.enrichment.own_group import own_fry, own_group_fit
 from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.run import COLUMNS, SetTests, main_model_tests, test_sets
 from fibroserum.enrichment.selfcontained import fry, standardised
@@ -131,6 +132,27 @@ def test_without_strongest_is_fry_of_the_set_less_one(
     assert np.isnan(table["fry_pvalue_without_strongest"][single])
 
 
+def test_a_groups_own_test_is_that_of_a_cohort_of_its_donors(
+    fits: dict[str, linear.LinearFit], sets: list[GeneSet]
+) -> None:
+    fit = fits["voom"]
+    own = restrict(sets, fit.genes, fit.genes, **LIMITS)
+    rows = fit.samples.str.startswith("B")
+    design = fit.design.loc[rows].loc[:, lambda d: d.any()]
+    values = pd.DataFrame(fit.E[rows], fit.samples[rows], fit.genes)
+    alone = linear.fit_weighted(values, design, fit.weights[rows])
+    effects = linear.genewise_effects(alone, np.eye(6)[-1])
+    expected = fry(standardised(effects), own)["fry_pvalue"]
+    found = own_fry(fit, _contrast(fit, "RT"), own)["fry_own_pvalue"]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    # nothing to say of a difference, nor where a covariate is shared, nor of the only group
+    assert own_fry(fit, _contrast(fit, "difference"), own)["fry_own_pvalue"].isna().all()
+    assert own_group_fit(alone, np.eye(6)[-1]) is None
+    shared = fit.design.assign(hours=np.random.default_rng(1).normal(size=len(fit.design)))
+    adjusted = linear.fit_weighted(pd.DataFrame(fit.E, fit.samples, fit.genes), shared)
+    assert own_group_fit(adjusted, np.append(_contrast(fit, "RT"), 0)) is None
+
+
 def test_normal_scores_follow_the_exact_quantiles() -> None:
     t = np.array([-6.0, -2.0, -0.1, 0.0, 0.3, 1.5, 4.0])
     exact = stats.norm.isf(stats.t.sf(t, 12.0))
@@ -237,13 +259,15 @@ def test_tables_have_the_columns_and_the_calls_follow_them(
     assert set(answer.tables) == {"RT", "difference"}
     assert list(answer.left_out["gene_set"]) == ["pair", "single"]
     assert answer.left_out["reason"].str.contains("fewer than min_size 5").all()
-    for table in answer.tables.values():
+    for name, table in answer.tables.items():
         assert list(table.columns) == COLUMNS
         assert table["gene_set"].is_monotonic_increasing
         p = table.filter(like="_pvalue")
+        assert table["fry_own_pvalue"].notna().all() == (name == "RT")
+        p = p.drop(columns="fry_own_pvalue")
         assert ((p >= 0) & (p <= 1)).all(axis=None)
         directional = table["fry_padj"] < 0.05
-        mixed = ~directional & (table["fry_mixed_padj"] < 0.05)
+        mixed = ~directional & (table["mixed_padj"] < 0.05)
         assert (table.loc[directional, "call"] == table.loc[directional, "direction"]).all()
         assert (table.loc[mixed, "call"] == "mixed").all()
         assert (table.loc[~directional & ~mixed, "call"] == "none").all()

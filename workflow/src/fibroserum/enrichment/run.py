@@ -15,7 +15,9 @@ from fibroserum.enrichment.competitive import camera, normal_scores, set_against
 from fibroserum.enrichment.gmt import GeneSet
 from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.enrichment.overrepresentation import overrepresentation
+from fibroserum.enrichment.own_group import own_fry
 from fibroserum.enrichment.prerank import prerank
+from fibroserum.enrichment.rotation import mixed
 from fibroserum.enrichment.selfcontained import fry, standardised
 from fibroserum.linear import LinearFit, genewise_effects
 
@@ -35,8 +37,6 @@ COLUMNS = [
     "camera_correlation",
     "camera_pvalue",
     "camera_padj",
-    "competitive_pvalue",
-    "competitive_padj",
     "ora_pvalue",
     "ora_padj",
     "NES",
@@ -45,6 +45,11 @@ COLUMNS = [
     "leading_edge",
     "call",
     "enriched",
+    "competitive_pvalue",
+    "competitive_padj",
+    "mixed_pvalue",
+    "mixed_padj",
+    "fry_own_pvalue",
 ]
 
 # Few sets cost little: they get more permutations, up to this many times those asked for, while
@@ -124,13 +129,15 @@ def purpose_seed(seed: int, purpose: str) -> int:
 def rotation_tests(
     fit: LinearFit, contrast: np.ndarray, sets: Membership, n_cpus: int
 ) -> pd.DataFrame:
-    """fry, camera and the test that decides `enriched`, from the effects of one contrast."""
+    """fry, camera, and the tests that decide `mixed` and `enriched`, from a contrast's effects."""
     effects = genewise_effects(fit, contrast, n_cpus=n_cpus)
     scores = normal_scores(effects)
     # one thread in BLAS: sums that it splits between threads could differ in the last bit
     with threadpool_limits(limits=1, user_api="blas"):
         own = fry(standardised(effects), sets, n_cpus=n_cpus)
-        parts = [own, camera(scores, sets), set_against_rest(scores, sets)]
+        any_way = mixed(effects, sets, n_cpus=n_cpus)
+        alone = own_fry(fit, contrast, sets, n_cpus=n_cpus)
+        parts = [own, any_way, alone, camera(scores, sets), set_against_rest(scores, sets)]
     return pd.concat(parts, axis=1)
 
 
@@ -161,10 +168,10 @@ def main_model_tests(
 def decide(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
     """Add adjusted p values, `call` and `enriched` to a table of set tests; columns in order."""
     result = table.copy()
-    for test in ("fry", "fry_mixed", "camera", "competitive", "ora", "prerank"):
+    for test in ("fry", "fry_mixed", "mixed", "camera", "competitive", "ora", "prerank"):
         result[f"{test}_padj"] = adjust(result[f"{test}_pvalue"], result["collection"])
-    mixed = np.where(result["fry_mixed_padj"] < alpha, "mixed", "none")
-    result["call"] = np.where(result["fry_padj"] < alpha, result["direction"], mixed)
+    any_way = np.where(result["mixed_padj"] < alpha, "mixed", "none")
+    result["call"] = np.where(result["fry_padj"] < alpha, result["direction"], any_way)
     sign = np.where(result["competitive_t"] < 0, "down", "up")
     result["enriched"] = np.where(result["competitive_padj"] < alpha, sign, "none")
     return result[COLUMNS]

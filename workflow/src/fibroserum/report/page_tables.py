@@ -22,11 +22,12 @@ SETS_COLUMNS = {
     "collection": "Collection",
     "tested": "Genes tested",
     "mean_log2FoldChange": "Mean log2 fold change",
-    "fry_padj": "fry FDR",
-    "fry_mixed_padj": "fry FDR, mixed",
-    "camera_padj": "camera FDR",
     "call": "Its genes change",
+    "fry_padj": "fry FDR",
+    "mixed_padj": "FDR, in any direction",
     "enriched": "More than others",
+    "competitive_padj": "set against rest FDR",
+    "camera_padj": "camera FDR",
 }
 FACTOR_COLUMNS = {
     "symbol": "Gene",
@@ -112,16 +113,16 @@ def _factor_rows(frame: pd.DataFrame) -> pd.DataFrame:
 def long_tables(run: RunTables) -> dict[str, Any]:
     """Return the tables that the page draws row by row: gene sets, and a factor's genes.
 
-    Each: titles of the columns, kinds (text or number), and rows.
+    Each: names and titles of the columns, kinds (text, word, number or p), and rows.
     """
-    numbers = {"tested", "mean_log2FoldChange", "stimulation_log2FoldChange", "serum_slope"}
+    numbers = ("tested", "mean_log2FoldChange", "stimulation_log2FoldChange", "serum_slope")
+    # words of a schema, in which an underscore stands for a space
+    words = ("direction", "signature", "call", "enriched")
+    known = dict.fromkeys(numbers, "number") | dict.fromkeys(words, "word")
     made = {}
 
     def table(frame: pd.DataFrame, columns: dict[str, str]) -> dict[str, Any]:
-        kinds = [
-            "p" if name.endswith("padj") else "number" if name in numbers else "text"
-            for name in columns
-        ]
+        kinds = ["p" if name.endswith("padj") else known.get(name, "text") for name in columns]
         rows = [list(row.values()) for row in records(frame[list(columns)])]
         return {
             "names": list(columns),

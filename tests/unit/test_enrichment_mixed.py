@@ -1,0 +1,123 @@
+"""The exact rotation test that decides `mixed`: against beta tails, drawn rotations, and noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from fibroserum.enrichment.adjust import adjust
+from fibroserum.enrichment.gmt import GeneSet
+from fibroserum.enrichment.membership import Membership, restrict
+from fibroserum.enrichment.rotation import chance_of_larger, mixed, standardised_alike
+from fibroserum.enrichment.run import decide
+from fibroserum.enrichment.selfcontained import fry, standardised
+from fibroserum.linear import Effects
+
+
+def _sets(genes: int, sizes: list[int]) -> Membership:
+    names = pd.Index([f"g{i:04d}" for i in range(genes)])
+    members = np.split(names[: sum(sizes)], np.cumsum(sizes)[:-1])
+    sets = [GeneSet("c", f"{i:02d}", "", tuple(own)) for i, own in enumerate(members)]
+    return restrict(sets, names, names, min_size=1, max_size=genes)
+
+
+def _noise(rng: np.random.Generator, genes: int, df: int) -> Effects:
+    """Noise of genes whose standard deviations scatter by half of their size."""
+    drawn = np.exp(rng.normal(0, 0.4, genes))[:, None] * rng.normal(size=(genes, df + 1))
+    return Effects(drawn[:, 0], drawn[:, 1:])
+
+
+@pytest.mark.parametrize("k", [2, 3, 7, 20, 60, 400])
+def test_two_eigenvalues_give_beta_tails(k: int) -> None:
+    """With j eigenvalues a and k - j of b the form is b + (a - b) beta(j/2, (k - j)/2)."""
+    for j in {1, k // 2, k - 1}:
+        for low in (0.0, 0.5):
+            values = np.r_[np.full(j, 3.0), np.full(k - j, low)]
+            for tail in (0.999, 0.5, 0.05, 1e-3, 1e-6):
+                share = stats.beta.isf(tail, j / 2, (k - j) / 2)
+                if 1 - share < 1e-6:
+                    continue  # the observed form is then the largest eigenvalue but for rounding
+                expected = stats.beta.sf(share, j / 2, (k - j) / 2)
+                found = chance_of_larger(values, low + (3 - low) * share)
+                assert found == pytest.approx(expected, rel=1e-7)
+
+
+def test_ends_and_forms_that_do_not_vary() -> None:
+    assert chance_of_larger(np.array([1.0, 2.0, 3.0]), 3.0) == 0
+    assert chance_of_larger(np.array([1.0, 2.0, 3.0]), 1.0) == 1
+    assert chance_of_larger(np.array([2.0, 2.0, 2.0]), 2.0) == 1
+    assert chance_of_larger(np.zeros(3), 0.0) == 1
+
+
+@pytest.mark.parametrize("size", [1, 4, 30])
+def test_it_is_the_share_of_drawn_rotations(size: int) -> None:
+    """Fewer genes than effects and more: the same rotation turns every gene of the set."""
+    rng = np.random.default_rng(3)
+    effects = _noise(rng, 300, 7)
+    effects.contrast[:size] *= 1.5
+    sets = _sets(300, [size])
+    both = standardised_alike(effects)[:size]
+    directions = rng.normal(size=(200_000, 8))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    drawn = ((both @ directions.T) ** 2).sum(axis=0)
+    share = np.mean(drawn >= np.sum(both[:, 0] ** 2))
+    error = np.sqrt(share * (1 - share) / len(drawn))
+    assert mixed(effects, sets)["mixed_pvalue"][0] == pytest.approx(share, abs=5 * error)
+
+
+def test_no_rotation_changes_the_standardised_lengths() -> None:
+    rng = np.random.default_rng(4)
+    effects = _noise(rng, 200, 5)
+    basis = np.linalg.qr(rng.normal(size=(5, 5)))[0]
+    turned = Effects(effects.contrast, effects.residual @ basis)
+    sets = _sets(200, [20, 60])
+    np.testing.assert_allclose(mixed(turned, sets), mixed(effects, sets), rtol=1e-9)
+
+
+@pytest.mark.parametrize("df", [2, 5, 18])
+def test_noise_is_called_as_rarely_as_asked_though_genes_differ_in_variance(df: int) -> None:
+    """FDR calls in about 5 % of cohorts of noise, where limma's closed form has 16 to 50 %."""
+    rng = np.random.default_rng(22)
+    sets, cohorts = _sets(800, [20] * 20), 200
+    p, closed = np.empty((cohorts, 20)), np.empty((cohorts, 20))
+    for i in range(cohorts):
+        effects = _noise(rng, 800, df)
+        p[i] = mixed(effects, sets)["mixed_pvalue"]
+        closed[i] = fry(standardised(effects), sets)["fry_mixed_pvalue"]
+
+    def called(values: np.ndarray) -> float:
+        family = sets.table["collection"]
+        return float(np.mean([(adjust(pd.Series(row), family) < 0.05).any() for row in values]))
+
+    assert called(p) < 0.05 + 3 * np.sqrt(0.05 * 0.95 / cohorts)
+    assert called(p) < called(closed)
+    assert 0.04 < np.mean(p < 0.05) < 0.06
+    assert np.mean(p < 0.001) < 0.003
+
+
+def test_small_sets_are_seen_with_many_donors() -> None:
+    """Twelve genes, thirty residual degrees of freedom: the closed form could not see them."""
+    rng = np.random.default_rng(23)
+    sets, p, closed = _sets(500, [12]), np.empty(60), np.empty(60)
+    for i in range(60):
+        effects = _noise(rng, 500, 30)
+        size = np.sqrt(np.mean(effects.residual[:12] ** 2, axis=1))
+        effects.contrast[:12] += 1.5 * size * rng.choice([-1, 1], 12)
+        p[i] = mixed(effects, sets)["mixed_pvalue"][0]
+        closed[i] = fry(standardised(effects), sets)["fry_mixed_pvalue"][0]
+    assert np.mean(p < 0.05) > 0.7
+    assert np.mean(closed < 0.05) < 0.2
+
+
+def test_mixed_is_said_by_the_exact_test_alone_and_after_a_direction() -> None:
+    tests = ["fry", "fry_mixed", "mixed", "camera", "competitive", "ora", "prerank"]
+    table = pd.DataFrame({f"{test}_pvalue": [0.5] * 4 for test in tests})
+    table["collection"], table["direction"], table["competitive_t"] = list("abcd"), "up", 1.0
+    table["fry_pvalue"] = [0.01, 0.5, 0.5, 0.5]
+    table["mixed_pvalue"] = [0.01, 0.01, 0.5, 0.06]
+    table["fry_mixed_pvalue"] = [0.5, 0.5, 0.001, 0.001]
+    rest = ["gene_set", "family", "size", "tested", "mean_log2FoldChange", "NES", "leading_edge"]
+    table[[*rest, "fry_pvalue_without_strongest", "camera_correlation"]] = 0
+    assert list(decide(table, 0.05)["call"]) == ["up", "mixed", "none", "none"]
