@@ -89,6 +89,7 @@ def flagged(
     reference: str = "AT",
     crossover: bool = False,
     covariates: list[str] | None = None,
+    pool: str | None = None,
     de_edit: Any = None,
     **options: Any,
 ) -> TargetTables:
@@ -105,6 +106,7 @@ def flagged(
         "group": "group",
         "time": "time",
         "line": None,
+        "pool": pool,
         "before": "pre",
         "after": "post",
         "reference_group": reference,

@@ -101,7 +101,13 @@ def test_technical_replicates_are_summed_and_listed() -> None:
         whole = inputs.counts.loc[["a1", "a1b"], gene].sum()
         assert summed.loc["a1", gene] == whole
     table = table_of(cohort)
-    assert table.loc["a1", "reason"] == "sum of a1, a1b (technical replicates of donor D1 at pre)"
+    own = inputs.counts.loc["a1"].sum()
+    assert table.loc["a1", "reason"] == (
+        "sum of a1, a1b (technical replicates of donor D1 at pre): its row is the sum's, "
+        f"{own:,} counts are its own"
+    )
+    assert table.loc["a1", "library_size"] == inputs.counts.loc[["a1", "a1b"]].sum().sum()
+    assert table.loc["a1", "genes_detected"] == (inputs.counts.loc[["a1", "a1b"]].sum() > 0).sum()
     assert table.loc["a1b", "reason"] == (
         "summed into a1 (technical replicates of donor D1 at pre)"
     )
@@ -155,9 +161,11 @@ def test_in_a_single_group_a_donor_without_a_pair_is_used_for_nothing() -> None:
 
 def test_reasons_add_up() -> None:
     sheet = rows(TWO + "e1 D5 RT pre\ne2 D5 RT pre\n")
-    table = table_of(build_cohort(inputs_of(sheet), config(), 10))
+    inputs = inputs_of(sheet)
+    table = table_of(build_cohort(inputs, config(), 10))
     assert table.loc["e1", "reason"] == (
-        "sum of e1, e2 (technical replicates of donor D5 at pre); "
+        "sum of e1, e2 (technical replicates of donor D5 at pre): its row is the sum's, "
+        f"{inputs.counts.loc['e1'].sum():,} counts are its own; "
         "no after sample: kept for the baseline contrast alone"
     )
 

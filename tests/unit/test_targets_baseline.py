@@ -75,7 +75,7 @@ def test_too_few_donors_give_empty_fields() -> None:
     row = baseline_row(levels(3, {"AT": 1, "RT": 1}), "RT", "AT", crossover=False, randomised=True)
     assert np.isfinite(row["baseline_difference"])
     assert np.isnan([row["baseline_pvalue"], row["ancova_difference"], row["slope"]]).all()
-    assert row["note"] == "Too few donors for an analysis adjusted for the start."
+    assert row["note"] == "Too few pairs for an analysis adjusted for the start."
     nothing = np.array([])
     assert np.isnan(welch(nothing, nothing).value)
     assert np.isnan(paired(nothing).value)

@@ -14,8 +14,10 @@ from target_cohorts import Drawn, Planted, draw, flagged, sheet_of
 
 from fibroserum import tables
 from fibroserum.de import FitSettings
+from fibroserum.design import contrasts_of
 from fibroserum.published import read_published
 from fibroserum.targets import TargetTables
+from fibroserum.targets.power import published_effect
 from fibroserum.targets.refits import estimable
 
 TARGETS = {
@@ -124,7 +126,7 @@ def test_one_pair_is_inconclusive_and_says_whose_it_is() -> None:
     row = verdict(found, "T", "RT_post_vs_pre")
     assert row["panel_padj"] < 0.05
     assert row["verdict"] == "inconclusive"
-    assert "RT01" in row["reason"]
+    assert "RT has one pair alone, of donor RT01" in row["reason"]
     assert found.patterns["pattern"].tolist() == ["neither"]
     left = found.loo[(found.loo["contrast"] == "RT_post_vs_pre")]
     assert left["log2FoldChange"].isna().all()
@@ -165,7 +167,12 @@ def test_baseline_imbalance_with_regression_to_the_mean() -> None:
         for n in range(1, count + 1)
     }
     found = flagged(draw({"T": Planted(samples=shift)}, groups), ["T"], randomised=False)
-    assert verdict(found, "T", "RT_vs_AT_change")["verdict"] == "down"
+    difference = verdict(found, "T", "RT_vs_AT_change")
+    assert difference["verdict"] == "down"
+    clause = "regression to the mean may have made it; groups were not randomised, so that the"
+    assert clause in difference["reason"]
+    assert "RT started 0." in difference["reason"]
+    assert clause in found.patterns["sentence"].iloc[0]
     row = found.baseline.iloc[0]
     assert row["baseline_difference"] > 0.3
     assert row["slope"] < 0.5
@@ -181,7 +188,12 @@ def test_donors_up(flags: TargetTables) -> None:
     delta = own[(own["target"] == "RT_ONLY") & (own["group"] == "RT")]["delta"]
     row = verdict(flags, "RT_ONLY", "RT_post_vs_pre")
     assert (row["donors_up"], row["donors"]) == ((delta > 0).sum(), 9)
-    assert verdict(flags, "RT_ONLY", "RT_vs_AT_change")["donors"] == 17
+    difference = verdict(flags, "RT_ONLY", "RT_vs_AT_change")
+    # no donor has a difference between groups: both groups' are counted in words
+    assert (difference["donors"], pd.isna(difference["donors_up"])) == (17, True)
+    other = own[(own["target"] == "RT_ONLY") & (own["group"] == "AT")]["delta"]
+    told = f"Donors that rise: {(delta > 0).sum()} of 9 in RT, {(other > 0).sum()} of 8 in AT."
+    assert difference["reason"].endswith(told)
     assert pd.isna(verdict(flags, "RT_ONLY", "RT_vs_AT_pre")["donors_up"])
     np.testing.assert_allclose(own["delta"], own["after"] - own["before"])
 
@@ -238,6 +250,30 @@ def test_leaving_out_concerns_a_contrasts_own_donors(flags: TargetTables) -> Non
     assert len(left["RT_vs_AT_change"]) == len(left["RT_vs_AT_pre"]) == 17
     worst = flags.loo[flags.loo["worst"]].groupby(["target", "contrast"]).size()
     assert (worst == 1).all()
+
+
+def test_whether_the_verdict_stands_without_each_donor(drawn: Drawn, flags: TargetTables) -> None:
+    loo = flags.loo.set_index(["target", "contrast", "left_out"]).sort_index()
+    assert loo.loc[("RT_ONLY", "RT_post_vs_pre"), "verdict_stands"].eq(True).all()
+    key = ("RT_ONLY", "RT_post_vs_pre", "RT04")
+    panel = flags.targets[flags.targets["contrast"] == "RT_post_vs_pre"].set_index("target")
+    pvalues = panel["pvalue"].dropna().astype(float)
+    pvalues["RT_ONLY"] = loo.loc[key, "pvalue"]
+    expected = pd.Series(stats.false_discovery_control(pvalues), pvalues.index)["RT_ONLY"]
+    assert loo.loc[key, "panel_padj"] == pytest.approx(expected)
+    alone = FitSettings(second_opinion="none")
+    targets = {"T": Planted(mean=2000.0, samples={"RT03_RT_post": 1.5}, change={"RT": 0.12})}
+    found = flagged(draw(targets, {"AT": 8, "RT": 8}, seed=5), ["T"], settings=alone).loo
+    stands = found.set_index(["contrast", "left_out"])["verdict_stands"]["RT_post_vs_pre"]
+    assert stands["RT03"] == False  # noqa: E712 (a missing value is neither)
+    assert stands["RT01"] == True  # noqa: E712
+
+
+def test_without_a_refit_nothing_is_said_to_stand() -> None:
+    single = flagged(draw({"T": Planted(change={"RT": 2.0})}, {"AT": 6, "RT": 1}), ["T"])
+    left = single.loo[single.loo["contrast"] == "RT_post_vs_pre"]
+    assert left["verdict_stands"].isna().all()
+    assert left["panel_padj"].isna().all()
 
 
 def test_robust(flags: TargetTables) -> None:
@@ -339,9 +375,69 @@ def test_published_effects_stand_beside(flags: TargetTables) -> None:
     difference = np.log2(0.723 / 0.653) - np.log2(0.750 / 0.722)
     assert power.loc["RT_vs_AT_change", "effect"] == pytest.approx(difference)
     assert power.loc["average_post_vs_pre", "effect"] == pytest.approx(np.log2(0.736 / 0.685))
-    assert power.loc["RT_vs_AT_pre", "effect"] == pytest.approx(abs(np.log2(0.653 / 0.722)))
+    # signs are kept
+    assert power.loc["RT_vs_AT_pre", "effect"] == pytest.approx(np.log2(0.653 / 0.722))
+    assert (power["effect_source"] == "published").all()
     other = flags.power[flags.power["target"] == "BOTH"]
     assert (other["effect"] == 0.15).all()
+    assert (other["effect_source"] == "fixed").all()
+
+
+def test_a_group_that_was_not_studied_has_no_published_effect(repository: Path) -> None:
+    published = read_published(repository / "resources/published/nishikori_2023_table2.tsv")
+    groups = ["control", "RT"]
+    named = {c.name: c for c in contrasts_of(groups, "pre", "post")}
+    found = {
+        name: published_effect(published, "BGN", contrast, groups)
+        for name, contrast in named.items()
+    }
+    assert found["RT_post_vs_pre"] == pytest.approx(np.log2(0.723 / 0.653))
+    assert [name for name, effect in found.items() if effect is not None] == ["RT_post_vs_pre"]
+    # a fall stays a fall
+    fell = published_effect(published, "HAS1", named["RT_post_vs_pre"], groups)
+    assert fell == pytest.approx(np.log2(0.091 / 0.095))
+
+
+def test_a_pool_of_sera_is_one_donor_of_whose_persons_nothing_is_said() -> None:
+    targets = {
+        "RISES": Planted(change={"AT": 0.9, "RT": 0.9}),
+        "T": Planted(mean=2000.0, samples={"RT03_RT_post": 1.5}, change={"RT": 0.12}),
+    }
+    drawn = draw(targets, {"AT": 8, "RT": 8}, seed=5)
+    sheet = drawn.sheet.assign(sera=["1" if g == "AT" else "8" for g in drawn.sheet["group"]])
+    plain = flagged(drawn, list(targets), settings=FitSettings(second_opinion="none"))
+    found = flagged(
+        Drawn(drawn.counts, sheet),
+        list(targets),
+        settings=FitSettings(second_opinion="none"),
+        pool="sera",
+    )
+    kept = ["verdict", "pvalue", "panel_padj", "ci_low", "donors", "outlier_donor"]
+    pd.testing.assert_frame_equal(found.targets[kept], plain.targets[kept])
+    for contrast in ("RT_post_vs_pre", "RT_vs_AT_change", "average_post_vs_pre"):
+        row = verdict(found, "RISES", contrast)
+        assert pd.isna(row["donors_up"])
+        assert pd.isna(row["robust"])
+        assert "Donors that rise" not in row["reason"]
+    row = verdict(found, "RISES", "AT_post_vs_pre")
+    assert (row["donors_up"], row["donors"], row["robust"]) == (8, 8, True)
+    carried = verdict(found, "T", "RT_post_vs_pre")
+    assert carried["reason"].startswith("Pool RT03 alone carries the finding that it rises in RT")
+    assert "onor" not in carried["reason"]
+
+
+def test_one_pool_a_group_is_one_pair() -> None:
+    drawn = draw({"T": Planted(change={"RT": 2.0})}, {"AT": 1, "RT": 6})
+    sheet = drawn.sheet.assign(pool=["yes" if g == "AT" else "no" for g in drawn.sheet["group"]])
+    found = flagged(Drawn(drawn.counts, sheet), ["T"], pool="pool")
+    assert verdict(found, "T", "RT_post_vs_pre")["verdict"] == "up"
+    for contrast in ("AT_post_vs_pre", "RT_vs_AT_change", "average_post_vs_pre", "RT_vs_AT_pre"):
+        row = verdict(found, "T", contrast)
+        assert row["verdict"] == "inconclusive"
+        assert "alone, of pool AT01: one pool cannot speak for others" in row["reason"]
+        power = found.power[found.power["contrast"] == contrast].iloc[0]
+        assert power["power"] == 0
+        assert "no effect, however large, would be called" in power["sentence"]
 
 
 def test_tables_are_written_and_read_again(flags: TargetTables, tmp_path: Path) -> None:

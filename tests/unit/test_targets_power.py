@@ -48,8 +48,8 @@ def test_the_sentence() -> None:
     precision = Precision(0.07, np.nan, np.nan)
     row = power_row("BGN", CHANGE, {"RT": 10}, precision, 1, Rule(second_opinion="none"), 0.147)
     assert row["sentence"] == (
-        "With 10 pairs you would see |log2FC| ≥ 0.20 (15 %) in 80 % of studies, and the published "
-        "effect of 0.15 in 56 %."
+        "With 10 pairs you would see |log2FC| ≥ 0.20 (+15 % or -13 %) in 80 % of studies, "
+        "and the published effect of 0.15 in 56 %."
     )
     assert row["alpha_effective"] == 0.05
 

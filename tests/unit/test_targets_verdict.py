@@ -115,7 +115,7 @@ def test_no_change_needs_the_interval_within_the_bounds() -> None:
     assert "its 90 % interval, -0.03 to 0.13, lies within ± 0.14" in reason
     word, reason = said(flat, Rule(equivalence_lfc=0.13))
     assert word == "inconclusive"
-    assert "not within ± 0.13 either" in reason
+    assert "its 90 % interval, -0.03 to 0.13, is not within ± 0.13 either" in reason
     assert said(flat)[0] == "inconclusive"
 
 
@@ -124,7 +124,7 @@ def test_a_small_but_certain_change_is_called_and_its_size_said() -> None:
         replace(RISE, estimate=0.06, se=0.01, ci_low=0.04, ci_high=0.08), Rule(equivalence_lfc=0.1)
     )
     assert word == "up"
-    assert "yet the change is within ± 0.1" in reason
+    assert "yet the change in RT is within ± 0.1" in reason
 
 
 def test_a_verdict_that_one_donor_carries_names_the_donor() -> None:
@@ -132,7 +132,7 @@ def test_a_verdict_that_one_donor_carries_names_the_donor() -> None:
     assert (verdict.word, verdict.held_back) == ("inconclusive", True)
     assert verdict.reason == (
         "Donor RT03 alone carries the finding that it rises in RT (log2 fold change 0.40, 95 % "
-        "interval 0.20 to 0.60): without this donor, whose own value stands outside the others', "
+        "interval 0.20 to 0.60): without this donor, whose own change stands outside the others', "
         "the estimate is 0.10 (panel FDR 0.4)."
     )
 
@@ -169,9 +169,44 @@ def test_no_change_that_an_outlier_makes_is_inconclusive() -> None:
 
 
 def test_one_pair_is_one_donor() -> None:
-    verdict = judge(replace(RISE, single="RT01"), Rule(), CHANGE)
+    verdict = judge(replace(RISE, single="RT01", single_group="RT"), Rule(), CHANGE)
     assert (verdict.word, verdict.held_back) == ("inconclusive", True)
-    assert "rests on the one donor RT01" in verdict.reason
+    assert verdict.reason.startswith(
+        "RT has one pair alone, of donor RT01: one person cannot speak for others; log2"
+    )
+    nameless = judge(replace(RISE, single="D1"), Rule(), CHANGE)
+    assert nameless.reason.startswith("There is one pair alone, of donor D1: ")
+
+
+def test_a_pool_is_called_a_pool() -> None:
+    pools = frozenset({"RT03", "P1"})
+    assert "Pool RT03 alone carries" in judge(replace(CARRIED, pools=pools), Rule(), CHANGE).reason
+    assert "without this pool, whose" in judge(replace(CARRIED, pools=pools), Rule(), CHANGE).reason
+    kept = replace(CARRIED, estimate_without=0.35, panel_padj_without=0.002, pools=pools)
+    assert "pool RT03 stands outside the others" in said(kept)[1]
+    single = judge(replace(RISE, single="P1", single_group="RT", pools=pools), Rule(), CHANGE)
+    assert single.reason.startswith("RT has one pair alone, of pool P1: one pool cannot speak")
+    assert "donor" not in single.reason + said(kept)[1]
+
+
+def test_one_target_is_no_panel() -> None:
+    near = replace(RISE, panel_padj=0.03, second_panel_padj=0.2)
+    reason = judge(near, Rule(alpha=0.01), CHANGE, panel=1).reason
+    assert "is not significant at a false discovery rate of 0.01" in reason
+
+
+def test_a_threshold_is_not_zero() -> None:
+    rule = Rule(lfc_threshold=0.3)
+    sure = replace(RISE, panel_padj=0.4, second_panel_padj=0.5)
+    word, reason = said(sure, rule)
+    assert word == "inconclusive"
+    assert "has an interval without 0, but is not shown to be beyond ± 0.3" in reason
+    beyond = replace(sure, ci_low=0.31)
+    assert "has an interval beyond ± 0.3, but is not significant" in said(beyond, rule)[1]
+    either = replace(sure, ci_low=-0.1)
+    assert "either sign" in said(either, rule)[1]
+    unsure = replace(RISE, second_panel_padj=0.2)
+    assert "says it rises in RT by more than 0.3 (log2)" in said(unsure, rule)[1]
 
 
 def test_zero_is_never_negative() -> None:

@@ -12,7 +12,7 @@ import pandas as pd
 from fibroserum.design import SINGLE_GROUP, models_of, order_groups
 from fibroserum.errors import InputError, Problem
 from fibroserum.normalization import size_factors
-from fibroserum.samples import place
+from fibroserum.samples import place, pools_of
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -206,7 +206,8 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     used = obs["used_for"] != "none"
     factors, method = size_factors(_well_counted(summed.loc[used], min_count))
     obs.insert(5, "size_factor", pd.Series(factors, index=summed.index[used]))
-    samples = _sample_table(counts, whole, obs, combined.reasons | inputs.dropped, why)
+    reasons = combined.reasons | inputs.dropped
+    samples = _sample_table(counts, summed, whole, obs, reasons, why)
     adata = ad.AnnData(
         X=summed.loc[used].to_numpy(dtype=np.int64),
         obs=obs.loc[used].fillna(""),
@@ -218,6 +219,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
         "after": design["after"],
         "groups": groups,
         "crossover": design["crossover"],
+        "pools": pools_of(inputs.sheet, design),
         "covariates": [obs_name(name) for name in design["covariates"]],
         "lines": sorted(full["line"].unique()),
         "size_factor_method": method,
@@ -266,17 +268,28 @@ def stimulation_arm(counts: pd.DataFrame, sheet: pd.DataFrame, var: pd.DataFrame
 
 def _sample_table(
     counts: pd.DataFrame,
+    summed: pd.DataFrame,
     sheet: pd.DataFrame,
     obs: pd.DataFrame,
     reasons: dict[str, str],
     why: pd.Series,
 ) -> pd.DataFrame:
-    """Return `samples.tsv`: a row for every library, with what became of it."""
+    """Return `samples.tsv`: a row for every library, with what became of it.
+
+    A library that stands for a sum has the sum's counts and genes; `reason` tells its own counts.
+    """
     table = sheet[["donor", "group", "time"]].copy()
-    table["library_size"] = counts.sum(axis=1)
-    table["genes_detected"] = (counts > 0).sum(axis=1)
+    own = counts.sum(axis=1)
+    table["library_size"] = summed.sum(axis=1).combine_first(own).astype(own.dtype)
+    genes = (counts > 0).sum(axis=1)
+    table["genes_detected"] = (summed > 0).sum(axis=1).combine_first(genes)
     table["size_factor"] = obs["size_factor"]
     table["used_for"] = obs["used_for"].reindex(table.index).fillna("none")
+    sums = own.index[own != table["library_size"].reindex(own.index)]
+    reasons = reasons | {
+        name: f"{reasons[name]}: its row is the sum's, {own[name]:,} counts are its own"
+        for name in sums
+    }
     said = [
         "; ".join(part for part in (reasons.get(name, ""), why.get(name, "")) if part)
         for name in table.index
@@ -287,8 +300,8 @@ def _sample_table(
 
 def settings_of(adata: ad.AnnData) -> dict[str, Any]:
     """Return what `build_cohort` noted, as plain Python values (h5ad gives arrays back)."""
-    noted = dict(adata.uns["fibroserum"])
-    for key in ("groups", "covariates", "lines", "notes", "targets", "target_genes"):
+    noted = {"pools": [], **adata.uns["fibroserum"]}
+    for key in ("groups", "pools", "covariates", "lines", "notes", "targets", "target_genes"):
         noted[key] = [str(value) for value in noted[key]]
     noted["crossover"] = bool(noted["crossover"])
     genes = [gene or None for gene in noted.pop("target_genes")]

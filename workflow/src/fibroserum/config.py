@@ -205,7 +205,8 @@ def _endless_numbers(config: Config, where: str, path: tuple[str, ...] = ()) -> 
 
 def _column_problems(design: Config, where: str) -> Iterator[Problem]:
     """Yield a problem for each column of the sample sheet that the design uses twice."""
-    columns = {key: design[key] for key in ("donor", "group", "time", "line") if design[key]}
+    named = ("donor", "group", "time", "line", "pool")
+    columns = {key: design[key] for key in named if design[key]}
     for key, column in columns.items():
         twins = [other for other in columns if other > key and columns[other] == column]
         for twin in twins:

@@ -90,6 +90,8 @@ def _design_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> list[Pro
         problems += _level_problems(sheet, design)
     if not design["group"] or "group" in present:
         problems += _group_problems(sheet, design)
+    if design.get("pool") in sheet.columns:
+        problems += _pool_problems(sheet, design)
     wanted = {key for key in ("donor", "group", "time") if design[key]}
     if not problems and wanted <= set(present):
         problems += _crossover_problems(sheet, design)
@@ -123,6 +125,8 @@ def _column_problems(
 ) -> Iterator[Problem]:
     wanted = [("sample", "the sample names")]
     wanted += [(design[key], f"design.{key} of the config") for key in _DESIGN_KEYS if design[key]]
+    if design.get("pool"):
+        wanted.append((design["pool"], "design.pool of the config"))
     wanted += [(name, "design.covariates of the config") for name in design["covariates"]]
     wanted += [
         (factor["serum"], f"factors.{name}.serum of the config") for name, factor in factors.items()
@@ -342,6 +346,52 @@ def _group_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
         )
     apart = {_key(name): name for name in groups}  # variants in case are said elsewhere
     yield from name_clashes(list(apart.values()), place(sheet, column=column), "group names")
+
+
+def is_pool(cell: str) -> bool | None:
+    """Return whether a cell of the pool column says a pool of sera, or None where it says neither.
+
+    A number is how many persons' sera are in it (1: no pool); else yes or no, true or false.
+    """
+    word = cell.strip().casefold()
+    if word in ("yes", "true"):
+        return True
+    if word in ("no", "false"):
+        return False
+    return int(word) > 1 if re.fullmatch(r"[1-9]\d*", word, flags=re.ASCII) else None
+
+
+def pools_of(sheet: pd.DataFrame, design: Mapping[str, Any]) -> list[str]:
+    """Return the donors of a sound sheet that are pools of sera, sorted."""
+    column = design.get("pool")
+    if not column:
+        return []
+    return sorted(set(sheet.loc[sheet[column].map(is_pool).eq(True), design["donor"]]))
+
+
+def _pool_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for cells that say no pool size, and for donors that are pool and person."""
+    column, donor = design["pool"], design["donor"]
+    yield from empty_cells(sheet, column)
+    said = sheet[column].map(is_pool)
+    given = ~sheet[column].str.strip().str.lower().isin(MISSING)
+    wrong = np.flatnonzero(given & said.isna())
+    for row in wrong[:SHOWN]:
+        what = f"'{sheet[column].iloc[row]}' does not say how many persons' sera were pooled"
+        expected = "a whole number (1: no pool), or yes or no"
+        yield Problem(what, place(sheet, int(row), column), expected)
+    if len(wrong) > SHOWN:
+        rest = f"and {len(wrong) - SHOWN:,} more cells that are neither a number nor yes or no"
+        yield Problem(rest, place(sheet, column=column))
+    if donor not in sheet.columns:
+        return
+    kinds = said[said.notna()].groupby(sheet[donor], sort=False).nunique()
+    for name in kinds.index[kinds > 1][:SHOWN]:
+        rows = [row for row, value in enumerate(sheet[donor]) if value == name]
+        what = (
+            f"the donor '{name}' ({_rows(sheet, rows)}) is a pool in one sample and not in another"
+        )
+        yield Problem(what, place(sheet, column=column), "one kind of serum a donor")
 
 
 def _crossover_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:

@@ -54,6 +54,25 @@ def used_samples(samples: pd.DataFrame) -> Iterator[Check]:
         yield Check("samples used", "ok", "", f"all {len(samples)} samples are used, as pairs")
 
 
+def pools(cohort: ad.AnnData) -> Iterator[Check]:
+    """Say which donors are pools of sera, and what cannot be said then; nothing without any."""
+    found = settings_of(cohort)["pools"]
+    donors = sorted(set(cohort.obs["donor"].astype(str)))
+    own = [donor for donor in donors if donor in set(found)]
+    if not own:
+        return
+    subject = listed(own)
+    said = "each counts as one donor, and nothing is said of the persons in it"
+    if len(own) == len(donors):
+        yield Check("pools of sera", "ok", subject, f"every donor is a pool of sera: {said}")
+        return
+    message = (
+        f"{len(own)} of {len(donors)} donors are pools of sera: {said}; a pool varies less than a "
+        "person does, which the models do not know: compare pools with pools"
+    )
+    yield Check("pools of sera", "warning", subject, message)
+
+
 def libraries(metrics: pd.DataFrame) -> Iterator[Check]:
     """Look for libraries that are much smaller or poorer than the others."""
     size, genes = metrics["total_counts"], metrics["n_genes"]
@@ -204,10 +223,11 @@ def all_checks(
     expression: pd.DataFrame,
     declared_sex: str | None,
 ) -> pd.DataFrame:
-    """Return `qc/checks.tsv`, warnings first."""
+    """Return `qc/checks.tsv`: errors, warnings, and then what was found to be in order."""
     found = [
         *notes(cohort),
         *used_samples(samples),
+        *pools(cohort),
         *libraries(metrics),
         *composition(metrics),
         *cell_identity(cohort),
@@ -216,4 +236,8 @@ def all_checks(
         *identity(cohort),
     ]
     table = pd.DataFrame(found, columns=Check._fields)
-    return table.sort_values("level", key=lambda level: level == "ok", kind="stable")
+    # what was merely summed or counted is said last of what is in order
+    rank = table["level"].map({"error": 0, "warning": 1, "ok": 2}) + 0.5 * (
+        (table["level"] == "ok") & (table["check"] == "samples used")
+    )
+    return table.loc[rank.sort_values(kind="stable").index]

@@ -1,17 +1,21 @@
 """Where groups started, and what an analysis adjusted for it says: regression to the mean, visible.
 
 Everything here is on log2(normalized + 0.5) of donors with a complete pair, with Student's t; it
-stands beside the verdicts and decides none.
+stands beside the verdicts and decides none. Where it disagrees, their reasons say so.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from fibroserum.targets.words import number
+
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -139,17 +143,17 @@ def _note(
 ) -> str:
     """Return how to read the row: what regression to the mean would make of the difference."""
     if not np.isfinite(adjusted.difference.value):
-        return "Too few donors for an analysis adjusted for the start."
+        return "Too few pairs for an analysis adjusted for the start."
     # exact in least squares: change difference = adjusted difference + (slope - 1) × start
     expected = (adjusted.slope - 1) * start.value
-    higher = "higher" if start.value > 0 else "lower"
-    text = f"{group} started {number(abs(start.value))} {higher} than {reference}"
+    text = _started(start.value, group, reference)
     if np.isfinite(start.pvalue):
         text += f" (p = {start.pvalue:.2g})"
+    # a steeper slope than 1, or one below 0, is not what regression to the mean looks like
+    why = ": regression to the mean" if 0 <= adjusted.slope < 1 else ""
     text += (
-        f"; with a slope of {number(adjusted.slope)}, {number(expected)} of the "
-        f"{number(change.value)} difference in change is what the start foretells (regression to "
-        "the mean)"
+        f"; the start alone would make a difference in change of {number(expected)} (slope "
+        f"{number(adjusted.slope)}{why}), and {number(change.value)} is seen"
     )
     if randomised:
         return f"{text}. Groups were randomised: the adjusted estimate is unbiased."
@@ -157,3 +161,67 @@ def _note(
         f"{text}. Groups were not randomised: adjusting assumes that donors who start alike would "
         "have gone alike, and may mislead (Lord's paradox)."
     )
+
+
+def _started(difference: float, group: str, reference: str) -> str:
+    size = number(abs(difference))
+    if size == number(0.0):
+        return f"{group} and {reference} started alike"
+    return f"{group} started {size} {'higher' if difference > 0 else 'lower'} than {reference}"
+
+
+def regression_clause(row: Mapping[str, Any], called: bool) -> str:
+    """Return what a verdict on the groups' difference must say of the start, or nothing.
+
+    row: of `target_baseline`; called: whether the difference has the verdict up or down. It is
+    said where the groups started apart (the 95 % interval excludes 0, or the start alone would make
+    half of what is seen) and the adjusted estimate decides otherwise than the verdict.
+    """
+    low, high = row["ancova_ci_low"], row["ancova_ci_high"]
+    if not np.isfinite([low, high, row["baseline_difference"]]).all():
+        return ""
+    clear = row["baseline_ci_low"] > 0 or row["baseline_ci_high"] < 0
+    expected = (row["slope"] - 1) * row["baseline_difference"]
+    matters = abs(expected) >= HALF * max(
+        abs(row["change_difference"]), abs(row["ancova_difference"])
+    )
+    disagrees = bool(called) == bool(low <= 0 <= high)
+    if not (disagrees and (clear or matters)):
+        return ""
+    adjusted = f"{number(row['ancova_difference'])} (95 % interval {number(low)} to {number(high)})"
+    started = _started(row["baseline_difference"], row["group"], row["reference"])
+    text = f"{started}, and adjusted for the start the difference is {adjusted}"
+    if called:
+        text += ": regression to the mean may have made it"
+    else:
+        text += ": the start may hide a difference"
+    if not row["randomised"]:
+        text += "; groups were not randomised, so that the adjusted estimate misleads as easily"
+    return f"{text}."
+
+
+def with_clauses(verdicts: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
+    """Return the `targets` table with what the start has to say of differences in their reasons.
+
+    baseline: `target_baseline`. No verdict changes. The clause stands in `start` too, for patterns.
+    """
+    rows = {
+        (row["target"], f"{row['group']}_vs_{row['reference']}_change"): row
+        for row in baseline.to_dict("records")
+    }
+    table = verdicts.copy()
+    table["start"] = [
+        regression_clause(rows[key], verdict in ("up", "down"))
+        if (key := (target, contrast)) in rows and np.isfinite(padj)
+        else ""
+        for target, contrast, verdict, padj in zip(
+            table["target"],
+            table["contrast"],
+            table["verdict"],
+            table["panel_padj"],
+            strict=True,
+        )
+    ]
+    said = table["start"] != ""
+    table.loc[said, "reason"] = table.loc[said, "reason"] + " " + table.loc[said, "start"]
+    return table

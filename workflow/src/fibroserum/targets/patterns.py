@@ -1,4 +1,4 @@
-"""Specific to a group, in both groups, or neither: never from two lists of significant genes.
+"""Specific to a group, in both, different, or neither: never from two lists of significant genes.
 
 That one group's change is significant and the other's is not does not make it specific (Gelman &
 Stern 2006, Am Stat 60:328): the difference must be tested. That both are significant is tested by
@@ -16,13 +16,16 @@ from fibroserum.de import benjamini_hochberg
 from fibroserum.targets.verdict import Rule
 from fibroserum.targets.words import fdr, number
 
+CALLED = ("up", "down")
+
 
 @dataclass(frozen=True)
 class Comparison:
     """What a pattern is made of: verdict rows (index target) of a group and its reference.
 
-    Rows have the columns of `targets` and `held_back` (whether one donor stands behind a finding);
-    change, reference_change: of the two groups' changes; difference: of their difference.
+    Rows have the columns of `targets`, `held_back` (whether one donor stands behind a finding) and
+    `start` (what the groups' start has to say of a difference, or nothing). change,
+    reference_change: of the two groups' changes; difference: of their difference.
     """
 
     group: str
@@ -84,40 +87,110 @@ def pattern_table(parts: Comparison, rule: Rule) -> pd.DataFrame:
 def _pattern(parts: Comparison, target: str, in_both: bool) -> tuple[str, str | None, str]:
     own, other = parts.change.loc[target], parts.reference_change.loc[target]
     difference = parts.difference.loc[target]
-    group, reference = parts.group, parts.reference
     if not np.isfinite([own["pvalue"], other["pvalue"], difference["pvalue"]]).all():
         return (
             "not_assessable",
             None,
             "It has no p value in one of the three contrasts that this needs.",
         )
-    differs = difference["verdict"] in ("up", "down")
-    numbers = (
-        f"log2 fold change {number(own['log2FoldChange'])} in {group} and "
-        f"{number(other['log2FoldChange'])} in {reference}"
+    seen = _Seen(
+        parts.group,
+        parts.reference,
+        float(own["log2FoldChange"]),
+        float(other["log2FoldChange"]),
+        frozenset(
+            name
+            for name, row in ((parts.group, own), (parts.reference, other))
+            if row["verdict"] in CALLED
+        ),
+        difference["verdict"] in CALLED,
+        fdr(difference["panel_padj"]),
     )
-    q = fdr(difference["panel_padj"])
+    # what the groups' start has to say of their difference (`baseline.with_clauses`)
+    start = f" {difference['start']}" if difference["start"] else ""
     if in_both:
-        word = "rises" if own["log2FoldChange"] > 0 else "falls"
-        more = abs(own["log2FoldChange"]) > abs(other["log2FoldChange"])
-        extent = (
-            f"more strongly in {group if more else reference} (panel FDR of the difference {q})"
-            if differs
-            else f"and the groups do not differ detectably (panel FDR of the difference {q})"
+        return "both", None, f"{seen.both()}{start}"
+    if not seen.differs:
+        return "neither", None, f"{seen.neither()}{start}"
+    pattern, specific_to, text = seen.different()
+    return pattern, specific_to, f"{text}{start}"
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """Two groups' changes of one target (log2), which of them are called, and their difference."""
+
+    group: str
+    reference: str
+    own: float
+    other: float
+    called: frozenset[str]
+    differs: bool
+    padj: str
+
+    @property
+    def numbers(self) -> str:
+        return (
+            f"log2 fold change {number(self.own)} in {self.group} and {number(self.other)} in "
+            f"{self.reference}"
         )
-        return "both", None, f"It {word} in both groups ({numbers}), {extent}."
-    if not differs:
-        text = f"No claim about groups: the difference of the changes is not established ({numbers}"
-        return "neither", None, f"{text}; panel FDR of the difference {q})."
-    called = {
-        name: row["verdict"] in ("up", "down") for name, row in ((group, own), (reference, other))
-    }
-    larger = group if abs(own["log2FoldChange"]) > abs(other["log2FoldChange"]) else reference
-    smaller = reference if larger == group else group
-    told = f"The changes differ between {group} and {reference} ({numbers}; panel FDR {q})"
-    if called[larger] and not called[smaller]:
-        return "specific", larger, f"{told}, and only the one in {larger} is itself established."
-    if called[larger] and np.sign(own["log2FoldChange"]) != np.sign(other["log2FoldChange"]):
-        return "specific", None, f"{told}; each group changes in its own direction."
-    text = f"{told}; whose change makes the difference, the data do not say."
-    return "specific", None, text
+
+    def both(self) -> str:
+        """Return the sentence of a change that both groups share."""
+        word = "rises" if self.own > 0 else "falls"
+        more = self.group if abs(self.own) > abs(self.other) else self.reference
+        extent = (
+            f"more in {more} (panel FDR of the difference {self.padj})"
+            if self.differs
+            else "and a difference between the groups is not established (panel FDR of the "
+            f"difference {self.padj})"
+        )
+        return f"It {word} in both groups ({self.numbers}), {extent}."
+
+    def neither(self) -> str:
+        """Return the sentence where no difference is established, and no shared change either."""
+        alone = ""
+        if len(self.called) == 1:
+            (name,) = self.called
+            rest = self.reference if name == self.group else self.group
+            alone = (
+                f" That the change in {name} is established and the one in {rest} is not does not "
+                "make them differ."
+            )
+        elif len(self.called) == 2 and self.own * self.other > 0:
+            alone = (
+                " Each change is established by itself, but not both at once over the panel (the "
+                "larger of their p values)."
+            )
+        return (
+            "No claim about groups: the difference of the changes is not established "
+            f"({self.numbers}; panel FDR of the difference {self.padj}).{alone}"
+        )
+
+    def different(self) -> tuple[str, str | None, str]:
+        """Return the pattern of changes that differ, the group it is specific to, the sentence."""
+        told = (
+            f"The changes differ between {self.group} and {self.reference} ({self.numbers}; panel "
+            f"FDR {self.padj})"
+        )
+        larger, smaller = self.group, self.reference
+        if abs(self.own) <= abs(self.other):
+            larger, smaller = smaller, larger
+        if self.called == {larger}:
+            text = f"{told}, and only the one in {larger} is itself established."
+            return "specific", larger, text
+        if self.called == {smaller}:
+            why = (
+                f"only the one in {smaller} is itself established, though the one in {larger} is "
+                "estimated to be larger"
+            )
+        elif not self.called:
+            why = "neither group's own change is established"
+        elif self.own * self.other < 0:
+            why = "each group changes in its own direction"
+        else:
+            why = (
+                "each is established by itself, but not both at once over the panel (the larger "
+                "of their p values)"
+            )
+        return "differ", None, f"{told}; {why}."

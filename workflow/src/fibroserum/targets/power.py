@@ -5,12 +5,13 @@ From the standard errors (dispersions, depth, number of pairs) and never from th
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from fibroserum.design import Contrast
+from fibroserum.design import SINGLE_GROUP, Contrast
 from fibroserum.targets.verdict import Rule
 from fibroserum.targets.words import number, percent
 
@@ -61,25 +62,27 @@ def detectable(precision: Precision, alpha: float, threshold: float = 0.0) -> fl
 
 
 def published_effect(
-    published: pd.DataFrame | None, target: str, contrast: Contrast
+    published: pd.DataFrame | None, target: str, contrast: Contrast, groups: Sequence[str]
 ) -> float | None:
-    """Return the published log2 effect on a target in such a contrast, or None.
+    """Return the published log2 effect on a target in such a contrast, with its sign, or None.
 
-    published: as `fibroserum.published.read_published` returns it. A group that was not studied,
-    and the average, take the row of all groups; a difference or a baseline needs both its groups.
+    published: as `fibroserum.published.read_published` returns it; groups: of the cohort. Groups
+    are matched by name alone: a group that was not studied has no published effect. The average
+    takes the row of all groups where each of the cohort's groups was studied.
     """
     if published is None:
         return None
     rows = published[published["gene"] == target].drop_duplicates("group").set_index("group")
     own, other = contrast.group, contrast.reference
-    if contrast.kind in ("change", "average"):
-        row = own if own in rows.index else "all"
-        return float(rows.loc[row, "log2_ratio"]) if row in rows.index else None
-    if own not in rows.index or other not in rows.index:
+    if contrast.kind == "average" and set(groups) <= set(rows.index):
+        own = SINGLE_GROUP
+    if own not in rows.index or (other is not None and other not in rows.index):
         return None
     if contrast.kind == "difference":
         return float(rows.loc[own, "log2_ratio"] - rows.loc[other, "log2_ratio"])
-    return float(np.log2(rows.loc[own, "before"] / rows.loc[other, "before"]))
+    if contrast.kind == "baseline":
+        return float(np.log2(rows.loc[own, "before"] / rows.loc[other, "before"]))
+    return float(rows.loc[own, "log2_ratio"])
 
 
 def power_row(
@@ -96,7 +99,7 @@ def power_row(
     members: pairs (baseline: donors) by group. The p value to be reached is alpha over the panel:
     what BH asks of a target that changes alone, and less than it asks when others change too.
     """
-    effect = FIXED_EFFECT if published is None else abs(published)
+    effect = FIXED_EFFECT if published is None else published
     row: dict[str, object] = {
         "target": target,
         "contrast": contrast.name,
@@ -105,19 +108,26 @@ def power_row(
         "detectable_lfc": None,
         "effect": effect,
         "power": None,
-        "sentence": "It has no p value: nothing can be said of what would be seen.",
+        "effect_source": "fixed" if published is None else "published",
     }
     if precision is None:
-        return row
+        sentence = "It has no p value: nothing can be said of what would be seen."
+        return row | {"sentence": sentence}
+    unit = "donor" if contrast.kind == "baseline" else "pair"
+    lonely = [group for group, count in members.items() if count == 1]
+    if lonely:
+        where = "There is" if lonely[0] == SINGLE_GROUP else f"{lonely[0]} has"
+        sentence = f"{where} one {unit} alone: no effect, however large, would be called."
+        return row | {"power": 0.0, "sentence": sentence}
     alpha, threshold = rule.alpha / panel, rule.lfc_threshold
     size = detectable(precision, alpha, threshold)
-    power = power_of(effect, precision, alpha, threshold)
-    unit = "donors" if contrast.kind == "baseline" else "pairs"
-    counted = " + ".join(str(count) for count in members.values())
+    power = power_of(abs(effect), precision, alpha, threshold)
+    pairs = " + ".join(str(count) for count in members.values())
     source = "the published effect" if published is not None else "an effect"
     sentence = (
-        f"With {counted} {unit} you would see |log2FC| ≥ {number(size)} ({percent(size)}) in 80 % "
-        f"of studies, and {source} of {number(effect)} in {100 * power:.0f} %."
+        f"With {pairs} {unit}s you would see |log2FC| ≥ {number(size)} (+{percent(size)} or "
+        f"-{percent(-size)}) in 80 % of studies, and {source} of {number(effect)} in "
+        f"{100 * power:.0f} %."
     )
     return row | {"detectable_lfc": size, "power": power, "sentence": sentence}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,13 +12,15 @@ import pandas as pd
 from fibroserum import tables
 from fibroserum.cohort import settings_of
 from fibroserum.de import benjamini_hochberg
-from fibroserum.design import Contrast, contrasts_of
+from fibroserum.design import SINGLE_GROUP, Contrast, contrasts_of
 from fibroserum.targets import donors, outliers, refits
-from fibroserum.targets.baseline import baseline_row
+from fibroserum.targets.baseline import baseline_row, with_clauses
 from fibroserum.targets.patterns import Comparison, pattern_table
 from fibroserum.targets.power import Precision, members_by_group, power_row, published_effect
+from fibroserum.targets.rising import Rising, donors_up
+from fibroserum.targets.standing import with_standing
 from fibroserum.targets.verdict import Evidence, Rule, judge
-from fibroserum.targets.words import phrases
+from fibroserum.targets.words import Phrases, phrases
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -55,7 +57,7 @@ class Study:
 
     genes: by target, its row in the matrix or None. groups: reference first. members: by
     contrast, `Samples.members`. fits: by model. de: by contrast, the result table indexed by
-    gene id.
+    gene id. pools: the donors that are pools of sera.
     """
 
     genes: dict[str, str | None]
@@ -67,6 +69,11 @@ class Study:
     fits: Mapping[str, ad.AnnData]
     de: dict[str, pd.DataFrame]
     rule: Rule
+    pools: frozenset[str] = frozenset()
+
+    def pooled(self, contrast: str) -> bool:
+        """Return whether a pool of sera is behind a contrast: nothing is said of single persons."""
+        return not self.pools.isdisjoint(self.members[contrast].index.get_level_values("donor"))
 
 
 def rule_of(fit: ad.AnnData, alpha: float, equivalence_lfc: float | None) -> Rule:
@@ -98,12 +105,14 @@ def flag_targets(
     """
     study = target_study(cohort, fits, de, rule_of(fits["paired"], alpha, equivalence_lfc))
     verdicts, loo = verdict_table(study, n_cpus)
+    baseline = _baseline(study, randomised)
+    verdicts = with_clauses(verdicts, baseline)
     return TargetTables(
-        targets=tables.check("targets", verdicts.drop(columns="held_back")),
+        targets=tables.check("targets", verdicts.drop(columns=["held_back", "start"])),
         donors=tables.check("target_donors", donors.donor_table(study.samples, study.genes)),
         loo=tables.check("target_loo", _loo_table(study, loo)),
         power=tables.check("target_power", _power(study, verdicts, published)),
-        baseline=tables.check("target_baseline", _baseline(study, randomised)),
+        baseline=tables.check("target_baseline", baseline),
         patterns=tables.check("target_patterns", _patterns(study, verdicts)),
     )
 
@@ -127,13 +136,14 @@ def target_study(
         fits=fits,
         de={c.name: de[c.name].set_index("gene_id", drop=False) for c in contrasts},
         rule=rule,
+        pools=frozenset(noted["pools"]),
     )
 
 
 def verdict_table(study: Study, n_cpus: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return `targets`, with `held_back` (see `Verdict`), and the leave-one-donor-out refits."""
     numbers = _numbers(study)
-    loo = _refits(study, numbers, n_cpus)
+    loo = with_standing(_refits(study, numbers, n_cpus), numbers, study.rule)
     return _verdicts(study, numbers, loo), loo
 
 
@@ -204,27 +214,54 @@ def _outliers(study: Study) -> dict[tuple[str, str], str | None]:
     return found
 
 
-def _single_donors(members: pd.DataFrame) -> str | None:
-    """Return the donor who is a group alone in a contrast, or None."""
-    if members.empty:
-        return None
-    sizes = members.groupby(level="group").size()
-    lonely = sorted(sizes.index[sizes == 1])
-    return str(members.xs(lonely[0], level="group").index[0]) if lonely else None
+def _single_donor(members: pd.DataFrame) -> tuple[str | None, str | None]:
+    """Return the donor who is a group alone in a contrast, and that group; None where none is.
+
+    A group without a name of its own has None for it.
+    """
+    sizes = members.groupby(level="group").size() if len(members) else pd.Series(dtype=int)
+    lonely = sorted(map(str, sizes.index[sizes == 1]))
+    if not lonely:
+        return None, None
+    donor = str(members.xs(lonely[0], level="group").index[0])
+    return donor, None if lonely[0] == SINGLE_GROUP else lonely[0]
+
+
+def _phrases(study: Study, numbers: pd.DataFrame) -> dict[tuple[str, str], Phrases]:
+    """Return the phrases of each target and contrast; a difference is told by its two changes."""
+    named = numbers.set_index(["target", "contrast"])["log2FoldChange"].astype(float)
+    changes = {c.group: c.name for c in study.contrasts if c.kind == "change"}
+    found = {}
+    for contrast in study.contrasts:
+        for target in study.genes:
+            if contrast.kind == "difference":
+                own, other = (
+                    float(named[target, changes[group]])
+                    for group in (contrast.group, contrast.reference)
+                )
+                found[target, contrast.name] = phrases(contrast, own, other)
+            else:
+                found[target, contrast.name] = phrases(contrast)
+    return found
 
 
 def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame) -> pd.DataFrame:
     """Return the `targets` table, with `held_back` (see `Verdict`)."""
     named = _outliers(study)
     robust = refits.robustness(loo, study.members)
-    said = {contrast.name: phrases(contrast) for contrast in study.contrasts}
-    single = {name: _single_donors(members) for name, members in study.members.items()}
+    said = _phrases(study, numbers)
+    single = {name: _single_donor(members) for name, members in study.members.items()}
     panels = numbers[numbers["pvalue"].notna()].groupby("contrast")["gene_id"].nunique()
     without = loo.set_index(["gene_id", "contrast", "left_out"])
-    ups = _donors_up(study)
+    ups = donors_up(
+        donors.changes(study.samples),
+        study.members,
+        study.contrasts,
+        [contrast.name for contrast in study.contrasts if study.pooled(contrast.name)],
+    )
     rows = []
     for row in numbers.to_dict("records"):
-        key = (row["gene_id"], row["contrast"])
+        contrast, key = row["contrast"], (row["gene_id"], row["contrast"])
         fitted = bool(np.isfinite(row["pvalue"]))
         outlier = named.get(key) if fitted else None
         evidence = Evidence(
@@ -236,22 +273,25 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame) -> pd.Data
             panel_padj=row["panel_padj"],
             second_estimate=row["second_log2FoldChange"],
             second_panel_padj=row["second_panel_padj"],
-            single=single[row["contrast"]],
+            single=single[contrast][0],
+            single_group=single[contrast][1],
+            pools=study.pools,
             outlier=outlier,
-            **_without(row, outlier, without, numbers),
+            **_without(key, outlier, without),
         )
-        panel = int(panels.get(row["contrast"], 0))
-        verdict = judge(evidence, study.rule, said[row["contrast"]], panel=panel)
-        up, counted = ups.get(key, (None, None))
+        panel = int(panels.get(contrast, 0))
+        verdict = judge(evidence, study.rule, said[row["target"], contrast], panel=panel)
+        up = ups.get(key, Rising())
+        has_robust = fitted and key in robust.index and not study.pooled(contrast)
         rows.append(
             row
             | {
                 "verdict": verdict.word,
-                "reason": verdict.reason,
+                "reason": f"{verdict.reason}{up.sentence if fitted else ''}",
                 "held_back": verdict.held_back,
-                "donors_up": up,
-                "donors": counted,
-                "robust": bool(robust[key]) if fitted and key in robust.index else None,
+                "donors_up": up.up,
+                "donors": up.donors,
+                "robust": bool(robust[key]) if has_robust else None,
                 "outlier_donor": outlier,
             }
         )
@@ -260,44 +300,16 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame) -> pd.Data
     return table[[*tables.schemas()["targets"].names, "held_back"]]
 
 
-def _without(
-    row: dict[str, Any], outlier: str | None, loo: pd.DataFrame, numbers: pd.DataFrame
-) -> dict[str, float]:
+def _without(key: tuple[str, str], outlier: str | None, loo: pd.DataFrame) -> dict[str, float]:
     """Return the main model's numbers without the outlying donor, all other targets held."""
     if outlier is None:
         return {}
-    refit = loo.loc[(row["gene_id"], row["contrast"], outlier)]
-    panel = numbers[(numbers["contrast"] == row["contrast"]) & numbers["gene_id"].notna()]
-    panel = panel.drop_duplicates("gene_id").set_index("gene_id")["pvalue"]
-    panel[row["gene_id"]] = refit["pvalue"]
-    adjusted = benjamini_hochberg(panel.to_numpy(float))
+    refit = loo.loc[(*key, outlier)]
     return {
         "estimate_without": float(refit["log2FoldChange"]),
         "se_without": float(refit["lfcSE"]),
-        "panel_padj_without": float(adjusted[panel.index.get_loc(row["gene_id"])]),
+        "panel_padj_without": float(refit["panel_padj"]),
     }
-
-
-def _donors_up(study: Study) -> dict[tuple[str, str], tuple[int | None, int]]:
-    """Return by (gene, contrast) how many donors' own change is positive, and how many there are.
-
-    In a crossover a donor's own value is its mean change over groups, and its difference of changes
-    in a difference contrast. A baseline contrast has no own changes: its donors are counted alone.
-    """
-    own = donors.changes(study.samples)
-    found: dict[tuple[str, str], tuple[int | None, int]] = {}
-    for contrast in study.contrasts:
-        members = study.members[contrast.name].index
-        counted = members.get_level_values("donor").nunique()
-        values = own.loc[own.index.intersection(members)]
-        if contrast.kind == "difference" and counted < len(members):
-            in_group = values.index.get_level_values("group") == contrast.group
-            values = values.mul(np.where(in_group, 1.0, -1.0), axis=0)
-        rising = (values.groupby(level="donor").mean() > 0).sum()
-        for gene in own.columns:
-            up = None if contrast.kind == "baseline" else int(rising[gene])
-            found[gene, contrast.name] = (up, counted)
-    return found
 
 
 def _loo_table(study: Study, loo: pd.DataFrame) -> pd.DataFrame:
@@ -332,7 +344,7 @@ def _power(study: Study, numbers: pd.DataFrame, published: pd.DataFrame | None) 
                 precision,
                 int(panels.get(contrast.name, 0)),
                 study.rule,
-                published_effect(published, row["target"], contrast),
+                published_effect(published, row["target"], contrast, study.groups),
             )
         )
     return pd.DataFrame(rows)

@@ -9,40 +9,79 @@ from fibroserum.design import SINGLE_GROUP, Contrast
 
 @dataclass(frozen=True)
 class Phrases:
-    """What a contrast's effect is called when positive, when negative, and at all."""
+    """What a contrast's effect is called.
+
+    up, down: clauses with the target as "it", when the effect is positive and when it is negative.
+    noun: the effect itself. own: what of a donor is looked at for outliers. unit: what is counted.
+    """
 
     up: str
     down: str
     noun: str
+    own: str = "change"
+    unit: str = "pair"
 
     def of(self, sign: float) -> str:
-        """Return the phrase of a positive or negative effect."""
+        """Return the clause of a positive or negative effect."""
         return self.up if sign > 0 else self.down
 
 
-def phrases(contrast: Contrast) -> Phrases:
-    """Return the phrases of a contrast."""
-    group, reference = contrast.group, contrast.reference
+def phrases(
+    contrast: Contrast, own: float | None = None, reference: float | None = None
+) -> Phrases:
+    """Return the phrases of a contrast.
+
+    own, reference: the estimated changes of the two groups of a difference. "Falls more" and
+    "rises less" are both negative differences: which of them it is, the groups' changes tell.
+    """
+    group, other = contrast.group, contrast.reference
     if contrast.kind == "change":
         where = "" if group == SINGLE_GROUP else f" in {group}"
-        return Phrases(f"rises{where}", f"falls{where}", f"change{where}")
+        return Phrases(f"it rises{where}", f"it falls{where}", f"change{where}")
     if contrast.kind == "average":
         return Phrases(
-            "rises on average over the groups",
-            "falls on average over the groups",
+            "it rises on average over the groups",
+            "it falls on average over the groups",
             "mean change over the groups",
         )
     if contrast.kind == "difference":
-        return Phrases(
-            f"changes more upwards in {group} than in {reference}",
-            f"changes more downwards in {group} than in {reference}",
-            f"difference between the changes in {group} and {reference}",
-        )
+        up, down = _compared(str(group), str(other), own, reference)
+        return Phrases(up, down, f"difference between the changes in {group} and {other}")
     return Phrases(
-        f"starts higher in {group} than in {reference}",
-        f"starts lower in {group} than in {reference}",
-        f"difference between {group} and {reference} before the intervention",
+        f"it starts higher in {group} than in {other}",
+        f"it starts lower in {group} than in {other}",
+        f"difference between {group} and {other} before the intervention",
+        own="level",
+        unit="donor",
     )
+
+
+def _compared(
+    group: str, other: str, own: float | None, reference: float | None
+) -> tuple[str, str]:
+    """Return the clauses of a positive and of a negative difference between two changes."""
+    up = f"its change in {group} lies above that in {other}"
+    down = f"its change in {group} lies below that in {other}"
+    if own is None or reference is None:
+        return up, down
+    # as printed: a change of 0.00 neither rises nor falls
+    first, second = round(own, 2), round(reference, 2)
+    if min(first, second) > 0:
+        if first > second:
+            up = f"it rises more in {group} than in {other}"
+        else:
+            down = f"it rises less in {group} than in {other}"
+    elif max(first, second) < 0:
+        if first > second:
+            up = f"it falls less in {group} than in {other}"
+        else:
+            down = f"it falls more in {group} than in {other}"
+    return up, down
+
+
+def sentence(clause: str) -> str:
+    """Return a clause with a capital at its start."""
+    return clause[:1].upper() + clause[1:]
 
 
 def number(value: float) -> str:
@@ -53,9 +92,15 @@ def number(value: float) -> str:
 
 def fdr(value: float) -> str:
     """Return an adjusted p value as it is printed in sentences."""
-    return f"{value:.3g}"
+    return f"{value:.3g}" if value > 0 else "below 1e-300"
 
 
 def percent(log2: float) -> str:
     """Return a log2 fold change as percent, unsigned."""
-    return f"{abs(2**log2 - 1) * 100:.0f} %"
+    size = abs(2**log2 - 1) * 100
+    return f"{size:.0f} %" if size >= 0.5 else "less than 1 %"
+
+
+def unit_name(donor: str, pools: frozenset[str]) -> str:
+    """Return "donor D1", or "pool D1" where the donor is a pool of sera."""
+    return f"{'pool' if donor in pools else 'donor'} {donor}"

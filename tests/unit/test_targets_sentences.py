@@ -1,0 +1,396 @@
+"""Every sentence on a target is true of its numbers: all cases, read by rules of their own.
+
+`pytest -s -k prints` shows them all, for a reader.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from fibroserum.design import Contrast, contrasts_of
+from fibroserum.targets.baseline import regression_clause, with_clauses
+from fibroserum.targets.patterns import Comparison, pattern_table
+from fibroserum.targets.power import Precision, power_row
+from fibroserum.targets.rising import donors_up
+from fibroserum.targets.standing import padj_among
+from fibroserum.targets.verdict import Evidence, Rule, Verdict, judge
+from fibroserum.targets.words import fdr, percent, phrases
+
+CONTRASTS = {c.kind: c for c in contrasts_of(["AT", "RT"], "pre", "post")}
+SINGLE = contrasts_of(["all"], "pre", "post")[0]
+EFFECTS = (-0.5, -0.2, 0.2, 0.5)
+UNFITTED = ("absent", "all_zero", "low_count", "not_converged", "outlier")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case: the contrast, the groups' changes, the numbers, the rule, and what is said."""
+
+    contrast: Contrast
+    own: float
+    other: float
+    evidence: Evidence
+    rule: Rule
+    panel: int
+
+    @property
+    def verdict(self) -> Verdict:
+        said = phrases(self.contrast, self.own, self.other)
+        return judge(self.evidence, self.rule, said, panel=self.panel)
+
+
+def fitted(estimate: float, z: float, second: float, second_p: float, beyond: float) -> Evidence:
+    """Return evidence of an estimate z standard errors from 0, tested beyond a threshold."""
+    se = abs(estimate) / z
+    p = float(2 * stats.norm.sf(max(abs(estimate) - beyond, 0) / se))
+    return Evidence(
+        "tested",
+        estimate,
+        se,
+        ci_low=estimate - 1.96 * se,
+        ci_high=estimate + 1.96 * se,
+        panel_padj=min(1.0, 3 * p),
+        second_estimate=second,
+        second_panel_padj=second_p,
+    )
+
+
+def cases() -> Iterator[Case]:
+    """Yield cases: kind, signs, significance, threshold, bounds, outliers, pools, one pair."""
+    rules = [
+        Rule(equivalence_lfc=bound, second_opinion=opinion, lfc_threshold=threshold)
+        for bound in (None, 0.3)
+        for opinion in ("voom", "edger_ql", "none")
+        for threshold in (0.0, 0.25)
+    ]
+    zs, seconds = (9.0, 4.9, 2.17, 1.0), (1e-5, 0.5, np.nan)
+    groups = [(o, r) for o in EFFECTS for r in EFFECTS if o != r]
+    for kind, contrast in [*CONTRASTS.items(), ("single", SINGLE)]:
+        for own, other in groups:
+            estimate = {"difference": own - other, "average": (own + other) / 2}.get(kind, own)
+            if estimate == 0:
+                continue
+            for z, second_p, turned, rule in itertools.product(zs, seconds, (1, -1), rules):
+                second = np.nan if rule.alone else turned * 0.9 * estimate
+                if rule.alone and (turned < 0 or np.isfinite(second_p)):
+                    continue
+                plain = fitted(estimate, z, second, second_p, rule.lfc_threshold)
+                yield Case(contrast, own, other, plain, rule, 12)
+                yield Case(contrast, own, other, plain, rule, 1)
+                for without, pools in itertools.product((0.1, 0.9, np.nan), ((), ("D3",))):
+                    evidence = replace(
+                        plain,
+                        outlier="D3",
+                        pools=frozenset(pools),
+                        estimate_without=without * estimate,
+                        se_without=plain.se,
+                        panel_padj_without=0.4 if without == 0.1 else plain.panel_padj,
+                    )
+                    yield Case(contrast, own, other, evidence, rule, 12)
+                named = None if kind == "single" else "RT"
+                alone = replace(plain, single="D1", single_group=named)
+                yield Case(contrast, own, other, alone, rule, 12)
+    for status in UNFITTED:
+        yield Case(SINGLE, 0, 0, Evidence(status), rules[0], 12)
+
+
+@pytest.fixture(scope="module")
+def every() -> list[tuple[Case, Verdict]]:
+    return [(case, case.verdict) for case in cases()]
+
+
+def test_prints_every_sentence(every: list[tuple[Case, Verdict]]) -> None:
+    shown = {}
+    for case, verdict in every:
+        plain = re.sub(r"-?\d+(\.\d+)?(e-\d+)?", "#", verdict.reason)
+        shown.setdefault((verdict.word, plain), (case, verdict.reason))
+    for (word, _), (case, reason) in sorted(shown.items(), key=lambda item: item[0]):
+        print(f"[{case.contrast.kind}] {word}: {reason}")
+    assert len(shown) > 100
+
+
+def test_sentences_are_whole(every: list[tuple[Case, Verdict]]) -> None:
+    for _, verdict in every:
+        text = verdict.reason
+        assert text[0].isupper(), text
+        assert text.endswith("."), text
+        assert not re.search(r"nan|None|\b1 targets|  | ,|;;|\.\.", text), text
+
+
+def test_what_is_said_of_directions_is_what_was_estimated(
+    every: list[tuple[Case, Verdict]],
+) -> None:
+    """Any claim of more or less, up or down, is held against the groups' own changes."""
+    held = 0
+    for case, verdict in every:
+        sign = case.evidence.estimate
+        if "Only" in verdict.reason:
+            sign = case.evidence.second_estimate
+        claims = {
+            "rises more": sign > 0 and case.own > case.other > 0,
+            "rises less": sign < 0 and case.other > case.own > 0,
+            "falls more": sign < 0 and case.own < case.other < 0,
+            "falls less": sign > 0 and case.other < case.own < 0,
+            "lies above": sign > 0,
+            "lies below": sign < 0,
+            "starts higher": sign > 0,
+            "starts lower": sign < 0,
+            "rises on average": sign > 0,
+            "falls on average": sign < 0,
+            "it rises in RT": sign > 0,
+            "it falls in RT": sign < 0,
+        }
+        for claim, true in claims.items():
+            if claim in verdict.reason:
+                held += 1
+                assert true, (verdict.reason, case)
+    assert held > 1000
+
+
+def test_what_is_said_of_intervals_and_thresholds_is_so(every: list[tuple[Case, Verdict]]) -> None:
+    for case, verdict in every:
+        text, evidence, rule = verdict.reason, case.evidence, case.rule
+        contains = evidence.ci_low <= 0 <= evidence.ci_high
+        nearest = max(evidence.ci_low, -evidence.ci_high)
+        if "either sign" in text:
+            assert contains
+        if "interval without 0" in text:
+            assert not contains
+        if "interval beyond ±" in text:
+            assert nearest > rule.lfc_threshold > 0
+        if "not shown to be beyond" in text:
+            assert 0 < nearest <= rule.lfc_threshold
+        if "by more than" in text:
+            assert rule.lfc_threshold > 0
+        if "after allowing for" in text:
+            assert f"for {case.panel} targets" in text
+            assert case.panel > 1
+        narrow = abs(evidence.estimate) + 1.645 * evidence.se
+        if "either." in text or "either;" in text:
+            assert narrow > rule.equivalence_lfc
+        if verdict.word == "no_change" or "declared as negligible" in text:
+            assert narrow <= rule.equivalence_lfc + 1e-9
+
+
+def test_models_are_named_only_where_they_were_asked(every: list[tuple[Case, Verdict]]) -> None:
+    for case, verdict in every:
+        named = {"voom": "voom", "edger_ql": "edgeR-QL"}
+        for opinion, name in named.items():
+            if name in verdict.reason:
+                assert case.rule.second_opinion == opinion
+        if "both models agree" in verdict.reason:
+            assert verdict.word in ("up", "down")
+            assert not case.rule.alone
+
+
+def test_donors_and_pools_are_told_apart(every: list[tuple[Case, Verdict]]) -> None:
+    for case, verdict in every:
+        evidence, text = case.evidence, verdict.reason
+        if evidence.outlier in evidence.pools:
+            assert "donor" not in text.lower(), text
+        elif "pool" in text.lower():
+            raise AssertionError(text)
+        if evidence.single:
+            assert (verdict.word, verdict.held_back) == ("inconclusive", True)
+            unit = "donor" if case.contrast.kind == "baseline" else "pair"
+            assert f"one {unit} alone, of donor D1" in text
+
+
+def test_the_way_a_difference_is_said() -> None:
+    contrast = CONTRASTS["difference"]
+    assert phrases(contrast, 0.1, 0.5).down == "it rises less in RT than in AT"
+    assert phrases(contrast, -0.5, -0.1).down == "it falls more in RT than in AT"
+    assert phrases(contrast, -0.2, 0.2).down == "its change in RT lies below that in AT"
+    assert phrases(contrast, -0.1, -0.5).up == "it falls less in RT than in AT"
+    # 0.00 neither rises nor falls
+    assert phrases(contrast, 0.5, 0.004).up == "its change in RT lies above that in AT"
+    assert phrases(contrast).up == "its change in RT lies above that in AT"
+
+
+def test_small_words() -> None:
+    assert percent(0.001) == "less than 1 %"
+    assert (percent(1.0), percent(-1.0)) == ("100 %", "50 %")
+    assert fdr(0.0) == "below 1e-300"
+
+
+def rows_of(estimates: dict[str, float], verdicts: dict[str, str], p: float) -> Comparison:
+    """Return one target's comparison of RT with AT."""
+    parts = {}
+    for name in ("RT", "AT", "difference"):
+        row = {
+            "gene_id": "T",
+            "log2FoldChange": estimates[name],
+            "second_log2FoldChange": estimates[name],
+            "pvalue": p,
+            "second_pvalue": p,
+            "panel_padj": p,
+            "verdict": verdicts[name],
+            "held_back": False,
+            "start": "",
+        }
+        parts[name] = pd.DataFrame([row], index=["T"])
+    return Comparison("RT", "AT", parts["RT"], parts["AT"], parts["difference"])
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "called", "difference", "p", "pattern", "group", "words"),
+    [
+        (0.5, 0.4, "both", "inconclusive", 0.01, "both", None, "rises in both groups"),
+        (-0.5, -0.1, "both", "down", 0.01, "both", None, "falls in both groups"),
+        (0.5, 0.1, "RT", "up", 0.2, "specific", "RT", "only the one in RT is itself established"),
+        (0.1, 0.5, "AT", "down", 0.2, "specific", "AT", "only the one in AT is itself"),
+        (0.5, 0.3, "AT", "up", 0.2, "differ", None, "though the one in RT is estimated to be"),
+        (0.3, -0.3, "", "up", 0.2, "differ", None, "neither group's own change is established"),
+        (0.5, -0.5, "both", "up", 0.01, "differ", None, "in its own direction"),
+        (0.5, 0.1, "both", "up", 0.2, "differ", None, "not both at once over the panel"),
+        (0.5, 0.1, "RT", "inconclusive", 0.2, "neither", None, "does not make them differ"),
+        (0.5, 0.4, "both", "inconclusive", 0.2, "neither", None, "not both at once"),
+        (0.1, 0.1, "", "inconclusive", 0.2, "neither", None, "No claim about groups"),
+        (0.1, 0.1, "", "inconclusive", np.nan, "not_assessable", None, "no p value in one of"),
+    ],
+)
+def test_every_pattern(
+    own: float,
+    other: float,
+    called: str,
+    difference: str,
+    p: float,
+    pattern: str,
+    group: str | None,
+    words: str,
+) -> None:
+    word = {"RT": "up" if own > 0 else "down", "AT": "up" if other > 0 else "down"}
+    verdicts = {
+        name: word[name] if called in (name, "both") else "inconclusive" for name in ("RT", "AT")
+    }
+    estimates = {"RT": own, "AT": other, "difference": own - other}
+    rows = rows_of(estimates, verdicts | {"difference": difference}, p)
+    row = pattern_table(rows, Rule()).iloc[0]
+    assert (row["pattern"], row["specific_to"]) == (pattern, group)
+    assert words in row["sentence"]
+    # a group is named exactly where the pattern is specific
+    assert (row["specific_to"] is not None) == (row["pattern"] == "specific")
+
+
+START = {
+    "group": "RT",
+    "reference": "AT",
+    "baseline_difference": 0.4,
+    "baseline_ci_low": 0.1,
+    "baseline_ci_high": 0.7,
+    "change_difference": -0.3,
+    "ancova_difference": -0.1,
+    "ancova_ci_low": -0.3,
+    "ancova_ci_high": 0.1,
+    "slope": 0.5,
+    "randomised": True,
+}
+HIDDEN = {"ancova_difference": -0.4, "ancova_ci_low": -0.7, "ancova_ci_high": -0.1}
+
+
+@pytest.mark.parametrize(
+    ("changes", "called", "words"),
+    [
+        ({}, True, "regression to the mean may have made it."),
+        ({"randomised": False}, True, "misleads as easily."),
+        ({}, False, ""),  # both say that nothing is established
+        (HIDDEN, False, "the start may hide a difference."),
+        (HIDDEN, True, ""),  # both say that they differ
+        ({"baseline_ci_low": -0.1, "slope": 0.9}, True, ""),  # started alike, as far as one sees
+        ({"baseline_ci_low": -0.1, "slope": 0.5}, True, "RT started 0.40 higher than AT"),
+        ({"ancova_ci_low": np.nan}, True, ""),
+    ],
+)
+def test_the_start_is_spoken_of_where_it_would_decide_otherwise(
+    changes: dict[str, float], called: bool, words: str
+) -> None:
+    text = regression_clause(START | changes, called)
+    assert bool(text) == bool(words)
+    assert words in text
+
+
+def test_the_start_is_spoken_of_in_the_difference_alone() -> None:
+    verdicts = pd.DataFrame(
+        {
+            "target": "T",
+            "contrast": ["RT_post_vs_pre", "RT_vs_AT_change", "RT_vs_AT_pre"],
+            "verdict": "down",
+            "reason": "So.",
+            "panel_padj": 0.01,
+        }
+    )
+    found = with_clauses(verdicts, pd.DataFrame([START | {"target": "T"}]))
+    assert found["reason"].eq("So.").tolist() == [True, False, True]
+    assert found["reason"].iloc[1] == f"So. {found['start'].iloc[1]}"
+    unfitted = with_clauses(
+        verdicts.assign(panel_padj=np.nan), pd.DataFrame([START | {"target": "T"}])
+    )
+    assert (unfitted["reason"] == "So.").all()
+
+
+@given(
+    st.lists(st.one_of(st.floats(0, 1), st.just(float("nan"))), max_size=8),
+    st.lists(st.floats(0, 1), min_size=1, max_size=5),
+)
+def test_a_p_value_among_others_is_adjusted_as_bh_has_it(
+    others: list[float], pvalues: list[float]
+) -> None:
+    found = padj_among(np.array(pvalues), np.array(others))
+    held = [p for p in others if np.isfinite(p)]
+    for p, adjusted in zip(pvalues, found, strict=True):
+        assert adjusted == pytest.approx(stats.false_discovery_control([p, *held])[0])
+
+
+def test_a_missing_p_value_stays_missing() -> None:
+    assert np.isnan(padj_among(np.array([np.nan]), np.array([0.1]))).all()
+
+
+def test_power_is_said_in_the_singular_and_never_of_one_pair() -> None:
+    precision = Precision(0.07, np.nan, np.nan)
+    rule = Rule(second_opinion="none")
+    for contrast, members, words in [
+        (CONTRASTS["difference"], {"AT": 8, "RT": 1}, "RT has one pair alone: no effect"),
+        (CONTRASTS["baseline"], {"AT": 1, "RT": 8}, "AT has one donor alone: no effect"),
+        (SINGLE, {"all": 1}, "There is one pair alone: no effect"),
+        (CONTRASTS["baseline"], {"AT": 8, "RT": 8}, "With 8 + 8 donors you would see"),
+    ]:
+        row = power_row("T", contrast, members, precision, 12, rule, None)
+        assert words in str(row["sentence"])
+        assert (row["power"] == 0) == ("no effect" in words)
+    fall = power_row("T", SINGLE, {"all": 8}, precision, 12, rule, -0.3)
+    rise = power_row("T", SINGLE, {"all": 8}, precision, 12, rule, 0.3)
+    assert (fall["effect"], fall["power"]) == (-0.3, rise["power"])
+    assert "the published effect of -0.30" in str(fall["sentence"])
+
+
+def test_donors_are_counted_where_they_say_something() -> None:
+    index = pd.MultiIndex.from_tuples(
+        [("D1", "AT"), ("D2", "AT"), ("D3", "RT"), ("D4", "RT")], names=["donor", "group"]
+    )
+    changes = pd.DataFrame({"T": [0.1, -0.1, 0.2, 0.3]}, index=index)
+    contrasts = list(CONTRASTS.values())
+    members = {c.name: pd.DataFrame(index=index) for c in contrasts}
+    found = donors_up(changes, members, contrasts, [])
+    by_kind = {c.kind: found["T", c.name] for c in contrasts}
+    assert (by_kind["average"].up, by_kind["average"].donors) == (3, 4)
+    assert (by_kind["difference"].up, by_kind["difference"].donors) == (None, 4)
+    assert by_kind["difference"].sentence == " Donors that rise: 2 of 2 in RT, 1 of 2 in AT."
+    assert (by_kind["baseline"].up, by_kind["baseline"].sentence) == (None, "")
+    pooled = donors_up(changes, members, contrasts, [c.name for c in contrasts])
+    assert {(one.up, one.donors, one.sentence) for one in pooled.values()} == {(None, 4, "")}
+    both = pd.MultiIndex.from_product([["D1", "D2"], ["AT", "RT"]], names=["donor", "group"])
+    crossed = pd.DataFrame({"T": [0.1, 0.5, 0.4, -0.1]}, index=both)
+    members = {c.name: pd.DataFrame(index=both) for c in contrasts}
+    found = donors_up(crossed, members, contrasts, [])
+    assert found["T", CONTRASTS["difference"].name].up == 1
+    assert found["T", CONTRASTS["average"].name].up == 2

@@ -1,0 +1,71 @@
+"""Whether a verdict's word stands in each leave-one-donor-out refit.
+
+The refit's p value takes the target's place in the panel; the other targets' p values and the
+second opinion are held.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.targets.verdict import Evidence, Rule, plain_word
+
+
+def padj_among(pvalues: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the BH-adjusted value of each p value among the same other p values.
+
+    pvalues: one of them at a time joins others, of which there may be none; NaN stays NaN.
+    """
+    held = np.sort(others[np.isfinite(others)])
+    size = len(held) + 1
+    # of a larger p value at 0-based place k among the others, the rank with one more below: k + 2
+    larger = held * size / (np.arange(len(held)) + 2)
+    from_here = np.append(np.minimum.accumulate(larger[::-1])[::-1], 1.0)
+    below = np.searchsorted(held, pvalues, side="right")
+    adjusted = np.minimum(pvalues * size / (below + 1), from_here[below])
+    return np.where(np.isfinite(pvalues), np.minimum(adjusted, 1.0), np.nan)
+
+
+def with_standing(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """Return the refits with `panel_padj` and `verdict_stands`.
+
+    loo: columns gene_id, contrast, log2FoldChange, lfcSE, pvalue; numbers: a row a target and
+    contrast, with both models' estimates and panel FDRs.
+    """
+    table = loo.assign(panel_padj=np.nan, verdict_stands=None)
+    whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
+    panels = dict(list(whole.set_index("gene_id").groupby("contrast")))
+    for (gene, contrast), rows in loo.groupby(["gene_id", "contrast"], sort=False):
+        panel = panels[contrast]
+        full = _evidence(panel.loc[gene])
+        word = plain_word(full, rule)
+        others = panel["pvalue"].drop(gene).to_numpy(float)
+        adjusted = padj_among(rows["pvalue"].to_numpy(float), others)
+        table.loc[rows.index, "panel_padj"] = adjusted
+        stands = [
+            plain_word(replace(full, estimate=estimate, se=se, panel_padj=padj), rule) == word
+            if np.isfinite(padj)
+            else None
+            for estimate, se, padj in zip(
+                rows["log2FoldChange"].astype(float),
+                rows["lfcSE"].astype(float),
+                adjusted,
+                strict=True,
+            )
+        ]
+        table.loc[rows.index, "verdict_stands"] = pd.Series(stands, rows.index, dtype=object)
+    return table
+
+
+def _evidence(row: pd.Series) -> Evidence:
+    return Evidence(
+        status=row["status"],
+        estimate=row["log2FoldChange"],
+        se=row["lfcSE"],
+        panel_padj=row["panel_padj"],
+        second_estimate=row["second_log2FoldChange"],
+        second_panel_padj=row["second_panel_padj"],
+    )
