@@ -266,6 +266,14 @@ def stimulation_arm(counts: pd.DataFrame, sheet: pd.DataFrame, var: pd.DataFrame
     return ad.AnnData(X=counts.loc[obs.index].to_numpy(np.int64), obs=obs, var=own.fillna(""))
 
 
+def rows_of_targets(adata: ad.AnnData) -> set[str]:
+    """Return every gene id that means a target: its own row, and others of the same symbol."""
+    own = {gene for gene in settings_of(adata)["targets"].values() if gene}
+    symbols = adata.var["symbol"].astype(str)
+    named = set(symbols.reindex(sorted(own)).dropna()) - {""}
+    return own | set(adata.var_names[symbols.isin(named).to_numpy()])
+
+
 def _sample_table(
     counts: pd.DataFrame,
     summed: pd.DataFrame,

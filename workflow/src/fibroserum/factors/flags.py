@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.cohort import counts_of, obs_name, settings_of
+from fibroserum.cohort import counts_of, obs_name, rows_of_targets, settings_of
 from fibroserum.config import file_name
 from fibroserum.design import Contrast, contrasts_of
 from fibroserum.factors.arm import stimulation_evidence, stimulation_line
@@ -53,12 +53,14 @@ SCHEMAS = {
 class _Context:
     """What all factors of a cohort share.
 
-    obs: the cohort's samples, text. annotation: of its genes, text. counts: samples of complete
-    pairs × genes fitted. log2: log2 of normalized counts + 0.5 of the targets that are present.
+    obs: the cohort's samples, text. annotation: of its genes, text. targets: the ids of every row
+    that means a target. counts: samples of complete pairs × genes fitted. log2: log2 of normalized
+    counts + 0.5 of the targets that are present.
     """
 
     obs: pd.DataFrame
     annotation: pd.DataFrame
+    targets: frozenset[str]
     settings: dict[str, Any]
     contrasts: tuple[Contrast, ...]
     counts: pd.DataFrame
@@ -140,6 +142,7 @@ def _context(
     return _Context(
         obs=obs,
         annotation=annotation,
+        targets=frozenset(rows_of_targets(cohort)),
         settings=settings,
         contrasts=own,
         counts=counts,
@@ -166,7 +169,6 @@ def _one_factor(
     verdicts = factor_genes(serum, stimulation, signature, context.annotation, context.alpha)
     called = responsive_genes(verdicts)
     in_matrix = called[called["gene_id"].isin(context.annotation.index)]
-    targets = [gene for gene in context.settings["targets"].values() if gene]
     agreement = [
         concordance(called, contrast.name, changes.get(contrast.name), context.de[contrast.name])
         for contrast in context.contrasts
@@ -174,7 +176,7 @@ def _one_factor(
     sets = signed_sets(
         context.linear,
         context.vectors,
-        in_matrix[~in_matrix["gene_id"].isin(targets)],
+        in_matrix[~in_matrix["gene_id"].isin(context.targets)],
         changes,
         context.alpha,
         n_cpus=context.n_cpus,

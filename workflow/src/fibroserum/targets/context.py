@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort import settings_of
-from fibroserum.design import models_of
+from fibroserum.cohort import rows_of_targets, settings_of
+from fibroserum.design import Contrast, contrasts_of, models_of
 from fibroserum.enrichment.gmt import map_sets, read_gmt
 from fibroserum.enrichment.scores import score_samples, test_scores
 from fibroserum.genes import resolve
+from fibroserum.targets.words import about, phrases, sentence
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -35,9 +36,11 @@ FOOTPRINTS = {
         "its own"
     ),
 }
-PATTERN = ("BGN", "DCN", "VCAN")
+# what TGF-beta does to each
+PATTERN = {"BGN": 1, "DCN": -1, "VCAN": 1}
 RECEPTORS = {"CCR3": "CCL28", "CCR10": "CCL28"}
 DETECTED = 10.0
+MIN_GENES = 5
 
 
 def context_table(cohort: ad.AnnData, results: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -46,14 +49,19 @@ def context_table(cohort: ad.AnnData, results: Mapping[str, pd.DataFrame]) -> pd
     cohort: samples × genes; results: `de` table by contrast name. Every target is taken out of the
     footprints, so that none stands witness for itself.
     """
-    rows = [*_footprints(cohort), *_patterns(cohort, results), *_receptors(cohort)]
+    noted = settings_of(cohort)
+    contrasts = {c.name: c for c in contrasts_of(noted["groups"], noted["before"], noted["after"])}
+    rows = [
+        *_footprints(cohort, contrasts),
+        *_patterns(cohort, results, contrasts),
+        *_receptors(cohort),
+    ]
     columns = ["item", "kind", "contrast", "genes", "estimate", "ci_low", "ci_high", "pvalue"]
     return pd.DataFrame(rows, columns=[*columns, "sentence"])
 
 
-def _footprints(cohort: ad.AnnData) -> list[dict[str, object]]:
-    noted = settings_of(cohort)
-    targets = {gene for gene in noted["targets"].values() if gene}
+def _footprints(cohort: ad.AnnData, contrasts: Mapping[str, Contrast]) -> list[dict[str, object]]:
+    targets = rows_of_targets(cohort)
     chosen = [one for one in read_gmt(SETS) if one.name in FOOTPRINTS]
     mapped, _ = map_sets(chosen, cohort.var)
     sets = [
@@ -63,47 +71,93 @@ def _footprints(cohort: ad.AnnData) -> list[dict[str, object]]:
     sizes = {one.name: len(one.genes) for one in sets}
     expression = np.asarray(cohort.layers["log1p_normalized"], dtype=float)
     frame = pd.DataFrame(expression, index=cohort.obs_names, columns=cohort.var_names)
-    scores = score_samples(frame, sets, min_size=5, max_size=cohort.n_vars)
-    rows: list[dict[str, object]] = []
-    for model in models_of(cohort.obs, noted):
+    scores = score_samples(frame, sets, min_size=MIN_GENES, max_size=cohort.n_vars)
+    rows: list[dict[str, object]] = [
+        {"item": name, "kind": "footprint", "genes": size,
+         "sentence": f"Only {size} of its genes are in the matrix, targets left out: no score."}
+        for name, size in sizes.items() if size < MIN_GENES
+    ]  # fmt: skip
+    for model in models_of(cohort.obs, settings_of(cohort)):
         for row in test_scores(scores, model.design, model.contrasts).to_dict("records"):
             name = str(row["gene_set"])
             numbers = {key: row[key] for key in ("estimate", "ci_low", "ci_high", "pvalue")}
-            said = _direction(row["estimate"], row["ci_low"], row["ci_high"])
+            sign = direction(row["estimate"], row["ci_low"], row["ci_high"])
+            said = _score_sentence(sign, contrasts[str(row["contrast"])])
             rows.append(
                 {"item": name, "kind": "footprint", "contrast": row["contrast"], **numbers,
-                 "genes": sizes[name], "sentence": f"The score {said}. {FOOTPRINTS[name]}."}
+                 "genes": sizes[name], "sentence": f"{said}. {FOOTPRINTS[name]}."}
             )  # fmt: skip
     return rows
 
 
-def _direction(estimate: float, low: float, high: float) -> str:
-    if low <= 0 <= high:
-        return "may move either way (its interval holds 0)"
-    return "rises" if estimate > 0 else "falls"
+def direction(estimate: float, low: float, high: float) -> int | None:
+    """Return 1 or -1 where the 95 % interval excludes 0, 0 where it does not, None without one."""
+    if not np.isfinite([estimate, low, high]).all():
+        return None
+    return 0 if low <= 0 <= high else int(np.sign(estimate))
 
 
-def _patterns(cohort: ad.AnnData, results: Mapping[str, pd.DataFrame]) -> list[dict[str, object]]:
+def _score_sentence(sign: int | None, contrast: Contrast) -> str:
+    """Return what a score does in a contrast, without a full stop."""
+    said = phrases(contrast)
+    if sign is None:
+        return f"The score's {said.noun} has no interval: nothing can be said of it"
+    if sign == 0:
+        return f"The score's {said.noun} may be of either sign (its interval holds 0)"
+    return sentence(about("the score", said.of(sign)))
+
+
+def _patterns(
+    cohort: ad.AnnData, results: Mapping[str, pd.DataFrame], contrasts: Mapping[str, Contrast]
+) -> list[dict[str, object]]:
     found, _ = resolve(PATTERN, cohort.var)
     rows: list[dict[str, object]] = []
     for contrast, table in results.items():
         own = table.set_index("gene_id")
-        words = []
+        signs: dict[str, int | None] = {}
         for name in PATTERN:
             genes = [gene for gene in found.get(name, []) if own["lfcSE"].notna().get(gene, False)]
-            if not genes:
-                words.append(f"{name} not fitted")
-                continue
-            row = own.loc[genes[0]]
-            direction = _direction(row["log2FoldChange"], row["ci_low"], row["ci_high"])
-            words.append(f"{name} {'unclear' if direction.startswith('may') else direction}")
+            row = own.loc[genes[0]] if genes else None
+            signs[name] = (
+                None
+                if row is None
+                else direction(row["log2FoldChange"], row["ci_low"], row["ci_high"])
+            )
         rows.append(
             {"item": "BGN/DCN/VCAN", "kind": "pattern", "contrast": contrast,
-             "genes": sum(not word.endswith("fitted") for word in words),
-             "sentence": f"{', '.join(words)} (by the 95 % intervals). TGF-beta raises BGN and "
-                         "VCAN and lowers DCN; another pattern speaks against that alone."}
+             "genes": sum(sign is not None for sign in signs.values()),
+             "sentence": pattern_sentence(signs, contrasts[contrast])}
         )  # fmt: skip
     return rows
+
+
+def pattern_sentence(signs: Mapping[str, int | None], contrast: Contrast) -> str:
+    """Return what BGN, DCN and VCAN do in a contrast, and what that says of TGF-beta.
+
+    signs: by gene, as `direction` returns them; None: not fitted.
+    """
+    group, reference = contrast.group, contrast.reference
+    words = {1: "rises", -1: "falls"}
+    start = ""
+    if contrast.kind == "difference":
+        words = {1: "above", -1: "below"}
+        start = f"Changes in {group} against those in {reference}: "
+    elif contrast.kind == "baseline":
+        words = {1: "higher", -1: "lower"}
+        start = f"{group} against {reference} before the intervention: "
+    named = {0: "unclear", None: "not fitted"} | words
+    told = ", ".join(f"{gene} {named[sign]}" for gene, sign in signs.items())
+    against = [gene for gene, sign in signs.items() if sign and sign != PATTERN[gene]]
+    if against:
+        reading = f"{' and '.join(against)} speak{'s' if len(against) == 1 else ''} against it"
+    elif all(signs.values()):
+        reading = "this is its pattern"
+    else:
+        reading = "what is clear here does not tell"
+    return (
+        f"{start}{told} (by the 95 % intervals). TGF-beta raises BGN and VCAN and lowers DCN: "
+        f"{reading}."
+    )
 
 
 def _receptors(cohort: ad.AnnData) -> list[dict[str, object]]:

@@ -79,6 +79,13 @@ def _compared(
     return up, down
 
 
+def about(subject: str, clause: str) -> str:
+    """Return a clause about "it" with another subject in its place."""
+    if clause.startswith("its "):
+        return f"{subject}'s {clause.removeprefix('its ')}"
+    return f"{subject} {clause.removeprefix('it ')}"
+
+
 def sentence(clause: str) -> str:
     """Return a clause with a capital at its start."""
     return clause[:1].upper() + clause[1:]

@@ -1,0 +1,143 @@
+"""What stands beside the verdicts is said as it is."""
+
+from __future__ import annotations
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+
+from fibroserum.cohort import rows_of_targets
+from fibroserum.design import contrasts_of
+from fibroserum.enrichment.gmt import read_gmt
+from fibroserum.targets.context import (
+    FOOTPRINTS,
+    PATTERN,
+    SETS,
+    context_table,
+    direction,
+    pattern_sentence,
+)
+
+CONTRASTS = {c.kind: c for c in contrasts_of(["AT", "RT"], "pre", "post")}
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sign"),
+    [
+        ((0.3, 0.1, 0.5), 1),
+        ((-0.3, -0.5, -0.1), -1),
+        ((0.3, -0.1, 0.7), 0),
+        ((0.3, 0.0, 0.6), 0),
+        ((np.nan, np.nan, np.nan), None),
+        ((0.3, np.nan, np.nan), None),
+    ],
+)
+def test_what_is_not_known_has_no_direction(
+    numbers: tuple[float, float, float], sign: int | None
+) -> None:
+    assert direction(*numbers) == sign
+
+
+@pytest.mark.parametrize(
+    ("signs", "words"),
+    [
+        ((1, -1, 1), "this is its pattern."),
+        ((1, 0, 1), "what is clear here does not tell."),
+        ((0, 0, 0), "what is clear here does not tell."),
+        ((1, None, 1), "what is clear here does not tell."),
+        ((1, 1, 1), "DCN speaks against it."),
+        ((-1, 1, 0), "BGN and DCN speak against it."),
+    ],
+)
+def test_the_pattern_is_read_for_the_reader(signs: tuple[int | None, ...], words: str) -> None:
+    said = pattern_sentence(dict(zip(PATTERN, signs, strict=True)), CONTRASTS["change"])
+    assert said.endswith(words)
+
+
+def test_the_pattern_is_said_as_its_contrast_is() -> None:
+    signs = {"BGN": 1, "DCN": -1, "VCAN": 0}
+    told = {kind: pattern_sentence(signs, contrast) for kind, contrast in CONTRASTS.items()}
+    assert told["change"].startswith("BGN rises, DCN falls, VCAN unclear (by")
+    assert told["difference"].startswith("Changes in RT against those in AT: BGN above, DCN below")
+    assert told["baseline"].startswith("RT against AT before the intervention: BGN higher, DCN l")
+    missing = pattern_sentence({"BGN": None, "DCN": None, "VCAN": None}, CONTRASTS["change"])
+    assert "not fitted" in missing
+
+
+def cohort(targets: dict[str, str]) -> ad.AnnData:
+    """Return six pairs with the genes of the footprints; RT's SERPINE1 family rises after."""
+    sets = {one.name: one.genes for one in read_gmt(SETS) if one.name in FOOTPRINTS}
+    genes = sorted({gene for one in sets.values() for gene in one} | {"BGN", "DCN", "VCAN"})
+    symbols = [*genes, *(f"G{n}" for n in range(200)), "BGN"]
+    ids = [f"E{n:04d}" for n in range(len(symbols))]
+    rng = np.random.default_rng(2)
+    rows = [(f"{g}{n}", g, t) for g in ("AT", "RT") for n in range(6) for t in ("pre", "post")]
+    obs = pd.DataFrame(rows, columns=["donor", "group", "time"], index=map("_".join, rows))
+    obs["used_for"], obs["size_factor"], obs["line"] = "change", 1.0, ""
+    layer = rng.normal(5, 0.3, (len(obs), len(ids)))
+    raised = np.isin(symbols, sets["TGF_BETA_RESPONSE"])
+    layer[np.ix_(((obs["group"] == "RT") & (obs["time"] == "post")).to_numpy(), raised)] += 1.5
+    by_symbol = dict(zip(reversed(symbols), reversed(ids), strict=True))
+    made = ad.AnnData(
+        X=np.zeros((len(obs), len(ids))),
+        obs=obs,
+        var=pd.DataFrame(
+            {"symbol": symbols, "ensembl": "", "entrez": "", "match": "official"}, index=ids
+        ),
+        layers={"log1p_normalized": layer, "normalized": np.expm1(layer)},
+    )
+    made.uns["fibroserum"] = {
+        "before": "pre",
+        "after": "post",
+        "groups": ["AT", "RT"],
+        "crossover": False,
+        "covariates": [],
+        "lines": [""],
+        "notes": [],
+        "targets": list(targets),
+        "target_genes": [by_symbol[symbol] for symbol in targets.values()],
+    }
+    return made
+
+
+def result_of(made: ad.AnnData) -> dict[str, pd.DataFrame]:
+    """Return result tables in which nothing has an interval."""
+    empty = dict.fromkeys(("log2FoldChange", "lfcSE", "ci_low", "ci_high"), np.nan)
+    table = pd.DataFrame({"gene_id": made.var_names, **empty})
+    return {c.name: table for c in contrasts_of(["AT", "RT"], "pre", "post")}
+
+
+def test_footprints_are_said_as_their_contrast_is() -> None:
+    made = cohort({"BGN": "BGN"})
+    table = context_table(made, result_of(made)).set_index(["item", "contrast"])["sentence"]
+    said = table["TGF_BETA_RESPONSE"]
+    assert said["RT_post_vs_pre"].startswith("The score rises in RT. ")
+    assert said["AT_post_vs_pre"].startswith("The score's change in AT may be of either sign")
+    assert said["RT_vs_AT_change"].startswith("The score's change in RT lies above that in AT. ")
+    assert said["average_post_vs_pre"].startswith("The score rises on average over the groups. ")
+    assert said["RT_vs_AT_pre"].startswith("The score's difference between RT and AT before the")
+    assert not table.str.contains("nan|None").any()
+
+
+def test_every_row_of_a_target_is_out_of_every_footprint() -> None:
+    sets = {one.name: one.genes for one in read_gmt(SETS) if one.name in FOOTPRINTS}
+    shared = {gene: gene for genes in sets.values() for gene in genes[:2]}
+    made = cohort({"BGN": "BGN", **shared})
+    named = {made.var.loc[gene, "symbol"] for gene in rows_of_targets(made)}
+    assert named == {"BGN", *shared}
+    # BGN stands in two rows, and both are its
+    assert len(rows_of_targets(made)) == len(named) + 1
+    found = context_table(made, result_of(made)).query("kind == 'footprint'")
+    for name, genes in sets.items():
+        left = [gene for gene in genes if gene not in shared]
+        assert (found.loc[found["item"] == name, "genes"] == len(left)).all()
+
+
+def test_a_footprint_of_few_genes_says_so() -> None:
+    sets = {one.name: one.genes for one in read_gmt(SETS) if one.name in FOOTPRINTS}
+    most = {gene: gene for gene in sets["PROLIFERATION"][4:]}
+    made = cohort({"BGN": "BGN", **most})
+    rows = context_table(made, result_of(made)).query("item == 'PROLIFERATION'")
+    assert len(rows) == 1
+    assert rows["sentence"].iloc[0].startswith("Only 4 of its genes are in the matrix")
