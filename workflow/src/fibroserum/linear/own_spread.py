@@ -29,7 +29,8 @@ class OwnSpread:
     groups: names, sorted. of_sample: (n,) the group of each sample, as a position. variances:
     (G, groups). df: (groups,) total degrees of freedom; df_pooled: of the variance of all.
     typical: (groups,) the geometric mean of the genes' variances, before moderation;
-    typical_pooled: the same of all samples together. pooled: groups without a residual degree of freedom, which have the variance of all.
+    typical_pooled: the same of all samples together. pooled: groups without a residual degree
+    of freedom, which have the variance of all.
     """
 
     groups: tuple[str, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,14 @@ from fibroserum import tables
 from fibroserum.cohort import settings_of
 from fibroserum.de import benjamini_hochberg
 from fibroserum.design import SINGLE_GROUP, Contrast, contrasts_of
-from fibroserum.targets import donors, outliers, refits
+from fibroserum.targets import donors, refits
 from fibroserum.targets.baseline import baseline_row, with_clauses
+from fibroserum.targets.fragile import needed_donors
 from fibroserum.targets.patterns import Comparison, pattern_table
 from fibroserum.targets.power import Precision, members_by_group, power_row, published_effect
 from fibroserum.targets.rising import Rising, donors_up
+from fibroserum.targets.single_donors import named_outliers, second_without
+from fibroserum.targets.spread import ratio_of, spread_sentence, widening
 from fibroserum.targets.standing import with_standing
 from fibroserum.targets.verdict import Evidence, Rule, judge
 from fibroserum.targets.words import Phrases, phrases
@@ -140,11 +143,23 @@ def target_study(
     )
 
 
-def verdict_table(study: Study, n_cpus: int = 1) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `targets`, with `held_back` (see `Verdict`), and the leave-one-donor-out refits."""
+def verdict_table(
+    study: Study, n_cpus: int = 1, *, refitted: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return `targets`, with `held_back` (see `Verdict`), and the leave-one-donor-out refits.
+
+    refitted: what `refit_table` returned for a study of more targets, where that is at hand.
+    """
     numbers = _numbers(study)
-    loo = with_standing(_refits(study, numbers, n_cpus), numbers, study.rule)
-    return _verdicts(study, numbers, loo), loo
+    table = refit_table(study, n_cpus) if refitted is None else refitted
+    own = table[table["gene_id"].isin(numbers["gene_id"])].reset_index(drop=True)
+    loo = with_standing(own, numbers, study.rule)
+    return _verdicts(study, numbers, loo, n_cpus), loo
+
+
+def refit_table(study: Study, n_cpus: int = 1) -> pd.DataFrame:
+    """Return the leave-one-donor-out refits of a study's targets, in which panels have no part."""
+    return _refits(study, _numbers(study), n_cpus)
 
 
 def _numbers(study: Study) -> pd.DataFrame:
@@ -191,29 +206,6 @@ def _refits(study: Study, numbers: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
     return refits.with_shares(pd.concat(kept, ignore_index=True), full)
 
 
-def _outliers(study: Study) -> dict[tuple[str, str], str | None]:
-    """Return by (gene, contrast) the donor whose own value stands outside."""
-    found: dict[tuple[str, str], str | None] = {}
-    genes = list(study.samples.log2.columns)
-    if not genes:
-        return found
-    for contrast in study.contrasts:
-        fit = study.fits[contrast.model]
-        trend = fit.var["fitted_dispersions"].reindex(genes)
-        # a gene without a trend was not fitted: it has no verdict that a donor could carry
-        trend = trend.fillna(float(np.nanmedian(fit.var["fitted_dispersions"]))).to_numpy(float)
-        design = fit.obsm["design_matrix"]
-        if contrast.kind == "baseline":
-            own = donors.own_levels(study.samples, contrast, design, trend)
-        else:
-            own = donors.own_changes(study.samples, design, trend)
-        groups = sorted(set(study.members[contrast.name].index.get_level_values("group")))
-        prior = outliers.prior_df(float(fit.uns["model"]["prior_variance"]))
-        named = outliers.outlying_donors(own, groups, prior)
-        found |= {(gene, contrast.name): who for gene, who in zip(genes, named, strict=True)}
-    return found
-
-
 def _single_donor(members: pd.DataFrame) -> tuple[str | None, str | None]:
     """Return the donor who is a group alone in a contrast, and that group; None where none is.
 
@@ -245,9 +237,12 @@ def _phrases(study: Study, numbers: pd.DataFrame) -> dict[tuple[str, str], Phras
     return found
 
 
-def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame) -> pd.DataFrame:
+def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
     """Return the `targets` table, with `held_back` (see `Verdict`)."""
-    named = _outliers(study)
+    named = named_outliers(study)
+    second = second_without(study, numbers, named, n_cpus)
+    needed = needed_donors(loo, study.members, donors.changes(study.samples))
+    ratios = {c.name: ratio_of(study.fits[c.model], c) for c in study.contrasts}
     robust = refits.robustness(loo, study.members)
     said = _phrases(study, numbers)
     single = {name: _single_donor(members) for name, members in study.members.items()}
@@ -267,7 +262,7 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame) -> pd.Data
         evidence = Evidence(
             status=row["status"],
             estimate=row["log2FoldChange"],
-            se=row["lfcSE"],
+            se=row["lfcSE"] * widening(ratios[contrast]),
             ci_low=row["ci_low"],
             ci_high=row["ci_high"],
             panel_padj=row["panel_padj"],
@@ -277,17 +272,19 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame) -> pd.Data
             single_group=single[contrast][1],
             pools=study.pools,
             outlier=outlier,
-            **_without(key, outlier, without),
+            needed=needed.get(key),
+            second_estimate_without=second.get(key, np.nan),
+            **_without(key, outlier, without, widening(ratios[contrast])),
         )
         panel = int(panels.get(contrast, 0))
         verdict = judge(evidence, study.rule, said[row["target"], contrast], panel=panel)
-        up = ups.get(key, Rising())
+        up, caveat = ups.get(key, Rising()), spread_sentence(ratios[contrast])
         has_robust = fitted and key in robust.index and not study.pooled(contrast)
         rows.append(
             row
             | {
                 "verdict": verdict.word,
-                "reason": f"{verdict.reason}{up.sentence if fitted else ''}",
+                "reason": verdict.reason + (up.sentence + caveat if fitted else ""),
                 "held_back": verdict.held_back,
                 "donors_up": up.up,
                 "donors": up.donors,
@@ -300,14 +297,16 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame) -> pd.Data
     return table[[*tables.schemas()["targets"].names, "held_back"]]
 
 
-def _without(key: tuple[str, str], outlier: str | None, loo: pd.DataFrame) -> dict[str, float]:
+def _without(
+    key: tuple[str, str], outlier: str | None, loo: pd.DataFrame, wider: float
+) -> dict[str, Any]:
     """Return the main model's numbers without the outlying donor, all other targets held."""
     if outlier is None:
         return {}
     refit = loo.loc[(*key, outlier)]
     return {
         "estimate_without": float(refit["log2FoldChange"]),
-        "se_without": float(refit["lfcSE"]),
+        "se_without": float(refit["lfcSE"]) * wider,
         "panel_padj_without": float(refit["panel_padj"]),
     }
 

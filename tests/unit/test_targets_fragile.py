@@ -1,0 +1,168 @@
+"""Verdicts from two or three pairs, from both models without a donor, and unequal spread."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from target_cohorts import Drawn, Planted, draw, flagged
+
+from fibroserum.cohort import counts_of
+from fibroserum.de import FitSettings, fit_model, linear_model
+from fibroserum.design import Contrast, models_of
+from fibroserum.normalization import size_factors
+from fibroserum.targets import TargetTables
+from fibroserum.targets.second_refits import estimates_without
+from fibroserum.targets.spread import WARN, spread_sentence, widening
+from fibroserum.targets.verdict import Evidence, Rule, is_carried, judge
+from fibroserum.targets.words import phrases
+
+CALLED = Evidence("tested", 0.5, 0.1, 0.3, 0.7, 0.001, 0.5, 0.01)
+CHANGE = Contrast("RT_post_vs_pre", "change", "RT", None, "paired")
+
+
+def _significant(de: dict[str, pd.DataFrame]) -> None:
+    """What so few pairs hardly give: both models sure, so that the rule on donors decides."""
+    for table in de.values():
+        own = table["gene_id"] == "T"
+        table.loc[own, ["pvalue", "padj", "second_pvalue", "second_padj"]] = 1e-6
+        table.loc[own, "second_log2FoldChange"] = table.loc[own, "log2FoldChange"]
+
+
+def _flag(donors: dict[str, int], **samples: float) -> TargetTables:
+    spiked = {f"{donor}_{donor[:2]}_post": size for donor, size in samples.items()}
+    drawn = draw({"T": Planted(mean=5000.0, samples=spiked)}, donors, seed=11)
+    return flagged(drawn, ["T"], de_edit=_significant, reference=next(iter(donors)))
+
+
+def _row(found: TargetTables, contrast: str) -> pd.Series:
+    return found.targets.set_index("contrast").loc[contrast]
+
+
+@pytest.mark.parametrize("donors", [{"AT": 6, "RT": 3}, {"RT": 3}, {"AT": 6, "RT": 2}, {"RT": 2}])
+def test_a_small_group_whose_finding_one_donor_makes_is_held_back(donors: dict[str, int]) -> None:
+    found = _flag(donors, RT02=4.0)
+    for contrast in ("RT_post_vs_pre", "RT_vs_AT_change"):
+        if contrast in set(found.targets["contrast"]):
+            row = _row(found, contrast)
+            assert (row["panel_padj"], row["second_panel_padj"]) == (1e-6, 1e-6)
+            assert row["verdict"] == "inconclusive"
+            assert f"among {donors['RT']} pairs" in row["reason"]
+            assert "donor RT02: without this donor the estimate is" in row["reason"]
+    if "AT" in donors:
+        # six pairs are watched by the outlier rule, not by this one
+        assert "no outlier can be told" not in _row(found, "AT_post_vs_pre")["reason"]
+
+
+@pytest.mark.parametrize("donors", [{"AT": 6, "RT": 3}, {"RT": 3}, {"AT": 6, "RT": 2}, {"RT": 2}])
+def test_a_small_group_that_agrees_keeps_its_verdict(donors: dict[str, int]) -> None:
+    found = _flag(donors, **{f"RT{n:02d}": 2.0 for n in range(1, donors["RT"] + 1)})
+    assert _row(found, "RT_post_vs_pre")["verdict"] == "up"
+
+
+@pytest.mark.parametrize(("second", "word"), [(0.3, "inconclusive"), (1.2, "up")])
+def test_of_two_pairs_the_smaller_change_is_a_third_of_the_larger(second: float, word: str) -> None:
+    """2.0 beside 0.3, and beside 1.2: in a group alone, where no refit is possible."""
+    found = _flag({"RT": 2}, RT01=2.0, RT02=second)
+    assert found.loo["log2FoldChange"].isna().all()
+    assert _row(found, "RT_post_vs_pre")["verdict"] == word
+
+
+def test_two_pairs_of_opposite_signs_are_held_back() -> None:
+    row = _row(_flag({"AT": 5, "RT": 2}, RT01=3.0, RT02=-1.0), "RT_post_vs_pre")
+    assert row["verdict"] == "inconclusive"
+    assert "donor RT01" in row["reason"]
+
+
+def test_a_baseline_of_two_donors_is_held_back_likewise() -> None:
+    spiked = {"RT01_RT_pre": 4.0, "RT01_RT_post": 4.0}
+    drawn = draw({"T": Planted(mean=5000.0, samples=spiked)}, {"AT": 6, "RT": 2}, seed=11)
+    row = _row(flagged(drawn, ["T"], de_edit=_significant), "RT_vs_AT_pre")
+    assert row["verdict"] == "inconclusive"
+    assert "among 2 donors of RT" in row["reason"]
+
+
+def test_a_verdict_whose_second_estimate_turns_is_carried() -> None:
+    held = replace(
+        CALLED,
+        outlier="D1",
+        estimate_without=0.4,
+        se_without=0.1,
+        panel_padj_without=0.004,
+        second_estimate_without=0.3,
+    )
+    assert not is_carried(held, Rule())
+    turned = replace(held, second_estimate_without=-0.01)
+    assert is_carried(turned, Rule())
+    verdict = judge(turned, Rule(), phrases(CHANGE))
+    assert (verdict.word, verdict.held_back) == ("inconclusive", True)
+    # what the second model could not tell decides nothing
+    assert not is_carried(replace(held, second_estimate_without=np.nan), Rule())
+
+
+@pytest.fixture(scope="module")
+def small() -> Drawn:
+    return draw({"T": Planted(change={"RT": 0.5})}, {"AT": 4, "RT": 5}, seed=2)
+
+
+def test_second_estimates_are_weighted_least_squares_without_the_donor(small: Drawn) -> None:
+    settings = {"groups": ["AT", "RT"], "before": "pre", "after": "post", "crossover": False}
+    sheet = small.sheet.set_index("sample").assign(used_for="change")
+    model = models_of(sheet, settings | {"covariates": []})[0]
+    factors = pd.Series(size_factors(small.counts.to_numpy())[0], index=small.counts.index)
+    never = pd.Series(False, index=small.counts.columns)
+    fit = fit_model(small.counts, model, factors, never, FitSettings())
+    asked = [("T", "RT_vs_AT_change", "RT03"), ("T", "AT_post_vs_pre", "AT01")]
+    found = estimates_without(fit, asked, sheet["donor"], [])
+    whole = linear_model(counts_of(fit), model, never, 1)
+    place = whole.genes.get_loc("T")
+    for gene, contrast, donor in asked:
+        keep = (sheet["donor"] != donor).to_numpy()
+        columns = model.design.columns != f"donor[{donor}]"
+        root = np.sqrt(whole.weights[keep, place])
+        design = model.design.loc[keep, columns].to_numpy() * root[:, None]
+        beta = np.linalg.lstsq(design, whole.E[keep, place] * root, rcond=None)[0]
+        expected = model.contrasts[contrast][columns] @ beta
+        assert found[gene, contrast] == pytest.approx(expected, rel=1e-8)
+    assert estimates_without(fit, [], sheet["donor"], []) == {}
+    absent = estimates_without(fit, [("nowhere", "RT_vs_AT_change", "RT03")], sheet["donor"], [])
+    assert np.isnan(absent["nowhere", "RT_vs_AT_change"])
+
+
+def test_unequal_spread_is_said_and_widens_the_bound() -> None:
+    drawn = draw({"T": Planted(mean=3000.0)}, {"AT": 8, "RT": 8}, seed=4)
+    rng = np.random.default_rng(4)
+    after = drawn.sheet["sample"].str.endswith("RT_post").to_numpy()
+    scale = 2 ** rng.normal(0, 0.8, size=(int(after.sum()), drawn.counts.shape[1]))
+    # the target itself stays as it is: the caveat is about all genes
+    scale[:, drawn.counts.columns.get_loc("T")] = 1.0
+    values = drawn.counts.to_numpy().astype(float)
+    values[after] *= scale
+    unequal = Drawn(
+        pd.DataFrame(values.round(), drawn.counts.index, drawn.counts.columns).astype(np.int64),
+        drawn.sheet,
+    )
+    plain = flagged(drawn, ["T"], equivalence_lfc=0.3)
+    found = flagged(unequal, ["T"], equivalence_lfc=0.3)
+    said = "Donors do not spread equally in all groups"
+    assert said not in " ".join(plain.targets["reason"])
+    assert said in _row(found, "RT_post_vs_pre")["reason"]
+    assert said not in _row(found, "AT_post_vs_pre")["reason"]
+
+
+def test_the_caveat_and_the_widening_follow_the_ratio() -> None:
+    assert spread_sentence(WARN) == spread_sentence(0.5) == spread_sentence(float("nan")) == ""
+    assert widening(WARN) == widening(0.5) == widening(float("nan")) == 1.0
+    assert widening(1.44) == pytest.approx(1.2)
+    assert "1.4 times" in spread_sentence(1.44)
+    assert "some 17 % too narrow" in spread_sentence(1.44)
+
+
+def test_single_pairs_are_not_the_business_of_this_rule(small: Drawn) -> None:
+    lonely = small.sheet[~small.sheet["donor"].isin(["RT02", "RT03", "RT04", "RT05"])]
+    drawn = Drawn(small.counts.loc[lonely["sample"]], lonely.reset_index(drop=True))
+    row = _row(flagged(drawn, ["T"], de_edit=_significant), "RT_post_vs_pre")
+    assert row["verdict"] == "inconclusive"
+    assert "no outlier can be told" not in row["reason"]
