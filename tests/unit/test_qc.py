@@ -67,6 +67,10 @@ def samples_of(adata: ad.AnnData) -> pd.DataFrame:
     return table.assign(reason=None)
 
 
+def checks_of(adata: ad.AnnData) -> pd.DataFrame:
+    return control_quality(adata, samples_of(adata), "female").checks
+
+
 def warnings_of(adata: ad.AnnData, line_sex: str | None = "female") -> dict[str, str]:
     found = control_quality(adata, samples_of(adata), line_sex).checks
     bad = found[found["level"] == "warning"]
@@ -172,3 +176,27 @@ def test_tiny_cohorts_do_not_break() -> None:
     quality = control_quality(adata, samples_of(adata), None)
     assert len(quality.metrics) == 2
     assert len(quality.distances) == 1
+
+
+def test_pools_have_their_row() -> None:
+    adata = cohort()
+    assert not (checks_of(adata)["check"] == "pools of sera").any()
+    adata.uns["fibroserum"]["pools"] = ["D0", "D1", "D2", "D3"]
+    row = checks_of(adata).set_index("check").loc["pools of sera"]
+    assert (row["level"], row["subject"]) == ("ok", "D0, D1, D2, D3")
+    assert "nothing is said of the persons" in row["message"]
+    adata.uns["fibroserum"]["pools"] = ["D2"]
+    row = checks_of(adata).set_index("check").loc["pools of sera"]
+    assert (row["level"], row["subject"]) == ("warning", "D2")
+    assert row["message"].startswith("1 of 4 donors is a pool of sera")
+
+
+def test_warnings_are_not_buried() -> None:
+    adata = cohort()
+    table = samples_of(adata)
+    table["reason"] = ["sum of a, b"] * 3 + ["no after sample"] + [None] * (len(table) - 4)
+    table.loc[3, "used_for"] = "baseline"
+    found = control_quality(adata, table, None).checks
+    rank = found["level"].map({"error": 0, "warning": 1, "ok": 2})
+    assert rank.is_monotonic_increasing
+    assert found["check"].tail(3).tolist() == ["samples used"] * 3

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fibroserum.errors import InputError
-from fibroserum.samples import check_sheet, read_sheet
+from fibroserum.samples import check_sheet, is_pool, pools_of, read_sheet
 
 DESIGN: dict[str, Any] = {
     "donor": "donor", "group": "group", "time": "timepoint", "before": "pre", "after": "post",
@@ -319,3 +319,42 @@ def test_several_mistakes_are_said_together() -> None:
     table.loc[4, "sample"] = "D4_pre"
     found = problems(table, reference_group="XX")
     assert len(found) == 4
+
+
+# -- pools -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("cell", "pooled"),
+    [
+        ("1", False), ("8", True), (" 12 ", True), ("yes", True), ("TRUE", True), ("No", False),
+        ("false", False), ("0", None), ("pooled", None), ("1.5", None), ("-3", None), ("", None),
+    ],
+)  # fmt: skip
+def test_what_says_a_pool(cell: str, pooled: bool | None) -> None:
+    assert is_pool(cell) is pooled
+
+
+def test_pools_are_donors() -> None:
+    table = sheet().assign(sera=["1"] * 4 + ["8", "7", "yes", "yes"])
+    assert problems(table, pool="sera") == []
+    assert pools_of(table, {"pool": "sera", "donor": "donor"}) == ["D3", "D4"]
+    assert pools_of(table, {"pool": None, "donor": "donor"}) == []
+
+
+def test_a_pool_column_that_says_nothing() -> None:
+    assert "has no column 'sera'; expected design.pool of the config" in only(
+        problems(sheet(), pool="sera")
+    )
+    found = only(problems(sheet().assign(sera=["0"] + ["1"] * 7), pool="sera"))
+    assert found.startswith(
+        "sample sheet, row 2, column 'sera': '0' does not say how many persons' sera were pooled"
+    )
+    assert "a whole number (1: no pool), or yes or no" in found
+    empty = only(problems(sheet().assign(sera=[""] + ["1"] * 7), pool="sera"))
+    assert "the cell is empty" in empty
+
+
+def test_a_donor_is_a_pool_or_a_person() -> None:
+    found = only(problems(sheet().assign(sera=["8"] + ["1"] * 7), pool="sera"))
+    assert "the donor 'D1' (rows 2, 3) is a pool in one sample and not in another" in found

@@ -226,3 +226,46 @@ def _(c: SmallCohort) -> None:
 def _(c: SmallCohort) -> None:
     name = "resistance training " * 5 + "resistance exercises"
     c.sheet.map("group", lambda group: {"AT": "AT", "RT": name[:119]}[group])
+
+
+@case(
+    "no column of pools",
+    "samples.tsv: has no column 'pool'; expected design.pool of the config. Valid: 'sample', "
+    "'donor', 'group', 'timepoint', 'ccl28', 'age', 'plate', 'rin'.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.design["pool"] = "pool"
+
+
+@case(
+    "cells that do not say how many sera were pooled",
+    "samples.tsv, row 3, column 'sera': '0' does not say how many persons' sera were pooled; "
+    "expected a whole number (1: no pool), or yes or no",
+    "samples.tsv, row 4, column 'sera': the cell is empty; expected a value for every sample",
+    "samples.tsv, row 6, column 'sera': 'pooled' does not say how many persons' sera were "
+    "pooled; expected a whole number (1: no pool), or yes or no",
+)
+def _(c: SmallCohort) -> None:
+    c.design["pool"] = "sera"
+    c.sheet.add_column("sera", ["1", "0", "", "1", "pooled", *["1"] * 7])
+
+
+@case(
+    "a donor who is a pool before and a person after",
+    "samples.tsv, column 'sera': the donor 'D1' (rows 2, 3) is a pool in one sample and not in "
+    "another; expected one kind of serum a donor",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.design["pool"] = "sera"
+    c.sheet.add_column("sera", ["8", "1", *["1"] * 10])
+
+
+@case(
+    "the donors' column for pools",
+    "cohort.yaml, design: donor and pool are both the column 'donor'; expected a column for each",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.design["pool"] = "donor"

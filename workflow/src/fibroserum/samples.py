@@ -90,7 +90,8 @@ def _design_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> list[Pro
         problems += _level_problems(sheet, design)
     if not design["group"] or "group" in present:
         problems += _group_problems(sheet, design)
-    if design.get("pool") in sheet.columns:
+    # a column of another meaning is refused with the config
+    if design.get("pool") in set(sheet.columns) - {design[key] for key in _DESIGN_KEYS}:
         problems += _pool_problems(sheet, design)
     wanted = {key for key in ("donor", "group", "time") if design[key]}
     if not problems and wanted <= set(present):

@@ -67,7 +67,8 @@ def pools(cohort: ad.AnnData) -> Iterator[Check]:
         yield Check("pools of sera", "ok", subject, f"every donor is a pool of sera: {said}")
         return
     message = (
-        f"{len(own)} of {len(donors)} donors are pools of sera: {said}; a pool varies less than a "
+        f"{len(own)} of {len(donors)} donors {'is a pool' if len(own) == 1 else 'are pools'} of "
+        f"sera: {said}; a pool varies less than a "
         "person does, which the models do not know: compare pools with pools"
     )
     yield Check("pools of sera", "warning", subject, message)
