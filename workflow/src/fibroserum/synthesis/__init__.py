@@ -1,0 +1,1 @@
+"""Synthesis over cohorts: meta-analysis of what each cohort estimates by itself."""

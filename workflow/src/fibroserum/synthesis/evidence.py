@@ -1,0 +1,255 @@
+"""What each cohort says of a target, a gene set or a gene in one contrast, read from its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from fibroserum import tables
+from fibroserum.config import file_name
+
+KINDS = ("change", "difference")
+#: Words of `de` status whose estimate stands for nothing.
+WITHHELD = {
+    "not_converged": "its fit did not converge there",
+    "outlier": "one sample decides its estimate there (Cook's distance)",
+    "all_zero": "no count there",
+    "low_count": "too few counts there to be fitted",
+}
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """What contrasts of several cohorts have in common: kind, group, reference ("" for a change).
+
+    The levels of time may be called differently in each cohort.
+    """
+
+    kind: str
+    group: str
+    reference: str = ""
+
+    @property
+    def name(self) -> str:
+        """The contrast's name in the synthesis."""
+        against = f"_vs_{self.reference}" if self.reference else ""
+        return f"{self.group}{against}_change"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A cohort's tables. genes: `de` tables by key, the rows of each by gene id.
+
+    names: of each key in this cohort; pairs, residual_df: by key; scores: set score tests by key,
+    with (collection, gene_set) as index.
+    """
+
+    name: str
+    names: dict[Key, str]
+    pairs: dict[Key, int]
+    residual_df: dict[Key, int]
+    genes: dict[Key, pd.DataFrame]
+    scores: dict[Key, pd.DataFrame]
+    targets: dict[str, str | None]
+    factors: pd.DataFrame
+
+    @cached_property
+    def rows_of(self) -> dict[str, str]:
+        """The gene id of each symbol, and of each gene id; of several rows the best counted."""
+        if not self.genes:
+            return {}
+        frame = next(iter(self.genes.values()))
+        ranked = frame.assign(id=frame.index).sort_values(["baseMean", "id"], na_position="first")
+        symbols = ranked["symbol"].fillna("")
+        named = dict(zip(symbols, ranked["id"], strict=True))
+        named.pop("", None)
+        return dict(zip(frame.index, frame.index, strict=True)) | named
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One cohort's estimate of one subject in one contrast, or why it has none.
+
+    subject: what is estimated, such as ("BGN",) or (collection, gene set).
+    """
+
+    subject: tuple[str, ...]
+    key: Key
+    cohort: str
+    value: float | None = None
+    error: float | None = None
+    reason: str = ""
+
+
+def _keys(contrasts: pd.DataFrame) -> dict[Key, pd.Series]:
+    rows = contrasts[contrasts["kind"].isin(KINDS)]
+    return {
+        Key(row["kind"], row["group"], "" if pd.isna(row["reference"]) else row["reference"]): row
+        for _, row in rows.iterrows()
+    }
+
+
+def read_evidence(name: str, folder: str | Path) -> Evidence:
+    """Read the tables of a finished cohort under `results/{cohort}/`."""
+    place = Path(folder)
+
+    def table(schema: str, **names: str) -> pd.DataFrame:
+        return tables.read(schema, place / tables.schemas()[schema].path.format(**names))
+
+    rows = _keys(table("contrasts"))
+    tests = table("set_score_tests").set_index(["collection", "gene_set"])
+    targets = table("targets").drop_duplicates("target")
+    ids = targets["gene_id"].astype(object).where(targets["gene_id"].notna(), None)
+    return Evidence(
+        name,
+        {key: row["contrast"] for key, row in rows.items()},
+        {key: int(row["pairs"]) for key, row in rows.items()},
+        {key: int(row["residual_df"]) for key, row in rows.items()},
+        {
+            key: table("de", contrast=file_name(row["contrast"])).set_index("gene_id")
+            for key, row in rows.items()
+        },
+        {key: tests[tests["contrast"] == row["contrast"]] for key, row in rows.items()},
+        dict(zip(targets["target"], ids, strict=True)),
+        table("factors"),
+    )
+
+
+def keys_of(cohorts: Iterable[Evidence]) -> list[Key]:
+    """Return every change and difference contrast that any cohort has, changes first."""
+    return sorted({key for cohort in cohorts for key in cohort.names})
+
+
+def why_without(cohort: Evidence, key: Key) -> str:
+    """Return why a cohort has no such contrast."""
+    turned = Key(key.kind, key.reference, key.group)
+    if turned in cohort.names:
+        return f"compares them the other way round ({cohort.names[turned]}): set reference_group"
+    groups = {other.group for other in cohort.names} | {other.reference for other in cohort.names}
+    missing = [group for group in (key.group, key.reference) if group and group not in groups]
+    if missing:
+        return f"no group '{missing[0]}' there"
+    return "no such contrast there"
+
+
+def symbol_of(target: str, cohorts: Sequence[Evidence]) -> str:
+    """Return the symbol of a target in the first cohort that has it, or its own name."""
+    for cohort in cohorts:
+        gene = cohort.targets.get(target)
+        if gene is not None and cohort.genes:
+            symbol = next(iter(cohort.genes.values()))["symbol"].get(gene)
+            if isinstance(symbol, str) and symbol:
+                return symbol
+    return target
+
+
+def _missing(value: object) -> bool:
+    return value is None or not np.isfinite(float(value))  # type: ignore[arg-type]
+
+
+def gene_estimate(
+    subject: tuple[str, ...], gene: str | None, key: Key, cohort: Evidence
+) -> Estimate:
+    """Return a cohort's log2 fold change of a gene (its id there, or None) with standard error."""
+    if key not in cohort.names:
+        return Estimate(subject, key, cohort.name, reason=why_without(cohort, key))
+    if gene is None or gene not in cohort.genes[key].index:
+        return Estimate(subject, key, cohort.name, reason="not in its matrix")
+    row = cohort.genes[key].loc[gene]
+    value, error = row["log2FoldChange"], row["lfcSE"]
+    withheld = row["status"] in ("not_converged", "outlier")
+    if withheld or _missing(value) or _missing(error) or error <= 0:
+        reason = WITHHELD.get(row["status"], "not estimated there")
+        return Estimate(subject, key, cohort.name, reason=reason)
+    return Estimate(subject, key, cohort.name, float(value), float(error))
+
+
+def target_estimates(cohorts: Sequence[Evidence]) -> list[Estimate]:
+    """Return every cohort's estimate of each target that any of them declares.
+
+    A target that a cohort does not declare is found there by its symbol: the gene was fitted all
+    the same.
+    """
+    declared = dict.fromkeys(target for cohort in cohorts for target in cohort.targets)
+    keys = keys_of(cohorts)
+    found = []
+    for target in declared:
+        symbol = symbol_of(target, cohorts)
+        for cohort in cohorts:
+            own = cohort.targets.get(target) or cohort.rows_of.get(symbol)
+            found += [gene_estimate((target, symbol), own, key, cohort) for key in keys]
+    return found
+
+
+def set_estimates(cohorts: Sequence[Evidence]) -> list[Estimate]:
+    """Return every cohort's estimate of each gene set's score, in shares of the ranking.
+
+    Scores are in ranks, and matrices have more genes or fewer: the change is divided by the genes
+    of the cohort's matrix. The standard error is that behind the score test's interval.
+    """
+    keys = keys_of(cohorts)
+    subjects = dict.fromkeys(
+        subject for cohort in cohorts for frame in cohort.scores.values() for subject in frame.index
+    )
+    found = []
+    for key in keys:
+        known = {cohort.name: _relative(cohort, key) for cohort in cohorts if key in cohort.names}
+        for subject in subjects:
+            for cohort in cohorts:
+                if key not in cohort.names:
+                    one = Estimate(subject, key, cohort.name, reason=why_without(cohort, key))
+                elif subject not in known[cohort.name]:
+                    why = "not scored there: no such set in its config, or too few of its genes"
+                    one = Estimate(subject, key, cohort.name, reason=why)
+                else:
+                    value, error = known[cohort.name][subject]
+                    one = Estimate(subject, key, cohort.name, value, error)
+                    if _missing(value) or _missing(error) or error <= 0:
+                        why = "its score cannot be tested there"
+                        one = Estimate(subject, key, cohort.name, reason=why)
+                found.append(one)
+    return found
+
+
+def _relative(cohort: Evidence, key: Key) -> dict[tuple[str, str], tuple[float, float]]:
+    """Return each set's change of score and its standard error, both over the matrix's genes."""
+    frame, genes = cohort.scores[key], len(cohort.genes[key])
+    quantile = stats.t.ppf(0.975, cohort.residual_df[key])
+    errors = (frame["ci_high"] - frame["ci_low"]).astype(float) / (2 * quantile)
+    values = frame["estimate"].astype(float)
+    pairs = zip(values / genes, errors / genes, strict=True)
+    return dict(zip(frame.index, pairs, strict=True))
+
+
+def gene_key(gene_id: str, symbol: object) -> str:
+    """Return what a gene is called in every cohort: its symbol, or its id where it has none."""
+    return symbol if isinstance(symbol, str) and symbol else gene_id
+
+
+def directions(cohorts: Sequence[Evidence]) -> dict[tuple[str, str], dict[str, str]]:
+    """Return each factor's genes that a cohort calls responsive, and the direction by cohort."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for cohort in cohorts:
+        frame = cohort.factors
+        called = frame[frame["call"].isin(["responsive", "confirmed"])].dropna(subset=["direction"])
+        for row in called.itertuples():
+            subject = (row.factor, gene_key(row.gene_id, row.symbol))
+            found.setdefault(subject, {})[cohort.name] = row.direction
+    return found
+
+
+def factor_estimates(cohorts: Sequence[Evidence]) -> list[Estimate]:
+    """Return every cohort's log2 fold change of each gene that answers to a factor in any."""
+    keys = keys_of(cohorts)
+    return [
+        gene_estimate(subject, cohort.rows_of.get(subject[1]), key, cohort)
+        for subject in sorted(directions(cohorts))
+        for cohort in cohorts
+        for key in keys
+    ]
