@@ -55,8 +55,8 @@ def test_r_style_design_has_samples_in_no_block():
     design = np.column_stack([np.ones(6), donor == 1, donor == 2, np.tile([0, 1], 3)]).astype(float)
     structure = find_blocks(design)
     assert structure.block_columns.tolist() == [1, 2]
-    assert structure.order.tolist() == [2, 3, 4, 5, 0, 1]
-    assert structure.starts.tolist() == [0, 2, 4, 6]
+    assert structure.order.tolist() == [2, 4, 3, 5, 0, 1]
+    assert structure.block_of.tolist() == [0, 1, 0, 1, 2, 2]
     assert structure.rank() == 4
 
 

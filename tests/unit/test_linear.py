@@ -273,3 +273,16 @@ print(kernels._inverse(np.diag([4.0, 16.0])).tolist())
         check=False,
     )
     assert run.stdout == "[[0.25, 0.0], [0.0, 0.0625]]\n", run.stderr
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0, -1.0])
+def test_unusable_weights_are_refused(bad: float):
+    rng = np.random.default_rng(0)
+    design = pd.DataFrame(
+        {"donor[A]": [1, 1, 0, 0], "donor[B]": [0, 0, 1, 1], "after": [0, 1, 0, 1]}
+    )
+    expression = pd.DataFrame(rng.normal(size=(4, 3)), index=design.index)
+    weights = np.ones((4, 3))
+    weights[2, 1] = bad
+    with pytest.raises(ValueError, match="weights finite and positive"):
+        linear.fit_weighted(expression, design, weights)

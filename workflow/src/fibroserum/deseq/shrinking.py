@@ -90,8 +90,8 @@ def shrink(
         rows = gene_rows(matrix, structure.order, genes)
         beta = first[genes].copy()
         shrink_kernel(
-            rows, offsets, fit.dispersions[genes], ridge, column, scale, True, structure.blocks,
-            beta, np.empty_like(beta), np.empty(len(rows), dtype=bool),
+            rows, offsets, fit.dispersions[genes], ridge, column, scale, structure.blocks,
+            beta, np.empty(len(rows), dtype=bool),
         )  # fmt: skip
         out[genes] = beta[:, column] / np.log(2)
 

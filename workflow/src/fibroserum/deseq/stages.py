@@ -18,9 +18,14 @@ from fibroserum.deseq.model import (
     max_dispersion,
 )
 from fibroserum.inference.chunks import gene_rows, over_genes
-from fibroserum.inference.coefficients import fit_coefficients, means_from, wald_errors
+from fibroserum.inference.coefficients import (
+    fit_coefficients,
+    leverages_of,
+    means_from,
+    wald_errors,
+)
 from fibroserum.inference.dispersions import Goal, climb_all
-from fibroserum.inference.linear_start import linear_fit
+from fibroserum.inference.linear_start import linear_fit, log_linear_start
 from fibroserum.inference.structure import BlockStructure
 
 # DESeq2 ends its search for a dispersion where a step gains less
@@ -41,15 +46,6 @@ class Problem:
     def ridge(self) -> np.ndarray:
         """Return the ridge of every column."""
         return np.full(self.structure.n_columns, RIDGE)
-
-    @property
-    def design(self) -> np.ndarray:
-        """Return the design matrix, samples and columns in the kernels' order."""
-        structure = self.structure
-        starts = structure.starts[:-1]
-        places = np.arange(structure.n_samples)[:, None]
-        blocks = (places >= starts[:-1]) & (places < starts[1:])
-        return np.hstack([blocks.astype(float), structure.dense])
 
     def rows(self, genes: slice) -> np.ndarray:
         """Return the counts of a chunk of genes, samples sorted by block."""
@@ -76,8 +72,8 @@ class Final:
 
 
 def _linear(rows: np.ndarray, structure: BlockStructure) -> np.ndarray:
-    fitted = np.empty_like(rows)
-    linear_fit(rows, structure.blocks, fitted)
+    fitted, betas = np.empty_like(rows), np.empty((len(rows), structure.n_columns))
+    linear_fit(rows, structure.blocks, betas, fitted)
     return fitted
 
 
@@ -97,24 +93,20 @@ def _starting_dispersions(
 
 
 def _regress(
-    rows: np.ndarray, alphas: np.ndarray, problem: Problem, leverages: np.ndarray | None = None
+    rows: np.ndarray, alphas: np.ndarray, problem: Problem
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return (coefficients, means not bounded, converged) of a chunk.
-
-    leverages: filled where given (genes × sorted samples), with least squares' own.
-    """
+    """Return (coefficients, means not bounded, converged) of a chunk."""
     structure = problem.structure
-    beta, means = np.empty((len(rows), structure.n_columns)), np.empty_like(rows)
+    beta, means = log_linear_start(rows, problem.offsets, structure.blocks)
     state = np.empty(len(rows), dtype=np.int64)
-    hats = np.empty((0, 0)) if leverages is None else leverages
     fit_coefficients(
-        rows, problem.offsets, alphas, MIN_MEAN, TOLERANCE, LARGEST_COEFFICIENT, 0.0, MAX_STEPS,
-        problem.ridge, structure.blocks, beta, means, hats, state,
+        rows, problem.offsets, alphas, MIN_MEAN, TOLERANCE, LARGEST_COEFFICIENT, MAX_STEPS,
+        problem.ridge, structure.blocks, beta, means, state,
     )  # fmt: skip
     settled = state > 0
     unsettled = np.flatnonzero(state == 0)
     if len(unsettled):
-        design = problem.design
+        design = structure.design
         for gene in unsettled:
             start = start_of(rows[gene], problem.offsets, design, beta[gene])
             beta[gene], settled[gene] = search(
@@ -132,7 +124,10 @@ def leverage(problem: Problem, dispersions: np.ndarray) -> tuple[np.ndarray, np.
     def work(genes: slice) -> None:
         rows = problem.rows(genes)
         hat = np.empty_like(rows)
-        _, mean, _ = _regress(rows, dispersions[genes], problem, hat)
+        _, mean, _ = _regress(rows, dispersions[genes], problem)
+        leverages_of(
+            mean, dispersions[genes], MIN_MEAN, problem.ridge, problem.structure.blocks, hat
+        )
         means[order, genes] = mean.T
         hats[order, genes] = hat.T
 

@@ -13,11 +13,11 @@ import pandas as pd
 from pydeseq2.inference import Inference
 
 from .chunks import gene_rows, over_genes
-from .coefficients import fit_coefficients, wald_errors
+from .coefficients import fit_coefficients, leverages_of, search_coefficients, wald_errors
 from .dispersions import Goal, maximise
 from .hessians import InverseHessians
-from .linear_start import linear_fit
-from .shrinkage import shrink
+from .linear_start import linear_fit, log_linear_start
+from .shrinkage import inverse_columns, shrink
 from .structure import BlockStructure, find_blocks
 from .trend import fit_gamma_trend
 from .wald import Alternative, wald_statistic
@@ -67,8 +67,8 @@ class BlockedInference(Inference):
 
         def work(genes: slice) -> None:
             rows = gene_rows(values, structure.order, genes)
-            out = np.empty_like(rows)
-            if not linear_fit(rows, structure.blocks, out):
+            out, betas = np.empty_like(rows), np.empty((len(rows), structure.n_columns))
+            if not linear_fit(rows, structure.blocks, betas, out):
                 raise ValueError("The design matrix is not of full rank.")
             fitted[structure.order, genes] = out.T
 
@@ -117,12 +117,21 @@ class BlockedInference(Inference):
 
         def work(genes: slice) -> None:
             y = gene_rows(counts, structure.order, genes)
-            b = np.empty((len(y), structure.n_columns))
-            m, h = np.empty_like(y), np.empty_like(y)
+            start, m = log_linear_start(y, offset, structure.blocks)
+            b, h, state = np.empty_like(start), np.empty_like(y), converged[genes]
             fit_coefficients(
-                y, offset, alphas[genes], float(min_mu), tolerance, bound, bound, maxiter, ridge,
-                structure.blocks, b, m, h, converged[genes],
+                y, offset, alphas[genes], float(min_mu), tolerance, bound, maxiter, ridge,
+                structure.blocks, b, m, state,
             )  # fmt: skip
+            rest = np.flatnonzero(state == 0)
+            if len(rest):
+                found, means, settled = start[rest], m[rest], state[rest]
+                search_coefficients(
+                    y[rest], offset, alphas[genes][rest], bound, ridge, structure.blocks,
+                    found, means, settled,
+                )  # fmt: skip
+                b[rest], m[rest], state[rest] = found, means, settled
+            leverages_of(m, alphas[genes], float(min_mu), ridge, structure.blocks, h)
             beta[genes, structure.columns] = b
             mu[structure.order, genes] = m.T
             hat[structure.order, genes] = h.T
@@ -269,11 +278,14 @@ class BlockedInference(Inference):
 
         def work(genes: slice) -> None:
             y = gene_rows(counts, structure.order, genes)
-            b, v = np.empty((len(y), p)), np.empty((len(y), p))
-            shrink(
+            b, _ = log_linear_start(y, offsets[structure.order], structure.blocks)
+            v = np.empty_like(b)
+            given = (
                 y, offsets[structure.order], alphas[genes], ridge, column, float(prior_scale),
-                False, structure.blocks, b, v, converged[genes],
+                structure.blocks, b,
             )  # fmt: skip
+            shrink(*given, converged[genes])
+            inverse_columns(*given, v)
             beta[genes, structure.columns] = b
             inverse[genes, structure.columns] = v
 

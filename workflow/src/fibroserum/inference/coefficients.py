@@ -25,7 +25,7 @@ from .arrowhead import (
     predict,
     solve,
 )
-from .compiling import compiled
+from .compiling import compiled, inlined
 from .special import exp, log, log1p, stirling
 from .structure import Blocks
 
@@ -57,24 +57,24 @@ class Workspace(NamedTuple):
     e: Elimination
 
 
-@compiled
+@inlined
 def new_workspace(blocks: Blocks) -> Workspace:
     """Allocate a workspace; centre is zero."""
-    n, p = blocks.dense.shape[0], blocks.starts.shape[0] - 2 + blocks.dense.shape[1]
+    n, p = blocks.dense.shape[1], blocks.n_blocks + blocks.dense.shape[0]
     return Workspace(
         np.empty(n), np.empty(n), np.empty(n), np.empty(n), np.empty(p), np.empty(p), np.empty(p),
         np.empty(p), np.empty(p), np.zeros(p), new_elimination(blocks),
     )  # fmt: skip
 
 
-@compiled
+@inlined
 def means_of(eta: np.ndarray, offset: np.ndarray, floor: float, mu: np.ndarray) -> None:
     """Write max(exp(eta + offset), floor) into mu."""
     for i in range(eta.shape[0]):
         mu[i] = max(exp(eta[i] + offset[i]), floor)
 
 
-@compiled
+@inlined
 def log_likelihood(y: np.ndarray, mu: np.ndarray, alpha: float) -> float:
     """Return the log-likelihood, without terms that do not depend on mu."""
     r = 1.0 / alpha
@@ -84,7 +84,7 @@ def log_likelihood(y: np.ndarray, mu: np.ndarray, alpha: float) -> float:
     return total
 
 
-@compiled
+@inlined
 def constant_terms(y: np.ndarray, alpha: float) -> float:
     """Return the log-likelihood's terms that `log_likelihood` leaves out.
 
@@ -109,7 +109,7 @@ def constant_terms(y: np.ndarray, alpha: float) -> float:
     return total
 
 
-@compiled
+@inlined
 def score_and_weights(y: np.ndarray, alpha: float, k: Workspace) -> None:
     """Write the log-likelihood's slope (q) and negative curvature (w) in each sample's eta."""
     mu, w, q = k.mu, k.w, k.q
@@ -119,7 +119,7 @@ def score_and_weights(y: np.ndarray, alpha: float, k: Workspace) -> None:
         w[i] = mu[i] * (1.0 + y[i] * alpha) * share * share
 
 
-@compiled
+@inlined
 def irls_step(
     y: np.ndarray, offset: np.ndarray, alpha: float, floor: float, blocks: Blocks, k: Workspace
 ) -> float:
@@ -142,7 +142,7 @@ def irls_step(
     return log_likelihood(y, mu, alpha)
 
 
-@compiled
+@inlined
 def largest_size(values: np.ndarray) -> float:
     """Return the largest absolute value."""
     largest = 0.0
@@ -151,7 +151,7 @@ def largest_size(values: np.ndarray) -> float:
     return largest
 
 
-@compiled
+@inlined
 def least_squares(
     y: np.ndarray,
     offset: np.ndarray,
@@ -183,7 +183,7 @@ def least_squares(
     return False
 
 
-@compiled
+@inlined
 def penalised(y: np.ndarray, alpha: float, beta: np.ndarray, k: Workspace) -> float:
     """Return the penalised log-likelihood at beta, whose means are in k.mu."""
     mu, ridge, centre = k.mu, k.ridge, k.centre
@@ -193,7 +193,7 @@ def penalised(y: np.ndarray, alpha: float, beta: np.ndarray, k: Workspace) -> fl
     return value
 
 
-@compiled
+@inlined
 def promised(
     step: np.ndarray, column_part: np.ndarray, blocks: Blocks, k: Workspace
 ) -> tuple[float, float]:
@@ -212,7 +212,7 @@ def promised(
     return gain, largest
 
 
-@compiled
+@inlined
 def newton(y: np.ndarray, offset: np.ndarray, alpha: float, blocks: Blocks, k: Workspace) -> bool:
     """Maximise the penalised likelihood from k.beta, means not bounded, by damped Newton steps.
 
@@ -256,7 +256,7 @@ def newton(y: np.ndarray, offset: np.ndarray, alpha: float, blocks: Blocks, k: W
     return False
 
 
-@compiled
+@inlined
 def newton_in_box(
     y: np.ndarray, offset: np.ndarray, alpha: float, bound: float, blocks: Blocks, k: Workspace
 ) -> bool:
@@ -287,65 +287,88 @@ def fit_coefficients(
     floor: float,
     tolerance: float,
     largest: float,
-    bound: float,
     max_steps: int,
     ridge: np.ndarray,
     blocks: Blocks,
     betas: np.ndarray,
     mu_all: np.ndarray,
-    hat_all: np.ndarray,
     converged: np.ndarray,
 ) -> None:
-    """Fit each gene. y_all: (genes, n).
+    """Fit each gene by least squares. y_all: (genes, n).
 
-    Starts from a linear fit of log(y / size factor + 0.1). Where a coefficient passes `largest`
-    or `max_steps` do not suffice, a Newton search within [-bound, bound] takes over, unless the
-    bound is 0: then what least squares ended with is handed back.
-    Fills betas (genes, p), mu_all (genes, n, not bounded), hat_all (unless it has no rows), and
-    converged: 1 by least squares, 2 by the Newton search, 0 by neither, -1 for genes that have
-    no dispersion (their rows are NaN).
+    mu_all: (genes, n), on entry the predictors to start from, without offset (`linear_start`).
+    Fills betas (genes, p), mu_all (not bounded), and converged: 1, or 0 where a coefficient
+    passes `largest` or `max_steps` do not suffice (they hold what was reached), or -1 for genes
+    that have no dispersion (their rows are NaN).
     """
-    dense = blocks.dense
-    n = dense.shape[0]
-    k, start = new_workspace(blocks), new_elimination(blocks)
-    eta, w, q = k.eta, k.w, k.q
-    solvable = factor(np.ones(n), np.zeros(ridge.shape[0]), blocks, start)
+    k = new_workspace(blocks)
+    copy(ridge, k.ridge)
     for g in range(y_all.shape[0]):
-        y, alpha = y_all[g], alphas[g]
-        if not alpha > 0.0:
+        if not alphas[g] > 0.0:
             fill(betas[g], np.nan)
             fill(mu_all[g], np.nan)
-            if hat_all.shape[0] > 0:
-                fill(hat_all[g], np.nan)
             converged[g] = -1
             continue
+        copy(mu_all[g], k.eta)
+        means_of(k.eta, offset, floor, k.mu)
+        settled = least_squares(
+            y_all[g], offset, alphas[g], floor, tolerance, largest, max_steps, blocks, k
+        )
+        converged[g] = 1 if settled else 0
+        copy(k.beta, betas[g])
+        means_of(k.eta, offset, 0.0, mu_all[g])
+
+
+@compiled
+def search_coefficients(
+    y_all: np.ndarray,
+    offset: np.ndarray,
+    alphas: np.ndarray,
+    bound: float,
+    ridge: np.ndarray,
+    blocks: Blocks,
+    betas: np.ndarray,
+    mu_all: np.ndarray,
+    converged: np.ndarray,
+) -> None:
+    """Fit each gene by a Newton search within [-bound, bound] from betas (genes, p), in place.
+
+    Fills mu_all (genes, n, not bounded) and converged: 2, or 0 where the search did not settle.
+    """
+    k = new_workspace(blocks)
+    for g in range(y_all.shape[0]):
         copy(ridge, k.ridge)
         fill(k.centre, 0.0)
-        fill(betas[g], 0.0)
-        if solvable:
-            for i in range(n):
-                q[i] = log(y[i] * exp(-offset[i]) + 0.1)
-            solve(q, blocks, start, betas[g])
-        predict(betas[g], blocks, k.eta)
-        means_of(k.eta, offset, floor, k.mu)
-        settled = least_squares(y, offset, alpha, floor, tolerance, largest, max_steps, blocks, k)
-        state = 1 if settled else 0
-        if state == 0 and bound > 0.0:
-            copy(betas[g], k.beta)
-            if newton_in_box(y, offset, alpha, bound, blocks, k):
-                state = 2
-        converged[g] = state
+        copy(betas[g], k.beta)
+        converged[g] = 2 if newton_in_box(y_all[g], offset, alphas[g], bound, blocks, k) else 0
         copy(k.beta, betas[g])
-        for i in range(n):
-            mu_all[g, i] = exp(eta[i] + offset[i])
-        if hat_all.shape[0] > 0:
-            for i in range(n):
+        means_of(k.eta, offset, 0.0, mu_all[g])
+
+
+@compiled
+def leverages_of(
+    mu_all: np.ndarray,
+    alphas: np.ndarray,
+    floor: float,
+    ridge: np.ndarray,
+    blocks: Blocks,
+    hat_all: np.ndarray,
+) -> None:
+    """Write the leverages (genes, n) of a regression's last step into hat_all."""
+    e = new_elimination(blocks)
+    w = np.empty(mu_all.shape[1])
+    for g in range(mu_all.shape[0]):
+        alpha = alphas[g]
+        fitted = alpha > 0.0
+        if fitted:
+            for i in range(w.shape[0]):
                 mu = max(mu_all[g, i], floor)
                 w[i] = mu / (1.0 + mu * alpha)
-            if factor(w, ridge, blocks, k.e):
-                leverages(w, blocks, k.e, hat_all[g])
-            else:
-                fill(hat_all[g], np.nan)
+            fitted = factor(w, ridge, blocks, e)
+        if fitted:
+            leverages(w, blocks, e, hat_all[g])
+        else:
+            fill(hat_all[g], np.nan)
 
 
 @compiled
@@ -362,8 +385,7 @@ def wald_errors(
 
     The variance is c' (M + l)^-1 M (M + l)^-1 c with M = X'WX and ridge l.
     """
-    dense = blocks.dense
-    n, p = dense.shape[0], ridge.shape[0]
+    n, p = blocks.dense.shape[1], ridge.shape[0]
     e = new_elimination(blocks)
     w, nothing, h = np.empty(n), np.zeros(n), np.empty(p)
     for g in range(mu_all.shape[0]):

@@ -53,33 +53,47 @@ def cache_directory() -> Path | None:
 
 
 _DIRECTORY = cache_directory()
+REORDERED = {"reassoc", "contract", "nsz"}
 
 
-def _compile(function: Callable[..., Any], fastmath: set[str]) -> Any:
+def _compile(function: Callable[..., Any], fastmath: set[str], *, whole: bool = False) -> Any:
     before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
     try:
         # the place is settled when the kernel is declared
         numba.config.CACHE_DIR = str(_DIRECTORY or "")  # type: ignore[attr-defined]
-        return numba.njit(
+        compile_: Any = numba.njit  # its annotations lack documented options
+        return compile_(
             function,
-            cache=_DIRECTORY is not None,
+            cache=whole and _DIRECTORY is not None,
             nogil=True,
             error_model="numpy",
             fastmath=fastmath,
+            forceinline=not whole,
+            no_cfunc_wrapper=True,
         )
     finally:
         numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
 
 
 def compiled(function: Callable[..., Any]) -> Any:
-    """Compile a kernel that releases the GIL.
+    """Compile a kernel that releases the GIL, and keep its machine code.
 
     A division by zero gives an infinity, without a branch to an exception. Sums may be reordered
     (in one fixed order for each compiled loop); nothing else is relaxed.
     """
-    return _compile(function, {"reassoc", "contract", "nsz"})
+    return _compile(function, REORDERED, whole=True)
+
+
+def inlined(function: Callable[..., Any]) -> Any:
+    """Compile a part of kernels likewise, into each kernel that calls it.
+
+    Passing arrays costs as much as a short loop. And a kernel must hold all of its parts: one that
+    calls a part elsewhere gets the copy that was compiled first, in which sums may be in another
+    order, so that a first run and later ones would differ in the last bits.
+    """
+    return _compile(function, REORDERED)
 
 
 def strict(function: Callable[..., Any]) -> Any:
-    """Compile likewise, with no freedom in floating-point arithmetic at all."""
+    """Compile a part with no freedom in floating-point arithmetic at all."""
     return _compile(function, set())

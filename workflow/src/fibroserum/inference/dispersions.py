@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .arrowhead import Determinant, log_determinant, new_determinant
-from .compiling import compiled
+from .compiling import compiled, inlined
 from .special import (
     exp,
     log,
@@ -60,14 +60,14 @@ class Workspace(NamedTuple):
     determinant: Determinant
 
 
-@compiled
+@inlined
 def new_workspace(blocks: Blocks) -> Workspace:
     """Allocate a workspace."""
-    n = blocks.dense.shape[0]
+    n = blocks.dense.shape[1]
     return Workspace(np.empty(n), np.empty(n), np.empty(n), new_determinant(blocks))
 
 
-@compiled
+@inlined
 def likelihood_large_size(
     y: np.ndarray, mu: np.ndarray, alpha: float
 ) -> tuple[float, float, float]:
@@ -88,7 +88,7 @@ def likelihood_large_size(
     return f, g, h
 
 
-@compiled
+@inlined
 def likelihood_small_size(
     y: np.ndarray, mu: np.ndarray, alpha: float
 ) -> tuple[float, float, float]:
@@ -125,7 +125,7 @@ def likelihood_small_size(
     return f, g, h
 
 
-@compiled
+@inlined
 def objective(
     y: np.ndarray, mu: np.ndarray, t: float, goal: Goal, blocks: Blocks, k: Workspace
 ) -> tuple[float, float, float]:
@@ -152,7 +152,7 @@ def objective(
     return f, g, h
 
 
-@compiled
+@inlined
 def climb(
     y: np.ndarray, mu: np.ndarray, start: float, goal: Goal, blocks: Blocks, k: Workspace
 ) -> tuple[float, float, float, bool]:

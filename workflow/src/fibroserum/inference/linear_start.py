@@ -13,18 +13,30 @@ from .structure import Blocks
 
 
 @compiled
-def linear_fit(y_all: np.ndarray, blocks: Blocks, fitted: np.ndarray) -> bool:
-    """Write the least-squares fit of each row of y_all (genes, n) into fitted.
+def linear_fit(y_all: np.ndarray, blocks: Blocks, betas: np.ndarray, fitted: np.ndarray) -> bool:
+    """Write the least-squares fit of each row of y_all (genes, n) into betas (genes, p) and fitted.
 
-    Returns False, with fitted untouched, where the design is not of full rank.
+    Returns False, with both untouched, where the design is not of full rank.
     """
-    n, p = blocks.dense.shape[0], blocks.starts.shape[0] - 2 + blocks.dense.shape[1]
+    n, p = blocks.dense.shape[1], blocks.n_blocks + blocks.dense.shape[0]
     e = new_elimination(blocks)
     if not factor(np.ones(n), np.zeros(p), blocks, e):
         return False
-    beta = np.empty(p)
     for g in range(y_all.shape[0]):
-        fill(beta, 0.0)
-        solve(y_all[g], blocks, e, beta)
-        predict(beta, blocks, fitted[g])
+        fill(betas[g], 0.0)
+        solve(y_all[g], blocks, e, betas[g])
+        predict(betas[g], blocks, fitted[g])
     return True
+
+
+def log_linear_start(
+    y_all: np.ndarray, offset: np.ndarray, blocks: Blocks
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return coefficients (genes, p) and predictors (genes, n) of log(y / size factor + 0.1).
+
+    Zeros where the design is not of full rank. offset: (n,) log size factors.
+    """
+    betas = np.zeros((len(y_all), blocks.n_blocks + len(blocks.dense)))
+    predictors = np.zeros(y_all.shape)
+    linear_fit(np.log(y_all * np.exp(-offset) + 0.1), blocks, betas, predictors)
+    return betas, predictors

@@ -26,8 +26,7 @@ from .coefficients import (
     promised,
     score_and_weights,
 )
-from .compiling import compiled
-from .special import exp, log
+from .compiling import compiled, inlined
 from .structure import Blocks
 
 STEPS = 200
@@ -35,7 +34,7 @@ STEPS = 200
 PINNED = 1e-8
 
 
-@compiled
+@inlined
 def log_posterior(
     y: np.ndarray, alpha: float, beta: np.ndarray, column: int, scale: float, k: Workspace
 ) -> float:
@@ -48,13 +47,13 @@ def log_posterior(
     return value
 
 
-@compiled
+@inlined
 def prior_curvature(value: float, scale: float) -> float:
     """Return the second derivative of log(1 + (value / scale)^2)."""
     return 2.0 * (scale * scale - value * value) / (scale * scale + value * value) ** 2
 
 
-@compiled
+@inlined
 def climb_posterior(
     y: np.ndarray,
     offset: np.ndarray,
@@ -90,11 +89,14 @@ def climb_posterior(
         size = beta[column]
         copy(ridge, centre)
         centre[column] = prior_curvature(size, scale)
-        solvable = factor(w, centre, blocks, e)
-        if not solvable:
-            # a parabola that bounds the prior's logarithm from above is always convex
-            centre[column] = 2.0 / (scale * scale + size * size)
+        solvable = False
+        for attempt in range(2):
+            if attempt == 1:
+                # a parabola that bounds the prior's logarithm from above is always convex
+                centre[column] = 2.0 / (scale * scale + size * size)
             solvable = factor(w, centre, blocks, e)
+            if solvable:
+                break
         if not solvable:
             return value, False
         # trial now holds the prior's part of the gradient
@@ -112,7 +114,7 @@ def climb_posterior(
     return value, False
 
 
-@compiled
+@inlined
 def highest_mode(
     y: np.ndarray,
     offset: np.ndarray,
@@ -150,45 +152,51 @@ def shrink(
     ridge: np.ndarray,
     column: int,
     scale: float,
-    from_betas: bool,
     blocks: Blocks,
     betas: np.ndarray,
-    inverse_columns: np.ndarray,
     converged: np.ndarray,
 ) -> None:
-    """Write each gene's highest posterior mode and its inverse Hessian's `column`.
+    """Replace each gene's betas, maxima of the likelihood or near them, by the posterior mode.
 
-    ridge: (p,) 1 / variance of the normal priors. betas: (genes, p), where `from_betas` holding
-    maxima of the likelihood to start from; otherwise a linear fit is the start.
+    ridge: (p,) 1 / variance of the normal priors. betas: (genes, p).
     """
-    dense = blocks.dense
-    n = dense.shape[0]
     k = new_workspace(blocks)
-    q = k.q
-    nothing, ones = np.zeros(n), np.ones(n)
     for g in range(y_all.shape[0]):
-        alpha, y = alphas[g], y_all[g]
-        if not alpha > 0.0:
+        if not alphas[g] > 0.0:
             fill(betas[g], np.nan)
-            fill(inverse_columns[g], np.nan)
             converged[g] = False
             continue
         copy(ridge, k.ridge)
-        if not from_betas:
-            for i in range(n):
-                q[i] = log(y[i] * exp(-offset[i]) + 0.1)
-            factor(ones, ridge, blocks, k.e)
-            fill(betas[g], 0.0)
-            solve(q, blocks, k.e, betas[g])
-        converged[g] = highest_mode(y, offset, alpha, column, scale, blocks, k, betas[g])
-        predict(betas[g], blocks, k.eta)
-        means_of(k.eta, offset, 0.0, k.mu)
-        score_and_weights(y, alpha, k)
-        copy(ridge, k.centre)
-        k.centre[column] = prior_curvature(betas[g, column], scale)
-        fill(inverse_columns[g], 0.0)
-        inverse_columns[g, column] = 1.0
-        if factor(k.w, k.centre, blocks, k.e):
-            solve(nothing, blocks, k.e, inverse_columns[g])
+        converged[g] = highest_mode(y_all[g], offset, alphas[g], column, scale, blocks, k, betas[g])
+
+
+@compiled
+def inverse_columns(
+    y_all: np.ndarray,
+    offset: np.ndarray,
+    alphas: np.ndarray,
+    ridge: np.ndarray,
+    column: int,
+    scale: float,
+    blocks: Blocks,
+    betas: np.ndarray,
+    columns: np.ndarray,
+) -> None:
+    """Write `column` of the inverse Hessian at each gene's betas into columns (genes, p)."""
+    k = new_workspace(blocks)
+    nothing = np.zeros(y_all.shape[1])
+    for g in range(y_all.shape[0]):
+        solvable = alphas[g] > 0.0
+        if solvable:
+            predict(betas[g], blocks, k.eta)
+            means_of(k.eta, offset, 0.0, k.mu)
+            score_and_weights(y_all[g], alphas[g], k)
+            copy(ridge, k.centre)
+            k.centre[column] = prior_curvature(betas[g, column], scale)
+            solvable = factor(k.w, k.centre, blocks, k.e)
+        if solvable:
+            fill(columns[g], 0.0)
+            columns[g, column] = 1.0
+            solve(nothing, blocks, k.e, columns[g])
         else:
-            fill(inverse_columns[g], np.nan)
+            fill(columns[g], np.nan)

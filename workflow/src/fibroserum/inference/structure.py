@@ -6,21 +6,32 @@
 A design X = [blocks | dense] whose block columns are disjoint indicators has a weighted normal
 matrix X'WX that is diagonal in the blocks. With the blocks eliminated (a Schur complement) a
 solve costs O(samples x dense**2), however many blocks there are.
+
+Blocks are short (a donor has two samples), and loops over two samples are slow. Blocks alike in
+size and in the dense columns that concern them therefore make a class, whose samples are laid out
+as a matrix (members x blocks): a loop then runs along all donors of an arm at once.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
 
 class Blocks(NamedTuple):
-    """The arrays of a `BlockStructure` that the compiled kernels read."""
+    """What the compiled kernels read of a `BlockStructure`.
 
-    starts: np.ndarray
+    classes: (classes, 5) first place, samples if the class is one block, samples if it is several
+    (one of these is 0), blocks, first block. Samples in no block are a class of one block, whose
+    number is the number of blocks.
+    n_blocks: the number of blocks. dense: (k, n). active, active_starts: for each class the dense
+    columns that are not zero throughout it, concatenated, and where each list starts.
+    """
+
+    classes: np.ndarray
+    n_blocks: int
     dense: np.ndarray
     active: np.ndarray
     active_starts: np.ndarray
@@ -28,20 +39,16 @@ class Blocks(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class BlockStructure:
-    """A design matrix, its rows sorted by block.
+    """A design matrix, its samples sorted into classes of blocks.
 
-    order: (n,) sample at each sorted place. starts: (blocks + 2,) first sorted place of each
-    segment, and n: the blocks, then the samples in none. dense: (n, k) the other columns, sorted.
-    active, active_starts: for each segment the dense columns that are not zero throughout it,
-    concatenated, and where each list starts.
+    order: (n,) sample at each place. block_of: (n,) the block at each place, the number of blocks
+    for a sample in none. blocks: what the kernels read.
     block_columns, dense_columns: their places in the design matrix.
     """
 
     order: np.ndarray
-    starts: np.ndarray
-    dense: np.ndarray
-    active: np.ndarray
-    active_starts: np.ndarray
+    block_of: np.ndarray
+    blocks: Blocks
     block_columns: np.ndarray
     dense_columns: np.ndarray
 
@@ -61,53 +68,103 @@ class BlockStructure:
         return np.concatenate([self.block_columns, self.dense_columns])
 
     @property
-    def blocks(self) -> Blocks:
-        """Return what the kernels take."""
-        return Blocks(self.starts, self.dense, self.active, self.active_starts)
+    def design(self) -> np.ndarray:
+        """Return the design matrix, samples and columns in the kernels' order."""
+        member = self.block_of[:, None] == np.arange(len(self.block_columns))
+        return np.hstack([member.astype(float), self.blocks.dense.T])
 
     def rank(self) -> int:
         """Return the rank of the design: the blocks', plus the dense columns' within blocks."""
-        dense = self.dense.copy()
-        for start, stop in pairwise(self.starts[:-1]):
-            dense[start:stop] -= dense[start:stop].mean(axis=0)
+        dense = self.blocks.dense.T.copy()
         if not dense.shape[1]:
             return len(self.block_columns)
-        scale = np.maximum(np.sqrt((self.dense**2).sum(axis=0)), np.finfo(float).tiny)
+        size = np.sqrt((dense**2).sum(axis=0))
+        for block in range(len(self.block_columns)):
+            rows = self.block_of == block
+            dense[rows] -= dense[rows].mean(axis=0)
+        scale = np.maximum(size, np.finfo(float).tiny)
         return len(self.block_columns) + int(np.linalg.matrix_rank(dense / scale))
+
+
+def _disjoint_indicators(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the block columns, and the column each sample belongs to (-1: none).
+
+    Indicator columns are taken greedily from the smallest, so that the many small ones (donors)
+    come before the few large ones (a treatment) that overlap them.
+    """
+    indicator = ((matrix == 0) | (matrix == 1)).all(axis=0)
+    sizes = (matrix != 0).sum(axis=0)
+    column_of = np.full(len(matrix), -1)
+    chosen: list[int] = []
+    for column in sorted(np.flatnonzero(indicator), key=lambda c: (sizes[c], c)):
+        members = matrix[:, column] == 1
+        if (column_of[members] == -1).all():
+            column_of[members] = column
+            chosen.append(int(column))
+    return np.array(sorted(chosen), dtype=np.int64), column_of
+
+
+def _classes(members: dict[int, np.ndarray], dense: np.ndarray) -> list[list[int]]:
+    """Return the block columns by class. members: each one's samples. dense: (n, k)."""
+    alike: dict[tuple[int, bytes], list[int]] = {}
+    for column, rows in members.items():
+        concerned = (dense[rows] != 0).any(axis=0)
+        alike.setdefault((len(rows), concerned.tobytes()), []).append(column)
+    # a class of few long blocks would have short loops: each of them is a class
+    return [
+        part
+        for (size, _), columns in alike.items()
+        for part in ([columns] if len(columns) >= size else [[column] for column in columns])
+    ]
+
+
+def _place(groups: list[np.ndarray], dense: np.ndarray) -> tuple[np.ndarray, np.ndarray, Blocks]:
+    """Return the order of samples, their blocks, and the kernels' arrays.
+
+    groups: for each class its samples, members × blocks. Blocks are numbered through them.
+    """
+    sizes = np.array([group.size for group in groups])
+    counts = np.array([group.shape[1] for group in groups])
+    first_place, first_block = np.cumsum(sizes) - sizes, np.cumsum(counts) - counts
+    order = np.concatenate([group.ravel() for group in groups])
+    block_of = [
+        np.tile(first + np.arange(group.shape[1]), len(group))
+        for first, group in zip(first_block, groups, strict=True)
+    ]
+    alone = np.where(counts == 1, sizes, 0)
+    active = [np.flatnonzero((dense[group.ravel()] != 0).any(axis=0)) for group in groups]
+    blocks = Blocks(
+        np.column_stack([first_place, alone, sizes - alone, counts, first_block]).astype(np.int64),
+        int(counts.sum()),
+        np.ascontiguousarray(dense[order].T),
+        np.concatenate(active).astype(np.int64),
+        np.concatenate([[0], np.cumsum([len(part) for part in active])]).astype(np.int64),
+    )
+    return order, np.concatenate(block_of), blocks
 
 
 def find_blocks(design: np.ndarray) -> BlockStructure:
     """Return the structure of a design matrix (samples x columns).
 
-    Indicator columns are taken greedily from the smallest, so that the many small ones (donors)
-    come before the few large ones (a treatment) that overlap them. Raises ValueError for a
-    design that is not a finite matrix, or has an empty column.
+    Raises ValueError for a design that is not a finite matrix, or has an empty column.
     """
     matrix = np.asarray(design, dtype=float)
     if matrix.ndim != 2 or not np.isfinite(matrix).all():
         raise ValueError("The design must be a matrix of finite numbers.")
     if not (matrix != 0).any(axis=0).all():
         raise ValueError("The design has a column of zeros.")
-    n_samples, n_columns = matrix.shape
-    indicator = ((matrix == 0) | (matrix == 1)).all(axis=0)
-    sizes = (matrix != 0).sum(axis=0)
-    block_of = np.full(n_samples, -1)
-    chosen: list[int] = []
-    for column in sorted(np.flatnonzero(indicator), key=lambda c: (sizes[c], c)):
-        members = matrix[:, column] == 1
-        if (block_of[members] == -1).all():
-            block_of[members] = column
-            chosen.append(int(column))
-    block_columns = np.array(sorted(chosen), dtype=np.int64)
-    dense_columns = np.array([c for c in range(n_columns) if c not in set(chosen)], dtype=np.int64)
-    rank_of = np.full(n_columns + 1, len(block_columns))
-    rank_of[block_columns] = np.arange(len(block_columns))
-    place = rank_of[block_of]
-    order = np.argsort(place, kind="stable")
-    firsts = np.searchsorted(place[order], np.arange(len(block_columns) + 1))
-    starts = np.append(firsts, n_samples).astype(np.int64)
-    dense = np.ascontiguousarray(matrix[order][:, dense_columns])
-    lists = [np.flatnonzero((dense[a:b] != 0).any(axis=0)) for a, b in pairwise(starts)]
-    active_starts = np.concatenate([[0], np.cumsum([len(x) for x in lists])]).astype(np.int64)
-    active = np.concatenate(lists).astype(np.int64)
-    return BlockStructure(order, starts, dense, active, active_starts, block_columns, dense_columns)
+    indicators, column_of = _disjoint_indicators(matrix)
+    dense_columns = np.setdiff1d(np.arange(matrix.shape[1]), indicators)
+    dense = matrix[:, dense_columns]
+    members = {int(column): np.flatnonzero(column_of == column) for column in indicators}
+    classes = _classes(members, dense)
+    groups = [np.array([members[column] for column in part]).T for part in classes]
+    loose = np.flatnonzero(column_of == -1)
+    order, block_of, blocks = _place(groups + ([loose[:, None]] if len(loose) else []), dense)
+    return BlockStructure(
+        order,
+        block_of,
+        blocks._replace(n_blocks=len(indicators)),
+        np.array([column for part in classes for column in part], dtype=np.int64),
+        dense_columns.astype(np.int64),
+    )
