@@ -28,6 +28,12 @@ KNOWN = {
         "CC0-1.0",
         "python -m fibroserum.simulate --out resources/toy --seed 1",
     ),
+    "toy_b": (
+        "simulated, no person's data",
+        "seed 2",
+        "CC0-1.0",
+        "python -m fibroserum.simulate --out FOLDER --seed 2 --donors AT=6 RT=7",
+    ),
 }
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from fibroserum.design import contrasts_of
 from fibroserum.report import figure_names
+from fibroserum.report.synthesis_catalogue import synthesis_figures
 
 TWO = contrasts_of(["AT", "RT"], "pre", "post")
 ONE = contrasts_of(["all"], "pre", "post")
@@ -56,7 +57,8 @@ def test_names_are_safe_in_a_path() -> None:
 
 def test_every_figure_has_a_caption_and_every_caption_a_figure(repository: Path) -> None:
     place = repository / "workflow" / "report"
-    used = {entry["caption"] for entry in figure_names(TWO, ["CCL28"]).values()}
+    entries = figure_names(TWO, ["CCL28"]) | synthesis_figures(["BGN"], ["CCL28"])
+    used = {entry["caption"] for entry in entries.values()}
     assert used == {f"captions/{path.name}" for path in (place / "captions").glob("*.rst")}
 
 

@@ -114,7 +114,8 @@ def _yaml_hint(value: object, types: object) -> str:
     return ""
 
 
-def _schema_problems(config: Config, schema: dict[str, Any], where: str) -> Iterator[Problem]:
+def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Iterator[Problem]:
+    """Yield every problem that a schema finds in a config; where: its name, for messages."""
     from jsonschema import Draft202012Validator
 
     for error in sorted(
@@ -315,7 +316,7 @@ def resolve(
 
     The config is complete, and safe to use, only when there are no problems.
     """
-    problems = list(_schema_problems(config, schema, where))
+    problems = list(schema_problems(config, schema, where))
     resolved = with_defaults(config, schema)
     if not problems:
         problems = list(_semantic_problems(resolved, where))
@@ -352,9 +353,9 @@ def usable(config: Config, schema: dict[str, Any]) -> Config | None:
 def locate(path: str | None, root: Path) -> str | None:
     """Return `path` as it is, or below the pipeline's own `root` where only that file exists.
 
-    Bundled resources are so found from any working directory, and from a module.
+    Bundled resources and configs are so found from any working directory, and from a module.
     """
-    if path and path.startswith("resources/") and not os.path.exists(path):
+    if path and path.startswith(("resources/", "config/")) and not os.path.exists(path):
         bundled = str(root / path)
         return bundled if os.path.exists(bundled) else path
     return path

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -47,6 +48,59 @@ def headline(folder: str | Path) -> list[str]:
     return lines
 
 
+def one_line(folder: str | Path) -> str:
+    """Return what a finished cohort says in one line, where a run holds several."""
+    place = Path(folder)
+    parts = [str(place / "report.html")]
+    targets = _rows(place / "flags" / "targets.tsv")
+    first = targets[0]["target"] if targets else ""
+    said = [
+        f"{row['verdict']} in {row['contrast']}"
+        for row in targets
+        if row["target"] == first and row["kind"] in ("change", "difference")
+    ]
+    parts += [f"{first} {', '.join(said)}"] if said else []
+    calls: dict[str, int] = {}
+    for row in _rows(place / "flags" / "factors.tsv"):
+        calls.setdefault(row["factor"], 0)
+        calls[row["factor"]] += row["call"] in ("responsive", "confirmed")
+    parts += [f"{factor}-responsive genes: {count}" for factor, count in calls.items()]
+    warnings = sum(row["level"] == "warning" for row in _rows(place / "qc" / "checks.tsv"))
+    parts += [f"{warnings} QC warning{'' if warnings == 1 else 's'}"] if warnings else []
+    return f"{place.name}: {'; '.join(parts)}"
+
+
+def synthesis_line(folder: str | Path) -> str:
+    """Return what a finished synthesis says of its first target in one line."""
+    place = Path(folder)
+    rows = _rows(place / "meta" / "targets.tsv")
+    said = []
+    for row in rows:
+        if row["target"] == rows[0]["target"] and row["random_estimate"]:
+            numbers = (row[f"random_{name}"] for name in ("estimate", "ci_low", "ci_high"))
+            estimate, low, high = (f"{float(number):+.2f}" for number in numbers)
+            noun = "cohort" if row["cohorts"] == "1" else "cohorts"
+            said.append(f"{row['contrast']} {estimate} ({low} to {high}; {row['cohorts']} {noun})")
+    parts = [str(place / "report.html")]
+    parts += [f"log2 fold change of {rows[0]['target']}: {', '.join(said)}"] if said else []
+    return f"{place.name}: {'; '.join(parts)}"
+
+
+def headlines(folders: Sequence[str | Path]) -> list[str]:
+    """Return a line a cohort, and one for the synthesis, whose folder is the last."""
+    return [*map(one_line, folders[:-1]), synthesis_line(folders[-1])]
+
+
+def _print(lines: Sequence[str]) -> None:
+    """Print lines to the terminal, on standard error as Snakemake's own messages are."""
+    print("\n" + "\n".join(lines) + "\n", file=sys.stderr)
+
+
 def print_headline(folder: str | Path) -> None:
-    """Print the headline to the terminal, on standard error as Snakemake's own messages are."""
-    print("\n" + "\n".join(headline(folder)) + "\n", file=sys.stderr)
+    """Print the headline of one cohort."""
+    _print(headline(folder))
+
+
+def print_headlines(folders: Sequence[str | Path]) -> None:
+    """Print the headline of several cohorts and their synthesis."""
+    _print(headlines(folders))

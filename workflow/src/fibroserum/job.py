@@ -111,7 +111,8 @@ def job(log: str) -> Iterator[None]:
         with file:
             sys.stdout = sys.stderr = file
             try:
-                with job_of_run():
+                # logs stand in a folder of the cohort's name, as results do
+                with job_of_run(cohort=path.parent.name):
                     yield
             except (InputError, Refused) as error:
                 said = f"{error}\n"

@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 
-#: Tells a job which run it belongs to: the lock's path, a tab, the holder's text.
+#: Tells a job which run it belongs to: a line a lock with its path, a tab, the holder's text.
 VARIABLE = "FIBROSERUM_RUN"
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
 
@@ -228,13 +228,27 @@ def _no_jobs(place: Path, say: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
+def lock_of(cohort: str, told: str) -> tuple[str, str]:
+    """Return the path of a cohort's lock and its holder's text, from what jobs are told.
+
+    cohort: name of its folder under `results/`; told: the variable's value, a line for each lock
+    of the run. The first is taken where none has that name, and both are empty without a lock.
+    """
+    locks = [line.partition("\t") for line in told.split("\n")]
+    own = [lock for lock in locks if Path(lock[0]).parent.name == cohort]
+    path, _, text = (own or locks)[0]
+    return path, text
+
+
 @contextlib.contextmanager
-def job_of_run(environment: Mapping[str, str] = os.environ) -> Iterator[None]:
+def job_of_run(environment: Mapping[str, str] = os.environ, cohort: str = "") -> Iterator[None]:
     """Hold `.jobs` while a job of a run works; raise Refused where its run is over.
 
-    Does nothing outside of a run that has a lock, such as when this workflow is another's module.
+    cohort: name of the folder under `results/` that the job writes into, where the run holds
+    several. Does nothing outside of a run that has a lock, such as when this workflow is another's
+    module.
     """
-    path, _, text = environment.get(VARIABLE, "").partition("\t")
+    path, text = lock_of(cohort, environment.get(VARIABLE, ""))
     if not path:
         yield
         return

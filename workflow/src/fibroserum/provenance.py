@@ -134,10 +134,15 @@ def _version(name: str) -> str:
         return __version__ if name == "fibroserum" else "not installed"
 
 
+def versions() -> dict[str, str]:
+    """Return the versions of what results depend on, by name."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in NAMED}}
+
+
 def record(config: dict[str, Any], inputs: Iterable[str]) -> dict[str, Any]:
     """Return the content of `provenance.json`."""
     return {
-        "versions": {"python": platform.python_version(), **{n: _version(n) for n in NAMED}},
+        "versions": versions(),
         "config": config,
         "inputs": {path: sha256(path) for path in sorted(set(inputs))},
         "seed": config["seed"],

@@ -1,0 +1,62 @@
+# One cohort: check its config; names that all its stages share. No stage's logic stands here.
+import re
+
+from fibroserum.headline import print_headline
+from fibroserum.inputs import plan
+from fibroserum.provenance import stamp
+
+SCHEMA = configuration.load_schema(SCHEMAS / "config.schema.yaml")
+PLAN = planned(plan, configuration.with_types(dict(config), OVERRIDES, SCHEMA), SCHEMA)
+CONFIG = PLAN.config
+OUT = f"results/{PLAN.folder}"
+LOG = f"logs/{PLAN.folder}"
+FOLDERS = [OUT]
+FACTORS = PLAN.factors
+STIMULATED = [name for name, factor in FACTORS.items() if factor["stimulation"]]
+CONTRASTS = [contrast.file for contrast in PLAN.contrasts]
+PERMUTATIONS = CONFIG["differential_expression"]["permutations"]
+CALIBRATION = [f"{OUT}/calibration.tsv"] if PERMUTATIONS else []
+
+
+wildcard_constraints:
+    factor="|".join(map(re.escape, STIMULATED)) or "none",
+
+
+def section(*keys):
+    """Return the config's values that a rule depends on, so that it is re-run for these alone."""
+    return {key: CONFIG[key] for key in keys}
+
+
+def inputs_of(*keys):
+    """Return the files that the config names under keys that begin so."""
+    found = configuration.input_paths(CONFIG).items()
+    return [path for key, paths in found if key.startswith(keys) for path in paths]
+
+
+def say_headline():
+    """Say where the report is, and what stands in it."""
+    print_headline(OUT)
+
+
+include: "counts.smk"
+include: "qc.smk"
+include: "differential_expression.smk"
+include: "enrichment.smk"
+include: "flags.smk"
+include: "report.smk"
+
+
+RESULTS = [rules.report.output.html, *CALIBRATION]
+
+
+# Stages whose rules have other names: `snakemake de`, as `snakemake counts`, `qc`, `enrichment`.
+rule de:
+    input:
+        rules.differential_expression.output,
+
+
+rule flags:
+    input:
+        rules.targets.output,
+        rules.factors.output,
+        CALIBRATION,
