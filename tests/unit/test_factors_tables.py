@@ -127,6 +127,11 @@ def test_genes_that_move_against_the_factor_are_opposite(arm: pd.DataFrame) -> N
     rows = found.concordance[found.concordance["contrast"] == "RT_post_vs_pre"]
     counted = rows["concordance"].value_counts()
     assert counted["opposite"] > counted.get("as_predicted", 0)
+    # more of the factor induces them, there is less of it, and they rise
+    risen = rows.set_index("gene_id").reindex(INDUCED).dropna(subset=["concordance"])
+    assert (risen["direction"] == "induced").all()
+    assert (risen["log2FoldChange"] > 0).sum() >= 2
+    assert (risen.loc[risen["log2FoldChange"] > 0, "concordance"] == "opposite").all()
     sets = found.sets.set_index("contrast")
     assert sets.loc["RT_post_vs_pre", "concordance"] == "opposite"
 

@@ -19,6 +19,7 @@ from scipy import stats
 
 from fibroserum.design import Contrast, contrasts_of
 from fibroserum.targets.baseline import regression_clause, with_clauses
+from fibroserum.targets.fragile import Needed
 from fibroserum.targets.patterns import Comparison, pattern_table
 from fibroserum.targets.power import Precision, power_row
 from fibroserum.targets.rising import donors_up
@@ -98,6 +99,10 @@ def cases() -> Iterator[Case]:
                     )
                     yield Case(contrast, own, other, evidence, rule, 12)
                 named = None if kind == "single" else "RT"
+                for left, pools in itertools.product((0.1, np.nan), ((), ("D3",))):
+                    needed = Needed("D3", named, 2, left * estimate)
+                    few = replace(plain, needed=needed, pools=frozenset(pools))
+                    yield Case(contrast, own, other, few, rule, 12)
                 alone = replace(plain, single="D1", single_group=named)
                 yield Case(contrast, own, other, alone, rule, 12)
     for status in UNFITTED:
@@ -196,8 +201,9 @@ def test_models_are_named_only_where_they_were_asked(every: list[tuple[Case, Ver
 def test_donors_and_pools_are_told_apart(every: list[tuple[Case, Verdict]]) -> None:
     for case, verdict in every:
         evidence, text = case.evidence, verdict.reason
-        if evidence.outlier in evidence.pools:
-            assert "donor" not in text.lower(), text
+        named = evidence.outlier or (evidence.needed and evidence.needed.donor)
+        if named in evidence.pools:
+            assert not re.search(r"donor D|this donor", text, re.IGNORECASE), text
         elif "pool" in text.lower():
             raise AssertionError(text)
         if evidence.single:

@@ -153,7 +153,8 @@ def verdict_table(
     numbers = _numbers(study)
     table = refit_table(study, n_cpus) if refitted is None else refitted
     own = table[table["gene_id"].isin(numbers["gene_id"])].reset_index(drop=True)
-    loo = with_standing(own, numbers, study.rule)
+    wider = {c.name: widening(ratio_of(study.fits[c.model], c)) for c in study.contrasts}
+    loo = with_standing(own, numbers, study.rule, wider)
     return _verdicts(study, numbers, loo, n_cpus), loo
 
 

@@ -6,6 +6,7 @@ second opinion are held.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -29,18 +30,21 @@ def padj_among(pvalues: np.ndarray, others: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(pvalues), np.minimum(adjusted, 1.0), np.nan)
 
 
-def with_standing(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+def with_standing(
+    loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule, wider: Mapping[str, float]
+) -> pd.DataFrame:
     """Return the refits with `panel_padj` and `verdict_stands`.
 
     loo: columns gene_id, contrast, log2FoldChange, lfcSE, pvalue; numbers: a row a target and
-    contrast, with both models' estimates and panel FDRs.
+    contrast, with both models' estimates and panel FDRs; wider: by contrast, what the verdict
+    multiplies standard errors by (`spread.widening`).
     """
     table = loo.assign(panel_padj=np.nan, verdict_stands=None)
     whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
     panels = dict(list(whole.set_index("gene_id").groupby("contrast")))
     for (gene, contrast), rows in loo.groupby(["gene_id", "contrast"], sort=False):
         panel = panels[contrast]
-        full = _evidence(panel.loc[gene])
+        full = _evidence(panel.loc[gene], wider[str(contrast)])
         word = plain_word(full, rule)
         others = panel["pvalue"].drop(gene).to_numpy(float)
         adjusted = padj_among(rows["pvalue"].to_numpy(float), others)
@@ -51,7 +55,7 @@ def with_standing(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.Da
             else None
             for estimate, se, padj in zip(
                 rows["log2FoldChange"].astype(float),
-                rows["lfcSE"].astype(float),
+                rows["lfcSE"].astype(float) * wider[str(contrast)],
                 adjusted,
                 strict=True,
             )
@@ -60,11 +64,11 @@ def with_standing(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.Da
     return table
 
 
-def _evidence(row: pd.Series) -> Evidence:
+def _evidence(row: pd.Series, wider: float) -> Evidence:
     return Evidence(
         status=row["status"],
         estimate=row["log2FoldChange"],
-        se=row["lfcSE"],
+        se=row["lfcSE"] * wider,
         panel_padj=row["panel_padj"],
         second_estimate=row["second_log2FoldChange"],
         second_panel_padj=row["second_panel_padj"],
