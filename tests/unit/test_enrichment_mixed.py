@@ -11,7 +11,7 @@ from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.gmt import GeneSet
 from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.enrichment.rotation import chance_of_larger, mixed, standardised_alike
-from fibroserum.enrichment.run import decide
+from fibroserum.enrichment.run import COLUMNS, decide
 from fibroserum.enrichment.selfcontained import fry, standardised
 from fibroserum.linear import Effects
 
@@ -80,7 +80,7 @@ def test_no_rotation_changes_the_standardised_lengths() -> None:
 def test_noise_is_called_as_rarely_as_asked_though_genes_differ_in_variance(df: int) -> None:
     """FDR calls in about 5 % of cohorts of noise, where limma's closed form has 16 to 50 %."""
     rng = np.random.default_rng(22)
-    sets, cohorts = _sets(800, [20] * 20), 200
+    sets, cohorts = _sets(800, [20] * 20), 120
     p, closed = np.empty((cohorts, 20)), np.empty((cohorts, 20))
     for i in range(cohorts):
         effects = _noise(rng, 800, df)
@@ -95,6 +95,22 @@ def test_noise_is_called_as_rarely_as_asked_though_genes_differ_in_variance(df: 
     assert called(p) < called(closed)
     assert 0.04 < np.mean(p < 0.05) < 0.06
     assert np.mean(p < 0.001) < 0.003
+
+
+def test_one_gene_alone_carries_a_set_and_it_is_seen() -> None:
+    rng = np.random.default_rng(24)
+    effects = _noise(rng, 500, 8)
+    effects.contrast[3] = 40 * np.sqrt(np.mean(effects.residual[3] ** 2))
+    found = mixed(effects, _sets(500, [8, 1, 30]))
+    less = mixed(effects, _sets(500, [3]))["mixed_pvalue"][0]
+    assert found["mixed_pvalue"][0] < 0.05
+    assert found["mixed_pvalue_without_strongest"][0] > 0.05
+    assert np.isnan(found["mixed_pvalue_without_strongest"][1])
+    rest = Effects(np.delete(effects.contrast, 3), np.delete(effects.residual, 3, axis=0))
+    assert found["mixed_pvalue_without_strongest"][0] == pytest.approx(
+        mixed(rest, _sets(499, [7]))["mixed_pvalue"][0], rel=0.05
+    )
+    assert less > 0.05
 
 
 def test_small_sets_are_seen_with_many_donors() -> None:
@@ -118,6 +134,6 @@ def test_mixed_is_said_by_the_exact_test_alone_and_after_a_direction() -> None:
     table["fry_pvalue"] = [0.01, 0.5, 0.5, 0.5]
     table["mixed_pvalue"] = [0.01, 0.01, 0.5, 0.06]
     table["fry_mixed_pvalue"] = [0.5, 0.5, 0.001, 0.001]
-    rest = ["gene_set", "family", "size", "tested", "mean_log2FoldChange", "NES", "leading_edge"]
-    table[[*rest, "fry_pvalue_without_strongest", "camera_correlation"]] = 0
+    rest = set(COLUMNS) - set(table) - {"call", "enriched", *(f"{test}_padj" for test in tests)}
+    table[sorted(rest)] = 0
     assert list(decide(table, 0.05)["call"]) == ["up", "mixed", "none", "none"]

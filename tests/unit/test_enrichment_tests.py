@@ -26,6 +26,7 @@ from fibroserum.enrichment.own_group import own_fry, own_group_fit
 from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.run import COLUMNS, SetTests, main_model_tests, test_sets
 from fibroserum.enrichment.selfcontained import fry, standardised
+from fibroserum.enrichment.stage import left_out_of
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
 CONTRASTS = {"AT": (1, 0), "RT": (0, 1), "difference": (-1, 1), "average": (0.5, 0.5)}
@@ -265,6 +266,7 @@ def test_tables_have_the_columns_and_the_calls_follow_them(
         p = table.filter(like="_pvalue")
         assert table["fry_own_pvalue"].notna().all() == (name == "RT")
         p = p.drop(columns="fry_own_pvalue")
+        assert (table["mixed_pvalue_without_strongest"] > 0).all()
         assert ((p >= 0) & (p <= 1)).all(axis=None)
         directional = table["fry_padj"] < 0.05
         mixed = ~directional & (table["mixed_padj"] < 0.05)
@@ -330,6 +332,25 @@ def test_hostile_sets(fits: dict[str, linear.LinearFit], sets: list[GeneSet]) ->
     assert repeated["tested"] == 6
     for column in ("fry_pvalue", "camera_pvalue", "competitive_pvalue", "ora_pvalue"):
         assert once[column] == repeated[column]
+
+
+def test_a_set_left_out_of_one_model_alone_says_which() -> None:
+    columns = ["collection", "gene_set", "gene", "reason"]
+    paired = pd.DataFrame(
+        [("c", "both", "", "3 tested genes"), ("c", "here", "", "4")], None, columns
+    )
+    baseline = pd.DataFrame(
+        [("c", "both", "", "2 tested genes"), ("d", "there", "", "1")], None, columns
+    )
+    joined = left_out_of({"paired": paired, "baseline": baseline})
+    assert joined.to_numpy().tolist() == [
+        ["c", "both", "", "3 tested genes"],
+        ["c", "here", "", "4 (in the paired model)"],
+        ["d", "there", "", "1 (in the baseline model)"],
+    ]
+    nothing = left_out_of({"paired": paired[:0], "baseline": baseline[:0]})
+    assert list(nothing.columns) == columns
+    assert nothing.empty
 
 
 def test_no_set_at_all_gives_empty_tables(fits: dict[str, linear.LinearFit]) -> None:

@@ -57,7 +57,8 @@ def restrict(
         if key in seen:
             reason = "another set of this collection has the same name"
         elif len(found) < min_size:
-            reason = f"{len(found)} tested genes, fewer than min_size {min_size}"
+            genes_of = "gene" if len(found) == 1 else "genes"
+            reason = f"{len(found)} tested {genes_of}, fewer than min_size {min_size}"
         elif len(found) > max_size:
             reason = f"{len(found)} tested genes, more than max_size {max_size}"
         seen.add(key)

@@ -23,26 +23,37 @@ NEGLIGIBLE = 37.0
 
 
 def mixed(effects: Effects, sets: Membership, *, n_cpus: int = 1) -> pd.DataFrame:
-    """Return the p value of each set's sum of squared standardised effects: mixed_pvalue.
+    """Return the p value of each set's sum of squared standardised effects.
+
+    Columns: mixed_pvalue; mixed_pvalue_without_strongest: the same without the gene of the largest
+    square in the contrast (NaN for a single gene).
 
     Under noise alone a gene's 1 + d effects are, given their length, in a random direction, and
     the same rotation turns all genes of a set: p is the chance that the contrast falls on a
     direction with as large a sum of squares. Exact for any number of genes and any correlation.
     """
     both = standardised_alike(effects)
-    pvalue = np.empty(len(sets.table))
 
-    def one(row: int) -> None:
+    def one(row: int) -> tuple[float, float]:
         own = both[sets.positions(row)]
-        few = own.shape[0] < own.shape[1]
-        values = np.zeros(own.shape[1])
-        found = np.linalg.eigvalsh(own @ own.T if few else own.T @ own)
-        values[: len(found)] = np.maximum(found, 0)
-        pvalue[row] = chance_of_larger(values, float(np.sum(own[:, 0] ** 2)))
+        whole = _rotation_pvalue(own)
+        if len(own) == 1:
+            return whole, np.nan
+        return whole, _rotation_pvalue(np.delete(own, np.argmax(own[:, 0] ** 2), axis=0))
 
     with ThreadPoolExecutor(max(1, n_cpus)) as pool:
-        list(pool.map(one, range(len(pvalue)), chunksize=64))
-    return pd.DataFrame({"mixed_pvalue": pvalue})
+        found = list(pool.map(one, range(len(sets.table)), chunksize=64))
+    columns = ["mixed_pvalue", "mixed_pvalue_without_strongest"]
+    return pd.DataFrame(found, columns=columns, dtype=float)
+
+
+def _rotation_pvalue(own: np.ndarray) -> float:
+    """Return the p value of a set's standardised effects (genes, 1 + d)."""
+    few = own.shape[0] < own.shape[1]
+    found = np.linalg.eigvalsh(own @ own.T if few else own.T @ own)
+    values = np.zeros(own.shape[1])
+    values[: len(found)] = np.maximum(found, 0)
+    return chance_of_larger(values, float(np.sum(own[:, 0] ** 2)))
 
 
 def standardised_alike(effects: Effects) -> np.ndarray:

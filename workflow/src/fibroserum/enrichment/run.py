@@ -49,6 +49,7 @@ COLUMNS = [
     "competitive_padj",
     "mixed_pvalue",
     "mixed_padj",
+    "mixed_pvalue_without_strongest",
     "fry_own_pvalue",
 ]
 

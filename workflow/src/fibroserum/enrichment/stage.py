@@ -62,13 +62,33 @@ def enrich(
     scores = score_samples(frame, mapped, **sizes)
     score_tests = [test_scores(scores, model.design, model.contrasts) for model in models]
     unmapped = lost.assign(reason="no gene of the matrix has this name")
-    left_out = pd.concat([tests[0].left_out, unmapped], ignore_index=True)
+    names = [model.name for model in models]
+    untested = left_out_of(dict(zip(names, (test.left_out for test in tests), strict=True)))
+    left_out = pd.concat([untested, unmapped], ignore_index=True)
     return Enrichment(
         {name: _with_symbols(table, cohort.var["symbol"]) for name, table in tables.items()},
         scores,
         pd.concat(score_tests, ignore_index=True),
         left_out.replace({"gene": {"": None}}),
     )
+
+
+def left_out_of(by_model: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Join the models' sets without a test: collection, gene_set, gene, reason.
+
+    The models fit different genes: a set that is left out of some of them has a row for each, whose
+    reason names the model; one that is left out of all has the first model's row.
+    """
+    pairs = [set(zip(t["collection"], t["gene_set"], strict=True)) for t in by_model.values()]
+    everywhere = set.intersection(*pairs)
+    rows = []
+    for number, (model, table) in enumerate(by_model.items()):
+        for collection, gene_set, gene, reason in table.itertuples(index=False):
+            if (collection, gene_set) not in everywhere:
+                rows.append((collection, gene_set, gene, f"{reason} (in the {model} model)"))
+            elif number == 0:
+                rows.append((collection, gene_set, gene, reason))
+    return pd.DataFrame(rows, columns=["collection", "gene_set", "gene", "reason"], dtype=object)
 
 
 def _test_model(

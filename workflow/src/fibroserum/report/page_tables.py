@@ -24,6 +24,7 @@ SETS_COLUMNS = {
     "mean_log2FoldChange": "Mean log2 fold change",
     "call": "Its genes change",
     "fry_padj": "fry FDR",
+    "fry_pvalue_without_strongest": "fry p, without its strongest gene",
     "mixed_padj": "FDR, in any direction",
     "enriched": "More than others",
     "competitive_padj": "set against rest FDR",
