@@ -76,6 +76,14 @@ def test_counting_noise_is_no_outlier(mean: float) -> None:
     assert np.mean([name is not None for name in found]) < 0.06
 
 
+def test_of_two_the_more_extreme_is_named() -> None:
+    values = np.random.default_rng(4).normal(0, 1, (10, 1))
+    values[2], values[7] = 7.0, -14.0
+    # a strong prior keeps one from masking the other
+    assert outlying_donors(own(values, ["RT"] * 10), ["RT"], 1000.0) == ["D7"]
+    assert outlying_donors(own(-values[::-1], ["RT"] * 10), ["RT"], 1000.0) == ["D2"]
+
+
 def test_it_names_the_donor() -> None:
     rng = np.random.default_rng(2)
     values = rng.normal(0, 1, size=(10, 1))
