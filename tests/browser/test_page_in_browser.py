@@ -18,6 +18,12 @@ from fibroserum.config import file_name
 SECTIONS = ("glance", "cohort", "change", "targets", "ecm", "lookup", "methods")
 
 
+def number(text: str) -> float:
+    """Read a number as the page prints it, with a minus for a minus."""
+    assert "-" not in text.partition("e")[0]
+    return float(text.replace("−", "-"))
+
+
 def until(page: Any, expression: str, argument: object = None, seconds: float = 30) -> None:
     """Wait for an expression to hold; the page's policy forbids Playwright's own way."""
     end = time.monotonic() + seconds
@@ -89,10 +95,11 @@ def test_search_finds_bgn_and_shows_its_donors(
     found = {row[0]: row[1:] for row in shown}
     assert len(expected) == 15
     for row in expected.itertuples():
-        group, before, after, _ = found[row.donor]
+        group, before, after, change = found[row.donor]
         assert group == row.group
-        assert float(before) == pytest.approx(row.before, abs=0.00501)
-        assert float(after) == pytest.approx(row.after, abs=0.00501)
+        assert number(before) == pytest.approx(row.before, abs=0.00501)
+        assert number(after) == pytest.approx(row.after, abs=0.00501)
+        assert number(change) == pytest.approx(row.delta, abs=0.01001)
     assert page.locator("#lookup-donors svg").count() == 1
 
 
@@ -112,8 +119,10 @@ def test_lookup_shows_the_numbers_of_every_contrast(
     for name, estimate, interval, pvalue, *_ in shown:
         frame = tables.read("de", run.folder / "de" / f"{file_name(name)}.tsv")
         row = frame[frame["symbol"] == "DCN"].iloc[0]
-        assert estimate == f"{row['log2FoldChange']:.3f}"
-        assert interval == f"{row['ci_low']:.3f} to {row['ci_high']:.3f}"
+        assert number(estimate) == float(f"{row['log2FoldChange']:.3f}")
+        assert [number(end) for end in interval.split(" to ")] == [
+            float(f"{row[end]:.3f}") for end in ("ci_low", "ci_high")
+        ]
         assert float(pvalue) == float(f"{row['pvalue']:.2e}")
 
 
@@ -137,7 +146,7 @@ def test_download_gives_the_numbers_of_the_table(
     page = open_page(run.address).page
     page.locator("#genes-table").scroll_into_view_if_needed()
     page.wait_for_selector("#genes-table tbody tr")
-    page.select_option("#genes-contrast", label="RT_post_vs_pre")
+    page.select_option("#genes-contrast", label="RT: post vs pre")
     page.wait_for_timeout(300)
     with page.expect_download() as waiting:
         page.click("#genes-table_wrapper .dt-buttons button")

@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from fibroserum.config import file_name
+from fibroserum.report.page import minus
 from support import Run
 
 
@@ -126,10 +127,10 @@ def test_verdicts_are_the_targets_table(toy_run: Run, page: str) -> None:
         wanted = targets.loc[(cells[0], cells[1])]
         assert cells[2] == wanted["verdict"].replace("_", " ")
         estimate = wanted["log2FoldChange"]
-        assert cells[3] == ("–" if pd.isna(estimate) else f"{estimate:.3f}")
+        assert cells[3] == ("–" if pd.isna(estimate) else f"{estimate:.3f}".replace("-", "−"))
         padj = wanted["panel_padj"]
-        assert cells[5] == ("–" if pd.isna(padj) else f"{padj:.3g}")
-        assert cells[9] == wanted["reason"]
+        assert cells[5] == ("–" if pd.isna(padj) else minus(f"{padj:.3g}"))
+        assert cells[9] == minus(wanted["reason"])
 
 
 def test_gene_sets_and_factor_genes_are_their_tables(toy_run: Run, page: str) -> None:

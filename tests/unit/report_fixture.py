@@ -436,6 +436,7 @@ class Maker:
                         "alpha_effective": 0.01,
                         "detectable_lfc": 0.3,
                         "effect": 0.15,
+                        "effect_source": "fixed",
                         "power": 0.4,
                         "sentence": "A study of this size finds 0.30 in four of five.",
                     }

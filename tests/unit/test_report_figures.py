@@ -17,7 +17,7 @@ from fibroserum.report.figures_sets import running_sum
 from fibroserum.report.figures_targets import lookup_figures, published_effects
 from fibroserum.report.render import png, svg
 from fibroserum.report.run import RunTables, load_run
-from fibroserum.report.theme import Figure, spec, thin
+from fibroserum.report.theme import DOWN, GROUP_COLOURS, UP, Figure, spec, thin
 
 PUBLISHED = Path(__file__).parents[2] / "resources" / "published" / "nishikori_2023_table2.tsv"
 SHAPES = {
@@ -104,10 +104,11 @@ def test_empty_pictures_say_so(drawn: Any) -> None:
     _, _, figures = drawn["nothing"]
     for name in ("factor_CCL28_level", "factor_CCL28_evidence", "factor_CCL28_concordance"):
         words = figures[name].data["words"]["text"].iloc[0]
-        assert words in svg(spec(figures[name]))
+        drawing = svg(spec(figures[name]))
+        assert all(line in drawing for line in words.split("\n"))
         assert words.endswith(".")
     _, _, one = drawn["one pair"]
-    assert "two pairs" in one["targets_leave_one_out"].data["words"]["text"].iloc[0]
+    assert "two pairs" in one["targets_leave_one_out"].description
 
 
 def test_axes_carry_units(drawn: Any) -> None:
@@ -127,6 +128,19 @@ def test_groups_keep_their_colours(drawn: Any) -> None:
         drawing = svg(spec(figures[name])).upper()
         assert "#0072B2" in drawing
         assert "#009E73" in drawing
+
+
+def test_no_other_thing_has_a_groups_colour(drawn: Any) -> None:
+    _, _, figures = drawn["normal"]
+    for name in ("volcano_RT_vs_AT_change", "ma_AT_post_vs_pre", "pvalues", "glance_calls"):
+        drawing = svg(spec(figures[name])).upper()
+        assert not [colour for colour in GROUP_COLOURS if colour in drawing], name
+    for kind in ("factor_CCL28_evidence", "factor_CCL28_concordance", "glance_factors"):
+        drawing = svg(spec(figures[kind])).upper()
+        known = [*GROUP_COLOURS, UP, DOWN]
+        assert not [colour for colour in known if colour in drawing], kind
+    # the published effects stand beside the groups' own
+    assert not [c for c in GROUP_COLOURS[2:] if c in svg(spec(figures["targets_forest"])).upper()]
 
 
 def test_published_effects_are_log2_ratios_of_means(drawn: Any) -> None:
@@ -161,15 +175,18 @@ def test_labels_of_a_volcano_do_not_overlap(drawn: Any) -> None:
     run, _, figures = drawn["normal"]
     drawing = svg(spec(figures["volcano_AT_post_vs_pre"]))
     names = set(run.targets["target"])
-    boxes = []
+    boxes, named = [], set()
     for element in ET.fromstring(drawing).iter():
         if element.text in names and float(element.get("opacity", "1")) > 0:
             place = element.get("transform", "").removeprefix("translate(").split(")")[0]
             x, y = map(float, place.split(","))
             width = 7.4 * len(element.text)
+            named.add(element.text)
             left = {"start": 0.0, "middle": 0.5, "end": 1.0}[element.get("text-anchor", "start")]
             boxes.append((x - left * width, y, width))
     assert len(boxes) >= 4
+    assert len(boxes) == len(named)
+    assert run.targets["target"].iloc[0] in named
     for i, (x, y, width) in enumerate(boxes):
         for other_x, other_y, other_width in boxes[:i]:
             apart = x + 0.85 * width <= other_x or other_x + 0.85 * other_width <= x

@@ -8,6 +8,7 @@ import hashlib
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from report_fixture import HOSTILE, Shape, make_run
 
 from fibroserum.report.build import ReportPaths, build_page, build_report
 from fibroserum.report.figures import draw
-from fibroserum.report.run import RunTables, load_run
+from fibroserum.report.page import minus, number_columns
+from fibroserum.report.run import RunTables, labels_of, load_run
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import spec
 
@@ -108,11 +110,80 @@ def test_sections_stand_in_the_order_of_the_questions(normal: Any) -> None:
     ]
 
 
-def test_warnings_stand_at_the_top_and_the_line_is_said(normal: Any) -> None:
+def glance_of(page: str) -> str:
+    text = page[page.index('id="glance"') : page.index('id="cohort"')]
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", text)).split())
+
+
+def test_warnings_stand_at_the_top(normal: Any) -> None:
     _, _, page = normal
-    glance = page[page.index('id="glance"') : page.index('id="cohort"')]
-    assert "AT01: its samples are far apart." in glance
-    assert "conclusions hold for that line" in glance
+    assert "AT01: its samples are far apart." in glance_of(page)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        (("",), "declares no fibroblast line: conclusions hold for the cells that were used."),
+        (("F1",), "on one fibroblast line (F1): conclusions hold for that line."),
+        (("F1", "F2"), "on 2 fibroblast lines (F1, F2), combined within each donor"),
+    ],
+)
+def test_the_line_is_said_as_far_as_it_is_known(
+    tmp_path: Path, repository: Path, lines: tuple[str, ...], said: str
+) -> None:
+    shape = Shape(genes=120, groups=("all",), factors=(), targets=("BGN",), lines=lines)
+    _, _, page = page_of(tmp_path, repository, shape)
+    assert said in glance_of(page)
+
+
+def test_what_a_biologist_asks_is_answered_at_the_top(normal: Any) -> None:
+    run, config, page = normal
+    said, made = glance_of(page), summary(run, config)
+    for name, row in made["contrasts"].items():
+        if row["kind"] == "change":
+            label = labels_of(run)[name]
+            up, down = (f"{row[way]} gene{'' if row[way] == 1 else 's'}" for way in ("up", "down"))
+            assert f"{label}: {up} up, {down.split()[0]} down." in said
+            assert made["target"]["contrasts"][name]["reason"] in said
+    for symbol, gene in made["factors"]["CCL28"]["strongest"]:
+        assert f'data-gene="{gene}">{symbol}<' in page
+    # the file names of contrasts are for the tables
+    assert "AT_post_vs_pre" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("-0.09 to -0.40", "−0.09 to −0.40"),
+        ("others -0.23 (p 1e-05)", "others −0.23 (p 1e-5)"),
+        ("8.59e-105", "8.59e-105"),
+        ("AT-1 and COL-4", "AT-1 and COL-4"),
+        ("1.5e+07", "1.5e+07"),
+        ("pre-post, 3-4 donors", "pre-post, 3-4 donors"),
+    ],
+)
+def test_a_minus_is_a_minus_and_a_hyphen_a_hyphen(text: str, shown: str) -> None:
+    assert minus(text) == shown
+
+
+def test_columns_of_numbers_are_found() -> None:
+    rows = [
+        ("1", "−0.1 to 0.2", "6 of 8", "1,234", "up", "–", "3.4e-5"),
+        ("2", "–", "7 of 9", "12", "–", "–", "0.5"),
+    ]
+    assert number_columns(rows) == [1, 2, 3, 6]
+    assert number_columns([]) == []
+
+
+def test_labels_of_contrasts_are_never_shared(normal: Any) -> None:
+    run, _, _ = normal
+    labels = labels_of(run)
+    assert labels["AT_post_vs_pre"] == "AT: post vs pre"
+    assert labels["RT_vs_AT_change"] == "RT vs AT: change"
+    odd = run.contrasts.assign(group="AT", reference="AT")
+    same = labels_of(replace(run, contrasts=odd))
+    assert len(set(same.values())) == len(same)
+    assert same["AT_post_vs_pre"] == "AT_post_vs_pre"
 
 
 def test_methods_hold_this_runs_settings(normal: Any) -> None:

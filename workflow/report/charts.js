@@ -2,6 +2,12 @@
 
 const views = new Map();
 
+// A narrow page has no room for a row of entries, nor for legends side by side.
+function stacked(width) {
+  if (width >= 480) return { direction: "horizontal" };
+  return { direction: "vertical", layout: { top: { direction: "vertical", anchor: "start" } } };
+}
+
 // Text and lines take the colour of the page, so that light, dark and print need no redrawing.
 function themed(config, width) {
   const ink = "currentColor";
@@ -10,8 +16,7 @@ function themed(config, width) {
     ...config,
     background: null,
     axis: { ...config.axis, ...words },
-    // a narrow page has no room for a row of entries
-    legend: { ...config.legend, ...words, symbolBaseFillColor: ink, direction: width < 480 ? "vertical" : "horizontal", gradientDirection: "horizontal" },
+    legend: { ...config.legend, ...words, symbolBaseFillColor: ink, ...stacked(width) },
     header: { ...config.header, ...words },
     text: { ...config.text, color: ink },
   };
@@ -32,9 +37,26 @@ function fitted(spec, width) {
   if (spec.usermeta.responsive && !made.facet) {
     made.width = "container";
     made.autosize = { type: "fit-x", contains: "padding" };
+    // the last label of an axis stands half beyond it
+    made.padding = { left: 5, top: 5, right: 14, bottom: 5 };
   }
-  if (spec.usermeta.panel) made.columns = Math.max(1, Math.floor(width / spec.usermeta.panel));
+  if (spec.usermeta.panel) {
+    // rows of equal length, as many panels to a row as there is room for
+    const panels = spec.facet.sort.length;
+    const most = Math.max(1, Math.floor(width / spec.usermeta.panel));
+    made.columns = Math.ceil(panels / Math.ceil(panels / most));
+  }
   return made;
+}
+
+// A single picture of a fixed width is drawn anew at the width there is, so that its words keep
+// their size; null where it fits.
+function narrowed(made, aspect, excess) {
+  if (excess < 2 || made.facet || typeof made.width !== "number") return null;
+  const width = Math.max(100, made.width - excess);
+  if (width === made.width) return null;
+  const height = aspect ? Math.round((made.height * width) / made.width) : made.height;
+  return { ...made, width, height };
 }
 
 async function draw(element, spec) {
@@ -43,17 +65,24 @@ async function draw(element, spec) {
   const made = fitted(spec, element.clientWidth);
   made.config = themed(settings.config, element.clientWidth);
   const labels = spec.usermeta.labels;
-  const result = await window.vegaEmbed(element, made, {
-    mode: "vega-lite",
-    actions: false,
-    renderer: "svg",
-    ast: true,
-    patch: labels ? separateLabels(labels, settings.labels) : undefined,
-    tooltip: { theme: "custom" },
-  });
-  // a picture of a fixed size shrinks a little before it scrolls
-  const drawing = element.querySelector("svg");
-  element.classList.toggle("fit", drawing && 0.6 * drawing.width.baseVal.value <= element.clientWidth);
+  const embed = (one) =>
+    window.vegaEmbed(element, one, {
+      mode: "vega-lite",
+      actions: false,
+      renderer: "svg",
+      ast: true,
+      patch: labels ? separateLabels(labels, settings.labels) : undefined,
+      tooltip: { theme: "custom" },
+    });
+  const width = () => element.querySelector("svg")?.width.baseVal.value ?? 0;
+  let result = await embed(made);
+  const narrow = narrowed(made, spec.usermeta.aspect, Math.ceil(width() - element.clientWidth));
+  if (narrow) {
+    result.finalize();
+    result = await embed(narrow);
+  }
+  // what is still too wide shrinks a little before it scrolls
+  element.classList.toggle("fit", 0.8 * width() <= element.clientWidth);
   result.view.addEventListener("click", (event, item) => {
     const id = item?.datum?.gene_id;
     if (id) window.location.hash = `gene=${encodeURIComponent(id)}`;

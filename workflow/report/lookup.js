@@ -29,21 +29,29 @@ async function hints(text) {
   return [...new Set(out)];
 }
 
-function cells(row, texts, tag) {
+// numbers, intervals, and dashes in place of either
+const NUMBER = /^(–|[−\d.,e-]+( to [−\d.,e-]+)?)$/;
+const isNumber = (texts) => texts.every((text) => NUMBER.test(text)) && texts.some((text) => text !== "–");
+
+function cells(row, texts, tag, numbers) {
   texts.forEach((text, at) => {
     const cell = document.createElement(at === 0 && tag === "td" ? "th" : tag);
     if (cell.tagName === "TH") cell.scope = tag === "th" ? "col" : "row";
     cell.textContent = text;
+    if (numbers[at]) cell.className = "num";
     row.append(cell);
   });
 }
 
 function fill(table, caption, heads, rows) {
   table.replaceChildren();
-  table.createCaption().textContent = caption;
-  cells(table.createTHead().insertRow(), heads, "th");
+  const words = document.createElement("span");
+  words.textContent = caption;
+  table.createCaption().append(words);
+  const numbers = heads.map((_, at) => at > 0 && isNumber(rows.map((texts) => texts[at])));
+  cells(table.createTHead().insertRow(), heads, "th", numbers);
   const body = table.createTBody();
-  rows.forEach((texts) => cells(body.insertRow(), texts, "td"));
+  rows.forEach((texts) => cells(body.insertRow(), texts, "td", numbers));
 }
 
 function list(element, texts, none) {
@@ -64,9 +72,10 @@ async function levelsOf(at, genes, samples) {
 }
 
 function slopeRows(samples, levels, settings) {
+  const alone = Object.keys(settings.groups).length === 1;
   return samples.map((one, i) => ({
     filled: one.time === settings.before ? 0 : 1,
-     panel: "", donor: one.donor, group: one.group, time: one.time, slot: `${one.group} ${one.time}`, level: levels[i] }));
+    panel: "", donor: one.donor, group: one.group, time: one.time, slot: alone ? one.time : `${one.group} ${one.time}`, level: levels[i] }));
 }
 
 function donorRows(samples, levels, settings) {
@@ -76,24 +85,24 @@ function donorRows(samples, levels, settings) {
     if (!pairs.has(key)) pairs.set(key, { donor: one.donor, group: one.group });
     pairs.get(key)[one.time === settings.before ? "before" : "after"] = levels[i];
   });
-  const print = (value) => (value === undefined ? "–" : value.toFixed(2));
+  const print = (value) => (value === undefined ? "–" : shown(value.toFixed(2)));
   return [...pairs.values()].map((one) => [
     one.donor,
     one.group,
     print(one.before),
     print(one.after),
-    one.before === undefined || one.after === undefined ? "–" : (one.after - one.before).toFixed(2),
+    one.before === undefined || one.after === undefined ? "–" : shown((one.after - one.before).toFixed(2)),
   ]);
 }
 
 async function contrastRows(at, settings) {
   const all = await Promise.all(settings.contrasts.map((_, i) => columns(`contrast-${i}`)));
   const rows = settings.contrasts.map((contrast, i) => {
-    const text = (name) => all[i][name].text(at) || "–";
-    return [contrast.name, text("log2FoldChange"), `${text("ci_low")} to ${text("ci_high")}`, text("pvalue"), text("padj"), text("second_padj"), text("call"), text("status")];
+    const text = (name) => shown(all[i][name].text(at));
+    return [contrast.name, text("log2FoldChange"), `${text("ci_low")} to ${text("ci_high")}`, text("pvalue"), text("padj"), text("second_padj"), text("call"), text("status").replaceAll("_", " ")];
   });
   const estimates = settings.contrasts.map((contrast, i) => ({
-    contrast: contrast.name,
+    contrast: contrast.label,
     estimate: all[i].log2FoldChange.number(at),
     low: all[i].ci_low.number(at),
     high: all[i].ci_high.number(at),
@@ -144,7 +153,8 @@ async function showGene(text, focus) {
   list(document.getElementById("lookup-flags"), flagsOf(index.id[at], at, settings, flags), "None.");
   await drawLookup("lookup-donors", "lookup_donors", "slopes", slopeRows(samples, levels, settings));
   await drawLookup("lookup-estimates", "lookup_estimates", "estimates", estimates);
-  status.textContent = `${name}: ${rows.length} contrasts, ${samples.length} samples, ${member.length} gene sets.`;
+  const counted = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
+  status.textContent = `${name}: ${counted(rows.length, "contrast")}, ${counted(samples.length, "sample")}, ${counted(member.length, "gene set")}.`;
   if (focus) document.getElementById("lookup-name").focus();
 }
 

@@ -56,7 +56,7 @@ function numberColumn(source, name, title) {
     render: (_, type, row) => {
       if (type === "sort" || type === "type") return source.now[name].number(row.at) ?? Infinity;
       const text = source.now[name].text(row.at);
-      return type === "display" && text === "" ? "–" : text;
+      return type === "display" ? shown(text) : text;
     },
   };
 }
@@ -64,7 +64,7 @@ function numberColumn(source, name, title) {
 function wordColumnOf(source, name, title) {
   const render = (_, type, row) => {
     const text = source.now[name].text(row.at);
-    return type === "display" ? asText(text) : text;
+    return type === "display" ? asText(text.replaceAll("_", " ")) : text;
   };
   return { title, name, data: null, render };
 }
@@ -119,19 +119,20 @@ async function geneTable(element) {
 function rowColumn(table, at) {
   const kind = table.kinds[at];
   const gene = table.names[at] === "symbol" ? table.names.indexOf("gene_id") : -1;
-  const shown = (value) => {
+  const display = (value) => {
     if (value === null || value === "") return "–";
     if (kind === "p") return printed(value, 3);
-    return kind === "number" && !Number.isInteger(value) ? value.toFixed(3) : asText(value);
+    if (kind === "number") return shown(Number.isInteger(value) ? String(value) : value.toFixed(3));
+    return asText(kind === "word" ? value.replaceAll("_", " ") : value);
   };
   return {
     title: table.titles[at],
-    className: kind === "text" ? "" : "dt-right",
-    type: kind === "text" ? "string" : "num",
+    className: kind === "text" || kind === "word" ? "" : "dt-right",
+    type: kind === "text" || kind === "word" ? "string" : "num",
     render: (value, type, row) => {
-      if (type === "sort" || type === "type") return kind === "text" ? (value ?? "") : (value ?? Infinity);
+      if (type === "sort" || type === "type") return value ?? (kind === "text" || kind === "word" ? "" : Infinity);
       if (type === "display" && gene >= 0) return geneCell(value, row[gene]);
-      if (type === "display") return shown(value);
+      if (type === "display") return display(value);
       return value ?? "";
     },
   };

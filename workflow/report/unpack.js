@@ -69,6 +69,9 @@ function printed(value, digits) {
   return value < 1e-4 ? value.toExponential(digits - 1) : value.toPrecision(digits);
 }
 
+// As it stands on the page: a minus that is read as one, and a dash for nothing.
+const shown = (text) => (text === "" ? "–" : text.replace(/^-/, "−"));
+
 function significantColumn(bytes, about) {
   const mantissa = naturals(bytes, about.n, 2);
   const power = integers(bytes.subarray(2 * about.n), about.n, 2);

@@ -10,10 +10,10 @@ from typing import Any
 
 from fibroserum import tables
 from fibroserum.job import progress
+from fibroserum.report.apart import Apart, Images
 from fibroserum.report.figures import catalogue_of, draw
 from fibroserum.report.figures_targets import lookup_figures
 from fibroserum.report.page import page
-from fibroserum.report.render import png, svg
 from fibroserum.report.run import RunTables
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import spec
@@ -48,12 +48,11 @@ def _write_json(value: Any, path: Path) -> None:
     tables.write_text(text + "\n", path)
 
 
-def write_figures(specs: Mapping[str, dict[str, Any]], folder: Path) -> None:
+def write_figures(images: Images, folder: Path) -> None:
     """Write every figure as SVG and PNG."""
-    for name, one in specs.items():
-        drawing = svg(one)
+    for name, (drawing, picture) in images.items():
         tables.write_text(drawing, folder / f"{name}.svg")
-        tables.write_bytes(png(drawing), folder / f"{name}.png")
+        tables.write_bytes(picture, folder / f"{name}.png")
 
 
 def build_page(
@@ -61,26 +60,44 @@ def build_page(
     config: Mapping[str, Any],
     templates: str | Path,
     specs: Mapping[str, dict[str, Any]],
+    vega: str | None = None,
 ) -> str:
-    """Return `report.html`; specs: every figure's specification, by the names of the catalogue."""
+    """Return `report.html`.
+
+    specs: every figure's specification, by the names of the catalogue; vega: the script of
+    `assets.vega` where it is at hand.
+    """
     lookup = {name: spec(figure) for name, figure in lookup_figures(run).items()}
     entries = catalogue_of(run, config)
-    return page(run, config, Path(templates), summary(run, config), {**specs, **lookup}, entries)
+    made = {**specs, **lookup}
+    return page(run, config, Path(templates), summary(run, config), made, entries, vega)
 
 
 def build_report(
-    run: RunTables, config: Mapping[str, Any], templates: str | Path, paths: ReportPaths
+    run: RunTables,
+    config: Mapping[str, Any],
+    templates: str | Path,
+    paths: ReportPaths,
+    apart: Apart | None = None,
 ) -> None:
     """Write the report of a run.
 
-    config: the resolved config; templates: `workflow/report`.
+    config: the resolved config; templates: `workflow/report`; apart: what draws in processes of its
+    own, where it was begun before the tables were read.
     """
+    if apart is None:
+        with Apart() as begun:
+            return build_report(run, config, templates, paths, begun)
     progress("drawing the figures")
     specs = {name: spec(figure) for name, figure in draw(run, config).items()}
-    write_figures(specs, paths.figures)
+    apart.draw(specs)
     progress("writing the workbook")
     tables.write_bytes(workbook(run, str(config["cohort"])), paths.workbook)
     progress("writing the page")
     _write_json(summary(run, config), paths.summary)
     _write_json(run.provenance, paths.provenance)
-    tables.write_text(build_page(run, config, templates, specs), paths.html)
+    html = build_page(run, config, templates, specs, apart.library())
+    tables.write_text(html, paths.html)
+    progress("writing the figures")
+    write_figures(apart.images(), paths.figures)
+    return None

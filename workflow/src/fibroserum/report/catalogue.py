@@ -57,7 +57,7 @@ def _per_factor(factor: str) -> Iterator[tuple[str, Entry]]:
     name, category = file_name(factor), factor_category(factor)
     titles = {
         "level": "Change of the factor",
-        "evidence": "Stimulation against serum",
+        "evidence": "Evidence per gene",
         "concordance": "Concordance",
     }
     for kind, title in titles.items():

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from fibroserum.report.run import RunTables, effect_of
+from fibroserum.report.run import RunTables, effect_of, label_order, labelled
 from fibroserum.report.theme import (
     ACCENT,
     QUIET,
@@ -35,9 +35,32 @@ def _named(frame: pd.DataFrame) -> pd.Series:
     return frame["symbol"].fillna("").where(frame["symbol"].fillna("") != "", frame["gene_id"])
 
 
-def target_ids(run: RunTables) -> set[str]:
-    """Return the gene ids of the targets."""
-    return set(run.targets["gene_id"].dropna())
+def target_ids(run: RunTables) -> list[str]:
+    """Return the gene ids of the targets, in the order of the config."""
+    return list(dict.fromkeys(run.targets["gene_id"].dropna()))
+
+
+def _marked(run: RunTables, points: pd.DataFrame) -> pd.DataFrame:
+    """Return the targets among the points, the first target first: it is labelled before others."""
+    order = {gene: number for number, gene in enumerate(target_ids(run))}
+    marked = points[points["gene_id"].isin(list(order))]
+    return marked.iloc[np.argsort(marked["gene_id"].map(order), kind="stable")]
+
+
+def _target_layers(x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
+    """Return rings about the targets (data `targets`), and their names where there is room."""
+    rings = (
+        alt.Chart(data("targets"))
+        .mark_point(size=60, color=ACCENT, strokeWidth=1.4)
+        .encode(x=x, y=y, tooltip=tooltip)
+    )
+    names = (
+        alt.Chart(data("targets"))
+        .mark_text(fontWeight="bold", fontSize=11)
+        .encode(x=x, y=y, text="gene:N")
+        .properties(name="names")
+    )
+    return [rings, names]
 
 
 def _points(run: RunTables, frame: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
@@ -61,14 +84,19 @@ def _tooltip() -> list[alt.Tooltip]:
 
 
 def _scatter(
-    run: RunTables, points: pd.DataFrame, x: alt.X, y: alt.Y, fields: list[str], words: str
+    run: RunTables,
+    points: pd.DataFrame,
+    x: alt.X,
+    y: alt.Y,
+    fields: list[str],
+    words: str,
 ) -> Figure:
     """Return a scatter of genes coloured by call, with the targets ringed and labelled.
 
     fields: columns that x and y need beside the estimate and its p value.
     """
     points = weighted(points.assign(gene=_named(points)), "call", ["up", "down"])
-    marked = points[points["gene_id"].isin(target_ids(run))]
+    marked = _marked(run, points)
     # quiet genes first, so that calls lie on top
     order = points["call"].map({"none": 0, "down": 1, "up": 1})
     points = points.iloc[np.argsort(order, kind="stable")]
@@ -84,27 +112,15 @@ def _scatter(
             tooltip=_tooltip(),
         )
     )
-    rings = (
-        alt.Chart(data("targets"))
-        .mark_point(size=60, color=ACCENT, strokeWidth=1.4)
-        .encode(x=x, y=y, tooltip=_tooltip())
-    )
-    names = (
-        alt.Chart(data("targets"))
-        .mark_text(fontWeight="bold", fontSize=11)
-        .encode(x=x, y=y, text="gene:N")
-        .properties(name="names")
-    )
     columns = ["gene_id", "gene", "log2FoldChange", "pvalue", "padj", "call", "area", "alpha"]
     columns += fields
-    layers = [cloud, rings, names] if len(marked) else [cloud]
+    layers = [cloud, *(_target_layers(x, y, _tooltip()) if len(marked) else [])]
     chart = alt.layer(*layers).properties(width=WIDTH, height=360)
     decimals = ["log2FoldChange", *(name for name in fields if name != "baseMean")]
     points, marked = (
         as_shown(part[columns], decimals, ["pvalue", "padj"]) for part in (points, marked)
     )
-    held = {"points": points, "targets": marked}
-    return Figure(chart, held, words, labels="names")
+    return Figure(chart, {"points": points, "targets": marked}, words, labels="names")
 
 
 def volcano(run: RunTables, contrast: str) -> Figure:
@@ -138,7 +154,10 @@ def ma(run: RunTables, contrast: str) -> Figure:
         "baseMean:Q",
         scale=alt.Scale(type="log"),
         title="Mean normalized count",
-        axis=alt.Axis(format="~s", values=[10**power for power in range(8)]),
+        axis=alt.Axis(
+            values=[10.0**power for power in range(-2, 9)],
+            labelExpr="datum.value < 1 ? format(datum.value, '~g') : format(datum.value, '~s')",
+        ),
     )
     y = alt.Y(
         "log2FoldChange_shrunken:Q",
@@ -176,7 +195,7 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     colours = group_colours(run.groups)
     palette = ["#000000", colours[names[0]], colours[names[1]], QUIET]
     frame = as_shown(weighted(frame, "called", order[:3]), ["x", "y"]).drop(columns="difference")
-    marked = frame[frame["gene_id"].isin(target_ids(run))]
+    marked = _marked(run, frame)
     rank = frame["called"].map({name: i for i, name in enumerate(reversed(order))})
     frame = frame.iloc[np.argsort(rank, kind="stable")]
     before, after = run.settings["before"], run.settings["after"]
@@ -213,29 +232,19 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
         .mark_rule(strokeDash=[2, 3])
         .encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q")
     )
-    rings = (
-        alt.Chart(data("targets"))
-        .mark_point(size=60, color=ACCENT, strokeWidth=1.4)
-        .encode(x=x, y=y, tooltip=tooltip)
-    )
-    labels = (
-        alt.Chart(data("targets"))
-        .mark_text(fontWeight="bold")
-        .encode(x=x, y=y, text="gene:N")
-        .properties(name="names")
-    )
     layers = [
         zero_line("x"),
         zero_line("y"),
         equal,
         cloud,
-        *([rings, labels] if len(marked) else []),
+        *(_target_layers(x, y, tooltip) if len(marked) else []),
     ]
     chart = alt.layer(*layers).properties(width=WIDTH, height=420)
     held = {"points": frame, "targets": marked, "diagonal": diagonal, "zero": ZERO}
-    return Figure(
-        chart, held, f"Change in {names[1]} against change in {names[0]}.", labels="names"
-    )
+    counts = frame["called"].value_counts()
+    drawn = "; ".join(f"{counts.get(name, 0)} called in {name}" for name in order[:3])
+    said = f"Change in {names[1]} against change in {names[0]}. Drawn: {drawn}."
+    return Figure(chart, held, said, labels="names")
 
 
 def pvalues(run: RunTables, bins: int = 20) -> Figure:
@@ -249,7 +258,7 @@ def pvalues(run: RunTables, bins: int = 20) -> Figure:
                 {"contrast": contrast, "low": edges[:-1], "high": edges[1:], "genes": counts}
             )
         )
-    frame = pd.concat(parts, ignore_index=True)
+    frame = labelled(run, pd.concat(parts, ignore_index=True))
     if not frame["genes"].sum():
         return empty("No gene was tested.")
     bars = (
@@ -263,7 +272,12 @@ def pvalues(run: RunTables, bins: int = 20) -> Figure:
                 axis=alt.Axis(values=[0, 0.5, 1]),
             ),
             x2="high:Q",
-            y=alt.Y("genes:Q", title="Genes"),
+            y=alt.Y(
+                "genes:Q",
+                title="Genes",
+                scale=alt.Scale(nice=False),
+                axis=alt.Axis(tickCount=4, labelBound=True),
+            ),
             tooltip=[
                 alt.Tooltip("low:Q", title="from", format=".2f"),
                 alt.Tooltip("high:Q", title="to", format=".2f"),
@@ -272,6 +286,6 @@ def pvalues(run: RunTables, bins: int = 20) -> Figure:
         )
         .properties(width=180, height=110)
     )
-    chart = panels(bars, "contrast", "bins", run.contrast_names, 3).resolve_scale(y="independent")
+    chart = panels(bars, "label", "bins", label_order(run), 3, 240).resolve_scale(y="independent")
     words = f"Histograms of the p values of {len(run.contrast_names)} contrasts."
     return Figure(chart, {"bins": frame}, words, responsive=False, panel=240)

@@ -238,7 +238,7 @@ def _components(run: RunTables, suffix: str, space: str, height: int = 330) -> F
     )
     chart = alt.layer(shafts, points, heads).properties(width=width, height=height)
     words = f"{titles[0]} and {titles[1]} of {len(frame)} samples, arrows from before to after."
-    return Figure(chart, {"samples": frame, "arrows": arrows}, words, responsive=False)
+    return Figure(chart, {"samples": frame, "arrows": arrows}, words, responsive=False, aspect=True)
 
 
 def pca(run: RunTables) -> Figure:
@@ -289,6 +289,7 @@ def sample_distances(run: RunTables) -> Figure:
                 "correlation:Q",
                 scale=alt.Scale(scheme="cividis", zero=False),
                 title="Spearman correlation",
+                legend=alt.Legend(direction="horizontal"),
             ),
             tooltip=[
                 alt.Tooltip("sample:N", title="Sample"),
@@ -300,7 +301,7 @@ def sample_distances(run: RunTables) -> Figure:
     )
     low, high = frame["correlation"].min(), frame["correlation"].max()
     words = f"Correlation between {len(names)} samples, from {low:.3f} to {high:.3f}."
-    return Figure(chart, {"cells": frame}, words, responsive=False)
+    return Figure(chart, {"cells": frame}, words, responsive=False, aspect=True)
 
 
 def _pair_distances(run: RunTables) -> pd.DataFrame:

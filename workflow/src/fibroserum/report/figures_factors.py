@@ -7,11 +7,14 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.report.figures_change import LOWEST_P
-from fibroserum.report.run import RunTables
+from fibroserum.report.run import RunTables, label_order, labelled
 from fibroserum.report.theme import (
-    DOWN,
+    CONFIRMED,
+    OPPOSITE,
+    PREDICTED,
     QUIET,
-    UP,
+    RESPONSIVE,
+    UNDECIDED,
     WIDTH,
     ZERO,
     Figure,
@@ -103,7 +106,7 @@ def level(run: RunTables, factor: str) -> Figure:
 
 def _call_encodings() -> dict[str, alt.Color | alt.Shape | alt.Size | alt.Opacity]:
     tested = GENE_CALLS[:3]
-    scale = alt.Scale(domain=tested, range=[UP, "#0072B2", QUIET])
+    scale = alt.Scale(domain=tested, range=[CONFIRMED, RESPONSIVE, QUIET])
     shapes = ["diamond", "square", "circle"]
     words = alt.Legend(labelExpr="replace(datum.label, '_', ' ')")
     return {
@@ -187,7 +190,11 @@ def evidence(run: RunTables, factor: str) -> Figure:
         ["responsive_padj", "confirmed_padj"],
     )
     held = {"genes": frame, "named": named[["gene", "x", "y"]], "zero": ZERO}
-    words = f"Evidence that genes answer to {factor}."
+    count = frame["call"].value_counts()
+    words = (
+        f"Evidence that genes answer to {factor}: {count.get('confirmed', 0)} confirmed, "
+        f"{count.get('responsive', 0)} responsive genes drawn."
+    )
     return Figure(chart, held, words, labels="names")
 
 
@@ -203,6 +210,7 @@ def concordance(run: RunTables, factor: str) -> Figure:
         .size()
         .rename(columns={"size": "genes"})
     )
+    counted = labelled(run, pd.DataFrame(counted))
     order = ["as predicted", "undecided", "opposite"]
     counted["rank"] = counted["seen"].map({name: i for i, name in enumerate(order)})
     chart = (
@@ -210,15 +218,15 @@ def concordance(run: RunTables, factor: str) -> Figure:
         .mark_bar(height=18)
         .encode(
             x=alt.X("genes:Q", title="Responsive genes", axis=alt.Axis(tickMinStep=1)),
-            y=alt.Y("contrast:N", sort=run.contrast_names, title=None),
+            y=alt.Y("label:N", sort=label_order(run), title=None),
             color=alt.Color(
                 "seen:N",
-                scale=alt.Scale(domain=order, range=["#009E73", "#C9C9C9", DOWN]),
+                scale=alt.Scale(domain=order, range=[PREDICTED, UNDECIDED, OPPOSITE]),
                 title="Change seen",
             ),
             order=alt.Order("rank:Q"),
             tooltip=[
-                alt.Tooltip("contrast:N", title="Contrast"),
+                alt.Tooltip("label:N", title="Contrast"),
                 alt.Tooltip("seen:N", title="Change seen"),
                 alt.Tooltip("genes:Q", title="Genes"),
             ],
@@ -226,6 +234,9 @@ def concordance(run: RunTables, factor: str) -> Figure:
         .properties(width=WIDTH, height=30 * counted["contrast"].nunique())
     )
     genes = frame["gene_id"].nunique()
-    return Figure(
-        chart, {"counts": pd.DataFrame(counted)}, f"Concordance of {genes} genes with {factor}."
+    said = counted.groupby("seen")["genes"].sum()
+    told = (
+        f"Concordance of {genes} genes with {factor}, over all contrasts: "
+        f"{said.get('as predicted', 0)} times as predicted, {said.get('opposite', 0)} opposite."
     )
+    return Figure(chart, {"counts": counted}, told)

@@ -8,8 +8,19 @@ import pandas as pd
 from fibroserum.report.figures_factors import GENE_CALLS
 from fibroserum.report.figures_sets import set_rows
 from fibroserum.report.figures_targets import contrast_colour, target_names
-from fibroserum.report.run import RunTables
-from fibroserum.report.theme import DOWN, UP, ZERO, Figure, data, empty, group_scale, zero_line
+from fibroserum.report.run import RunTables, label_order, labelled
+from fibroserum.report.theme import (
+    CONFIRMED,
+    DOWN,
+    RESPONSIVE,
+    UP,
+    ZERO,
+    Figure,
+    data,
+    empty,
+    group_scale,
+    zero_line,
+)
 
 SMALL = 250
 
@@ -39,7 +50,7 @@ def pairs(run: RunTables) -> Figure:
 def calls(run: RunTables) -> Figure:
     """Genes called up and down in each contrast."""
     frame = run.contrasts[["contrast", "up", "down"]].astype({"up": float, "down": float})
-    long = frame.melt("contrast", var_name="call", value_name="genes")
+    long = labelled(run, frame.melt("contrast", var_name="call", value_name="genes"))
     long["signed"] = long["genes"].where(long["call"] == "up", -long["genes"])
     largest = max(float(long["genes"].max()), 1.0)
     chart = (
@@ -50,14 +61,19 @@ def calls(run: RunTables) -> Figure:
                 "signed:Q",
                 title="Genes down | up",
                 scale=alt.Scale(domain=[-largest, largest]),
-                axis=alt.Axis(format="~s", labelExpr="replace(datum.label, '−', '')", tickCount=4),
+                axis=alt.Axis(
+                    format=",d",
+                    labelExpr="replace(datum.label, '−', '')",
+                    tickCount=4,
+                    tickMinStep=1,
+                ),
             ),
-            y=alt.Y("contrast:N", sort=run.contrast_names, title=None, axis=_axis()),
+            y=alt.Y("label:N", sort=label_order(run), title=None, axis=_axis()),
             color=alt.Color(
                 "call:N", scale=alt.Scale(domain=["up", "down"], range=[UP, DOWN]), legend=None
             ),
             tooltip=[
-                alt.Tooltip("contrast:N", title="Contrast"),
+                alt.Tooltip("label:N", title="Contrast"),
                 alt.Tooltip("call:N", title="Call"),
                 alt.Tooltip("genes:Q", title="Genes", format=","),
             ],
@@ -72,10 +88,11 @@ def target(run: RunTables) -> Figure:
     names = target_names(run)
     if not names:
         return empty("No target was declared.")
-    frame = run.targets[run.targets["target"] == names[0]][
-        ["contrast", "log2FoldChange", "ci_low", "ci_high", "verdict"]
+    own = run.targets[run.targets["target"] == names[0]]
+    frame = labelled(run, own)[
+        ["contrast", "label", "log2FoldChange", "ci_low", "ci_high", "verdict"]
     ]
-    y = alt.Y("contrast:N", sort=run.contrast_names, title=None, axis=_axis())
+    y = alt.Y("label:N", sort=label_order(run), title=None, axis=_axis())
     colour = contrast_colour(run)
     bars = (
         alt.Chart(data("estimates"))
@@ -99,7 +116,7 @@ def target(run: RunTables) -> Figure:
             y=y,
             color=colour,
             tooltip=[
-                alt.Tooltip("contrast:N", title="Contrast"),
+                alt.Tooltip("label:N", title="Contrast"),
                 alt.Tooltip("log2FoldChange:Q", title="log2 fold change", format=".3f"),
                 alt.Tooltip("verdict:N", title="Verdict"),
             ],
@@ -131,7 +148,7 @@ def factors(run: RunTables) -> Figure:
             ),
             color=alt.Color(
                 "call:N",
-                scale=alt.Scale(domain=GENE_CALLS[:2], range=[UP, "#0072B2"]),
+                scale=alt.Scale(domain=GENE_CALLS[:2], range=[CONFIRMED, RESPONSIVE]),
                 title=None,
             ),
             order=alt.Order("rank:Q"),
@@ -157,7 +174,7 @@ def ecm(run: RunTables) -> Figure:
             fill_value=0,
         )
     )
-    frame = counted.rename("sets").reset_index()
+    frame = labelled(run, counted.rename("sets").reset_index())
     frame["signed"] = frame["sets"].where(frame["call"] == "up", -frame["sets"])
     largest = max(int(frame["sets"].max()), 1)
     chart = (
@@ -172,7 +189,7 @@ def ecm(run: RunTables) -> Figure:
                     labelExpr="replace(datum.label, '−', '')", tickMinStep=1, tickCount=4
                 ),
             ),
-            y=alt.Y("contrast:N", sort=run.contrast_names, title=None, axis=_axis()),
+            y=alt.Y("label:N", sort=label_order(run), title=None, axis=_axis()),
             color=alt.Color(
                 "call:N", scale=alt.Scale(domain=["up", "down"], range=[UP, DOWN]), legend=None
             ),

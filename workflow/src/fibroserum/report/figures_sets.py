@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import altair as alt
 import numpy as np
 import pandas as pd
 
 from fibroserum.report.figures_targets import slopes
-from fibroserum.report.run import RunTables
+from fibroserum.report.run import RunTables, label_order, labelled
 from fibroserum.report.theme import (
     ACCENT,
     Figure,
@@ -46,6 +48,14 @@ def strongest_sets(rows: pd.DataFrame, contrasts: list[str], most: int) -> list[
     return list(dict.fromkeys(chosen["gene_set"]))[:most]
 
 
+def wrapped(name: str, width: int = 27) -> str:
+    """Return a set's name for a picture: words instead of underscores, broken where it is long."""
+    return "\n".join(textwrap.wrap(name.replace("_", " "), width, break_on_hyphens=False)) or name
+
+
+BROKEN = "split(datum.label, '\\n')"
+
+
 def set_matrix(run: RunTables) -> Figure:
     """Sets × contrasts: mean change, and a mark where a set is called."""
     rows = set_rows(run)
@@ -55,19 +65,26 @@ def set_matrix(run: RunTables) -> Figure:
     frame = rows[rows["gene_set"].isin(names[:MOST_SETS])][
         ["gene_set", "contrast", "mean_log2FoldChange", "call", "enriched", "fry_padj", "tested"]
     ].assign(competitive=lambda f: f["enriched"].map({"up": "yes", "down": "yes"}).fillna("no"))
+    frame = labelled(run, frame)
     given = {one.name: number for number, one in enumerate(run.gene_sets)}
     order = sorted(names[:MOST_SETS], key=lambda name: given.get(name, len(given)))
     x = alt.X(
-        "contrast:N",
-        sort=run.contrast_names,
+        "label:N",
+        sort=label_order(run),
         title=None,
         axis=names_axis(len(run.contrast_names), 150),
     )
-    y = alt.Y("gene_set:N", sort=order, title=None, axis=alt.Axis(labelLimit=230, ticks=False))
+    frame["name"] = frame["gene_set"].map(wrapped)
+    y = alt.Y(
+        "name:N",
+        sort=[wrapped(name) for name in order],
+        title=None,
+        axis=alt.Axis(labelLimit=230, ticks=False, labelExpr=BROKEN, labelLineHeight=11),
+    )
     most = float(frame["mean_log2FoldChange"].abs().max()) or 1.0
     tooltip = [
         alt.Tooltip("gene_set:N", title="Set"),
-        alt.Tooltip("contrast:N", title="Contrast"),
+        alt.Tooltip("label:N", title="Contrast"),
         alt.Tooltip("mean_log2FoldChange:Q", title="Mean log2 fold change", format=".3f"),
         alt.Tooltip("tested:Q", title="Genes tested"),
         alt.Tooltip("fry_padj:Q", title="fry FDR", format=".2e"),
@@ -84,7 +101,7 @@ def set_matrix(run: RunTables) -> Figure:
                 "mean_log2FoldChange:Q",
                 scale=fold_change_scale(most),
                 title="Mean log2 fold change",
-                legend=alt.Legend(gradientLength=160, tickCount=3),
+                legend=alt.Legend(gradientLength=130, tickCount=3, direction="horizontal"),
             ),
             tooltip=tooltip,
         )
@@ -110,7 +127,7 @@ def set_matrix(run: RunTables) -> Figure:
         .encode(x=x, y=y, tooltip=tooltip)
     )
     chart = alt.layer(cells, rings, marks).properties(
-        width=max(160, 62 * len(run.contrasts)), height={"step": 20}
+        width=max(160, 62 * len(run.contrasts)), height={"step": 22}
     )
     held = {
         "cells": frame,
@@ -175,16 +192,21 @@ def running_sums(run: RunTables) -> Figure:
         .mark_line(strokeWidth=1.5)
         .encode(
             x=alt.X(
-                "rank:Q", title="Rank, from up to down", axis=alt.Axis(tickCount=3, format=",")
+                "rank:Q", title="Rank, from up to down", axis=alt.Axis(tickCount=3, format=",d")
             ),
-            y=alt.Y("sum:Q", title="Running sum", axis=alt.Axis(tickCount=4)),
+            y=alt.Y(
+                "sum:Q",
+                title="Running sum",
+                scale=alt.Scale(nice=False, padding=8),
+                axis=alt.Axis(tickCount=4, labelBound=True),
+            ),
             color=alt.Color("group:N", scale=group_scale(run.groups), title="Change in"),
             order="order:Q",
         )
     )
     zero = alt.Chart().mark_rule(color=ACCENT).encode(y=alt.datum(0))
     layers = alt.layer(zero, lines).properties(width=180, height=130)
-    chart = panels(layers, "panel", "sums", subjects, 3)
+    chart = panels(layers, "panel", "sums", subjects, 3, 236)
     words = f"Running sums of {len(subjects)} gene sets."
     return Figure(chart, {"sums": frame}, words, responsive=False, panel=240)
 
@@ -218,7 +240,7 @@ def leading_edge(run: RunTables) -> Figure:
         parts.append(
             frame[["gene_id", "symbol", "log2FoldChange", "padj", "call"]].assign(contrast=contrast)
         )
-    frame = pd.concat(parts, ignore_index=True)
+    frame = labelled(run, pd.concat(parts, ignore_index=True))
     symbols = frame["symbol"].fillna("")
     frame["gene"] = symbols.where(symbols != "", frame["gene_id"])
     reading = frame[frame["contrast"] == run.of_kind("change")[0]]
@@ -226,7 +248,7 @@ def leading_edge(run: RunTables) -> Figure:
     most = float(frame["log2FoldChange"].abs().quantile(0.98)) or 1.0
     tooltip = [
         alt.Tooltip("gene:N", title="Gene"),
-        alt.Tooltip("contrast:N", title="Contrast"),
+        alt.Tooltip("label:N", title="Contrast"),
         alt.Tooltip("log2FoldChange:Q", title="log2 fold change", format=".3f"),
         alt.Tooltip("padj:Q", title="adjusted p", format=".2e"),
     ]
@@ -236,7 +258,7 @@ def leading_edge(run: RunTables) -> Figure:
         title="Gene",
         axis=alt.Axis(labelAngle=-90, labelOverlap=False, labelFontSize=10),
     )
-    y = alt.Y("contrast:N", sort=run.contrast_names, title=None)
+    y = alt.Y("label:N", sort=label_order(run), title=None)
     cells = (
         alt.Chart(data("cells"))
         .mark_rect()
@@ -247,7 +269,7 @@ def leading_edge(run: RunTables) -> Figure:
                 "log2FoldChange:Q",
                 scale=fold_change_scale(most),
                 title="log2 fold change",
-                legend=alt.Legend(gradientLength=160, tickCount=3),
+                legend=alt.Legend(gradientLength=130, tickCount=3, direction="horizontal"),
             ),
             tooltip=tooltip,
         )
@@ -281,4 +303,4 @@ def scores(run: RunTables) -> Figure:
     frame = wide.rename(columns={"gene_set": "panel", **times})
     frame = frame.reindex(columns=["panel", "donor", "group", "before", "after"])
     words = f"Scores of {len(subjects)} gene sets per donor."
-    return slopes(run, frame, subjects, "Score", words)
+    return slopes(run, frame, subjects, "ssGSEA score", words, least=180)

@@ -6,10 +6,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from fibroserum.report.run import RunTables, filled_words
+from fibroserum.report.run import RunTables, filled_words, label_order, labelled
 from fibroserum.report.theme import (
     ACCENT,
-    GROUP_COLOURS,
+    PUBLISHED,
     ZERO,
     Figure,
     data,
@@ -78,12 +78,12 @@ def published_effects(run: RunTables) -> pd.DataFrame:
 
 def _facets(run: RunTables, layers: list[alt.Chart], height: int, held: str) -> alt.FacetChart:
     chart = alt.layer(*layers).properties(width=PANEL, height=height)
-    made = panels(chart, "contrast", held, run.contrast_names, 3)
-    return made.properties(spacing={"row": 84, "column": 86})
+    made = panels(chart, "label", held, label_order(run), 3, PANEL + 60)
+    return made.properties(spacing={"row": 84, "column": 112})
 
 
 def _target_axis(names: list[str]) -> alt.Y:
-    return alt.Y("target:N", sort=names, title=None, axis=alt.Axis(labelLimit=110, grid=True))
+    return alt.Y("target:N", sort=names, title=None, axis=alt.Axis(labelLimit=102, grid=True))
 
 
 def _height(names: list[str]) -> int:
@@ -102,6 +102,7 @@ def forest(run: RunTables) -> Figure:
     frame["published"] = frame["published"].where(frame["note"] == "")
     frame["filled"] = frame["verdict"].isin(["up", "down"]).astype(int)
     frame["zero"] = 0.0
+    frame = labelled(run, frame)
     tooltip = [
         alt.Tooltip("target:N", title="Target"),
         alt.Tooltip("log2FoldChange:Q", title="log2 fold change", format=".3f"),
@@ -140,7 +141,7 @@ def forest(run: RunTables) -> Figure:
     )
     paper = (
         alt.Chart()
-        .mark_point(shape="diamond", size=42, color=GROUP_COLOURS[3], filled=True, opacity=0.9)
+        .mark_point(shape="diamond", size=42, color=PUBLISHED, filled=True)
         .encode(x="published:Q", y=y, tooltip=tooltip)
     )
     notes = (
@@ -148,13 +149,19 @@ def forest(run: RunTables) -> Figure:
         .mark_text(fontStyle="italic", dx=4, align="left")
         .encode(x="zero:Q", y=y, text="note:N")
     )
-    chart = _facets(run, [zero, bars, paper, dots, notes], _height(names), "estimates")
+    known = [paper] if frame["published"].notna().any() else []
+    chart = _facets(run, [zero, bars, *known, dots, notes], _height(names), "estimates")
     words = f"Estimates with intervals of {len(names)} targets in {len(run.contrasts)} contrasts."
     return Figure(chart, {"estimates": frame}, words, responsive=False, panel=PANEL + 110)
 
 
 def slopes(
-    run: RunTables, frame: pd.DataFrame, subjects: list[str], y_title: str, words: str
+    run: RunTables,
+    frame: pd.DataFrame,
+    subjects: list[str],
+    y_title: str,
+    words: str,
+    least: int = 130,
 ) -> Figure:
     """Draw a line from before to after for every donor, a panel a subject.
 
@@ -165,9 +172,10 @@ def slopes(
     if len(drawn) < len(frame):
         words += f" At most {MOST_LINES} donors of a group are drawn, evenly by their change."
     long = slope_rows(run, drawn)
-    chart = panels(slope_chart(run, y_title, panel=True), "panel", "slopes", subjects, 4)
+    drawing = slope_chart(run, y_title, panel=True, least=least)
+    chart = panels(drawing, "panel", "slopes", subjects, 4, least + 55)
     chart = chart.resolve_scale(y="independent").properties(spacing={"row": 90, "column": 62})
-    return Figure(chart, {"slopes": long}, words, responsive=False, panel=200)
+    return Figure(chart, {"slopes": long}, words, responsive=False, panel=least + 70)
 
 
 def evenly(values: pd.Series, keys: list[pd.Series], most: int = MOST_LINES) -> list[int]:
@@ -190,20 +198,28 @@ def slope_rows(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
         ["panel", "donor", "group"], list(times), var_name="time", value_name="level"
     ).dropna(subset=["level"])
     long["slot"] = [
-        f"{group} {times[time]}" for group, time in zip(long["group"], long["time"], strict=True)
+        slot_of(run, group, times[time])
+        for group, time in zip(long["group"], long["time"], strict=True)
     ]
     long["filled"] = (long["time"] == "after").astype(int)
     long["time"] = long["time"].map(times)
     return long
 
 
+def slot_of(run: RunTables, group: str, time: str) -> str:
+    """Return the name of a place along the axis of a slope chart."""
+    return time if len(run.groups) == 1 else f"{group} {time}"
+
+
 def slope_slots(run: RunTables) -> list[str]:
     """Return the places along the axis of a slope chart: group by group, before and after."""
     times = [run.settings["before"], run.settings["after"]]
-    return [f"{group} {time}" for group in run.groups for time in times]
+    return [slot_of(run, group, time) for group in run.groups for time in times]
 
 
-def slope_chart(run: RunTables, y_title: str, *, panel: bool) -> alt.LayerChart | alt.FacetChart:
+def slope_chart(
+    run: RunTables, y_title: str, *, panel: bool, least: int = 130
+) -> alt.LayerChart | alt.FacetChart:
     """Return the layers of a slope chart over rows of `slope_rows` (data `slopes`)."""
     source = alt.Chart() if panel else alt.Chart(data("slopes"))
     slots = slope_slots(run)
@@ -214,7 +230,9 @@ def slope_chart(run: RunTables, y_title: str, *, panel: bool) -> alt.LayerChart 
         title=None,
         axis=names_axis(len(slots), 90),
     )
-    y = alt.Y("level:Q", title=y_title, scale=alt.Scale(zero=False), axis=alt.Axis(tickCount=4))
+    scale = alt.Scale(zero=False, nice=False, padding=8)
+    ticks = alt.Axis(tickCount=4, labelBound=True)
+    y = alt.Y("level:Q", title=y_title, scale=scale, axis=ticks)
     title = filled_words(run)
     colour = alt.Color("group:N", scale=group_scale(run.groups), title=title)
     lines = source.mark_line(strokeWidth=1.1).encode(
@@ -233,7 +251,7 @@ def slope_chart(run: RunTables, y_title: str, *, panel: bool) -> alt.LayerChart 
             alt.Tooltip("level:Q", title="log2 level", format=".2f"),
         ],
     )
-    width = max(130, 34 * len(slots))
+    width = max(least, 34 * len(slots))
     return alt.layer(lines, dots).properties(width=width, height=130)
 
 
@@ -263,6 +281,7 @@ def leave_one_out(run: RunTables) -> Figure:
     frame = frame[frame.index.isin(drawn) | frame["worst"].fillna(False).astype(bool)].copy()
     frame["alpha"] = np.where(frame["worst"].fillna(False).astype(bool), 1.0, 0.45)
     frame["zero"] = 0.0
+    frame = labelled(run, frame)
     y = _target_axis(names)
     tooltip = [
         alt.Tooltip("target:N", title="Target"),
@@ -307,6 +326,7 @@ def detectable(run: RunTables) -> Figure:
         run.targets[["target", "contrast", "log2FoldChange"]], on=["target", "contrast"], how="left"
     )
     frame["size"] = frame["log2FoldChange"].abs()
+    frame = labelled(run, frame)
     names = [name for name in target_names(run) if name in set(frame["target"])]
     y = _target_axis(names)
     tooltip = [

@@ -8,7 +8,8 @@ scripts, by their hashes, and no other.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from fibroserum.report import assets, gene_data, page_tables
 from fibroserum.report.catalogue import Entry
 from fibroserum.report.pack import squeeze, squeeze_json
 from fibroserum.report.render import LABEL_LAYOUT
-from fibroserum.report.run import RunTables, effect_of
+from fibroserum.report.run import RunTables, effect_of, labels_of
 from fibroserum.report.theme import CONFIG, group_colours
 
 SCRIPTS = ("unpack.js", "charts.js", "tables.js", "lookup.js", "page.js")
@@ -32,14 +33,25 @@ def missing(number: Any) -> bool:
     return number is None or number is pd.NA or (isinstance(number, float) and number != number)
 
 
+def minus(text: str) -> str:
+    """Return text whose negative numbers have a minus, which is read out as one, not a hyphen.
+
+    And whose powers of ten are written as the page's script writes them: 1e-5.
+    """
+    text = re.sub(r"(?<=\de-)0+(?=\d)", "", text)
+    return re.sub(r"(?<![\w.-])-(?=\.?\d)", "−", text)
+
+
 def fixed(number: Any, digits: int = 3) -> str:
     """Print a number with so many decimals; a missing one is a dash."""
-    return "–" if missing(number) else f"{float(number):.{digits}f}"
+    return "–" if missing(number) else minus(f"{float(number):.{digits}f}")
 
 
 def significant(number: Any, digits: int = 3) -> str:
     """Print a number with so many significant digits; a missing one is a dash."""
-    return "–" if missing(number) else f"{float(number):.{digits}g}"
+    if missing(number):
+        return "–"
+    return minus(f"{float(number):.{digits}g}")
 
 
 def whole(number: Any) -> str:
@@ -52,6 +64,20 @@ def interval(low: Any, high: Any, digits: int = 3) -> str:
     return (
         "–" if missing(low) or missing(high) else f"{fixed(low, digits)} to {fixed(high, digits)}"
     )
+
+
+def number_columns(rows: Sequence[Sequence[Any]]) -> list[int]:
+    """Return the places of the columns that hold numbers or intervals alone, the first left out."""
+    number = r"[−\d.,e-]+"
+    found = re.compile(rf"–|{number}( (to|of) {number})?")
+    several = zip(*rows, strict=True) if rows else ()
+    return [
+        place
+        for place, cells in enumerate(several)
+        if place
+        and all(found.fullmatch(str(cell)) for cell in cells)
+        and any(cell != "–" for cell in cells)
+    ]
 
 
 def environment(templates: Path) -> jinja2.Environment:
@@ -68,15 +94,22 @@ def environment(templates: Path) -> jinja2.Environment:
         "significant": significant,
         "whole": whole,
         "file_name": file_name,
+        "minus": minus,
         "text": lambda value: "–" if missing(value) or value == "" else str(value),
     }
-    made.globals["interval"] = interval
+    made.globals |= {"interval": interval, "number_columns": number_columns}
     return made
 
 
 def caption_of(env: jinja2.Environment, entry: Entry) -> str:
     """Return a figure's caption, as `snakemake --report` shows it too."""
     return env.get_template(str(entry["caption"])).render()
+
+
+def _is_of(entry: Entry, contrast: str) -> bool:
+    """Whether a figure is of this one contrast."""
+    label = entry["label"]
+    return isinstance(label, dict) and label.get("contrast") == contrast
 
 
 def gene_blocks(run: RunTables) -> tuple[dict[str, str], dict[str, Any]]:
@@ -98,7 +131,7 @@ def gene_blocks(run: RunTables) -> tuple[dict[str, str], dict[str, Any]]:
 
 def _settings(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the script must know beside the data."""
-    rows = run.contrasts.itertuples()
+    rows, labels = run.contrasts.itertuples(), labels_of(run)
     return {
         "cohort": file_name(str(config["cohort"])),
         "before": run.settings["before"],
@@ -109,7 +142,7 @@ def _settings(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "name": row.contrast,
                 "file": file_name(row.contrast),
-                "effect": effect_of(run, row.contrast),
+                "label": labels[row.contrast],
             }
             for row in rows
         ],
@@ -126,6 +159,7 @@ def _facts(run: RunTables, config: Mapping[str, Any], headline: dict[str, Any]) 
         "summary": headline,
         "settings": run.settings,
         "effect": lambda name: effect_of(run, name),
+        "labels": labels_of(run),
         "views": page_tables.views(run, config),
         "provenance": run.provenance,
         "schemas": tables.schemas(),
@@ -140,16 +174,18 @@ def page(
     headline: dict[str, Any],
     specs: Mapping[str, dict[str, Any]],
     catalogue: Mapping[str, Entry],
+    vega: str | None = None,
 ) -> str:
     """Return `report.html`.
 
     headline: of `summary.summary`; specs: every figure's Vega-Lite specification, those of the gene
-    lookup included; catalogue: what `figure_names` says of them.
+    lookup included; catalogue: what `figure_names` says of them; vega: the
+    script of `assets.vega` where it is at hand.
     """
     env = environment(templates)
     code = "\n".join((templates / name).read_text(encoding="utf-8") for name in SCRIPTS)
     table_code, table_css = assets.datatables()
-    libraries = {"vega": assets.vega(), "datatables": table_code}
+    libraries = {"vega": vega or assets.vega(), "datatables": table_code}
     libraries_css = squeeze(table_css.encode("utf-8"))
     script = f'"use strict";\n{code}'.replace("\r\n", "\n")
     bare = {
@@ -165,9 +201,11 @@ def page(
         "tables": squeeze_json(page_tables.long_tables(run)),
         **genes,
     }
+    labels = labels_of(run)
     figures = {
         name: {
             **entry,
+            "subject": next((labels[name] for name in labels if _is_of(entry, name)), ""),
             "caption": caption_of(env, entry),
             "description": specs[name]["description"],
         }

@@ -1,12 +1,14 @@
-"""Figures as SVG and PNG, from the specifications that the page shows."""
+"""Figures as SVG and PNG, from the specifications that the page shows; no heavy import."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 SCALE = 2.0
-# labels look for room around their point, and are left out where there is none
+# labels look for room around their point, in the order of the rows, and are left out where there is
+# none; to keep off other marks as well (avoidMarks) needs a canvas, which vl-convert has not
 LABEL_LAYOUT = {
     "type": "label",
     "size": [{"signal": "width"}, {"signal": "height"}],
@@ -50,3 +52,9 @@ def png(drawing: str) -> bytes:
     import vl_convert
 
     return vl_convert.svg_to_png(drawing, scale=SCALE)
+
+
+def images(specs: Mapping[str, dict[str, Any]]) -> dict[str, tuple[str, bytes]]:
+    """Return every specification as SVG and PNG, by its name."""
+    drawn = {name: svg(spec) for name, spec in specs.items()}
+    return {name: (drawing, png(drawing)) for name, drawing in drawn.items()}

@@ -166,12 +166,42 @@ def filled_words(run: RunTables) -> str:
     return f"Group (hollow {run.settings['before']}, filled {run.settings['after']})"
 
 
+def labels_of(run: RunTables) -> dict[str, str]:
+    """Return the few words that stand for each contrast in pictures and headings.
+
+    A contrast keeps its name where two would get the same words.
+    """
+    before, after = run.settings["before"], run.settings["after"]
+    alone = len(run.groups) == 1
+    words = {}
+    for row in run.contrasts.itertuples():
+        words[row.contrast] = {
+            "change": f"{after} vs {before}" if alone else f"{row.group}: {after} vs {before}",
+            "difference": f"{row.group} vs {row.reference}: change",
+            "average": f"average: {after} vs {before}",
+            "baseline": f"{row.group} vs {row.reference}: {before}",
+        }[row.kind]
+    said = list(words.values())
+    return {name: name if said.count(text) > 1 else text for name, text in words.items()}
+
+
+def labelled(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the words of `labels_of` (column `label`) to a table with a column `contrast`."""
+    return frame.assign(label=frame["contrast"].map(labels_of(run)))
+
+
+def label_order(run: RunTables) -> list[str]:
+    """Return the words of `labels_of` in the order of `contrasts.tsv`."""
+    return list(labels_of(run).values())
+
+
 def effect_of(run: RunTables, contrast: str) -> str:
     """Return what a contrast's fold change compares, for an axis or a heading."""
     row = run.contrasts.set_index("contrast").loc[contrast]
     before, after = run.settings["before"], run.settings["after"]
+    change = f"{after} vs {before}"
     return {
-        "change": f"{row['group']}, {after} vs {before}",
+        "change": change if len(run.groups) == 1 else f"{row['group']}, {change}",
         "difference": f"change in {row['group']} minus change in {row['reference']}",
         "average": f"mean of the groups, {after} vs {before}",
         "baseline": f"{row['group']} vs {row['reference']}, {before}",

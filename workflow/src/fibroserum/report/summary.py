@@ -12,9 +12,21 @@ from fibroserum.report.figures_targets import target_names
 from fibroserum.report.run import RunTables
 from fibroserum.report.theme import value
 
+MOST_NAMED = 5
+
 
 def _plain(row: pd.Series, columns: tuple[str, ...]) -> dict[str, Any]:
     return {name: value(row[name]) for name in columns}
+
+
+def _strongest(hits: pd.DataFrame) -> list[list[str]]:
+    """Return symbol and id of the strongest genes, confirmed ones first."""
+    ranked = hits.sort_values(["call", "responsive_pvalue", "gene_id"], kind="stable")
+    first = ranked.head(MOST_NAMED)
+    return [
+        [str(symbol or gene), str(gene)]
+        for symbol, gene in zip(first["symbol"], first["gene_id"], strict=True)
+    ]
 
 
 def _factor(run: RunTables, factor: str) -> dict[str, Any]:
@@ -28,6 +40,7 @@ def _factor(run: RunTables, factor: str) -> dict[str, Any]:
         "confirmed": counted["confirmed"],
         "induced": int((hits["direction"] == "induced").sum()),
         "suppressed": int((hits["direction"] == "suppressed").sum()),
+        "strongest": _strongest(hits),
         "assessable": bool((calls.drop("not_assessable", errors="ignore") > 0).any()),
     }
 
@@ -52,16 +65,16 @@ def summary(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
 
     cohort, version; pairs: complete pairs by group; warnings: of the checks; contrasts: by name,
     kind, pairs, tested, up, down (called by both models), up_main, down_main (main model alone);
-    target: the first target's name and, by contrast, its verdict, log2FoldChange, ci_low, ci_high
-    and reason; factors: by name, responsive (confirmed ones included), confirmed, induced,
-    suppressed, assessable; gene_sets: the first collection and, by contrast, the sets called up,
-    down and mixed.
+    target: the first target's name and, by contrast, its verdict, log2FoldChange, ci_low, ci_high,
+    robust and reason; factors: by name, responsive (confirmed ones included), confirmed, induced,
+    suppressed, strongest (symbol and id of a few), assessable; gene_sets: the first collection and,
+    by contrast, the sets called up, down and mixed.
     """
     changes = run.contrasts[run.contrasts["kind"] == "change"]
     names = target_names(run)
     first = run.targets[run.targets["target"] == names[0]] if names else run.targets
     numbers = ("kind", "pairs", "tested", "up", "down", "up_main", "down_main")
-    said = ("verdict", "log2FoldChange", "ci_low", "ci_high", "reason")
+    said = ("verdict", "log2FoldChange", "ci_low", "ci_high", "robust", "reason")
     return {
         "cohort": config["cohort"],
         "version": run.provenance.get("versions", {}).get("fibroserum", ""),

@@ -8,6 +8,7 @@ fields have fixed names: a name from the data never becomes a field, an expressi
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,10 @@ import pandas as pd
 
 GROUP_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
 UP, DOWN, QUIET, ACCENT = "#D55E00", "#5D3A9B", "#9A9A9A", "#595959"
+# what is neither a group nor a direction borrows the colour of neither
+CONFIRMED, RESPONSIVE = "#882255", "#CC6677"
+PREDICTED, UNDECIDED, OPPOSITE = "#404040", "#C9C9C9", "#882255"
+PUBLISHED = "#000000"
 # purple through white to orange: the colours of down and up
 DIVERGING = [DOWN, "#A991CF", "#F4F2F5", "#F0A56B", UP]
 CALLS = ["up", "down", "none"]
@@ -43,6 +48,8 @@ CONFIG: dict[str, Any] = {
         "gridOpacity": 0.18,
         "titlePadding": 8,
         "labelOverlap": "parity",
+        # a label stands under its tick, at the ends too
+        "labelFlush": False,
         "titleLimit": 560,
     },
     "legend": {
@@ -56,7 +63,7 @@ CONFIG: dict[str, Any] = {
         "columnPadding": 14,
     },
     "header": {
-        "labelFontSize": 12,
+        "labelFontSize": 11,
         "labelFontWeight": "bold",
         "labelColor": "#333333",
         "titleColor": "#333333",
@@ -74,6 +81,7 @@ class Figure:
 
     labels: name of the text layer whose labels keep out of each other's way, or none. responsive:
     whether the page may stretch its width. panel: width of one facet of a wrapped chart, or 0.
+    aspect: whether height follows width where the page is narrow (angles, squares).
     """
 
     chart: alt.TopLevelMixin
@@ -82,6 +90,7 @@ class Figure:
     labels: str = ""
     responsive: bool = True
     panel: int = 0
+    aspect: bool = False
 
 
 def value(number: Any) -> Any:
@@ -113,6 +122,7 @@ def spec(figure: Figure) -> dict[str, Any]:
         "labels": figure.labels,
         "responsive": figure.responsive,
         "panel": figure.panel,
+        "aspect": figure.aspect,
     }
     return made
 
@@ -169,9 +179,14 @@ def panels(
     source: str,
     order: Sequence[str],
     columns: int,
+    limit: int = 190,
 ) -> alt.FacetChart:
-    """Return one panel of `chart` for each value of the field `name`, each with its own axes."""
-    facet = alt.Facet(f"{name}:N", sort=list(order), title=None)
+    """Return one panel of `chart` for each value of the field `name`, each with its own axes.
+
+    limit: how long the heading of a panel may be, in pixels.
+    """
+    header = alt.Header(labelLimit=limit)
+    facet = alt.Facet(f"{name}:N", sort=list(order), title=None, header=header)
     made = chart.facet(
         facet=facet, columns=columns, data=data(source), spacing={"row": 84, "column": 62}
     )
@@ -211,15 +226,16 @@ def data(name: str) -> alt.NamedData:
     return alt.NamedData(name)
 
 
-def empty(text: str, height: int = 120) -> Figure:
+def empty(text: str, height: int = 60) -> Figure:
     """Return a picture that says in words that there is nothing to draw."""
+    lines = "\n".join(textwrap.wrap(text, 50))
     chart = (
         alt.Chart(data("words"))
         .mark_text(fontSize=13, lineBreak="\n")
         .encode(text="text:N")
         .properties(width=WIDTH, height=height)
     )
-    return Figure(chart, {"words": pd.DataFrame({"text": [text]})}, text)
+    return Figure(chart, {"words": pd.DataFrame({"text": [lines]})}, text)
 
 
 def zero_line(axis: str) -> alt.Chart:

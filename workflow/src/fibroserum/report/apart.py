@@ -1,0 +1,96 @@
+"""Drawing in processes of its own, while this one reads tables and writes the workbook.
+
+vl-convert holds the interpreter while it works, so that threads would only wait for each other; and
+a fork of a process with threads is not safe. So fresh interpreters are started, which import
+nothing but vl-convert. How the figures are dealt out depends on no number of cores: neither do
+the ids inside an SVG.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from fibroserum.report import assets, render
+
+HANDS = 2
+TASKS: dict[str, Callable[[Any], Any]] = {
+    "library": lambda _: assets.vega(),
+    "images": render.images,
+}
+Images = dict[str, tuple[str, bytes]]
+
+
+def run_apart(task: str, argument: Any) -> Any:
+    """Return what a task of `TASKS` makes of its argument, in another interpreter.
+
+    Raises subprocess.CalledProcessError, once its words are printed.
+    """
+    place = str(Path(__file__).resolve().parents[2])
+    paths = [place, *filter(None, [os.environ.get("PYTHONPATH")])]
+    # -P: a file of the working folder must not stand in for a module
+    command = [sys.executable, "-P", "-m", "fibroserum.report.apart", task]
+    try:
+        done = subprocess.run(
+            command,
+            input=pickle.dumps(argument),
+            capture_output=True,
+            check=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        )
+    except subprocess.CalledProcessError as error:
+        print(error.stderr.decode("utf-8", errors="replace"), file=sys.stderr)
+        raise
+    return pickle.loads(done.stdout)
+
+
+class Apart:
+    """Work under way elsewhere: the page's library from the start, figures once given."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(HANDS + 1)
+        self._library = self._pool.submit(run_apart, "library", None)
+        self._images: list[Future[Images]] = []
+
+    def __enter__(self) -> Apart:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._pool.shutdown(cancel_futures=True)
+
+    def draw(self, specs: Mapping[str, dict[str, Any]]) -> None:
+        """Begin to draw the figures."""
+        names = list(specs)
+        for hand in range(HANDS):
+            part = {name: specs[name] for name in names[hand::HANDS]}
+            self._images.append(self._pool.submit(run_apart, "images", part))
+
+    def library(self) -> str:
+        """Return the script of `assets.vega`, once it is made."""
+        return str(self._library.result())
+
+    def images(self) -> Images:
+        """Return the figures as SVG and PNG by their names, once all are drawn."""
+        return {name: one for part in self._images for name, one in part.result().items()}
+
+
+def main() -> None:
+    """Do the task that the command line names with the pickle that stands at the input."""
+    made = TASKS[sys.argv[1]](pickle.load(sys.stdin.buffer))
+    pickle.dump(made, sys.stdout.buffer)
+
+
+if __name__ == "__main__":
+    main()
