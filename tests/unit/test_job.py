@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +25,10 @@ def test_prints_and_warnings_go_to_the_log(
     print("after")
     assert log.read_text(encoding="utf-8").startswith("fitting\n[")
     assert "] half of it\na warning\n" in log.read_text(encoding="utf-8")
+    last = log.read_text(encoding="utf-8").splitlines()[-1]
+    assert re.fullmatch(
+        r"\[.*\] took \d+\.\d s of processor time, 0\.\d\d GB of memory at most", last
+    )
     assert capsys.readouterr() == ("after\n", "")
 
 
@@ -71,7 +76,7 @@ def test_a_log_begins_anew(tmp_path: Path) -> None:
     log.write_text("of the last run\n")
     with job(str(log)):
         print("of this run")
-    assert log.read_text() == "of this run\n"
+    assert log.read_text().startswith("of this run\n[")
 
 
 def test_a_process_ends_with_status_1_and_python_warnings_stand_in_the_log(tmp_path: Path) -> None:

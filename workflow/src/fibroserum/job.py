@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import resource
 import sys
 import time
 import traceback
@@ -36,6 +37,19 @@ def progress(text: str) -> None:
     """Print a line with the time of day, for steps that take a while."""
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
+
+def used() -> str:
+    """Return what this process and its finished children have taken, as a job's log ends.
+
+    The largest of them is the memory said: of a process and its children nobody keeps the sum.
+    """
+    own, children = (resource.getrusage(who) for who in _WHOSE)
+    processor = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    memory = max(own.ru_maxrss, children.ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
+    return f"took {processor:.1f} s of processor time, {memory / 1e9:.2f} GB of memory at most"
+
+
+_WHOSE = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 #: What the machine refuses a job, in plain words.
 _REFUSED = {
@@ -114,6 +128,7 @@ def job(log: str) -> Iterator[None]:
                 # logs stand in a folder of the cohort's name, as results do
                 with job_of_run(cohort=path.parent.name):
                     yield
+                progress(used())
             except (InputError, Refused) as error:
                 said = f"{error}\n"
                 file.write(said)
