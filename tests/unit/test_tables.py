@@ -26,6 +26,7 @@ def frame(**changes: object) -> pd.DataFrame:
         "down": 0,
         "up_main": 4,
         "down_main": 1,
+        "spread_ratio": 1.0,
     }
     return pd.DataFrame([row | changes])
 

@@ -259,7 +259,16 @@ def rows_of(estimates: dict[str, float], verdicts: dict[str, str], p: float) -> 
         (0.3, -0.3, "", "up", 0.2, "differ", None, "neither group's own change is established"),
         (0.5, -0.5, "both", "up", 0.01, "differ", None, "in its own direction"),
         (0.5, 0.1, "both", "up", 0.2, "differ", None, "not both at once over the panel"),
-        (0.5, 0.1, "RT", "inconclusive", 0.2, "neither", None, "does not make them differ"),
+        (
+            0.5,
+            0.1,
+            "RT",
+            "inconclusive",
+            0.2,
+            "neither",
+            None,
+            "that alone does not make them differ",
+        ),
         (0.5, 0.4, "both", "inconclusive", 0.2, "neither", None, "not both at once"),
         (0.1, 0.1, "", "inconclusive", 0.2, "neither", None, "No claim about groups"),
         (0.1, 0.1, "", "inconclusive", np.nan, "not_assessable", None, "no p value in one of"),
@@ -307,7 +316,7 @@ HIDDEN = {"ancova_difference": -0.4, "ancova_ci_low": -0.7, "ancova_ci_high": -0
 @pytest.mark.parametrize(
     ("changes", "called", "words"),
     [
-        ({}, True, "regression to the mean may have made it."),
+        ({}, True, "regression to the mean may be part of what is seen."),
         ({"randomised": False}, True, "misleads as easily."),
         ({}, False, ""),  # both say that nothing is established
         (HIDDEN, False, "the start may hide a difference."),

@@ -192,7 +192,7 @@ def regression_clause(row: Mapping[str, Any], called: bool) -> str:
     started = _started(row["baseline_difference"], row["group"], row["reference"])
     text = f"{started}, and adjusted for the start the difference is {adjusted}"
     if called:
-        text += ": regression to the mean may have made it"
+        text += ", not established: regression to the mean may be part of what is seen"
     else:
         text += ": the start may hide a difference"
     if not row["randomised"]:

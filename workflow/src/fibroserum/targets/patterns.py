@@ -154,8 +154,8 @@ class _Seen:
             (name,) = self.called
             rest = self.reference if name == self.group else self.group
             alone = (
-                f" That the change in {name} is established and the one in {rest} is not does not "
-                "make them differ."
+                f" The change in {name} is established and the one in {rest} is not: that alone "
+                "does not make them differ."
             )
         elif len(self.called) == 2 and self.own * self.other > 0:
             alone = (
