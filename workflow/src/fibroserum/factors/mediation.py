@@ -134,15 +134,15 @@ def within_subject_pvalues(rows: np.ndarray) -> tuple[float, float]:
 
 
 def _interval(drawn: np.ndarray, donors: int) -> tuple[float, float]:
-    """Return the expanded percentile interval of bootstrap draws; donors: of the smaller group.
+    """Return the percentile interval of bootstrap draws; donors: of the smaller group.
 
-    Resampling n values has (n - 1)/n of their variance, and the normal in place of the t: the
-    quantiles are moved outwards for both (Hesterberg 2015, Am Stat 69:371, section 5.2).
+    Resampling n values has (n - 1)/n of their variance: the quantiles are moved outwards for that
+    (Hesterberg 2015, Am Stat 69:371, section 5.2; his t quantile would make products of two
+    estimates cover too much).
     """
     from scipy.stats import norm
-    from scipy.stats import t as student
 
-    tail = norm.cdf(np.sqrt(donors / (donors - 1)) * student.ppf(0.025, donors - 1))
+    tail = norm.cdf(np.sqrt(donors / (donors - 1)) * norm.ppf(0.025))
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return float(low), float(high)
 

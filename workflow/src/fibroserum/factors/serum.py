@@ -19,6 +19,7 @@ import pandas as pd
 from fibroserum.design import check_rank, paired_model
 from fibroserum.errors import InputError
 from fibroserum.factors.combine import Line, signed_z
+from fibroserum.factors.influence import ASKED, HALF, without_each_pair
 from fibroserum.factors.levels import NO_SPREAD
 
 LEVEL = "level"
@@ -119,7 +120,9 @@ def serum_line(
 
     counts: samples × fitted genes, raw; obs: of the same samples, complete pairs; always: by gene,
     kept whatever its counts (the targets). The moderated t test keeps its level with few donors,
-    which the negative binomial Wald test does not (docs/calibration.md).
+    which the negative binomial Wald test does not (docs/calibration.md). Where one pair makes more
+    than half of a slope with p < 0.05, its p value is that of the slope without the pair, if that
+    is larger.
     """
     from fibroserum import linear
 
@@ -147,8 +150,9 @@ def serum_line(
     fit = linear.voom_fit(own.loc[:, keep], design, n_cpus=n_cpus)
     slope = (design.columns == LEVEL).astype(float)
     tested = linear.moderated_t(fit, slope)
-    table = pd.DataFrame(
-        {"serum_slope": tested["log2FoldChange"], "serum_pvalue": tested["pvalue"]}
-    )
+    alone = without_each_pair(fit, int(np.flatnonzero(slope[fit.blocks.dense])[0]))
+    made = (alone.share < HALF) & (tested["pvalue"] < ASKED)
+    pvalue = tested["pvalue"].mask(made, np.maximum(tested["pvalue"], alone.pvalue))
+    table = pd.DataFrame({"serum_slope": tested["log2FoldChange"], "serum_pvalue": pvalue})
     df = float(fit.df_residual)
     return SerumLine(table, pairs, "", float(tested["df_total"].iloc[0]) - df, df)

@@ -1,0 +1,96 @@
+"""Slopes without each pair: against refits of the linear model, and an outlier with leverage."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from fibroserum import linear
+from fibroserum.factors.influence import HALF, without_each_pair
+
+PAIRS = 7
+
+
+def _fit(values: np.ndarray, level: np.ndarray, weights: np.ndarray) -> linear.LinearFit:
+    """Fit pairs of two groups on a level, each pair's before sample first."""
+    group = np.arange(PAIRS) < 3
+    columns = {f"donor[D{n}]": np.repeat(np.arange(PAIRS) == n, 2) for n in range(PAIRS)}
+    after = np.tile([0.0, 1.0], PAIRS)
+    columns |= {"after[AT]": after * np.repeat(group, 2), "after[RT]": after * np.repeat(~group, 2)}
+    centred = level - np.where(group, level[group].mean(), level[~group].mean())
+    columns["level"] = after * np.repeat(centred, 2)
+    names = [f"D{n}{time}" for n in range(PAIRS) for time in ("a", "b")]
+    design = pd.DataFrame(columns, index=names).astype(float)
+    return linear.fit_weighted(pd.DataFrame(values, index=names), design, weights)
+
+
+@pytest.fixture
+def drawn() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(6)
+    shape = (2 * PAIRS, 40)
+    return rng.normal(size=shape), rng.normal(size=PAIRS), rng.uniform(0.5, 2, size=shape)
+
+
+def test_deletions_are_those_of_refits(drawn: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
+    values, level, weights = drawn
+    fit = _fit(values, level, weights)
+    found = without_each_pair(fit, 2)
+    slopes = np.empty((PAIRS, 40))
+    statistics = np.empty((PAIRS, 40))
+    variance, total = linear.posterior_variance(fit.sigma**2, fit.df_residual)
+    added = total * variance - fit.df_residual * fit.sigma**2
+    for pair in range(PAIRS):
+        keep = np.repeat(np.arange(PAIRS) != pair, 2)
+        rest = fit.design.loc[keep].drop(columns=f"donor[D{pair}]")
+        frame = pd.DataFrame(values[keep], index=rest.index)
+        again = linear.fit_weighted(frame, rest, weights[keep])
+        vector = (rest.columns == "level").astype(float)
+        slopes[pair], unscaled = linear.estimates(again, vector)
+        rss = again.sigma**2 * again.df_residual + added
+        statistics[pair] = slopes[pair] / (unscaled * np.sqrt(rss / (total - 1)))
+    shares = slopes / fit.coefficients[:, fit.design.columns.get_loc("level")]
+    worst = shares.argmin(axis=0)
+    np.testing.assert_array_equal(found.pair, worst)
+    np.testing.assert_allclose(found.share, shares.min(axis=0), rtol=1e-8)
+    expected = 2 * stats.t.sf(np.abs(statistics[worst, np.arange(40)]), total - 1)
+    np.testing.assert_allclose(found.pvalue, expected, rtol=1e-6)
+
+
+def test_an_outlier_with_leverage_makes_no_slope(
+    drawn: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    values, level, weights = drawn
+    level[5] = 6.0
+    values[11, 0] += 40.0
+    fit = _fit(values, level, weights)
+    vector = (fit.design.columns == "level").astype(float)
+    found = without_each_pair(fit, 2)
+    assert linear.moderated_t(fit, vector)["pvalue"][0] < 1e-6
+    assert found.pair[0] == 5
+    assert found.share[0] < HALF
+    assert found.pvalue[0] > 0.01
+
+
+def test_a_pair_that_decides_its_own_value_is_left_alone() -> None:
+    """The slope of the other group does not depend on a group of one pair."""
+    rng = np.random.default_rng(7)
+    level = rng.normal(size=PAIRS)
+    fit = _fit(rng.normal(size=(2 * PAIRS, 5)), level, np.ones((2 * PAIRS, 5)))
+    design = fit.design.assign(**{"after[only]": 0.0})
+    design.loc["D0b", ["after[only]", "after[AT]"]] = [1.0, 0.0]
+    values = pd.DataFrame(fit.E, index=fit.samples)
+    lonely = linear.fit_weighted(values, design)
+    found = without_each_pair(lonely, 2)
+    assert (found.pair != 0).all()
+    assert np.isfinite(found.share).all()
+
+
+def test_blocks_that_are_no_pairs_are_refused() -> None:
+    design = pd.DataFrame(
+        {"donor[A]": [1, 1, 1, 0, 0.0], "donor[B]": [0, 0, 0, 1, 1.0], "x": [0, 1, 2, 0, 3.0]}
+    )
+    frame = pd.DataFrame(np.random.default_rng(8).normal(size=(5, 4)))
+    with pytest.raises(ValueError, match="two samples"):
+        without_each_pair(linear.fit_weighted(frame, design), 0)
