@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -155,6 +156,11 @@ def test_published_effects_are_log2_ratios_of_means(drawn: Any) -> None:
     # VCAN in RT was not to be had, and nothing was published before against before
     assert ("VCAN", "RT_post_vs_pre") not in known
     assert ("BGN", "RT_vs_AT_pre") not in known
+    # the average of a control group too is not that of two trainings
+    three = replace(run, settings=run.settings | {"groups": ["AT", "RT", "control"]})
+    other = published_effects(three).set_index(["target", "contrast"])["published"]
+    assert ("BGN", "average_post_vs_pre") not in other
+    assert ("BGN", "RT_post_vs_pre") in other
 
 
 def test_volcano_holds_the_table_and_labels_targets(drawn: Any) -> None:

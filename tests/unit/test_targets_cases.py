@@ -393,6 +393,11 @@ def test_a_group_that_was_not_studied_has_no_published_effect(repository: Path) 
     }
     assert found["RT_post_vs_pre"] == pytest.approx(np.log2(0.723 / 0.653))
     assert [name for name, effect in found.items() if effect is not None] == ["RT_post_vs_pre"]
+    # both groups were studied, although VCAN in RT was not to be had
+    both = {c.kind: c for c in contrasts_of(["AT", "RT"], "pre", "post")}
+    average = published_effect(published, "VCAN", both["average"], ["AT", "RT"])
+    assert average == pytest.approx(np.log2(0.644 / 0.595))
+    assert published_effect(published, "VCAN", both["difference"], ["AT", "RT"]) is None
     # a fall stays a fall
     fell = published_effect(published, "HAS1", named["RT_post_vs_pre"], groups)
     assert fell == pytest.approx(np.log2(0.091 / 0.095))

@@ -50,8 +50,9 @@ def contrast_colour(run: RunTables) -> alt.Color:
 def published_effects(run: RunTables) -> pd.DataFrame:
     """Return the published log2 ratio of means for every target and contrast that it speaks of.
 
-    The published table holds means per group; `all` is the average over groups, and a difference
-    is that of two groups' log2 ratios.
+    Groups are matched by name alone. The published table holds means per group; `all` stands for
+    the average where each of the cohort's groups was studied, and a difference is that of two
+    groups' log2 ratios.
     """
     if run.published is None:
         return pd.DataFrame(columns=["target", "contrast", "published"])
@@ -59,13 +60,14 @@ def published_effects(run: RunTables) -> pd.DataFrame:
     ratio = np.log2(means["after"] / means["before"])
     keys = zip(run.published["gene"], run.published["group"], strict=True)
     known = {key: number for key, number in zip(keys, ratio, strict=True) if np.isfinite(number)}
+    studied = set(run.groups) <= set(run.published["group"])
     rows = []
     for target in target_names(run):
         for row in run.contrasts.itertuples():
             if row.kind == "change":
                 found = known.get((target, row.group))
             elif row.kind == "average":
-                found = known.get((target, "all"))
+                found = known.get((target, "all")) if studied else None
             elif row.kind == "difference":
                 own, other = known.get((target, row.group)), known.get((target, row.reference))
                 found = None if own is None or other is None else own - other
@@ -162,6 +164,8 @@ def slopes(
     y_title: str,
     words: str,
     least: int = 130,
+    *,
+    spaced: bool = False,
 ) -> Figure:
     """Draw a line from before to after for every donor, a panel a subject.
 
@@ -173,7 +177,7 @@ def slopes(
         words += f" At most {MOST_LINES} donors of a group are drawn, evenly by their change."
     long = slope_rows(run, drawn)
     drawing = slope_chart(run, y_title, panel=True, least=least)
-    chart = panels(drawing, "panel", "slopes", subjects, 4, least + 55)
+    chart = panels(drawing, "panel", "slopes", subjects, 4, least + 58, spaced=spaced)
     chart = chart.resolve_scale(y="independent").properties(spacing={"row": 90, "column": 62})
     return Figure(chart, {"slopes": long}, words, responsive=False, panel=least + 70)
 

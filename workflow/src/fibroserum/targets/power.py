@@ -74,7 +74,7 @@ def published_effect(
         return None
     rows = published[published["gene"] == target].drop_duplicates("group").set_index("group")
     own, other = contrast.group, contrast.reference
-    if contrast.kind == "average" and set(groups) <= set(rows.index):
+    if contrast.kind == "average" and set(groups) <= set(published["group"]):
         own = SINGLE_GROUP
     if own not in rows.index or (other is not None and other not in rows.index):
         return None
