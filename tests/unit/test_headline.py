@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fibroserum.headline import headline
+from fibroserum.headline import headline, headlines
 
 
 def test_verdicts_and_responsive_genes(tmp_path: Path) -> None:
@@ -29,3 +29,29 @@ def test_verdicts_and_responsive_genes(tmp_path: Path) -> None:
 
 def test_nothing_to_say_is_no_error(tmp_path: Path) -> None:
     assert headline(tmp_path) == [f"Report: {tmp_path / 'report.html'}"]
+
+
+def test_several_cohorts_have_a_line_each_and_one_together(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        flags = tmp_path / name / "flags"
+        flags.mkdir(parents=True)
+        (flags / "targets.tsv").write_text(
+            "target\tcontrast\tkind\tverdict\nBGN\tRT\tchange\tup\nBGN\tRT_vs_AT\tbaseline\tdown\n"
+        )
+    (tmp_path / "a" / "flags" / "factors.tsv").write_text(
+        "factor\tcall\nCCL28\tconfirmed\nCCL28\tnot_responsive\n"
+    )
+    (tmp_path / "b" / "qc").mkdir()
+    (tmp_path / "b" / "qc" / "checks.tsv").write_text("check\tlevel\nx\twarning\n")
+    meta = tmp_path / "all" / "meta"
+    meta.mkdir(parents=True)
+    (meta / "targets.tsv").write_text(
+        "target\tcontrast\tcohorts\trandom_estimate\trandom_ci_low\trandom_ci_high\n"
+        "BGN\tRT_change\t2\t0.4\t-1.234\t2\nBGN\tAT_change\t0\t\t\t\nDCN\tRT_change\t2\t1\t1\t1\n"
+    )
+    assert headlines([tmp_path / "a", tmp_path / "b", tmp_path / "all"]) == [
+        f"a: {tmp_path / 'a' / 'report.html'}; BGN up in RT; CCL28-responsive genes: 1",
+        f"b: {tmp_path / 'b' / 'report.html'}; BGN up in RT; 1 QC warning",
+        f"all: {tmp_path / 'all' / 'report.html'}; "
+        "log2 fold change of BGN: RT_change +0.40 (-1.23 to +2.00; 2 cohorts)",
+    ]

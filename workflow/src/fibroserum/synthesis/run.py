@@ -211,4 +211,4 @@ def _called(
         ["not_estimated", "one_cohort", sign],
         "none",
     )
-    return frame[names].where(frame[names].notna(), None)
+    return frame[names]
