@@ -160,6 +160,104 @@ def test_gene_sets_and_factor_genes_are_their_tables(toy_run: Run, page: str) ->
         )
 
 
+def figure_rows(page: str, figure: str, name: str) -> pd.DataFrame:
+    """Return what a picture of the page is drawn from."""
+    return pd.DataFrame(json.loads(block(page, "figures"))[figure]["datasets"][name])
+
+
+def same_numbers(shown: pd.DataFrame, wanted: pd.DataFrame, *columns: str) -> None:
+    """Compare as far as a picture keeps digits: eight of them."""
+    assert len(shown) == len(wanted)
+    assert shown.index.is_unique
+    for column in columns:
+        np.testing.assert_allclose(
+            shown[column].astype(float),
+            wanted.loc[shown.index, column].astype(float),
+            rtol=1e-7,
+            atol=1e-12,
+            err_msg=column,
+        )
+
+
+def test_the_forest_is_the_targets_table(toy_run: Run, page: str) -> None:
+    key = ["target", "contrast"]
+    wanted = toy_run.table("targets").set_index(key)
+    shown = figure_rows(page, "targets_forest", "estimates").set_index(key)
+    same_numbers(shown, wanted, "log2FoldChange", "ci_low", "ci_high", "panel_padj")
+    assert (shown["verdict"] == wanted.loc[shown.index, "verdict"]).all()
+    # filled: up or down, and nothing else
+    called = wanted.loc[shown.index, "verdict"].isin(["up", "down"])
+    assert (shown["filled"].astype(bool) == called).all()
+    first = figure_rows(page, "glance_target", "estimates").set_index("contrast")
+    own = wanted.loc[wanted.index[0][0]]
+    same_numbers(first, own, "log2FoldChange", "ci_low", "ci_high")
+
+
+def test_the_slopes_are_the_donors_levels(toy_run: Run, page: str) -> None:
+    donors = toy_run.table("target_donors")
+    key = ["target", "donor", "group"]
+    shown = figure_rows(page, "targets_pairs", "slopes").rename(columns={"panel": "target"})
+    assert set(shown["target"]) == set(donors["target"])
+    for time, column in {"pre": "before", "post": "after"}.items():
+        part = shown[shown["time"] == time].set_index(key).rename(columns={"level": column})
+        same_numbers(part, donors.dropna(subset=[column]).set_index(key), column)
+        assert (part["filled"] == (column == "after")).all()
+
+
+def test_leave_one_out_and_detectable_effects_are_their_tables(toy_run: Run, page: str) -> None:
+    key = ["target", "contrast", "left_out"]
+    shown = figure_rows(page, "targets_leave_one_out", "refits").set_index(key)
+    same_numbers(shown, toy_run.table("target_loo").set_index(key), "log2FoldChange")
+    targets = toy_run.table("targets").set_index(key[:2])["log2FoldChange"]
+    whole = shown.reset_index().set_index(key[:2])["full"]
+    np.testing.assert_allclose(whole, targets.loc[whole.index].astype(float), rtol=1e-7)
+    power = toy_run.table("target_power").dropna(subset=["detectable_lfc"]).set_index(key[:2])
+    bars = figure_rows(page, "targets_detectable", "effects").set_index(key[:2])
+    same_numbers(bars, power[~power.index.duplicated()], "detectable_lfc")
+
+
+def test_pictures_of_sets_and_factors_are_their_tables(toy_run: Run, page: str) -> None:
+    cells = figure_rows(page, "ecm_sets", "cells")
+    for contrast, part in cells.groupby("contrast"):
+        wanted = toy_run.table("enrichment", file_name(contrast)).set_index("gene_set")
+        shown = part.set_index("gene_set")
+        same_numbers(shown, wanted.loc[shown.index], "mean_log2FoldChange", "fry_padj")
+        for word in ("call", "enriched"):
+            assert (shown[word] == wanted.loc[shown.index, word]).all()
+    rings = figure_rows(page, "ecm_sets", "enriched")
+    assert len(rings) == (cells["enriched"] != "none").sum()
+    assert len(figure_rows(page, "ecm_sets", "called")) == (cells["call"] != "none").sum()
+    means = figure_rows(page, "factor_CCL28_level", "means").set_index("group")
+    levels = toy_run.table("factor_levels")
+    own = levels[(levels["factor"] == "CCL28") & levels["contrast"].str.endswith("post_vs_pre")]
+    own = own.assign(group=own["contrast"].str.partition("_")[0]).set_index("group")
+    own = own.loc[means.index]
+    same_numbers(means, own, "change_log2", "ci_low", "ci_high")
+    concordance = toy_run.table("factor_concordance")
+    wanted = concordance[concordance["factor"] == "CCL28"]
+    bars = figure_rows(page, "factor_CCL28_concordance", "counts")
+    assert bars["genes"].sum() == len(wanted)
+    seen = bars[bars["seen"] == "as predicted"].set_index("contrast")["genes"].to_dict()
+    agreed = wanted[wanted["concordance"] == "as_predicted"]
+    assert seen == agreed["contrast"].value_counts().to_dict()
+
+
+def test_scatters_hold_what_the_tables_round_to(toy_run: Run, page: str) -> None:
+    for contrast in toy_run.table("contrasts")["contrast"]:
+        frame = toy_run.table("de", file_name(contrast)).set_index("gene_id")
+        for kind in ("volcano", "ma"):
+            shown = figure_rows(page, f"{kind}_{file_name(contrast)}", "points")
+            assert shown["gene_id"].is_unique
+            shown = shown.set_index("gene_id")
+            own = frame.loc[shown.index]
+            np.testing.assert_allclose(
+                shown["log2FoldChange"], own["log2FoldChange"], atol=0.00050001
+            )
+            assert list(shown["call"]) == list(own["call"])
+            called = frame.index[frame["call"] != "none"]
+            assert set(called[:900]) <= set(shown.index)
+
+
 def test_summary_counts_the_tables(toy_run: Run) -> None:
     made = json.loads((toy_run.results / "summary.json").read_text(encoding="utf-8"))
     contrasts = toy_run.table("contrasts").set_index("contrast")

@@ -57,8 +57,13 @@ def test_snakemakes_own_report_carries_the_figures(toy_run: Run) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     with zipfile.ZipFile(toy_run.directory / "report.zip") as archive:
         names = archive.namelist()
-    assert any(name.endswith("report.html") for name in names)
-    assert sum(name.endswith(".svg") for name in names) >= 20
+        (page,) = (name for name in names if name.endswith("report.html"))
+        text = archive.read(page).decode("utf-8")
+    figures = {path.name for path in (toy_run.results / "figures").glob("*.svg")}
+    assert {Path(name).name for name in names if name.endswith(".svg")} == figures
+    # each figure has its caption and its label
+    assert text.count('"caption": "<p>') == len(figures)
+    assert text.count('"labels": {"figure": ') == len(figures)
 
 
 @pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])

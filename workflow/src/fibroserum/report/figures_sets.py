@@ -206,7 +206,7 @@ def running_sums(run: RunTables) -> Figure:
     )
     zero = alt.Chart().mark_rule(color=ACCENT).encode(y=alt.datum(0))
     layers = alt.layer(zero, lines).properties(width=180, height=130)
-    chart = panels(layers, "panel", "sums", subjects, 3, 236)
+    chart = panels(layers, "panel", "sums", subjects, 3, 240, spaced=True)
     words = f"Running sums of {len(subjects)} gene sets."
     return Figure(chart, {"sums": frame}, words, responsive=False, panel=240)
 
@@ -303,4 +303,4 @@ def scores(run: RunTables) -> Figure:
     frame = wide.rename(columns={"gene_set": "panel", **times})
     frame = frame.reindex(columns=["panel", "donor", "group", "before", "after"])
     words = f"Scores of {len(subjects)} gene sets per donor."
-    return slopes(run, frame, subjects, "ssGSEA score", words, least=180)
+    return slopes(run, frame, subjects, "ssGSEA score", words, least=180, spaced=True)

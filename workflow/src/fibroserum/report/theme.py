@@ -180,12 +180,19 @@ def panels(
     order: Sequence[str],
     columns: int,
     limit: int = 190,
+    *,
+    spaced: bool = False,
 ) -> alt.FacetChart:
     """Return one panel of `chart` for each value of the field `name`, each with its own axes.
 
-    limit: how long the heading of a panel may be, in pixels.
+    limit: how long the heading of a panel may be, in pixels; spaced: an underscore in it is printed
+    as a space, and the letters are smaller.
     """
     header = alt.Header(labelLimit=limit)
+    if spaced:
+        header = alt.Header(
+            labelLimit=limit, labelFontSize=10, labelExpr="replace(datum.label, /_/g, ' ')"
+        )
     facet = alt.Facet(f"{name}:N", sort=list(order), title=None, header=header)
     made = chart.facet(
         facet=facet, columns=columns, data=data(source), spacing={"row": 84, "column": 62}

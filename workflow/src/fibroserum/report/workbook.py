@@ -116,8 +116,9 @@ def workbook(run: RunTables, cohort: str) -> bytes:
 
     stream = io.BytesIO()
     # strings go in as they are: no formulas, no links, no numbers read out of text
+    # rows leave memory as they are written: every sheet is written from the top down
     options = {
-        "in_memory": True,
+        "constant_memory": True,
         "strings_to_formulas": False,
         "strings_to_urls": False,
         "strings_to_numbers": False,
