@@ -42,9 +42,12 @@ bench: $(VENV)/installed ## measure speed, side by side in one run
 calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_toy.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_targets.py --write docs/calibration.md
-	$(BIN)/python benchmarks/calibrate_factors.py
-	$(BIN)/python benchmarks/calibrate_relabelling.py
+	$(BIN)/python benchmarks/calibrate_spread.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_factors.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_mediation.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_relabelling.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_sets.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_identity.py --cohorts 3 --clean 15 --write docs/calibration.md
 
 docs: $(VENV)/installed ## write the pages that are generated from schemas, and checksums of resources
 	$(BIN)/python -m fibroserum.documentation

@@ -224,6 +224,8 @@ def cell_samples(folder: Path, column: str, barcodes: Sequence[str]) -> list[str
         assert grid.header is not None, "asked for"
         frame = parse_lines(grid, dict.fromkeys(range(grid.width), str))
         names = [name.strip() for name in grid.header]
+        if column not in names:
+            continue  # its first line was a comment
         labels = frame[names.index(column)]
         for index in frame.columns:
             if wanted <= set(frame[index]):

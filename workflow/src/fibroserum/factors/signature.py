@@ -33,7 +33,8 @@ def read_signature(path: Path) -> pd.DataFrame:
     problems = list(_cell_problems(table))
     if problems:
         raise InputError(problems)
-    weight = pd.to_numeric(table["weight"].replace("", "1"))
+    # coerce: pandas raises for whole numbers beyond 64 bits, which are read all the same
+    weight = pd.to_numeric(table["weight"].replace("", "1"), errors="coerce")
     return table.assign(weight=weight.astype(float))
 
 

@@ -1,0 +1,381 @@
+"""Every parser of what a user brings, with sound files for it; and what befalls such files."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import functools
+import io
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import count_files as files
+import h5py
+import numpy as np
+import yaml
+from small_cohort import good
+
+from fibroserum import genes
+from fibroserum.cohort import build_cohort, check_design, column_problems
+from fibroserum.config import load_schema, repeated_keys, resolve, usable
+from fibroserum.counts import read_counts
+from fibroserum.enrichment.gmt import read_gmt
+from fibroserum.errors import InputError
+from fibroserum.factors.signature import read_signature
+from fibroserum.factors.stimulation import check_stimulation
+from fibroserum.inputs import plan, read_all, serum_columns
+from fibroserum.published import read_published
+from fibroserum.samples import check_sheet, read_sheet
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CELLS = {"sample": "donor_time", "min_cells": 2}
+#: What spreadsheets, other tools and broken disks put into a file.
+TOKENS = (
+    b"", b"\t", b",", b";", b"\n", b"\r", b"\n\n", b'"', b'""', b" ", b"#", b"|", b"\x00", b"\xff",
+    b"\xef\xbb\xbf", b"\xff\xfe", "é".encode(), "\u2028".encode(), "İ".encode(), b"\x1a", b"NA",
+    b"nan", b"inf", b"-1", b"1e999", b"1e-999", b"1e308", b"9" * 25, b"0x1F", b"1_0", b"1,5",
+    b"2-Sep", b"=1+1", b"__", b"__no_feature", b"N_unmapped", b"gene_name", b"Geneid", b"target_id",
+    b"True", b"null", b"~", b"[", b"]", b"{", b"}", b": ", b"- ", b"&a", b"*a", b"!!python/none",
+    b"../..", b"%%MatrixMarket ", b"PK\x03\x04", b"\x1f\x8b\x08", b"x" * 5000, b"1" * 5000,
+)  # fmt: skip
+#: What stands in a config in place of something else.
+VALUES: tuple[Any, ...] = (
+    None, True, False, 0, -1, 1, 10**30, 0.5, float("inf"), float("nan"), "", " ", "null", "..",
+    "../../x", "\0", "a/b", "é" * 200, "x" * 300, "1", "counts.tsv", "samples.tsv", "sets.gmt",
+    ".", "pre", "post", "AT", "ccl28", "age", "donor", "sample", "plate", [], [None], ["BGN"] * 2,
+    ["counts.tsv", "counts.tsv"], [["age"]], ["age"], ["rin", "plate"], {}, {"": 1}, {"a": {}},
+    {"sample": "donor_time", "min_cells": 1}, {"CCL28": None}, {1: 2},
+)  # fmt: skip
+HDF5_VALUES: tuple[Any, ...] = (
+    0, -1, 1.5, "text", np.array([]), np.arange(3), np.full(8, -1), np.full(8, np.nan),
+    np.full((4, 8), 1 << 40), np.zeros((48, 8)), np.array(["a"] * 8, dtype="S"),
+    np.array([b"\xff"] * 8, dtype="S"), np.zeros((2, 2, 2)), np.full(9, 1 << 62), np.ones(8, bool),
+)  # fmt: skip
+ENCODINGS = ("csr_matrix", "csc_matrix", "array", "dataframe", "categorical", "dict", "", "none")
+#: One thing that befalls a file: which, where (0 to 1), how much or what.
+Edit = tuple[int, float, int]
+
+
+@dataclass(frozen=True)
+class Parser:
+    """A parser, a folder of sound files for it, and which of these are spoiled."""
+
+    read: Callable[[Path], object]
+    files: Mapping[str, bytes]
+    spoiled: tuple[str, ...]
+
+
+def spoiled(data: bytes, edits: Sequence[Edit]) -> bytes:
+    """Return a file's bytes after a few accidents."""
+    for kind, place, value in edits:
+        at = int(place * len(data))
+        if kind == 0:
+            data = data[:at] + TOKENS[value % len(TOKENS)] + data[at:]
+        elif kind == 1:
+            data = data[:at] + bytes([value % 256]) + data[at + 1 :]
+        elif kind == 2:
+            data = data[:at] + data[at + 1 + value % 40 :]
+        elif kind == 3:
+            lines = data.split(b"\n")
+            row = int(place * len(lines))
+            data = b"\n".join([*lines[: row + value % 3], *lines[row:]])
+        elif kind == 4:
+            data = _other_cell(data, place, value)
+        elif kind == 5:
+            data = data[:at]
+        else:
+            old, new = ((b"\t", b","), (b"\n", b"\r\n"), (b"\t", b";"), (b".", b","))[value % 4]
+            data = data.replace(old, new)
+    return data
+
+
+def _other_cell(data: bytes, place: float, value: int) -> bytes:
+    """Put a token in place of one cell of a line."""
+    lines = data.split(b"\n")
+    row = int(place * len(lines))
+    separator = b"\t" if b"\t" in lines[row] else b","
+    cells = lines[row].split(separator)
+    cells[value % len(cells)] = TOKENS[value % len(TOKENS)]
+    lines[row] = separator.join(cells)
+    return b"\n".join(lines)
+
+
+def spoiled_tree(tree: dict[str, Any], edits: Sequence[Edit]) -> dict[str, Any]:
+    """Return a config with a few of its values replaced, taken out, or put under another key."""
+    tree = copy.deepcopy(tree)
+    for kind, place, value in edits:
+        branches = list(_branches(tree))
+        branch = branches[int(place * len(branches))]
+        keys = list(branch) if isinstance(branch, dict) else list(range(len(branch)))
+        if not keys:
+            continue
+        key, new = keys[value % len(keys)], copy.deepcopy(VALUES[value % len(VALUES)])
+        if kind % 4 == 0:
+            del branch[key]
+        elif kind % 4 == 1 and isinstance(branch, dict):
+            branch[f"{key}s"] = new
+        else:
+            branch[key] = new
+    return tree
+
+
+def _branches(tree: Any) -> Iterator[Any]:
+    if isinstance(tree, dict | list):
+        yield tree
+        for item in tree.values() if isinstance(tree, dict) else tree:
+            yield from _branches(item)
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    return load_schema(REPOSITORY / "workflow" / "schemas" / "config.schema.yaml")
+
+
+@functools.cache
+def whole_config() -> dict[str, Any]:
+    """Return the small cohort's config with every default written out."""
+    return resolve(good().config, schema())[0]
+
+
+def parse_tree(tree: dict[str, Any]) -> None:
+    """Check a config as far as no file is needed."""
+    resolved, problems = resolve(tree, schema())
+    assert all(str(problem) for problem in problems)
+    if problems:
+        usable(tree, schema())
+    else:
+        serum_columns(resolved)
+
+
+def _counts(name: str, **options: Any) -> Callable[[Path], object]:
+    def read(folder: Path) -> object:
+        given = {key: folder / v if key == "tx2gene" else v for key, v in options.items()}
+        table = read_counts([folder / name], **given)
+        values = table.counts.to_numpy()
+        assert values.dtype.kind == "i"
+        assert (values >= 0).all()
+        assert values.any(axis=1).all()
+        assert table.counts.index.is_unique
+        assert table.counts.columns.is_unique
+        return table
+
+    return read
+
+
+def _sheet(folder: Path) -> None:
+    config = whole_config()
+    design = config["design"] | {"covariates": ["age", "plate"], "line": "line", "pool": "pool"}
+    config = config | {"design": design}
+    sheet = read_sheet(folder / "samples.tsv")
+    found = [*check_sheet(sheet, design, serum_columns(config), ["D1_pre"])]
+    found += check_sheet(sheet, design, serum_columns(config), None)
+    found += column_problems(sheet, design)
+    assert all(str(problem) for problem in found)
+    if not found:
+        check_design(sheet, config)
+
+
+def _arm(folder: Path) -> None:
+    arm = whole_config()["factors"]["CCL28"]["stimulation"]
+    arm = arm | {"samples": str(folder / "arm.samples.tsv")}
+    assert all(str(problem) for problem in check_stimulation("CCL28", arm, ["C1_vehicle"]))
+
+
+def _ids(folder: Path) -> None:
+    names = (folder / "ids").read_bytes().decode("utf-8", "replace").split("\n")
+    found = genes.mangled(names)
+    assert all(str(problem) for problem in found)
+    with contextlib.suppress(InputError):
+        kind = genes.recognise(names, "ids")
+        table = genes.annotate(names, kind)
+        assert len(table) == len(names)
+        genes.resolve(names[:5], table)
+
+
+def _tree(path: Path) -> dict[str, Any] | None:
+    """Return a config; None where Snakemake, which reads it first, stops and says so itself."""
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError):
+        return None
+    return tree if isinstance(tree, dict) else None
+
+
+def _yaml(folder: Path) -> None:
+    tree = _tree(folder / "cohort.yaml")
+    if tree is not None:
+        assert all(str(problem) for problem in repeated_keys(folder / "cohort.yaml"))
+        parse_tree(tree)
+
+
+def _cohort(folder: Path) -> None:
+    """Do what a start of the workflow and its first rule do."""
+    here = Path.cwd()
+    os.chdir(folder)
+    try:
+        raw = _tree(Path("cohort.yaml"))
+        if raw is None:
+            return
+        config = plan(raw, schema(), REPOSITORY, "cohort.yaml", [Path("cohort.yaml")]).config
+        build_cohort(read_all(config), config, 10)
+    finally:
+        os.chdir(here)
+
+
+def _content(*paths: Path) -> dict[str, bytes]:
+    """Return the bytes of files, and of files in folders, by their paths below the first's."""
+    top = paths[0].parent
+    found = [p for path in paths for p in ([path] if path.is_file() else path.rglob("*"))]
+    return {p.relative_to(top).as_posix(): p.read_bytes() for p in found if p.is_file()}
+
+
+def _text(*rows: str) -> bytes:
+    return ("\n".join(rows) + "\n").encode()
+
+
+def _quants() -> dict[str, tuple[dict[str, bytes], str]]:
+    """Return files of Salmon and kallisto folders, and which one is spoiled."""
+    reads = [(f"T{n}", 900 + n, 700.5 + n, n * 1.5, n * 10.25) for n in range(9)]
+    salmon = ["\t".join(map(str, row)) for row in reads]
+    salmon = ["Name\tLength\tEffectiveLength\tTPM\tNumReads", *salmon]
+    kallisto = ["\t".join(map(str, (*row[:3], row[4], row[3]))) for row in reads]
+    kallisto = ["target_id\tlength\teff_length\test_counts\ttpm", *kallisto]
+    table = _text("tx\tgene\tsymbol", *(f"T{n}\tG{n // 2}\tS{n // 2}" for n in range(9)))
+    other = [*salmon[:-1], salmon[-1].rpartition("\t")[0] + "\t7"]
+    several = {"q/a/quant.sf": _text(*salmon), "q/b/quant.sf": _text(*other), "t": table}
+    return {
+        "salmon": (several, "q/a/quant.sf"),
+        "kallisto": ({"q/a/abundance.tsv": _text(*kallisto), "t": table}, "q/a/abundance.tsv"),
+        "tx2gene": (several, "t"),
+    }
+
+
+@functools.cache
+def parsers() -> dict[str, Parser]:
+    """Return every parser but HDF5's, by what it reads."""
+    cohort = {name: table.text().encode() for name, table in good().tables.items()}
+    cohort["cohort.yaml"] = yaml.safe_dump(good().config, sort_keys=False).encode()
+    header, *rows = cohort["samples.tsv"].splitlines()
+    sheet = _text(
+        header.decode() + "\tline\tpool",
+        *(f"{row.decode()}\tL1\t{n // 2 % 2 + 1}" for n, row in enumerate(rows)),
+    )
+    found = {
+        "sheet": Parser(_sheet, {"samples.tsv": sheet}, ("samples.tsv",)),
+        "stimulation sheet": Parser(
+            _arm, {"arm.samples.tsv": cohort["arm.samples.tsv"]}, ("arm.samples.tsv",)
+        ),
+        "config": Parser(_yaml, {"cohort.yaml": cohort["cohort.yaml"]}, ("cohort.yaml",)),
+        "gene ids": Parser(_ids, {"ids": _text(*files.GENES, *files.SYMBOLS, "633")}, ("ids",)),
+        "whole cohort": Parser(_cohort, cohort, tuple(cohort)),
+    }
+    readers: dict[str, Callable[[Path], object]] = {
+        "sets.gmt": read_gmt, "signature.tsv": read_signature, "published.tsv": read_published
+    }  # fmt: skip
+    for name, reader in readers.items():
+        found[name] = Parser(_named(reader, name), {name: cohort[name]}, (name,))
+    annotation = _text(
+        "gene_id\tsymbol", *map("\t".join, zip(files.GENES, files.SYMBOLS, strict=True))
+    )
+    found["annotation"] = Parser(
+        _named(genes.read_annotation, "a.tsv"), {"a.tsv": annotation}, ("a.tsv",)
+    )
+    for name, (content, which) in _quants().items():
+        found[name] = Parser(_counts("q", tx2gene="t", fractional="round"), content, (which,))
+    return found | _count_parsers()
+
+
+def _named(reader: Callable[[Path], object], name: str) -> Callable[[Path], object]:
+    return lambda folder: reader(folder / name)
+
+
+def _count_parsers() -> dict[str, Parser]:
+    found = {}
+    plain = {"TSV": files.tsv, "CSV": files.csv_quoted, "R's table": files.r_table,
+             "featureCounts": files.featurecounts, "nf-core": files.nfcore,
+             "HTSeq": files.htseq, "STAR": files.star}  # fmt: skip
+    with tempfile.TemporaryDirectory() as name:
+        for index, (kind, writer) in enumerate(plain.items()):
+            path = writer(Path(name) / str(index))
+            content = _content(path)
+            counts = tuple(name for name in content if not name.endswith("Log.final.out"))
+            found[kind] = Parser(_counts(path.name, fractional="round"), content, counts)
+        whole = files.tsv(Path(name) / "packed").read_bytes()
+        mtx = _content(files.ten_x_mtx(Path(name) / "cells"))
+    for how in ("gz", "bz2", "xz", "zst"):
+        found[how] = Parser(_counts("x"), {"x": files.packed(whole, how)}, ("x",))
+    found["MTX"] = Parser(_counts("mtx", cells=CELLS), mtx, tuple(mtx))
+    return found
+
+
+@functools.cache
+def hdf5_sources() -> dict[str, bytes]:
+    """Return sound files of every HDF5 format."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = {kind: files.cells_h5ad(folder, kind) for kind in ("csr", "csc", "dense")}
+        paths |= {"bulk": files.bulk_h5ad(folder)}
+        return {kind: path.read_bytes() for kind, path in paths.items()}
+
+
+def other_hdf5(data: bytes, edits: Sequence[Edit]) -> bytes:
+    """Return a sound HDF5 file in which something is not what anndata writes."""
+    stream = io.BytesIO(data)
+    with h5py.File(stream, "r+") as handle:
+        for kind, place, value in edits:
+            names: list[str] = []
+            handle.visit(names.append)
+            if not names:
+                break
+            name = names[int(place * len(names))]
+            new = HDF5_VALUES[value % len(HDF5_VALUES)]
+            if kind in (0, 1):
+                del handle[name]
+            elif kind in (2, 3):
+                del handle[name]
+                handle[name] = new
+            elif kind == 4:
+                handle[name].attrs["encoding-type"] = str(ENCODINGS[value % len(ENCODINGS)])
+            elif isinstance(handle[name], h5py.Dataset) and handle[name].shape:
+                size = int(place * 7) if kind == 5 else len(handle[name]) + value % 3
+                kept = np.resize(handle[name][:], (size, *handle[name].shape[1:]))
+                old = dict(handle[name].attrs)
+                del handle[name]
+                handle[name] = kept
+                handle[name].attrs.update(old)
+    return stream.getvalue()
+
+
+def problems_of(read: Callable[[], object]) -> int:
+    """Return how many problems an InputError names, -1 for an answer; other exceptions pass."""
+    try:
+        read()
+    except InputError as error:
+        return len(error.problems) if str(error) else 0
+    return -1
+
+
+def apply(parser: Parser, folder: Path, which: int, edits: Sequence[Edit]) -> int:
+    """Spoil one file of a parser's folder and read it, as `problems_of` does.
+
+    The folder holds the parser's files, and holds them again afterwards.
+    """
+    name = parser.spoiled[which % len(parser.spoiled)]
+    path = folder / name
+    path.write_bytes(spoiled(parser.files[name], edits))
+    try:
+        return problems_of(lambda: parser.read(folder))
+    finally:
+        path.write_bytes(parser.files[name])
+
+
+def lay_out(parser: Parser, folder: Path) -> None:
+    """Write a parser's sound files into a folder."""
+    for name, content in parser.files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
