@@ -32,6 +32,17 @@ This page is generated from `workflow/schemas/config.schema.yaml`, where the def
 | --- | --- | --- | --- |
 """
 
+COHORTS_HEAD = """
+## Several cohorts in one run
+
+A file such as `cohorts.yaml` lists the configs of single cohorts: see
+[docs/cohorts.md](../docs/cohorts.md). It has these keys and no other
+(`workflow/schemas/cohorts.schema.yaml`).
+
+| key | type | default | what it means |
+| --- | --- | --- | --- |
+"""
+
 TABLES_HEAD = """# The tables of a run
 
 Under `results/{cohort}/`: UTF-8, tab-separated, with a header; an empty field is missing; a table
@@ -69,9 +80,10 @@ def _rows(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
             yield from _rows(about["additionalProperties"], f"{prefix}{key}.NAME.")
 
 
-def config_page(schema: dict[str, Any]) -> str:
-    """Return config/README.md, from the config's JSON Schema."""
-    return CONFIG_HEAD + "\n".join(_rows(schema)) + "\n"
+def config_page(schema: dict[str, Any], cohorts: dict[str, Any]) -> str:
+    """Return config/README.md, from the JSON Schemas of one cohort's config and of several's."""
+    own, several = "\n".join(_rows(schema)), "\n".join(_rows(cohorts))
+    return f"{CONFIG_HEAD}{own}\n{COHORTS_HEAD}{several}\n"
 
 
 def _meaning(column: Column) -> str:
@@ -92,9 +104,11 @@ def tables_page() -> str:
 
 def pages(root: Path = ROOT) -> dict[Path, str]:
     """Return every generated page and its text."""
-    schema = load_schema(root / "workflow" / "schemas" / "config.schema.yaml")
+    schemas_of = root / "workflow" / "schemas"
+    schema = load_schema(schemas_of / "config.schema.yaml")
+    cohorts = load_schema(schemas_of / "cohorts.schema.yaml")
     return {
-        root / "config" / "README.md": config_page(schema),
+        root / "config" / "README.md": config_page(schema, cohorts),
         root / "docs" / "tables.md": tables_page(),
     }
 
