@@ -1,4 +1,9 @@
-"""Single cells: raw counts summed per sample (pseudobulk), a block of cells at a time."""
+"""Single cells: raw counts summed per sample (pseudobulk), a block of values at a time.
+
+Sums are whole numbers and additive: whatever the blocks, the parts and their order, they are the
+same. So a matrix may be shared among jobs by ranges of cells (`Part`), which needs no order of its
+cells, where a job a sample would read all of a file whose cells are mixed.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,10 +23,39 @@ from fibroserum.counts.table import Matrix, listed
 from fibroserum.counts.values import RAW_HINT
 from fibroserum.errors import InputError, Problem, refuse
 
-#: Cells that are held in memory at a time.
-BLOCK_CELLS = 10_000
+#: Values that are held in memory at a time: 2,000 cells of 2,000 genes, 100 MB with all copies.
+BLOCK_VALUES = 1 << 22
+#: Samples × genes that are summed at most: 4 GiB.
+MAX_SUMS = 1 << 29
 
-Block = tuple[slice, sparse.csr_matrix]
+
+class Block(NamedTuple):
+    """Values, not yet checked, each with the position of its cell and of its gene in the file."""
+
+    cells: np.ndarray
+    genes: np.ndarray
+    counts: np.ndarray
+
+
+@dataclass(frozen=True)
+class Part:
+    """One of several jobs that share the cells; the whole by default."""
+
+    number: int = 1
+    of: int = 1
+
+    @classmethod
+    def named(cls, name: str) -> Part:
+        """Return the part that Snakemake's scatter item `2-of-5` names."""
+        number, of = name.split("-of-")
+        return cls(int(number), int(of))
+
+    def span(self, length: int) -> range:
+        """Return this part's share of `length` rows: parts differ by one row at most."""
+        return range(length * (self.number - 1) // self.of, length * self.number // self.of)
+
+
+WHOLE = Part()
 
 
 @dataclass(frozen=True)
@@ -43,9 +77,10 @@ def pseudobulk(
 ) -> Matrix:
     """Return the sum of each sample's cells as genes × samples.
 
-    blocks: cells × genes with the cells' positions. samples: one name a cell, empty for a cell
-    without one (left out and noted). Samples with fewer than `cells["min_cells"]` cells are left
-    out, with the reason in `dropped`. Raises InputError where cells hold no raw counts.
+    blocks: of all cells, or of a part of them: `samples` is of all, so that parts agree on what
+    they sum and say. samples: one name a cell, empty for a cell without one (left out and noted).
+    Samples with fewer than `cells["min_cells"]` cells are left out, with the reason in `dropped`.
+    Raises InputError where cells hold no raw counts.
     """
     least = int(cells.get("min_cells", 10))
     names = np.asarray([name.strip() for name in samples], dtype=object)
@@ -56,6 +91,9 @@ def pseudobulk(
     if not kept:
         what = f"no sample has {least} cells (the largest has {sizes.max() if len(sizes) else 0})"
         raise refuse(what, where, f"samples of at least {least} cells", "See cells.min_cells.")
+    if len(kept) * len(genes.ids) > MAX_SUMS:
+        what = f"its cells are of {len(kept):,} samples × {len(genes.ids):,} genes"
+        raise refuse(what, where, "a cohort", "See cells.sample: is it the column of samples?")
     codes = pd.Index(kept).get_indexer(names)
     summed = _sum_blocks(where, blocks, codes, len(kept), len(genes.ids))
     notes = [f"{where}: {int((codes >= 0).sum()):,} cells summed into {len(kept)} samples"]
@@ -81,24 +119,32 @@ def pseudobulk(
 def _sum_blocks(
     where: str, blocks: Iterator[Block], codes: np.ndarray, samples: int, genes: int
 ) -> np.ndarray:
+    """Return samples × genes; codes: each cell's sample, -1 for a cell that is left out."""
     summed = np.zeros((samples, genes), dtype=np.int64)
-    for place, block in blocks:
-        values = block.data
-        if not np.isfinite(values).all() or (values < 0).any():
-            raise refuse("cells hold negative or missing values", where, "raw counts", RAW_HINT)
-        if values.dtype.kind == "f" and (values != np.rint(values)).any():
-            wrong = values[values != np.rint(values)][0]
-            what = f"cells hold fractions ({wrong:g}), as normalised or logged values do"
-            hint = "Put the raw counts in X or in layers['counts']."
-            raise refuse(what, where, "raw counts", hint)
-        if len(values) and values.max() > 1e9:
-            raise refuse(f"a cell holds the count {values.max():g}", where, "raw counts")
-        inside = codes[place]
-        rows = np.flatnonzero(inside >= 0)
-        shape = (samples, len(inside))
-        member = sparse.csr_matrix((np.ones(len(rows), np.int64), (inside[rows], rows)), shape)
-        summed += np.asarray((member @ block.astype(np.int64)).todense())
+    # cells that are left out go to a row more
+    owners = np.where(codes < 0, samples, codes).astype(np.int32)
+    for block in blocks:
+        values = _whole_numbers(block.counts, where)
+        # of values in the same place, toarray makes the sum
+        places = (owners[block.cells], block.genes)
+        summed += sparse.coo_array((values, places), (samples + 1, genes)).toarray()[:samples]
     return summed
+
+
+def _whole_numbers(values: np.ndarray, where: str) -> np.ndarray:
+    """Return counts as int64. Raises InputError where they are no raw counts."""
+    if values.dtype.kind not in "iufb":
+        raise refuse(f"cells hold values of the kind {values.dtype}", where, "raw counts")
+    if not np.isfinite(values).all() or (values < 0).any():
+        raise refuse("cells hold negative or missing values", where, "raw counts", RAW_HINT)
+    if values.dtype.kind == "f" and (values != np.rint(values)).any():
+        wrong = values[values != np.rint(values)][0]
+        what = f"cells hold fractions ({wrong:g}), as normalised or logged values do"
+        hint = "Put the raw counts in X or in layers['counts']."
+        raise refuse(what, where, "raw counts", hint)
+    if len(values) and values.max() > 1e9:
+        raise refuse(f"a cell holds the count {values.max():g}", where, "raw counts")
+    return values.astype(np.int64)
 
 
 def read_mtx(folder: Path, mtx: Path, cells: Mapping[str, Any] | None) -> Matrix:
@@ -125,8 +171,7 @@ def read_mtx(folder: Path, mtx: Path, cells: Mapping[str, Any] | None) -> Matrix
             "a barcode for each cell",
         )
     samples = cell_samples(mtx.parent, str(cells["sample"]), names)
-    blocks = _csr_blocks(sparse.csr_matrix(matrix.T))
-    return pseudobulk(where, blocks, samples, genes, cells)
+    return pseudobulk(where, _entries(matrix), samples, genes, cells)
 
 
 def needs_cells(where: str) -> InputError:
@@ -138,10 +183,10 @@ def needs_cells(where: str) -> InputError:
     )
 
 
-def _csr_blocks(matrix: sparse.csr_matrix) -> Iterator[Block]:
-    for start in range(0, matrix.shape[0], BLOCK_CELLS):
-        place = slice(start, min(start + BLOCK_CELLS, matrix.shape[0]))
-        yield place, matrix[place]
+def _entries(matrix: sparse.coo_matrix) -> Iterator[Block]:
+    for start in range(0, matrix.nnz, BLOCK_VALUES):
+        place = slice(start, start + BLOCK_VALUES)
+        yield Block(matrix.col[place], matrix.row[place], matrix.data[place])
 
 
 def _named(files: Sequence[Path], parts: Sequence[str], where: str) -> Path:
@@ -178,7 +223,7 @@ def expressed(
     return Genes(ids, symbols, keep, (said,) if others else ())
 
 
-def _matrix_market(path: Path, genes: int) -> sparse.csc_matrix:
+def _matrix_market(path: Path, genes: int) -> sparse.coo_matrix:
     """Return genes × cells; sizes are checked against the features before anything is allocated."""
     from scipy.io import mmread
 
@@ -203,7 +248,7 @@ def _matrix_market(path: Path, genes: int) -> sparse.csc_matrix:
         raise refuse(f"cannot be read as MatrixMarket ({error})", where) from error
     if np.iscomplexobj(found.data):
         raise refuse("holds complex numbers", where, "raw counts")
-    return sparse.csc_matrix(found)
+    return sparse.coo_matrix(found)
 
 
 def cell_samples(folder: Path, column: str, barcodes: Sequence[str]) -> list[str]:

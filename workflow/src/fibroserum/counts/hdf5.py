@@ -1,4 +1,10 @@
-"""HDF5 inputs: bulk and single-cell .h5ad, and 10x .h5; read block by block, never unpickled."""
+"""HDF5 inputs: bulk and single-cell .h5ad, and 10x .h5; read block by block, never unpickled.
+
+Matrices are read by h5py, one pass, and not by anndata's lazy reading (`sparse_dataset`, or
+`experimental.read_elem_lazy` on dask): these hand what stands in the file to compiled code of scipy
+that trusts it, where a damaged pointer or index reads past an array; dask's arrays of blocks would
+be summed by a graph of tasks that each import it, and bring two more dependencies for one loop.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +12,19 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from fibroserum.counts.cells import (
-    BLOCK_CELLS,
+    BLOCK_VALUES,
+    WHOLE,
     Block,
     Genes,
+    Part,
     cell_samples,
     expressed,
     needs_cells,
@@ -37,8 +45,7 @@ _AGAIN = "Copy or write it again, or bring a TSV."
 PROBE_SECONDS = 30
 #: Cells of a dense bulk matrix (samples × genes) that are read at most: 4 GiB.
 MAX_DENSE = 1 << 29
-#: Values of one block of a sparse matrix, and cells and genes of a file, that are read at most.
-MAX_BLOCK = 1 << 29
+#: Cells and genes of a file that are read at most.
 MAX_CELLS = 50_000_000
 MAX_GENES = 1_000_000
 
@@ -47,11 +54,12 @@ def read_hdf5(
     path: Path,
     known_samples: Collection[str],
     cells: Mapping[str, Any] | None,
+    part: Part = WHOLE,
 ) -> Matrix:
     """Return the counts of an .h5ad or a 10x .h5 file; raises InputError for any other HDF5.
 
     An .h5ad is bulk unless `cells` is given. Raw counts are looked for in layers['counts'], X and
-    raw.X; which was taken is noted.
+    raw.X; which was taken is noted. part: of the single cells that are summed.
     """
     import h5py
 
@@ -63,10 +71,12 @@ def read_hdf5(
             _refuse_links(handle, where)
             keys = set(handle)
             if {"obs", "var"} <= keys:
-                return _h5ad(handle, where, known_samples, cells)
+                if cells is not None:
+                    return _cells_h5ad(handle, where, cells, part)
+                return _bulk_h5ad(handle, where, known_samples)
             ten_x = [name for name in handle if _is_ten_x(handle[name])]
             if ten_x:
-                return _ten_x(handle[ten_x[0]], path, cells)
+                return _ten_x(handle[ten_x[0]], path, cells, part)
             if "est_counts" in keys:
                 hint = "Name the folder with kallisto's abundance.tsv."
                 raise refuse("is kallisto's HDF5", where, "abundance.tsv", hint)
@@ -118,7 +128,7 @@ def _is_ten_x(item: Any) -> bool:
     return isinstance(item, h5py.Group) and {"barcodes", "indptr", "indices", "data"} <= set(item)
 
 
-def _ten_x(group: h5py.Group, path: Path, cells: Mapping[str, Any] | None) -> Matrix:
+def _ten_x(group: h5py.Group, path: Path, cells: Mapping[str, Any] | None, part: Part) -> Matrix:
     if cells is None:
         raise needs_cells(str(path))
     features = group.get("features", group)
@@ -128,7 +138,7 @@ def _ten_x(group: h5py.Group, path: Path, cells: Mapping[str, Any] | None) -> Ma
     barcodes = _texts(group["barcodes"])
     genes = expressed(ids, symbols, kinds, str(path))
     samples = cell_samples(path.parent, str(cells["sample"]), barcodes)
-    blocks = _sparse_blocks(group, len(barcodes), len(ids), str(path))
+    blocks = _by_cell(group, len(barcodes), len(ids), str(path), part)
     return pseudobulk(str(path), blocks, samples, genes, cells)
 
 
@@ -138,84 +148,122 @@ def _texts(dataset: h5py.Dataset) -> tuple[str, ...]:
     return tuple(v.decode() if isinstance(v, bytes) else str(v) for v in dataset[:])
 
 
-def _sparse_blocks(group: h5py.Group, rows: int, columns: int, where: str) -> Iterator[Block]:
-    """Yield blocks of rows of a matrix stored by rows (data, indices, indptr)."""
-    pointers = group["indptr"][:].astype(np.int64)
-    entries = group["data"].shape[0]
-    if len(pointers) != rows + 1 or pointers[0] or (np.diff(pointers) < 0).any():
+def _sparse_rows(
+    group: h5py.Group, rows: int, columns: int, where: str, part: Part
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield blocks of a matrix stored by rows (data, indices, indptr): rows, columns, values."""
+    pointers, entries = group["indptr"][:], group["data"].shape[0]
+    if pointers.dtype.kind not in "iu" or group["indices"].dtype.kind not in "iu":
+        raise refuse("its matrix points at cells or genes by no whole numbers", where)
+    lengths = np.diff(pointers.astype(np.int64))
+    if len(lengths) != rows or pointers[0] or (lengths < 0).any():
         raise refuse(f"its matrix is not of {rows:,} cells", where, "a whole file")
     if pointers[-1] != entries or group["indices"].shape[0] != entries:
         raise refuse("its matrix is cut short", where, "a whole file", "Copy it again.")
-    start = 0
-    while start < rows:
-        stop = int(np.searchsorted(pointers, pointers[start] + MAX_BLOCK // 16, side="right")) - 1
-        stop = min(max(stop, start + 1), start + BLOCK_CELLS, rows)
+    if lengths.max(initial=0) > columns:
+        raise refuse("its matrix has more values than places", where, "a whole file")
+    start, end = part.span(rows).start, part.span(rows).stop
+    while start < end:
+        stop = int(np.searchsorted(pointers, pointers[start] + BLOCK_VALUES, side="right")) - 1
+        stop = min(max(stop, start + 1), end)
         span = slice(int(pointers[start]), int(pointers[stop]))
-        if span.stop - span.start > MAX_BLOCK:
-            raise refuse("a cell has more values than there are genes", where, "a whole file")
         indices = group["indices"][span]
         if len(indices) and (indices.min() < 0 or indices.max() >= columns):
             raise refuse("its matrix points at genes that it does not name", where, "a whole file")
-        part = (group["data"][span], indices, pointers[start : stop + 1] - pointers[start])
-        yield slice(start, stop), sparse.csr_matrix(part, shape=(stop - start, columns))
+        own = np.repeat(np.arange(start, stop, dtype=np.int32), lengths[start:stop])
+        yield own, indices.astype(np.int32, copy=False), group["data"][span]
         start = stop
 
 
-def _blocks(item: Any, rows: int, columns: int, where: str) -> Iterator[Block]:
-    """Yield blocks of rows of anndata's dense, CSR or CSC matrix."""
+def _by_cell(group: h5py.Group, cells: int, genes: int, where: str, part: Part) -> Iterator[Block]:
+    return (Block(*block) for block in _sparse_rows(group, cells, genes, where, part))
+
+
+def _by_gene(group: h5py.Group, cells: int, genes: int, where: str, part: Part) -> Iterator[Block]:
+    for gene, cell, values in _sparse_rows(group, genes, cells, where, part):
+        yield Block(cell, gene, values)
+
+
+def _dense(item: h5py.Dataset, cells: int, genes: int, where: str, part: Part) -> Iterator[Block]:
+    if item.shape != (cells, genes):
+        raise refuse(f"its matrix is {item.shape}, not {(cells, genes)}", where)
+    span = part.span(cells)
+    step = max(1, BLOCK_VALUES // max(genes, 1))
+    for start in range(span.start, span.stop, step):
+        values = item[start : min(start + step, span.stop)]
+        rows, columns = np.nonzero(values)
+        yield Block(rows + start, columns, values[rows, columns])
+
+
+def _blocks(item: Any, cells: int, genes: int, where: str, part: Part = WHOLE) -> Iterator[Block]:
+    """Yield blocks of a part of anndata's dense, CSR or CSC matrix: ranges of cells, of genes."""
     import h5py
 
     if isinstance(item, h5py.Dataset):
-        if item.shape != (rows, columns):
-            raise refuse(f"its matrix is {item.shape}, not {(rows, columns)}", where)
-        step = max(1, min(BLOCK_CELLS, MAX_BLOCK // 16 // max(columns, 1)))
-        for start in range(0, rows, step):
-            place = slice(start, min(start + step, rows))
-            yield place, sparse.csr_matrix(item[place])
-    elif str(item.attrs.get("encoding-type", "")).startswith("csc"):
-        if item["data"].shape[0] > MAX_BLOCK:
-            hint = "Write it with X in CSR (adata.X = adata.X.tocsr())."
-            raise refuse("its matrix is stored by genes and too large", where, hint=hint)
-        parts = [csc for _, csc in _sparse_blocks(item, columns, rows, where)]
-        yield slice(0, rows), sparse.csr_matrix(sparse.vstack(parts).T)
+        return _dense(item, cells, genes, where, part)
+    by_gene = str(item.attrs.get("encoding-type", "")).startswith("csc")
+    return (_by_gene if by_gene else _by_cell)(item, cells, genes, where, part)
+
+
+def _cells_h5ad(handle: h5py.File, where: str, cells: Mapping[str, Any], part: Part) -> Matrix:
+    labels = _labels(handle, str(cells["sample"]), where)
+    layer, genes = _raw_counts(handle, len(labels), where)
+    blocks = _blocks(_item(handle, layer), len(labels), len(genes.ids), where, part)
+    return pseudobulk(where, blocks, labels, genes, cells)
+
+
+def _labels(handle: h5py.File, column: str, where: str) -> list[str]:
+    """Return a column of obs as text, empty where it is missing; no other column is read."""
+    from anndata.io import read_elem
+
+    obs = handle["obs"]
+    if str(obs.attrs.get("encoding-version", "")) == "0.2.0":
+        columns = [str(name) for name in obs.attrs["column-order"]]
     else:
-        yield from _sparse_blocks(item, rows, columns, where)
+        # before anndata 0.8 the names of categories stood apart from their column
+        obs = _frame(handle, "obs")
+        columns = [str(name) for name in obs.columns]
+    if column not in columns:
+        hint = nearest(column, columns)
+        raise refuse(f"obs has no column '{column}'", where, "cells.sample of the config", hint)
+    try:
+        values = obs[column] if isinstance(obs, pd.DataFrame) else read_elem(obs[column])
+    except Exception as error:  # anndata has exceptions of its own for what it cannot read
+        raise ValueError(f"obs: {error}") from error
+    if len(values) > MAX_CELLS:
+        raise ValueError(f"{len(values):,} cells")
+    codes, kinds = pd.factorize(pd.Series(values).astype(object))
+    return np.asarray([*map(_whole, kinds), ""], dtype=object)[codes].tolist()
 
 
-def _h5ad(
-    handle: h5py.File,
-    where: str,
-    known_samples: Collection[str],
-    cells: Mapping[str, Any] | None,
-) -> Matrix:
-    obs = _frame(handle, "obs")
-    if len(obs) > MAX_CELLS:
-        raise ValueError(f"{len(obs):,} cells")
-    layer, var = _raw_layer(handle, len(obs), where)
-    genes = _genes(var, where)
-    if len(genes.ids) > MAX_GENES:
-        raise ValueError(f"{len(genes.ids):,} genes")
-    note = f"{where}: raw counts taken from {layer}"
-    item = _item(handle, layer)
-    genes = Genes(genes.ids, genes.symbols, genes.keep, (*genes.notes, note))
-    if cells is not None:
-        column = str(cells["sample"])
-        if column not in obs:
-            hint = nearest(column, obs.columns)
-            raise refuse(f"obs has no column '{column}'", where, "cells.sample of the config", hint)
-        labels = obs[column].astype(object).where(obs[column].notna(), "").map(_whole).tolist()
-        blocks = _blocks(item, len(obs), len(genes.ids), where)
-        return pseudobulk(where, blocks, labels, genes, cells)
-    names = tuple(map(str, obs.index))
+def _bulk_h5ad(handle: h5py.File, where: str, known_samples: Collection[str]) -> Matrix:
+    names = tuple(map(str, _frame(handle, "obs").index))
+    layer, genes = _raw_counts(handle, len(names), where)
     unknown = bool(known_samples) and not set(names) & set(known_samples)
     if len(names) > 2000 or (len(names) > 500 and unknown):
         raise needs_cells(where)
     if len(names) * len(genes.ids) > MAX_DENSE:
         raise refuse(f"has {len(names):,} samples × {len(genes.ids):,} genes", where, "a cohort")
-    parts = [part.toarray() for _, part in _blocks(item, len(names), len(genes.ids), where)]
-    values = np.vstack(parts) if parts else np.zeros((0, len(genes.ids)))
-    values = values.astype(np.float64 if values.dtype.kind == "f" else np.int64).T
-    return Matrix(where, genes.ids, names, values, (), genes.notes, genes.symbols)
+    item = _item(handle, layer)
+    stored = getattr(item, "dtype", None) or item["data"].dtype
+    if stored.kind not in "iufb":
+        raise refuse(f"holds values of the kind {stored}", where, "raw counts")
+    values = np.zeros((len(names), len(genes.ids)), "f8" if stored.kind == "f" else "i8")
+    for block in _blocks(item, *values.shape, where):
+        places = block.cells.astype(np.int64) * len(genes.ids) + block.genes
+        np.add.at(values.reshape(-1), places, block.counts.astype(values.dtype))
+    return Matrix(where, genes.ids, names, values.T, (), genes.notes, genes.symbols)
+
+
+def _raw_counts(handle: h5py.File, rows: int, where: str) -> tuple[str, Genes]:
+    """Return where raw counts stand, and their genes, with a note of it."""
+    if rows > MAX_CELLS:
+        raise ValueError(f"{rows:,} cells")
+    layer, var = _raw_layer(handle, rows, where)
+    genes = _genes(var, where)
+    if len(genes.ids) > MAX_GENES:
+        raise ValueError(f"{len(genes.ids):,} genes")
+    return layer, replace(genes, notes=(*genes.notes, f"{where}: raw counts taken from {layer}"))
 
 
 def _frame(handle: h5py.File, place: str) -> pd.DataFrame:
@@ -251,7 +299,7 @@ def _raw_layer(handle: h5py.File, rows: int, where: str) -> tuple[str, pd.DataFr
     tables = {layer: _frame(handle, "raw/var" if layer == "raw.X" else "var") for layer in present}
     for layer in present:
         block = next(_blocks(_item(handle, layer), rows, len(tables[layer]), where), None)
-        if block is not None and (block[1].data == np.rint(block[1].data)).all():
+        if block is not None and (block.counts == np.rint(block.counts)).all():
             return layer, tables[layer]
     return present[0], tables[present[0]]
 
