@@ -44,19 +44,7 @@ include: "differential_expression.smk"
 include: "enrichment.smk"
 include: "flags.smk"
 include: "report.smk"
+include: "stages.smk"
 
 
 RESULTS = [rules.report.output.html, *CALIBRATION]
-
-
-# Stages whose rules have other names: `snakemake de`, as `snakemake counts`, `qc`, `enrichment`.
-rule de:
-    input:
-        rules.differential_expression.output,
-
-
-rule flags:
-    input:
-        rules.targets.output,
-        rules.factors.output,
-        CALIBRATION,

@@ -1,5 +1,4 @@
 # Several cohorts in one DAG: this very workflow as a module, once a cohort, and their synthesis.
-# In: the tables of each cohort. Out: meta/*.tsv, report.html, figures/ and others of the synthesis.
 from fibroserum.cohorts import plan_several
 from fibroserum.headline import print_headlines
 from fibroserum.report.synthesis_catalogue import META, synthesis_figures
@@ -42,108 +41,7 @@ def say_headline():
     print_headlines(FOLDERS)
 
 
-# The names of rules of the synthesis hold no `_`, and those of a cohort's do: none are the same.
-rule synthesis:
-    input:
-        contrasts=of_cohorts("contrasts.tsv"),
-        targets=of_cohorts("flags/targets.tsv"),
-        factors=of_cohorts("flags/factors.tsv"),
-        score_tests=of_cohorts("enrichment/score_tests.tsv"),
-        de=[
-            f"results/{one.folder}/de/{contrast.file}.tsv"
-            for one in COHORTS.values()
-            for contrast in one.contrasts
-            if contrast.kind in ("change", "difference")
-        ],
-    output:
-        **{name: f"{OUT}/meta/{name}.tsv" for name in META},
-    log:
-        f"{LOG}/synthesis.log",
-    benchmark:
-        f"{LOG}/synthesis.benchmark.tsv"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
-    params:
-        cohorts=[one.config["cohort"] for one in COHORTS.values()],
-        alpha=SEVERAL.alpha,
-        code=code("synthesis.py"),
-    script:
-        "../scripts/synthesis.py"
-
-
-rule overview:
-    input:
-        **{name: getattr(rules.synthesis.output, name) for name in META},
-        summaries=of_cohorts("summary.json"),
-        templates=sorted(
-            str(path)
-            for path in (ROOT / "workflow" / "report").rglob("*")
-            if path.is_file()
-        ),
-    output:
-        html=f"{OUT}/report.html",
-        summary=f"{OUT}/summary.json",
-        provenance=f"{OUT}/provenance.json",
-        figures=[
-            report(
-                f"{OUT}/figures/{name}.svg",
-                caption=f"../report/{entry['caption']}",
-                category=entry["category"],
-                labels=entry["label"],
-            )
-            for name, entry in SYNTHESIS_FIGURES.items()
-        ],
-        images=[f"{OUT}/figures/{name}.png" for name in SYNTHESIS_FIGURES],
-    log:
-        f"{LOG}/overview.log",
-    benchmark:
-        f"{LOG}/overview.benchmark.tsv"
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
-        runtime=60,
-    params:
-        name=SEVERAL.name,
-        alpha=SEVERAL.alpha,
-        cohorts={one.config["cohort"]: one.folder for one in COHORTS.values()},
-        targets=SEVERAL.targets,
-        factors=SEVERAL.factors,
-        config=dict(config),
-        code=code("overview.py"),
-    script:
-        "../scripts/overview.py"
+include: "synthesis.smk"
 
 
 RESULTS = [rules.overview.output.html, *stage("all")]
-
-
-rule counts:
-    input:
-        stage("counts"),
-
-
-rule qc:
-    input:
-        stage("qc"),
-
-
-rule de:
-    input:
-        stage("de"),
-
-
-rule enrichment:
-    input:
-        stage("enrichment"),
-
-
-rule flags:
-    input:
-        stage("flags"),
-
-
-rule report:
-    input:
-        stage("report"),
