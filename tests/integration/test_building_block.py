@@ -1,0 +1,91 @@
+"""This workflow as a building block: within another one, and stage by stage."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from small_cohort import good
+from small_runs import SECONDS, environment, outputs, run
+
+from support import REPOSITORY, copy_pipeline
+
+THEIRS = Path("tests/integration/building_block")
+STAGES = {
+    "counts": {"counts"},
+    "qc": {"counts", "qc"},
+    "de": {"counts", "fit", "differential_expression", "de"},
+    "enrichment": {"counts", "fit", "differential_expression", "enrichment"},
+    "flags": {
+        *("counts", "fit", "differential_expression"),
+        *("targets", "stimulation", "factors", "flags"),
+    },
+}
+
+
+def _theirs(folder: Path, snakefile: Path, *targets: str) -> str:
+    """Run the other workflow in `folder`; return what it said."""
+    words = [sys.executable, "-m", "snakemake", "-s", str(snakefile), "--cores", "2"]
+    done = subprocess.run(
+        [*words, "--directory", str(folder), "--rerun-incomplete", *targets],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        cwd=folder,
+        timeout=SECONDS,
+        check=False,
+        encoding="utf-8",
+    )
+    assert done.returncode == 0, done.stdout
+    return done.stdout
+
+
+def test_within_another_workflow_stage_by_stage_it_makes_the_same(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, small_run: Path
+) -> None:
+    pipeline = copy_pipeline(tmp_path_factory.mktemp("pipeline")).parent
+    theirs = shutil.copytree(REPOSITORY / THEIRS, pipeline / THEIRS) / "Snakefile"
+    cohort = good()
+    own = {"skin": cohort.config, "columns": "1-2"}
+    cohort.instead |= {"cohort.yaml": None, "config.yaml": yaml.safe_dump(own, sort_keys=False)}
+    cohort.write(tmp_path)
+    # each stage by its name: what is there is not made again
+    for stage in ("qc", "de", "enrichment", "flags"):
+        said = _theirs(tmp_path, theirs, f"skin_{stage}")
+        assert "Nothing to be done" not in said
+        assert said.count("rule skin_counts:") == (stage == "qc")
+        assert said.count("rule skin_fit:") == (stage == "de")
+    assert not (tmp_path / "results/small/report.html").exists()
+    said = _theirs(tmp_path, theirs)
+    assert "rule skin_report:" in said
+    assert "rule skin_targets:" not in said
+    found, expected = outputs(tmp_path), outputs(small_run)
+    assert found.keys() == expected.keys()
+    assert [name for name in expected if found[name] != expected[name]] == []
+    assert (
+        (tmp_path / "theirs.tsv").read_text().startswith("contrast\tkind\nAT_post_vs_pre\tchange")
+    )
+    assert "Nothing to be done" in _theirs(tmp_path, theirs)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_each_stage_alone(stage: str, tmp_path: Path) -> None:
+    good().write(tmp_path)
+    done = run(tmp_path, "--dry-run", "--quiet", "none", "--", stage)
+    assert done.returncode == 0, done.stdout
+    table = done.stdout.split("Job stats:")[1].split("total")[0].splitlines()
+    rules = {line.split()[0] for line in table if line and line.split()[-1].isdigit()}
+    assert rules == STAGES[stage]
+
+
+def test_until_a_stage(tmp_path: Path) -> None:
+    good().write(tmp_path)
+    done = run(tmp_path, "--dry-run", "--until", "targets")
+    assert done.returncode == 0, done.stdout
+    assert "rule targets:" in done.stdout
+    assert "rule report:" not in done.stdout
