@@ -195,10 +195,63 @@ def test_a_job_whose_run_is_over_writes_nothing(end: str, tmp_path: Path) -> Non
         pytest.fail("the job began")
 
 
-def test_another_host_may_see_the_lock_late(tmp_path: Path) -> None:
-    text = json.dumps({"host": "node17", "pid": 5, "since": ""})
-    with job_of_run({VARIABLE: f"{tmp_path / '.lock'}\t{text}"}):
-        assert (tmp_path / ".jobs").read_text().startswith(f"process {os.getpid()} on ")
+@pytest.fixture
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Return a function after which this process takes itself for one on another host."""
+    return lambda: monkeypatch.setattr(platform, "node", lambda: "node17")
+
+
+def test_a_job_on_another_host_works_while_its_run_holds_the_lock(
+    tmp_path: Path, elsewhere: Callable[[], None]
+) -> None:
+    told = environment(take(tmp_path, silent))
+    elsewhere()
+    with job_of_run(told):
+        assert (tmp_path / ".jobs").read_text() == f"process {os.getpid()} on node17\n"
+
+
+def test_another_host_may_see_the_lock_late(
+    tmp_path: Path, elsewhere: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = environment(take(tmp_path, silent))
+    text = (tmp_path / ".lock").read_text()
+    (tmp_path / ".lock").unlink()
+    elsewhere()
+    monkeypatch.setattr(time, "sleep", lambda seconds: (tmp_path / ".lock").write_text(text))
+    with job_of_run(told):
+        assert (tmp_path / ".jobs").exists()
+
+
+@pytest.mark.parametrize("end", ["released", "taken over"])
+def test_a_job_that_starts_on_another_host_after_its_run_writes_nothing(
+    end: str, tmp_path: Path, elsewhere: Callable[[], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # it waited in the cluster's queue while its run was killed
+    first = take(tmp_path, silent)
+    told = environment(first)
+    first.release()
+    if end == "taken over":
+        note(tmp_path, platform.node(), os.getpid())
+    elsewhere()
+    monkeypatch.setattr(locking, "_SEEN_AFTER", 0.0)
+    with pytest.raises(Refused, match="has ended: nothing is written"), job_of_run(told):
+        pytest.fail("the job began")
+
+
+def test_a_holder_on_another_host_is_not_dead_because_its_number_is_unknown_here(
+    tmp_path: Path,
+) -> None:
+    # flock is free: the folder's file system may not carry it from host to host
+    note(tmp_path, "login2", dead_process())
+    with pytest.raises(Refused, match=r"another machine .* on login2, since 2026"):
+        take(tmp_path, silent)
+
+
+@pytest.mark.usefixtures("without_flock")
+def test_nor_without_flock(tmp_path: Path) -> None:
+    note(tmp_path, "login2", dead_process())
+    with pytest.raises(Refused, match="another machine"):
+        take(tmp_path, silent)
 
 
 def test_of_many_at_once_one_gets_it(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ directory. This one is for `results/{cohort}/`, so that several cohorts may run 
 `.jobs`   each job of the run holds it, shared. Jobs outlive a run that is killed: the next run
           waits for them, or they would write between its own.
 
-Where a file system has no flock, the text alone decides.
+Where a file system has no flock, the text alone decides. On a cluster, jobs run on other hosts, and
+some start long after they were handed in: each looks whether its run still holds the lock. A holder
+on another host is never taken for dead: its process number means nothing here.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import fcntl
 import json
 import os
 import platform
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -26,6 +29,8 @@ from pathlib import Path
 
 #: Tells a job which run it belongs to: a line a lock with its path, a tab, the holder's text.
 VARIABLE = "FIBROSERUM_RUN"
+#: Seconds after which another host surely sees a file, where attributes are cached (NFS: 60).
+_SEEN_AFTER = 60.0
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
 
 
@@ -263,9 +268,19 @@ def job_of_run(environment: Mapping[str, str] = os.environ, cohort: str = "") ->
 
 
 def _another_runs(lock: Path, text: str) -> bool:
-    """Return whether a lock is no longer that of the run with this text."""
-    try:
-        return lock.read_text(encoding="utf-8") != text
-    except FileNotFoundError:
-        # another host may not see the file for a while
-        return bool(json.loads(text)["host"] == platform.node())
+    """Return whether a lock is no longer that of the run with this text.
+
+    A run holds its lock before its first job starts and until its last has ended; only another host
+    may not see the file for a while.
+    """
+    late = json.loads(text)["host"] != platform.node()
+    deadline = time.monotonic() + (_SEEN_AFTER if late else 0)
+    while True:
+        try:
+            return lock.read_text(encoding="utf-8") != text
+        except FileNotFoundError:
+            if time.monotonic() >= deadline:
+                return True
+        # listing the folder makes the client of a network file system ask its server anew
+        os.listdir(lock.parent)
+        time.sleep(1)
