@@ -76,7 +76,7 @@ def test_within_another_workflow_stage_by_stage_it_makes_the_same(
 @pytest.mark.parametrize("stage", STAGES)
 def test_each_stage_alone(stage: str, tmp_path: Path) -> None:
     good().write(tmp_path)
-    done = run(tmp_path, "--dry-run", "--quiet", "none", "--", stage)
+    done = run(tmp_path, "--dry-run", "--", stage)
     assert done.returncode == 0, done.stdout
     table = done.stdout.split("Job stats:")[1].split("total")[0].splitlines()
     rules = {line.split()[0] for line in table if line and line.split()[-1].isdigit()}
