@@ -35,6 +35,9 @@ SHAPES = {
     "one pair": Shape(genes=200, groups=("all",), pairs=1, dropped=0, factors=()),
     "no target": Shape(genes=200, targets=(), factors=()),
     "many donors": Shape(genes=120, pairs=250, factors=("CCL28",)),
+    "long names": Shape(
+        genes=120, sample_prefix="a_sample_name_that_goes_on_and_on_until_it_has_sixty_", pairs=3
+    ),
     "three groups": Shape(genes=200, groups=("AT", "RT", "control"), pairs=4),
 }
 
@@ -99,6 +102,16 @@ def test_no_name_is_a_field_or_an_expression(drawn: Any) -> None:
         assert not fields & set(HOSTILE), name
         held = json.dumps([made.get("transform"), made.get("params")])
         assert not [one for one in HOSTILE if json.dumps(one) in held], name
+
+
+def test_long_names_keep_what_tells_them_apart(drawn: Any) -> None:
+    _, _, figures = drawn["long names"]
+    for name in ("library_sizes", "pair_similarity", "cohort_grid", "sample_distances"):
+        drawing = ET.fromstring(svg(spec(figures[name])))
+        shown = [one.text for one in drawing.iter() if one.text and one.text.startswith("a_s")]
+        assert len(shown) >= 5, name
+        times = 2 if name == "sample_distances" else 1
+        assert all(shown.count(text) == times for text in shown), name
 
 
 def test_empty_pictures_say_so(drawn: Any) -> None:

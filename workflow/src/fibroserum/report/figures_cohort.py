@@ -11,6 +11,7 @@ from fibroserum.report.theme import (
     ACCENT,
     WIDTH,
     Figure,
+    both_ends,
     data,
     empty,
     group_scale,
@@ -283,7 +284,7 @@ def sample_distances(run: RunTables) -> Figure:
                 "other:N",
                 sort=order,
                 title=title,
-                axis=alt.Axis(labels=shown, labelLimit=110, ticks=False),
+                axis=alt.Axis(labels=shown, labelLimit=110, labelExpr=both_ends(110), ticks=False),
             ),
             color=alt.Color(
                 "correlation:Q",

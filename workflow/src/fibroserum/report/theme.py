@@ -170,7 +170,24 @@ def mark_size(count: int, full: float) -> float:
 
 def names_axis(count: int, limit: int = 110, most: int = 44) -> alt.Axis:
     """Return an axis of names that stand upright, or none where there are too many to print."""
-    return alt.Axis(labels=shown_labels(count, most), labelAngle=-90, labelLimit=limit, ticks=False)
+    return alt.Axis(
+        labels=shown_labels(count, most),
+        labelAngle=-90,
+        labelLimit=limit,
+        labelExpr=both_ends(limit),
+        ticks=False,
+    )
+
+
+def both_ends(limit: int) -> str:
+    """Return an expression that keeps both ends of a label too long for so many pixels.
+
+    Long names of samples begin alike, so that their ends tell them apart.
+    """
+    most = limit // 7
+    tail = 2 * most // 3
+    cut = f"slice(datum.label, 0, {most - tail - 1}) + '…' + slice(datum.label, -{tail})"
+    return f"length(datum.label) > {most} ? {cut} : datum.label"
 
 
 def panels(
