@@ -22,7 +22,8 @@ from fibroserum.enrichment.stage import SetSettings, enrich
 from fibroserum.factors.arm import stimulation_table
 from fibroserum.factors.flags import flag_factors
 from fibroserum.genes import annotate
-from fibroserum.inputs import Inputs, find_targets
+from fibroserum.input_genes import find_targets
+from fibroserum.inputs import Inputs
 from fibroserum.simulate import CohortSpec, simulate_cohort
 from fibroserum.targets import flag_targets
 from sections import write_section

@@ -29,7 +29,8 @@ from fibroserum.factors.signature import read_signature
 from fibroserum.factors.stimulation import check_stimulation
 from fibroserum.inputs import plan, read_all, serum_columns
 from fibroserum.published import read_published
-from fibroserum.samples import check_sheet, read_sheet
+from fibroserum.samples import read_sheet
+from fibroserum.sheet_checks import check_sheet
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CELLS = {"sample": "donor_time", "min_cells": 2}

@@ -6,14 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import count_files as files
 import pandas as pd
 import pytest
 import yaml
 from small_cohort import GENES, SmallCohort, good
 
 from fibroserum import config as configuration
+from fibroserum.counts.beside import read_along
 from fibroserum.errors import InputError
-from fibroserum.inputs import Inputs, Plan, find_targets, plan, read_all, with_located_paths
+from fibroserum.input_genes import find_targets
+from fibroserum.inputs import Inputs, Plan, plan, read_all, with_located_paths
 
 Spoil = Callable[[SmallCohort], object]
 
@@ -279,3 +282,29 @@ def test_bundled_files_are_found_from_any_folder(
     assert config["published"] == str(repository / cohort.config["published"])
     assert config["counts"] == ["counts.tsv"]
     assert with_located_paths(config, repository) == config
+
+
+def test_a_table_of_transcripts_that_nothing_needs_is_said(planned: Planned) -> None:
+    cohort = good()
+    cohort.config["tx2gene"] = "tx2gene.tsv"
+    cohort.instead["tx2gene.tsv"] = "T1\tG1\n"
+    said = "tx2gene (tx2gene.tsv) is not used: no count input is a folder of Salmon or kallisto"
+    assert said in everything(planned, cohort).notes
+    assert said not in everything(planned, good()).notes
+
+
+def test_the_table_beside_single_cells_is_an_input(tmp_path: Path, schema: dict[str, Any]) -> None:
+    """An edit of it must run the counts again; what only stands there must not."""
+    h5 = files.ten_x_h5(tmp_path)
+    mtx = files.ten_x_mtx(tmp_path)
+    (tmp_path / "h5" / "notes.txt").write_text("donor_time is a column of the other table\n")
+    (tmp_path / "h5" / "folder").mkdir()
+    column = "donor_time"
+    assert read_along(h5, column) == [str(tmp_path / "h5" / "metadata.csv")]
+    names = ["barcodes.tsv.gz", "features.tsv.gz", "metadata.csv"]
+    assert read_along(mtx / "matrix.mtx.gz", column) == [str(mtx / name) for name in names]
+    assert read_along(mtx, column) == []
+    assert read_along(tmp_path / "nowhere" / "x.h5", column) == []
+    config = {**configuration.resolve(good().config, schema)[0], "counts": [str(h5)]}
+    config["cells"] = {"sample": column, "min_cells": 10}
+    assert configuration.input_paths(config)["cells"] == [str(tmp_path / "h5" / "metadata.csv")]

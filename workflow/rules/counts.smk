@@ -6,7 +6,7 @@ rule counts:
         counts=CONFIG["counts"],
         samples=CONFIG["samples"],
         stimulation=inputs_of("factors"),
-        tables=inputs_of("tx2gene", "genes.annotation"),
+        tables=inputs_of("tx2gene", "cells", "genes.annotation"),
     output:
         cohort=f"{OUT}/cohort.h5ad",
         samples=f"{OUT}/samples.tsv",
@@ -34,7 +34,8 @@ rule counts:
         ),
         min_count=CONFIG["differential_expression"]["min_count"],
         stamp=stamp(
-            CONFIG["counts"] + inputs_of("samples", "factors", "tx2gene", "genes")
+            CONFIG["counts"]
+            + inputs_of("samples", "factors", "tx2gene", "cells", "genes")
         ),
         code=code("counts.py"),
     script:

@@ -303,3 +303,13 @@ def _(c: SmallCohort) -> None:
             "cells/barcodes.tsv": "AAA\nCCC\n",
         }
     )
+
+
+@case(
+    "cells of a cohort without single cells",
+    "cohort.yaml, cells: cells is set, and none of the counts are of single cells; expected a "
+    "single-cell .h5ad, a 10x .h5 or an MTX folder among the counts. Say 'cells: null', or leave "
+    "it out.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["cells"] = {"sample": "donor_time"}

@@ -367,7 +367,10 @@ def can_be_path(text: str) -> bool:
 
 
 def input_paths(config: Config) -> dict[str, list[str]]:
-    """Return every file that the config names, by the key that names it."""
+    """Return every file that the config names, by the key that names it.
+
+    `cells` names those that stand beside single cells and say which sample each is of.
+    """
     paths = {"counts": config["counts"], "samples": [config["samples"]]}
     optional = {
         "tx2gene": config["tx2gene"],
@@ -380,6 +383,12 @@ def input_paths(config: Config) -> dict[str, list[str]]:
         optional[f"factors.{factor}.stimulation.samples"] = arm.get("samples")
         optional[f"factors.{factor}.signature"] = entry["signature"]
     paths |= {key: [path] for key, path in optional.items() if path}
+    if config["cells"]:
+        from fibroserum.counts.beside import read_along
+
+        column = str(config["cells"]["sample"])
+        beside = [other for path in paths["counts"] for other in read_along(Path(path), column)]
+        paths["cells"] = list(dict.fromkeys(beside))
     return paths | {"gene_sets": config["gene_sets"]}
 
 

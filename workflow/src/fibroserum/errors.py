@@ -7,7 +7,8 @@ at once.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 #: Problems that a message lists; further ones are counted.
@@ -51,6 +52,26 @@ class InputError(Exception):
         if count > SHOWN:
             lines.append(f"  … and {count - SHOWN:,} more")
         return "\n".join(lines)
+
+
+class Collector:
+    """Collects problems, so that one mistake does not hide the next."""
+
+    def __init__(self) -> None:
+        self.problems: list[Problem] = []
+
+    @contextmanager
+    def collecting(self) -> Iterator[None]:
+        """Keep the problems of an InputError that ends the block."""
+        try:
+            yield
+        except InputError as error:
+            self.problems += error.problems
+
+    def finish(self) -> None:
+        """Raise InputError with the problems, if there are any."""
+        if self.problems:
+            raise InputError(self.problems)
 
 
 def refuse(what: str, where: str = "", expected: str = "", hint: str = "") -> InputError:

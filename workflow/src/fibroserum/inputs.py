@@ -7,10 +7,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import pandas as pd
 
@@ -18,12 +17,11 @@ from fibroserum import config as configuration
 from fibroserum.cohort import check_design, column_problems
 from fibroserum.config import Config, file_name, locate
 from fibroserum.design import SINGLE_GROUP, Contrast, contrasts_of, order_groups
-from fibroserum.errors import InputError, Problem, nearest, refuse
+from fibroserum.errors import Collector, Problem
 from fibroserum.factors.stimulation import check_stimulation, left_out
-from fibroserum.samples import check_sheet, read_sheet
-
-if TYPE_CHECKING:
-    from fibroserum.gene_ids import IdType
+from fibroserum.input_genes import annotation_of, as_in_cohort, find_targets, unknown_genes
+from fibroserum.samples import read_sheet
+from fibroserum.sheet_checks import check_sheet
 
 
 @dataclass(frozen=True)
@@ -39,24 +37,6 @@ class Plan:
     def factors(self) -> dict[str, Any]:
         """The config's factors, by their names in file names."""
         return {file_name(name): entry for name, entry in self.config["factors"].items()}
-
-
-class _Collector:
-    """Collects problems, so that one mistake does not hide the next."""
-
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-
-    @contextmanager
-    def collecting(self) -> Iterator[None]:
-        try:
-            yield
-        except InputError as error:
-            self.problems += error.problems
-
-    def finish(self) -> None:
-        if self.problems:
-            raise InputError(self.problems)
 
 
 def serum_columns(config: Config) -> dict[str, Any]:
@@ -75,7 +55,7 @@ def plan(
     any, of the counts too.
     """
     config, problems = configuration.resolve(raw, schema, where)
-    found = _Collector()
+    found = Collector()
     for file in files:
         found.problems += configuration.repeated_keys(file)
     found.problems += problems
@@ -159,7 +139,7 @@ def _located_factor(factor: dict[str, Any], root: Path) -> dict[str, Any]:
 
 def _sheet(config: Config, counted: list[str] | None = None) -> pd.DataFrame:
     """Read and check the sample sheets that the config names; return the cohort's."""
-    found = _Collector()
+    found = Collector()
     sheet = pd.DataFrame()
     with found.collecting():
         sheet = read_sheet(Path(config["samples"]))
@@ -182,7 +162,7 @@ def _check_tables(config: Config) -> None:
     from fibroserum.factors.signature import read_signature
     from fibroserum.published import read_published
 
-    found = _Collector()
+    found = Collector()
     for path in config["gene_sets"]:
         with found.collecting():
             read_gmt(Path(path))
@@ -220,116 +200,19 @@ class Inputs:
     dropped: dict[str, str] = field(default_factory=dict)
 
 
-def _annotation(counts: pd.DataFrame, config: Config) -> pd.DataFrame:
-    """Return the annotation of the matrix' genes. Raises InputError for ids of no human genes."""
-    from fibroserum import genes
-
-    source = f"gene ids of {', '.join(config['counts'])}"
-    found = _Collector()
-    declared = config["genes"]["id_type"]
-    own = config["genes"]["annotation"]
-    table = None
-    if own:
-        with found.collecting():
-            table = genes.read_annotation(Path(own))
-    named = frozenset() if table is None else frozenset(table["gene_id"])
-    id_type = declared
-    with found.collecting():
-        id_type = _id_type(list(counts.columns), declared, source, named)
-    found.finish()
-    if table is None:
-        return genes.annotate(list(counts.columns), id_type)
-    return genes.annotate_with(table, list(counts.columns), id_type)
-
-
-def _id_type(ids: list[str], declared: str, source: str, named: frozenset[str]) -> IdType:
-    """Return the kind of gene ids: recognised, or as declared where that can be.
-
-    Raises InputError where they are no human gene ids, or of another kind than declared. Unknown
-    names may be declared symbols: then nobody asks whether they are human genes.
-    """
-    from fibroserum import genes
-
-    try:
-        found = genes.recognise(ids, source, named)
-    except InputError:
-        if declared == "symbol":
-            return "symbol"
-        raise
-    if declared == "auto":
-        return found
-    if declared == found or named:
-        return cast("IdType", declared)
-    raise refuse(
-        f"genes.id_type is '{declared}', and the gene ids look like {found} ids ('{ids[0]}')",
-        source,
-        f"{declared} ids",
-        "Say 'id_type: auto', or leave it out.",
-    )
-
-
-def _unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]:
-    """Yield a problem for each target or factor's gene that no human gene is called."""
-    from fibroserum.gene_ids import canonical_ensembl
-    from fibroserum.gene_table import bundled
-    from fibroserum.genes import resolve
-
-    asked = [("targets", name) for name in config["targets"]]
-    asked += [
-        (f"factors.{factor}.gene", entry["gene"])
-        for factor, entry in config["factors"].items()
-        if entry["gene"]
-    ]
-    index = bundled()
-    _, unmapped = resolve((name for _, name in asked), annotation)
-    for key, name in asked:
-        plain = canonical_ensembl(name.strip())
-        if name not in unmapped:
-            continue
-        if plain in index.ambiguous:
-            what = f"'{name}' is an alias of several genes: {', '.join(index.ambiguous[plain])}"
-            yield Problem(what, f"config, {key}", "the official symbol of one of them")
-        elif index.find(plain) < 0:
-            symbols = dict.fromkeys(symbol for symbol in annotation["symbol"] if symbol)
-            what, hint = f"'{name}' is no known human gene", nearest(plain, symbols)
-            yield Problem(what, f"config, {key}", "a symbol, Ensembl or Entrez id", hint)
-
-
-def find_targets(
-    targets: list[str], annotation: pd.DataFrame, counts: pd.DataFrame
-) -> tuple[dict[str, str | None], list[str]]:
-    """Return each target's row in the matrix, or None, and notes in words.
-
-    Of several rows with the same right, the one with more counts is taken, and a note says so.
-    """
-    from fibroserum import genes
-
-    found, unmapped = genes.resolve(targets, annotation)
-    notes = [f"target {genes.why_unmapped(name, annotation)}" for name in unmapped]
-    chosen: dict[str, str | None] = dict.fromkeys(targets)
-    for name, rows in found.items():
-        totals = counts[rows].sum()
-        chosen[name] = str(totals.sort_index().idxmax())
-        if len(rows) > 1:
-            notes.append(
-                f"target '{name}' stands in {len(rows)} rows ({', '.join(rows)}); "
-                f"{chosen[name]}, the one with most counts, is used"
-            )
-    twins = [name for name in found if list(chosen.values()).count(chosen[name]) > 1]
-    if twins:
-        notes.append(f"targets {', '.join(twins)} are the same row of the matrix")
-    return chosen, notes
-
-
-def _stimulation(config: Config, annotation: pd.DataFrame | None) -> dict[str, Any]:
+def _stimulation(
+    config: Config, annotation: pd.DataFrame | None
+) -> tuple[dict[str, tuple[pd.DataFrame, pd.DataFrame]], frozenset[str]]:
     """Read every stimulation arm; its genes must be the cohort's, named likewise.
 
-    annotation: of the cohort's matrix, or None where that could not be read.
+    annotation: of the cohort's matrix, or None where that could not be read. Returns also which
+    keys of the config the count files needed.
     """
     from fibroserum.counts import read_counts
 
-    found = _Collector()
+    found = Collector()
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
+    used: frozenset[str] = frozenset()
     for name, factor in config["factors"].items():
         arm = factor["stimulation"]
         if not arm:
@@ -343,42 +226,34 @@ def _stimulation(config: Config, annotation: pd.DataFrame | None) -> dict[str, A
                 tx2gene=Path(config["tx2gene"]) if config["tx2gene"] else None,
                 known_samples=listed,
             )
+            used |= table.used
             found.problems += check_stimulation(name, arm, list(table.counts.index))
             if annotation is not None:
-                counts = _as_in_cohort(table.counts, annotation, arm["counts"])
+                counts = as_in_cohort(table.counts, annotation, arm["counts"])
                 arms[name] = (counts.sort_index(axis=1), sheet)
     found.finish()
-    return arms
+    return arms, used
 
 
-def _as_in_cohort(counts: pd.DataFrame, annotation: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Return an arm's counts with gene ids as the cohort's tables show them.
-
-    Raises InputError where fewer than half of them are in the cohort's matrix.
-    """
-    from fibroserum.genes import canonical, recognise
-
-    kind = recognise(list(counts.columns), f"gene ids of {source}", frozenset(annotation.index))
-    renamed = counts.set_axis(canonical(counts.columns, kind), axis=1)
-    shared = renamed.columns.isin(annotation.index)
-    if shared.mean() < 0.5:
-        raise refuse(
-            f"only {int(shared.sum())} of {len(shared)} genes, such as '{renamed.columns[0]}', are "
-            "in the cohort's matrix",
-            source,
-            f"genes named as there, such as '{annotation.index[0]}'",
-            "Count both with one annotation.",
+def _unused_cells(config: Config, used: frozenset[str]) -> Iterator[Problem]:
+    """Yield a problem where the config speaks of single cells and every input is of samples."""
+    if config["cells"] and "cells" not in used:
+        yield Problem(
+            "cells is set, and none of the counts are of single cells",
+            "config, cells",
+            "a single-cell .h5ad, a 10x .h5 or an MTX folder among the counts",
+            "Say 'cells: null', or leave it out.",
         )
-    return renamed
 
 
 def read_all(config: Config) -> Inputs:
     """Read and check everything the config names. Raises InputError with every problem found."""
     from fibroserum.counts import read_counts
 
-    found = _Collector()
+    found = Collector()
     sheet, table, annotation = pd.DataFrame(), None, None
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
+    used: frozenset[str] = frozenset()
     with found.collecting():
         sheet = read_sheet(Path(config["samples"]))
     listed = list(sheet["sample"]) if "sample" in sheet else None
@@ -400,11 +275,13 @@ def read_all(config: Config) -> Inputs:
         found.problems += check_sheet(rest, config["design"], {}, list(table.counts.index))
     if table is not None:
         with found.collecting():
-            annotation = _annotation(table.counts, config)
+            annotation = annotation_of(table.counts, config)
     if annotation is not None:
-        found.problems += _unknown_genes(config, annotation)
+        found.problems += unknown_genes(config, annotation)
     with found.collecting():
-        arms = _stimulation(config, annotation)
+        arms, used = _stimulation(config, annotation)
+    if table is not None:
+        found.problems += _unused_cells(config, table.used)
     found.finish()
     assert table is not None, "a table that could not be read is a problem"
     assert annotation is not None, "an annotation that could not be made is a problem"
@@ -412,4 +289,9 @@ def read_all(config: Config) -> Inputs:
     targets, notes = find_targets(config["targets"], annotation, counts)
     for name, (_, arm_sheet) in arms.items():
         notes += left_out(name, arm_sheet, config["factors"][name]["stimulation"])
+    if config["tx2gene"] and "tx2gene" not in table.used | used:
+        notes.append(
+            f"tx2gene ({config['tx2gene']}) is not used: no count input is a folder of Salmon or "
+            "kallisto"
+        )
     return Inputs(counts, sheet, annotation, targets, arms, (*table.notes, *notes), dropped)

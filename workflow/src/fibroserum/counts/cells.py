@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from fibroserum.counts.contents import first_line, read_text
+from fibroserum.counts.beside import header_of
+from fibroserum.counts.contents import read_text
 from fibroserum.counts.grid import parse_lines, read_grid
 from fibroserum.counts.table import Matrix, listed
 from fibroserum.counts.values import RAW_HINT
@@ -257,11 +258,7 @@ def cell_samples(folder: Path, column: str, barcodes: Sequence[str]) -> list[str
     tables: list[tuple[Path, dict[str, str]]] = []
     seen: set[str] = set()
     for path in sorted(folder.iterdir()):
-        line = first_line(path) if path.is_file() else ""
-        separator = "\t" if "\t" in line else ","
-        header = [name.strip().strip('"') for name in line.split(separator)]
-        if len(header) < 2 or len(line) > 10_000:
-            continue
+        header = header_of(path)
         seen.update(header)
         if column not in header:
             continue

@@ -28,6 +28,7 @@ class Counted:
     notes: tuple[str, ...]
     symbols: dict[str, str]
     dropped: dict[str, str]
+    used: str
 
 
 def name_problems(matrix: Matrix) -> list[Problem]:
@@ -103,9 +104,8 @@ def without_versions(matrix: Matrix, counts: np.ndarray, notes: tuple[str, ...])
         summed = np.zeros((len(genes), counts.shape[1]), dtype=np.int64)
         np.add.at(summed, codes, counts)
         counts = summed
-    return Counted(
-        matrix.where, tuple(genes), matrix.samples, counts, notes, symbols, matrix.dropped
-    )
+    said = (notes, symbols, matrix.dropped, matrix.used)
+    return Counted(matrix.where, tuple(genes), matrix.samples, counts, *said)
 
 
 def join_problems(tables: Sequence[Counted]) -> list[Problem]:
@@ -165,7 +165,8 @@ def join(tables: Sequence[Counted]) -> CountTable:
     )
     notes = tuple(dict.fromkeys(note for table in tables for note in table.notes))
     dropped = {name: reason for table in tables for name, reason in table.dropped.items()}
-    return CountTable(frame, notes, _annotation(tables, frame.columns), dropped)
+    used = frozenset(table.used for table in tables) - {""}
+    return CountTable(frame, notes, _annotation(tables, frame.columns), dropped, used)
 
 
 def _annotation(tables: Sequence[Counted], genes: pd.Index) -> pd.DataFrame | None:

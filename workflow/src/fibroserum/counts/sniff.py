@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ def read_matrices(
     elif head(path, len(HDF5_MAGIC)) == HDF5_MAGIC:
         from fibroserum.counts.hdf5 import read_hdf5  # brings scipy
 
-        return [read_hdf5(path, known_samples, cells)]
+        matrix = read_hdf5(path, known_samples, cells)
+        return [replace(matrix, used="cells") if cells else matrix]
     else:
         kind, files = line_kind(first_line(path)), [path]
     if kind == "mtx":
@@ -38,9 +40,10 @@ def read_matrices(
 
         if len(files) > 1:
             raise refuse(f"holds {len(files)} 10x matrices", where, "a folder with one of them")
-        return [read_mtx(path if path.is_dir() else path.parent, files[0], cells)]
+        matrix = read_mtx(path if path.is_dir() else path.parent, files[0], cells)
+        return [replace(matrix, used="cells")]
     if kind in ("salmon", "kallisto"):
-        return [read_quants(files, tx2gene, known_samples, where)]
+        return [replace(read_quants(files, tx2gene, known_samples, where), used="tx2gene")]
     if kind == "star":
         return read_star(files, known_samples, where)
     if kind == "htseq" and path.is_dir():
