@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from report_fixture import HOSTILE
 from scipy import stats
 
 from fibroserum import tables
+from fibroserum.config import file_name
+from fibroserum.report.synthesis_build import draw_synthesis, synthesis_page
+from fibroserum.report.synthesis_run import SynthesisRun, synthesis_summary
+from fibroserum.report.theme import spec
 from fibroserum.synthesis.evidence import Evidence, Key
+from fibroserum.synthesis.run import synthesise
+
+TEMPLATES = Path(__file__).parents[2] / "workflow" / "report"
 
 AT, RT, BOTH = Key("change", "AT"), Key("change", "RT"), Key("difference", "RT", "AT")
 KEYS = (AT, RT, BOTH)
@@ -87,3 +98,57 @@ def cohort(
         {target: f"{prefix}{target}" if target in genes else None for target in targets},
         factor_table(called or {}, prefix=prefix),
     )
+
+
+def made_run(cohorts: list[Evidence], factors: tuple[str, ...] = ("CCL28",)) -> SynthesisRun:
+    """Return the finished synthesis of cohorts made by hand."""
+    found = synthesise(cohorts, 0.05)
+    targets = dict.fromkeys(target for one in cohorts for target in one.targets)
+    return SynthesisRun(
+        "together",
+        **{
+            name: getattr(found, name)
+            for name in ("cohorts", "targets", "gene_sets", "factor_genes", "estimates")
+        },
+        folders={one.name: file_name(one.name) for one in cohorts},
+        summaries={one.name: {"pairs": {"AT": 8, "RT": 1}, "warnings": 1} for one in cohorts},
+        order=tuple(targets),
+        factors=factors,
+        alpha=0.05,
+    )
+
+
+def made_cohorts(names: tuple[str, ...], genes: tuple[str, ...], **more: Any) -> list[Evidence]:
+    """Return cohorts in which each gene is a target and a gene set, and the last is responsive."""
+    rng = np.random.default_rng(2)
+    return [
+        cohort(
+            name,
+            {gene: (float(rng.normal(0.3, 0.2)), 0.1) for gene in genes},
+            targets=genes,
+            sets={gene: (float(rng.normal()), 1.0) for gene in genes},
+            called={genes[-1]: "suppressed"},
+            **more,
+        )
+        for name in names
+    ]
+
+
+SHAPES = {
+    "three cohorts": lambda: made_run(made_cohorts(("a", "b", "c"), ("BGN", "DCN", "COL1A1"))),
+    "two cohorts": lambda: made_run(made_cohorts(("a", "b"), ("BGN", "bgn"))),
+    "one cohort": lambda: made_run(made_cohorts(("a",), ("BGN",))),
+    "hostile": lambda: made_run(
+        made_cohorts(HOSTILE[:2], HOSTILE[:3] + HOSTILE[8:]), (HOSTILE[0], "CCL28", HOSTILE[9])
+    ),
+    "nothing": lambda: made_run([cohort("a", {}, targets=()), cohort("b", {}, targets=())], ()),
+    "nothing shared": lambda: made_run(
+        [*made_cohorts(("a",), ("BGN",), keys=KEYS), *made_cohorts(("b",), ("DCN",), keys=(AT,))]
+    ),
+}
+
+
+def made_page(run: SynthesisRun) -> str:
+    """Return the page of a synthesis."""
+    specs = {name: spec(figure) for name, figure in draw_synthesis(run).items()}
+    return synthesis_page(run, TEMPLATES, synthesis_summary(run), specs)

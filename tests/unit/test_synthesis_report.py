@@ -8,68 +8,15 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from report_fixture import HOSTILE
-from synthesis_cohorts import AT, KEYS, cohort
+from synthesis_cohorts import SHAPES, TEMPLATES, made_page
 
-from fibroserum.config import file_name
 from fibroserum.report.figures_synthesis import FIXED, FURTHER, RANDOM
 from fibroserum.report.render import svg
-from fibroserum.report.synthesis_build import build_synthesis, draw_synthesis, synthesis_page
+from fibroserum.report.synthesis_build import build_synthesis, draw_synthesis
 from fibroserum.report.synthesis_catalogue import synthesis_figures, unique_files
-from fibroserum.report.synthesis_run import SynthesisRun, synthesis_summary
+from fibroserum.report.synthesis_run import SynthesisRun
 from fibroserum.report.theme import spec
-from fibroserum.synthesis.evidence import Evidence
-from fibroserum.synthesis.run import synthesise
-
-TEMPLATES = Path(__file__).parents[2] / "workflow" / "report"
-
-
-def _run(cohorts: list[Evidence], factors: tuple[str, ...] = ("CCL28",)) -> SynthesisRun:
-    found = synthesise(cohorts, 0.05)
-    targets = dict.fromkeys(target for one in cohorts for target in one.targets)
-    return SynthesisRun(
-        "together",
-        **{
-            name: getattr(found, name)
-            for name in ("cohorts", "targets", "gene_sets", "factor_genes", "estimates")
-        },
-        folders={one.name: file_name(one.name) for one in cohorts},
-        summaries={one.name: {"pairs": {"AT": 8, "RT": 1}, "warnings": 1} for one in cohorts},
-        order=tuple(targets),
-        factors=factors,
-        alpha=0.05,
-    )
-
-
-def _cohorts(names: tuple[str, ...], genes: tuple[str, ...], **more: Any) -> list[Evidence]:
-    rng = np.random.default_rng(2)
-    return [
-        cohort(
-            name,
-            {gene: (float(rng.normal(0.3, 0.2)), 0.1) for gene in genes},
-            targets=genes,
-            sets={gene: (float(rng.normal()), 1.0) for gene in genes},
-            called={genes[-1]: "suppressed"},
-            **more,
-        )
-        for name in names
-    ]
-
-
-SHAPES = {
-    "three cohorts": lambda: _run(_cohorts(("a", "b", "c"), ("BGN", "DCN", "COL1A1"))),
-    "two cohorts": lambda: _run(_cohorts(("a", "b"), ("BGN", "bgn"))),
-    "one cohort": lambda: _run(_cohorts(("a",), ("BGN",))),
-    "hostile": lambda: _run(
-        _cohorts(HOSTILE[:2], HOSTILE[:3] + HOSTILE[8:]), (HOSTILE[0], "CCL28", HOSTILE[9])
-    ),
-    "nothing": lambda: _run([cohort("a", {}, targets=()), cohort("b", {}, targets=())], ()),
-    "nothing shared": lambda: _run(
-        [*_cohorts(("a",), ("BGN",), keys=KEYS), *_cohorts(("b",), ("DCN",), keys=(AT,))]
-    ),
-}
 
 
 @pytest.fixture(params=SHAPES)
@@ -124,13 +71,8 @@ def test_two_names_never_share_a_file() -> None:
     }
 
 
-def _page(run: SynthesisRun) -> str:
-    specs = {name: spec(figure) for name, figure in draw_synthesis(run).items()}
-    return synthesis_page(run, TEMPLATES, synthesis_summary(run), specs)
-
-
 def test_the_page_is_whole_and_safe(run: SynthesisRun) -> None:
-    text = _page(run)
+    text = made_page(run)
     assert "<script>alert(1)" not in text
     assert "<img src=x" not in text
     assert "49</script>" not in text
@@ -152,7 +94,7 @@ def test_the_page_is_whole_and_safe(run: SynthesisRun) -> None:
     ],
 )
 def test_the_page_says_what_so_few_cohorts_cannot(shape: str, words: str) -> None:
-    assert words in _page(SHAPES[shape]())
+    assert words in made_page(SHAPES[shape]())
 
 
 def test_everything_is_written(tmp_path: Path) -> None:
