@@ -1,9 +1,42 @@
 # Stage counts. In: count matrices, sample sheets. Out: cohort.h5ad, samples.tsv, stimulation/*.h5ad.
+# Of single cells also: pseudobulk/*.npz, each the sums of a part of the cells.
+SUMMED = []
+
+if CONFIG["cells"]:
+
+    # One part costs a workstation nothing; on a cluster: --set-scatter pseudobulk=20
+    scattergather:
+        pseudobulk=1,
+
+    SUMMED = gather.pseudobulk(f"{OUT}/pseudobulk/{{scatteritem}}.npz")
+
+    rule pseudobulk:
+        input:
+            counts=CONFIG["counts"],
+            tables=inputs_of("cells"),
+        output:
+            sums=f"{OUT}/pseudobulk/{{scatteritem}}.npz",
+        log:
+            f"{LOG}/pseudobulk.{{scatteritem}}.log",
+        benchmark:
+            f"{LOG}/pseudobulk.{{scatteritem}}.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, attempt: 3000 * attempt,
+            runtime=120,
+        params:
+            counts=CONFIG["counts"],
+            cells=CONFIG["cells"],
+            stamp=stamp(CONFIG["counts"] + inputs_of("cells")),
+            code=code("pseudobulk.py"),
+        script:
+            "../scripts/pseudobulk.py"
 
 
 rule counts:
     input:
         counts=CONFIG["counts"],
+        cells=SUMMED,
         samples=CONFIG["samples"],
         stimulation=inputs_of("factors"),
         tables=inputs_of("tx2gene", "cells", "genes.annotation"),

@@ -246,8 +246,11 @@ def _unused_cells(config: Config, used: frozenset[str]) -> Iterator[Problem]:
         )
 
 
-def read_all(config: Config) -> Inputs:
-    """Read and check everything the config names. Raises InputError with every problem found."""
+def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
+    """Read and check everything the config names. Raises InputError with every problem found.
+
+    summed: single cells that other jobs have read (`counts.parts`).
+    """
     from fibroserum.counts import read_counts
 
     found = Collector()
@@ -264,6 +267,7 @@ def read_all(config: Config) -> Inputs:
             tx2gene=Path(config["tx2gene"]) if config["tx2gene"] else None,
             cells=config["cells"],
             known_samples=listed,
+            summed=summed,
         )
     dropped = table.dropped if table is not None else {}
     counted = [*table.counts.index, *dropped] if table is not None else None

@@ -22,6 +22,7 @@ def read_counts(
     tx2gene: Path | None = None,
     cells: dict[str, Any] | None = None,
     known_samples: Collection[str] | None = None,
+    summed: Sequence[Path] = (),
 ) -> CountTable:
     """Read and join count inputs.
 
@@ -33,6 +34,7 @@ def read_counts(
     cells: `{"sample": obs column, "min_cells": n}` for single cells, which are summed per sample.
     known_samples: the sheet's samples; they help to recognise transposed matrices and file names
     that stand for samples. Samples unknown to the sheet are read all the same.
+    summed: parts of the sums of single cells, made by `counts.parts`; these cells are not read.
 
     Returns samples × genes with what was done in `notes`. Raises InputError with every problem of
     every input: see `fibroserum.errors`.
@@ -43,13 +45,17 @@ def read_counts(
     problems: list[Problem] = []
     tables: list[Counted] = []
     seen: set[Path] = set()
+    sums = _gathered(summed)
     for path in map(Path, paths):
         if path.resolve() in seen:
             problems.append(Problem("is listed twice", str(path), "each input once"))
             continue
         seen.add(path.resolve())
         try:
-            matrices = read_matrices(path, known, tx2gene, cells)
+            found = sums.get(str(path))
+            if isinstance(found, InputError):
+                raise found
+            matrices = [found] if found else read_matrices(path, known, tx2gene, cells)
         except InputError as error:
             problems += error.problems
             continue
@@ -61,6 +67,14 @@ def read_counts(
     if problems:
         raise InputError(problems)
     return join(tables)
+
+
+def _gathered(summed: Sequence[Path]) -> dict[str, Matrix | InputError]:
+    if not summed:
+        return {}
+    from fibroserum.counts.parts import gather  # brings scipy
+
+    return gather(summed)
 
 
 def _checked(matrix: Matrix, fractional: Fractional) -> tuple[list[Counted], list[Problem]]:

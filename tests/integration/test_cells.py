@@ -1,0 +1,69 @@
+"""Single cells through the command line: one job or several, the same; nothing left behind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import pytest
+from cells_cohort import cells_cohort
+from small_runs import SAMPLES, run
+
+FEW = {"D6_post": 9}
+COHORT = "results/small/cohort.h5ad"
+
+
+@pytest.fixture(scope="module")
+def one_part(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run as a workstation makes it."""
+    folder = tmp_path_factory.mktemp("one")
+    cells_cohort(FEW).write(folder)
+    done = run(folder, "--", SAMPLES)
+    assert done.returncode == 0, done.stdout
+    return folder
+
+
+def test_a_sample_that_lost_its_cells_has_its_row(one_part: Path) -> None:
+    table = pd.read_csv(one_part / SAMPLES, sep="\t", index_col="sample")
+    assert table.loc["D6_post", ["used_for", "reason"]].tolist() == [
+        "none",
+        "9 cells: fewer than 10 cells",
+    ]
+    assert table.loc["D6_pre", "used_for"] == "baseline"
+    assert (table["used_for"] == "change").sum() == 10
+    assert [p.name for p in (one_part / "results/small/pseudobulk").iterdir()] == ["1-of-1.npz"]
+
+
+@pytest.mark.parametrize("number", [2, 5])
+def test_the_number_of_jobs_does_not_matter(number: int, one_part: Path, tmp_path: Path) -> None:
+    cells_cohort(FEW).write(tmp_path)
+    done = run(tmp_path, "--set-scatter", f"pseudobulk={number}", "--", SAMPLES)
+    assert done.returncode == 0, done.stdout
+    parts = sorted(p.name for p in (tmp_path / "results/small/pseudobulk").iterdir())
+    assert parts == [f"{n}-of-{number}.npz" for n in range(1, number + 1)]
+    assert (tmp_path / SAMPLES).read_bytes() == (one_part / SAMPLES).read_bytes()
+    one, other = ad.read_h5ad(one_part / COHORT), ad.read_h5ad(tmp_path / COHORT)
+    np.testing.assert_array_equal(np.asarray(other.X), np.asarray(one.X))
+    pd.testing.assert_frame_equal(other.obs, one.obs)
+    pd.testing.assert_frame_equal(other.var, one.var)
+
+
+def test_cells_that_are_no_counts_are_said_beside_all_else_and_nothing_is_left(
+    tmp_path: Path,
+) -> None:
+    cohort = cells_cohort(spoil=0.5)
+    cohort.config["factors"]["CCL28"]["stimulation"]["counts"] = "arm.tsv"
+    cohort.instead["arm.tsv"] = "gene_id\tC1_vehicle\nBGN\t-1\n"
+    cohort.write(tmp_path)
+    done = run(tmp_path, "--set-scatter", "pseudobulk=2", "--", SAMPLES)
+    assert done.returncode == 1, done.stdout
+    assert "cells.h5ad: cells hold fractions (" in done.stdout
+    assert "arm.tsv, row 2 ('BGN'), column 'C1_vehicle': the count is negative" in done.stdout
+    logs = {p.name: p.read_text() for p in (tmp_path / "logs/small").glob("*.log")}
+    assert sorted(logs) == ["counts.log", "pseudobulk.1-of-2.log", "pseudobulk.2-of-2.log"]
+    assert logs["counts.log"] in done.stdout
+    assert all("the input" not in text for name, text in logs.items() if name != "counts.log")
+    assert "Traceback" not in done.stdout
+    assert [p for p in (tmp_path / "results").rglob("*") if p.is_file()] == []

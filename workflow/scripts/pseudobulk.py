@@ -1,0 +1,13 @@
+"""Sum a part of the single cells of each sample."""
+
+from fibroserum.job import job
+
+with job(snakemake.log[0]):
+    from pathlib import Path
+
+    from fibroserum.counts.cells import Part
+    from fibroserum.counts.parts import sum_part, write_sums
+
+    params = snakemake.params
+    part = Part.named(snakemake.wildcards.scatteritem)
+    write_sums(sum_part([*map(Path, params.counts)], params.cells, part), snakemake.output.sums)
