@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from fibroserum.counts import contents, read_counts
+from fibroserum.counts import contents, folders, read_counts
 from fibroserum.errors import InputError
 
 
@@ -227,6 +227,18 @@ def test_a_folder_without_counts_says_what_it_holds(tmp_path: Path) -> None:
     said = refusal(tmp_path)
     assert "(it holds 'counts.tsv'); expected STAR, HTSeq" in said
     assert "name the file itself" in said
+
+
+def test_a_folder_of_too_many_files_is_not_looked_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert folders.MAX_ENTRIES == 20_000
+    monkeypatch.setattr(folders, "MAX_ENTRIES", 6)
+    for number in range(4):
+        files.write(tmp_path / "many" / str(number) / "quant.sf", ["x"])
+        files.write(tmp_path / "many" / str(number) / "aux_info.json", ["{}"])
+    said = refusal(tmp_path / "many")
+    assert "many: holds more than 6 files; expected a folder of count files" in said
 
 
 def test_a_folder_of_two_tools(tmp_path: Path) -> None:

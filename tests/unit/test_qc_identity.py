@@ -28,10 +28,12 @@ DONORS = 8
 
 
 @lru_cache(maxsize=4)
-def drawn(donor_sd: float = 0.25, seed: int = 3) -> tuple[pd.DataFrame, pd.DataFrame]:
+def drawn(
+    donor_sd: float = 0.25, seed: int = 3, donors: int = DONORS
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return counts and sheet of a cohort without mix-ups."""
     spec = CohortSpec(
-        arms=(Arm("AT", DONORS), Arm("RT", DONORS)),
+        arms=(Arm("AT", donors), Arm("RT", donors)),
         incomplete_donors=0,
         donor_sd=(donor_sd, donor_sd),
         effect_scale=float(donor_sd > 0),
@@ -97,6 +99,20 @@ def test_two_donors_after_samples_swapped(other: str) -> None:
     message = next(c.message for c in found if c.level == "warning")
     for name in ("donors AT02 and", "look whether", "AT02_pre"):
         assert name in message
+
+
+def test_a_swap_between_small_groups_that_is_not_clear_is_not_denied() -> None:
+    counts, sheet = drawn(donors=4)
+    swapped = exchanged(counts, "AT02_post", "RT03_post")
+    (row,) = (c for c in identity(cohort_of(swapped, sheet)) if c.check == "swapped donors")
+    assert row.level == "ok"
+    assert "no two donors fit better" not in row.message
+    assert "AT02 and RT03 fit better when exchanged" in row.message
+    assert "A swap between groups, one of fewer than 8 pairs, can stay hidden" in row.message
+    (row,) = (c for c in identity(cohort_of(counts, sheet)) if c.check == "swapped donors")
+    assert row.message.startswith("no two donors fit better when exchanged")
+    assert "can stay hidden" in row.message
+    assert not any("stay hidden" in check.message for check in found_in(drawn()[0]))
 
 
 def test_swapped_before_samples_look_the_same() -> None:

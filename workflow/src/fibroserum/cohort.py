@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 
 from fibroserum.design import SINGLE_GROUP, models_of, order_groups
 from fibroserum.errors import InputError, Problem
+from fibroserum.lines import line_shift
 from fibroserum.normalization import size_factors
 from fibroserum.samples import place, pools_of
 
@@ -227,6 +228,10 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
         "target_genes": [gene or "" for gene in inputs.targets.values()],
         "notes": [*inputs.notes, *_size_factor_note(method)],
     }
+    in_pair = full.index.map(combined.into).isin(obs.index[obs["used_for"] == "change"])
+    shift = line_shift(counts[in_pair], full[in_pair], design["before"])
+    if shift is not None:
+        adata.uns["fibroserum"]["line_shift"] = asdict(shift)
     _normalized_layers(adata)
     return Cohort(adata, samples)
 

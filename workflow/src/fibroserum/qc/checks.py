@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort import settings_of
+from fibroserum.lines import NOTABLE, LineShift
 from fibroserum.qc.check import Check, listed
 from fibroserum.qc.copies import (
     copies,
@@ -72,6 +73,27 @@ def pools(cohort: ad.AnnData) -> Iterator[Check]:
         "person does, which the models do not know: compare pools with pools"
     )
     yield Check("pools of sera", "warning", subject, message)
+
+
+def line_depths(cohort: ad.AnnData) -> Iterator[Check]:
+    """Say what unequal depths of a donor's lines do to genes of one line; nothing with one line."""
+    if "line_shift" not in cohort.uns["fibroserum"]:
+        return
+    shift = LineShift(**cohort.uns["fibroserum"]["line_shift"])
+    symbol = cohort.var["symbol"].astype(str).get(shift.gene, "") or shift.gene
+    said = (
+        f"a donor's lines are summed, and a line's share of the counts differs between before and "
+        f"after by up to {2**shift.worst:.2f}-fold (donor {shift.donor}): this alone changes "
+        f"{symbol} in {shift.group} by {shift.change:.2f} log2, by the lines' own expression"
+    )
+    if shift.change > NOTABLE:
+        said += (
+            f", and {int(shift.genes):,} genes by more than {NOTABLE} log2: changes of that size "
+            "in genes that the lines express unequally are none of the serum; bring libraries of "
+            "even depth (downsample reads), or run each line as a cohort of its own"
+        )
+    level = "warning" if shift.change > NOTABLE else "ok"
+    yield Check("depth of lines", level, shift.donor, said)
 
 
 def libraries(metrics: pd.DataFrame) -> Iterator[Check]:
@@ -229,6 +251,7 @@ def all_checks(
         *notes(cohort),
         *used_samples(samples),
         *pools(cohort),
+        *line_depths(cohort),
         *libraries(metrics),
         *composition(metrics),
         *cell_identity(cohort),

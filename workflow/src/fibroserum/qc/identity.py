@@ -19,6 +19,8 @@ from fibroserum.qc.profiles import Profiles
 
 #: Fewer pairs leave too little to compare with.
 FEWEST_PAIRS = 4
+#: Between groups of fewer pairs most swaps are not found: a group's mean takes the stranger in.
+SMALL_GROUP = 8
 #: Candidates that are looked at closely; a cohort with more mix-ups has other troubles.
 _MOST = 20
 
@@ -134,6 +136,15 @@ def swapped_pairs(like: Likeness) -> list[Swap]:
         if t > _critical(like.other.sum() / 2, freedom):
             found.append(Swap(int(one), other, float(t)))
     return sorted(found, key=lambda swap: -swap.t)[:_MOST]
+
+
+def best_exchange(like: Likeness) -> tuple[int, int] | None:
+    """Return the two pairs that gain most likeness when exchanged, or None where none gain any."""
+    own = np.diag(like.matrix)
+    gain = like.matrix + like.matrix.T - own[:, None] - own
+    gain = np.where(like.other & like.other.T, gain, -np.inf)
+    one, other = np.unravel_index(int(gain.argmax()), gain.shape)
+    return (int(one), int(other)) if gain[one, other] > 0 else None
 
 
 def strangers(like: Likeness, known: set[int]) -> list[Swap]:
@@ -260,8 +271,23 @@ def _swapped(
             f"cannot be told here: own pairs stand out by {stands_out:.1f} standard deviations, "
             f"and {needed:.1f} would be needed{weak}"
         )
+    elif (best := best_exchange(like)) is not None:
+        names = like.pairs.loc[list(best), "donor"]
+        said = (
+            f"no exchange of two donors is clear; {' and '.join(map(str, names))} fit better when "
+            f"exchanged, by no more than chance allows{_across(like)}"
+        )
     else:
         said = (
-            f"no two donors fit better when exchanged; own pairs stand out by {stands_out:.1f} sd"
+            "no two donors fit better when exchanged; own pairs stand out by "
+            f"{stands_out:.1f} sd{_across(like)}"
         )
     yield Check("swapped donors", "ok", "", said)
+
+
+def _across(like: Likeness) -> str:
+    """Return what to know of swaps between groups that are small; see docs/calibration.md."""
+    sizes = like.pairs["group"].value_counts()
+    if len(sizes) < 2 or sizes.min() >= SMALL_GROUP:
+        return ""
+    return f". A swap between groups, one of fewer than {SMALL_GROUP} pairs, can stay hidden"
