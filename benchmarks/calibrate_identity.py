@@ -9,6 +9,7 @@ Cohorts of two arms, drawn from their own seeds; each is checked as it is, and w
 from __future__ import annotations
 
 import argparse
+import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from fibroserum.normalization import size_factors
 from fibroserum.qc.checks import identity
 from fibroserum.simulate import AFTER, BEFORE, Arm, CohortSpec, simulate_cohort
 from fibroserum.simulate.panel import generator
-from sections import write_section
+from sections import took, write_section
 
 ARMS = ("AT", "RT")
 DONORS = (4, 8, 16)
@@ -269,9 +270,11 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", type=Path, help="Markdown file whose section is replaced")
     asked = parser.parse_args()
+    start = time.monotonic()
     result = study(asked.cohorts, asked.clean, asked.processes)
     section = markdown(result, asked.cohorts, asked.clean)
     print(section)
+    print(took(start))
     if asked.write:
         write_section(asked.write, section)
 

@@ -6,6 +6,7 @@ python benchmarks/calibrate_toy.py --write docs/calibration.md
 from __future__ import annotations
 
 import argparse
+import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from fibroserum.input_genes import find_targets
 from fibroserum.inputs import Inputs
 from fibroserum.simulate import CohortSpec, simulate_cohort
 from fibroserum.targets import flag_targets
-from sections import write_section
+from sections import took, write_section
 
 ROOT = Path(__file__).resolve().parents[1]
 ARM = {
@@ -144,10 +145,12 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", type=Path)
     asked = parser.parse_args()
+    start = time.monotonic()
     with ProcessPoolExecutor(asked.processes) as pool:
         rows = pd.DataFrame(pool.map(measures, range(1, asked.seeds + 1)))
     text = section(rows)
     print(text)
+    print(took(start))
     if asked.write:
         write_section(asked.write, text)
 

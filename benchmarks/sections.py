@@ -1,24 +1,50 @@
-"""Write a study's section of docs/calibration.md."""
+"""Write a study's section of docs/calibration.md, and say what the study took."""
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from pathlib import Path
 
 
 def took(start: float) -> str:
-    """Return the time since a `time.monotonic()` as the sentence that a study prints."""
-    return f"It took {(time.monotonic() - start) / 60:.1f} minutes."
+    """Return the time since a `time.monotonic()` as the sentence that a study prints.
+
+    Processor time is that of finished child processes too: on a busy machine it tells what the
+    study itself takes.
+    """
+    used = os.times()
+    processor = used.user + used.system + used.children_user + used.children_system
+    minutes = (time.monotonic() - start) / 60
+    return f"It took {minutes:.1f} minutes, {processor / 60:.1f} minutes of processor time."
 
 
-def write_section(path: Path, section: str) -> None:
-    """Replace a `## ` section of a Markdown file, or add it at the end."""
+def write_section(path: Path, section: str, finding: str = "") -> None:
+    """Replace a `## ` section of a Markdown file, or add it at the end.
+
+    finding: what the study shows, in a sentence or two made from its figures. It is the section's
+    line in the list at the top of the page.
+    """
     text = path.read_text(encoding="utf-8") if path.exists() else "# Calibration\n"
-    heading = re.escape(section.splitlines()[0])
-    pattern = re.compile(rf"^{heading}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+    title = section.splitlines()[0]
+    pattern = re.compile(rf"^{re.escape(title)}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
     if pattern.search(text):
         text = pattern.sub(lambda _: section + "\n\n", text)
     else:
         text = text.rstrip("\n") + "\n\n" + section + "\n"
+    if finding:
+        text = _with_finding(text, title.removeprefix("## "), finding)
     path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+
+
+def _with_finding(text: str, name: str, finding: str) -> str:
+    """Return the page with a study's line in the list before its first section."""
+    top, rule, rest = text.partition("\n## ")
+    line = f"* **{name}**: {finding}"
+    pattern = re.compile(rf"^\* \*\*{re.escape(name)}\*\*: .*$", re.MULTILINE)
+    if pattern.search(top):
+        top = pattern.sub(lambda _: line, top)
+    else:
+        top = top.rstrip("\n") + ("\n" if "\n* **" in top else "\n\n") + line + "\n"
+    return top.rstrip("\n") + "\n" + rule + rest

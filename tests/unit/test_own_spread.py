@@ -196,3 +196,20 @@ def test_neither_the_order_of_samples_nor_names_decide_anything() -> None:
         vectors.append(model.contrasts["RT_vs_AT_change"])
         tables.append(linear.own_spread_t(fit, vectors[-1], linear.own_spread(fit, model.groups)))
     pd.testing.assert_frame_equal(tables[0], tables[1], rtol=1e-9)
+
+
+def test_the_prior_counts_once_where_groups_are_compared() -> None:
+    """Genes of unlike variance: without the bound a difference would claim too many."""
+    sheet = _sheet({"AT": 3, "RT": 3})
+    rng = np.random.default_rng(9)
+    scale = np.sqrt(6 / rng.chisquare(6, 6000))
+    model = _model(sheet)
+    values = pd.DataFrame(rng.normal(size=(len(sheet), 6000)) * scale, index=sheet.index)
+    fit = linear.fit_weighted(values, model.design)
+    spread = linear.own_spread(fit, model.groups)
+    table = linear.own_spread_t(fit, model.contrasts["RT_vs_AT_change"], spread)
+    pooled = linear.moderated_t(fit, model.contrasts["RT_vs_AT_change"])["df_total"].iloc[0]
+    assert table["df_total"].max() <= pooled
+    assert 0.04 < (table["pvalue"] < 0.05).mean() < 0.06
+    alone = linear.own_spread_t(fit, model.contrasts["RT_post_vs_pre"], spread)
+    assert np.ptp(alone["df_total"]) < 1e-9
