@@ -9,7 +9,7 @@ CODE := workflow tests benchmarks resources/build
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PYTHONPATH := workflow/src
 
-.PHONY: help run test soak check format lock bench calibrate docs lock clean
+.PHONY: help run test soak check slurm format bench calibrate docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -29,6 +29,10 @@ check: $(VENV)/installed ## what a reviewer would run: ruff, snakefmt, mypy, lin
 	$(BIN)/snakefmt --check $(SNAKEFILES)
 	$(BIN)/mypy
 	$(BIN)/python workflow/lint.py
+
+slurm: $(VENV)/installed ## install what runs on a SLURM cluster need besides
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
+	  -r requirements-slurm.lock
 
 format: $(VENV)/installed ## format the code
 	$(BIN)/ruff check --fix $(CODE)
@@ -57,6 +61,11 @@ lock: ## resolve pyproject.toml anew (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --fork-strategy fewest --no-header --no-annotate \
 	  --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --extra slurm --universal --python-version 3.11 \
+	  --generate-hashes --fork-strategy fewest --no-header --no-annotate \
+	  --constraint requirements.lock \
+	  $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) \
+	  --quiet --output-file requirements-slurm.lock
 
 clean: ## remove what runs and tests leave
 	rm -rf results/[!R]* logs build .snakemake .pytest_cache .mypy_cache .ruff_cache

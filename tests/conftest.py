@@ -10,6 +10,9 @@ import pytest
 
 from support import REPOSITORY, Run, copy_pipeline, run_snakemake
 
+# No test speaks to a cluster of this machine, nor waits for one that does not answer.
+os.environ["SLURM_CONF"] = os.devnull
+
 
 def _data_roots() -> list[Path]:
     named = os.environ.get("FIBROSERUM_DATA")
