@@ -308,3 +308,11 @@ def test_the_table_beside_single_cells_is_an_input(tmp_path: Path, schema: dict[
     config = {**configuration.resolve(good().config, schema)[0], "counts": [str(h5)]}
     config["cells"] = {"sample": column, "min_cells": 10}
     assert configuration.input_paths(config)["cells"] == [str(tmp_path / "h5" / "metadata.csv")]
+
+
+def test_times_named_the_other_way_round_are_said(planned: Planned) -> None:
+    cohort = good()
+    cohort.design.update(before="post", after="pre")
+    said = "before is 'post' and after is 'pre': a positive log2 fold change means higher in 'pre'"
+    assert any(note.startswith(said) for note in everything(planned, cohort).notes)
+    assert not any("before is" in note for note in everything(planned, good()).notes)

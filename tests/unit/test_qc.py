@@ -200,3 +200,15 @@ def test_warnings_are_not_buried() -> None:
     rank = found["level"].map({"error": 0, "warning": 1, "ok": 2})
     assert rank.is_monotonic_increasing
     assert found["check"].tail(3).tolist() == ["samples used"] * 3
+
+
+def test_a_group_of_one_or_two_pairs_is_said() -> None:
+    adata = cohort()
+    pairs = adata.obs.groupby("donor").ngroup()
+    adata.obs["group"] = np.where(pairs == 0, "one", np.where(pairs < 3, "two", "RT"))
+    found = checks_of(adata)
+    rows = found[found["check"] == "group size"].set_index("subject")["message"]
+    assert sorted(rows.index) == ["RT", "one", "two"]
+    assert rows["one"].startswith("1 pair: what is said of this group rests on one donor")
+    assert rows["two"].startswith("2 pairs: what is said of this group rests on two donors")
+    assert "group size" not in warnings_of(cohort())

@@ -307,9 +307,33 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "cells of a cohort without single cells",
-    "cohort.yaml, cells: cells is set, and none of the counts are of single cells; expected a "
+    "config, cells: cells is set, and none of the counts are of single cells; expected a "
     "single-cell .h5ad, a 10x .h5 or an MTX folder among the counts. Say 'cells: null', or leave "
     "it out.",
+    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["cells"] = {"sample": "donor_time"}
+
+
+@case(
+    "a row of totals",
+    "counts.tsv, row 62 ('Total'): the row is the sum of all others; expected genes alone. "
+    "Take it out.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    columns = list(zip(*c.counts.rows[1:], strict=True))[1:]
+    c.counts.rows.append(["Total", *(str(sum(map(int, column))) for column in columns)])
+
+
+@case(
+    "kallisto's HDF5 alone",
+    "kallisto: is a folder without count files (its folders hold 'abundance.h5'); expected STAR, "
+    "HTSeq, Salmon or kallisto results, or a 10x matrix. Run kallisto with --plaintext, or "
+    "'kallisto h5dump' on these.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.config["counts"] = ["kallisto"]
+    c.instead |= {f"kallisto/{s}/abundance.h5": b"\x89HDF\r\n\x1a\n" for s in c.counts.header[1:]}

@@ -331,3 +331,39 @@ def _(c: SmallCohort) -> None:
 def _(c: SmallCohort) -> None:
     c.sheet.add_column("serum/lot", [str(n % 3) for n in range(12)])
     c.sheet.add_column("serum_lot", [str(n % 2) for n in range(12)])
+
+
+@case(
+    "leading zeros that a spreadsheet took from one cell",
+    "samples.tsv, column 'donor': '1' (row 3) differs from '001' in leading zeros alone; expected "
+    "one way of writing a level",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.map("donor", lambda donor: donor.replace("D", "00"))
+    c.sheet.put("D1_post", "donor", "1")
+
+
+@case(
+    "samples in capitals",
+    "samples.tsv, column 'sample': none of its samples ('D1_PRE', 'D1_POST', 'D2_PRE' and 9 more) "
+    "is in the counts, which hold 'D1_pre', 'D1_post', 'D2_pre' and 9 more; expected the names of "
+    "the count matrix's columns. 'D1_PRE' is 'D1_pre' there: write it so.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.map("sample", str.upper)
+
+
+@case(
+    "a level below the detection limit, and one with its unit",
+    "samples.tsv, row 2, column 'ccl28': the level '<31.2' of CCL28 is not a number; expected a "
+    "number, or an empty cell. Outside the assay's limits: leave the cell empty, or write the "
+    "value you impute.",
+    "samples.tsv, row 4, column 'ccl28': the level '412 pg/ml' of CCL28 is not a number; expected "
+    "a number, or an empty cell. Write the number alone, in one unit for all samples.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.put("D1_pre", "ccl28", "<31.2")
+    c.sheet.put("D2_pre", "ccl28", "412 pg/ml")

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -246,6 +246,21 @@ def _unused_cells(config: Config, used: frozenset[str]) -> Iterator[Problem]:
         )
 
 
+_EARLY = ("pre", "before", "baseline", "vor", "vorher", "avant")
+_LATE = ("post", "after", "nach", "nachher", "apres", "après", "followup", "follow-up")
+
+
+def _turned_times(design: Mapping[str, Any]) -> list[str]:
+    """Return a note where the levels of time are named the other way round."""
+    before, after = design["before"], design["after"]
+    if before.casefold() not in _LATE or after.casefold() not in _EARLY:
+        return []
+    return [
+        f"before is '{before}' and after is '{after}': a positive log2 fold change means higher in "
+        f"'{after}'; exchange the two in design unless that is meant"
+    ]
+
+
 def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     """Read and check everything the config names. Raises InputError with every problem found.
 
@@ -293,6 +308,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     targets, notes = find_targets(config["targets"], annotation, counts)
     for name, (_, arm_sheet) in arms.items():
         notes += left_out(name, arm_sheet, config["factors"][name]["stimulation"])
+    notes += _turned_times(config["design"])
     if config["tx2gene"] and "tx2gene" not in table.used | used:
         notes.append(
             f"tx2gene ({config['tx2gene']}) is not used: no count input is a folder of Salmon or "

@@ -20,6 +20,9 @@ MISSING = frozenset({"", "na", "nan", "n/a", "#n/a", "null", "none"})
 DESIGN_KEYS = ("donor", "group", "time", "line")
 
 
+_EMPTY_HINT = "Spreadsheets leave empty columns behind: delete it where nothing stands in it."
+
+
 def read_sheet(path: Path) -> pd.DataFrame:
     """Return the sheet as it stands: TSV or CSV told apart by content, every cell text.
 
@@ -33,7 +36,7 @@ def read_sheet(path: Path) -> pd.DataFrame:
     problems = []
     for index, name in enumerate(grid.header, 1):
         if not name.strip():
-            hint = "Name it 'sample' if it holds the sample names." if index == 1 else ""
+            hint = "Name it 'sample' if it holds the sample names." if index == 1 else _EMPTY_HINT
             problems.append(Problem(f"column {index} has no name", where, "a name", hint))
         elif name != name.strip():
             what = f"the column name '{name}' has spaces around it"
@@ -85,7 +88,14 @@ def empty_cells(
 
 
 def folded(value: str) -> str:
-    """Return a level without its case and spare spaces, to compare ways of writing it."""
+    """Return a level without case, spare spaces and leading zeros, to compare ways of writing it.
+
+    A spreadsheet makes 1 of 001; zeros after a point are no leading ones.
+    """
+    return re.sub(r"(?<![\d.,])0+(?=\d)", "", _plain(value))
+
+
+def _plain(value: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", value).split()).casefold()
 
 
@@ -102,11 +112,9 @@ def variants(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
         for form in forms:
             rows = [row for row, value in enumerate(values) if value == form]
             if form != usual:
-                what = (
-                    f"'{form}' ({rows_text(sheet, rows)}) differs from '{usual}' in case or spaces"
-                )
-                where = place(sheet, column=column)
-                yield Problem(f"{what} alone", where, "one way of writing a level")
+                how = "case or spaces" if _plain(form) == _plain(usual) else "leading zeros"
+                what = f"'{form}' ({rows_text(sheet, rows)}) differs from '{usual}' in {how} alone"
+                yield Problem(what, place(sheet, column=column), "one way of writing a level")
             elif len(forms) == 1 and form != form.strip():
                 what = f"'{form}' ({rows_text(sheet, rows)}) has spaces around it"
                 yield Problem(what, place(sheet, column=column), f"'{form.strip()}'")

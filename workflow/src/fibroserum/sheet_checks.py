@@ -86,7 +86,7 @@ def _counted_problems(sheet: pd.DataFrame, counted: Collection[str]) -> Iterator
             f"which hold {listed(only_counts, 3)}",
             place(sheet, column="sample"),
             "the names of the count matrix's columns",
-            _r_name_hint(only_sheet[0], counted),
+            _r_name_hint(only_sheet[0], counted) or _case_hint(only_sheet[0], only_counts),
         )
         return
     for name in only_sheet[:SHOWN]:
@@ -104,6 +104,12 @@ def _counted_problems(sheet: pd.DataFrame, counted: Collection[str]) -> Iterator
     if len(only_counts) > SHOWN:
         rest = f"and {len(only_counts) - SHOWN:,} more samples of the counts without a row"
         yield Problem(rest, place(sheet, column="sample"))
+
+
+def _case_hint(name: str, counted: Collection[str]) -> str:
+    """Return a hint where a counted sample has that name but for case, spaces or zeros."""
+    like = next((other for other in counted if folded(other) == folded(name)), None)
+    return f"'{name}' is '{like}' there: write it so." if like else ""
 
 
 def _r_name_hint(name: str, counted: Collection[str]) -> str:
@@ -148,6 +154,14 @@ def _comma_hint(value: str) -> str:
     return ""
 
 
+def _limit_hint(value: str) -> str:
+    if re.match(r"\s*[<>≤≥]", value):
+        return "Outside the assay's limits: leave the cell empty, or write the value you impute."
+    if re.match(r"\s*\d[\d.]*\s*[^\d.,\s]", value):
+        return "Write the number alone, in one unit for all samples."
+    return ""
+
+
 def _serum_problems(
     sheet: pd.DataFrame, factor: str, entry: Mapping[str, Any]
 ) -> Iterator[Problem]:
@@ -162,7 +176,7 @@ def _serum_problems(
     wrong = np.flatnonzero(given & np.isnan(numbers))
     for row in wrong[:SHOWN]:
         what = f"the level '{values.iloc[row]}' of {factor} is not a number"
-        hint = _comma_hint(values.iloc[row])
+        hint = _comma_hint(values.iloc[row]) or _limit_hint(values.iloc[row])
         yield Problem(what, place(sheet, int(row), column), "a number, or an empty cell", hint)
     if len(wrong) > SHOWN:
         rest = f"and {len(wrong) - SHOWN:,} more levels that are not numbers"

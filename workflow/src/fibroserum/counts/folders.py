@@ -63,15 +63,25 @@ def find_files(folder: Path) -> tuple[FolderKind, list[Path]]:
             "Name the folder, or the files, of the one to use.",
         )
     if not found:
-        has = f"it holds {listed(sorted(plain), 4)}" if plain else "it is empty"
+        inner = "" if plain else _inside(folder)
+        has = f"it holds {listed(sorted(plain), 4)}" if plain else inner or "it is empty"
+        hint = "To read a table in it, name the file itself." if plain else ""
+        if "abundance.h5" in inner:
+            hint = "Run kallisto with --plaintext, or 'kallisto h5dump' on these."
         raise refuse(
             f"is a folder without count files ({has})",
             str(folder),
             "STAR, HTSeq, Salmon or kallisto results, or a 10x matrix",
-            "To read a table in it, name the file itself." if plain else "",
+            hint,
         )
     kind = quantified[0] if quantified else "htseq"
     return kind, sorted(found[kind])
+
+
+def _inside(folder: Path) -> str:
+    """Return what the direct subfolders of a folder hold, in words; empty if nothing."""
+    names = sorted({path.name for path in _files(folder)})
+    return f"its folders hold {listed(names, 4)}" if names else ""
 
 
 def _files(folder: Path) -> list[Path]:

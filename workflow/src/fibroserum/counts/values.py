@@ -40,7 +40,7 @@ def to_counts(
     if not whole and fractional == "refuse":
         problems += _fractional_problem(matrix, usable)
     if not matrix.problems:
-        problems += _silent_samples(matrix, values)
+        problems += [*_silent_samples(matrix, values), *_sum_rows(matrix, usable)]
     if problems:
         return values, (), problems
     notes: tuple[str, ...] = ()
@@ -99,6 +99,24 @@ def _silent_samples(matrix: Matrix, values: np.ndarray) -> list[Problem]:
             "Leave the sample out of both tables, or bring its counts.",
         )
         for s in np.flatnonzero(~(values != 0).any(axis=0))
+    ]
+
+
+def _sum_rows(matrix: Matrix, values: np.ndarray) -> list[Problem]:
+    """Return a problem for each row that is the sum of all others, as spreadsheets add one."""
+    if values.shape[0] < 10 or values.shape[1] < 3:
+        return []  # by chance
+    totals = values.sum(axis=0)
+    likely = np.flatnonzero((2 * values[:, 0] == totals[0]) & (totals[0] > 0))
+    return [
+        Problem(
+            "the row is the sum of all others",
+            matrix.gene_place(int(g)),
+            "genes alone",
+            "Take it out.",
+        )
+        for g in likely
+        if (2 * values[g] == totals).all()
     ]
 
 

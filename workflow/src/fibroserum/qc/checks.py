@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY")
 FIBROBLAST = ("COL1A1", "PDGFRA", "VIM", "LUM")
+#: Pairs below which a group is too small to speak for others.
+FEW_PAIRS = 3
 OTHERS = {
     "epithelial cells": ("KRT5", "KRT14", "EPCAM", "CDH1"),
     "blood cells": ("PTPRC",),
@@ -73,6 +75,20 @@ def pools(cohort: ad.AnnData) -> Iterator[Check]:
         "person does, which the models do not know: compare pools with pools"
     )
     yield Check("pools of sera", "warning", subject, message)
+
+
+def group_sizes(cohort: ad.AnnData) -> Iterator[Check]:
+    """Say which groups have too few pairs to speak for more than the people in them."""
+    change = cohort.obs[cohort.obs["used_for"] == "change"]
+    sizes = change.groupby("group", observed=True)["donor"].nunique()
+    for group, size in sizes[sizes < FEW_PAIRS].items():
+        few = "1 pair" if size == 1 else f"{size} pairs"
+        message = (
+            f"{few}: what is said of this group rests on "
+            f"{'one donor' if size == 1 else 'two donors'}, and on the other groups for how much "
+            "donors differ; bring more donors, or leave the group out"
+        )
+        yield Check("group size", "warning", str(group), message)
 
 
 def line_depths(cohort: ad.AnnData) -> Iterator[Check]:
@@ -251,6 +267,7 @@ def all_checks(
         *notes(cohort),
         *used_samples(samples),
         *pools(cohort),
+        *group_sizes(cohort),
         *line_depths(cohort),
         *libraries(metrics),
         *composition(metrics),
