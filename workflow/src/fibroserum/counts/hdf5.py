@@ -1,9 +1,9 @@
 """HDF5 inputs: bulk and single-cell .h5ad, and 10x .h5; read block by block, never unpickled.
 
-Matrices are read by h5py, one pass, and not by anndata's lazy reading (`sparse_dataset`, or
-`experimental.read_elem_lazy` on dask): these hand what stands in the file to compiled code of scipy
-that trusts it, where a damaged pointer or index reads past an array; dask's arrays of blocks would
-be summed by a graph of tasks that each import it, and bring two more dependencies for one loop.
+Matrices are read by h5py, one pass, and not by anndata's lazy reading, which gives the same sums
+and saves nothing. `sparse_dataset` hands what stands in the file to compiled code of scipy that
+trusts it: one index beyond the genes ends the process, where here it is a problem that is said.
+`experimental.read_elem_lazy` does so too, and needs dask and xarray for what is one loop.
 """
 
 from __future__ import annotations
@@ -155,23 +155,25 @@ def _sparse_rows(
     pointers, entries = group["indptr"][:], group["data"].shape[0]
     if pointers.dtype.kind not in "iu" or group["indices"].dtype.kind not in "iu":
         raise refuse("its matrix points at cells or genes by no whole numbers", where)
-    lengths = np.diff(pointers.astype(np.int64))
+    pointers = pointers.astype(np.int64)  # a block beyond the last must not overflow
+    lengths = np.diff(pointers)
     if len(lengths) != rows or pointers[0] or (lengths < 0).any():
         raise refuse(f"its matrix is not of {rows:,} cells", where, "a whole file")
     if pointers[-1] != entries or group["indices"].shape[0] != entries:
         raise refuse("its matrix is cut short", where, "a whole file", "Copy it again.")
     if lengths.max(initial=0) > columns:
         raise refuse("its matrix has more values than places", where, "a whole file")
-    start, end = part.span(rows).start, part.span(rows).stop
+    span = part.span(rows)
+    start, end = span.start, span.stop
     while start < end:
         stop = int(np.searchsorted(pointers, pointers[start] + BLOCK_VALUES, side="right")) - 1
         stop = min(max(stop, start + 1), end)
-        span = slice(int(pointers[start]), int(pointers[stop]))
-        indices = group["indices"][span]
+        place = slice(int(pointers[start]), int(pointers[stop]))
+        indices = group["indices"][place]
         if len(indices) and (indices.min() < 0 or indices.max() >= columns):
             raise refuse("its matrix points at genes that it does not name", where, "a whole file")
         own = np.repeat(np.arange(start, stop, dtype=np.int32), lengths[start:stop])
-        yield own, indices.astype(np.int32, copy=False), group["data"][span]
+        yield own, indices.astype(np.int32, copy=False), group["data"][place]
         start = stop
 
 
