@@ -3,8 +3,9 @@
     python benchmarks/calibrate_spread.py --write docs/calibration.md
 
 Cohorts of two arms in which every gene's change varies between the donors of one arm, of both
-alike, or of none. The second opinion gives each group a residual variance of its own; the same
-model with one variance for both stands beside it. Errors are standard errors between cohorts.
+alike, or of none. The second opinion gives each group a residual variance of its own where the
+groups' spreads differ genome-wide; the same model with one variance for both stands beside it.
+Errors are standard errors between cohorts.
 """
 
 from __future__ import annotations
@@ -97,10 +98,10 @@ def replicate(cell: Cell, seed: int) -> pd.DataFrame:
             "spread ratio": fit.uns["model"]["spread_ratio"][name],
             "coverage": inside.mean(),
             "level, main": (null["pvalue"] < ALPHA).mean(),
-            "level, own": (null["second_pvalue"] < ALPHA).mean(),
+            "level, used": (null["second_pvalue"] < ALPHA).mean(),
             "level, pooled": (pooled.loc[null.index, "second_pvalue"] < ALPHA).mean(),
         }
-        for label, words in (("own", table), ("pooled", pooled)):
+        for label, words in (("used", table), ("pooled", pooled)):
             found = outcome(words["call"], truth, "call")
             row |= {f"{measure}, {label}": value for measure, value in found.items()}
             each = pd.DataFrame(
@@ -173,9 +174,10 @@ def markdown(result: pd.DataFrame, cohorts: int) -> str:
         f"`benchmarks/calibrate_spread.py`, {cohorts} cohorts a row, seeds 0 to {cohorts - 1}; "
         f"means ± standard errors between cohorts. Two arms, {GENES} genes; *spread* names the arm "
         "in which every gene's change varies between donors besides, with a standard deviation of "
-        "0.4 log2 (in none: equal). *change* is that of RT. *own* is the second opinion as used, "
-        "with a residual variance for each group; *pooled* the same with one for both, as it was "
-        "before. Level: share of unchanged genes with p < 0.05. A panel holds 12 genes, with "
+        "0.4 log2 (in none: equal). *change* is that of RT. *used* is the second opinion as "
+        "it is, with a residual variance for each group where a ratio is beyond "
+        f"{linear.UNEQUAL}; *pooled* the same with one for both always. Level: share of unchanged "
+        "genes with p < 0.05. A panel holds 12 genes, with "
         "effects 4 of them changed, judged by both models without the outlier rule; false share "
         "without effects: chance of any call.",
         "",
@@ -193,9 +195,9 @@ def markdown(result: pd.DataFrame, cohorts: int) -> str:
                 "interval covers": "coverage",
                 "level, main model": "level, main",
                 "level, pooled": "level, pooled",
-                "level, own": "level, own",
+                "level, used": "level, used",
                 "false share of panels, pooled": "false share of panel, pooled",
-                "false share of panels, own": "false share of panel, own",
+                "false share of panels, used": "false share of panel, used",
             },
         ),
         "**With effects**",
@@ -206,7 +208,7 @@ def markdown(result: pd.DataFrame, cohorts: int) -> str:
                 f"{measure} of {what}s, {label}": f"{measure} of {what}, {label}"
                 for what in ("panel", "call")
                 for measure in ("false share", "power")
-                for label in ("pooled", "own")
+                for label in ("pooled", "used")
             },
         ),
     ]
@@ -219,17 +221,17 @@ def finding(result: pd.DataFrame) -> str:
     more = null[null["spread"] == "RT"].groupby("donors").mean(numeric_only=True)
     alike = result[(result["spread"] == "equal") & (result["contrast"] == "change")]
     power = alike[alike["effects"]].groupby("donors").mean(numeric_only=True)
-    lost = power["power of panel, pooled"] - power["power of panel, own"]
+    lost = power["power of panel, pooled"] - power["power of panel, used"]
 
     def span(name: str) -> str:
         return f"{more[name].min():.3f} to {more[name].max():.3f}"
 
-    own, pooled = (span(f"false share of panel, {which}") for which in ("own", "pooled"))
+    own, pooled = (span(f"false share of panel, {which}") for which in ("used", "pooled"))
     return (
         "where nothing changes, the share of panels with a false call of the arm that spreads more "
         f"is {own} ({pooled} with one variance for both); the main model's 95 % interval covers "
-        f"{span('coverage')} there, which `spread_ratio` says; where arms spread equally, at most "
-        f"{lost.max():.3f} of the panels' power is lost."
+        f"{span('coverage')} there, which `spread_ratio` says; where arms spread equally, "
+        f"{max(lost.max(), 0):.3f} of the panels' power is lost at most."
     )
 
 

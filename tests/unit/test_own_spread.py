@@ -10,8 +10,10 @@ import pytest
 from scipy import stats
 
 from fibroserum import linear
+from fibroserum.de import FitSettings, linear_model, second_opinion
 from fibroserum.design import Model, contrasts_of, models_of
 from fibroserum.linear.own_spread import variance_parts
+from fibroserum.simulate import Arm, CohortSpec, simulate_cohort
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
 
@@ -213,3 +215,25 @@ def test_the_prior_counts_once_where_groups_are_compared() -> None:
     assert 0.04 < (table["pvalue"] < 0.05).mean() < 0.06
     alone = linear.own_spread_t(fit, model.contrasts["RT_post_vs_pre"], spread)
     assert np.ptp(alone["df_total"]) < 1e-9
+
+
+@pytest.mark.parametrize("unequal", [False, True])
+def test_groups_are_pooled_unless_they_spread_unequally(unequal: bool) -> None:
+    """The second opinion is limma's own test where the groups spread alike, else each its own."""
+    arms = (Arm("AT", 6), Arm("RT", 6, change_sd=0.4 if unequal else 0.0))
+    drawn = simulate_cohort(CohortSpec(arms=arms, incomplete_donors=0, genes=1000), 3)
+    sheet = drawn.samples.set_index("sample").rename(columns={"timepoint": "time"})
+    sheet["used_for"] = "change"
+    model = _model(sheet)
+    counts = drawn.counts.loc[sheet.index, drawn.counts.sum() >= 10]
+    never = pd.Series(False, index=counts.columns)
+    second = second_opinion(counts, model, never, FitSettings())
+    fit = linear_model(counts, model, never, 1)
+    assert second.own_spread == unequal
+    assert (max(second.spread_ratio.values()) > linear.UNEQUAL) == unequal
+    for name, vector in model.contrasts.items():
+        pooled = linear.moderated_t(fit, vector)["pvalue"]
+        own = linear.own_spread_t(fit, vector, linear.own_spread(fit, model.groups))["pvalue"]
+        found = second.tables[name]["second_pvalue"]
+        pd.testing.assert_series_equal(found, own if unequal else pooled, check_names=False)
+        assert not np.allclose(own, pooled)

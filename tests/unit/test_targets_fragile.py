@@ -12,10 +12,11 @@ from target_cohorts import Drawn, Planted, draw, flagged
 from fibroserum.cohort import counts_of
 from fibroserum.de import FitSettings, fit_model, linear_model
 from fibroserum.design import Contrast, models_of
+from fibroserum.linear import UNEQUAL
 from fibroserum.normalization import size_factors
 from fibroserum.targets import TargetTables
 from fibroserum.targets.second_refits import estimates_without
-from fibroserum.targets.spread import WARN, spread_sentence, widening
+from fibroserum.targets.spread import spread_sentence, widening
 from fibroserum.targets.verdict import Evidence, Rule, is_carried, judge
 from fibroserum.targets.words import phrases
 
@@ -153,8 +154,8 @@ def test_unequal_spread_is_said_and_widens_the_bound() -> None:
 
 
 def test_the_caveat_and_the_widening_follow_the_ratio() -> None:
-    assert spread_sentence(WARN) == spread_sentence(0.5) == spread_sentence(float("nan")) == ""
-    assert widening(WARN) == widening(0.5) == widening(float("nan")) == 1.0
+    assert spread_sentence(UNEQUAL) == spread_sentence(0.5) == spread_sentence(float("nan")) == ""
+    assert widening(UNEQUAL) == widening(0.5) == widening(float("nan")) == 1.0
     assert widening(1.44) == pytest.approx(1.2)
     assert "1.4 times" in spread_sentence(1.44)
     assert "some 17 % too narrow" in spread_sentence(1.44)

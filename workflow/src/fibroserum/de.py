@@ -102,6 +102,7 @@ def fit_model(
         "second_opinion": settings.second_opinion,
         "lfc_threshold": settings.lfc_threshold,
         "spread_ratio": {file_name(name): second.spread_ratio[name] for name in model.contrasts},
+        "own_spread": second.own_spread,
         "pooled_groups": list(second.pooled_groups),
     }
     return adata
@@ -142,11 +143,13 @@ class Second:
 
     tables: by contrast, a row a gene that it tests: second_log2FoldChange, second_pvalue,
     second_lfcSE, second_df. spread_ratio: by contrast, `linear.spread_ratio`, NaN without voom.
-    pooled_groups: groups too small for a spread of their own.
+    own_spread: whether each group was given a variance of its own. pooled_groups: groups too
+    small for one.
     """
 
     tables: dict[str, pd.DataFrame]
     spread_ratio: dict[str, float]
+    own_spread: bool = False
     pooled_groups: tuple[str, ...] = ()
 
 
@@ -155,9 +158,10 @@ def second_opinion(
 ) -> Second:
     """Return the second model's estimates and p values, contrast by contrast.
 
-    voom has a residual variance for each group: the main model has one for all, and the two must
-    agree. counts: samples × genes that are fitted; genes below filterByExpr's bound are not
-    tested, as limma's authors advise, the targets aside.
+    Where donors of one group spread more than those of others, genome-wide, voom has a residual
+    variance for each group: the main model has one for all, and the two must agree. Elsewhere the
+    test is limma's own. counts: samples × genes that are fitted; genes below filterByExpr's bound
+    are not tested, as limma's authors advise, the targets aside.
     """
     columns = ["second_log2FoldChange", "second_pvalue", "second_lfcSE", "second_df"]
     unknown = dict.fromkeys(model.contrasts, float("nan"))
@@ -172,12 +176,19 @@ def second_opinion(
         return Second({n: _second_columns(t, settings) for n, t in tables.items()}, unknown)
     fit = linear_model(counts, model, always, settings.n_cpus)
     spread = linear.own_spread(fit, model.groups, n_cpus=settings.n_cpus)
-    found, ratios = {}, {}
-    for name, vector in model.contrasts.items():
-        table = linear.own_spread_t(fit, vector, spread, n_cpus=settings.n_cpus)
-        found[name] = _second_columns(table, settings)
-        ratios[name] = linear.spread_ratio(fit, vector, spread, n_cpus=settings.n_cpus)
-    return Second(found, ratios, spread.pooled)
+    ratios = {
+        name: linear.spread_ratio(fit, vector, spread, n_cpus=settings.n_cpus)
+        for name, vector in model.contrasts.items()
+    }
+    own = max(ratios.values()) > linear.UNEQUAL
+    tables = {
+        name: linear.own_spread_t(fit, vector, spread, n_cpus=settings.n_cpus)
+        if own
+        else linear.moderated_t(fit, vector)
+        for name, vector in model.contrasts.items()
+    }
+    found = {name: _second_columns(table, settings) for name, table in tables.items()}
+    return Second(found, ratios, own, spread.pooled)
 
 
 def _second_columns(table: pd.DataFrame, settings: FitSettings) -> pd.DataFrame:

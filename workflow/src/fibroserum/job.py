@@ -24,13 +24,15 @@ def prepare_environment(library: Path) -> None:
     """Set the variables that every job inherits: where the library is, one thread for BLAS.
 
     BLAS sums in another order with another number of threads, and results must not depend on
-    cores; the project's own kernels have their threads apart.
+    cores; the project's own kernels have their threads apart. GSEApy's threads take memory in
+    many small pieces, which glibc keeps, apart for each thread, unless there is one arena for all.
     """
     inherited = os.environ.get("PYTHONPATH")
     paths = [str(library), *(inherited.split(os.pathsep) if inherited else [])]
     os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = "1"
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 
 
 def progress(text: str) -> None:

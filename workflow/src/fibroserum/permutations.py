@@ -54,14 +54,14 @@ class Calibration:
 class Engine:
     """What all relabellings of a model share.
 
-    counts: samples × genes that were fitted. groups: of each sample. linear: the second model of
-    the data as they are.
+    counts: samples × genes that were fitted. groups: of each sample, or None where all have one
+    variance. linear: the second model of the data as they are.
     """
 
     name: str
     counts: pd.DataFrame
     design: pd.DataFrame
-    groups: pd.Series
+    groups: pd.Series | None
     negative_binomial: NegativeBinomialFit
     linear: LinearFit
     lfc_threshold: float
@@ -150,7 +150,7 @@ def engine_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> Engine:
         str(fit.uns["model"]["name"]),
         counts,
         design,
-        fit.obs["group"].astype(str),
+        fit.obs["group"].astype(str) if fit.uns["model"]["own_spread"] else None,
         held_fit(fit),
         linear.voom_fit(counts.loc[:, keep], design, n_cpus=n_cpus),
         float(fit.uns["model"]["lfc_threshold"]),
@@ -169,12 +169,12 @@ def _beyond(table: pd.DataFrame, se: str, threshold: float, df: float | pd.Serie
 
 
 def linear_test(
-    engine: Engine, design: pd.DataFrame, groups: pd.Series, vector: np.ndarray
+    engine: Engine, design: pd.DataFrame, groups: pd.Series | None, vector: np.ndarray
 ) -> pd.DataFrame:
     """Return the linear model's log2FoldChange and pvalue by gene, for a relabelled design.
 
-    groups: of each sample, relabelled likewise: each group has its own spread, as in the test of
-    the data.
+    groups: of each sample, relabelled likewise, where each group has its own spread, as it then
+    has in the test of the data; else None.
     """
     from fibroserum import linear
 
@@ -317,12 +317,16 @@ def _note(found: Relabellings, second_opinion: str, observed: int) -> str:
     return "; ".join(parts)
 
 
-def relabelled(engine: Engine, found: Relabellings) -> Iterator[tuple[pd.DataFrame, pd.Series]]:
-    """Yield the design and the samples' groups of each relabelling."""
-    labels = engine.groups.to_numpy()
+def relabelled(
+    engine: Engine, found: Relabellings
+) -> Iterator[tuple[pd.DataFrame, pd.Series | None]]:
+    """Yield the design and the samples' groups, if the engine has them, of each relabelling."""
     designs = relabelled_designs(engine.design, found)
     for rows, design in zip(found.rows, designs, strict=True):
-        yield design, pd.Series(labels[rows], index=engine.groups.index)
+        groups = engine.groups
+        if groups is not None:
+            groups = pd.Series(groups.to_numpy()[rows], index=groups.index)
+        yield design, groups
 
 
 def relabelled_designs(design: pd.DataFrame, found: Relabellings) -> Iterator[pd.DataFrame]:

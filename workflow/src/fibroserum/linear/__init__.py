@@ -5,7 +5,13 @@ from __future__ import annotations
 from fibroserum.linear.blocks import Blocks, find_blocks
 from fibroserum.linear.edger import edger_ql
 from fibroserum.linear.effects import Effects, genewise_effects
-from fibroserum.linear.own_spread import OwnSpread, own_spread, own_spread_t, spread_ratio
+from fibroserum.linear.own_spread import (
+    UNEQUAL,
+    OwnSpread,
+    own_spread,
+    own_spread_t,
+    spread_ratio,
+)
 from fibroserum.linear.voom import (
     LinearFit,
     estimates,
@@ -18,6 +24,7 @@ from fibroserum.linear.voom import (
 )
 
 __all__ = [
+    "UNEQUAL",
     "Blocks",
     "Effects",
     "LinearFit",

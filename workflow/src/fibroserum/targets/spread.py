@@ -1,7 +1,7 @@
 """What is said where donors of one group spread more than those of the others.
 
-The main model has one dispersion a gene for all groups; the second opinion has a variance for
-each. Their typical ratio for a contrast says by how much the main model's intervals are off.
+The main model has one dispersion a gene for all groups; the second opinion then has a variance
+for each. Their typical ratio for a contrast says by how much the main model's intervals are off.
 """
 
 from __future__ import annotations
@@ -11,13 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fibroserum.design import Contrast
+from fibroserum.linear import UNEQUAL
 
 if TYPE_CHECKING:
     import anndata as ad
-
-# Beyond 1.15 a nominal 95 % interval covers less than 93 %. In simulated cohorts whose donors
-# spread equally, ratios are within 0.05 of 1 from four donors an arm on (docs/calibration.md).
-WARN = 1.15
 
 
 def ratio_of(fit: ad.AnnData, contrast: Contrast) -> float:
@@ -27,12 +24,12 @@ def ratio_of(fit: ad.AnnData, contrast: Contrast) -> float:
 
 def widening(ratio: float) -> float:
     """Return what a standard error of the main model is multiplied by before a bound is shown."""
-    return float(np.sqrt(ratio)) if ratio > WARN else 1.0
+    return float(np.sqrt(ratio)) if ratio > UNEQUAL else 1.0
 
 
 def spread_sentence(ratio: float) -> str:
     """Return the caveat on a contrast's intervals, with a space before it; empty without one."""
-    if not ratio > WARN:
+    if not ratio > UNEQUAL:
         return ""
     off = 100 * (1 - 1 / np.sqrt(ratio))
     return (
