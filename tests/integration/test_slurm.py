@@ -1,0 +1,188 @@
+"""The toy cohort on a SLURM cluster: a job is cancelled and retried, every table is the same."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from slurm_cluster import Cluster, cluster, missing
+from small_runs import environment, outputs
+
+from support import REPOSITORY, Run
+
+PLUGIN = "snakemake_executor_plugin_slurm"
+PROFILE = REPOSITORY / "workflow" / "profiles" / "slurm"
+#: The job that is cancelled: the second, which starts when the first has ended.
+VICTIM = "2"
+SECONDS = 600
+PARTITION = ("--default-resources", "slurm_partition=batch")
+POLL = "--slurm-init-seconds-before-status-checks"
+
+
+def _missing(what: str) -> None:
+    said = f"{what}: nothing is run on a cluster (see CONTRIBUTING)"
+    if os.environ.get("FIBROSERUM_REQUIRE_SLURM"):
+        pytest.fail(said)
+    pytest.skip(said)
+
+
+@pytest.fixture(scope="module")
+def plugins(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Return the environment in which Snakemake finds its SLURM executor.
+
+    Where it must be had and is not installed, it is installed into a folder for this test alone:
+    in the environment of all tests it would ask SLURM whenever one of them starts Snakemake.
+    """
+    if importlib.util.find_spec(PLUGIN):
+        return {}
+    if not os.environ.get("FIBROSERUM_REQUIRE_SLURM"):
+        _missing("Snakemake's SLURM executor is not installed (make slurm)")
+    folder = tmp_path_factory.mktemp("plugins")
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command += ["--no-deps", "--require-hashes", "--target", str(folder)]
+    locked = ["-r", str(REPOSITORY / "requirements-slurm.lock")]
+    done = subprocess.run([*command, *locked], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {"PYTHONPATH": str(folder)}
+
+
+@dataclass(frozen=True)
+class ClusterRun:
+    """A finished run on a cluster: its folder, what it said, what the cluster knows of its jobs."""
+
+    directory: Path
+    said: str
+    jobs: list[dict[str, str]]
+    holders: str
+
+
+def _command(snakefile: Path, directory: Path, *arguments: str) -> list[str]:
+    words = [sys.executable, "-m", "snakemake", "-s", str(snakefile)]
+    words += ["--directory", str(directory), "--profile", str(PROFILE)]
+    return [*words, *arguments]
+
+
+def _cancel_one(one: Cluster, run: subprocess.Popen[str]) -> None:
+    """Cancel the victim while it runs."""
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline and run.poll() is None:
+        if any(job["id"] == VICTIM and job["state"] == "RUNNING" for job in one.jobs()):
+            one.ask("scancel", VICTIM)
+            return
+        time.sleep(0.3)
+    raise RuntimeError(f"job {VICTIM} was not seen running; status {run.poll()}\n{one.logs()}")
+
+
+@pytest.fixture(scope="module")
+def cluster_run(
+    plugins: dict[str, str], toy_run: Run, tmp_path_factory: pytest.TempPathFactory
+) -> ClusterRun:
+    """Run the toy cohort through a cluster of its own, and cancel one of its jobs."""
+    if reason := missing():
+        _missing(reason)
+    directory = tmp_path_factory.mktemp("cluster")
+    with cluster() as one, (directory / "said.txt").open("w+", encoding="utf-8") as said:
+        run = subprocess.Popen(
+            # two jobs side by side, as there are cores; the end of a short job is seen soon
+            _command(toy_run.snakefile, directory, "--jobs=2", f"{POLL}=4", *PARTITION),
+            env=environment(**plugins, **{k: one.environment[k] for k in ("SLURM_CONF", "PATH")}),
+            cwd=directory,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            _cancel_one(one, run)
+            holders = (directory / "results" / "toy" / ".jobs").read_text(encoding="utf-8")
+            status = run.wait(timeout=SECONDS)
+        finally:
+            run.kill()
+            run.wait()
+        jobs = one.jobs()
+        text = (directory / "said.txt").read_text(encoding="utf-8")
+        assert status == 0, f"{text}\n{one.logs()}"
+    return ClusterRun(directory, text, jobs, holders)
+
+
+def test_every_rule_went_through_the_cluster(cluster_run: ClusterRun, toy_run: Run) -> None:
+    local = {
+        f"rule_{path.name.removesuffix('.benchmark.tsv').partition('_CCL28')[0]}"
+        for path in (toy_run.directory / "logs" / "toy").glob("*.benchmark.tsv")
+    }
+    assert len(local) >= 5
+    assert {job["comment"].partition("_wildcards")[0] for job in cluster_run.jobs} == local
+    assert {job["state"] for job in cluster_run.jobs if job["id"] != VICTIM} == {"COMPLETED"}
+
+
+def test_the_cancelled_job_was_retried_with_more_memory(cluster_run: ClusterRun) -> None:
+    named = next(job["comment"] for job in cluster_run.jobs if job["id"] == VICTIM)
+    first, second = [job for job in cluster_run.jobs if job["comment"] == named]
+    assert first["id"] == VICTIM
+    assert (first["state"], second["state"]) == ("CANCELLED", "COMPLETED")
+    assert _megabytes(second["memory"]) == 2 * _megabytes(first["memory"])
+    assert re.search(r"Trying to restart job \d+", cluster_run.said)
+
+
+def _megabytes(text: str) -> int:
+    number, unit = re.fullmatch(r"(\d+)([MG])", text).groups()  # type: ignore[union-attr]
+    return int(number) * {"M": 1, "G": 1024}[unit]
+
+
+def test_every_table_has_the_bytes_of_a_local_run(cluster_run: ClusterRun, toy_run: Run) -> None:
+    here, there = outputs(toy_run.directory), outputs(cluster_run.directory)
+    assert len(here) > 30
+    assert sorted(here) == sorted(there)
+    assert [name for name in here if here[name] != there[name]] == []
+
+
+def test_the_end_says_what_a_local_run_says(cluster_run: ClusterRun, toy_run: Run) -> None:
+    def headline(said: str) -> list[str]:
+        return [line for line in said.splitlines() if "BGN in " in line or "Report: " in line]
+
+    assert len(headline(toy_run.said)) > 3
+    assert headline(cluster_run.said) == headline(toy_run.said)
+
+
+def test_jobs_hold_the_cohort_and_it_is_free_afterwards(cluster_run: ClusterRun) -> None:
+    # the job before the one that was cancelled knew of its run, through the cluster
+    assert re.match(r"process \d+ on \S+\n", cluster_run.holders)
+    results = cluster_run.directory / "results" / "toy"
+    assert [path.name for path in results.iterdir() if path.name in (".lock", ".jobs")] == []
+
+
+@pytest.mark.parametrize("config", ["config.yaml", "cohorts.yaml"])
+def test_every_job_says_its_memory_and_run_time(
+    config: str, plugins: dict[str, str], tmp_path: Path
+) -> None:
+    snakefile = REPOSITORY / "Snakefile"
+    command = _command(
+        snakefile, tmp_path, "--dry-run", "--configfile", str(REPOSITORY / "config" / config)
+    )
+    done = subprocess.run(
+        command,
+        env=environment(**plugins),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert "workflow/profiles/slurm" in said
+    # rules that only gather others' files are run by nobody
+    jobs = [block for block in re.split(r"\n(?=(?:local)?rule )", said) if "    output: " in block]
+    assert len(jobs) >= 5
+    for job in jobs:
+        name = job.split(":")[0]
+        resources = re.search(r"    resources: (.*)", job)
+        assert resources, name
+        assert re.search(r"\bmem_mb=\d{4,}\b", resources[1]), name
+        assert re.search(r"\bruntime=\d+\b", resources[1]), name
