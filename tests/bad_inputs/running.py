@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,10 +83,12 @@ def environment(cache: Path) -> dict[str, str]:
     return kept | {"PYTHONPYCACHEPREFIX": str(cache), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
 
 
-def run(cohort: SmallCohort, folder: Path, cache: Path, *targets: str) -> Outcome:
-    """Write a cohort and run the workflow on it."""
+def run(
+    cohort: SmallCohort, folder: Path, cache: Path, *targets: str, before: Sequence[str] = ()
+) -> Outcome:
+    """Write a cohort and run the workflow on it; before: words that precede the command."""
     cohort.write(folder)
-    command = [sys.executable, "-m", "snakemake", "--cores", "1"]
+    command = [*before, sys.executable, "-m", "snakemake", "--cores", "1"]
     command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
     command += ["--configfile", str(folder / "cohort.yaml"), *cohort.arguments]
     command += ["--", *targets] if targets else []

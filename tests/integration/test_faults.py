@@ -174,6 +174,26 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(results)], check=True)
 
 
+def test_a_read_only_folder_of_snakemakes_own(tmp_path: Path) -> None:
+    good().write(tmp_path)
+    notes = tmp_path / ".snakemake"
+    notes.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=1m,ro", "tmpfs", str(notes)]
+    if shutil.which("mount") is None or subprocess.run(words, capture_output=True).returncode:
+        pytest.skip("a small disk needs the right to mount one (root on Linux)")
+    try:
+        closed = run(tmp_path, "--", SAMPLES)
+    finally:
+        subprocess.run(["umount", "--lazy", str(notes)], check=True)
+    assert closed.returncode == 1
+    assert (
+        ".snakemake, where Snakemake keeps its notes, cannot be written: Read-only" in closed.stdout
+    )
+    assert "Traceback" not in closed.stdout
+    assert outputs(tmp_path) == {}
+    assert run(tmp_path, "--", SAMPLES).returncode == 0
+
+
 def remount(results: Path, how: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{how}", str(results)], check=True)
 

@@ -18,10 +18,13 @@ sys.path.insert(0, str(LIBRARY))
 from fibroserum import config as configuration
 from fibroserum.errors import InputError
 from fibroserum.job import prepare_environment, why_killed
-from fibroserum.lock import VARIABLE, Refused, take
+from fibroserum.lock import VARIABLE, Refused, take, why_not_kept
 from fibroserum.provenance import code_of
 
 prepare_environment(LIBRARY)
+if unwritable := why_not_kept():
+    logger.error(unwritable)
+    sys.exit(1)
 
 # A cohort is read from its own file alone: Snakemake would merge it into the default deeply.
 FILES = [Path(name) for name in workflow.overwrite_configfiles]

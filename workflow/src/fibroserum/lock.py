@@ -21,6 +21,7 @@ import fcntl
 import json
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -152,6 +153,22 @@ def take(folder: str | os.PathLike[str], say: Callable[[str], None]) -> RunLock:
             "Mend that, then run the same command again."
         ) from error
     return RunLock(place, descriptor, holder)
+
+
+def why_not_kept(folder: str | os.PathLike[str] = ".snakemake") -> str:
+    """Return why Snakemake cannot keep its notes in a folder, which is made; empty where it can.
+
+    Asked before Snakemake does, which ends in a traceback.
+    """
+    try:
+        Path(folder).mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return (
+            f"{folder}, where Snakemake keeps its notes, cannot be written: {error.strerror}. "
+            "Mend that, then run the same command again."
+        )
 
 
 def _had(path: Path) -> tuple[int, bool | None]:
