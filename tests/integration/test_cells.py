@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import anndata as ad
@@ -57,8 +60,11 @@ def test_cells_that_are_no_counts_are_said_beside_all_else_and_nothing_is_left(
     cohort.config["factors"]["CCL28"]["stimulation"]["counts"] = "arm.tsv"
     cohort.instead["arm.tsv"] = "gene_id\tC1_vehicle\nBGN\t-1\n"
     cohort.write(tmp_path)
-    done = run(tmp_path, "--set-scatter", "pseudobulk=2", "--", SAMPLES)
+    # on a cluster a job is tried again: it must find what it found before
+    done = run(tmp_path, "--set-scatter", "pseudobulk=2", "--retries", "1", "--", SAMPLES)
     assert done.returncode == 1, done.stdout
+    assert "Trying to restart" in done.stdout
+    assert "Missing files" not in done.stdout
     assert "cells.h5ad: cells hold fractions (" in done.stdout
     assert "arm.tsv, row 2 ('BGN'), column 'C1_vehicle': the count is negative" in done.stdout
     logs = {p.name: p.read_text() for p in (tmp_path / "logs/small").glob("*.log")}
@@ -67,3 +73,15 @@ def test_cells_that_are_no_counts_are_said_beside_all_else_and_nothing_is_left(
     assert all("the input" not in text for name, text in logs.items() if name != "counts.log")
     assert "Traceback" not in done.stdout
     assert [p for p in (tmp_path / "results").rglob("*") if p.is_file()] == []
+
+
+def test_the_benchmark_sums_what_it_wrote(repository: Path) -> None:
+    """Through the benchmark's own process, which compares the sums and measures itself."""
+    script = repository / "benchmarks" / "bench_cells.py"
+    command = [sys.executable, str(script), "--cells", "4000"]
+    done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8")
+    row = json.loads(done.stdout.splitlines()[-1])
+    assert row["cells"] == 4000
+    assert row["part"] == "1-of-1"
+    assert 0 < row["memory_gb"] < 1
+    assert row["processor_s"] > 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fibroserum.errors import refuse
-from fibroserum.job import job, prepare_environment, progress
+from fibroserum.job import clear_refused, job, prepare_environment, progress
 
 
 def test_prints_and_warnings_go_to_the_log(
@@ -118,3 +118,30 @@ def test_jobs_find_the_library_and_leave_threads_to_it(
     monkeypatch.delenv("PYTHONPATH")
     prepare_environment(tmp_path)
     assert os.environ["PYTHONPATH"] == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("said", "before", "kept"),
+    [
+        ("a note\n2 problems with the input:\n  1. x: y\n", 10, False),
+        ("1 problem with the input:\n  1. x: y\n", 10, False),
+        ("1 problem with the input:\n  1. x: y\n", -10, True),
+        ("MemoryError\n", 10, True),
+    ],
+    ids=["refused", "one problem", "refused before the sums were made", "another fault"],
+)
+def test_sums_of_refused_input_do_not_stay(
+    said: str, before: int, kept: bool, tmp_path: Path
+) -> None:
+    part = tmp_path / "results" / "pseudobulk" / "1-of-1.npz"
+    log = tmp_path / "logs" / "counts.log"
+    for path, text in ((part, ""), (log, said)):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    made = log.stat().st_mtime - before
+    os.utime(part, (made, made))
+    clear_refused(tmp_path / "results", tmp_path / "logs")
+    assert part.exists() == kept
+    log.unlink()
+    clear_refused(tmp_path / "results", tmp_path / "logs")
+    assert part.exists() == kept

@@ -17,7 +17,7 @@ sys.path.insert(0, str(LIBRARY))
 
 from fibroserum import config as configuration
 from fibroserum.errors import InputError
-from fibroserum.job import prepare_environment, why_killed
+from fibroserum.job import clear_refused, prepare_environment, why_killed
 from fibroserum.lock import VARIABLE, Refused, take, why_not_kept
 from fibroserum.provenance import code_of
 
@@ -68,6 +68,12 @@ def lock_results():
         unlock_results()
         sys.exit(1)
     os.environ[VARIABLE] = "\n".join(lock.variable for lock in LOCKS)
+
+
+def leave_nothing_refused():
+    """Remove what was made of input that was then refused."""
+    for folder in map(Path, FOLDERS):
+        clear_refused(folder, Path("logs") / folder.name)
 
 
 def unlock_results():

@@ -7,20 +7,12 @@ with job(snakemake.log[0]):
 
     from fibroserum import tables
     from fibroserum.cohort import build_cohort, stimulation_arm
-    from fibroserum.errors import InputError
     from fibroserum.inputs import read_all
     from fibroserum.storage import write_h5ad
 
     config = snakemake.params.config
-    cells = [Path(path) for path in snakemake.input.cells]
-    try:
-        inputs = read_all(config, cells)
-        cohort = build_cohort(inputs, config, snakemake.params.min_count)
-    except InputError:
-        # input that is refused leaves nothing behind, and is read anew when it is mended
-        for path in cells:
-            path.unlink(missing_ok=True)
-        raise
+    inputs = read_all(config, [Path(path) for path in snakemake.input.cells])
+    cohort = build_cohort(inputs, config, snakemake.params.min_count)
     arms = [stimulation_arm(*arm, cohort.adata.var) for arm in inputs.stimulation.values()]
     for arm, path in zip(arms, snakemake.output.stimulation, strict=True):
         write_h5ad(arm, path)

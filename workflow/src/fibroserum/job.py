@@ -9,6 +9,7 @@ import errno
 import os
 import re
 import resource
+import shutil
 import sys
 import time
 import traceback
@@ -105,6 +106,23 @@ def why_killed(logs: Iterable[str]) -> str:
         "A job was killed from outside, most likely because the machine ran out of memory. Free "
         "some, or run with fewer --cores; then run the same command again."
     )
+
+
+def clear_refused(results: Path, logs: Path) -> None:
+    """Remove the sums of a cohort's single cells where its input was refused: nothing is left.
+
+    Sums that are younger than what was said are of a run that has not come so far: they stay.
+    """
+    log = logs / "counts.log"
+    made = [path.stat().st_mtime_ns for path in (results / "pseudobulk").glob("*.npz")]
+    if not made or not log.exists() or log.stat().st_mtime_ns < max(made):
+        return
+    if _REFUSAL.search(log.read_text(encoding="utf-8", errors="replace")):
+        shutil.rmtree(results / "pseudobulk")
+
+
+#: The head of an InputError.
+_REFUSAL = re.compile(r"^\d+ problems? with the input:$", re.MULTILINE)
 
 
 @contextmanager

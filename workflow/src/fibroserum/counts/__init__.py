@@ -34,7 +34,7 @@ def read_counts(
     cells: `{"sample": obs column, "min_cells": n}` for single cells, which are summed per sample.
     known_samples: the sheet's samples; they help to recognise transposed matrices and file names
     that stand for samples. Samples unknown to the sheet are read all the same.
-    summed: parts of the sums of single cells, made by `counts.parts`; these cells are not read.
+    summed: parts of the sums of single cells, made by `counts.parts`: their files are not read.
 
     Returns samples × genes with what was done in `notes`. Raises InputError with every problem of
     every input: see `fibroserum.errors`.
@@ -53,8 +53,6 @@ def read_counts(
         seen.add(path.resolve())
         try:
             found = sums.get(str(path))
-            if isinstance(found, InputError):
-                raise found
             matrices = [found] if found else read_matrices(path, known, tx2gene, cells)
         except InputError as error:
             problems += error.problems
@@ -69,7 +67,7 @@ def read_counts(
     return join(tables)
 
 
-def _gathered(summed: Sequence[Path]) -> dict[str, Matrix | InputError]:
+def _gathered(summed: Sequence[Path]) -> dict[str, Matrix]:
     if not summed:
         return {}
     from fibroserum.counts.parts import gather  # brings scipy
