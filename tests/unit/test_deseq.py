@@ -322,3 +322,20 @@ def test_refusals(golden):
         wald(fitted, counts, np.zeros(4))
     with pytest.raises(ValueError, match="not those that were fitted"):
         wald(fitted, counts.iloc[:, 1:], np.eye(4)[3])
+
+
+def test_shrinkage_is_of_the_counts_that_were_fitted() -> None:
+    """With seven replicates outlying counts are replaced; the shrunken estimate must know it."""
+    rng = np.random.default_rng(4)
+    group = np.repeat([0.0, 1.0], 10)
+    counts = rng.negative_binomial(10, 0.1, (20, 300))
+    spiked = np.arange(60)
+    counts[rng.integers(0, 20, 60), spiked] = 60_000
+    design = pd.DataFrame({"group[AT]": 1 - group, "group[RT]": group})
+    fitted = fit(counts, design)
+    contrast = np.array([-1.0, 1.0])
+    assert fitted.replaced[spiked].sum() > 50
+    estimate = wald(fitted, counts, contrast)["log2FoldChange"].to_numpy()
+    shrunken = shrink(fitted, counts, contrast)
+    assert (np.abs(shrunken) <= np.abs(estimate) + 1e-3).all()
+    assert (shrunken * estimate >= -1e-4).all()

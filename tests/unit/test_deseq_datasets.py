@@ -74,8 +74,26 @@ def test_other_trends_go_the_parents_way(cohort):
     dataset.deseq2()
     assert dataset.fitted is None
     assert dataset.uns["disp_function_type"] == "mean"
-    with pytest.raises(ValueError, match="not fitted"):
-        BlockedDeseqStats(dataset, contrast=np.eye(7)[6], quiet=True).summary()
+    tests = [
+        kind(dataset, contrast=np.eye(7)[6], quiet=True) for kind in (BlockedDeseqStats, DeseqStats)
+    ]
+    for test in tests:
+        test.run_wald_test()
+    pd.testing.assert_series_equal(tests[0].p_values, tests[1].p_values)
+
+
+@pytest.mark.parametrize("limit", [{"refit_cooks": False}, {"min_mu": 1.0}, {"min_disp": 1e-6}])
+def test_other_limits_go_the_parents_way(cohort, limit):
+    counts, metadata, design = cohort
+    dataset = BlockedDeseqDataSet(
+        counts=counts, metadata=metadata, design=design, n_cpus=1, quiet=True
+    )
+    dataset.deseq2()
+    assert dataset.fitted is not None
+    for name, value in limit.items():
+        setattr(dataset, name, value)
+    dataset.deseq2()
+    assert dataset.fitted is None, "of the fit before"
 
 
 def test_rank_deficiency_is_refused(cohort):

@@ -47,7 +47,7 @@ def test_blocks_are_the_small_indicators():
     assert structure.block_columns.tolist() == [1, 2, 3, 4]
     assert structure.dense_columns.tolist() == [0]
     assert structure.columns.tolist() == [1, 2, 3, 4, 0]
-    assert structure.rank() == 5
+    assert structure.rank == 5
 
 
 def test_r_style_design_has_samples_in_no_block():
@@ -57,13 +57,44 @@ def test_r_style_design_has_samples_in_no_block():
     assert structure.block_columns.tolist() == [1, 2]
     assert structure.order.tolist() == [2, 4, 3, 5, 0, 1]
     assert structure.block_of.tolist() == [0, 1, 0, 1, 2, 2]
-    assert structure.rank() == 4
+    assert structure.rank == 4
 
 
 def test_rank_deficiency_is_seen():
     donor = np.repeat(np.arange(3), 2)
     design = np.column_stack([donor[:, None] == np.arange(3), np.ones(6)]).astype(float)
-    assert find_blocks(design).rank() == 3
+    assert find_blocks(design).rank == 3
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_covariate_of_the_donor_is_rank_deficient_whatever_its_rounding(seed: int):
+    rng = np.random.default_rng(seed)
+    donor = np.repeat(np.arange(6), 3)
+    blocks = (donor[:, None] == np.arange(6)).astype(float)
+    age = rng.normal(50, 8, 6)[donor]
+    alone = np.column_stack([blocks, age])
+    with_time = np.column_stack([blocks, age, np.tile([0.0, 1.0, 2.0], 6)])
+    for design in (alone, with_time):
+        assert find_blocks(design).rank == design.shape[1] - 1
+        with pytest.raises(ValueError, match="not of full rank"):
+            BlockedInference(n_cpus=1).lin_reg_mu(np.ones((18, 2)), np.ones(18), design, 0.5)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_gaps_are_refused(bad: float):
+    design = np.kron(np.eye(4), np.ones((2, 1)))
+    engine, counts, mu = BlockedInference(n_cpus=1), np.full((8, 3), 5.0), np.full((8, 3), 5.0)
+    broken = counts.copy()
+    broken[2, 1] = bad
+    alpha, sizes = np.full(3, 0.1), np.ones(8)
+    with pytest.raises(ValueError, match="must be finite"):
+        engine.alpha_mle(broken, design, mu, alpha, 1e-8, 10.0)
+    with pytest.raises(ValueError, match="must be finite"):
+        engine.alpha_mle(counts, design, broken, alpha, 1e-8, 10.0)
+    with pytest.raises(ValueError, match="must be finite"):
+        engine.irls(broken, sizes, design, alpha, 0.5, 1e-8)
+    with pytest.raises(ValueError, match="must be finite"):
+        engine.lin_reg_mu(broken, sizes, design, 0.5)
 
 
 @st.composite

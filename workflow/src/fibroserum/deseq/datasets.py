@@ -6,6 +6,7 @@ own do, but for the intermediate matrices of samples × genes.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -21,14 +22,17 @@ from fibroserum.inference import BlockedInference
 from fibroserum.inference.structure import find_blocks
 
 LN2 = np.log(2)
+# the parent raises `max_disp` to the number of samples where these are more, as `fit` does
+USUAL = {"min_mu": 0.5, "min_disp": 1e-8, "refit_cooks": True, "min_replicates": 7}
 
 
 class BlockedDeseqDataSet(DeseqDataSet):
     """A `DeseqDataSet` whose `deseq2()` is `fibroserum.deseq.fit`.
 
-    Takes the arguments of its parent; `n_cpus` are threads. Only the parametric trend and
-    median-of-ratios size factors are fitted here: asked for others, the parent's way is taken,
-    with `BlockedInference`. `fitted` holds the result.
+    Takes the arguments of its parent; `n_cpus` are threads. Only the parametric trend,
+    median-of-ratios size factors and DESeq2's default limits (`USUAL`) are fitted here: asked for
+    others, the parent's way is taken, with `BlockedInference`. `fitted` holds the result, None
+    where the parent made it.
     """
 
     def __init__(self, *, n_cpus: int | None = None, **arguments: Any):
@@ -36,16 +40,21 @@ class BlockedDeseqDataSet(DeseqDataSet):
         super().__init__(**arguments)
         self.fitted: NegativeBinomialFit | None = None
 
+    def _is_usual(self, fit_type: str | None) -> bool:
+        kind = (fit_type or self.fit_type, self.size_factors_fit_type)
+        limits = all(getattr(self, name) == value for name, value in USUAL.items())
+        return kind == ("parametric", "ratio") and self.control_genes is None and limits
+
     def _check_full_rank_design(self) -> None:
         """Check the rank with the blocks eliminated; the parent decomposes the whole design."""
         structure = find_blocks(self.obsm["design_matrix"].to_numpy(dtype=float))
-        if structure.rank() < structure.n_columns:
+        if structure.rank < structure.n_columns:
             raise ValueError("The design matrix is not of full rank.")
 
     def deseq2(self, fit_type: Literal["parametric", "mean"] | None = None) -> None:
         """Estimate size factors, dispersions and log fold changes."""
-        kind = (fit_type or self.fit_type, self.size_factors_fit_type)
-        if kind != ("parametric", "ratio") or self.control_genes is not None:
+        self.fitted = None
+        if not self._is_usual(fit_type):
             super().deseq2(fit_type)
             return
         design = self.obsm["design_matrix"]
@@ -97,11 +106,15 @@ class BlockedDeseqStats(DeseqStats):
     def run_wald_test(self) -> None:
         """Fill p_values, statistics and SE."""
         usual = self.alt_hypothesis is None and self.lfc_null == 0
-        if not (usual or self.alt_hypothesis == "greaterAbs") or self.shrunk_LFCs:
+        parents = getattr(self.dds, "fitted", None) is None
+        if parents or not (usual or self.alt_hypothesis == "greaterAbs") or self.shrunk_LFCs:
             super().run_wald_test()
             return
+        fitted = self._fitted()
+        if not self.cooks_filter:
+            fitted = replace(fitted, count_outlier=np.zeros(len(fitted.genes), dtype=bool))
         table = wald(
-            self._fitted(),
+            fitted,
             np.asarray(self.dds.X),
             self.contrast_vector,
             self.lfc_null,

@@ -80,15 +80,18 @@ def _merged(whole: Any, part: Any, where: np.ndarray, known: np.ndarray) -> Any:
 
 def _without_outliers(
     problem: Problem, estimates: Estimates, held: Held, design: pd.DataFrame, factors: np.ndarray
-) -> tuple[Estimates, np.ndarray, np.ndarray]:
-    """Return estimates with replaceable outliers replaced, genes replaced, genes in doubt."""
+) -> tuple[Estimates, np.ndarray, np.ndarray, np.ndarray]:
+    """Return estimates with replaceable outliers replaced, genes replaced, genes in doubt, counts.
+
+    The counts are those of the genes replaced, as replaced.
+    """
     distances = cooks_distances(problem, estimates.second.dispersions, design)
     replaceable = replicates(design) >= TO_REPLACE
     outlying = (distances > cutoff(*design.shape)) & replaceable[:, None]
     replaced = np.asarray(outlying.any(axis=0))
     doubtful = withheld(problem.counts, distances, design, replaceable)
     if not replaced.any():
-        return estimates, replaced, doubtful
+        return estimates, replaced, doubtful, problem.counts[:, replaced]
     counts = replaced_counts(problem.counts[:, replaced], factors, outlying[:, replaced])
     known = (counts != 0).any(axis=0)
     again = replace(problem, counts=counts[:, known])
@@ -103,7 +106,7 @@ def _without_outliers(
         trend,
         _merged(estimates.second, second, replaced, known),
     )
-    return merged, replaced, doubtful
+    return merged, replaced, doubtful, counts
 
 
 def fit(
@@ -142,8 +145,9 @@ def fit(
     second = final(problem, first, fitted, variance, squared)
     estimates = Estimates(first, fitted, second)
     doubtful = replaced = np.zeros(int(kept.sum()), dtype=bool)
+    replaced_by = matrix[:, :0]
     if replicates(design).max() >= TO_FILTER:
-        estimates, replaced, doubtful = _without_outliers(
+        estimates, replaced, doubtful, replaced_by = _without_outliers(
             problem, estimates, Held(trend, variance, squared), design, factors
         )
     first, fitted, second = estimates.first, estimates.fitted, estimates.second
@@ -167,4 +171,5 @@ def fit(
         squared_logres=squared,
         count_outlier=_spread(doubtful, kept, False),
         replaced=_spread(replaced, kept, False),
+        replaced_counts=replaced_by,
     )

@@ -32,7 +32,8 @@ class NegativeBinomialFit:
     `prior_variance`: of log dispersions around the trend; `squared_logres`: of the genewise
     estimates around it. `count_outlier`: genes whose p value DESeq2 withholds for a count outlier
     (Cook's distance); never any unless a design row has three replicates. `replaced`: genes
-    refitted with outlying counts replaced; never any without seven.
+    refitted with outlying counts replaced; never any without seven. `replaced_counts`: samples ×
+    such genes, the counts they were refitted with.
     """
 
     genes: pd.Index
@@ -52,6 +53,15 @@ class NegativeBinomialFit:
     squared_logres: float
     count_outlier: np.ndarray = field(repr=False)
     replaced: np.ndarray = field(repr=False)
+    replaced_counts: np.ndarray = field(repr=False, default_factory=lambda: np.empty((0, 0)))
+
+    def counts_fitted(self, counts: np.ndarray) -> np.ndarray:
+        """Return counts (samples × genes) with outlying ones replaced as they were for the fit."""
+        if not self.replaced.any():
+            return counts
+        fitted = counts.copy()
+        fitted[:, self.replaced] = self.replaced_counts
+        return fitted
 
 
 def max_dispersion(n_samples: int) -> float:
@@ -88,7 +98,7 @@ def usable_structure(design: pd.DataFrame, samples: pd.Index) -> BlockStructure:
     if not isinstance(samples, pd.RangeIndex) and not design.index.equals(samples):
         raise ValueError("The design's rows are not the counts' samples in the same order.")
     structure = find_blocks(design.to_numpy(dtype=float))
-    if structure.rank() < structure.n_columns:
+    if structure.rank < structure.n_columns:
         raise ValueError("The design matrix is not of full rank.")
     if n_samples <= structure.n_columns:
         raise ValueError(

@@ -70,11 +70,13 @@ def shrink(
 
     The model is refitted in a basis in which the contrast is one coefficient, with a Cauchy prior
     on it whose scale adapts to all genes, wide normal priors on the rest, dispersions kept.
-    NaN for genes that were not fitted. counts: the ones fitted.
+    NaN for genes that were not fitted. counts: the ones fitted; outlying ones are replaced as for
+    the fit, so that both estimates are of the same counts.
     Source: Zhu, Ibrahim & Love 2019, Bioinformatics 35:2084.
     """
     matrix, _, _ = count_matrix(counts)
     vector = np.asarray(contrast, dtype=float)
+    matrix = fit.counts_fitted(matrix)
     tested = wald(fit, counts, vector, n_cpus=n_cpus)
     scale = prior_scale(
         tested["log2FoldChange"].to_numpy() * np.log(2), tested["lfcSE"].to_numpy() * np.log(2)

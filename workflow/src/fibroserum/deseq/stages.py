@@ -158,7 +158,7 @@ def genewise(problem: Problem) -> Genewise:
 
     As DESeq2: means from a linear fit where the design is one of groups, else from a regression
     with moment estimates of dispersion; then a climb from those estimates, which are kept where
-    the objective hardly rises, and a grid where the climb did not settle.
+    the objective hardly rises.
     """
     n_genes, p = problem.counts.shape[1], problem.structure.n_columns
     base_mean, dispersions = np.empty(n_genes), np.empty(n_genes)

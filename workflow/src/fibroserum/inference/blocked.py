@@ -26,6 +26,12 @@ RIDGE = 1e-6
 DEVIANCE_TOLERANCE = 1e-8
 
 
+def _refuse_gaps(*matrices: np.ndarray) -> None:
+    """Raise ValueError for counts or means that are not finite."""
+    if not all(np.isfinite(matrix).all() for matrix in matrices):
+        raise ValueError("Counts and means must be finite.")
+
+
 class BlockedInference(Inference):
     """Inference routines for PyDESeq2 that exploit disjoint indicator columns of the design.
 
@@ -54,22 +60,25 @@ class BlockedInference(Inference):
 
     def _structure(self, design_matrix: np.ndarray | pd.DataFrame) -> BlockStructure:
         matrix = np.asarray(design_matrix, dtype=float)
-        if self._last is None or not np.array_equal(self._last[0], matrix):
-            self._last = (matrix.copy(), find_blocks(matrix))
-        return self._last[1]
+        last = self._last
+        if last is None or not np.array_equal(last[0], matrix):
+            # one assignment: threads may share an engine
+            last = self._last = (matrix.copy(), find_blocks(matrix))
+        return last[1]
 
     def _over_genes(self, work: Any, n_genes: int) -> None:
         over_genes(work, n_genes, self._n_cpus)
 
     def _linear_fit(self, values: np.ndarray, design_matrix: np.ndarray) -> np.ndarray:
         structure = self._structure(design_matrix)
+        if structure.rank < structure.n_columns:
+            raise ValueError("The design matrix is not of full rank.")
         fitted = np.empty(values.shape)
 
         def work(genes: slice) -> None:
             rows = gene_rows(values, structure.order, genes)
             out, betas = np.empty_like(rows), np.empty((len(rows), structure.n_columns))
-            if not linear_fit(rows, structure.blocks, betas, out):
-                raise ValueError("The design matrix is not of full rank.")
+            linear_fit(rows, structure.blocks, betas, out)
             fitted[structure.order, genes] = out.T
 
         self._over_genes(work, values.shape[1])
@@ -83,6 +92,7 @@ class BlockedInference(Inference):
         min_mu: float,
     ) -> np.ndarray:
         """Return means (samples x genes) from a linear model of the normalised counts."""
+        _refuse_gaps(counts)
         sizes = np.asarray(size_factors, dtype=float)[:, None]
         return np.maximum(self._linear_fit(counts / sizes, design_matrix) * sizes, min_mu)
 
@@ -101,16 +111,20 @@ class BlockedInference(Inference):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Return coefficients (genes x columns), means and leverages (samples x genes), converged.
 
-        `beta_tol` bounds the relative change of the deviance, as in the interface; `optimizer`
-        is accepted and has no effect, the fallback being a damped Newton search.
+        `beta_tol` bounds the relative change of the deviance, as in the interface, but is 1e-8 at
+        most; `optimizer` is accepted and has no effect, the fallback being a damped Newton search.
+        Raises ValueError for counts that are not finite, and for bounds that are not symmetrical.
         """
+        _refuse_gaps(counts)
+        if max_beta != -min_beta:
+            raise ValueError("The bounds of coefficients must be symmetrical.")
         structure = self._structure(design_matrix)
         n_genes = counts.shape[1]
         offset = np.log(np.asarray(size_factors, dtype=float))[structure.order]
-        alphas = np.asarray(disp, dtype=float)
+        alphas = np.array(disp, dtype=float)
         ridge = np.full(structure.n_columns, RIDGE)
         tolerance = min(float(beta_tol), DEVIANCE_TOLERANCE)
-        bound = float(max(max_beta, -min_beta))
+        bound = float(max_beta)
         beta = np.empty((n_genes, structure.n_columns))
         mu, hat = np.empty(counts.shape), np.empty(counts.shape)
         converged = np.empty(n_genes, dtype=np.int64)
@@ -155,14 +169,16 @@ class BlockedInference(Inference):
         """Return each gene's maximising dispersion in [min_disp, max_disp], and converged.
 
         Newton's method within a bracket, from `alpha_hat` and from every probe of the range
-        that lies higher. Raises ValueError when a prior is asked for without its variance.
+        that lies higher. Raises ValueError when a prior is asked for without its variance, and
+        for counts or means that are not finite.
         """
         if prior_reg and prior_disp_var is None:
             raise ValueError("prior_disp_var is required with prior_reg.")
+        _refuse_gaps(counts, mu)
         precision = 1.0 / float(prior_disp_var) if prior_reg and prior_disp_var else 0.0
         structure = self._structure(design_matrix)
         n_genes = counts.shape[1]
-        starts = np.asarray(alpha_hat, dtype=float)
+        starts = np.array(alpha_hat, dtype=float)
         goal = Goal(
             bool(cr_reg), 0.0, precision, float(np.log(min_disp)), float(np.log(max_disp)), 0.0
         )
@@ -199,7 +215,7 @@ class BlockedInference(Inference):
             raise ValueError("ridge_factor must be diagonal.")
         structure = self._structure(design_matrix)
         n_genes = mu.shape[1]
-        alphas = np.asarray(disp, dtype=float)
+        alphas = np.array(disp, dtype=float)
         rows = np.ascontiguousarray(np.asarray(contrast, dtype=float)[None, structure.columns])
         sorted_ridge = np.ascontiguousarray(ridge[structure.columns])
         errors = np.empty((n_genes, 1))

@@ -15,9 +15,13 @@ as a matrix (members x blocks): a loop then runs along all donors of an arm at o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
+
+# of singular values of columns scaled to length 1
+RANK_TOLERANCE = 1e-10
 
 
 class Blocks(NamedTuple):
@@ -73,8 +77,9 @@ class BlockStructure:
         member = self.block_of[:, None] == np.arange(len(self.block_columns))
         return np.hstack([member.astype(float), self.blocks.dense.T])
 
+    @cached_property
     def rank(self) -> int:
-        """Return the rank of the design: the blocks', plus the dense columns' within blocks."""
+        """The rank of the design: the blocks', plus the dense columns' within blocks."""
         dense = self.blocks.dense.T.copy()
         if not dense.shape[1]:
             return len(self.block_columns)
@@ -82,8 +87,10 @@ class BlockStructure:
         for block in range(len(self.block_columns)):
             rows = self.block_of == block
             dense[rows] -= dense[rows].mean(axis=0)
-        scale = np.maximum(size, np.finfo(float).tiny)
-        return len(self.block_columns) + int(np.linalg.matrix_rank(dense / scale))
+        # what centring leaves of a column that is constant within blocks is rounding, however it
+        # compares with the other columns
+        within = np.linalg.matrix_rank(dense / size, tol=RANK_TOLERANCE)
+        return len(self.block_columns) + int(within)
 
 
 def _disjoint_indicators(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
