@@ -8,8 +8,9 @@ the ids inside an SVG.
 
 from __future__ import annotations
 
+import base64
+import json
 import os
-import pickle
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -21,15 +22,20 @@ from typing import Any
 from fibroserum.report import assets, render
 
 HANDS = 2
-TASKS: dict[str, Callable[[Any], Any]] = {
-    "library": lambda _: assets.vega(),
-    "images": render.images,
-}
 Images = dict[str, tuple[str, bytes]]
 
 
+def _drawn(specs: dict[str, dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Return figures by name as SVG and, in base64, PNG."""
+    made = render.images(specs)
+    return {name: (svg, base64.b64encode(png).decode()) for name, (svg, png) in made.items()}
+
+
+TASKS: dict[str, Callable[[Any], Any]] = {"library": lambda _: assets.vega(), "images": _drawn}
+
+
 def run_apart(task: str, argument: Any) -> Any:
-    """Return what a task of `TASKS` makes of its argument, in another interpreter.
+    """Return what a task of `TASKS` makes of its argument, in another interpreter, as JSON.
 
     Raises subprocess.CalledProcessError, once its words are printed.
     """
@@ -40,7 +46,7 @@ def run_apart(task: str, argument: Any) -> Any:
     try:
         done = subprocess.run(
             command,
-            input=pickle.dumps(argument),
+            input=json.dumps(argument).encode(),
             capture_output=True,
             check=True,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
@@ -48,7 +54,7 @@ def run_apart(task: str, argument: Any) -> Any:
     except subprocess.CalledProcessError as error:
         print(error.stderr.decode("utf-8", errors="replace"), file=sys.stderr)
         raise
-    return pickle.loads(done.stdout)
+    return json.loads(done.stdout)
 
 
 class Apart:
@@ -57,7 +63,7 @@ class Apart:
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(HANDS + 1)
         self._library = self._pool.submit(run_apart, "library", None)
-        self._images: list[Future[Images]] = []
+        self._images: list[Future[Any]] = []
 
     def __enter__(self) -> Apart:
         return self
@@ -83,13 +89,14 @@ class Apart:
 
     def images(self) -> Images:
         """Return the figures as SVG and PNG by their names, once all are drawn."""
-        return {name: one for part in self._images for name, one in part.result().items()}
+        drawn = {name: one for part in self._images for name, one in part.result().items()}
+        return {name: (svg, base64.b64decode(png)) for name, (svg, png) in drawn.items()}
 
 
 def main() -> None:
-    """Do the task that the command line names with the pickle that stands at the input."""
-    made = TASKS[sys.argv[1]](pickle.load(sys.stdin.buffer))
-    pickle.dump(made, sys.stdout.buffer)
+    """Do the task that the command line names with the JSON that stands at the input."""
+    made = TASKS[sys.argv[1]](json.load(sys.stdin.buffer))
+    sys.stdout.buffer.write(json.dumps(made).encode())
 
 
 if __name__ == "__main__":
