@@ -38,9 +38,10 @@ CHECKS = (
 READING = """
 Copies and exact mixtures are found whatever the donors do. A swap of donors needs donor effects
 of some 0.1 log2 within an arm and 0.25 between arms; between arms of four it is not found even
-then, and the check says that it may stay hidden. A library mixed half with another donor's is found less often
-where donors differ more and are few. Swapped times are found in most arms of eight and more that
-respond, in half to all of those of four, and never where nothing responds, which the check says.
+then, and the check says that it may stay hidden. A library mixed half with another donor's is
+found less often where donors differ more and are few. Swapped times are found in most arms of
+eight and more that respond, in half to all of those of four, and never where nothing responds,
+which the check says.
 """
 
 
