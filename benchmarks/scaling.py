@@ -1,0 +1,141 @@
+"""Measure how a run grows, at four sizes each, and write docs/scaling.md's figures.
+
+    python benchmarks/scaling.py --write docs/scaling.md          everything: an hour on two cores
+    python benchmarks/scaling.py --only genes sets                some of it, printed
+
+Donors, genes and sets: whole runs of simulated cohorts, as bench_pipeline.py makes them. Cohorts:
+the toy cohort under several names in one run, with their synthesis. Cells: bench_cells.py. A line
+is fitted to processor seconds and to the memory of the largest job; the figure for 10,000 donors is
+that line's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from bench_pipeline import ROOT, USED, Size, jobs, run, write_run
+
+from sections import took, write_section
+
+CORES = 2
+DONORS = (56, 150, 400, 1000)
+GENES = (2_500, 5_000, 10_000, 20_000)
+SETS = (250, 500, 1_000, 2_000)
+COHORTS = (2, 3, 4, 6)
+CELLS = (62_500, 125_000, 250_000, 500_000)
+FAR = {"donors": 10_000, "genes": 60_000, "sets": 20_000, "cohorts": 50, "cells": 10_000_000}
+SECTION = "## What it takes, measured"
+
+
+def measured(folder: Path, size: Size) -> dict[str, float]:
+    """Run a cohort; return seconds, processor seconds, memory (GB) and the report's size (MB)."""
+    seconds = run(folder, write_run(size, folder), CORES)
+    made = pd.DataFrame(jobs(folder, size.name))
+    page = folder / "results" / size.name / "report.html"
+    longest = made.loc[made["processor_s"].idxmax()]
+    return {
+        "seconds": seconds,
+        "processor_s": float(made["processor_s"].sum()),
+        "memory_gb": float(made["memory_gb"].max()),
+        "report_mb": page.stat().st_size / 1e6,
+        "longest job": str(longest["job"]),
+    }
+
+
+def several(folder: Path, number: int) -> dict[str, float]:
+    """Run the toy cohort under several names at once, and their synthesis."""
+    toy = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
+    paths = []
+    for i in range(number):
+        paths.append(folder / f"of{number}_{i}.yaml")
+        paths[-1].write_text(yaml.safe_dump(toy | {"cohort": f"of{number}_{i}"}), encoding="utf-8")
+    both = folder / f"of{number}.yaml"
+    text = yaml.safe_dump({"cohort": f"of{number}", "cohorts": [str(path) for path in paths]})
+    both.write_text(text, encoding="utf-8")
+    seconds = run(folder, both, CORES)
+    logs = (folder / "logs").glob(f"of{number}*/*.log")
+    found = [USED.search(log.read_text(encoding="utf-8")) for log in logs]
+    used = np.array([[float(match[1]), float(match[2])] for match in found if match])
+    return {
+        "seconds": seconds,
+        "processor_s": float(used[:, 0].sum()),
+        "memory_gb": float(used[:, 1].max()),
+    }
+
+
+def cells(number: int) -> dict[str, float]:
+    """Sum single cells per sample, as bench_cells.py does."""
+    command = [sys.executable, str(Path(__file__).with_name("bench_cells.py"))]
+    done = subprocess.run(
+        [*command, "--cells", str(number)], capture_output=True, text=True, check=True
+    )
+    row = json.loads(done.stdout.splitlines()[-1])
+    return {key: float(row[key]) for key in ("seconds", "processor_s", "memory_gb")}
+
+
+def studies(folder: Path) -> Iterator[tuple[str, tuple[int, ...], Callable[[int], dict]]]:
+    """Yield what is varied, its sizes, and how a size is measured."""
+    yield "donors", DONORS, lambda n: measured(folder, Size(n))
+    yield "genes", GENES, lambda n: measured(folder, Size(56, genes=n))
+    yield "sets", SETS, lambda n: measured(folder, Size(56, genes=10_000, sets=n))
+    yield "cohorts", COHORTS, lambda n: several(folder, n)
+    yield "cells", CELLS, cells
+
+
+def fitted(sizes: np.ndarray, values: np.ndarray, far: int) -> tuple[float, float, float]:
+    """Return intercept and slope of a line, and its value far away."""
+    slope, intercept = np.polyfit(sizes, values, 1)
+    return float(intercept), float(slope), float(intercept + slope * far)
+
+
+def table(name: str, rows: pd.DataFrame) -> str:
+    """Return a study as Markdown: its sizes, and the lines through them."""
+    sizes = rows.index.to_numpy(dtype=float)
+    shown = rows.rename(columns=lambda c: c.replace("_", " ")).rename_axis(name)
+    text = [shown.reset_index().to_markdown(index=False, floatfmt=".4g"), ""]
+    for column, unit in (("processor_s", "s of processor time"), ("memory_gb", "GB at most")):
+        a, b, value = fitted(sizes, rows[column].to_numpy(dtype=float), FAR[name])
+        text.append(
+            f"* {unit}: {a:.3g} + {b:.3g} × {name}; at {FAR[name]:,} {name}: **{value:,.3g}**"
+        )
+    return "\n".join(text)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    names = ["donors", "genes", "sets", "cohorts", "cells"]
+    parser.add_argument("--only", nargs="+", choices=names, default=names)
+    parser.add_argument("--write", type=Path, help="put the tables into this Markdown file")
+    asked = parser.parse_args()
+    start = time.monotonic()
+    parts = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        run(folder, None, CORES)  # kernels are compiled here
+        for study, sizes, measure in studies(folder):
+            if study not in asked.only:
+                continue
+            rows = {}
+            for size in sizes:
+                rows[size] = measure(size)
+                print(study, size, rows[size], flush=True)
+            parts.append(f"### {study.capitalize()}\n\n" + table(study, pd.DataFrame(rows).T))
+            print(parts[-1], flush=True)
+    text = f"{SECTION}\n\n" + "\n\n".join(parts) + f"\n\n{took(start)}\n"
+    if asked.write:
+        write_section(asked.write, text)
+    print(took(start))
+
+
+if __name__ == "__main__":
+    main()
