@@ -52,6 +52,7 @@ def said(repository: Path) -> Any:
                 "lines": [],
                 "factors": [],
                 "published": [],
+                "contrasts": [{"spread_ratio": ratio} for ratio in (1.01, None, 1.3)],
                 "calibration": [{"relabellings": count} for count in calibration],
             },
             "provenance": {"versions": {}, "inputs": {}},
@@ -74,7 +75,8 @@ def test_two_groups(said: Any) -> None:
     assert "AT: 8 complete pairs, RT: 8 complete pairs" in text
     assert "one indicator per donor and one change per group;" in text
     assert "groups before the intervention were compared in a model of the samples before." in text
-    assert "residual variance for each group agreed" in text
+    assert "residual variance for each group in a model whose groups spread unequally" in text
+    assert "(spread ratios here 1.01 to 1.30), agreed" in text
     assert "2 target genes were declared" in text
     assert "judged by the difference between groups" in text
     for word in ("pool", "crossover", "relabelling", "above 0", "No change was said"):
@@ -91,7 +93,7 @@ def test_one_group_has_no_other(said: Any) -> None:
 
 def test_a_crossover(said: Any) -> None:
     text = said(crossover=True)
-    assert "libraries of one donor, group and time were summed" in text
+    assert "libraries of one donor, group and time, where there were several, were summed" in text
     assert "and a level for each group within donors" in text
     assert "a model of the samples before, donors blocked" in text
 
@@ -100,7 +102,7 @@ def test_a_crossover(said: Any) -> None:
     ("opinion", "words", "never"),
     [
         ("none", "in this model alone, without a second opinion", "both models"),
-        ("edger_ql", "edgeR's quasi-likelihood test (Robinson et al. 2010)", "voom"),
+        ("edger_ql", "edgeR's quasi-likelihood test (Robinson et al. 2010; Lund et al. 2012)", "voom"),
         ("voom", "limma-voom (Law et al. 2014)", "edgeR"),
     ],
 )
