@@ -35,7 +35,9 @@ SHAPES = {
         targets=("BGN", HOSTILE[0], HOSTILE[3]),
     ),
     "nothing-found": Shape(genes=300, changed=0, evidence=False),
-    "one-pair": Shape(genes=300, groups=("all",), pairs=1, dropped=0, factors=(), targets=("BGN",)),
+    "two-pairs": Shape(
+        genes=300, groups=("all",), pairs=2, dropped=0, factors=(), targets=("BGN",)
+    ),
     "long-names": Shape(
         genes=300, sample_prefix="a_sample_name_that_goes_on_and_on_until_it_has_sixty_", pairs=5
     ),

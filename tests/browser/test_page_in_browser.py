@@ -39,7 +39,7 @@ def fill_tables(page: Any) -> None:
         until(page, "table => table.classList.contains('dataTable')", table)
 
 
-@pytest.mark.parametrize("name", ["normal", "hostile", "nothing-found", "one-pair", "long-names"])
+@pytest.mark.parametrize("name", ["normal", "hostile", "nothing-found", "two-pairs", "long-names"])
 @pytest.mark.parametrize("width", [1400, 400])
 def test_every_section_renders_without_error_or_request(
     report: Callable[..., Any],

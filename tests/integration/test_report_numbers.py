@@ -219,14 +219,22 @@ def test_leave_one_out_and_detectable_effects_are_their_tables(toy_run: Run, pag
 def test_pictures_of_sets_and_factors_are_their_tables(toy_run: Run, page: str) -> None:
     cells = figure_rows(page, "ecm_sets", "cells")
     for contrast, part in cells.groupby("contrast"):
-        wanted = toy_run.table("enrichment", file_name(contrast)).set_index("gene_set")
-        shown = part.set_index("gene_set")
+        key = ["collection", "gene_set"]
+        wanted = toy_run.table("enrichment", file_name(contrast)).set_index(key)
+        shown = part.set_index(key)
+        assert (wanted.loc[shown.index, "family"] == shown.index.get_level_values(1)).all()
         same_numbers(shown, wanted.loc[shown.index], "mean_log2FoldChange", "fry_padj")
         for word in ("call", "enriched"):
             assert (shown[word] == wanted.loc[shown.index, word]).all()
     rings = figure_rows(page, "ecm_sets", "enriched")
     assert len(rings) == (cells["enriched"] != "none").sum()
     assert len(figure_rows(page, "ecm_sets", "called")) == (cells["call"] != "none").sum()
+    sums = figure_rows(page, "ecm_running_sums", "sums")
+    for (panel, group), part in sums.groupby(["panel", "group"]):
+        name, _, collection = panel.rstrip(")").rpartition(" (")
+        table = toy_run.table("enrichment", f"{group}_post_vs_pre").set_index(key)
+        edge = table.loc[(collection, name), "leading_edge"].split(";")
+        assert sorted(part.loc[part["edge"] == 1, "gene"]) == sorted(edge)
     means = figure_rows(page, "factor_CCL28_level", "means").set_index("group")
     levels = toy_run.table("factor_levels")
     own = levels[(levels["factor"] == "CCL28") & levels["contrast"].str.endswith("post_vs_pre")]

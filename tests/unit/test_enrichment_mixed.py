@@ -127,13 +127,53 @@ def test_small_sets_are_seen_with_many_donors() -> None:
     assert np.mean(closed < 0.05) < 0.2
 
 
-def test_mixed_is_said_by_the_exact_test_alone_and_after_a_direction() -> None:
+def _decided(**given: list[float]) -> pd.DataFrame:
+    """Decide on sets of a collection each, whose p values are .5 where none is given."""
+    count = len(next(iter(given.values())))
     tests = ["fry", "fry_mixed", "mixed", "camera", "competitive", "ora", "prerank"]
-    table = pd.DataFrame({f"{test}_pvalue": [0.5] * 4 for test in tests})
-    table["collection"], table["direction"], table["competitive_t"] = list("abcd"), "up", 1.0
-    table["fry_pvalue"] = [0.01, 0.5, 0.5, 0.5]
-    table["mixed_pvalue"] = [0.01, 0.01, 0.5, 0.06]
-    table["fry_mixed_pvalue"] = [0.5, 0.5, 0.001, 0.001]
-    rest = set(COLUMNS) - set(table) - {"call", "enriched", *(f"{test}_padj" for test in tests)}
-    table[sorted(rest)] = 0
-    assert list(decide(table, 0.05)["call"]) == ["up", "mixed", "none", "none"]
+    table = pd.DataFrame({f"{test}_pvalue": [0.5] * count for test in tests})
+    table["collection"] = [f"c{number}" for number in range(count)]
+    table["direction"], table["competitive_t"] = "up", 1.0
+    for test in ("fry", "mixed"):
+        table[f"{test}_pvalue_without_strongest"] = 0.001
+        table[f"{test}_strongest"] = f"{test}'s"
+    table = table.assign(**given)
+    decided = {"call", "carried_by", "enriched", *(f"{test}_padj" for test in tests)}
+    table[sorted(set(COLUMNS) - set(table) - decided)] = 0
+    return decide(table, 0.05)
+
+
+def test_mixed_is_said_by_the_exact_test_alone_and_after_a_direction() -> None:
+    table = _decided(
+        fry_pvalue=[0.01, 0.5, 0.5, 0.5],
+        mixed_pvalue=[0.01, 0.01, 0.5, 0.06],
+        fry_mixed_pvalue=[0.5, 0.5, 0.001, 0.001],
+    )
+    assert list(table["call"]) == ["up", "mixed", "none", "none"]
+    assert table["carried_by"].isna().all()
+
+
+def test_one_gene_carries_no_call_and_is_named() -> None:
+    table = _decided(
+        fry_pvalue=[0.01, 0.01, 0.01, 0.5, 0.5, 0.01, 0.01],
+        fry_pvalue_without_strongest=[0.06, 0.06, 0.06, 0.9, 0.9, np.nan, 0.01],
+        mixed_pvalue=[0.5, 0.01, 0.01, 0.01, 0.5, 0.01, 0.01],
+        mixed_pvalue_without_strongest=[0.9, 0.06, 0.01, 0.06, 0.9, np.nan, 0.06],
+    )
+    # the fifth was found by no test, the sixth is a single gene, the last needs no second test
+    assert list(table["call"]) == ["none", "none", "mixed", "none", "none", "none", "up"]
+    named = ["fry's", "fry's", "fry's", "mixed's", None, "fry's", None]
+    assert [None if gene is None else str(gene) for gene in table["carried_by"]] == named
+
+
+@pytest.mark.parametrize("weight", [1, -1])
+def test_the_strongest_gene_is_the_one_named(weight: int) -> None:
+    """A set of noise and one gene that moves far: each test names that gene."""
+    rng = np.random.default_rng(25)
+    effects = _noise(rng, 500, 8)
+    effects.contrast[33] = weight * 40 * np.sqrt(np.mean(effects.residual[33] ** 2))
+    sets = _sets(500, [8, 30, 1])
+    found = fry(standardised(effects), sets)
+    assert list(found["fry_strongest"][1:]) == [33, 38]
+    assert list(mixed(effects, sets)["mixed_strongest"][1:]) == [33, 38]
+    assert found["direction"][1] == ("up" if weight > 0 else "down")

@@ -27,6 +27,7 @@ from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.run import COLUMNS, SetTests, main_model_tests, test_sets
 from fibroserum.enrichment.selfcontained import fry, standardised
 from fibroserum.enrichment.stage import left_out_of
+from fibroserum.report.figures_edges import running_sum
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
 CONTRASTS = {"AT": (1, 0), "RT": (0, 1), "difference": (-1, 1), "average": (0.5, 0.5)}
@@ -213,6 +214,24 @@ def test_prerank_is_gseapys_own_with_a_count_that_is_never_zero(sets: list[GeneS
     assert (difference <= (1 - theirs) / 30).all()
 
 
+def test_the_picture_of_a_running_sum_has_the_tables_leading_edge(sets: list[GeneSet]) -> None:
+    """With ties, genes that are not ranked, and genes of sets that were not tested."""
+    rng = np.random.default_rng(6)
+    genes = _read("counts.tsv").index
+    stat = pd.Series(np.round(rng.normal(size=len(genes)), 1), index=genes)
+    stat[rng.choice(genes, 20, replace=False)] = np.nan
+    tested = genes[rng.random(len(genes)) < 0.8]
+    own = restrict(sets, tested, genes, **LIMITS)
+    table = prerank(stat.reindex(tested), own, permutations=10, seed=1)
+    members = {one.name: set(one.genes) for one in sets}
+    compared = []
+    for name, edge in zip(own.table["gene_set"], table["leading_edge"], strict=True):
+        curve = running_sum(stat.reindex(tested), members[name])
+        compared.append(len(edge))
+        assert set(curve.loc[curve["edge"] == 1, "gene"]) == set(filter(None, edge.split(";")))
+    assert sum(size > 0 for size in compared) > 5
+
+
 def test_prerank_leaves_genes_without_a_statistic_out(sets: list[GeneSet]) -> None:
     genes = pd.Index([f"G{i:03d}" for i in range(240)])
     statistic = pd.Series(np.linspace(3, -3, 240), index=genes)
@@ -269,7 +288,9 @@ def test_tables_have_the_columns_and_the_calls_follow_them(
         assert (table["mixed_pvalue_without_strongest"] > 0).all()
         assert ((p >= 0) & (p <= 1)).all(axis=None)
         directional = table["fry_padj"] < 0.05
+        directional &= table["fry_pvalue_without_strongest"] < 0.05
         mixed = ~directional & (table["mixed_padj"] < 0.05)
+        mixed &= table["mixed_pvalue_without_strongest"] < 0.05
         assert (table.loc[directional, "call"] == table.loc[directional, "direction"]).all()
         assert (table.loc[mixed, "call"] == "mixed").all()
         assert (table.loc[~directional & ~mixed, "call"] == "none").all()

@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fibroserum.enrichment import gmt
-from fibroserum.enrichment.gmt import GeneSet, map_sets, read_gmt
+from fibroserum.enrichment.gmt import GeneSet, check_human, map_sets, read_gmt
 from fibroserum.errors import InputError, Problem
 from fibroserum.genes import annotate
 
@@ -32,8 +32,13 @@ TWO = [
         b"\n\nA\tfirst\tBGN\tDCN\n\t\n  \nB\t\tLUM\tBGN\tVCAN\n\n",
         b"A\tfirst\tBGN\tDCN\tBGN\t\t\nB\t\tLUM\tBGN\tVCAN\tLUM\n",
         b" A \tfirst\t BGN\tDCN \nB\t\t\tLUM\tBGN\t\tVCAN\n",
+        b'"A"\t"first"\t"BGN"\t"DCN"\nB\t""\t\'LUM\'\tBGN\tVCAN\n',
+        "A\tfirst\tB\u200bGN\tDCN\u200b\nB\t\u200b\t\ufeffLUM\tBGN\t\u200d\tVCAN\n".encode(),
     ],
-    ids=["plain", "no-newline", "windows", "mac", "bom", "empty-lines", "duplicates", "spaces"],
+    ids=[
+        *("plain", "no-newline", "windows", "mac", "bom", "empty-lines", "duplicates", "spaces"),
+        *("quotes", "zero-width"),
+    ],
 )
 @pytest.mark.parametrize("packed", [False, True])
 def test_reads_every_honest_variant(tmp_path: Path, content: bytes, packed: bool) -> None:
@@ -100,8 +105,9 @@ def test_a_bomb_does_not_go_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         read_gmt(path)
 
 
-FIELD = st.text(st.characters(blacklist_categories=["Cs", "Cc", "Zs", "Zl", "Zp"]), min_size=1)
-FIELD = FIELD.filter(lambda text: text == text.strip() and not text.startswith("\ufeff"))
+HIDDEN = ["Cs", "Cc", "Cf", "Zs", "Zl", "Zp"]
+FIELD = st.text(st.characters(blacklist_categories=HIDDEN, blacklist_characters="\"'"), min_size=1)
+FIELD = FIELD.filter(lambda text: text == text.strip())
 
 
 @settings(deadline=None)
@@ -151,6 +157,43 @@ def test_any_bytes_are_answered_or_refused(
     assert all(problem.where.startswith(str(path)) for problem in problems)
     assert all(a_set.name and a_set.genes for a_set in sets)
     assert len({a_set.name for a_set in sets}) == len(sets)
+
+
+def test_genes_in_place_of_descriptions_are_seen(tmp_path: Path) -> None:
+    path = tmp_path / "bare.gmt"
+    path.write_text("A\tBGN\tDCN\nB\tLUM\tVCAN\n")
+    with pytest.raises(InputError, match=r"second column holds genes \('BGN' in set 'A'\)"):
+        read_gmt(path)
+    for said in ("", "na", "ECM", "1", "BGN and others"):
+        path.write_text(f"A\tBGN\tDCN\nB\t{said}\tVCAN\n")
+        assert [one.description for one in read_gmt(path)] == ["BGN", said]
+
+
+@pytest.mark.parametrize(
+    ("genes", "refused"),
+    [
+        (("Bgn", "Dcn"), True),
+        (("Bgn", "DCN"), False),
+        (("C1orf43",), False),
+        (("ENSG00000011465.3",), False),
+        (("633",), False),
+        (("ENSMUSG00000031375", "ENSMUSG00000019929.5"), True),
+        (("ensg00000011465",), True),
+    ],
+)
+def test_sets_of_no_human_gene_are_refused(
+    tmp_path: Path, genes: tuple[str, ...], refused: bool
+) -> None:
+    sets = [GeneSet("c", "A", "", genes)]
+    if not refused:
+        check_human(sets, tmp_path)
+        return
+    with pytest.raises(InputError) as caught:
+        check_human(sets, tmp_path)
+    problem = caught.value.problems[0]
+    many = f"{len(genes)} of its {len(genes)} genes, such as '{genes[0]}', are no human genes"
+    assert many in problem.what
+    assert genes[0] != "Bgn" or problem.hint == "Did you mean 'BGN'?"
 
 
 def test_maps_sets_given_in_any_ids() -> None:

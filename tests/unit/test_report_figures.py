@@ -14,8 +14,10 @@ import pytest
 from report_fixture import HOSTILE, Shape, make_run
 
 from fibroserum.report.figures import catalogue_of, draw
-from fibroserum.report.figures_sets import running_sum
+from fibroserum.report.figures_edges import running_sum
+from fibroserum.report.figures_sets import others_of, relatives, strongest_sets
 from fibroserum.report.figures_targets import lookup_figures, published_effects
+from fibroserum.report.page_tables import few_found
 from fibroserum.report.render import png, svg
 from fibroserum.report.run import RunTables, load_run
 from fibroserum.report.theme import DOWN, GROUP_COLOURS, UP, Figure, spec, thin
@@ -32,7 +34,7 @@ SHAPES = {
         targets=("BGN", HOSTILE[0], HOSTILE[8], HOSTILE[3]),
     ),
     "nothing": Shape(genes=200, changed=0, evidence=False),
-    "one pair": Shape(genes=200, groups=("all",), pairs=1, dropped=0, factors=()),
+    "two pairs": Shape(genes=200, groups=("all",), pairs=2, dropped=0, factors=()),
     "no target": Shape(genes=200, targets=(), factors=()),
     "many donors": Shape(genes=120, pairs=250, factors=("CCL28",)),
     "long names": Shape(
@@ -121,7 +123,8 @@ def test_empty_pictures_say_so(drawn: Any) -> None:
         drawing = svg(spec(figures[name]))
         assert all(line in drawing for line in words.split("\n"))
         assert words.endswith(".")
-    _, _, one = drawn["one pair"]
+    run, config, _ = drawn["two pairs"]
+    one = draw(replace(run, loo=run.loo.iloc[:0]), config)
     assert "two pairs" in one["targets_leave_one_out"].description
 
 
@@ -256,6 +259,91 @@ def test_running_sum_is_that_of_subramanian() -> None:
     assert np.abs(shown["sum"]).max() == pytest.approx(
         max(np.abs(whole).max(), np.abs(shown["sum"]).max())
     )
+
+
+def _enriched(rows: list[tuple[str, str, str, str, float]]) -> pd.DataFrame:
+    columns = ["contrast", "collection", "gene_set", "family", "fry_pvalue"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_of_a_family_one_set_is_shown_and_the_others_are_named() -> None:
+    rows = _enriched(
+        [
+            ("AT", "a", "large", "large", 0.5),
+            ("AT", "a", "near", "large", 0.001),
+            ("AT", "a", "other", "other", 0.01),
+            ("AT", "b", "large", "large", 0.02),
+            ("AT", "b", "last", "last", 0.9),
+            # in a model of other genes the families differ: those of the first contrast are shown
+            ("pre", "a", "near", "near", 0.1),
+            ("pre", "a", "large", "near", 0.1),
+            ("pre", "a", "late", "near", 0.1),
+        ]
+    )
+    assert strongest_sets(rows, ["AT"], 3) == [("a", "large"), ("a", "other"), ("b", "large")]
+    assert strongest_sets(rows, ["pre"], 3) == [("a", "large")]
+    found = relatives(rows)
+    assert found["a", "large"] == ["late", "near"]
+    assert found["a", "near"] == ["large", "late"]
+    assert found["a", "other"] == found["b", "large"] == []
+    assert others_of([]) == ""
+    assert others_of(["A_B", "C"]) == "≈ A B, C"
+    assert others_of(["1", "2", "3", "4", "5"]) == "≈ 1, 2, 3 and 2 more"
+
+
+def test_every_collection_is_drawn_and_one_set_of_a_family(drawn: Any) -> None:
+    run, config, _ = drawn["normal"]
+    names = [one.name for one in run.gene_sets][:6]
+    own = [replace(one, collection="own") for one in run.gene_sets if one.name in names]
+    shown = {}
+    for contrast, frame in run.enrichment.items():
+        # a collection of the user's own, stronger than the first, two of its sets near-duplicates
+        mine = frame[frame["gene_set"].isin(names)].assign(collection="own", fry_pvalue=1e-6)
+        mine["family"] = mine["gene_set"].replace(names[1], names[0])
+        shown[contrast] = pd.concat([frame, mine], ignore_index=True)
+    both = replace(run, enrichment=shown, gene_sets=(*run.gene_sets, *own))
+    figures = draw(both, config)
+    panels = set(figures["ecm_running_sums"].data["sums"]["panel"])
+    assert {f"{name} (own)" for name in (names[0], *names[2:])} <= panels
+    assert f"{names[1]} (own)" not in panels
+    assert len(panels) == 6
+    cells = figures["ecm_sets"].data["cells"]
+    assert set(cells["collection"]) == {"matrix", "own"}
+    assert names[1] not in set(cells.loc[cells["collection"] == "own", "gene_set"])
+    beside = figures["ecm_sets"].data["families"]
+    assert set(beside["others"]) == {"matrix", "own", f"own; ≈ {names[1]}"}
+    assert not cells.duplicated(["name", "contrast"]).any()
+
+
+def test_a_collection_that_hardly_maps_is_said(drawn: Any) -> None:
+    run, _, _ = drawn["normal"]
+    assert few_found(run) == []
+    here = len({gene for one in run.gene_sets for gene in one.genes})
+    lost = pd.DataFrame({"gene": [f"Gene{i}" for i in range(here + 1)]})
+    lost = pd.concat([lost, lost]).assign(collection="matrix", gene_set="x", reason="not there")
+    said = {"collection": "matrix", "found": here, "named": 2 * here + 1}
+    assert few_found(replace(run, left_out=lost)) == [said]
+    assert few_found(replace(run, left_out=lost[lost["gene"] != "Gene0"])) == []
+
+
+def test_leading_edges_show_each_donors_change(drawn: Any) -> None:
+    run, _, figures = drawn["normal"]
+    cells = figures["ecm_leading_edge"].data["cells"]
+    edges = figures["ecm_running_sums"].data["sums"].query("edge == 1")
+    assert set(cells["gene"]) <= set(edges["gene"])
+    assert list(dict.fromkeys(cells["group"])) == run.groups
+    row = cells.iloc[7]
+    samples = run.obs[(run.obs["donor"] == row["donor"]) & (run.obs["group"] == row["group"])]
+    levels = np.log2(run.normalized.loc[samples.index, row["gene_id"]] + 0.5)
+    levels.index = samples["time"].astype(str)
+    assert row["change"] == pytest.approx(levels["post"] - levels["pre"], abs=1e-6)
+    pairs = run.contrasts.set_index("group").loc[run.groups, "pairs"]
+    donors = cells.groupby("group")["donor"].nunique()
+    assert (donors <= pairs[~pairs.index.duplicated()]).all()
+    _, _, many = drawn["many donors"]
+    figure = many["ecm_leading_edge"]
+    assert "At most 24 donors of a group" in figure.description
+    assert (figure.data["cells"].groupby("group")["donor"].nunique() == 24).all()
 
 
 def test_running_sum_without_members_is_flat() -> None:

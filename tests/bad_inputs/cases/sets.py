@@ -73,6 +73,30 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
+    "sets of mouse genes",
+    "sets.gmt: 24 of its 25 genes, such as 'Bgn', are no human genes; expected symbols, Ensembl or "
+    "Entrez ids of human genes. Did you mean 'BGN'?",
+)
+def _(c: SmallCohort) -> None:
+    text = c.tables["sets.gmt"].text()
+    rows = [line.split("\t") for line in text.splitlines()]
+    c.instead["sets.gmt"] = "\n".join(
+        "\t".join([*row[:2], *(gene.capitalize() for gene in row[2:])]) for row in rows
+    )
+
+
+@case(
+    "sets without descriptions",
+    "sets.gmt: the second column holds genes ('BGN' in set 'ECM'), which would be lost as "
+    "descriptions; expected tab-separated text (GMT): name, description, genes. Put a column of "
+    "descriptions, which may be empty, behind the names.",
+)
+def _(c: SmallCohort) -> None:
+    for row in c.tables["sets.gmt"].rows:
+        del row[1]
+
+
+@case(
     "two files of one name",
     "gene_sets: 'sets.gmt' and 'more/sets.gmt' are both the collection 'sets'; expected files "
     "with different names",

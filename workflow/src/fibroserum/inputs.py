@@ -158,14 +158,16 @@ def _sheet(config: Config, counted: list[str] | None = None) -> pd.DataFrame:
 
 def _check_tables(config: Config) -> None:
     """Read the gene sets, published values and signatures; raise InputError for what is wrong."""
-    from fibroserum.enrichment.gmt import collection_name, read_gmt
+    from fibroserum.enrichment.gmt import check_human, collection_name, read_gmt
     from fibroserum.factors.signature import read_signature
     from fibroserum.published import read_published
 
     found = Collector()
     for path in config["gene_sets"]:
         with found.collecting():
-            read_gmt(Path(path))
+            sets = read_gmt(Path(path))
+            if not config["genes"]["annotation"] and config["genes"]["id_type"] != "symbol":
+                check_human(sets, Path(path))
     if config["published"]:
         with found.collecting():
             read_published(Path(config["published"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,14 +12,23 @@ from pathlib import Path
 import pandas as pd
 
 from fibroserum.counts.table import capped
-from fibroserum.errors import InputError, Problem, refuse
+from fibroserum.errors import InputError, Problem, nearest, refuse
+from fibroserum.gene_ids import canonical_ensembl
+from fibroserum.gene_table import bundled
 from fibroserum.genes import resolve
 
 # A GMT of all of MSigDB has 8 MB; more than this is not a GMT, or a decompression bomb.
 MAX_BYTES = 256 * 2**20
 
+# Share of a file's genes from which on, none being written as human genes are, it is refused.
+ALIEN_SHARE = 0.8
+
 _EXPECTED = "tab-separated text (GMT): name, description, genes"
 _GZIP = b"\x1f\x8b"
+# zero-width characters, which copying from web pages and documents leaves behind
+_INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+# how human symbols, Ensembl and Entrez ids are written; mice have small letters, and ENSMUSG
+_HUMAN = re.compile(r"(?!ENS[A-Z]{3}G\d)[A-Z0-9][A-Z0-9._@-]*|C\d+orf\d+")
 
 
 @dataclass(frozen=True)
@@ -40,10 +50,11 @@ def read_gmt(path: Path) -> list[GeneSet]:
     """Read a GMT file, plain or gzip: one set a line, name, description, genes, tab-separated.
 
     A byte-order mark, Windows or old Mac line ends, empty lines, trailing tabs and a missing
-    final newline are all in order; a gene that a set names twice is kept once. The collection is
-    the file's name without its ending. Raises InputError, with every problem found and its line,
-    for anything else: an unreadable or binary file, a line without genes, two sets of one name,
-    no set at all.
+    final newline are all in order; a gene that a set names twice is kept once. Quotes about a
+    field and zero-width characters are taken away. The collection is the file's name without its
+    ending. Raises InputError, with every problem found and its line, for anything else: an
+    unreadable or binary file, a line without genes, two sets of one name, no set at all, and genes
+    where descriptions should be.
     """
     path = Path(path)
     sets: list[GeneSet] = []
@@ -53,7 +64,7 @@ def read_gmt(path: Path) -> list[GeneSet]:
         if not line.strip():
             continue
         where = f"{path}, line {number}"
-        name, description, *genes = (*(field.strip() for field in line.split("\t")), "", "")
+        name, description, *genes = (*map(_bare, line.split("\t")), "", "")
         genes = [gene for gene in genes if gene]
         if not name:
             problems.append(Problem("the gene set has no name", where, _EXPECTED))
@@ -73,7 +84,53 @@ def read_gmt(path: Path) -> list[GeneSet]:
         raise InputError(capped(problems, str(path)))
     if not sets:
         raise refuse("there is no gene set in the file", str(path), _EXPECTED)
+    _check_descriptions(sets, path)
     return sets
+
+
+def _bare(field: str) -> str:
+    """Return a field without spaces and quotes about it, and without zero-width characters."""
+    text = field.translate(_INVISIBLE).strip()
+    for quote in "\"'":
+        if len(text) > 1 and text[0] == text[-1] == quote:
+            text = text[1:-1].strip()
+    return text
+
+
+def _check_descriptions(sets: Sequence[GeneSet], path: Path) -> None:
+    """Raise InputError where every description is an official symbol: each set's first gene."""
+    said = [one.description for one in sets]
+    # the table of genes is read only where they look like symbols
+    if all(text and _HUMAN.fullmatch(text) for text in said):
+        known = bundled().symbol
+        if all(text in known for text in said):
+            raise refuse(
+                f"the second column holds genes ('{said[0]}' in set '{sets[0].name}'), which would "
+                "be lost as descriptions",
+                str(path),
+                _EXPECTED,
+                "Put a column of descriptions, which may be empty, behind the names.",
+            )
+
+
+def check_human(sets: Sequence[GeneSet], path: Path) -> None:
+    """Raise InputError where hardly a gene of a file's sets is a human gene, as with those of mice.
+
+    A few of any genome's symbols are aliases of some human gene.
+    """
+    names = list(dict.fromkeys(gene for one in sets for gene in one.genes))
+    # the table of genes is read only where no name looks like a human gene's
+    if any(_HUMAN.fullmatch(name) for name in names):
+        return
+    index = bundled()
+    strange = [name for name in names if index.find(canonical_ensembl(name)) < 0]
+    if len(strange) > ALIEN_SHARE * len(names):
+        raise refuse(
+            f"{len(strange)} of its {len(names)} genes, such as '{strange[0]}', are no human genes",
+            str(path),
+            "symbols, Ensembl or Entrez ids of human genes",
+            nearest(strange[0], index.symbol),
+        )
 
 
 def collection_name(path: Path) -> str:

@@ -27,11 +27,8 @@ def prerank(
     """
     from gseapy.gse import prerank_rs
 
-    values = statistic.to_numpy(dtype=float)
-    ranked = np.flatnonzero(np.isfinite(values))
-    # ties by gene id, so that the answer does not depend on the order of the matrix
+    values, ranked = statistic.to_numpy(dtype=float), ranking(statistic)
     names = statistic.index.astype(str).to_numpy()
-    ranked = ranked[np.lexsort((names[ranked], -values[ranked]))]
     labels = [str(i) for i in ranked]
     present = np.zeros(len(values), dtype=bool)
     present[ranked] = True
@@ -62,6 +59,17 @@ def prerank(
             edge = _leading_edge(summary.es, np.asarray(summary.run_es), summary.hits)
             result.loc[row, "leading_edge"] = ";".join(names[ranked[edge]])
     return result
+
+
+def ranking(statistic: pd.Series) -> np.ndarray:
+    """Return the positions of the genes that have a statistic, from most up to most down.
+
+    Ties stand in the order of gene ids, so that the answer does not depend on that of the matrix.
+    """
+    values = statistic.to_numpy(dtype=float)
+    ranked = np.flatnonzero(np.isfinite(values))
+    names = statistic.index.astype(str).to_numpy()
+    return ranked[np.lexsort((names[ranked], -values[ranked]))]
 
 
 def _pvalue(score: float, null: np.ndarray) -> float:

@@ -26,7 +26,8 @@ def mixed(effects: Effects, sets: Membership, *, n_cpus: int = 1) -> pd.DataFram
     """Return the p value of each set's sum of squared standardised effects.
 
     Columns: mixed_pvalue; mixed_pvalue_without_strongest: the same without the gene of the largest
-    square in the contrast (NaN for a single gene).
+    square in the contrast (NaN for a single gene); mixed_strongest: the position of that gene among
+    the tested ones.
 
     Under noise alone a gene's 1 + d effects are, given their length, in a random direction, and
     the same rotation turns all genes of a set: p is the chance that the contrast falls on a
@@ -34,17 +35,18 @@ def mixed(effects: Effects, sets: Membership, *, n_cpus: int = 1) -> pd.DataFram
     """
     both = standardised_alike(effects)
 
-    def one(row: int) -> tuple[float, float]:
-        own = both[sets.positions(row)]
-        whole = _rotation_pvalue(own)
-        if len(own) == 1:
-            return whole, np.nan
-        return whole, _rotation_pvalue(np.delete(own, np.argmax(own[:, 0] ** 2), axis=0))
+    def one(row: int) -> tuple[float, float, int]:
+        positions = sets.positions(row)
+        own = both[positions]
+        top = int(np.argmax(own[:, 0] ** 2))
+        less = np.nan if len(own) == 1 else _rotation_pvalue(np.delete(own, top, axis=0))
+        return _rotation_pvalue(own), less, int(positions[top])
 
     with ThreadPoolExecutor(max(1, n_cpus)) as pool:
         found = list(pool.map(one, range(len(sets.table)), chunksize=64))
-    columns = ["mixed_pvalue", "mixed_pvalue_without_strongest"]
-    return pd.DataFrame(found, columns=columns, dtype=float)
+    columns = ["mixed_pvalue", "mixed_pvalue_without_strongest", "mixed_strongest"]
+    kinds = dict(zip(columns, (float, float, np.int64), strict=True))
+    return pd.DataFrame(found, columns=columns).astype(kinds)
 
 
 def _rotation_pvalue(own: np.ndarray) -> float:

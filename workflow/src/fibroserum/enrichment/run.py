@@ -51,6 +51,7 @@ COLUMNS = [
     "mixed_padj",
     "mixed_pvalue_without_strongest",
     "fry_own_pvalue",
+    "carried_by",
 ]
 
 # Few sets cost little: they get more permutations, up to this many times those asked for, while
@@ -130,7 +131,10 @@ def purpose_seed(seed: int, purpose: str) -> int:
 def rotation_tests(
     fit: LinearFit, contrast: np.ndarray, sets: Membership, n_cpus: int
 ) -> pd.DataFrame:
-    """fry, camera, and the tests that decide `mixed` and `enriched`, from a contrast's effects."""
+    """fry, camera, and the tests that decide `mixed` and `enriched`, from a contrast's effects.
+
+    fry_strongest, mixed_strongest: gene ids.
+    """
     effects = genewise_effects(fit, contrast, n_cpus=n_cpus)
     scores = normal_scores(effects)
     # one thread in BLAS: sums that it splits between threads could differ in the last bit
@@ -139,7 +143,9 @@ def rotation_tests(
         any_way = mixed(effects, sets, n_cpus=n_cpus)
         alone = own_fry(fit, contrast, sets, n_cpus=n_cpus)
         parts = [own, any_way, alone, camera(scores, sets), set_against_rest(scores, sets)]
-    return pd.concat(parts, axis=1)
+    found = pd.concat(parts, axis=1)
+    strongest = {name: fit.genes[found[name]] for name in ("fry_strongest", "mixed_strongest")}
+    return found.assign(**strongest)
 
 
 def main_model_tests(
@@ -167,12 +173,25 @@ def main_model_tests(
 
 
 def decide(table: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    """Add adjusted p values, `call` and `enriched` to a table of set tests; columns in order."""
+    """Add adjusted p values, `call`, `carried_by` and `enriched`; columns in order.
+
+    A test calls a set where its adjusted p value is below alpha, and its p value without the set's
+    strongest gene too: one gene alone makes no call. carried_by: the gene (id) for want of which
+    a test that found the set does not call it, the directional one first; None elsewhere.
+    """
     result = table.copy()
     for test in ("fry", "fry_mixed", "mixed", "camera", "competitive", "ora", "prerank"):
         result[f"{test}_padj"] = adjust(result[f"{test}_pvalue"], result["collection"])
-    any_way = np.where(result["mixed_padj"] < alpha, "mixed", "none")
-    result["call"] = np.where(result["fry_padj"] < alpha, result["direction"], any_way)
+    found = {test: result[f"{test}_padj"] < alpha for test in ("fry", "mixed")}
+    stands = {
+        test: found[test] & (result[f"{test}_pvalue_without_strongest"] < alpha) for test in found
+    }
+    any_way = np.where(stands["mixed"], "mixed", "none")
+    result["call"] = np.where(stands["fry"], result["direction"], any_way)
+    result["carried_by"] = None
+    for test in ("mixed", "fry"):
+        alone = found[test] & ~stands[test] & ~stands["fry"]
+        result.loc[alone, "carried_by"] = result.loc[alone, f"{test}_strongest"]
     sign = np.where(result["competitive_t"] < 0, "down", "up")
     result["enriched"] = np.where(result["competitive_padj"] < alpha, sign, "none")
     return result[COLUMNS]

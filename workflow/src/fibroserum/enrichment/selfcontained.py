@@ -45,19 +45,23 @@ def fry(effects: np.ndarray, sets: Membership, *, n_cpus: int = 1) -> pd.DataFra
     """Return fry's tests of each set, from standardised effects (G, 1 + d).
 
     Columns: direction (up, down), fry_pvalue, fry_mixed_pvalue, fry_pvalue_without_strongest: the
-    directional test without the gene that adds most to the set's direction (NaN for a single gene).
+    directional test without the gene that adds most to the set's direction (NaN for a single gene);
+    fry_strongest: the position of that gene among the tested ones.
     """
     sums = np.asarray(sets.members @ effects)
     sizes = sets.table["tested"].to_numpy()
     statistic = _mean_t(sums)
     sign = np.where(statistic < 0, -1.0, 1.0)
     without, mixed = np.full(len(sums), np.nan), np.empty(len(sums))
+    strongest = np.zeros(len(sums), dtype=np.int64)
 
     def one(row: int) -> None:
-        own = effects[sets.positions(row)]
+        positions = sets.positions(row)
+        own = effects[positions]
+        top = int(np.argmax(own[:, 0] * sign[row]))
+        strongest[row] = positions[top]
         if sizes[row] > 1:
-            strongest = int(np.argmax(own[:, 0] * sign[row]))
-            without[row] = _two_sided(_mean_t(sums[[row]] - own[[strongest]]), own.shape[1] - 1)[0]
+            without[row] = _two_sided(_mean_t(sums[[row]] - own[[top]]), own.shape[1] - 1)[0]
             mixed[row] = _mixed_pvalue(own)
         else:
             mixed[row] = _two_sided(statistic[[row]], own.shape[1] - 1)[0]
@@ -70,6 +74,7 @@ def fry(effects: np.ndarray, sets: Membership, *, n_cpus: int = 1) -> pd.DataFra
             "fry_pvalue": _two_sided(statistic, effects.shape[1] - 1),
             "fry_mixed_pvalue": mixed,
             "fry_pvalue_without_strongest": without,
+            "fry_strongest": strongest,
         }
     )
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort import counts_of, settings_of
-from fibroserum.de import linear_model
+from fibroserum.de import linear_model, well_counted
 from fibroserum.design import Model, models_of
 from fibroserum.enrichment.gmt import GeneSet, map_sets
 from fibroserum.enrichment.run import SetTests, test_sets
@@ -100,8 +100,7 @@ def _test_model(
 ) -> SetTests:
     """Test the sets in a model's contrasts, over the genes that were fitted."""
     own = {name: results[name].set_index("gene_id") for name in model.contrasts}
-    fitted = next(iter(own.values()))["lfcSE"].notna()
-    counts = counts_of(cohort).loc[:, fitted.reindex(cohort.var_names, fill_value=False)]
+    counts = _fitted_counts(cohort, next(iter(own.values())))
     fit = linear_model(counts, model, cohort.var["target"], settings.n_cpus)
     return test_sets(
         fit,
@@ -120,11 +119,31 @@ def _test_model(
     )
 
 
+def _fitted_counts(cohort: ad.AnnData, result: pd.DataFrame) -> pd.DataFrame:
+    """Return the counts of the genes that the main model fitted, by a `de` table by gene id."""
+    fitted = result["lfcSE"].notna()
+    return counts_of(cohort).loc[:, fitted.reindex(cohort.var_names, fill_value=False)]
+
+
+def tested_genes(cohort: ad.AnnData, results: Mapping[str, pd.DataFrame]) -> dict[str, pd.Index]:
+    """Return the genes over which sets are tested, and prerank ranks, in each contrast.
+
+    results: `de` table by contrast name.
+    """
+    found: dict[str, pd.Index] = {}
+    for model in models_of(cohort.obs, settings_of(cohort)):
+        first = results[next(iter(model.contrasts))].set_index("gene_id")
+        kept = well_counted(_fitted_counts(cohort, first), model, cohort.var["target"])
+        found |= dict.fromkeys(model.contrasts, kept.columns)
+    return found
+
+
 def _with_symbols(table: pd.DataFrame, symbols: pd.Series) -> pd.DataFrame:
-    """Say the leading edge in symbols, where a gene has one."""
+    """Say the leading edge and the gene that carries a set in symbols, where a gene has one."""
     names = symbols.where(symbols != "", symbols.index.to_series()).to_dict()
     edges = table["leading_edge"].map(
         lambda edge: ";".join(names.get(gene, gene) for gene in edge.split(";")),
         na_action="ignore",
     )
-    return table.assign(leading_edge=edges)
+    carried = table["carried_by"].map(names, na_action="ignore")
+    return table.assign(leading_edge=edges, carried_by=carried.where(carried.notna(), None))

@@ -10,6 +10,7 @@ from fibroserum.config import file_name
 from fibroserum.report import (
     figures_change,
     figures_cohort,
+    figures_edges,
     figures_factors,
     figures_glance,
     figures_sets,
@@ -37,8 +38,8 @@ WHOLE = {
     "targets_leave_one_out": figures_targets.leave_one_out,
     "targets_detectable": figures_targets.detectable,
     "ecm_sets": figures_sets.set_matrix,
-    "ecm_running_sums": figures_sets.running_sums,
-    "ecm_leading_edge": figures_sets.leading_edge,
+    "ecm_running_sums": figures_edges.running_sums,
+    "ecm_leading_edge": figures_edges.leading_edge,
     "ecm_scores": figures_sets.scores,
 }
 OF_CONTRAST = {

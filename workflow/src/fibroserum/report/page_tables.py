@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from fibroserum.report.figures_sets import keys_of, relatives
 from fibroserum.report.figures_targets import target_names
 from fibroserum.report.run import RunTables
 from fibroserum.report.theme import records
@@ -20,12 +21,16 @@ SHEET_WORDS = (
 SETS_COLUMNS = {
     "gene_set": "Set",
     "collection": "Collection",
+    "family": "Family",
+    "others": "Others of its family",
     "tested": "Genes tested",
     "mean_log2FoldChange": "Mean log2 fold change",
     "call": "Its genes change",
+    "carried_by": "Not called: by this gene alone",
     "fry_padj": "fry FDR",
     "fry_pvalue_without_strongest": "fry p, without its strongest gene",
     "mixed_padj": "FDR, in any direction",
+    "mixed_pvalue_without_strongest": "p in any direction, without its strongest gene",
     "enriched": "More than others",
     "competitive_padj": "set against rest FDR",
     "camera_padj": "camera FDR",
@@ -93,6 +98,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "mediation": records(run.mediation),
         "calibration": records(run.calibration),
         "left_out": records(run.left_out),
+        "few_found": few_found(run),
         "score_tests": records(run.score_tests),
         "sheet": sheet_facts(run),
         "lines": [line for line in run.settings["lines"] if line],
@@ -101,6 +107,23 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "published": run.published is not None,
         "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
     }
+
+
+def few_found(run: RunTables) -> list[dict[str, Any]]:
+    """Return the collections of which less than half the genes are in the matrix.
+
+    Each: collection, found and named: how many of its genes are, and how many it has.
+    """
+    lost = run.left_out.dropna(subset=["gene"]).groupby("collection")["gene"].nunique()
+    found: dict[str, set[str]] = {}
+    for one in run.gene_sets:
+        found.setdefault(one.collection, set()).update(one.genes)
+    counted = [(name, len(genes), int(lost.get(name, 0))) for name, genes in found.items()]
+    return [
+        {"collection": name, "found": here, "named": here + away}
+        for name, here, away in counted
+        if here < away
+    ]
 
 
 def _factor_rows(frame: pd.DataFrame) -> pd.DataFrame:
@@ -133,7 +156,10 @@ def long_tables(run: RunTables) -> dict[str, Any]:
         }
 
     for number, contrast in enumerate(run.contrast_names):
-        made[f"sets-{number}"] = table(run.enrichment[contrast], SETS_COLUMNS)
+        sets = run.enrichment[contrast]
+        beside = relatives(sets) if len(sets) else {}
+        others = [", ".join(beside[key]) for key in keys_of(sets)]
+        made[f"sets-{number}"] = table(sets.assign(others=others), SETS_COLUMNS)
     for number, factor in enumerate(dict.fromkeys(run.factors["factor"])):
         rows = _factor_rows(run.factors[run.factors["factor"] == factor])
         symbols = rows["symbol"].fillna("")

@@ -53,7 +53,7 @@ class RunTables:
     de, enrichment: by contrast; stimulation: by factor, empty where there is no arm; published:
     the published table as given, or None; normalized: samples × genes; obs and genes: the cohort's
     sheet and annotation; settings: before, after, groups (reference first), crossover, lines …;
-    gene_sets: with the matrix's gene ids.
+    gene_sets: with the matrix's gene ids; ranked: by contrast, the genes that set tests rank.
     """
 
     samples: pd.DataFrame
@@ -88,6 +88,7 @@ class RunTables:
     genes: pd.DataFrame
     settings: dict[str, Any]
     gene_sets: tuple[GeneSet, ...]
+    ranked: dict[str, pd.Index]
     provenance: dict[str, Any]
 
     @property
@@ -126,6 +127,7 @@ def load_run(
     import anndata as ad
 
     from fibroserum.cohort import settings_of
+    from fibroserum.enrichment.stage import tested_genes
 
     place = Path(folder)
     single = {
@@ -146,9 +148,10 @@ def load_run(
     published = config["published"]
     if provenance is None:
         provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
+    de = {name: _read("de", place, contrast=files[name]) for name in names}
     return RunTables(
         **single,
-        de={name: _read("de", place, contrast=files[name]) for name in names},
+        de=de,
         enrichment={name: _read("enrichment", place, contrast=files[name]) for name in names},
         stimulation=arms,
         published=None if published is None else pd.read_csv(published, sep="\t", dtype=str),
@@ -157,6 +160,7 @@ def load_run(
         genes=cohort.var.astype({"symbol": str}),
         settings=settings_of(cohort),
         gene_sets=_gene_sets(config, cohort.var),
+        ranked=tested_genes(cohort, de),
         provenance=dict(provenance),
     )
 
