@@ -102,7 +102,8 @@ async function contrastRows(at, settings) {
     return [contrast.name, text("log2FoldChange"), `${text("ci_low")} to ${text("ci_high")}`, text("pvalue"), text("padj"), text("second_padj"), text("call"), text("status").replaceAll("_", " ")];
   });
   const estimates = settings.contrasts.map((contrast, i) => ({
-    contrast: contrast.label,
+    contrast: contrast.name,
+    label: contrast.label,
     estimate: all[i].log2FoldChange.number(at),
     low: all[i].ci_low.number(at),
     high: all[i].ci_high.number(at),
@@ -146,7 +147,7 @@ async function showGene(text, focus) {
   const mean = (await columns("contrast-0")).baseMean.text(at);
   const others = [index.id[at], index.ensembl?.[at], index.entrez?.[at]].filter((one) => one && one !== name);
   document.getElementById("lookup-about").textContent = `${others.length ? `${others.join(", ")}. ` : ""}Mean normalized count ${mean || "–"}.`;
-  fill(document.getElementById("lookup-contrasts"), `${name} in every contrast`, ["Contrast", "log2 fold change", "95 % interval", "p", "adjusted p", "second opinion, adjusted p", "Call", "Status"], rows);
+  fill(document.getElementById("lookup-contrasts"), `${name} in every contrast`, ["Contrast", "log2 fold change", "95 % interval", "p", "Adjusted p", "Second opinion, adjusted p", "Call", "Status"], rows);
   fill(document.getElementById("lookup-levels"), `${name} in every donor, log2 of normalized count + 0.5`, ["Donor", "Group", settings.before, settings.after, "Change"], donorRows(samples, levels, settings));
   const member = sets.filter((set) => set.genes.includes(at)).map((set) => `${set.name} (${set.collection})`);
   list(document.getElementById("lookup-sets"), member, "None of the sets of this run.");

@@ -65,11 +65,16 @@ def cohort_grid(run: RunTables) -> Figure:
     frame = _slots(run)
     slots = list(dict.fromkeys(frame["slot"]))
     axis = names_axis(len(slots))
-    title = "Donor" if shown_labels(len(slots)) else f"{len(slots)} donors"
+    shown = shown_labels(len(slots))
+    title = "Donor" if shown else f"{len(slots)} donors"
+    # among hundreds the few that are not in every model are drawn large, and last
+    frame["area"] = 110 if shown else np.where(frame["filled"] == 1, 4, 60)
+    frame = frame.sort_values("filled", ascending=False, kind="stable")
     chart = (
         alt.Chart(data("slots"))
-        .mark_point(size=110 if shown_labels(len(slots)) else 20, strokeWidth=1.6)
+        .mark_point(strokeWidth=1.6 if shown else 1.2)
         .encode(
+            size=alt.Size("area:Q", scale=None),
             x=alt.X("slot:N", sort=slots, title=title, axis=axis),
             y=alt.Y(
                 "time:N",
@@ -275,6 +280,8 @@ def sample_distances(run: RunTables) -> Figure:
     shown = shown_labels(len(order))
     title = "Sample" if block == 1 else f"Samples in blocks of {block}, by group and donor"
     axis = names_axis(len(order))
+    # whole pixels to a cell: with parts of pixels, seams show between cells
+    side = len(order) * max(380 // len(order), 1)
     chart = (
         alt.Chart(data("cells"))
         .mark_rect()
@@ -298,7 +305,7 @@ def sample_distances(run: RunTables) -> Figure:
                 alt.Tooltip("correlation:Q", title="Correlation", format=".4f"),
             ],
         )
-        .properties(width=380, height=380)
+        .properties(width=side, height=side)
     )
     low, high = frame["correlation"].min(), frame["correlation"].max()
     words = f"Correlation between {len(names)} samples, from {low:.3f} to {high:.3f}."

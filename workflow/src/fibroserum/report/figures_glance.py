@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import pandas as pd
 
@@ -16,6 +18,7 @@ from fibroserum.report.theme import (
     UP,
     ZERO,
     Figure,
+    both_ends,
     data,
     empty,
     group_scale,
@@ -23,21 +26,31 @@ from fibroserum.report.theme import (
 )
 
 SMALL = 250
+FEW = 4
+UNSIGNED = "replace(datum.label, '−', '')"
 
 
-def _axis(limit: int = 130) -> alt.Axis:
-    return alt.Axis(labelLimit=limit, ticks=False, grid=False)
+def _axis(limit: int = 150) -> alt.Axis:
+    return alt.Axis(labelLimit=limit, labelExpr=both_ends(limit), ticks=False, grid=False)
+
+
+def _whole(least: int, most: int, **options: Any) -> alt.Axis:
+    """Return an axis of whole numbers: a few are all printed, Vega would put halves between."""
+    if most - least <= FEW:
+        return alt.Axis(values=list(range(least, most + 1)), **options)
+    return alt.Axis(tickCount=4, tickMinStep=1, **options)
 
 
 def pairs(run: RunTables) -> Figure:
     """Complete pairs per group."""
     changes = run.contrasts[run.contrasts["kind"] == "change"]
     frame = changes[["group", "pairs"]].astype({"pairs": float})
+    most = int(max(frame["pairs"], default=0))
     bars = (
         alt.Chart(data("pairs"))
         .mark_bar(height=16)
         .encode(
-            x=alt.X("pairs:Q", title="Complete pairs", axis=alt.Axis(tickMinStep=1, tickCount=4)),
+            x=alt.X("pairs:Q", title="Complete pairs", axis=_whole(0, most)),
             y=alt.Y("group:N", sort=run.groups, title=None, axis=_axis()),
             color=alt.Color("group:N", scale=group_scale(run.groups), legend=None),
         )
@@ -52,7 +65,7 @@ def calls(run: RunTables) -> Figure:
     frame = run.contrasts[["contrast", "up", "down"]].astype({"up": float, "down": float})
     long = labelled(run, frame.melt("contrast", var_name="call", value_name="genes"))
     long["signed"] = long["genes"].where(long["call"] == "up", -long["genes"])
-    largest = max(float(long["genes"].max()), 1.0)
+    largest = max(int(long["genes"].max()), 1)
     chart = (
         alt.Chart(data("calls"))
         .mark_bar(height=13)
@@ -61,12 +74,7 @@ def calls(run: RunTables) -> Figure:
                 "signed:Q",
                 title="Genes down | up",
                 scale=alt.Scale(domain=[-largest, largest]),
-                axis=alt.Axis(
-                    format=",d",
-                    labelExpr="replace(datum.label, '−', '')",
-                    tickCount=4,
-                    tickMinStep=1,
-                ),
+                axis=_whole(-largest, largest, format=",d", labelExpr=UNSIGNED),
             ),
             y=alt.Y("label:N", sort=label_order(run), title=None, axis=_axis()),
             color=alt.Color(
@@ -137,12 +145,13 @@ def factors(run: RunTables) -> Figure:
         return empty("No gene is called responsive.")
     counted = hits.groupby(["factor", "call"], as_index=False).size()
     frame = pd.DataFrame(counted).rename(columns={"size": "genes"})
+    most = int(frame.groupby("factor")["genes"].sum().max())
     frame["rank"] = frame["call"].map({name: i for i, name in enumerate(GENE_CALLS)})
     chart = (
         alt.Chart(data("genes"))
         .mark_bar(height=16)
         .encode(
-            x=alt.X("genes:Q", title="Genes", axis=alt.Axis(tickMinStep=1, tickCount=4)),
+            x=alt.X("genes:Q", title="Genes", axis=_whole(0, most)),
             y=alt.Y(
                 "factor:N", sort=names, scale=alt.Scale(domain=names), title=None, axis=_axis()
             ),
@@ -185,9 +194,7 @@ def ecm(run: RunTables) -> Figure:
                 "signed:Q",
                 title="Matrix sets down | up",
                 scale=alt.Scale(domain=[-largest, largest]),
-                axis=alt.Axis(
-                    labelExpr="replace(datum.label, '−', '')", tickMinStep=1, tickCount=4
-                ),
+                axis=_whole(-largest, largest, format=",d", labelExpr=UNSIGNED),
             ),
             y=alt.Y("label:N", sort=label_order(run), title=None, axis=_axis()),
             color=alt.Color(

@@ -12,6 +12,7 @@ from fibroserum.report.theme import (
     PUBLISHED,
     ZERO,
     Figure,
+    both_ends,
     data,
     empty,
     group_colours,
@@ -358,26 +359,34 @@ def detectable(run: RunTables) -> Figure:
     return Figure(chart, {"effects": frame}, words, responsive=False, panel=PANEL + 110)
 
 
-def forest_of_one() -> alt.LayerChart | alt.FacetChart:
+def forest_of_one(run: RunTables) -> alt.LayerChart | alt.FacetChart:
     """Return a forest of one gene over the contrasts (data `estimates`), for the gene lookup."""
-    y = alt.Y("contrast:N", sort=None, title=None, axis=alt.Axis(labelLimit=170))
+    y = alt.Y(
+        "label:N",
+        sort=None,
+        title=None,
+        axis=alt.Axis(labelLimit=170, labelExpr=both_ends(170)),
+    )
+    colour = contrast_colour(run)
     bars = (
         alt.Chart(data("estimates"))
-        .mark_rule(strokeWidth=1.8, color=ACCENT)
+        .mark_rule(strokeWidth=1.8)
         .encode(
             x=alt.X("low:Q", title="log2 fold change, 95 % interval", axis=alt.Axis(tickCount=5)),
             x2="high:Q",
             y=y,
+            color=colour,
         )
     )
     dots = (
         alt.Chart(data("estimates"))
-        .mark_point(size=52, filled=True, color=ACCENT)
+        .mark_point(size=52, filled=True)
         .encode(
             x="estimate:Q",
             y=y,
+            color=colour,
             tooltip=[
-                alt.Tooltip("contrast:N", title="Contrast"),
+                alt.Tooltip("label:N", title="Contrast"),
                 alt.Tooltip("estimate:Q", title="log2 fold change", format=".3f"),
             ],
         )
@@ -389,7 +398,7 @@ def lookup_figures(run: RunTables) -> dict[str, Figure]:
     """Return the two pictures of the gene lookup, whose data the page fills in."""
     fields = ["panel", "donor", "group", "time", "slot", "level", "filled"]
     no_rows = pd.DataFrame(columns=fields)
-    estimates = pd.DataFrame(columns=["contrast", "estimate", "low", "high"])
+    estimates = pd.DataFrame(columns=["contrast", "label", "estimate", "low", "high"])
     return {
         "lookup_donors": Figure(
             slope_chart(run, "log2 normalized count", panel=False).properties(
@@ -400,7 +409,7 @@ def lookup_figures(run: RunTables) -> dict[str, Figure]:
             responsive=False,
         ),
         "lookup_estimates": Figure(
-            forest_of_one(),
+            forest_of_one(run),
             {"estimates": estimates, "zero": ZERO},
             "Estimate of the gene in every contrast.",
             responsive=False,
