@@ -102,7 +102,7 @@ def test_a_crossover(said: Any) -> None:
     ("opinion", "words", "never"),
     [
         ("none", "in this model alone, without a second opinion", "both models"),
-        ("edger_ql", "edgeR's quasi-likelihood test (Robinson et al. 2010; Lund et al. 2012)", "voom"),
+        ("edger_ql", "edgeR's quasi-likelihood test (Robinson et al. 2010; Lund et al.", "voom"),
         ("voom", "limma-voom (Law et al. 2014)", "edgeR"),
     ],
 )

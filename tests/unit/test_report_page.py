@@ -168,8 +168,8 @@ def test_a_minus_is_a_minus_and_a_hyphen_a_hyphen(text: str, shown: str) -> None
 
 def test_columns_of_numbers_are_found() -> None:
     rows = [
-        ("1", "−0.1 to 0.2", "6 of 8", "1,234", "up", "–", "3.4e-5"),
-        ("2", "–", "7 of 9", "12", "–", "–", "0.5"),
+        ("1", "−0.1 to 0.2", "6 of 8", "1,234", "up", "–", "3.4e-5", "3.11.7"),
+        ("2", "–", "7 of 9", "12", "–", "–", "0.5", "0.10.2"),
     ]
     assert number_columns(rows) == [1, 2, 3, 6]
     assert number_columns([]) == []

@@ -39,8 +39,8 @@ const GENE_COLUMNS = [
   ["ci_low", "95 % from"],
   ["ci_high", "to"],
   ["pvalue", "p"],
-  ["padj", "adjusted p"],
-  ["second_padj", "second opinion, adjusted p"],
+  ["padj", "Adjusted p"],
+  ["second_padj", "Second opinion, adjusted p"],
   ["call", "Call"],
   ["status", "Status"],
 ];

@@ -51,7 +51,7 @@ def significant(number: Any, digits: int = 3) -> str:
     """Print a number with so many significant digits; a missing one is a dash."""
     if missing(number):
         return "–"
-    return minus(f"{float(number):.{digits}g}")
+    return minus(re.sub(r"\.(?=e|$)", "", f"{float(number):#.{digits}g}"))
 
 
 def whole(number: Any) -> str:
@@ -68,7 +68,8 @@ def interval(low: Any, high: Any, digits: int = 3) -> str:
 
 def number_columns(rows: Sequence[Sequence[Any]]) -> list[int]:
     """Return the places of the columns that hold numbers or intervals alone, the first left out."""
-    number = r"[−\d.,e-]+"
+    # no version such as 3.11.7
+    number = r"−?\d[\d,]*(?:\.\d+)?(?:e[−-]?\d+)?"
     found = re.compile(rf"–|{number}( (to|of) {number})?")
     several = zip(*rows, strict=True) if rows else ()
     return [
