@@ -2,7 +2,9 @@
 
 That one group's change is significant and the other's is not does not make it specific (Gelman &
 Stern 2006, Am Stat 60:328): the difference must be tested. That both are significant is tested by
-the larger p value of the two (intersection-union; Berger 1982, Technometrics 24:295).
+the larger p value of the two (intersection-union; Berger 1982, Technometrics 24:295). Nor is a
+smaller change that is not significant absent: where its 95 % interval leaves out 0 on the side of
+the larger, it is not specific.
 """
 
 from __future__ import annotations
@@ -105,6 +107,11 @@ def _pattern(parts: Comparison, target: str, in_both: bool) -> tuple[str, str | 
         ),
         difference["verdict"] in CALLED,
         fdr(difference["panel_padj"]),
+        frozenset(
+            name
+            for name, row in ((parts.group, own), (parts.reference, other))
+            if row["ci_low"] > 0 or row["ci_high"] < 0
+        ),
     )
     # what the groups' start has to say of their difference (`baseline.with_clauses`)
     start = f" {difference['start']}" if difference["start"] else ""
@@ -118,7 +125,10 @@ def _pattern(parts: Comparison, target: str, in_both: bool) -> tuple[str, str | 
 
 @dataclass(frozen=True)
 class _Seen:
-    """Two groups' changes of one target (log2), which of them are called, and their difference."""
+    """Two groups' changes of one target (log2), which of them are called, and their difference.
+
+    clear: the groups whose change has a 95 % interval without 0.
+    """
 
     group: str
     reference: str
@@ -127,6 +137,7 @@ class _Seen:
     called: frozenset[str]
     differs: bool
     padj: str
+    clear: frozenset[str] = frozenset()
 
     @property
     def numbers(self) -> str:
@@ -176,10 +187,18 @@ class _Seen:
         larger, smaller = self.group, self.reference
         if abs(self.own) <= abs(self.other):
             larger, smaller = smaller, larger
-        if self.called == {larger}:
-            text = f"{told}, and only the one in {larger} is itself established."
-            return "specific", larger, text
-        if self.called == {smaller}:
+        if self.called == {larger} and smaller in self.clear and self.own * self.other > 0:
+            why = (
+                f"more in {larger} than in {smaller}, whose own change is not established but has "
+                "an interval that leaves out 0"
+            )
+        elif self.called == {larger}:
+            return (
+                "specific",
+                larger,
+                f"{told}, and only the one in {larger} is itself established.",
+            )
+        elif self.called == {smaller}:
             why = (
                 f"only the one in {smaller} is itself established, though the one in {larger} is "
                 "estimated to be larger"
