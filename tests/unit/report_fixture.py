@@ -426,6 +426,7 @@ class Maker:
                             "share_kept": 1 + 0.1 * np.sin(i),
                             "sign_holds": True,
                             "worst": i == 0,
+                            "verdict_stands": True,
                         }
                     )
                 power.append(

@@ -8,6 +8,7 @@ import hashlib
 import html
 import json
 import re
+from collections import defaultdict
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ from report_fixture import HOSTILE, Shape, make_run
 
 from fibroserum.report.build import ReportPaths, build_page, build_report
 from fibroserum.report.figures import draw
-from fibroserum.report.page import minus, number_columns
+from fibroserum.report.page import environment, minus, number_columns
 from fibroserum.report.run import RunTables, labels_of, load_run
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import spec
+
+ENTRY = {"label": {"figure": "Figure 1"}, "description": "", "subject": "", "caption": ""}
 
 
 def page_of(folder: Path, repository: Path, shape: Shape) -> tuple[RunTables, dict[str, Any], str]:
@@ -244,6 +247,44 @@ def test_summary_is_the_tables(normal: Any) -> None:
     assert made["factors"]["CCL28"]["responsive"] == calls.isin(["confirmed", "responsive"]).sum()
     assert made["factors"]["CXCL4"]["responsive"] == 0
     assert json.loads(json.dumps(made)) == made
+
+
+@pytest.mark.parametrize(
+    ("falls", "robust", "words"),
+    [
+        ((), True, "It stays so without any one donor."),
+        (("AT03",), True, "Without AT03 it would not be called."),
+        (("AT02", "AT05"), True, "Without AT02 or AT05 it would not be called."),
+        (("AT01", "AT02", "AT03", "AT04"), True, "Without any one of 4 of its 8 donors it would"),
+        (("AT03",), False, "Without one of the donors it loses its sign or half its size."),
+        ((), None, ""),
+    ],
+)
+def test_a_verdict_stays_only_where_every_refit_keeps_it(
+    normal: Any, repository: Path, falls: tuple[str, ...], robust: bool | None, words: str
+) -> None:
+    run, config, _ = normal
+    name = "AT_post_vs_pre"
+    loo, targets = run.loo.copy(), run.targets.copy()
+    loo["verdict_stands"] = ~(
+        (loo["target"] == "BGN") & (loo["contrast"] == name) & loo["left_out"].isin(falls)
+    )
+    bgn = (targets["target"] == "BGN") & (targets["contrast"] == name)
+    targets["robust"] = targets["robust"].astype(object)
+    targets.loc[bgn, "robust"] = robust
+    targets.loc[bgn, "reason"] = "Here it is."
+    made = summary(replace(run, loo=loo, targets=targets), config)
+    assert made["target"]["contrasts"][name]["needs"] == list(falls)
+    template = environment(repository / "workflow" / "report").get_template("sections/glance.html")
+    made["target"]["contrasts"] = {name: made["target"]["contrasts"][name]}
+    views = {"warnings": [], "lines": [], "levels": []}
+    text = template.render(
+        summary=made, views=views, settings={"notes": [], "pools": []}, labels=labels_of(run),
+        figures=defaultdict(lambda: ENTRY),
+    )  # fmt: skip
+    text = text[text.index("Did BGN move?") :]
+    said = text[text.index("Here it is.") + len("Here it is.") : text.index("</li>")].strip()
+    assert said.startswith(words) if words else not said
 
 
 def test_no_evidence_is_not_assessable(tmp_path: Path, repository: Path) -> None:

@@ -45,6 +45,18 @@ def _factor(run: RunTables, factor: str) -> dict[str, Any]:
     }
 
 
+def _standing(run: RunTables, target: str, contrast: str) -> dict[str, Any]:
+    """Return how many refits without one donor were made, and the donors without whom it falls."""
+    loo = run.loo[(run.loo["target"] == target) & (run.loo["contrast"] == contrast)]
+    known = loo[loo["verdict_stands"].notna()]
+    falls = ~known["verdict_stands"].astype(bool)
+    return {
+        # where one of them cannot be made, nothing is said of them all
+        "refits": len(loo) if len(known) == len(loo) else 0,
+        "needs": sorted(map(str, known.loc[falls, "left_out"])),
+    }
+
+
 def _sets(run: RunTables) -> dict[str, Any]:
     rows = set_rows(run)
     return {
@@ -66,9 +78,10 @@ def summary(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     cohort, version; pairs: complete pairs by group; warnings: of the checks; contrasts: by name,
     kind, pairs, tested, up, down (called by both models), up_main, down_main (main model alone);
     target: the first target's name and, by contrast, its verdict, log2FoldChange, ci_low, ci_high,
-    robust and reason; factors: by name, responsive (confirmed ones included), confirmed, induced,
-    suppressed, strongest (symbol and id of a few), assessable; gene_sets: the first collection and,
-    by contrast, the sets called up, down and mixed.
+    robust and reason, refits (without one donor each) and needs (the donors without whom the refit
+    gives another verdict); factors: by name, responsive (confirmed ones included), confirmed,
+    induced, suppressed, strongest (symbol and id of a few), assessable; gene_sets: the first
+    collection and, by contrast, the sets called up, down and mixed.
     """
     changes = run.contrasts[run.contrasts["kind"] == "change"]
     names = target_names(run)
@@ -83,7 +96,10 @@ def summary(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "contrasts": {row["contrast"]: _plain(row, numbers) for _, row in run.contrasts.iterrows()},
         "target": {
             "name": names[0] if names else "",
-            "contrasts": {row["contrast"]: _plain(row, said) for _, row in first.iterrows()},
+            "contrasts": {
+                row["contrast"]: _plain(row, said) | _standing(run, names[0], row["contrast"])
+                for _, row in first.iterrows()
+            },
         },
         "factors": {name: _factor(run, name) for name in config["factors"]},
         "gene_sets": {"collection": first_collection(run), "contrasts": _sets(run)},
