@@ -8,10 +8,12 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from fibroserum.config import load_schema, with_defaults
 from fibroserum.report.page import environment
+from fibroserum.report.page_tables import spread_of_groups, unused_levels
 
 RAW = {
     "cohort": "c",
@@ -30,12 +32,19 @@ def said(repository: Path) -> Any:
         de: dict[str, Any] | None = None,
         calibration: tuple[int | None, ...] = (),
         pairs: int = 8,
+        ratios: tuple[float | None, ...] = (1.01, None, 1.3, 1.02),
+        factors: dict[str, Any] | None = None,
+        unused: dict[str, str] | None = None,
         **settings: Any,
     ) -> str:
         targets = settings.pop("targets", ["BGN", "DCN"])
         config = with_defaults(
-            RAW | {"differential_expression": de or {}, "targets": targets}, schema
+            RAW
+            | {"differential_expression": de or {}, "targets": targets, "factors": factors or {}},
+            schema,
         )
+        kinds = ["change", "change", "difference", "baseline"] if len(groups) > 1 else ["change"]
+        contrasts = pd.DataFrame({"kind": kinds, "spread_ratio": ratios[: len(kinds)]})
         facts = {
             "config": config,
             "run": SimpleNamespace(metrics=[0] * 16),
@@ -50,9 +59,10 @@ def said(repository: Path) -> Any:
             "views": {
                 "sheet": [],
                 "lines": [],
-                "factors": [],
+                "factors": list(factors or {}),
+                "unused": unused or {},
+                "spread": spread_of_groups(contrasts),
                 "published": [],
-                "contrasts": [{"spread_ratio": ratio} for ratio in (1.01, None, 1.3)],
                 "calibration": [{"relabellings": count} for count in calibration],
             },
             "provenance": {"versions": {}, "inputs": {}},
@@ -75,8 +85,10 @@ def test_two_groups(said: Any) -> None:
     assert "AT: 8 complete pairs, RT: 8 complete pairs" in text
     assert "one indicator per donor and one change per group;" in text
     assert "groups before the intervention were compared in a model of the samples before." in text
-    assert "residual variance for each group in a model whose groups spread unequally" in text
-    assert "(spread ratios here 1.01 to 1.30), agreed" in text
+    assert "variance for each group in the model of changes, where groups spread unequally" in text
+    assert "one for all groups in that of the samples before" in text
+    assert "(spread ratios 1.01 to 1.30; unequal beyond 1.15), agreed" in text
+    assert "in groups of two or three by refits without each in turn" in text
     assert "2 target genes were declared" in text
     assert "judged by the difference between groups" in text
     for word in ("pool", "crossover", "relabelling", "above 0", "No change was said"):
@@ -89,6 +101,55 @@ def test_one_group_has_no_other(said: Any) -> None:
     assert "one indicator per donor and one change. Models" in text
     for word in ("all:", "groups", "each group", "baseline", "before the intervention"):
         assert word not in text
+
+
+@pytest.mark.parametrize(
+    ("ratios", "words", "never"),
+    [
+        (
+            (1.0, 1.05, 1.15, 1.1),
+            "one residual variance for all groups, which spread alike",
+            "each",
+        ),
+        ((1.2, 0.9, 1.1, 1.3), "variance for each group, since groups spread unequally", "one for"),
+        ((1.2, 0.9, 1.1, 1.0), "for each group in the model of changes, where", "alike"),
+        ((1.0, 1.0, 1.1, 1.4), "for each group in the model of the samples before, where", "alike"),
+    ],
+)
+def test_the_variance_is_that_of_this_run(
+    said: Any, ratios: tuple[float, ...], words: str, never: str
+) -> None:
+    sentence = said(ratios=ratios).partition("limma-voom")[2].partition("agreed")[0]
+    assert words in sentence
+    assert never not in sentence
+    assert "variance" not in said(groups=("all",), ratios=ratios)
+    assert "variance" not in said(ratios=(None,) * 4)
+
+
+def test_a_level_that_could_not_be_used_is_no_evidence(said: Any) -> None:
+    level = {"gene": None, "serum": "level"}
+    arm = {"counts": "c.tsv", "samples": "s.tsv", "column": "t", "control": "a", "treated": "b"}
+    unused = {"F": "the level changes by the same in every donor"}
+    assert "sought along the serum level alone:" in said(factors={"F": level})
+    text = said(factors={"F": level}, unused=unused)
+    assert "could not be sought: the serum level, the only evidence, could not be used (the" in text
+    both = said(factors={"F": level | {"stimulation": arm}}, unused=unused)
+    assert "in a stimulation arm alone; the serum level could not be used (the level" in both
+    for words in ("sought along", "Stouffer"):
+        assert words not in text + both
+
+
+def test_why_a_level_was_not_used() -> None:
+    pairs = pd.DataFrame(
+        [
+            ("A", True, None),
+            ("A", False, "no level before"),
+            ("B", False, "no level before"),
+            ("B", False, "line unavailable: it is constant"),
+        ],
+        columns=["factor", "used", "reason"],
+    )
+    assert unused_levels(pairs) == {"B": "it is constant"}
 
 
 def test_a_crossover(said: Any) -> None:

@@ -13,6 +13,8 @@ from fibroserum.report.run import RunTables
 from fibroserum.report.theme import records
 
 MOST_FACTOR_GENES = 500
+# what a pair's reason begins with where no pair of the factor could be used
+UNAVAILABLE = "line unavailable: "
 # columns of the sample sheet that the methods print where they are present
 SHEET_WORDS = (
     *("serum", "plasma", "serum_or_plasma", "medium", "percent", "serum_percent", "percent_serum"),
@@ -101,12 +103,50 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "few_found": few_found(run),
         "score_tests": records(run.score_tests),
         "sheet": sheet_facts(run),
+        "spread": spread_of_groups(run.contrasts),
+        "unused": unused_levels(run.pairs),
         "lines": [line for line in run.settings["lines"] if line],
         "status": fit,
         "factors": list(config["factors"]),
         "published": run.published is not None,
         "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
     }
+
+
+def spread_of_groups(contrasts: pd.DataFrame) -> dict[str, Any]:
+    """Return whether each model gave every group a residual variance of its own.
+
+    contrasts: `contrasts.tsv`. own, pooled: the models (changes, the samples before) that did and
+    did not; ratios: the spread ratios of all contrasts, none with one group or without voom; bound:
+    beyond which a ratio in one contrast gives all contrasts of its model own variances.
+    """
+    from fibroserum.linear import UNEQUAL
+
+    rows = contrasts.dropna(subset=["spread_ratio"])
+    rows = rows if len(contrasts) > 1 else rows.head(0)
+    model = rows["kind"].map(lambda kind: "the samples before" if kind == "baseline" else "changes")
+    largest = rows["spread_ratio"].astype(float).groupby(model).max()
+    return {
+        "own": list(largest.index[largest > UNEQUAL]),
+        "pooled": list(largest.index[largest <= UNEQUAL]),
+        "ratios": [float(ratio) for ratio in rows["spread_ratio"]],
+        "bound": UNEQUAL,
+    }
+
+
+def unused_levels(pairs: pd.DataFrame) -> dict[str, str]:
+    """Return by factor why its measured level is no evidence; factors whose level is are left out.
+
+    pairs: `factor_pairs`, a row a factor and pair.
+    """
+    found = {}
+    for factor, rows in pairs.groupby("factor", sort=False):
+        if not rows["used"].astype(bool).any():
+            said = [reason for reason in rows["reason"].dropna() if reason.startswith(UNAVAILABLE)]
+            found[str(factor)] = (
+                said[0].removeprefix(UNAVAILABLE) if said else "no pair has a usable level"
+            )
+    return found
 
 
 def few_found(run: RunTables) -> list[dict[str, Any]]:
