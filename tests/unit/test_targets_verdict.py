@@ -137,6 +137,24 @@ def test_a_verdict_that_one_donor_carries_names_the_donor() -> None:
     )
 
 
+def test_a_donor_without_whom_significance_alone_is_lost_does_not_carry_all() -> None:
+    evidence = replace(CARRIED, estimate_without=0.25, panel_padj_without=0.06)
+    verdict = judge(evidence, Rule(), CHANGE)
+    assert (verdict.word, verdict.held_back) == ("inconclusive", True)
+    assert verdict.reason == (
+        "Without donor RT03, whose own change stands outside the others', it is no longer called: "
+        "the estimate is 0.25 (panel FDR 0.06). With all pairs, by the p values, it rises in RT "
+        "(log2 fold change 0.40, 95 % interval 0.20 to 0.60)."
+    )
+    for lost in (
+        replace(evidence, estimate_without=0.19),  # more than half the estimate
+        replace(evidence, estimate_without=-0.3),  # the sign
+        replace(evidence, second_estimate_without=-0.1),  # the second model's sign
+        replace(evidence, estimate_without=np.nan),  # all
+    ):
+        assert "Donor RT03 alone carries" in judge(lost, Rule(), CHANGE).reason
+
+
 @pytest.mark.parametrize(
     ("estimate", "padj", "carried"),
     [

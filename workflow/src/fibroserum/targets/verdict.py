@@ -14,6 +14,7 @@ from fibroserum.targets.words import Phrases, fdr, number, percent, sentence, un
 
 Word = Literal["up", "down", "no_change", "inconclusive", "untestable", "absent"]
 NORMAL_95 = 1.6448536269514722
+HALF = 0.5
 SECOND_NAMES = {"voom": "voom", "edger_ql": "edgeR-QL"}
 
 
@@ -126,7 +127,6 @@ def is_carried(evidence: Evidence, rule: Rule) -> bool:
         return False
     if not np.isfinite(evidence.estimate_without):
         return True
-    share = evidence.estimate_without / evidence.estimate if evidence.estimate else np.nan
     without = replace(
         evidence,
         estimate=evidence.estimate_without,
@@ -136,8 +136,21 @@ def is_carried(evidence: Evidence, rule: Rule) -> bool:
     falls = plain_word(without, rule) != word
     if word == "no_change":
         return falls
+    return bool(loses_estimate(evidence) or (falls and _share_kept(evidence) < 1))
+
+
+def _share_kept(evidence: Evidence) -> float:
+    return evidence.estimate_without / evidence.estimate if evidence.estimate else np.nan
+
+
+def loses_estimate(evidence: Evidence) -> bool:
+    """Return whether more than half the estimate, or a model's sign, goes with the outlying donor.
+
+    What is left of a verdict that such a donor carries is at most a lost significance, which fewer
+    donors alone may cost.
+    """
     turns = evidence.second_estimate_without * evidence.estimate < 0
-    return bool(share < 0.5 or turns or (falls and share < 1))
+    return bool(_share_kept(evidence) < HALF or turns)
 
 
 def judge(evidence: Evidence, rule: Rule, said: Phrases, *, panel: int = 1) -> Verdict:
@@ -239,8 +252,16 @@ def _carried_reason(evidence: Evidence, rule: Rule, word: Word, said: Phrases) -
         claim = f"finding of no change beyond ± {rule.equivalence_lfc:g}"
     else:
         claim = f"finding that {said.of(evidence.estimate)}"
+    known = np.isfinite(evidence.estimate_without)
+    if known and word != "no_change" and not loses_estimate(evidence):
+        return (
+            f"Without {kind} {name}, whose own {said.own} stands outside the others', it is no "
+            f"longer called: the estimate is {number(evidence.estimate_without)} (panel FDR "
+            f"{fdr(evidence.panel_padj_without)}). With all {said.unit}s, by the p values, "
+            f"{said.of(evidence.estimate)} ({_numbers(evidence)})."
+        )
     text = f"{sentence(kind)} {name} alone carries the {claim} ({_numbers(evidence)})"
-    if not np.isfinite(evidence.estimate_without):
+    if not known:
         return f"{text}; without this {kind} it cannot be estimated."
     return (
         f"{text}: without this {kind}, whose own {said.own} stands outside the others', the "
