@@ -27,7 +27,7 @@ def test_prints_and_warnings_go_to_the_log(
     assert "] half of it\na warning\n" in log.read_text(encoding="utf-8")
     last = log.read_text(encoding="utf-8").splitlines()[-1]
     assert re.fullmatch(
-        r"\[.*\] took \d+\.\d s of processor time, 0\.\d\d GB of memory at most", last
+        r"\[.*\] took \d+\.\d s of processor time, \d+\.\d\d GB of memory at most", last
     )
     assert capsys.readouterr() == ("after\n", "")
 
