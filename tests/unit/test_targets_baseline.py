@@ -76,6 +76,31 @@ def test_too_few_donors_give_empty_fields() -> None:
     assert np.isfinite(row["baseline_difference"])
     assert np.isnan([row["baseline_pvalue"], row["ancova_difference"], row["slope"]]).all()
     assert row["note"] == "Too few pairs for an analysis adjusted for the start."
+
+
+def test_what_cannot_be_adjusted_says_why() -> None:
+    table = levels(3, {"AT": 5, "RT": 6})
+    for crossover in (False, True):
+        given = {"crossover": crossover, "randomised": True}
+        zero = baseline_row(table * 0 - 1, "RT", "AT", **given)
+        assert str(zero["note"]).startswith("It has no count in any sample of these pairs")
+        flat = baseline_row(table.assign(before=7.0), "RT", "AT", **given)
+        assert str(flat["note"]).startswith("Its level before does not vary within the groups")
+
+
+def test_randomised_groups_differ_by_chance_and_how_rarely_is_said() -> None:
+    table = levels(3, {"AT": 8, "RT": 8})
+    near = str(baseline_row(table, "RT", "AT", crossover=False, randomised=True)["note"])
+    assert "they differ at the start by chance (this much or more in " in near
+    apart = table.copy()
+    apart.loc[apart.index.get_level_values("group") == "RT", "before"] += 3
+    row = baseline_row(apart, "RT", "AT", crossover=False, randomised=True)
+    assert float(str(row["baseline_pvalue"])) < 0.001
+    assert "by chance alone, but this much in only about one of " in str(row["note"])
+    assert "how donors and samples were assigned" in str(row["note"])
+
+
+def test_nothing_is_made_of_nothing() -> None:
     nothing = np.array([])
     assert np.isnan(welch(nothing, nothing).value)
     assert np.isnan(paired(nothing).value)

@@ -117,6 +117,14 @@ def test_footprints_are_said_as_their_contrast_is() -> None:
     assert said["RT_vs_AT_change"].startswith("The score's change in RT lies above that in AT. ")
     assert said["average_post_vs_pre"].startswith("The score rises on average over the groups. ")
     assert said["RT_vs_AT_pre"].startswith("The score's difference between RT and AT before the")
+    # the caution is of a rise: not where none is seen, and not of the groups' start
+    assert said.str.contains("A rise beside a rise of BGN").to_dict() == {
+        "AT_post_vs_pre": False,
+        "RT_post_vs_pre": True,
+        "RT_vs_AT_change": True,
+        "average_post_vs_pre": True,
+        "RT_vs_AT_pre": False,
+    }
     assert not table.str.contains("nan|None").any()
 
 

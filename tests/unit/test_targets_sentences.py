@@ -187,6 +187,19 @@ def test_what_is_said_of_intervals_and_thresholds_is_so(every: list[tuple[Case, 
             assert narrow <= rule.equivalence_lfc + 1e-9
 
 
+def test_the_size_of_a_difference_is_a_ratio_of_ratios(
+    every: list[tuple[Case, Verdict]],
+) -> None:
+    seen = 0
+    for case, verdict in every:
+        if verdict.word in ("up", "down"):
+            ratio = f"after to before in RT is {2**case.evidence.estimate:.2f} times that in AT"
+            assert (ratio in verdict.reason) == (case.contrast.kind == "difference")
+            assert (", by " in verdict.reason) != (case.contrast.kind == "difference")
+            seen += 1
+    assert seen > 100
+
+
 def test_models_are_named_only_where_they_were_asked(every: list[tuple[Case, Verdict]]) -> None:
     for case, verdict in every:
         named = {"voom": "voom", "edger_ql": "edgeR-QL"}

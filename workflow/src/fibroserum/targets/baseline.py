@@ -15,6 +15,10 @@ import pandas as pd
 
 from fibroserum.targets.words import number
 
+# log2(normalized + 0.5) of a sample without a count
+NO_COUNT = -1.0
+# a p value of the groups' start that randomisation hardly gives
+UNLIKELY = 0.001
 HALF = 0.5
 
 
@@ -129,8 +133,19 @@ def baseline_row(
         "ancova_pvalue": adjusted.difference.pvalue,
         "slope": adjusted.slope,
         "randomised": randomised,
-        "note": _note(start, change, adjusted, group, reference, randomised),
+        "note": _note(start, change, adjusted, group, reference, randomised)
+        if np.isfinite(adjusted.difference.value)
+        else _unadjusted(levels, len(before) - (2 if crossover else 3)),
     }
+
+
+def _unadjusted(levels: pd.DataFrame, df: int) -> str:
+    """Return why nothing is adjusted for the start; df: the residual degrees of freedom."""
+    if len(levels) and bool((levels == NO_COUNT).all(axis=None)):
+        return "It has no count in any sample of these pairs: there is nothing to compare."
+    if df < 0:
+        return "Too few pairs for an analysis adjusted for the start."
+    return "Its level before does not vary within the groups: there is no start to adjust for."
 
 
 def _note(
@@ -142,8 +157,6 @@ def _note(
     randomised: bool,
 ) -> str:
     """Return how to read the row: what regression to the mean would make of the difference."""
-    if not np.isfinite(adjusted.difference.value):
-        return "Too few pairs for an analysis adjusted for the start."
     # exact in least squares: change difference = adjusted difference + (slope - 1) × start
     expected = (adjusted.slope - 1) * start.value
     text = _started(start.value, group, reference)
@@ -156,10 +169,28 @@ def _note(
         f"{number(adjusted.slope)}{why}), and {number(change.value)} is seen"
     )
     if randomised:
-        return f"{text}. Groups were randomised: the adjusted estimate is unbiased."
+        return f"{text}. {_by_chance(start.pvalue)}"
     return (
         f"{text}. Groups were not randomised: adjusting assumes that donors who start alike would "
         "have gone alike, and may mislead (Lord's paradox)."
+    )
+
+
+def _by_chance(pvalue: float) -> str:
+    """Return what a difference at the start, of the given p value, is in randomised groups."""
+    known = np.isfinite(pvalue)
+    if known and pvalue < UNLIKELY:
+        rare = float(f"{1 / max(pvalue, 1e-12):.1g}")
+        return (
+            "Randomised groups differ at the start by chance alone, but this much in only about "
+            f"one of {rare:,.0f} trials: look at how donors and samples were assigned. The "
+            "adjusted estimate is unbiased only if they were assigned at random."
+        )
+    often = f" (this much or more in {pvalue:.0%} of trials)" if known else ""
+    often = often.replace("%", " %")
+    return (
+        f"Groups were randomised: they differ at the start by chance{often}, and the adjusted "
+        "estimate is unbiased."
     )
 
 

@@ -82,12 +82,22 @@ def _footprints(cohort: ad.AnnData, contrasts: Mapping[str, Contrast]) -> list[d
             name = str(row["gene_set"])
             numbers = {key: row[key] for key in ("estimate", "ci_low", "ci_high", "pvalue")}
             sign = direction(row["estimate"], row["ci_low"], row["ci_high"])
-            said = _score_sentence(sign, contrasts[str(row["contrast"])])
+            contrast = contrasts[str(row["contrast"])]
+            said = _score_sentence(sign, contrast)
             rows.append(
                 {"item": name, "kind": "footprint", "contrast": row["contrast"], **numbers,
-                 "genes": sizes[name], "sentence": f"{said}. {FOOTPRINTS[name]}."}
+                 "genes": sizes[name], "sentence": f"{said}.{_caution(name, sign, contrast)}"}
             )  # fmt: skip
     return rows
+
+
+def _caution(name: str, sign: int | None, contrast: Contrast) -> str:
+    """Return what a footprint warns of, or nothing where what it warns of is not seen.
+
+    The TGF-beta response stands beside a rise of BGN: only a rise of its own says anything of it.
+    """
+    warns = sign == 1 and contrast.kind != "baseline" if name == "TGF_BETA_RESPONSE" else bool(sign)
+    return f" {FOOTPRINTS[name]}." if warns else ""
 
 
 def direction(estimate: float, low: float, high: float) -> int | None:

@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from fibroserum.targets.words import Phrases, fdr, number, percent, sentence, unit_name
+from fibroserum.targets.words import Phrases, fdr, number, sentence, unit_name
 
 Word = Literal["up", "down", "no_change", "inconclusive", "untestable", "absent"]
 NORMAL_95 = 1.6448536269514722
@@ -214,7 +214,7 @@ def _single_reason(evidence: Evidence, said: Phrases) -> str:
 
 
 def _called_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
-    text = f"{sentence(said.of(evidence.estimate))}, by {percent(evidence.estimate)} "
+    text = f"{sentence(said.of(evidence.estimate))}{said.size(evidence.estimate)} "
     text += f"({_numbers(evidence)}); "
     if rule.alone:
         text += f"the main model alone decides (panel FDR {fdr(evidence.panel_padj)})"

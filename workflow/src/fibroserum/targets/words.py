@@ -6,12 +6,16 @@ from dataclasses import dataclass
 
 from fibroserum.design import SINGLE_GROUP, Contrast
 
+# log2 ratios beyond which two decimals are too few or too many
+LARGE = 3.0
+
 
 @dataclass(frozen=True)
 class Phrases:
     """What a contrast's effect is called.
 
     up, down: clauses with the target as "it", when the effect is positive and when it is negative.
+    compared: the groups of a difference, whose size is a ratio of fold changes.
     noun: the effect itself. own: what of a donor is looked at for outliers. unit: what is counted.
     """
 
@@ -20,6 +24,15 @@ class Phrases:
     noun: str
     own: str = "change"
     unit: str = "pair"
+    compared: tuple[str, str] | None = None
+
+    def size(self, log2: float) -> str:
+        """Return how large an effect is, to stand after its clause."""
+        if self.compared is None:
+            return f", by {percent(log2)}"
+        group, other = self.compared
+        ratio = f"{2**log2:.2f}" if abs(log2) < LARGE else f"{2**log2:.3g}"
+        return f": its ratio of after to before in {group} is {ratio} times that in {other}"
 
     def of(self, sign: float) -> str:
         """Return the clause of a positive or negative effect."""
@@ -46,7 +59,8 @@ def phrases(
         )
     if contrast.kind == "difference":
         up, down = _compared(str(group), str(other), own, reference)
-        return Phrases(up, down, f"difference between the changes in {group} and {other}")
+        noun = f"difference between the changes in {group} and {other}"
+        return Phrases(up, down, noun, compared=(str(group), str(other)))
     return Phrases(
         f"it starts higher in {group} than in {other}",
         f"it starts lower in {group} than in {other}",
