@@ -90,6 +90,26 @@ def test_lines_that_agree_confirm_and_lines_that_oppose_do_not() -> None:
     assert set(out["evidence"]) == {"stimulation and serum"}
 
 
+def test_a_call_against_one_line_says_so_and_foretells_nothing() -> None:
+    lines = [
+        _line("stimulation", {"g0": 10.0, "g1": 10.0, "g2": 3.0}),
+        _line("serum", {"g0": -3.5, "g1": -0.5, "g2": -3.0}),
+    ]
+    out = combine(lines, GENES, 0.05)
+    assert out.loc["g0", ["call", "direction"]].tolist() == ["responsive", "induced"]
+    assert out.loc["g0", "reason"] == "the other line, serum, points the other way (p = 0.00047)"
+    assert out.loc["g1", "call"] == "responsive"
+    assert out["reason"].drop("g0").isna().all()
+    called = responsive_genes(
+        out.loc[["g0", "g1"]].assign(symbol=["G0", "G1"]).rename_axis("gene_id").reset_index()
+    )
+    de = pd.DataFrame(
+        {"gene_id": ["g0", "g1"], "log2FoldChange": 0.5, "ci_low": 0.2, "ci_high": 0.8, "padj": 0.0}
+    )
+    found = concordance(called, "RT_post_vs_pre", FALLS, de)["concordance"]
+    assert found.tolist() == [None, "opposite"]
+
+
 def test_one_line_is_its_own_test() -> None:
     line = _line("serum", {"g0": 5.0, "g1": -5.0})
     out = combine([line], GENES, 0.05)

@@ -15,6 +15,8 @@ from fibroserum.de import benjamini_hochberg
 
 # Beyond this a normal tail is below the smallest number a float can hold.
 LARGEST_Z = 37.0
+# a line's own two-sided p value below which it stands against a call of the other sign
+OPPOSED = 0.05
 
 
 @dataclass(frozen=True)
@@ -129,12 +131,26 @@ def partial_conjunction(z: np.ndarray) -> np.ndarray:
     return np.asarray(np.minimum(1.0, 2 * np.minimum(up, down)))
 
 
+def _against(z: np.ndarray, combined: np.ndarray, lines: list[Line]) -> list[str | None]:
+    """Return for each gene (genes × lines) the line that by itself points the other way, or None.
+
+    Scores that cancel in part may still combine to a call; a line at p < 0.05 against it is told.
+    """
+    said: list[str | None] = [None] * len(z)
+    other = (np.sign(z) == -np.sign(combined)[:, None]) & (two_sided(z) < OPPOSED)
+    for gene, line in np.argwhere(other):
+        p = two_sided(z[gene, line])
+        said[gene] = f"the other line, {lines[line].name}, points the other way (p = {p:.2g})"
+    return said
+
+
 def combine(lines: list[Line], genes: pd.Index, alpha: float) -> pd.DataFrame:
     """Return the verdict on each gene.
 
     genes: gene ids, one row each. Columns: direction, evidence, responsive_pvalue,
     responsive_padj, confirmed_pvalue, confirmed_padj, call, reason. BH runs over the genes that all
-    lines tested; a gene that one of two lines did not test is not assessable, and `reason` says so.
+    lines tested; a gene that one of two lines did not test is not assessable, and `reason` says so;
+    so it does of a called gene whose other line points the other way.
     """
     out = pd.DataFrame(index=genes)
     tested = pd.DataFrame({line.name: line.z.reindex(genes).notna() for line in lines}, index=genes)
@@ -168,4 +184,8 @@ def combine(lines: list[Line], genes: pd.Index, alpha: float) -> pd.DataFrame:
     words = np.where(responsive, "responsive", "not_responsive")
     words = np.where(responsive & (out["confirmed_padj"] < alpha), "confirmed", words)
     out["call"] = np.where(full, words, "not_assessable")
+    if len(lines) > 1:
+        against = pd.Series(_against(z, combined, lines), index=genes[full])
+        called = responsive & full & out["reason"].isna()
+        out["reason"] = against.reindex(genes).where(called, out["reason"])
     return out

@@ -39,11 +39,16 @@ def concordance(
 
     genes: `responsive_genes`; change: of the factor's level in this contrast, None where it was not
     measured; de: the contrast's result table. A sign counts where the 95 % interval excludes 0.
+    A gene whose lines point in two directions (it has a `reason`) foretells nothing.
     """
     own = de.set_index("gene_id").reindex(genes["gene_id"])
     factor = 0 if change is None else change.sign
     seen = [sign_of_interval(*ends) for ends in zip(own["ci_low"], own["ci_high"], strict=True)]
-    predicted = [factor * SIGN[word] for word in genes["direction"]]
+    opposed = genes["reason"].notna() if "reason" in genes else [False] * len(genes)
+    predicted = [
+        0 if torn else factor * SIGN[word]
+        for word, torn in zip(genes["direction"], opposed, strict=True)
+    ]
     return pd.DataFrame(
         {
             "gene_id": genes["gene_id"].to_numpy(),

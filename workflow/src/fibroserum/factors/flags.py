@@ -176,7 +176,7 @@ def _one_factor(
     sets = signed_sets(
         context.linear,
         context.vectors,
-        in_matrix[~in_matrix["gene_id"].isin(context.targets)],
+        in_matrix[~in_matrix["gene_id"].isin(context.targets) & in_matrix["reason"].isna()],
         changes,
         context.alpha,
         n_cpus=context.n_cpus,
