@@ -26,8 +26,8 @@ def truth() -> pd.DataFrame:
 
 def test_every_output_of_the_interface_is_there(toy_run: Run) -> None:
     for schema in tables.schemas().values():
-        if schema.name.startswith("calibration"):
-            continue
+        if schema.name.startswith("calibration") or schema.path.startswith("meta/"):
+            continue  # when permutations were asked for; of several cohorts
         names = [
             schema.path.replace("{contrast}", c).replace("{factor}", "CCL28") for c in CONTRASTS
         ]
