@@ -56,7 +56,7 @@ COLUMNS = [
 
 # Few sets cost little: they get more permutations, up to this many times those asked for, while
 # sets times permutations stay below those of a thousand sets.
-MORE_PERMUTATIONS = 4
+MORE_PERMUTATIONS = 2
 
 
 @dataclass(frozen=True)
