@@ -318,7 +318,8 @@ print(hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in p
 
 def test_a_first_run_and_later_ones_give_the_same_bits(tmp_path: Path):
     """The first compiles, the second loads what the first has stored."""
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    paths = os.pathsep.join(sys.path)
+    environment = {**os.environ, "PYTHONPATH": paths, "NUMBA_CACHE_DIR": str(tmp_path)}
     answers = [
         subprocess.run(
             [sys.executable, "-c", FIT], env=environment, capture_output=True, text=True, check=True

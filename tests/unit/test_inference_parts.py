@@ -11,7 +11,7 @@ from scipy.optimize import minimize
 
 from fibroserum.inference import BlockedInference
 from fibroserum.inference import special as ours
-from fibroserum.inference.arrowhead import log_determinant, new_determinant
+from fibroserum.inference.determinant import log_determinant, new_determinant
 from fibroserum.inference.dispersions import Goal, new_workspace, objective
 from fibroserum.inference.structure import find_blocks
 

@@ -255,7 +255,11 @@ def test_summary_is_the_tables(normal: Any) -> None:
         ((), True, "It stays so without any one donor."),
         (("AT03",), True, "Without AT03 it would not be called."),
         (("AT02", "AT05"), True, "Without AT02 or AT05 it would not be called."),
-        (("AT01", "AT02", "AT03", "AT04"), True, "Without any one of 4 of its 8 donors it would"),
+        (
+            ("AT01", "AT02", "AT03", "AT04"),
+            True,
+            "It would not be called if any one of 4 of its 8 donors were left out",
+        ),
         (("AT03",), False, "Without one of the donors it loses its sign or half its size."),
         ((), None, ""),
     ],

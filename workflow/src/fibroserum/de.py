@@ -180,7 +180,7 @@ def second_opinion(
         name: linear.spread_ratio(fit, vector, spread, n_cpus=settings.n_cpus)
         for name, vector in model.contrasts.items()
     }
-    own = max(ratios.values()) > linear.UNEQUAL
+    own = linear.unequal(ratios.values())
     tables = {
         name: linear.own_spread_t(fit, vector, spread, n_cpus=settings.n_cpus)
         if own

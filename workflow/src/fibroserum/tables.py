@@ -6,6 +6,7 @@ the workbook are made from them.
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
 from functools import cache
@@ -148,6 +149,12 @@ def write(name: str, frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
 def write_text(text: str, path: str | os.PathLike[str]) -> None:
     """Write UTF-8 text so that the file appears whole or not at all."""
     write_bytes(text.encode("utf-8"), path)
+
+
+def write_json(value: Any, path: str | os.PathLike[str]) -> None:
+    """Write indented JSON so that the file appears whole or not at all."""
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False)
+    write_text(text + "\n", path)
 
 
 def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:

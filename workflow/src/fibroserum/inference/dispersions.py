@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .arrowhead import Determinant, log_determinant, new_determinant
 from .compiling import compiled, inlined
+from .determinant import Determinant, log_determinant, new_determinant
 from .special import (
     exp,
     log,

@@ -11,6 +11,7 @@ from fibroserum.linear.own_spread import (
     own_spread,
     own_spread_t,
     spread_ratio,
+    unequal,
 )
 from fibroserum.linear.voom import (
     LinearFit,
@@ -41,5 +42,6 @@ __all__ = [
     "posterior_variance",
     "spread_ratio",
     "tmm_factors",
+    "unequal",
     "voom_fit",
 ]

@@ -9,6 +9,7 @@ parts, on Satterthwaite's degrees of freedom (1946, Biometrics Bull 2:110), as i
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +17,7 @@ import pandas as pd
 
 from fibroserum.linear import kernels
 from fibroserum.linear.blocks import dense_contrast, eliminate
-from fibroserum.linear.voom import LinearFit, estimates, posterior_variance
+from fibroserum.linear.voom import LinearFit, estimates, posterior_variance, t_table
 
 # A ratio (`spread_ratio`) beyond which groups do not spread alike: a nominal 95 % interval of a
 # model that pools them covers less than 93 %. In simulated cohorts whose donors do spread alike,
@@ -174,8 +175,6 @@ def own_spread_t(
     A gene that varies more than its prior says does so in every group: the prior counts once, and
     the degrees of freedom are at most those of the pooled variance.
     """
-    from scipy.stats import t as student
-
     estimate, _ = estimates(fit, contrast)
     parts = variance_parts(fit, contrast, spread, n_cpus=n_cpus) * spread.variances
     variance = parts.sum(axis=1)
@@ -183,17 +182,7 @@ def own_spread_t(
     df = variance**2 / (parts**2 / spread.df).sum(axis=1)
     several = (parts > 1e-12 * variance[:, None]).sum(axis=1) > 1
     df = np.where(several, np.minimum(df, spread.df_pooled), df)
-    statistic = estimate / se
-    return pd.DataFrame(
-        {
-            "log2FoldChange": estimate,
-            "se": se,
-            "t": statistic,
-            "pvalue": 2 * student.sf(np.abs(statistic), df),
-            "df_total": df,
-        },
-        index=fit.genes,
-    )
+    return t_table(fit, estimate, se, df)
 
 
 def spread_ratio(
@@ -206,3 +195,8 @@ def spread_ratio(
     """
     parts = np.median(variance_parts(fit, contrast, spread, n_cpus=n_cpus), axis=0)
     return float((parts * spread.typical).sum() / (parts.sum() * spread.typical_pooled))
+
+
+def unequal(ratios: Iterable[float]) -> bool:
+    """Return whether the spread ratios of a model's contrasts ask for a variance a group."""
+    return max(ratios, default=1.0) > UNEQUAL

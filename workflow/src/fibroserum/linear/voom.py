@@ -186,19 +186,29 @@ def moderated_t(fit: LinearFit, contrast: np.ndarray) -> pd.DataFrame:
 
     One row a gene: log2FoldChange, se (moderated), t, pvalue (two-sided), df_total.
     """
-    from scipy.stats import t as student
-
     estimate, unscaled = estimates(fit, contrast)
     variance, df_total = posterior_variance(fit.sigma**2, fit.df_residual)
     se = unscaled * np.sqrt(variance)
+    return t_table(fit, estimate, se, df_total)
+
+
+def t_table(
+    fit: LinearFit, estimate: np.ndarray, se: np.ndarray, df: float | np.ndarray
+) -> pd.DataFrame:
+    """Return the t test of estimates (G,) with standard errors (G,), as `moderated_t` has it.
+
+    df: total degrees of freedom, of all genes or by gene.
+    """
+    from scipy.stats import t as student
+
     statistic = estimate / se
     return pd.DataFrame(
         {
             "log2FoldChange": estimate,
             "se": se,
             "t": statistic,
-            "pvalue": 2 * student.sf(np.abs(statistic), df_total),
-            "df_total": df_total,
+            "pvalue": 2 * student.sf(np.abs(statistic), df),
+            "df_total": df,
         },
         index=fit.genes,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +40,6 @@ class ReportPaths:
             place / "provenance.json",
             place / "figures",
         )
-
-
-def _write_json(value: Any, path: Path) -> None:
-    text = json.dumps(value, ensure_ascii=False, indent=2, sort_keys=False, allow_nan=False)
-    tables.write_text(text + "\n", path)
 
 
 def write_figures(images: Images, folder: Path) -> None:
@@ -94,8 +88,8 @@ def build_report(
     progress("writing the workbook")
     tables.write_bytes(workbook(run, str(config["cohort"])), paths.workbook)
     progress("writing the page")
-    _write_json(summary(run, config), paths.summary)
-    _write_json(run.provenance, paths.provenance)
+    tables.write_json(summary(run, config), paths.summary)
+    tables.write_json(run.provenance, paths.provenance)
     html = build_page(run, config, templates, specs, apart.library())
     tables.write_text(html, paths.html)
     progress("writing the figures")

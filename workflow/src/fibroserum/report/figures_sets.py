@@ -203,7 +203,9 @@ def set_matrix(run: RunTables) -> Figure:
         .mark_text(align="left", fontSize=9, fontStyle="italic", limit=260)
         .encode(x=alt.value(width + 8), y=y, text="others:N")
     )
-    chart = alt.layer(cells, rings, marks, beside).properties(width=width, height={"step": 22})
+    # two lines of a long name must keep off the next row's
+    step = 27 if frame["name"].str.contains("\n").any() else 22
+    chart = alt.layer(cells, rings, marks, beside).properties(width=width, height={"step": step})
     held = {
         "cells": frame,
         "called": frame[frame["call"] != "none"],

@@ -120,15 +120,15 @@ def spread_of_groups(contrasts: pd.DataFrame) -> dict[str, Any]:
     did not; ratios: the spread ratios of all contrasts, none with one group or without voom; bound:
     beyond which a ratio in one contrast gives all contrasts of its model own variances.
     """
-    from fibroserum.linear import UNEQUAL
+    from fibroserum.linear import UNEQUAL, unequal
 
     rows = contrasts.dropna(subset=["spread_ratio"])
     rows = rows if len(contrasts) > 1 else rows.head(0)
     model = rows["kind"].map(lambda kind: "the samples before" if kind == "baseline" else "changes")
-    largest = rows["spread_ratio"].astype(float).groupby(model).max()
+    own = rows["spread_ratio"].astype(float).groupby(model).agg(unequal).astype(bool)
     return {
-        "own": list(largest.index[largest > UNEQUAL]),
-        "pooled": list(largest.index[largest <= UNEQUAL]),
+        "own": list(own.index[own]),
+        "pooled": list(own.index[~own]),
         "ratios": [float(ratio) for ratio in rows["spread_ratio"]],
         "bound": UNEQUAL,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -12,11 +11,12 @@ import pandas as pd
 from fibroserum import tables
 from fibroserum.job import progress
 from fibroserum.report import assets, figures_synthesis
+from fibroserum.report.build import write_figures
 from fibroserum.report.catalogue import Entry
 from fibroserum.report.figures_synthesis import most_telling
 from fibroserum.report.pack import squeeze, squeeze_json
 from fibroserum.report.page import caption_of, environment
-from fibroserum.report.render import png, svg
+from fibroserum.report.render import images
 from fibroserum.report.synthesis_catalogue import synthesis_figures, unique_files
 from fibroserum.report.synthesis_run import SynthesisRun, synthesis_summary
 from fibroserum.report.theme import CONFIG, Figure, records, spec
@@ -118,25 +118,17 @@ def synthesis_page(
     )
 
 
-def _write_json(content: Mapping[str, Any], path: Path) -> None:
-    text = json.dumps(content, ensure_ascii=False, indent=2, allow_nan=False)
-    tables.write_text(text + "\n", path)
-
-
 def build_synthesis(
     run: SynthesisRun, templates: Path, folder: Path, provenance: Mapping[str, Any]
 ) -> None:
     """Write the report of a synthesis into its folder; templates: `workflow/report`."""
     progress("drawing the figures")
     specs = {name: spec(figure) for name, figure in draw_synthesis(run).items()}
-    for name, one in specs.items():
-        drawing = svg(one)
-        tables.write_text(drawing, folder / "figures" / f"{name}.svg")
-        tables.write_bytes(png(drawing), folder / "figures" / f"{name}.png")
+    write_figures(images(specs), folder / "figures")
     progress("writing the page")
     summary = synthesis_summary(run)
-    _write_json(summary, folder / "summary.json")
-    _write_json(provenance, folder / "provenance.json")
+    tables.write_json(summary, folder / "summary.json")
+    tables.write_json(provenance, folder / "provenance.json")
     tables.write_text(synthesis_page(run, templates, summary, specs), folder / "report.html")
 
 
