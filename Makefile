@@ -33,6 +33,7 @@ check: $(VENV)/installed ## what a reviewer would run: ruff, snakefmt, mypy, lin
 slurm: $(VENV)/installed ## install what runs on a SLURM cluster need besides
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements-slurm.lock
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true
 
 format: $(VENV)/installed ## format the code
 	$(BIN)/ruff check --fix $(CODE)
@@ -42,6 +43,7 @@ format: $(VENV)/installed ## format the code
 bench: $(VENV)/installed ## measure speed, side by side in one run
 	$(BIN)/python benchmarks/bench_fit.py
 	$(BIN)/python benchmarks/bench_sets.py
+	$(BIN)/python benchmarks/bench_pipeline.py
 
 calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_toy.py --write docs/calibration.md

@@ -2,16 +2,17 @@
 
     python benchmarks/bench_pipeline.py                     28 donors an arm, 20,000 genes; the toy
     python benchmarks/bench_pipeline.py --donors 1000       a consortium
+    python benchmarks/bench_pipeline.py --slow              R DESeq2 beside it, on the same counts
 
 Each run is the real command line in a folder of its own, compiled kernels kept from a first run of
 the toy cohort. Prints seconds on the clock and, job by job, processor seconds and memory, as the
-jobs' own logs tell them; writes build/bench_pipeline.json. Beside it stands R DESeq2's `DESeq()` on
-as many samples and genes where build/bench_fit.json, which `bench_fit.py --slow` writes, has it.
+jobs' own logs tell them; writes build/bench_pipeline.json.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import re
@@ -22,10 +23,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import psutil
 import yaml
 
+from fibroserum.cohort import counts_of
 from fibroserum.simulate import CohortSpec, simulate_cohort, write_cohort
+from fibroserum.storage import read_h5ad
 
 ROOT = Path(__file__).resolve().parents[1]
 TOY = "toy"
@@ -48,8 +53,6 @@ class Size:
 
 def write_sets(path: Path, genes: list[str], number: int) -> None:
     """Write a GMT file of sets of 40 genes."""
-    import numpy as np
-
     rng = np.random.default_rng(number)
     lines = [
         "\t".join([f"SET_{i:05d}", "", *rng.choice(genes, 40, replace=False)])
@@ -79,16 +82,34 @@ def write_run(size: Size, folder: Path) -> Path:
     return path
 
 
-def run(folder: Path, config: Path | None, cores: int) -> float:
-    """Run the pipeline in a folder; return the seconds on the clock, from start to report."""
+def resident(root: psutil.Process) -> int:
+    """Return the bytes in memory of a process and of all that it has started."""
+    total = 0
+    for process in [root, *root.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            total += process.memory_info().rss
+    return total
+
+
+def run(folder: Path, config: Path | None, cores: int) -> tuple[float, float]:
+    """Run the pipeline in a folder, from start to report.
+
+    Returns seconds on the clock, and the most memory that all its processes held at once (GB).
+    """
     command = [sys.executable, "-m", "snakemake", "-s", str(ROOT / "Snakefile")]
     command += ["--cores", str(cores), "--directory", str(folder)]
     command += ["--configfile", str(config)] if config else []
-    start = time.monotonic()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{done.stdout[-2000:]}\n{done.stderr[-4000:]}")
-    return time.monotonic() - start
+    start, most = time.monotonic(), 0
+    with (folder / "run.log").open("w", encoding="utf-8") as log:
+        child = psutil.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        while child.poll() is None:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                most = max(most, resident(child))
+            time.sleep(0.2)
+    seconds = time.monotonic() - start
+    if child.returncode:
+        sys.exit((folder / "run.log").read_text(encoding="utf-8")[-6000:])
+    return seconds, most / 1e9
 
 
 def jobs(folder: Path, cohort: str) -> list[dict[str, Any]]:
@@ -102,20 +123,37 @@ def jobs(folder: Path, cohort: str) -> list[dict[str, Any]]:
     return found
 
 
-def report(name: str, seconds: float, made: list[dict[str, Any]], folder: Path) -> dict[str, Any]:
-    """Print a run and return it for the JSON."""
+def whole(folder: Path, cohort: str, config: Path | None, cores: int) -> dict[str, Any]:
+    """Run a cohort, print what it took and return it."""
+    seconds, memory = run(folder, config, cores)
+    made = jobs(folder, cohort)
     table = pd.DataFrame(made)
-    page = (folder / "results" / name / "report.html").stat().st_size / 1e6
+    page = (folder / "results" / cohort / "report.html").stat().st_size / 1e6
     print(table.to_string(index=False))
     total = {
-        "cohort": name,
+        "cohort": cohort,
         "seconds": round(seconds, 1),
         "processor_s": round(float(table["processor_s"].sum()), 1),
-        "memory_gb": float(table["memory_gb"].max()),
+        "memory_gb": round(memory, 2),
+        "largest_job_gb": float(table["memory_gb"].max()),
         "report_mb": round(page, 1),
     }
     print(" ".join(f"{key} {value}" for key, value in total.items()), flush=True)
     return {**total, "jobs": made}
+
+
+def deseq2(folder: Path, cohort: str) -> float:
+    """Return the seconds of R DESeq2's `DESeq()` on the counts and design of a finished run."""
+    fit = read_h5ad(folder / "results" / cohort / "fit" / "paired.h5ad")
+    place = folder / "deseq2"
+    place.mkdir()
+    counts_of(fit).T.to_csv(place / "counts.tsv", sep="\t")
+    fit.obsm["design_matrix"].to_csv(place / "design.tsv", sep="\t")
+    contrasts = np.array(list(fit.uns["model"]["contrasts"].values()), dtype=float)[:2]
+    np.savetxt(place / "contrasts.tsv", contrasts, delimiter="\t")
+    command = ["Rscript", str(Path(__file__).with_name("bench_fit.R")), "deseq2", str(place)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(done.stdout.split()[0])
 
 
 def main() -> None:
@@ -124,26 +162,20 @@ def main() -> None:
     parser.add_argument("--genes", type=int, default=20_000)
     parser.add_argument("--sets", type=int, default=0, help="sets beside the bundled ones")
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--slow", action="store_true", help="run R DESeq2 on the same counts too")
     asked = parser.parse_args()
-    runs = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run(folder, None, asked.cores)  # kernels are compiled here
         (folder / "results" / TOY).rename(folder / "warm")
-        seconds = run(folder, None, asked.cores)
-        runs.append(report(TOY, seconds, jobs(folder, TOY), folder))
+        runs = [whole(folder, TOY, None, asked.cores)]
         for donors in asked.donors:
             size = Size(donors, asked.genes, asked.sets)
-            seconds = run(folder, write_run(size, folder), asked.cores)
-            runs.append(report(size.name, seconds, jobs(folder, size.name), folder))
-    beside = ROOT / "build" / "bench_fit.json"
-    if beside.exists():
-        for row in json.loads(beside.read_text(encoding="utf-8")):
-            if row["method"] == "R DESeq2":
-                print(
-                    f"R DESeq2 alone, {row['samples']} samples × {row['genes']} genes:"
-                    f" {row['seconds']:.0f} s"
-                )
+            runs.append(whole(folder, size.name, write_run(size, folder), asked.cores))
+            if asked.slow:
+                runs[-1]["deseq2_s"] = deseq2(folder, size.name)
+                share = runs[-1]["deseq2_s"] / runs[-1]["seconds"]
+                print(f"R DESeq2's DESeq() alone: {runs[-1]['deseq2_s']:.0f} s, {share:.1f} times")
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "bench_pipeline.json").write_text(json.dumps(runs, indent=1) + "\n")
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -39,15 +40,18 @@ SECTION = "## What it takes, measured"
 
 def measured(folder: Path, size: Size) -> dict[str, float]:
     """Run a cohort; return seconds, processor seconds, memory (GB) and the report's size (MB)."""
-    seconds = run(folder, write_run(size, folder), CORES)
+    seconds, memory = run(folder, write_run(size, folder), CORES)
     made = pd.DataFrame(jobs(folder, size.name))
-    page = folder / "results" / size.name / "report.html"
+    results = folder / "results" / size.name
+    page = (results / "report.html").stat().st_size / 1e6
     longest = made.loc[made["processor_s"].idxmax()]
+    shutil.rmtree(results)
     return {
         "seconds": seconds,
         "processor_s": float(made["processor_s"].sum()),
-        "memory_gb": float(made["memory_gb"].max()),
-        "report_mb": page.stat().st_size / 1e6,
+        "memory_gb": memory,
+        "largest_job_gb": float(made["memory_gb"].max()),
+        "report_mb": page,
         "longest job": str(longest["job"]),
     }
 
@@ -62,14 +66,15 @@ def several(folder: Path, number: int) -> dict[str, float]:
     both = folder / f"of{number}.yaml"
     text = yaml.safe_dump({"cohort": f"of{number}", "cohorts": [str(path) for path in paths]})
     both.write_text(text, encoding="utf-8")
-    seconds = run(folder, both, CORES)
+    seconds, memory = run(folder, both, CORES)
     logs = (folder / "logs").glob(f"of{number}*/*.log")
     found = [USED.search(log.read_text(encoding="utf-8")) for log in logs]
     used = np.array([[float(match[1]), float(match[2])] for match in found if match])
     return {
         "seconds": seconds,
         "processor_s": float(used[:, 0].sum()),
-        "memory_gb": float(used[:, 1].max()),
+        "memory_gb": memory,
+        "largest_job_gb": float(used[:, 1].max()),
     }
 
 

@@ -258,7 +258,7 @@ def test_an_input_put_back_from_an_older_copy_runs_what_used_it(
     sets = folder / "sets.gmt"
     sets.write_text(sets.read_text().replace("\tLUM", ""))
     os.utime(sets, (1e9, 1e9))
-    assert planned(folder) == {"enrichment", "report"}
+    assert planned(folder) == {"enrichment", "report", "workbook"}
     counts = folder / "counts.tsv"
     counts.write_text(counts.read_text().replace("\nLUM\t", "\nLUM\t1"))
     os.utime(counts, (1e9, 1e9))

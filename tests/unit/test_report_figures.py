@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+import re
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
 from report_fixture import HOSTILE, Shape, make_run
 
 from fibroserum.report.figures import catalogue_of, draw
+from fibroserum.report.figures_cohort import MOST_CELLS
 from fibroserum.report.figures_edges import running_sum
 from fibroserum.report.figures_sets import others_of, relatives, strongest_sets
 from fibroserum.report.figures_targets import lookup_figures, published_effects
 from fibroserum.report.page_tables import few_found
 from fibroserum.report.render import png, svg
 from fibroserum.report.run import RunTables, load_run
-from fibroserum.report.theme import DOWN, GROUP_COLOURS, UP, Figure, spec, thin
+from fibroserum.report.theme import DOWN, GROUP_COLOURS, UP, Figure, data, in_order, spec, thin
 
 PUBLISHED = Path(__file__).parents[2] / "resources" / "published" / "nishikori_2023_table2.tsv"
 SHAPES = {
@@ -86,6 +90,41 @@ def test_every_picture_is_an_image_and_small(drawn: Any, name: str) -> None:
         }
         assert len(drawing) < 1_000_000, (key, len(drawing))
     assert png(drawing).startswith(b"\x89PNG")
+
+
+def sorts_of(part: Any) -> Iterator[Any]:
+    """Yield every `sort` within a specification, its data aside."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            if key == "sort":
+                yield value
+            elif key != "datasets":
+                yield from sorts_of(value)
+    elif isinstance(part, list):
+        for value in part:
+            yield from sorts_of(value)
+
+
+def test_no_list_to_sort_by_grows_with_the_cohort(drawn: Any) -> None:
+    # Vega-Lite nests an expression once for each of its names, and fails at some 1,500
+    for name, figure in drawn["many donors"][2].items():
+        longest = max(
+            (len(one) for one in sorts_of(spec(figure)) if isinstance(one, list)), default=0
+        )
+        assert longest <= MOST_CELLS, name
+
+
+def test_thousands_of_names_are_drawn_in_their_order() -> None:
+    names = [f"s{number:05d}" for number in range(5000)][::-1]
+    frame = pd.DataFrame({"sample": names[::-1], "y": range(5000)})
+    x = alt.X("sample:N", **in_order(names), title=None, axis=None)
+    chart = alt.Chart(data("rows")).mark_point(size=1).encode(x=x, y="y:Q")
+    drawing = svg(spec(Figure(chart.properties(width=500, height=80), {"rows": frame}, "")))
+    places = re.findall(r'transform="translate\(([0-9.]+),[0-9.-]+\)" d=', drawing)
+    # rows come in the names' reverse order: from right to left
+    across = [float(place) for place in places[-5000:]]
+    assert len(across) == 5000
+    assert across == sorted(across, reverse=True)
 
 
 def test_hostile_names_are_text_in_the_image(drawn: Any) -> None:

@@ -301,7 +301,7 @@ def test_a_report_writes_what_it_declares(tmp_path: Path, repository: Path) -> N
     config = make_run(tmp_path, repository, Shape(genes=150, factors=("CCL28",), pairs=3))
     paths = ReportPaths.under(tmp_path)
     build_report(load_run(tmp_path, config), config, repository / "workflow" / "report", paths)
-    for path in (paths.html, paths.workbook, paths.summary, paths.provenance):
+    for path in (paths.html, paths.summary, paths.provenance):
         assert path.stat().st_size > 0
     drawn = {path.name for path in paths.figures.iterdir()}
     assert {name.rpartition(".")[0] for name in drawn} == set(

@@ -47,4 +47,4 @@ include: "report.smk"
 include: "stages.smk"
 
 
-RESULTS = [rules.report.output.html, *CALIBRATION]
+RESULTS = [rules.report.output.html, rules.workbook.output.workbook, *CALIBRATION]

@@ -56,6 +56,13 @@ def code(script):
     return code_of(ROOT / "workflow" / "scripts" / script)
 
 
+def memory(least, per_mb=0):
+    """Return mem_mb for a rule: `least`, or more by the MB of its input; as much again a retry."""
+    return lambda wildcards, input, attempt: attempt * max(
+        least, int(per_mb * input.size_mb)
+    )
+
+
 def lock_results():
     """Take the lock of each folder of results, held until the run ends, or end here."""
     # a hook of runs alone: dry runs, reports, lints and jobs elsewhere never come here

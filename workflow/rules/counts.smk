@@ -22,7 +22,7 @@ if CONFIG["cells"]:
             f"{LOG}/pseudobulk.{{scatteritem}}.benchmark.tsv"
         threads: 1
         resources:
-            mem_mb=lambda wildcards, attempt: 3000 * attempt,
+            mem_mb=memory(3000),
             runtime=120,
         params:
             counts=CONFIG["counts"],
@@ -50,7 +50,7 @@ rule counts:
         f"{LOG}/counts.benchmark.tsv"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, 60),
         runtime=60,
     params:
         config=section(

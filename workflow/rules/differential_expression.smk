@@ -12,9 +12,10 @@ rule fit:
         f"{LOG}/fit.log",
     benchmark:
         f"{LOG}/fit.benchmark.tsv"
+    priority: 2
     threads: 8
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        mem_mb=memory(6000, 15),
         runtime=60,
     params:
         **{
@@ -39,7 +40,7 @@ rule differential_expression:
         f"{LOG}/differential_expression.benchmark.tsv"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, 15),
         runtime=30,
     params:
         alpha=CONFIG["differential_expression"]["alpha"],

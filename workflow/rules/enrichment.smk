@@ -1,4 +1,8 @@
 # Stage enrichment. In: cohort.h5ad, de/*.tsv, GMT files. Out: enrichment/*.tsv.
+import os
+
+# Many sets are worth several cores (some 300 each); a few leave them to the jobs beside.
+SETS_KB = sum(map(os.path.getsize, CONFIG["gene_sets"])) // 1000
 
 
 rule enrichment:
@@ -15,9 +19,10 @@ rule enrichment:
         f"{LOG}/enrichment.log",
     benchmark:
         f"{LOG}/enrichment.benchmark.tsv"
-    threads: 4
+    priority: 1
+    threads: min(4, 1 + SETS_KB // 100)
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, 15),
         runtime=60,
     params:
         alpha=CONFIG["differential_expression"]["alpha"],

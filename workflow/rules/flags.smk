@@ -19,9 +19,9 @@ rule targets:
         f"{LOG}/targets.log",
     benchmark:
         f"{LOG}/targets.benchmark.tsv"
-    threads: 2
+    threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, 15),
         runtime=30,
     params:
         settings=CONFIG["differential_expression"],
@@ -41,9 +41,9 @@ rule stimulation:
         f"{LOG}/stimulation_{{factor}}.log",
     benchmark:
         f"{LOG}/stimulation_{{factor}}.benchmark.tsv"
-    threads: 2
+    threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, 15),
         runtime=30,
     params:
         arm=lambda wildcards: FACTORS[wildcards.factor]["stimulation"],
@@ -73,9 +73,9 @@ rule factors:
         f"{LOG}/factors.log",
     benchmark:
         f"{LOG}/factors.benchmark.tsv"
-    threads: 2
+    threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, 15),
         runtime=60,
     params:
         factors=CONFIG["factors"],
@@ -100,7 +100,7 @@ rule permutations:
         f"{LOG}/permutations.benchmark.tsv"
     threads: 8
     resources:
-        mem_mb=lambda wildcards, attempt: 6000 * attempt,
+        mem_mb=memory(6000, 15),
         runtime=240,
     params:
         settings=CONFIG["differential_expression"],

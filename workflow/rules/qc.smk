@@ -16,7 +16,7 @@ rule qc:
         f"{LOG}/qc.benchmark.tsv"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, 15),
         runtime=30,
     params:
         line_sex=CONFIG["design"]["line_sex"],

@@ -2,20 +2,44 @@
 from fibroserum.report.catalogue import figure_names
 
 FIGURES = figure_names(PLAN.contrasts, CONFIG["factors"])
+TABLES = {
+    "samples": rules.counts.output.samples,
+    "qc": rules.qc.output,
+    "contrasts": rules.differential_expression.output.contrasts,
+    "de": rules.differential_expression.output.de,
+    "enrichment": rules.enrichment.output,
+    "targets": rules.targets.output,
+    "factors": rules.factors.output,
+    "stimulation": expand(rules.stimulation.output.table, factor=STIMULATED),
+    "calibration": CALIBRATION,
+}
+
+
+rule workbook:
+    input:
+        **TABLES,
+    output:
+        workbook=f"{OUT}/tables.xlsx",
+    log:
+        f"{LOG}/workbook.log",
+    benchmark:
+        f"{LOG}/workbook.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(4000, 15),
+        runtime=60,
+    params:
+        cohort=CONFIG["cohort"],
+        stimulation={factor: factor in STIMULATED for factor in FACTORS},
+        code=code("workbook.py"),
+    script:
+        "../scripts/workbook.py"
 
 
 rule report:
     input:
+        **TABLES,
         cohort=rules.counts.output.cohort,
-        samples=rules.counts.output.samples,
-        qc=rules.qc.output,
-        contrasts=rules.differential_expression.output.contrasts,
-        de=rules.differential_expression.output.de,
-        enrichment=rules.enrichment.output,
-        targets=rules.targets.output,
-        factors=rules.factors.output,
-        stimulation=expand(rules.stimulation.output.table, factor=STIMULATED),
-        calibration=CALIBRATION,
         gene_sets=CONFIG["gene_sets"],
         published=inputs_of("published"),
         templates=sorted(
@@ -25,7 +49,6 @@ rule report:
         ),
     output:
         html=f"{OUT}/report.html",
-        workbook=f"{OUT}/tables.xlsx",
         summary=f"{OUT}/summary.json",
         provenance=f"{OUT}/provenance.json",
         figures=[
@@ -42,9 +65,9 @@ rule report:
         f"{LOG}/report.log",
     benchmark:
         f"{LOG}/report.benchmark.tsv"
-    threads: 2
+    threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, 15),
         runtime=60,
     params:
         config=CONFIG,

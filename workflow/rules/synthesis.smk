@@ -23,7 +23,7 @@ rule synthesis:
         f"{LOG}/synthesis.benchmark.tsv"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, 15),
         runtime=60,
     params:
         cohorts=[one.config["cohort"] for one in COHORTS.values()],
@@ -62,7 +62,7 @@ rule overview:
         f"{LOG}/overview.benchmark.tsv"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, attempt: 4000 * attempt,
+        mem_mb=memory(4000, 15),
         runtime=60,
     params:
         name=SEVERAL.name,

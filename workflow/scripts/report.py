@@ -1,4 +1,4 @@
-"""Write the report, the workbook, the summary, the provenance and the figures."""
+"""Write the report, the summary, the provenance and the figures."""
 
 from fibroserum.job import job
 

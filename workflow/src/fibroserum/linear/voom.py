@@ -142,13 +142,22 @@ def voom_fit(
     factors = tmm_factors(counts) if norm_factors is None else np.asarray(norm_factors, dtype=float)
     size = raw.sum(axis=1) * factors
     width = lowess_span(raw.shape[1]) if span is None else span
-    log_cpm = np.log2((raw + 0.5) / (size + 1.0)[:, None] * 1e6)
+    seen = raw.sum(axis=0) > 0
+    # samples x genes, of which few may stand in memory at once: each is changed in its place
+    log_cpm = raw + 0.5
+    del raw
+    log_cpm /= (size + 1.0)[:, None]
+    log_cpm *= 1e6
+    np.log2(log_cpm, out=log_cpm)
     fitted, sigma = _unweighted(log_cpm, design, find_blocks(design))
     offset = np.log2(size + 1.0) - np.log2(1e6)
     mean = log_cpm.mean(axis=0)
-    seen = raw.sum(axis=0) > 0
     knots, trend = _trend(mean[seen] + offset.mean(), np.sqrt(sigma[seen]), width)
-    weights = 1.0 / np.interp(fitted + offset[:, None], knots, trend) ** 4
+    fitted += offset[:, None]
+    weights = np.interp(fitted, knots, trend)
+    del fitted
+    weights **= 4
+    np.divide(1.0, weights, out=weights)
     frame = pd.DataFrame(log_cpm, index=counts.index, columns=counts.columns)
     return fit_weighted(frame, design, weights, n_cpus=n_cpus, span=width)
 
@@ -157,14 +166,15 @@ def _unweighted(
     values: np.ndarray, design: pd.DataFrame, blocks: Blocks
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return fitted values (n, G) and residual standard deviations (G,) without weights."""
-    centred = eliminate(values, blocks)
+    residual = eliminate(values, blocks)
     dense = eliminate(design.to_numpy(dtype=float)[:, blocks.dense], blocks)
     # one thread in BLAS: a product that it splits between threads could differ in the last bit
     with threadpool_limits(limits=1, user_api="blas"):
         basis, _ = np.linalg.qr(dense)
-        residual = centred - basis @ (basis.T @ centred)
+        residual -= basis @ (basis.T @ residual)
     df = design.shape[0] - design.shape[1]
-    return values - residual, np.sqrt((residual**2).sum(axis=0) / df)
+    sigma = np.sqrt((residual**2).sum(axis=0) / df)
+    return np.subtract(values, residual, out=residual), sigma
 
 
 def _trend(x: np.ndarray, y: np.ndarray, span: float) -> tuple[np.ndarray, np.ndarray]:

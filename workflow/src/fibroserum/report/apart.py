@@ -1,4 +1,4 @@
-"""Drawing in processes of its own, while this one reads tables and writes the workbook.
+"""Drawing in processes of its own, while this one reads tables and writes the page.
 
 vl-convert holds the interpreter while it works, so that threads would only wait for each other; and
 a fork of a process with threads is not safe. So fresh interpreters are started, which import

@@ -1,4 +1,4 @@
-"""A report from a run: the page, the workbook, the summary, the provenance, the figures."""
+"""A report from a run: the page, the summary, the provenance, the figures."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from fibroserum.report.page import page
 from fibroserum.report.run import RunTables
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import spec
-from fibroserum.report.workbook import workbook
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,6 @@ class ReportPaths:
     """Where a report goes: `figures` is a folder, the others are files."""
 
     html: Path
-    workbook: Path
     summary: Path
     provenance: Path
     figures: Path
@@ -35,7 +33,6 @@ class ReportPaths:
         place = Path(folder)
         return cls(
             place / "report.html",
-            place / "tables.xlsx",
             place / "summary.json",
             place / "provenance.json",
             place / "figures",
@@ -85,8 +82,6 @@ def build_report(
     progress("drawing the figures")
     specs = {name: spec(figure) for name, figure in draw(run, config).items()}
     apart.draw(specs)
-    progress("writing the workbook")
-    tables.write_bytes(workbook(run, str(config["cohort"])), paths.workbook)
     progress("writing the page")
     tables.write_json(summary(run, config), paths.summary)
     tables.write_json(run.provenance, paths.provenance)

@@ -16,6 +16,7 @@ from fibroserum.report.theme import (
     empty,
     group_scale,
     hollow_or_filled,
+    in_order,
     mark_size,
     names_axis,
     shown_labels,
@@ -75,7 +76,7 @@ def cohort_grid(run: RunTables) -> Figure:
         .mark_point(strokeWidth=1.6 if shown else 1.2)
         .encode(
             size=alt.Size("area:Q", scale=None),
-            x=alt.X("slot:N", sort=slots, title=title, axis=axis),
+            x=alt.X("slot:N", **in_order(slots), title=title, axis=axis),
             y=alt.Y(
                 "time:N",
                 sort=[run.settings["before"], run.settings["after"]],
@@ -144,7 +145,7 @@ def library_sizes(run: RunTables) -> Figure:
         .encode(
             x=alt.X(
                 "sample:N",
-                sort=names,
+                **in_order(names),
                 title="Sample" if shown else f"{len(names)} samples, by group and donor",
                 axis=names_axis(len(names)),
             ),
@@ -338,7 +339,7 @@ def pair_similarity(run: RunTables) -> Figure:
     shown = shown_labels(len(order))
     x = alt.X(
         "slot:N",
-        sort=order,
+        **in_order(order),
         title="Donor" if shown else f"{len(order)} donors",
         axis=names_axis(len(order)),
     )

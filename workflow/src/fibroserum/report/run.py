@@ -16,7 +16,7 @@ from fibroserum.enrichment.gmt import GeneSet, map_sets, read_gmt
 
 Frames = dict[str, pd.DataFrame]
 
-# fields of RunTables that are one table each, by the name of its schema
+# fields of Tables that are one table each, by the name of its schema
 SINGLE = {
     "samples": "samples",
     "checks": "checks",
@@ -47,13 +47,10 @@ OPTIONAL = {"calibration"}
 
 
 @dataclass(frozen=True)
-class RunTables:
+class Tables:
     """The tables of a run, as `tables.yaml` describes them.
 
-    de, enrichment: by contrast; stimulation: by factor, empty where there is no arm; published:
-    the published table as given, or None; normalized: samples × genes; obs and genes: the cohort's
-    sheet and annotation; settings: before, after, groups (reference first), crossover, lines …;
-    gene_sets: with the matrix's gene ids; ranked: by contrast, the genes that set tests rank.
+    de, enrichment: by contrast; stimulation: by factor, empty where there is no arm.
     """
 
     samples: pd.DataFrame
@@ -82,6 +79,18 @@ class RunTables:
     mediation: pd.DataFrame
     calibration: pd.DataFrame
     stimulation: Frames
+
+
+@dataclass(frozen=True)
+class RunTables(Tables):
+    """The tables of a run, and what else a report needs.
+
+    published: the published table as given, or None; normalized: samples × genes; obs and genes:
+    the cohort's sheet and annotation; settings: before, after, groups (reference first), crossover,
+    lines …; gene_sets: with the matrix's gene ids; ranked: by contrast, the genes that set tests
+    rank.
+    """
+
     published: pd.DataFrame | None
     normalized: pd.DataFrame
     obs: pd.DataFrame
@@ -116,10 +125,38 @@ def _gene_sets(config: Mapping[str, Any], genes: pd.DataFrame) -> tuple[GeneSet,
     return tuple(mapped)
 
 
+def read_tables(folder: str | Path, stimulated: Mapping[str, bool]) -> Tables:
+    """Read the tables of a finished run under `results/{cohort}/`.
+
+    stimulated: by factor, whether there is an arm of cells treated with it.
+    """
+    place = Path(folder)
+    single = {
+        field: tables.empty(name)
+        if field in OPTIONAL and not (place / tables.schemas()[name].path).exists()
+        else _read(name, place)
+        for field, name in SINGLE.items()
+    }
+    files = {name: file_name(name) for name in single["contrasts"]["contrast"]}
+    return Tables(
+        **single,
+        de={name: _read("de", place, contrast=file) for name, file in files.items()},
+        enrichment={
+            name: _read("enrichment", place, contrast=file) for name, file in files.items()
+        },
+        stimulation={
+            factor: _read("stimulation", place, factor=file_name(factor))
+            if arm
+            else tables.empty("stimulation")
+            for factor, arm in stimulated.items()
+        },
+    )
+
+
 def load_run(
     folder: str | Path, config: Mapping[str, Any], provenance: Mapping[str, Any] | None = None
 ) -> RunTables:
-    """Read the tables of a finished run under `results/{cohort}/`.
+    """Read what a report is made from, of a finished run under `results/{cohort}/`.
 
     config: the resolved config, whose gene sets and published table are read too; provenance: the
     record of the run, or None for what stands in `provenance.json`.
@@ -130,37 +167,22 @@ def load_run(
     from fibroserum.enrichment.stage import tested_genes
 
     place = Path(folder)
-    single = {
-        field: tables.empty(name)
-        if field in OPTIONAL and not (place / tables.schemas()[name].path).exists()
-        else _read(name, place)
-        for field, name in SINGLE.items()
-    }
-    names = list(single["contrasts"]["contrast"])
-    files = {name: file_name(name) for name in names}
-    arms = {
-        factor: _read("stimulation", place, factor=file_name(factor))
-        if about["stimulation"]
-        else tables.empty("stimulation")
-        for factor, about in config["factors"].items()
-    }
+    made = read_tables(
+        place, {name: bool(about["stimulation"]) for name, about in config["factors"].items()}
+    )
     cohort = ad.read_h5ad(place / "cohort.h5ad")
     published = config["published"]
     if provenance is None:
         provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
-    de = {name: _read("de", place, contrast=files[name]) for name in names}
     return RunTables(
-        **single,
-        de=de,
-        enrichment={name: _read("enrichment", place, contrast=files[name]) for name in names},
-        stimulation=arms,
+        **vars(made),
         published=None if published is None else pd.read_csv(published, sep="\t", dtype=str),
         normalized=cohort.to_df("normalized"),
         obs=cohort.obs,
         genes=cohort.var.astype({"symbol": str}),
         settings=settings_of(cohort),
         gene_sets=_gene_sets(config, cohort.var),
-        ranked=tested_genes(cohort, de),
+        ranked=tested_genes(cohort, made.de),
         provenance=dict(provenance),
     )
 

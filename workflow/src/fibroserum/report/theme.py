@@ -179,6 +179,15 @@ def names_axis(count: int, limit: int = 110, most: int = 44) -> alt.Axis:
     )
 
 
+def in_order(names: Sequence[str]) -> dict[str, Any]:
+    """Return the options that put names along an axis in this order.
+
+    Vega-Lite makes of a list to sort by an expression as deep as the list is long, which beyond
+    some thousand names ends the drawing; a domain is taken as it is.
+    """
+    return {"sort": None, "scale": alt.Scale(domain=list(names))}
+
+
 def both_ends(limit: int) -> str:
     """Return an expression that keeps both ends of a label too long for so many pixels.
 

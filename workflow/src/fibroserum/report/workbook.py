@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.report.run import SINGLE, RunTables
+from fibroserum.report.run import SINGLE, Tables
 
 MOST_ROWS = 1_048_575
 # made for machines: one row a pair of samples
@@ -33,7 +33,7 @@ def sheet_name(wanted: str, taken: set[str]) -> str:
     return name
 
 
-def sheets_of(run: RunTables) -> Iterator[tuple[str, str, pd.DataFrame]]:
+def sheets_of(run: Tables) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Yield wanted sheet name, schema and table, in the order of the questions."""
     for contrast, frame in run.de.items():
         yield f"de {contrast}", "de", frame
@@ -108,7 +108,7 @@ def _first_sheet(book: Any, bold: Any, listed: list[tuple[str, str, int]], cohor
                 _write_cell(sheet, number, place, value)
 
 
-def workbook(run: RunTables, cohort: str) -> bytes:
+def workbook(run: Tables, cohort: str) -> bytes:
     """Return `tables.xlsx`: the same bytes for the same tables."""
     from datetime import datetime
 

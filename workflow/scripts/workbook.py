@@ -1,0 +1,14 @@
+"""Write every table of a run into one workbook."""
+
+from fibroserum.job import job
+
+with job(snakemake.log[0]):
+    from pathlib import Path
+
+    from fibroserum import tables
+    from fibroserum.report.run import read_tables
+    from fibroserum.report.workbook import workbook
+
+    output = Path(snakemake.output.workbook)
+    made = read_tables(output.parent, snakemake.params.stimulation)
+    tables.write_bytes(workbook(made, snakemake.params.cohort), output)
