@@ -4,9 +4,9 @@
     python benchmarks/scaling.py --only genes sets                some of it, printed
 
 Donors, genes and sets: whole runs of simulated cohorts, as bench_pipeline.py makes them. Cohorts:
-the toy cohort under several names in one run, with their synthesis. Cells: bench_cells.py. A line
-is fitted to processor seconds and to the memory of the largest job; the figure for 10,000 donors is
-that line's.
+the toy cohort under several names in one run, with their synthesis. Cells: bench_cells.py. Lines
+are fitted to processor seconds and to memory, of the whole and of each job, for a cluster is asked
+for the largest job's; the figures for 10,000 donors are those of the lines.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -38,13 +39,12 @@ FAR = {"donors": 10_000, "genes": 60_000, "sets": 20_000, "cohorts": 50, "cells"
 SECTION = "## What it takes, measured"
 
 
-def measured(folder: Path, size: Size) -> dict[str, float]:
-    """Run a cohort; return seconds, processor seconds, memory (GB) and the report's size (MB)."""
+def measured(folder: Path, size: Size) -> dict[str, Any]:
+    """Run a cohort; return seconds, processor seconds, memory (GB), size of the page (MB), jobs."""
     seconds, memory = run(folder, write_run(size, folder), CORES)
     made = pd.DataFrame(jobs(folder, size.name))
     results = folder / "results" / size.name
     page = (results / "report.html").stat().st_size / 1e6
-    longest = made.loc[made["processor_s"].idxmax()]
     shutil.rmtree(results)
     return {
         "seconds": seconds,
@@ -52,7 +52,7 @@ def measured(folder: Path, size: Size) -> dict[str, float]:
         "memory_gb": memory,
         "largest_job_gb": float(made["memory_gb"].max()),
         "report_mb": page,
-        "longest job": str(longest["job"]),
+        "jobs": made.set_index("job"),
     }
 
 
@@ -85,7 +85,11 @@ def cells(number: int) -> dict[str, float]:
         [*command, "--cells", str(number)], capture_output=True, text=True, check=True
     )
     row = json.loads(done.stdout.splitlines()[-1])
-    return {key: float(row[key]) for key in ("seconds", "processor_s", "memory_gb")}
+    return {
+        "seconds": float(row["seconds"]),
+        "processor_s": float(row["processor_s"]),
+        "largest_job_gb": float(row["memory_gb"]),
+    }
 
 
 def studies(folder: Path) -> Iterator[tuple[str, tuple[int, ...], Callable[[int], dict]]]:
@@ -108,12 +112,27 @@ def table(name: str, rows: pd.DataFrame) -> str:
     sizes = rows.index.to_numpy(dtype=float)
     shown = rows.rename(columns=lambda c: c.replace("_", " ")).rename_axis(name)
     text = [shown.reset_index().to_markdown(index=False, floatfmt=".4g"), ""]
-    for column, unit in (("processor_s", "s of processor time"), ("memory_gb", "GB at most")):
+    units = {"processor_s": "s of processor time", "largest_job_gb": "GB in the largest job"}
+    for column, unit in units.items():
         a, b, value = fitted(sizes, rows[column].to_numpy(dtype=float), FAR[name])
         text.append(
             f"* {unit}: {a:.3g} + {b:.3g} × {name}; at {FAR[name]:,} {name}: **{value:,.3g}**"
         )
     return "\n".join(text)
+
+
+def job_table(name: str, made: dict[int, pd.DataFrame]) -> str:
+    """Return as Markdown what each job takes at the largest size, and would take far away."""
+    sizes, far = np.array(list(made), dtype=float), FAR[name]
+    rows = []
+    for job in made[max(made)].index:
+        row: dict[str, Any] = {"job": job}
+        for column, unit in (("processor_s", "s"), ("memory_gb", "GB")):
+            values = np.array([jobs.loc[job, column] for jobs in made.values()], dtype=float)
+            row[f"{unit}, {max(made):,}"] = values[-1]
+            row[f"{unit}, {far:,} by the line"] = fitted(sizes, values, far)[2]
+        rows.append(row)
+    return pd.DataFrame(rows).to_markdown(index=False, floatfmt=".3g")
 
 
 def main() -> None:
@@ -130,11 +149,16 @@ def main() -> None:
         for study, sizes, measure in studies(folder):
             if study not in asked.only:
                 continue
-            rows = {}
+            rows, made = {}, {}
             for size in sizes:
-                rows[size] = measure(size)
-                print(study, size, rows[size], flush=True)
+                row = measure(size)
+                if "jobs" in row:
+                    made[size] = row.pop("jobs")
+                rows[size] = row
+                print(study, size, row, flush=True)
             parts.append(f"### {study.capitalize()}\n\n" + table(study, pd.DataFrame(rows).T))
+            if made:
+                parts.append(job_table(study, made))
             print(parts[-1], flush=True)
     text = f"{SECTION}\n\n" + "\n\n".join(parts) + f"\n\n{took(start)}\n"
     if asked.write:
