@@ -39,12 +39,10 @@ def command(folder: Path, *arguments: str, cores: int = 2, config: bool = True) 
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return the environment of a run; compiled modules are kept, which halves its start."""
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    """Return the environment of a run."""
     # the library is found by the workflow itself, as for a user
-    kept.pop("PYTHONPATH", None)
-    cache = Path(os.environ.get("TMPDIR", "/tmp")) / f"fibroserum-compiled-{os.getuid()}"
-    return kept | {"PYTHONPYCACHEPREFIX": str(cache), "NO_COLOR": "1"} | changes
+    kept = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    return kept | {"NO_COLOR": "1"} | changes
 
 
 def run(

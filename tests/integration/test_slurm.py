@@ -8,10 +8,15 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import anndata as ad
+import numpy as np
 import pytest
+import small_runs
+from cells_cohort import cells_cohort
 from slurm_cluster import Cluster, cluster, missing
 from small_runs import environment, outputs
 
@@ -81,18 +86,32 @@ def _cancel_one(one: Cluster, run: subprocess.Popen[str]) -> None:
 
 
 @pytest.fixture(scope="module")
-def cluster_run(
-    plugins: dict[str, str], toy_run: Run, tmp_path_factory: pytest.TempPathFactory
-) -> ClusterRun:
-    """Run the toy cohort through a cluster of its own, and cancel one of its jobs."""
+def running() -> Iterator[Cluster]:
+    """Give a cluster of its own to the tests of this module."""
     if reason := missing():
         _missing(reason)
-    directory = tmp_path_factory.mktemp("cluster")
-    with cluster() as one, (directory / "said.txt").open("w+", encoding="utf-8") as said:
+    with cluster() as one:
+        yield one
+
+
+def _environment(one: Cluster, plugins: dict[str, str]) -> dict[str, str]:
+    return environment(**plugins, **{k: one.environment[k] for k in ("SLURM_CONF", "PATH")})
+
+
+@pytest.fixture(scope="module")
+def cluster_run(
+    plugins: dict[str, str],
+    toy_run: Run,
+    running: Cluster,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> ClusterRun:
+    """Run the toy cohort through the cluster, and cancel one of its jobs."""
+    one, directory = running, tmp_path_factory.mktemp("cluster")
+    with (directory / "said.txt").open("w+", encoding="utf-8") as said:
         run = subprocess.Popen(
             # two jobs side by side, as there are cores; the end of a short job is seen soon
             _command(toy_run.snakefile, directory, "--jobs=2", f"{POLL}=4", *PARTITION),
-            env=environment(**plugins, **{k: one.environment[k] for k in ("SLURM_CONF", "PATH")}),
+            env=_environment(one, plugins),
             cwd=directory,
             stdout=said,
             stderr=subprocess.STDOUT,
@@ -120,6 +139,36 @@ def test_every_rule_went_through_the_cluster(cluster_run: ClusterRun, toy_run: R
     assert len(local) >= 5
     assert {job["comment"].partition("_wildcards")[0] for job in cluster_run.jobs} == local
     assert {job["state"] for job in cluster_run.jobs if job["id"] != VICTIM} == {"COMPLETED"}
+    assert all(3000 <= _megabytes(job["memory"]) <= 12_000 for job in cluster_run.jobs)
+
+
+def test_single_cells_are_shared_among_jobs_of_the_cluster(
+    cluster_run: ClusterRun, running: Cluster, plugins: dict[str, str], tmp_path: Path
+) -> None:
+    before = len(running.jobs())
+    here, there = tmp_path / "here", tmp_path / "there"
+    for folder in (here, there):
+        folder.mkdir()
+        cells_cohort().write(folder)
+    local = small_runs.run(here, "--", small_runs.SAMPLES)
+    assert local.returncode == 0, local.stdout
+    words = ["--configfile", str(there / "cohort.yaml"), "--set-scatter", "pseudobulk=3"]
+    words += ["--jobs=3", f"{POLL}=4", *PARTITION, "--", small_runs.SAMPLES]
+    done = subprocess.run(
+        _command(REPOSITORY / "Snakefile", there, *words),
+        env=_environment(running, plugins),
+        cwd=there,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{running.logs()}"
+    rules = [job["comment"].partition("_wildcards")[0] for job in running.jobs()[before:]]
+    assert sorted(rules) == ["rule_counts", *["rule_pseudobulk"] * 3]
+    assert (here / small_runs.SAMPLES).read_bytes() == (there / small_runs.SAMPLES).read_bytes()
+    cohorts = [ad.read_h5ad(folder / "results/small/cohort.h5ad") for folder in (here, there)]
+    np.testing.assert_array_equal(np.asarray(cohorts[0].X), np.asarray(cohorts[1].X))
 
 
 def test_the_cancelled_job_was_retried_with_more_memory(cluster_run: ClusterRun) -> None:
@@ -184,5 +233,6 @@ def test_every_job_says_its_memory_and_run_time(
         name = job.split(":")[0]
         resources = re.search(r"    resources: (.*)", job)
         assert resources, name
-        assert re.search(r"\bmem_mb=\d{4,}\b", resources[1]), name
+        # what depends on the size of files that are not there yet is to be determined
+        assert re.search(r"\bmem_mb=(\d{4,}\b|<TBD>)", resources[1]), name
         assert re.search(r"\bruntime=\d+\b", resources[1]), name

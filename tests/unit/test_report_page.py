@@ -13,9 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from report_fixture import HOSTILE, Shape, make_run
 
+from fibroserum.report import gene_data
 from fibroserum.report.build import ReportPaths, build_page, build_report
 from fibroserum.report.figures import draw
 from fibroserum.report.page import environment, minus, number_columns
@@ -295,6 +299,49 @@ def test_no_evidence_is_not_assessable(tmp_path: Path, repository: Path) -> None
     run, config, page = page_of(tmp_path, repository, Shape(genes=150, evidence=False, changed=0))
     assert summary(run, config)["factors"]["CCL28"]["assessable"] is False
     assert "not assessable, the cohort holds no evidence" in page
+
+
+@given(sizes=st.lists(st.integers(1, 300), min_size=1, max_size=3), genes=st.integers(1, 60_000))
+def test_levels_of_whole_pairs_are_sent_within_bounds(sizes: list[int], genes: int) -> None:
+    rows = [
+        (f"G{group}", f"D{group}_{donor}", time)
+        for group, number in enumerate(sizes)
+        for donor in range(number)
+        for time in ("pre", "post")
+    ]
+    obs = pd.DataFrame(rows, columns=["group", "donor", "time"])
+    shown = gene_data.shown_samples(obs, genes)
+    pairs = shown.groupby(["group", "donor"]).size()
+    assert (pairs == 2).all()
+    if len(obs) * genes <= gene_data.MOST_LEVELS:
+        assert shown is obs
+        return
+    least = {group: min(2, number) for group, number in enumerate(sizes)}
+    assert len(shown) * genes <= max(gene_data.MOST_LEVELS, 2 * sum(least.values()) * genes)
+    for group, number in least.items():
+        assert pairs[f"G{group}"].size >= number
+    # the first and the last of each group, and steps alike between them
+    places = shown.loc[shown["group"] == "G0", "donor"].unique().size
+    share = gene_data.MOST_LEVELS / (len(obs) * genes)
+    assert places == min(sizes[0], max(2, int(share * sizes[0])))
+
+
+def test_a_large_cohort_shows_some_donors_and_says_so(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gene_data, "MOST_LEVELS", 200 * 20)
+    run, _, page = page_of(tmp_path, repository, Shape(genes=200, pairs=30, dropped=0))
+    assert len(run.obs) == 120
+    words = "10 of 60 donors, taken evenly"
+    assert f"<figcaption>Level in {words}, before" in page
+    assert "All levels are in cohort.h5ad." in page
+    assert json.loads(block(page, "settings"))["lookup_donors"] == words
+    samples = json.loads(block(page, "genes"))["samples"]
+    assert len(samples) == 20
+    assert {one["sample"] for one in samples} <= set(run.obs.index)
+    # what is sent is what these samples have
+    shown = gene_data.shown_samples(run.obs, 200)
+    assert [one["sample"] for one in samples] == list(shown.index)
 
 
 def test_a_report_writes_what_it_declares(tmp_path: Path, repository: Path) -> None:

@@ -148,7 +148,7 @@ async function showGene(text, focus) {
   const others = [index.id[at], index.ensembl?.[at], index.entrez?.[at]].filter((one) => one && one !== name);
   document.getElementById("lookup-about").textContent = `${others.length ? `${others.join(", ")}. ` : ""}Mean normalized count ${mean || "–"}.`;
   fill(document.getElementById("lookup-contrasts"), `${name} in every contrast`, ["Contrast", "log2 fold change", "95 % interval", "p", "Adjusted p", "Second opinion, adjusted p", "Call", "Status"], rows);
-  fill(document.getElementById("lookup-levels"), `${name} in every donor, log2 of normalized count + 0.5`, ["Donor", "Group", settings.before, settings.after, "Change"], donorRows(samples, levels, settings));
+  fill(document.getElementById("lookup-levels"), `${name} in ${settings.lookup_donors}, log2 of normalized count + 0.5`, ["Donor", "Group", settings.before, settings.after, "Change"], donorRows(samples, levels, settings));
   const member = sets.filter((set) => set.genes.includes(at)).map((set) => `${set.name} (${set.collection})`);
   list(document.getElementById("lookup-sets"), member, "None of the sets of this run.");
   list(document.getElementById("lookup-flags"), flagsOf(index.id[at], at, settings, flags), "None.");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ FOLD_CHANGE_DECIMALS = 3
 SIGNIFICANT = {"baseMean": 4, "pvalue": 3, "padj": 3, "second_padj": 3}
 WORDS = ("status", "call")
 LEVEL_DECIMALS = 2
+# levels that a page holds, some 1.3 bytes each: of large cohorts it shows some of the donors
+MOST_LEVELS = 3_000_000
 
 
 def gene_index(run: RunTables) -> dict[str, Any]:
@@ -59,12 +62,42 @@ def pack_contrast(frame: pd.DataFrame) -> str:
     return pack.block()
 
 
+def shown_samples(obs: pd.DataFrame, genes: int) -> pd.DataFrame:
+    """Return the samples whose levels the page holds: all, or those of so many donors as it can.
+
+    obs: the cohort's sheet. Donors are taken at even steps from those of each group, sorted by
+    name, so that what is shown of a gene does not depend on the gene.
+    """
+    share = MOST_LEVELS / max(len(obs) * genes, 1)
+    if share >= 1:
+        return obs
+    kept = set()
+    for group, part in obs.groupby("group", observed=True):
+        donors = sorted(part["donor"].unique())
+        number = max(2, math.floor(share * len(donors)))
+        places = np.unique(np.linspace(0, len(donors) - 1, number).round().astype(int))
+        kept |= {(group, donors[place]) for place in places}
+    pairs = zip(obs["group"], obs["donor"], strict=True)
+    return obs[[pair in kept for pair in pairs]]
+
+
+def donors_in_words(run: RunTables) -> str:
+    """Return whose levels the page holds: every donor's, or how many of how many."""
+    genes = len(next(iter(run.de.values())))
+    shown, whole = (
+        len(obs[["group", "donor"]].drop_duplicates())
+        for obs in (shown_samples(run.obs, genes), run.obs)
+    )
+    return "every donor" if shown == whole else f"{shown} of {whole} donors, taken evenly"
+
+
 def pack_levels(run: RunTables, ids: list[str]) -> dict[str, Any]:
-    """Return log2(normalized count + 0.5) of every gene in every sample, to two decimals.
+    """Return log2(normalized count + 0.5) of every gene in the samples shown, to two decimals.
 
     Genes × samples as integers of 0.01, each gene's median taken out, so that most fit in a byte.
     """
-    levels = np.log2(run.normalized[ids].to_numpy(float).T + 0.5)
+    obs = shown_samples(run.obs, len(ids))
+    levels = np.log2(run.normalized.loc[obs.index, ids].to_numpy(float).T + 0.5)
     whole = np.rint(levels * 10**LEVEL_DECIMALS).astype(np.int64)
     middle = np.median(whole, axis=1).astype(np.int64) if whole.size else np.zeros(len(ids), int)
     rest = whole - middle[:, None]
@@ -76,7 +109,7 @@ def pack_levels(run: RunTables, ids: list[str]) -> dict[str, Any]:
                 "group": str(row.group),
                 "time": str(row.time),
             }
-            for name, row in zip(run.obs.index, run.obs.itertuples(), strict=True)
+            for name, row in zip(obs.index, obs.itertuples(), strict=True)
         ],
         "middle": squeeze(planes(folded(middle), 2)),
         "rest": squeeze(planes(folded(rest.ravel()), 2)),

@@ -149,6 +149,7 @@ def _settings(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "labels": LABEL_LAYOUT,
         "config": CONFIG,
+        "lookup_donors": gene_data.donors_in_words(run),
     }
 
 
@@ -164,6 +165,7 @@ def _facts(run: RunTables, config: Mapping[str, Any], headline: dict[str, Any]) 
         "views": page_tables.views(run, config),
         "provenance": run.provenance,
         "schemas": tables.schemas(),
+        "lookup_donors": gene_data.donors_in_words(run),
         "config_json": json.dumps(config, indent=2, ensure_ascii=False),
     }
 
