@@ -133,7 +133,7 @@ def fit(
         counts=matrix if kept.all() else matrix[:, kept],
         structure=structure,
         offsets=np.log(factors)[structure.order],
-        linear_means=group_like(design.to_numpy(dtype=float)),
+        linear_means=group_like(structure),
         n_cpus=n_cpus,
     )
     first = genewise(problem)

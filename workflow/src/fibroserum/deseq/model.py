@@ -107,8 +107,7 @@ def usable_structure(design: pd.DataFrame, samples: pd.Index) -> BlockStructure:
     return structure
 
 
-def group_like(design: np.ndarray) -> bool:
+def group_like(structure: BlockStructure) -> bool:
     """Return whether the design has as many distinct rows as columns (means of groups)."""
-    # np.unique sorts rows: seconds where there are a thousand donors. Negative zeros become zeros.
-    rows = np.ascontiguousarray(design, dtype=float) + 0.0
-    return len({row.tobytes() for row in rows}) == design.shape[1]
+    rows = np.column_stack([structure.block_of, structure.blocks.dense.T]) + 0.0
+    return len({row.tobytes() for row in rows}) == structure.n_columns

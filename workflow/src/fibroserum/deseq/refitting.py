@@ -54,7 +54,7 @@ def refit_genes(
         counts=matrix[:, kept],
         structure=structure,
         offsets=np.log(fit.size_factors[rows])[structure.order],
-        linear_means=group_like(design.to_numpy(dtype=float)),
+        linear_means=group_like(structure),
         n_cpus=n_cpus,
     )
     first = genewise(problem)

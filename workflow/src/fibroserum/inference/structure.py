@@ -84,29 +84,35 @@ class BlockStructure:
         if not dense.shape[1]:
             return len(self.block_columns)
         size = np.sqrt((dense**2).sum(axis=0))
-        for block in range(len(self.block_columns)):
-            rows = self.block_of == block
-            dense[rows] -= dense[rows].mean(axis=0)
+        counts = np.bincount(self.block_of, minlength=len(self.block_columns) + 1)
+        for column in dense.T:
+            sums = np.bincount(self.block_of, column, minlength=len(counts))
+            sums[len(self.block_columns) :] = 0  # samples in no block are not centred
+            column -= (sums / np.maximum(counts, 1))[self.block_of]
         # what centring leaves of a column that is constant within blocks is rounding, however it
         # compares with the other columns
         within = np.linalg.matrix_rank(dense / size, tol=RANK_TOLERANCE)
         return len(self.block_columns) + int(within)
 
 
-def _disjoint_indicators(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _disjoint_indicators(
+    entries: tuple[np.ndarray, np.ndarray, np.ndarray], shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return the block columns, and the column each sample belongs to (-1: none).
 
+    entries: rows, columns and values of a matrix of this shape, wherever it is not zero.
     Indicator columns are taken greedily from the smallest, so that the many small ones (donors)
     come before the few large ones (a treatment) that overlap them.
     """
-    indicator = ((matrix == 0) | (matrix == 1)).all(axis=0)
-    sizes = (matrix != 0).sum(axis=0)
-    column_of = np.full(len(matrix), -1)
+    rows, columns, values = entries
+    sizes = np.bincount(columns, minlength=shape[1])
+    indicator = np.bincount(columns, values != 1, minlength=shape[1]) == 0
+    members = np.split(rows[np.argsort(columns, kind="stable")], np.cumsum(sizes)[:-1])
+    column_of = np.full(shape[0], -1)
     chosen: list[int] = []
     for column in sorted(np.flatnonzero(indicator), key=lambda c: (sizes[c], c)):
-        members = matrix[:, column] == 1
-        if (column_of[members] == -1).all():
-            column_of[members] = column
+        if (column_of[members[column]] == -1).all():
+            column_of[members[column]] = column
             chosen.append(int(column))
     return np.array(sorted(chosen), dtype=np.int64), column_of
 
@@ -156,14 +162,24 @@ def find_blocks(design: np.ndarray) -> BlockStructure:
     Raises ValueError for a design that is not a finite matrix, or has an empty column.
     """
     matrix = np.asarray(design, dtype=float)
-    if matrix.ndim != 2 or not np.isfinite(matrix).all():
+    if matrix.ndim != 2:
         raise ValueError("The design must be a matrix of finite numbers.")
-    if not (matrix != 0).any(axis=0).all():
+    # a thousand donors are a thousand columns, of two entries each: the whole is read but once
+    rows, columns = np.nonzero(matrix)
+    values = matrix[rows, columns]
+    if not np.isfinite(values).all():
+        raise ValueError("The design must be a matrix of finite numbers.")
+    if len(np.unique(columns)) < matrix.shape[1]:
         raise ValueError("The design has a column of zeros.")
-    indicators, column_of = _disjoint_indicators(matrix)
+    indicators, column_of = _disjoint_indicators((rows, columns, values), matrix.shape)
     dense_columns = np.setdiff1d(np.arange(matrix.shape[1]), indicators)
     dense = matrix[:, dense_columns]
-    members = {int(column): np.flatnonzero(column_of == column) for column in indicators}
+    by_column = np.argsort(column_of, kind="stable")
+    starts = np.searchsorted(column_of[by_column], [*indicators, np.inf])
+    members = {
+        int(column): by_column[first:last]
+        for column, first, last in zip(indicators, starts[:-1], starts[1:], strict=True)
+    }
     classes = _classes(members, dense)
     groups = [np.array([members[column] for column in part]).T for part in classes]
     loose = np.flatnonzero(column_of == -1)
