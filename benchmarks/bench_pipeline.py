@@ -105,7 +105,7 @@ def run(folder: Path, config: Path | None, cores: int) -> tuple[float, float]:
         while child.poll() is None:
             with contextlib.suppress(psutil.NoSuchProcess):
                 most = max(most, resident(child))
-            time.sleep(0.2)
+            time.sleep(0.5)
     seconds = time.monotonic() - start
     if child.returncode:
         sys.exit((folder / "run.log").read_text(encoding="utf-8")[-6000:])

@@ -13,7 +13,7 @@ from fibroserum.inference import BlockedInference
 from fibroserum.inference import special as ours
 from fibroserum.inference.determinant import log_determinant, new_determinant
 from fibroserum.inference.dispersions import Goal, new_workspace, objective
-from fibroserum.inference.structure import find_blocks
+from fibroserum.inference.structure import BlockStructure, find_blocks, without_block
 
 
 def test_elementary_functions():
@@ -64,6 +64,47 @@ def test_rank_deficiency_is_seen():
     donor = np.repeat(np.arange(3), 2)
     design = np.column_stack([donor[:, None] == np.arange(3), np.ones(6)]).astype(float)
     assert find_blocks(design).rank == 3
+
+
+def _matrix(structure: BlockStructure) -> np.ndarray:
+    """Return the design matrix that a structure stands for, rows and columns in their places."""
+    matrix = np.empty((structure.n_samples, structure.n_columns))
+    matrix[np.ix_(structure.order, structure.columns)] = structure.design
+    return matrix
+
+
+def _designs() -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(5)
+    donor = np.repeat(np.arange(8), [2, 2, 3, 4, 2, 2, 1, 4])
+    rows, time = len(donor), np.arange(len(donor)) % 2
+    blocks = donor[:, None] == np.arange(8)
+    group = donor % 2
+    return {
+        "paired": np.column_stack([blocks, time * (group == 0), time * (group == 1)]),
+        "between": np.column_stack([time, blocks[:, :4], rng.normal(size=rows), blocks[:, 4:]]),
+        "some in no block": np.column_stack([np.ones(rows), time, blocks[:, 2:5], group]),
+        "baseline": np.column_stack([group == 0, group == 1, rng.normal(size=rows)]),
+    }
+
+
+@pytest.mark.parametrize("name", list(_designs()))
+def test_a_block_is_left_out_as_if_it_had_never_been(name: str):
+    design = _designs()[name].astype(float)
+    whole = find_blocks(design)
+    np.testing.assert_array_equal(_matrix(whole), design)
+    for column in whole.block_columns:
+        rest, kept = without_block(whole, int(column))
+        np.testing.assert_array_equal(kept, design[:, column] == 0)
+        smaller = np.delete(design[kept], column, axis=1)
+        np.testing.assert_array_equal(_matrix(rest), smaller)
+        assert rest.rank == np.linalg.matrix_rank(smaller)
+        for other in (np.arange(smaller.shape[1]) == 0, np.arange(smaller.shape[1]) % 2 == 1):
+            np.testing.assert_array_equal(
+                rest.concerned(other), (smaller[:, other] != 0).any(axis=1)
+            )
+    for column in whole.dense_columns:
+        with pytest.raises(ValueError, match="is not a block"):
+            without_block(whole, int(column))
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -11,6 +11,7 @@ import pandas as pd
 from fibroserum.deseq.model import NegativeBinomialFit, count_matrix, group_like, usable_structure
 from fibroserum.deseq.stages import Problem, errors, final, genewise
 from fibroserum.deseq.testing import untouched
+from fibroserum.inference.structure import BlockStructure
 from fibroserum.inference.wald import wald_statistic
 
 
@@ -31,7 +32,7 @@ class Refit:
 def refit_genes(
     fit: NegativeBinomialFit,
     counts: pd.DataFrame,
-    design: pd.DataFrame,
+    design: pd.DataFrame | BlockStructure,
     contrasts: Mapping[str, np.ndarray],
     *,
     n_cpus: int = 1,
@@ -40,14 +41,16 @@ def refit_genes(
 
     Size factors, the trend at each gene and the prior variance are `fit`'s; each gene's own
     dispersion and coefficients are estimated anew. counts: samples × genes, a subset of the fit's
-    by name, in any order. design: rows as the counts'. Raises KeyError for an unknown sample or
-    gene, ValueError for a design that `fit` would refuse.
+    by name, in any order. design: rows as the counts', or its structure where that is known and
+    of full rank. Raises KeyError for an unknown sample or gene, ValueError for a design that `fit`
+    would refuse.
     """
     matrix, samples, genes = count_matrix(counts)
     rows, columns = fit.samples.get_indexer(samples), fit.genes.get_indexer(genes)
     if (rows < 0).any() or (columns < 0).any():
         raise KeyError("The counts have a sample or a gene that was not in the fit.")
-    structure = usable_structure(design, samples)
+    known = isinstance(design, BlockStructure)
+    structure = design if known else usable_structure(design, samples)
     trend = fit.fitted_dispersions[columns]
     kept = (matrix != 0).any(axis=0) & np.isfinite(trend)
     problem = Problem(
@@ -75,7 +78,7 @@ def refit_genes(
     tests = {}
     for place, name in enumerate(contrasts):
         estimate = coefficients @ vectors[place]
-        silent = untouched(matrix, design.to_numpy(dtype=float), vectors[place])
+        silent = untouched(matrix, structure, vectors[place])
         silent &= np.isfinite(estimate)
         estimate = np.where(silent, 0.0, estimate)
         statistic, p = wald_statistic(estimate, spread[:, place], 0.0, None)

@@ -8,19 +8,18 @@ from scipy.stats import false_discovery_control
 
 from fibroserum.deseq.model import NegativeBinomialFit, count_matrix
 from fibroserum.deseq.stages import Problem, errors
-from fibroserum.inference.structure import find_blocks
+from fibroserum.inference.structure import BlockStructure, find_blocks
 from fibroserum.inference.wald import wald_statistic
 
 THETAS = 50
 LOWESS_SPAN = 1 / 5
 
 
-def untouched(counts: np.ndarray, design: np.ndarray, contrast: np.ndarray) -> np.ndarray:
+def untouched(counts: np.ndarray, structure: BlockStructure, contrast: np.ndarray) -> np.ndarray:
     """Return genes that are all zero in the samples a comparison of columns concerns."""
     if not ((contrast > 0).any() and (contrast < 0).any()):
         return np.zeros(counts.shape[1], dtype=bool)
-    concerned = (design[:, contrast != 0] != 0).any(axis=1)
-    return (counts[concerned] == 0).all(axis=0)
+    return (counts[structure.concerned(contrast != 0)] == 0).all(axis=0)
 
 
 def wald(
@@ -55,7 +54,7 @@ def wald(
         vector[None, structure.columns],
     )[:, 0]
     estimate = fit.coefficients @ vector
-    silent = untouched(matrix, design, vector) & np.isfinite(estimate)
+    silent = untouched(matrix, structure, vector) & np.isfinite(estimate)
     estimate = np.where(silent, 0.0, estimate)
     statistic, p = wald_statistic(
         estimate,

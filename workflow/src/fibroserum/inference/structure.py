@@ -77,6 +77,14 @@ class BlockStructure:
         member = self.block_of[:, None] == np.arange(len(self.block_columns))
         return np.hstack([member.astype(float), self.blocks.dense.T])
 
+    def concerned(self, columns: np.ndarray) -> np.ndarray:
+        """Return which (n,) samples have an entry in any of some design columns, a mask."""
+        blocks = np.append(columns[self.block_columns], False)[self.block_of]
+        dense = (self.blocks.dense[columns[self.dense_columns]] != 0).any(axis=0)
+        found = np.empty(self.n_samples, dtype=bool)
+        found[self.order] = blocks | dense
+        return found
+
     @cached_property
     def rank(self) -> int:
         """The rank of the design: the blocks', plus the dense columns' within blocks."""
@@ -173,7 +181,13 @@ def find_blocks(design: np.ndarray) -> BlockStructure:
         raise ValueError("The design has a column of zeros.")
     indicators, column_of = _disjoint_indicators((rows, columns, values), matrix.shape)
     dense_columns = np.setdiff1d(np.arange(matrix.shape[1]), indicators)
-    dense = matrix[:, dense_columns]
+    return _arranged(column_of, indicators, matrix[:, dense_columns], dense_columns)
+
+
+def _arranged(
+    column_of: np.ndarray, indicators: np.ndarray, dense: np.ndarray, dense_columns: np.ndarray
+) -> BlockStructure:
+    """Return the structure of known blocks. column_of: (n,) column of each sample's, -1: none."""
     by_column = np.argsort(column_of, kind="stable")
     starts = np.searchsorted(column_of[by_column], [*indicators, np.inf])
     members = {
@@ -191,3 +205,24 @@ def find_blocks(design: np.ndarray) -> BlockStructure:
         np.array([column for part in classes for column in part], dtype=np.int64),
         dense_columns.astype(np.int64),
     )
+
+
+def without_block(structure: BlockStructure, column: int) -> tuple[BlockStructure, np.ndarray]:
+    """Return the structure without a block column and its samples, and which (n,) samples stay.
+
+    The blocks that are left stay blocks; no matrix is read, so that leaving each of many blocks
+    out in turn costs no more than their number squared. A dense column may be left without an
+    entry. Raises ValueError where the column is no block.
+    """
+    if column not in structure.block_columns:
+        raise ValueError(f"column {column} of the design is not a block")
+    column_of, dense = np.empty(structure.n_samples, dtype=np.int64), structure.blocks.dense
+    column_of[structure.order] = np.append(structure.block_columns, -1)[structure.block_of]
+    rows = np.empty(dense.shape[::-1])
+    rows[structure.order] = dense.T
+    kept = column_of != column
+    rest = np.sort(structure.block_columns[structure.block_columns != column])
+    columns_of, blocks, others = (
+        numbers - (numbers > column) for numbers in (column_of[kept], rest, structure.dense_columns)
+    )
+    return _arranged(columns_of, blocks, rows[kept], others), kept

@@ -13,7 +13,9 @@ import pandas as pd
 
 from fibroserum.de import held_fit
 from fibroserum.deseq import refit_genes
+from fibroserum.deseq.model import usable_structure
 from fibroserum.design import Contrast
+from fibroserum.inference.structure import BlockStructure, without_block
 from fibroserum.inference.wald import wald_statistic
 from fibroserum.linear.blocks import DONOR_PREFIX
 from fibroserum.targets.donors import Samples
@@ -52,6 +54,13 @@ def estimable(design: pd.DataFrame) -> bool:
     return bool(np.linalg.matrix_rank(dense) == dense.shape[1])
 
 
+def _is_usable(structure: BlockStructure) -> bool:
+    """Return of a design's structure what `estimable` returns of the design."""
+    filled = (structure.blocks.dense != 0).any(axis=1).all()
+    full = filled and structure.rank == structure.n_columns
+    return bool(full and structure.n_samples > structure.n_columns)
+
+
 def leave_each_out(
     fit: ad.AnnData, samples: Samples, contrasts: list[Contrast], n_cpus: int = 1
 ) -> pd.DataFrame:
@@ -67,12 +76,20 @@ def leave_each_out(
     concerned = {c.name: set(samples.members(c).index.get_level_values("donor")) for c in contrasts}
     threshold = float(fit.uns["model"]["lfc_threshold"])
     parts = [pd.DataFrame(columns=COLUMNS)]
+    structure = usable_structure(design, design.index)
     for donor in sorted(set().union(*concerned.values())) if counts.shape[1] else []:
-        keep = (donor_of != donor).to_numpy()
-        columns = design.columns != f"{DONOR_PREFIX}{donor}]"
-        rest = design.loc[keep, columns]
+        column = int(design.columns.get_indexer([f"{DONOR_PREFIX}{donor}]"])[0])
+        columns = np.arange(design.shape[1]) != column
+        rest: pd.DataFrame | BlockStructure
+        if column in structure.block_columns:
+            rest, keep = without_block(structure, column)
+            possible = _is_usable(rest)
+        else:
+            keep = (donor_of != donor).to_numpy()
+            rest = design.loc[keep, columns]
+            possible = estimable(rest)
         own = {name: v[columns] for name, v in vectors.items() if donor in concerned[name]}
-        if estimable(rest):
+        if possible:
             refit = refit_genes(held, counts.loc[keep], rest, own, n_cpus=n_cpus)
             tests, dispersions = refit.tests, refit.dispersions
         else:
