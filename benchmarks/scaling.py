@@ -107,17 +107,34 @@ def fitted(sizes: np.ndarray, values: np.ndarray, far: int) -> tuple[float, floa
     return float(intercept), float(slope), float(intercept + slope * far)
 
 
-def table(name: str, rows: pd.DataFrame) -> str:
+def digits(value: float) -> str:
+    """Return a number with three digits, thousands apart."""
+    return f"{float(f'{value:.3g}'):,g}"
+
+
+def markdown(rows: list[dict[str, Any]]) -> str:
+    """Return rows as a Markdown table."""
+    shown = [
+        {name: value if isinstance(value, str) else digits(value) for name, value in row.items()}
+        for row in rows
+    ]
+    return pd.DataFrame(shown).to_markdown(index=False, disable_numparse=True)
+
+
+def table(name: str, rows: dict[int, dict[str, float]]) -> str:
     """Return a study as Markdown: its sizes, and the lines through them."""
-    sizes = rows.index.to_numpy(dtype=float)
-    shown = rows.rename(columns=lambda c: c.replace("_", " ")).rename_axis(name)
-    text = [shown.reset_index().to_markdown(index=False, floatfmt=".4g"), ""]
+    words = [
+        {name: f"{size:,}", **{key.replace("_", " "): value for key, value in row.items()}}
+        for size, row in rows.items()
+    ]
+    text = [markdown(words), ""]
     units = {"processor_s": "s of processor time", "largest_job_gb": "GB in the largest job"}
     for column, unit in units.items():
-        a, b, value = fitted(sizes, rows[column].to_numpy(dtype=float), FAR[name])
-        text.append(
-            f"* {unit}: {a:.3g} + {b:.3g} × {name}; at {FAR[name]:,} {name}: **{value:,.3g}**"
-        )
+        values = np.array([row[column] for row in rows.values()], dtype=float)
+        a, b, value = fitted(np.array(list(rows), dtype=float), values, FAR[name])
+        line = f"{a:.3g} + {b:.3g} × {name}; at {FAR[name]:,} {name}: **{digits(value)}**"
+        flat = b * max(rows) < 0.05 * values.max()
+        text.append(f"* {unit}: {f'does not grow with {name}' if flat else line}")
     return "\n".join(text)
 
 
@@ -126,13 +143,14 @@ def job_table(name: str, made: dict[int, pd.DataFrame]) -> str:
     sizes, far = np.array(list(made), dtype=float), FAR[name]
     rows = []
     for job in made[max(made)].index:
-        row: dict[str, Any] = {"job": job}
+        row: dict[str, Any] = {"job": str(job)}
         for column, unit in (("processor_s", "s"), ("memory_gb", "GB")):
             values = np.array([jobs.loc[job, column] for jobs in made.values()], dtype=float)
-            row[f"{unit}, {max(made):,}"] = values[-1]
-            row[f"{unit}, {far:,} by the line"] = fitted(sizes, values, far)[2]
+            row[f"{unit} at {max(made):,} {name}"] = values[-1]
+            # a line that falls is noise
+            row[f"{unit} at {far:,}"] = max(fitted(sizes, values, far)[2], values[-1])
         rows.append(row)
-    return pd.DataFrame(rows).to_markdown(index=False, floatfmt=".3g")
+    return markdown(rows)
 
 
 def main() -> None:
@@ -156,7 +174,7 @@ def main() -> None:
                     made[size] = row.pop("jobs")
                 rows[size] = row
                 print(study, size, row, flush=True)
-            parts.append(f"### {study.capitalize()}\n\n" + table(study, pd.DataFrame(rows).T))
+            parts.append(f"### {study.capitalize()}\n\n" + table(study, rows))
             if made:
                 parts.append(job_table(study, made))
             print(parts[-1], flush=True)
