@@ -255,6 +255,11 @@ def test_an_input_put_back_from_an_older_copy_runs_what_used_it(
     folder = tmp_path / "copy"
     shutil.copytree(small_run, folder)
     assert planned(folder) == set()
+    table = folder / "results/small/flags/targets.tsv"
+    table.rename(folder / "targets.tsv")
+    assert planned(folder) == {"targets", "report", "workbook"}
+    (folder / "targets.tsv").rename(table)
+    assert planned(folder) == set()
     sets = folder / "sets.gmt"
     sets.write_text(sets.read_text().replace("\tLUM", ""))
     os.utime(sets, (1e9, 1e9))

@@ -150,6 +150,8 @@ def test_single_cells_are_shared_among_jobs_of_the_cluster(
     for folder in (here, there):
         folder.mkdir()
         cells_cohort().write(folder)
+    # as large as half a million cells (no byte of it is read): the sums alone come to `counts`
+    os.truncate(there / "cells.h5ad", 8_000_000_000)
     local = small_runs.run(here, "--", small_runs.SAMPLES)
     assert local.returncode == 0, local.stdout
     words = ["--configfile", str(there / "cohort.yaml"), "--set-scatter", "pseudobulk=3"]
@@ -164,7 +166,9 @@ def test_single_cells_are_shared_among_jobs_of_the_cluster(
         timeout=SECONDS,
     )
     assert done.returncode == 0, f"{done.stdout}{done.stderr}\n{running.logs()}"
-    rules = [job["comment"].partition("_wildcards")[0] for job in running.jobs()[before:]]
+    jobs = running.jobs()[before:]
+    assert all(3000 <= _megabytes(job["memory"]) <= 6000 for job in jobs)
+    rules = [job["comment"].partition("_wildcards")[0] for job in jobs]
     assert sorted(rules) == ["rule_counts", *["rule_pseudobulk"] * 3]
     assert (here / small_runs.SAMPLES).read_bytes() == (there / small_runs.SAMPLES).read_bytes()
     cohorts = [ad.read_h5ad(folder / "results/small/cohort.h5ad") for folder in (here, there)]

@@ -45,6 +45,12 @@ def test_names_of_rules_differ_where_folders_differ_in_signs_alone(
     several = _planned(tmp_path, repository, monkeypatch, **{"a.b": {}, "a-b": {}, "c": {}})
     assert several.folders == ["a-b", "a.b", "c", "synthesis"]
     assert several.prefixes == ["a_b_1_", "a_b_2_", "c_"]
+    # and a name that is already what another would become
+    several = _planned(
+        tmp_path, repository, monkeypatch, **{"a.b": {}, "a-b": {}, "a_b_1": {}, "a_b": {}}
+    )
+    assert several.folders[:-1] == ["a-b", "a.b", "a_b", "a_b_1"]
+    assert several.prefixes == ["a_b_2_", "a_b_3_", "a_b_4_", "a_b_1_"]
 
 
 def test_a_bundled_config_is_found_from_anywhere(

@@ -326,6 +326,22 @@ def test_levels_of_whole_pairs_are_sent_within_bounds(sizes: list[int], genes: i
     assert places == min(sizes[0], max(2, int(share * sizes[0])))
 
 
+def test_donors_of_a_crossover_are_shown_in_all_their_groups() -> None:
+    rows = [
+        (group, f"D{donor:03d}", time)
+        for group, number in (("AT", 300), ("RT", 200))
+        for donor in range(number)
+        for time in ("pre", "post")
+    ]
+    obs = pd.DataFrame(rows, columns=["group", "donor", "time"])
+    shown = gene_data.shown_samples(obs, 20_000)
+    assert 100 < len(shown) <= gene_data.MOST_LEVELS / 20_000
+    of = shown.groupby("donor")["group"].nunique()
+    # as in the cohort, 200 of 300 donors are in both groups
+    assert of.value_counts().to_dict() == {2: 30, 1: 15}
+    assert (shown.groupby("donor").size() == 2 * of).all()
+
+
 def test_a_large_cohort_shows_some_donors_and_says_so(
     tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

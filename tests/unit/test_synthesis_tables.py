@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -191,6 +193,25 @@ def test_calls_are_corrected_over_the_panel_of_each_contrast() -> None:
         **dict.fromkeys(names[1:], "none"),
         "ALONE": "one_cohort",
     }
+
+
+def test_a_gene_of_two_names_is_one_test() -> None:
+    rng = np.random.default_rng(4)
+    names = ["BGN", "DCN", "LUM"]
+    once = [
+        cohort(name, {t: (0.3 * rng.normal(), 0.1) for t in names}, targets=names) for name in "abc"
+    ]
+    twice = [replace(one, targets={**one.targets, "ENSG00000182492": "BGN"}) for one in once]
+    rows, more = (
+        _checked(synthesise(cohorts, ALPHA)).targets.set_index(["contrast", "target"])
+        for cohorts in (once, twice)
+    )
+    assert len(more) == len(rows) + 3
+    for name in ("random_padj", "fixed_padj"):
+        assert more.loc[rows.index, name].tolist() == rows[name].tolist()
+        assert more.xs("ENSG00000182492", level=1)[name].tolist() == (
+            rows.xs("BGN", level=1)[name].tolist()
+        )
 
 
 def test_nothing_to_pool_is_empty_tables() -> None:

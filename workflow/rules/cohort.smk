@@ -47,4 +47,15 @@ include: "report.smk"
 include: "stages.smk"
 
 
-RESULTS = [rules.report.output.html, rules.workbook.output.workbook, *CALIBRATION]
+# every table, so that one that was removed is made again
+RESULTS = [
+    rules.report.output.html,
+    rules.workbook.output.workbook,
+    rules.counts.output.samples,
+    *rules.qc.output,
+    *rules.differential_expression.output,
+    *rules.enrichment.output,
+    *rules.targets.output,
+    *rules.factors.output,
+    *CALIBRATION,
+]

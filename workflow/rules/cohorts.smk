@@ -44,4 +44,4 @@ def say_headline():
 include: "synthesis.smk"
 
 
-RESULTS = [rules.overview.output.html, *stage("all")]
+RESULTS = [rules.overview.output.html, *rules.synthesis.output, *stage("all")]

@@ -58,6 +58,8 @@ def code(script):
 
 def memory(least, per_mb=0):
     """Return mem_mb for a rule: `least`, or more by the MB of its input; as much again a retry."""
+    if not per_mb:
+        return lambda wildcards, attempt: attempt * least
     return lambda wildcards, input, attempt: attempt * max(
         least, int(per_mb * input.size_mb)
     )

@@ -1,6 +1,9 @@
 # Stage counts. In: count matrices, sample sheets. Out: cohort.h5ad, samples.tsv, stimulation/*.h5ad.
 # Of single cells also: pseudobulk/*.npz, each the sums of a part of the cells.
 SUMMED = []
+# A matrix as gzipped text is the smallest that it can be. Of a folder the size is not known.
+ZIPPED = any(path.endswith(".gz") for path in CONFIG["counts"])
+COUNTS_MEMORY = memory(4000, 60 if ZIPPED else 20)
 
 if CONFIG["cells"]:
 
@@ -8,6 +11,8 @@ if CONFIG["cells"]:
     scattergather:
         pseudobulk=1,
 
+    # of the cells, however many, only their sums come here
+    COUNTS_MEMORY = memory(6000)
     SUMMED = gather.pseudobulk(f"{OUT}/pseudobulk/{{scatteritem}}.npz")
 
     rule pseudobulk:
@@ -50,7 +55,7 @@ rule counts:
         f"{LOG}/counts.benchmark.tsv"
     threads: 1
     resources:
-        mem_mb=memory(4000, 60),
+        mem_mb=COUNTS_MEMORY,
         runtime=60,
     params:
         config=section(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +41,13 @@ class Several:
     def prefixes(self) -> list[str]:
         """What the names of each cohort's rules begin with; no two are the same."""
         plain = [re.sub(r"\W", "_", cohort.folder) for cohort in self.cohorts]
-        return [
-            f"{name}_" if plain.count(name) == 1 else f"{name}_{number}_"
-            for number, name in enumerate(plain, 1)
-        ]
+        found: list[str] = []
+        for name in plain:
+            tried = (f"{name}_{number}" for number in count(1))
+            # nor one that another cohort has by its own name
+            free = (one for one in tried if one not in plain and f"{one}_" not in found)
+            found.append(f"{name}_" if plain.count(name) == 1 else f"{next(free)}_")
+        return found
 
     @property
     def targets(self) -> list[str]:

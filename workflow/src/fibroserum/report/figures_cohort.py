@@ -67,7 +67,9 @@ def cohort_grid(run: RunTables) -> Figure:
     slots = list(dict.fromkeys(frame["slot"]))
     axis = names_axis(len(slots))
     shown = shown_labels(len(slots))
-    title = "Donor" if shown else f"{len(slots)} donors"
+    several = ", each of their groups apart" if run.settings["crossover"] else ""
+    donors = f"{frame['donor'].nunique()} donors{several}"
+    title = "Donor" if shown else donors
     # among hundreds the few that are not in every model are drawn large, and last
     frame["area"] = 110 if shown else np.where(frame["filled"] == 1, 4, 60)
     frame = frame.sort_values("filled", ascending=False, kind="stable")
@@ -105,7 +107,7 @@ def cohort_grid(run: RunTables) -> Figure:
         .properties(width=WIDTH, height=70)
     )
     lost = int((frame["use"] != USES["change"]).sum())
-    words = f"{len(slots)} donors at two time points; {lost} of {len(frame)} places not in a pair."
+    words = f"{donors} at two time points; {lost} of {len(frame)} places not in a pair."
     return Figure(chart, {"slots": frame}, words)
 
 
@@ -279,7 +281,7 @@ def sample_distances(run: RunTables) -> Figure:
     frame["sample"], frame["other"] = frame["x"].map(first), frame["y"].map(first)
     order = [names[i] for i in range(0, len(names), block)]
     shown = shown_labels(len(order))
-    title = "Sample" if block == 1 else f"Samples in blocks of {block}, by group and donor"
+    title = "Sample" if block == 1 else f"Means of blocks of {block} samples, by group and donor"
     axis = names_axis(len(order))
     # whole pixels to a cell: with parts of pixels, seams show between cells
     side = len(order) * max(380 // len(order), 1)
@@ -301,15 +303,20 @@ def sample_distances(run: RunTables) -> Figure:
                 legend=alt.Legend(direction="horizontal"),
             ),
             tooltip=[
-                alt.Tooltip("sample:N", title="Sample"),
-                alt.Tooltip("other:N", title="Other"),
-                alt.Tooltip("correlation:Q", title="Correlation", format=".4f"),
+                alt.Tooltip("sample:N", title="Sample" if block == 1 else f"{block} samples from"),
+                alt.Tooltip("other:N", title="Other" if block == 1 else f"Other {block} from"),
+                alt.Tooltip(
+                    "correlation:Q",
+                    title="Correlation" if block == 1 else "Mean correlation",
+                    format=".4f",
+                ),
             ],
         )
         .properties(width=side, height=side)
     )
     low, high = frame["correlation"].min(), frame["correlation"].max()
-    words = f"Correlation between {len(names)} samples, from {low:.3f} to {high:.3f}."
+    means = f", means of blocks of {block}" if block > 1 else ""
+    words = f"Correlation between {len(names)} samples{means}, from {low:.3f} to {high:.3f}."
     return Figure(chart, {"cells": frame}, words, responsive=False, aspect=True)
 
 

@@ -65,29 +65,28 @@ def pack_contrast(frame: pd.DataFrame) -> str:
 def shown_samples(obs: pd.DataFrame, genes: int) -> pd.DataFrame:
     """Return the samples whose levels the page holds: all, or those of so many donors as it can.
 
-    obs: the cohort's sheet. Donors are taken at even steps from those of each group, sorted by
-    name, so that what is shown of a gene does not depend on the gene.
+    obs: the cohort's sheet. Donors are taken at even steps from those of each group (in a crossover
+    those of the same groups), sorted by name, so that what is shown of a gene does not depend on
+    the gene.
     """
     share = MOST_LEVELS / max(len(obs) * genes, 1)
     if share >= 1:
         return obs
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for donor, groups in obs["group"].astype(str).groupby(obs["donor"].astype(str)):
+        alike.setdefault(tuple(sorted(set(groups))), []).append(str(donor))
     kept = set()
-    for group, part in obs.groupby("group", observed=True):
-        donors = sorted(part["donor"].unique())
+    for donors in alike.values():
         number = max(2, math.floor(share * len(donors)))
         places = np.unique(np.linspace(0, len(donors) - 1, number).round().astype(int))
-        kept |= {(group, donors[place]) for place in places}
-    pairs = zip(obs["group"], obs["donor"], strict=True)
-    return obs[[pair in kept for pair in pairs]]
+        kept |= {sorted(donors)[place] for place in places}
+    return obs[obs["donor"].astype(str).isin(kept)]
 
 
 def donors_in_words(run: RunTables) -> str:
     """Return whose levels the page holds: every donor's, or how many of how many."""
     genes = len(next(iter(run.de.values())))
-    shown, whole = (
-        len(obs[["group", "donor"]].drop_duplicates())
-        for obs in (shown_samples(run.obs, genes), run.obs)
-    )
+    shown, whole = (obs["donor"].nunique() for obs in (shown_samples(run.obs, genes), run.obs))
     return "every donor" if shown == whole else f"{shown} of {whole} donors, taken evenly"
 
 

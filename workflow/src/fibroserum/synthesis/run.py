@@ -200,10 +200,16 @@ def _called(
         return tables.empty(schema)
     frame = pd.DataFrame(rows)
     several = frame["cohorts"] >= 2
+    # a gene that is declared by two names is one test
+    gene = ["kind", "contrast", "symbol"] if "symbol" in frame and not family else []
+    again = frame.duplicated(gene) if gene else False
     for kind in ("fixed", "random"):
-        pvalues = frame[f"{kind}_pvalue"].astype(float).where(several)
+        pvalues = frame[f"{kind}_pvalue"].astype(float).where(several & ~again)
         groups = pvalues.groupby([frame[name] for name in ("kind", "contrast", *family)])
-        frame[f"{kind}_padj"] = groups.transform(lambda p: benjamini_hochberg(p.to_numpy(float)))
+        adjusted = groups.transform(lambda p: benjamini_hochberg(p.to_numpy(float)))
+        if gene:
+            adjusted = adjusted.groupby([frame[name] for name in gene]).transform("first")
+        frame[f"{kind}_padj"] = adjusted
     sure = (frame["random_padj"] < alpha).to_numpy()
     sign = np.where(frame["random_estimate"].astype(float) > 0, "up", "down")
     frame["call"] = np.select(
