@@ -39,9 +39,10 @@ def command(folder: Path, *arguments: str, cores: int = 2, config: bool = True) 
 
 
 def environment(**changes: str) -> dict[str, str]:
-    """Return the environment of a run."""
+    """Return the environment of a run, in which compiled modules are kept as for a user."""
     # the library is found by the workflow itself, as for a user
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    left_out = {"PYTHONPATH", "PYTHONDONTWRITEBYTECODE"}
+    kept = {k: v for k, v in os.environ.items() if k not in left_out}
     return kept | {"NO_COLOR": "1"} | changes
 
 

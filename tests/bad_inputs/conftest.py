@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from running import Case, Outcome, run, spoiled, through_library
@@ -16,14 +15,8 @@ SIDE_BY_SIDE = min(4, max(2, os.cpu_count() or 2))
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder where the runs keep compiled modules, which halves their start."""
-    return tmp_path_factory.mktemp("compiled")
-
-
-@pytest.fixture(scope="session")
 def outcomes(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, cache: Path
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Outcome]:
     """Return how each selected case ended."""
     params = [getattr(item, "callspec", None) for item in request.session.items]
@@ -32,7 +25,7 @@ def outcomes(
     root = tmp_path_factory.mktemp("cohorts")
 
     def outcome(case: Case) -> Outcome:
-        return run(spoiled(case), root / file_name(case.name), cache, *case.targets)
+        return run(spoiled(case), root / file_name(case.name), *case.targets)
 
     slow = [case for case in chosen if not case.quick]
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:

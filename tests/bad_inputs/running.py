@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import yaml
 from small_cohort import SmallCohort, good
+from small_runs import environment
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SECONDS = 300
@@ -75,17 +75,7 @@ class Cases:
         return register
 
 
-def environment(cache: Path) -> dict[str, str]:
-    """Return the environment of a run: compiled modules are kept, which halves its start."""
-    kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    # the library is found by the workflow itself, as for a user
-    kept.pop("PYTHONPATH", None)
-    return kept | {"PYTHONPYCACHEPREFIX": str(cache), "PYTHONUNBUFFERED": "1", "NO_COLOR": "1"}
-
-
-def run(
-    cohort: SmallCohort, folder: Path, cache: Path, *targets: str, before: Sequence[str] = ()
-) -> Outcome:
+def run(cohort: SmallCohort, folder: Path, *targets: str, before: Sequence[str] = ()) -> Outcome:
     """Write a cohort and run the workflow on it; before: words that precede the command."""
     cohort.write(folder)
     command = [*before, sys.executable, "-m", "snakemake", "--cores", "1"]
@@ -95,7 +85,7 @@ def run(
     start = time.monotonic()
     done = subprocess.run(
         command,
-        env=environment(cache),
+        env=environment(PYTHONUNBUFFERED="1"),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,

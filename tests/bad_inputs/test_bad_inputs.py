@@ -36,11 +36,11 @@ def test_there_are_enough_cases_each_of_its_own() -> None:
     assert all(case.expected for case in ALL)
 
 
-def test_a_config_that_is_not_there_is_named(tmp_path: Path, cache: Path) -> None:
+def test_a_config_that_is_not_there_is_named(tmp_path: Path) -> None:
     """Snakemake reads the config before the workflow is asked; nothing can be said before it."""
     cohort = good()
     cohort.late.append(lambda folder: (folder / "cohort.yaml").rename(folder / "other.yaml"))
-    outcome = run(cohort, tmp_path / "cohort", cache)
+    outcome = run(cohort, tmp_path / "cohort")
     assert outcome.status == 1
     assert re.search(r"No such file or directory: '.*cohort\.yaml'", outcome.output)
     assert outcome.results == ()
@@ -60,11 +60,11 @@ def as_others() -> list[str]:
 
 @pytest.mark.parametrize("name", ["samples.tsv", "counts.tsv", "sets.gmt"])
 def test_a_file_that_may_not_be_read_is_named(
-    name: str, tmp_path: Path, cache: Path, as_others: list[str]
+    name: str, tmp_path: Path, as_others: list[str]
 ) -> None:
     cohort = good()
     cohort.late.append(lambda folder: (folder / name).chmod(0))
-    outcome = run(cohort, tmp_path / "cohort", cache, before=as_others)
+    outcome = run(cohort, tmp_path / "cohort", before=as_others)
     assert outcome.status == 1
     assert re.search(rf"{name}: (may not be read|cannot be read)", outcome.output)
     assert "Traceback" not in outcome.output

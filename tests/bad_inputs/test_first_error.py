@@ -40,14 +40,14 @@ def _large(folder: Path) -> tuple[Table, Path]:
 
 
 def test_a_large_cohort_says_soon_what_is_wrong(
-    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sheet, path = _large(tmp_path / "large")
     cohort = good()
     cohort.tables["samples.tsv"] = sheet
     cohort.config["counts"] = [path.name]
     sheet.put("D9_post", "ccl28", "high")
-    outcome = run(cohort, path.parent, cache)
+    outcome = run(cohort, path.parent)
     with capsys.disabled():
         print(f"\nfirst error of 112 samples × 20,000 genes after {outcome.seconds:.1f} s")
     assert outcome.status == 1

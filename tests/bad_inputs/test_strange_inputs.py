@@ -131,9 +131,7 @@ def test_strange_and_right_input_is_taken(case: Case, outcomes: dict[str, Outcom
     assert "hacked" not in outcome.files
 
 
-def test_a_folder_with_spaces_and_umlauts(tmp_path: Path, cache: Path) -> None:
-    outcome = run(
-        good(), tmp_path / "meine Zellkültür" / "run 1", cache, "results/small/samples.tsv"
-    )
+def test_a_folder_with_spaces_and_umlauts(tmp_path: Path) -> None:
+    outcome = run(good(), tmp_path / "meine Zellkültür" / "run 1", "results/small/samples.tsv")
     assert outcome.status == 0, outcome.output
     assert "results/small/cohort.h5ad" in outcome.results
