@@ -145,7 +145,7 @@ def whole(folder: Path, cohort: str, config: Path | None, cores: int) -> dict[st
 def deseq2(folder: Path, cohort: str) -> float:
     """Return the seconds of R DESeq2's `DESeq()` on the counts and design of a finished run."""
     fit = read_h5ad(folder / "results" / cohort / "fit" / "paired.h5ad")
-    place = folder / "deseq2"
+    place = folder / f"deseq2_{cohort}"
     place.mkdir()
     counts_of(fit).T.to_csv(place / "counts.tsv", sep="\t")
     fit.obsm["design_matrix"].to_csv(place / "design.tsv", sep="\t")

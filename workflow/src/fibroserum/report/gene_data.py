@@ -76,10 +76,10 @@ def shown_samples(obs: pd.DataFrame, genes: int) -> pd.DataFrame:
     for donor, groups in obs["group"].astype(str).groupby(obs["donor"].astype(str)):
         alike.setdefault(tuple(sorted(set(groups))), []).append(str(donor))
     kept = set()
-    for donors in alike.values():
+    for donors in alike.values():  # sorted, as a groupby gives them
         number = max(2, math.floor(share * len(donors)))
         places = np.unique(np.linspace(0, len(donors) - 1, number).round().astype(int))
-        kept |= {sorted(donors)[place] for place in places}
+        kept |= {donors[place] for place in places}
     return obs[obs["donor"].astype(str).isin(kept)]
 
 

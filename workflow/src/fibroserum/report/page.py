@@ -130,8 +130,8 @@ def gene_blocks(run: RunTables) -> tuple[dict[str, str], dict[str, Any]]:
     return blocks, index
 
 
-def _settings(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the script must know beside the data."""
+def _settings(run: RunTables, config: Mapping[str, Any], donors: str) -> dict[str, Any]:
+    """Return what the script must know beside the data. donors: whose levels the page holds."""
     rows, labels = run.contrasts.itertuples(), labels_of(run)
     return {
         "cohort": file_name(str(config["cohort"])),
@@ -149,7 +149,7 @@ def _settings(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         ],
         "labels": LABEL_LAYOUT,
         "config": CONFIG,
-        "lookup_donors": gene_data.donors_in_words(run),
+        "lookup_donors": donors,
     }
 
 
@@ -165,7 +165,6 @@ def _facts(run: RunTables, config: Mapping[str, Any], headline: dict[str, Any]) 
         "views": page_tables.views(run, config),
         "provenance": run.provenance,
         "schemas": tables.schemas(),
-        "lookup_donors": gene_data.donors_in_words(run),
         "config_json": json.dumps(config, indent=2, ensure_ascii=False),
     }
 
@@ -196,10 +195,11 @@ def page(
         for name, one in specs.items()
     }
     genes, _ = gene_blocks(run)
+    donors = gene_data.donors_in_words(run)
     blocks = {
         **{f"library-{name}": squeeze(text.encode("utf-8")) for name, text in libraries.items()},
         "style-datatables": libraries_css,
-        "settings": squeeze_json(_settings(run, config)),
+        "settings": squeeze_json(_settings(run, config, donors)),
         "figures": squeeze_json(bare),
         "tables": squeeze_json(page_tables.long_tables(run)),
         **genes,
@@ -217,6 +217,7 @@ def page(
     return env.get_template("report.html").render(
         **_facts(run, config, headline),
         figures=figures,
+        lookup_donors=donors,
         blocks=blocks,
         policy=assets.policy([script, *libraries.values()]),
         script=script,
