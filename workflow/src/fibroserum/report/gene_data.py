@@ -69,18 +69,24 @@ def shown_samples(obs: pd.DataFrame, genes: int) -> pd.DataFrame:
     those of the same groups), sorted by name, so that what is shown of a gene does not depend on
     the gene.
     """
-    share = MOST_LEVELS / max(len(obs) * genes, 1)
-    if share >= 1:
+    room = MOST_LEVELS / max(genes, 1)
+    if len(obs) <= room:
         return obs
+    donor, group = obs["donor"].astype(str), obs["group"].astype(str)
     alike: dict[tuple[str, ...], list[str]] = {}
-    for donor, groups in obs["group"].astype(str).groupby(obs["donor"].astype(str)):
-        alike.setdefault(tuple(sorted(set(groups))), []).append(str(donor))
+    for name, groups in group.groupby(donor):
+        alike.setdefault(tuple(sorted(set(groups))), []).append(str(name))
+    # two donors of each are always shown; the others share the room that is left
+    samples = donor.value_counts()
+    ends = {name for donors in alike.values() for name in (donors[0], donors[-1])}
+    least = int(samples[list(ends)].sum())
+    share = max(room - least, 0) / max(len(obs) - least, 1)
     kept = set()
     for donors in alike.values():  # sorted, as a groupby gives them
-        number = max(2, math.floor(share * len(donors)))
-        places = np.unique(np.linspace(0, len(donors) - 1, number).round().astype(int))
+        number = min(2, len(donors)) + math.floor(share * max(len(donors) - 2, 0))
+        places = np.linspace(0, len(donors) - 1, number).round().astype(int)
         kept |= {donors[place] for place in places}
-    return obs[obs["donor"].astype(str).isin(kept)]
+    return obs[donor.isin(kept)]
 
 
 def donors_in_words(run: RunTables) -> str:
