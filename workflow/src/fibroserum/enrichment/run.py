@@ -54,10 +54,6 @@ COLUMNS = [
     "carried_by",
 ]
 
-# A handful of sets costs little: up to so many get twice the permutations asked for. With more of
-# them that would be the longest part of a run, for p values that nothing is called from.
-HANDFUL = 10
-
 
 @dataclass(frozen=True)
 class SetTests:
@@ -97,7 +93,6 @@ def test_sets(
     """
     matrix_genes = pd.Index(next(iter(statistics.values())).index) if statistics else fit.genes
     restricted = restrict(sets, fit.genes, matrix_genes, min_size=min_size, max_size=max_size)
-    more = permutations * (2 if len(restricted.table) <= HANDFUL else 1)
     tables = {}
     for name, contrast in contrasts.items():
         if restricted.table.empty:
@@ -109,9 +104,8 @@ def test_sets(
             prerank(
                 statistics[name].reindex(fit.genes),
                 restricted,
-                permutations=more,
-                seed=purpose_seed(seed, f"prerank {name}"),
-                n_cpus=n_cpus,
+                permutations=permutations,
+                seed=purpose_seed(seed, "prerank"),
             ),
         ]
         tables[name] = decide(pd.concat([restricted.table, *parts], axis=1), alpha)

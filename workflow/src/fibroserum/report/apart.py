@@ -96,7 +96,9 @@ class Apart:
 def main() -> None:
     """Do the task that the command line names with the JSON that stands at the input."""
     made = TASKS[sys.argv[1]](json.load(sys.stdin.buffer))
-    sys.stdout.buffer.write(json.dumps(made).encode())
+    # not sys.stdout: where Python is told not to buffer, a signal would cut what it writes
+    with open(sys.stdout.fileno(), "wb", closefd=False) as out:
+        out.write(json.dumps(made).encode())
 
 
 if __name__ == "__main__":
