@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import openpyxl
+import pandas as pd
 import pytest
 from report_fixture import HOSTILE, Shape, make_run
+from xlsxwriter.workbook import Workbook
 
 from fibroserum import tables
+from fibroserum.report import workbook as workbook_module
 from fibroserum.report.run import RunTables, load_run
-from fibroserum.report.workbook import sheet_name, workbook
+from fibroserum.report.workbook import OPTIONS, TableSheet, sheet_name, workbook
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +66,62 @@ def test_numbers_are_those_of_the_table(made: tuple[RunTables, openpyxl.Workbook
 def test_the_same_tables_give_the_same_bytes(made: tuple[RunTables, openpyxl.Workbook]) -> None:
     run, _ = made
     assert workbook(run, "x") == workbook(run, "x")
+
+
+TEXTS = ["", " led", "trailed ", "a\x01b", "_x0041_", "<&>\"'", "=1+1", "é", "x" * 40_000, None]
+
+
+def test_cells_are_those_that_xlsxwriter_writes_one_by_one() -> None:
+    frame = pd.DataFrame(
+        {
+            "text": TEXTS,
+            "float": [0.1 + 0.2, -1e-300, 1e300, np.nan, 0.0, 1 / 3, 5.0, 1e15, 123456789.1234, 7],
+            "whole": pd.array([1, None, -3, 2**40, 0, 5, 6, 7, 8, 9], dtype="Int64"),
+            "yes": pd.array([True, None, False] + [True] * 7, dtype="boolean"),
+            "nothing": [None] * len(TEXTS),
+        }
+    )
+    frame = pd.concat([frame] * 3, ignore_index=True)
+    made, reference = io.BytesIO(), io.BytesIO()
+    with Workbook(made, OPTIONS) as book:
+        sheet = book.add_worksheet("x", TableSheet)
+        sheet.set_table(frame, book.add_format({"bold": True}))
+    with Workbook(reference, OPTIONS) as book:
+        sheet = book.add_worksheet("x")
+        sheet.write_row(0, 0, frame.columns, book.add_format({"bold": True}))
+        for column, name in enumerate(frame):
+            for row, value in enumerate(frame[name], 1):
+                if isinstance(value, str) and value:
+                    sheet.write_string(row, column, value[:32_767])
+                elif isinstance(value, float) and value == value:
+                    sheet.write_number(row, column, float(f"{value:.10g}"))
+                elif isinstance(value, bool | int | np.integer | np.bool_):
+                    sheet.write(row, column, value.item() if hasattr(value, "item") else value)
+    ours, theirs = (
+        openpyxl.load_workbook(io.BytesIO(one.getvalue()))["x"] for one in (made, reference)
+    )
+    assert ours.dimensions == theirs.dimensions == f"A1:E{len(frame) + 1}"
+    for mine, other in zip(ours.iter_rows(), theirs.iter_rows(), strict=True):
+        for a, b in zip(mine, other, strict=True):
+            assert (a.value or None, a.coordinate) == (b.value or None, b.coordinate)
+            assert a.data_type == b.data_type or not a.value
+            assert a.font.bold == b.font.bold
+
+
+def test_a_sheet_is_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = pd.DataFrame({"gene": [f"G{i}" for i in range(25)], "n": np.arange(25.0)})
+    found = []
+    for at_once in (10_000, 25, 4, 1):
+        monkeypatch.setattr(workbook_module, "AT_ONCE", at_once)
+        stream = io.BytesIO()
+        with Workbook(stream, OPTIONS) as book:
+            book.add_worksheet("x", TableSheet).set_table(frame, book.add_format())
+        rows = openpyxl.load_workbook(io.BytesIO(stream.getvalue()))["x"].iter_rows(
+            values_only=True
+        )
+        found.append(list(rows))
+    assert found[0][1:] == list(frame.itertuples(index=False, name=None))
+    assert all(one == found[0] for one in found)
 
 
 def test_sheet_names_fit_a_spreadsheet() -> None:
