@@ -27,9 +27,7 @@ import pandas as pd
 from calibrate_targets import ALPHA, CONTRASTS, analyse, outcome, panels_of, rate
 
 from fibroserum import linear
-from fibroserum.cohort import counts_of
-from fibroserum.de import benjamini_hochberg, call_genes, linear_model
-from fibroserum.design import Model
+from fibroserum.de import benjamini_hochberg, call_genes, linear_model_of
 from fibroserum.simulate import Arm, CohortSpec, simulate_cohort
 from sections import took, write_section
 
@@ -114,11 +112,9 @@ def replicate(cell: Cell, seed: int) -> pd.DataFrame:
 
 def _one_variance(fit: ad.AnnData) -> dict[str, pd.Series]:
     """Return voom's p values with one residual variance for both groups, by contrast."""
-    noted, design = fit.uns["model"], fit.obsm["design_matrix"]
-    model = Model(noted["name"], design, {})
-    fitted = fit.var_names[fit.var["fitted_dispersions"].notna()]
+    noted = fit.uns["model"]
     never = pd.Series(False, index=fit.var_names)
-    voom = linear_model(counts_of(fit)[fitted], model, never, 1)
+    voom = linear_model_of(fit, never, 1)
     return {
         name: linear.moderated_t(voom, np.asarray(noted["contrasts"][name]))["pvalue"]
         for name in NAMES.values()

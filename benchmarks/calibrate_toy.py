@@ -78,7 +78,8 @@ def analysed(seed: int) -> dict[str, Any]:
         cohort, fits["paired"], de, {"CCL28": table}, {}, config["factors"], alpha=alpha, seed=seed
     )
     sets = [GeneSet("null_sets", name, "", genes) for name, genes in drawn.null_sets.items()]
-    found = enrich(cohort, de, sets, SetSettings(alpha, 5, 500, 100, seed, 1))
+    norm_factors = {name: fit.obs["norm_factors"] for name, fit in fits.items()}
+    found = enrich(cohort, de, sets, SetSettings(alpha, 5, 500, 100, seed, 1), norm_factors)
     return {
         "truth": drawn.truth,
         "de": de,

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from fibroserum import linear
-from fibroserum.de import FitSettings, linear_model, second_opinion
+from fibroserum.de import FitSettings, linear_model, norm_factors, second_opinion
 from fibroserum.design import Model, contrasts_of, models_of
 from fibroserum.linear.own_spread import variance_parts
 from fibroserum.simulate import Arm, CohortSpec, simulate_cohort
@@ -227,8 +227,9 @@ def test_groups_are_pooled_unless_they_spread_unequally(unequal: bool) -> None:
     model = _model(sheet)
     counts = drawn.counts.loc[sheet.index, drawn.counts.sum() >= 10]
     never = pd.Series(False, index=counts.columns)
-    second = second_opinion(counts, model, never, FitSettings())
-    fit = linear_model(counts, model, never, 1)
+    factors = norm_factors(counts, model, never)
+    second = second_opinion(counts, model, never, FitSettings(), factors)
+    fit = linear_model(counts, model, never, factors, 1)
     assert second.own_spread == unequal
     assert (max(second.spread_ratio.values()) > linear.UNEQUAL) == unequal
     for name, vector in model.contrasts.items():

@@ -9,8 +9,7 @@ import pandas as pd
 import pytest
 from target_cohorts import Drawn, Planted, draw, flagged
 
-from fibroserum.cohort import counts_of
-from fibroserum.de import FitSettings, fit_model, linear_model
+from fibroserum.de import FitSettings, fit_model, linear_model_of
 from fibroserum.design import Contrast, models_of
 from fibroserum.linear import UNEQUAL
 from fibroserum.normalization import size_factors
@@ -117,7 +116,7 @@ def test_second_estimates_are_weighted_least_squares_without_the_donor(small: Dr
     fit = fit_model(small.counts, model, factors, never, FitSettings())
     asked = [("T", "RT_vs_AT_change", "RT03"), ("T", "AT_post_vs_pre", "AT01")]
     found = estimates_without(fit, asked, sheet["donor"], [])
-    whole = linear_model(counts_of(fit), model, never, 1)
+    whole = linear_model_of(fit, never, 1)
     place = whole.genes.get_loc("T")
     for gene, contrast, donor in asked:
         keep = (sheet["donor"] != donor).to_numpy()

@@ -1,4 +1,4 @@
-# Stage enrichment. In: cohort.h5ad, de/*.tsv, GMT files. Out: enrichment/*.tsv.
+# Stage enrichment. In: cohort.h5ad, fit/*.h5ad, de/*.tsv, GMT files. Out: enrichment/*.tsv.
 import os
 
 # Many sets are worth several cores (some 300 each); a few leave them to the jobs beside.
@@ -8,6 +8,7 @@ SETS_KB = sum(map(os.path.getsize, CONFIG["gene_sets"])) // 1000
 rule enrichment:
     input:
         cohort=rules.counts.output.cohort,
+        fits=rules.fit.output.fits,
         de=rules.differential_expression.output.de,
         gene_sets=CONFIG["gene_sets"],
     output:

@@ -19,7 +19,9 @@ with job(snakemake.log[0]):
     settings = SetSettings(
         **params.settings, alpha=params.alpha, seed=params.seed, n_cpus=snakemake.threads
     )
-    found = enrich(read_h5ad(snakemake.input.cohort), results, sets, settings)
+    fits = [read_h5ad(path) for path in snakemake.input.fits]
+    factors = {str(fit.uns["model"]["name"]): fit.obs["norm_factors"] for fit in fits}
+    found = enrich(read_h5ad(snakemake.input.cohort), results, sets, settings, factors)
     for name, path in zip(names, snakemake.output.enrichment, strict=True):
         tables.write("enrichment", found.tables[name], path)
     tables.write("set_scores", found.scores, snakemake.output.scores)

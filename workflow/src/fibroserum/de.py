@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from fibroserum.cohort import counts_of
 from fibroserum.config import file_name
 from fibroserum.design import Contrast, Model
 
@@ -83,7 +84,8 @@ def fit_model(
     obs = pd.DataFrame({"size_factors": factors, "group": groups}, index=counts.index)
     adata = ad.AnnData(X=counts.to_numpy(), obs=obs, var=var)
     adata.obsm["design_matrix"] = model.design
-    second = second_opinion(fitted, model, always, settings)
+    adata.obs["norm_factors"] = norm_factors(fitted, model, always)
+    second = second_opinion(fitted, model, always, settings, adata.obs["norm_factors"])
     for name, vector in model.contrasts.items():
         table = deseq.wald(fit, fitted, vector, settings.lfc_threshold, n_cpus=settings.n_cpus)
         table["log2FoldChange_shrunken"] = deseq.shrink(fit, fitted, vector, n_cpus=settings.n_cpus)
@@ -154,14 +156,18 @@ class Second:
 
 
 def second_opinion(
-    counts: pd.DataFrame, model: Model, always: pd.Series, settings: FitSettings
+    counts: pd.DataFrame,
+    model: Model,
+    always: pd.Series,
+    settings: FitSettings,
+    factors: pd.Series,
 ) -> Second:
     """Return the second model's estimates and p values, contrast by contrast.
 
     Where donors of one group spread more than those of others, genome-wide, voom has a residual
     variance for each group: the main model has one for all, and the two must agree. Elsewhere the
     test is limma's own. counts: samples × genes that are fitted; genes below filterByExpr's bound
-    are not tested, as limma's authors advise, the targets aside.
+    are not tested, as limma's authors advise, the targets aside. factors: `norm_factors`.
     """
     columns = ["second_log2FoldChange", "second_pvalue", "second_lfcSE", "second_df"]
     unknown = dict.fromkeys(model.contrasts, float("nan"))
@@ -172,9 +178,11 @@ def second_opinion(
 
     if settings.second_opinion == "edger_ql":
         tested = well_counted(counts, model, always)
-        tables = linear.edger_ql(tested, model.design, model.contrasts)
+        tables = linear.edger_ql(
+            tested, model.design, model.contrasts, norm_factors=factors.to_numpy(float)
+        )
         return Second({n: _second_columns(t, settings) for n, t in tables.items()}, unknown)
-    fit = linear_model(counts, model, always, settings.n_cpus)
+    fit = linear_model(counts, model, always, factors, settings.n_cpus)
     spread = linear.own_spread(fit, model.groups, n_cpus=settings.n_cpus)
     ratios = {
         name: linear.spread_ratio(fit, vector, spread, n_cpus=settings.n_cpus)
@@ -211,11 +219,36 @@ def well_counted(counts: pd.DataFrame, model: Model, always: pd.Series) -> pd.Da
     return own.loc[:, keep]
 
 
-def linear_model(counts: pd.DataFrame, model: Model, always: pd.Series, n_cpus: int) -> LinearFit:
-    """Return the voom fit that serves the second opinion and the set tests."""
+def norm_factors(counts: pd.DataFrame, model: Model, always: pd.Series) -> pd.Series:
+    """Return TMM factors of the model's samples, over the genes that are `well_counted`."""
     from fibroserum import linear
 
-    return linear.voom_fit(well_counted(counts, model, always), model.design, n_cpus=n_cpus)
+    well = well_counted(counts, model, always)
+    return pd.Series(linear.tmm_factors(well), index=well.index)
+
+
+def linear_model(
+    counts: pd.DataFrame, model: Model, always: pd.Series, factors: pd.Series, n_cpus: int
+) -> LinearFit:
+    """Return the voom fit that serves the second opinion and the set tests.
+
+    factors: `norm_factors` of these counts, by sample, as a fit's `obs` has them.
+    """
+    from fibroserum import linear
+
+    well = well_counted(counts, model, always)
+    factor = factors.loc[well.index].to_numpy(float)
+    return linear.voom_fit(well, model.design, norm_factors=factor, n_cpus=n_cpus)
+
+
+def linear_model_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> LinearFit:
+    """Return the voom fit of a model that `fit_model` fitted.
+
+    always: by gene, whether it is kept whatever its counts (the targets).
+    """
+    fitted = fit.var_names[fit.var["fitted_dispersions"].notna().to_numpy()]
+    model = Model(fit.uns["model"]["name"], fit.obsm["design_matrix"], {})
+    return linear_model(counts_of(fit)[fitted], model, always, fit.obs["norm_factors"], n_cpus)
 
 
 def _thresholded(table: pd.DataFrame, lfc_threshold: float) -> pd.Series:

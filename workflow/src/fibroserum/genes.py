@@ -185,7 +185,6 @@ def resolve(
     one is taken; there is more than one id only where none is official, or the matrix has
     several rows with the same right.
     """
-    index = _lookup(table)
     own = frozenset(annotation.index)
     by_symbol = _best_rows(annotation, "symbol")
     by_entrez = _best_rows(annotation, "entrez")
@@ -193,9 +192,11 @@ def resolve(
     unmapped: list[str] = []
     for name in dict.fromkeys(str(name) for name in names):
         key = canonical_ensembl(name.strip())
-        row = index.find(key)
-        entrez = index.entrez_ids[row] if row >= 0 else ""
-        rows = [key] if key in own else by_symbol.get(key) or by_entrez.get(entrez)
+        rows = [key] if key in own else by_symbol.get(key)
+        if not rows:
+            index = _lookup(table)  # a second where it is the first: not for what is at hand
+            row = index.find(key)
+            rows = by_entrez.get(index.entrez_ids[row] if row >= 0 else "")
         if rows and key not in NOT_A_NAME:
             found[name] = list(rows)
         else:

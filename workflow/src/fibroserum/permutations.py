@@ -25,7 +25,13 @@ import pandas as pd
 from fibroserum import relabelling, tables
 from fibroserum.cohort import counts_of, settings_of
 from fibroserum.config import file_name
-from fibroserum.de import benjamini_hochberg, call_genes, held_fit, result_table
+from fibroserum.de import (
+    benjamini_hochberg,
+    call_genes,
+    held_fit,
+    linear_model_of,
+    result_table,
+)
 from fibroserum.design import Contrast, contrasts_of
 from fibroserum.job import progress
 from fibroserum.relabelling import Relabellings
@@ -141,18 +147,14 @@ def engine_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> Engine:
 
     fit: as `de.fit_model` makes it; always: by gene, kept in the linear model whatever its counts.
     """
-    from fibroserum import linear
-
     fitted = fit.var_names[fit.var["fitted_dispersions"].notna().to_numpy()]
-    counts, design = counts_of(fit)[fitted], fit.obsm["design_matrix"]
-    keep = linear.filter_by_expr(counts, design, keep=always[fitted].to_numpy(bool))
     return Engine(
         str(fit.uns["model"]["name"]),
-        counts,
-        design,
+        counts_of(fit)[fitted],
+        fit.obsm["design_matrix"],
         fit.obs["group"].astype(str) if fit.uns["model"]["own_spread"] else None,
         held_fit(fit),
-        linear.voom_fit(counts.loc[:, keep], design, n_cpus=n_cpus),
+        linear_model_of(fit, always, n_cpus),
         float(fit.uns["model"]["lfc_threshold"]),
         n_cpus,
     )

@@ -6,6 +6,7 @@ the workbook are made from them.
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from dataclasses import dataclass
@@ -175,12 +176,21 @@ def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:
 def read(name: str, path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read a table that `write` made: text stays text, an empty field is missing."""
     schema = schemas()[name]
-    raw = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False, quoting=0)
+    numbers = [one.name for one in schema.columns if one.kind in ("number", "fraction")]
+    raw = pd.read_csv(
+        path,
+        sep="\t",
+        dtype={one.name: float if one.name in numbers else str for one in schema.columns},
+        keep_default_na=False,
+        na_values={name: [""] for name in numbers},
+        quoting=csv.QUOTE_MINIMAL,
+        float_precision="round_trip",
+    )
     out = {}
     for column in schema.columns:
         values = raw[column.name]
-        if column.kind in ("number", "fraction"):
-            out[column.name] = pd.to_numeric(values.where(values != "")).astype(float)
+        if column.name in numbers:
+            out[column.name] = values
         elif column.kind == "integer":
             out[column.name] = pd.to_numeric(values.where(values != "")).astype("Int64")
         elif column.kind == "boolean":

@@ -47,14 +47,16 @@ def enrich(
     results: Mapping[str, pd.DataFrame],
     sets: Sequence[GeneSet],
     settings: SetSettings,
+    factors: Mapping[str, pd.Series],
 ) -> Enrichment:
     """Test gene sets (as `read_gmt` gives them) in every contrast of a cohort.
 
-    cohort: samples × genes; results: `de` table by contrast name.
+    cohort: samples × genes; results: `de` table by contrast name; factors: `de.norm_factors` by
+    the model's name, as its fit has them.
     """
     mapped, lost = map_sets(sets, cohort.var)
     models = models_of(cohort.obs, settings_of(cohort))
-    tests = [_test_model(cohort, model, results, mapped, settings) for model in models]
+    tests = [_test_model(cohort, model, results, mapped, settings, factors) for model in models]
     tables = {name: table for test in tests for name, table in test.tables.items()}
     sizes: dict[str, Any] = {"min_size": settings.min_size, "max_size": settings.max_size}
     expression = np.asarray(cohort.layers["log1p_normalized"], dtype=float)
@@ -97,11 +99,13 @@ def _test_model(
     results: Mapping[str, pd.DataFrame],
     sets: Sequence[GeneSet],
     settings: SetSettings,
+    factors: Mapping[str, pd.Series],
 ) -> SetTests:
     """Test the sets in a model's contrasts, over the genes that were fitted."""
     own = {name: results[name].set_index("gene_id") for name in model.contrasts}
     counts = _fitted_counts(cohort, next(iter(own.values())))
-    fit = linear_model(counts, model, cohort.var["target"], settings.n_cpus)
+    factor = factors[model.name]
+    fit = linear_model(counts, model, cohort.var["target"], factor, settings.n_cpus)
     return test_sets(
         fit,
         model.contrasts,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from fibroserum.cohort import counts_of
-from fibroserum.de import FitSettings, fit_model, result_table
+from fibroserum.de import FitSettings, fit_model, linear_model, result_table
 from fibroserum.design import Model
 from fibroserum.factors.combine import Line, nearer_to_zero, signed_z, two_sided
 from fibroserum.factors.stimulation import TREATED, stimulation_design
@@ -15,6 +16,8 @@ from fibroserum.normalization import size_factors
 
 if TYPE_CHECKING:
     import anndata as ad
+
+    from fibroserum.linear import LinearFit
 
 COLUMNS = [
     "gene_id",
@@ -55,19 +58,16 @@ def stimulation_table(
     fit = fit_model(counts, model, scale, always, settings)
     table = result_table(fit, TREATED, adata.var["symbol"], alpha)
     fitted = counts.loc[:, (fit.var["status"] == "tested").to_numpy()]
-    second = _second_opinion(fitted, model, always, n_cpus).reindex(adata.var_names)
+    voom = linear_model(fitted, model, always, fit.obs["norm_factors"], n_cpus)
+    second = _second_opinion(voom, contrast).reindex(adata.var_names)
     return table.assign(**{name: second[name].to_numpy() for name in second})[COLUMNS]
 
 
-def _second_opinion(
-    counts: pd.DataFrame, model: Model, always: pd.Series, n_cpus: int
-) -> pd.DataFrame:
+def _second_opinion(fit: LinearFit, contrast: np.ndarray) -> pd.DataFrame:
     """Return voom's moderated t of the treatment, with its degrees of freedom."""
     from fibroserum import linear
 
-    keep = linear.filter_by_expr(counts, model.design, keep=always[counts.columns].to_numpy())
-    fit = linear.voom_fit(counts.loc[:, keep], model.design, n_cpus=n_cpus)
-    table = linear.moderated_t(fit, model.contrasts[TREATED])
+    table = linear.moderated_t(fit, contrast)
     return pd.DataFrame(
         {
             "second_log2FoldChange": table["log2FoldChange"],

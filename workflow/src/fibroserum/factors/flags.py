@@ -12,6 +12,7 @@ import pandas as pd
 from fibroserum import tables
 from fibroserum.cohort import counts_of, obs_name, rows_of_targets, settings_of
 from fibroserum.config import file_name
+from fibroserum.de import linear_model_of
 from fibroserum.design import Contrast, contrasts_of
 from fibroserum.factors.arm import stimulation_evidence, stimulation_line
 from fibroserum.factors.combine import combine
@@ -121,8 +122,6 @@ def _context(
     seed: int,
     n_cpus: int,
 ) -> _Context:
-    from fibroserum import linear
-
     settings = settings_of(cohort)
     obs = cohort.obs.astype(str)
     annotation = cohort.var.drop(columns="target").astype(str)
@@ -130,9 +129,6 @@ def _context(
     fitted = paired.var_names[paired.var["status"].astype(str) == "tested"]
     counts = counts_of(paired)[fitted]
     always = cohort.var["target"].astype(bool)
-    design = paired.obsm["design_matrix"]
-    keep = linear.filter_by_expr(counts, design, keep=always[fitted].to_numpy(bool))
-    fit = linear.voom_fit(counts.loc[:, keep], design, n_cpus=n_cpus)
     present = [gene for gene in dict.fromkeys(settings["targets"].values()) if gene]
     place = cohort.var_names.get_indexer(present)
     raw = np.asarray(cohort.X)[:, place].astype(float)
@@ -148,7 +144,7 @@ def _context(
         counts=counts,
         always=always,
         log2=pd.DataFrame(np.log2(raw / scale + 0.5), index=cohort.obs_names, columns=present),
-        linear=fit,
+        linear=linear_model_of(paired, always, n_cpus),
         vectors={c.name: np.asarray(vectors[file_name(c.name)], dtype=float) for c in own},
         de=de,
         alpha=alpha,

@@ -20,6 +20,8 @@ import pandas as pd
 
 MISSING_FIXED = -(2**31)
 MISSING_MANTISSA = 0xFFFF
+# so near to half way (of products below 2^31) that the rounding is left to Python
+HALF_WAY = 1e-5
 
 
 def squeeze(data: bytes) -> str:
@@ -56,24 +58,48 @@ def significant(values: Sequence[float] | np.ndarray, digits: int) -> tuple[np.n
         raise ValueError(f"one to four digits, not {digits}")
     if np.nanmin(numbers, initial=0.0) < 0:
         raise ValueError("negative values are packed as fixed decimals")
-    mantissa = np.full(len(numbers), MISSING_MANTISSA, dtype=np.uint16)
-    power = np.zeros(len(numbers), dtype=np.int16)
-    for i in np.flatnonzero(np.isfinite(numbers)):
+    mantissa = np.full(len(numbers), MISSING_MANTISSA, dtype=np.int64)
+    power = np.zeros(len(numbers), dtype=np.int64)
+    known = np.flatnonzero(np.isfinite(numbers))
+    mantissa[known] = 0
+    known = known[numbers[known] > 0]
+    # the power is the printed one, but for a rounding up to the next: 9.996 has the mantissa 1000
+    exponent = np.floor(np.log10(numbers[known])).astype(np.int64) - (digits - 1)
+    whole, unsure = _rounded(numbers[known], -exponent)
+    # a logarithm near a whole number may have fallen on its other side
+    unsure |= (whole < 10 ** (digits - 1)) | (whole >= 10**digits)
+    mantissa[known], power[known] = whole, exponent
+    for i in known[unsure]:
         digits_text, power_text = f"{numbers[i]:.{digits - 1}e}".split("e")
         mantissa[i] = int(digits_text.replace(".", ""))
-        power[i] = int(power_text) - digits + 1 if mantissa[i] else 0
-    return mantissa, power
+        power[i] = int(power_text) - digits + 1
+    return mantissa.astype(np.uint16), power.astype(np.int16)
 
 
 def fixed(values: Sequence[float] | np.ndarray, decimals: int) -> np.ndarray:
     """Return values as integers of 10^-decimals (int32), rounded as Python prints them."""
     numbers = np.asarray(values, dtype=float)
     out = np.full(len(numbers), MISSING_FIXED, dtype=np.int64)
-    for i in np.flatnonzero(np.isfinite(numbers)):
-        out[i] = int(f"{numbers[i]:.{decimals}f}".replace(".", ""))
-    if (np.abs(out[out != MISSING_FIXED]) >= 2**31).any():
+    known = np.flatnonzero(np.isfinite(numbers))
+    if (np.abs(numbers[known]) * 10.0**decimals >= 2**31 - 1).any():
         raise ValueError("a value is too large for fixed decimals")
+    out[known], unsure = _rounded(numbers[known], np.full(len(known), decimals))
+    for i in known[unsure]:
+        out[i] = int(f"{numbers[i]:.{decimals}f}".replace(".", ""))
     return out.astype(np.int32)
+
+
+def _rounded(numbers: np.ndarray, decimals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return numbers × 10^decimals as whole ones, and which of them may not be what is printed.
+
+    Printing rounds the exact binary value, a product of two doubles its own: the two can differ
+    only where the product is nearly half way between two whole numbers.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        product = numbers * 10.0**decimals
+        whole = np.rint(product)
+        unsure = ~(np.abs(np.abs(product - whole) - 0.5) > HALF_WAY)
+    return np.where(unsure, 0, whole).astype(np.int64), unsure
 
 
 @dataclass

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort import counts_of
-from fibroserum.de import linear_model
-from fibroserum.design import Model
+from fibroserum.de import linear_model_of
 from fibroserum.linear.blocks import DONOR_PREFIX
 from fibroserum.targets.refits import estimable
 
@@ -42,10 +40,8 @@ def estimates_without(
     if not wanted:
         return {}
     design = fit.obsm["design_matrix"]
-    fitted = fit.var_names[fit.var["fitted_dispersions"].notna().to_numpy()]
     always = pd.Series(fit.var_names.isin(list(targets)), index=fit.var_names)
-    model = Model(fit.uns["model"]["name"], design, {})
-    whole = linear_model(counts_of(fit)[fitted], model, always, n_cpus)
+    whole = linear_model_of(fit, always, n_cpus)
     donors = donor_of.loc[design.index].astype(str).to_numpy()
     found = {}
     for gene, contrast, donor in wanted:
