@@ -127,7 +127,9 @@ def _printable(values: pd.Series, column: Column) -> pd.Series:
         return values.map({True: "true", False: "false"}, na_action="ignore")
     if column.kind in ("number", "fraction"):
         # negative zero is a zero: its sign would depend on the order of a sum
-        return pd.to_numeric(values).astype(float) + 0.0
+        numbers = (pd.to_numeric(values).astype(float) + 0.0).tolist()
+        texts = [FLOAT_FORMAT % number if number == number else "" for number in numbers]
+        return pd.Series(texts, index=values.index, dtype=object)
     # a cell is one line: a tab or a line break in a name would break the table
     return values.map(lambda text: " ".join(str(text).split("\t")), na_action="ignore").replace(
         r"[\r\n]+", " ", regex=True
@@ -143,7 +145,7 @@ def write(name: str, frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
             for column in schemas()[name].columns
         }
     )
-    text = printable.to_csv(sep="\t", index=False, float_format=FLOAT_FORMAT, lineterminator="\n")
+    text = printable.to_csv(sep="\t", index=False, lineterminator="\n")
     write_text(text, path)
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
 import re
 from functools import cache
+from importlib import metadata
 from importlib.resources import files
+from pathlib import Path
 
 
 class AssetError(RuntimeError):
@@ -25,10 +28,23 @@ def _wrapped(code: str) -> str:
 
 @cache
 def vega() -> str:
-    """Return a script that sets `window.vegaEmbed`."""
+    """Return a script that sets `window.vegaEmbed`.
+
+    Putting it together takes seconds. It is kept where Python keeps what it compiles, if that can
+    be written, under the name of the version that made it.
+    """
     import vl_convert
 
-    return _wrapped(vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;"))
+    version = metadata.version("vl-convert-python")
+    kept = Path(__file__).parent / "__pycache__" / f"vega-embed-{version}.js"
+    if kept.exists():
+        return kept.read_text(encoding="utf-8")
+    made = _wrapped(vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;"))
+    if os.access(Path(__file__).parent, os.W_OK):
+        from fibroserum.tables import write_text  # brings pandas
+
+        write_text(made, kept)
+    return made
 
 
 @cache
