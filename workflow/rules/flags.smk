@@ -73,6 +73,7 @@ rule factors:
         f"{LOG}/factors.log",
     benchmark:
         f"{LOG}/factors.benchmark.tsv"
+    priority: 1  # the longest of its stage: last, it would leave a core without work
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
