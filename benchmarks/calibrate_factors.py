@@ -22,8 +22,8 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import deseq
+from fibroserum.adjusting import benjamini_hochberg
 from fibroserum.cohort import canonical_sheet, stimulation_arm, use_of_samples
-from fibroserum.de import benjamini_hochberg
 from fibroserum.factors.arm import stimulation_evidence, stimulation_line, stimulation_table
 from fibroserum.factors.combine import Line, combine, signed_z
 from fibroserum.factors.levels import level_pairs

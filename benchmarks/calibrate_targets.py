@@ -24,8 +24,9 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from fibroserum.adjusting import benjamini_hochberg
 from fibroserum.cohort import build_cohort, counts_of, settings_of
-from fibroserum.de import FitSettings, benjamini_hochberg, call_genes, fit_model, result_table
+from fibroserum.de import FitSettings, call_genes, fit_model, result_table
 from fibroserum.design import contrasts_of, models_of
 from fibroserum.inputs import Inputs
 from fibroserum.simulate import Arm, CohortSpec, SimulatedCohort, simulate_cohort

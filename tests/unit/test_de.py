@@ -5,11 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import false_discovery_control
 
 from fibroserum import tables
+from fibroserum.adjusting import benjamini_hochberg
 from fibroserum.de import (
     FitSettings,
-    benjamini_hochberg,
     call_genes,
     contrast_row,
     fit_model,
@@ -44,10 +47,21 @@ def models(simulated: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]) -> list[M
     return models_of(simulated[1], SETTINGS)
 
 
-def test_bh_is_scipys_and_ignores_missing() -> None:
+def test_bh_ignores_missing() -> None:
     p = np.array([0.01, np.nan, 0.04, 0.03])
     assert benjamini_hochberg(p) == pytest.approx([0.03, np.nan, 0.04, 0.04], nan_ok=True)
     assert np.isnan(benjamini_hochberg(np.array([np.nan]))).all()
+    assert benjamini_hochberg(np.array([])).size == 0
+
+
+@given(st.lists(st.floats(0, 1) | st.sampled_from([0.0, 0.01, 0.05, 1.0, np.nan]), max_size=60))
+def test_bh_is_scipys(pvalues: list[float]) -> None:
+    p = np.array(pvalues, dtype=float)
+    known = np.isfinite(p)
+    expected = np.full(len(p), np.nan)
+    if known.any():
+        expected[known] = false_discovery_control(p[known])
+    np.testing.assert_allclose(benjamini_hochberg(p), expected, rtol=1e-12, atol=1e-300)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pandas as pd
 
+from fibroserum.adjusting import benjamini_hochberg, independent_filtering
 from fibroserum.cohort import counts_of
 from fibroserum.config import file_name
 from fibroserum.design import Contrast, Model
@@ -34,17 +35,6 @@ class FitSettings:
     second_opinion: SecondOpinion = "voom"
     lfc_threshold: float = 0.0
     n_cpus: int = 1
-
-
-def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
-    """Return BH-adjusted p values; missing ones stay missing and do not count."""
-    from scipy.stats import false_discovery_control
-
-    adjusted = np.full(len(pvalues), np.nan)
-    known = np.isfinite(pvalues)
-    if known.any():
-        adjusted[known] = false_discovery_control(pvalues[known])
-    return adjusted
 
 
 def initial_status(counts: pd.DataFrame, min_count: int) -> pd.Series:
@@ -277,8 +267,6 @@ def call_genes(table: pd.DataFrame, alpha: float, *, main_only: bool) -> pd.Seri
 
 def result_table(fit: ad.AnnData, contrast: str, symbols: pd.Series, alpha: float) -> pd.DataFrame:
     """Return `de/{contrast}.tsv`: one row a gene of the input, in the order of the fit."""
-    from fibroserum.deseq import independent_filtering
-
     numbers = fit.varm[file_name(contrast)]
     table = pd.DataFrame({"gene_id": fit.var_names, "symbol": symbols.reindex(fit.var_names)})
     table = table.set_index(fit.var_names)

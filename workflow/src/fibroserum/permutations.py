@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import relabelling, tables
+from fibroserum.adjusting import benjamini_hochberg
 from fibroserum.cohort import counts_of, settings_of
 from fibroserum.config import file_name
 from fibroserum.de import (
-    benjamini_hochberg,
     call_genes,
     held_fit,
     linear_model_of,

@@ -1,18 +1,14 @@
-"""Wald tests, and p values adjusted with independent filtering."""
+"""Wald tests."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control
 
 from fibroserum.deseq.model import NegativeBinomialFit, count_matrix
 from fibroserum.deseq.stages import Problem, errors
 from fibroserum.inference.structure import BlockStructure, find_blocks
 from fibroserum.inference.wald import wald_statistic
-
-THETAS = 50
-LOWESS_SPAN = 1 / 5
 
 
 def untouched(counts: np.ndarray, structure: BlockStructure, contrast: np.ndarray) -> np.ndarray:
@@ -72,61 +68,3 @@ def wald(
         },
         index=fit.genes,
     )
-
-
-def _adjust(p: np.ndarray, use: np.ndarray) -> np.ndarray:
-    out = np.full(len(p), np.nan)
-    use = use & np.isfinite(p)
-    if use.any():
-        out[use] = false_discovery_control(p[use], method="bh")
-    return out
-
-
-def _rejections(p: np.ndarray, means: np.ndarray, cutoffs: np.ndarray, alpha: float) -> np.ndarray:
-    """Return how many genes are called at `alpha` (Benjamini-Hochberg) above each cutoff."""
-    tested = np.flatnonzero(np.isfinite(p) & np.isfinite(means))
-    order = tested[np.argsort(p[tested])]
-    ascending, expressed = p[order], means[order]
-    rejected = np.zeros(len(cutoffs))
-    for place, cutoff in enumerate(cutoffs):
-        kept = ascending[expressed >= cutoff]
-        below = np.flatnonzero(kept * len(kept) / np.arange(1, len(kept) + 1) < alpha)
-        rejected[place] = below[-1] + 1 if len(below) else 0
-    return rejected
-
-
-def independent_filtering(pvalues: np.ndarray, base_mean: np.ndarray, alpha: float) -> np.ndarray:
-    """Return Benjamini-Hochberg adjusted p values with weakly expressed genes set aside.
-
-    As DESeq2's `results()`: of 50 quantiles of the base mean as a threshold, the lowest at which
-    the number of rejections at `alpha` comes within its scatter of the maximum of a lowess curve
-    through those numbers. NaN where p is NaN or the gene is below the threshold. Genes whose base
-    mean is NaN are left out altogether.
-    """
-    from statsmodels.nonparametric.smoothers_lowess import lowess
-
-    p, means = np.asarray(pvalues, dtype=float), np.asarray(base_mean, dtype=float)
-    known = np.isfinite(means)
-    if not known.any():
-        return np.full(len(p), np.nan)
-    lowest = float(np.mean(means[known] == 0))
-    thetas = np.linspace(lowest, 0.95 if lowest < 0.95 else 1.0, THETAS)
-    cutoffs = np.quantile(means[known], thetas)
-    rejected = _rejections(p, means, cutoffs, alpha)
-    chosen = 0
-    if rejected.max() > 10:
-        curve = lowess(
-            rejected,
-            thetas,
-            frac=LOWESS_SPAN,
-            it=3,
-            delta=0.01 * np.ptp(thetas),
-            return_sorted=False,
-        )
-        some = rejected > 0
-        threshold = curve.max() - np.sqrt(np.mean((rejected[some] - curve[some]) ** 2))
-        for level in (threshold, 0.9 * curve.max(), 0.8 * curve.max()):
-            if (rejected > level).any():
-                chosen = int(np.argmax(rejected > level))
-                break
-    return _adjust(p, known & (means >= cutoffs[chosen]))

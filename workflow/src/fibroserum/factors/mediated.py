@@ -63,7 +63,7 @@ def with_calls(rows: pd.DataFrame, alpha: float) -> pd.DataFrame:
     `mediated` needs both: BH of the joint test over all that could be assessed below alpha, and a
     bootstrap interval without 0.
     """
-    from fibroserum.de import benjamini_hochberg
+    from fibroserum.adjusting import benjamini_hochberg
 
     pvalue = rows["pvalue"].to_numpy(float)
     padj = benjamini_hochberg(pvalue)

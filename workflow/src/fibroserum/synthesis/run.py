@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.de import benjamini_hochberg
+from fibroserum.adjusting import benjamini_hochberg
 from fibroserum.synthesis.evidence import (
     Estimate,
     Evidence,

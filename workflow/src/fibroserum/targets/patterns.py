@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fibroserum.de import benjamini_hochberg
+from fibroserum.adjusting import benjamini_hochberg
 from fibroserum.targets.verdict import Rule
 from fibroserum.targets.words import fdr, number
 

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import tables
+from fibroserum.adjusting import benjamini_hochberg
 from fibroserum.cohort import settings_of
-from fibroserum.de import benjamini_hochberg
 from fibroserum.design import SINGLE_GROUP, Contrast, contrasts_of
 from fibroserum.targets import donors, refits
 from fibroserum.targets.baseline import baseline_row, with_clauses
