@@ -1,7 +1,7 @@
 """Measure how a run grows, at four sizes each, and write docs/scaling.md's figures.
 
-    python benchmarks/scaling.py --write docs/scaling.md          everything: an hour on two cores
-    python benchmarks/scaling.py --only genes sets                some of it, printed
+    python benchmarks/scaling.py --write docs/scaling.md      everything: half an hour on two cores
+    python benchmarks/scaling.py --only genes sets            some of it, printed
 
 Donors, genes and sets: whole runs of simulated cohorts, as bench_pipeline.py makes them. Cohorts:
 the toy cohort under several names in one run, with their synthesis. Cells: bench_cells.py. Lines
@@ -121,17 +121,30 @@ def markdown(rows: list[dict[str, Any]]) -> str:
     return pd.DataFrame(shown).to_markdown(index=False, disable_numparse=True)
 
 
-def table(name: str, rows: dict[int, dict[str, float]]) -> str:
-    """Return a study as Markdown: its sizes, and the lines through them."""
+def table(name: str, rows: dict[int, dict[str, float]], made: dict[int, pd.DataFrame]) -> str:
+    """Return a study as Markdown: its sizes, and the lines through them.
+
+    made: each size's jobs, empty where they are not told apart. The largest job far away is not
+    the one that is largest here: it is that whose own line ends highest.
+    """
     words = [
         {name: f"{size:,}", **{key.replace("_", " "): value for key, value in row.items()}}
         for size, row in rows.items()
     ]
     text = [markdown(words), ""]
-    units = {"processor_s": "s of processor time", "largest_job_gb": "GB in the largest job"}
-    for column, unit in units.items():
-        values = np.array([row[column] for row in rows.values()], dtype=float)
-        a, b, value = fitted(np.array(list(rows), dtype=float), values, FAR[name])
+    sizes = np.array(list(rows), dtype=float)
+    processor = np.array([row["processor_s"] for row in rows.values()])
+    memory = {"": np.array([row["largest_job_gb"] for row in rows.values()])}
+    if made:
+        jobs = made[max(made)].index
+        memory = {
+            f" ({job})": np.array([found.loc[job, "memory_gb"] for found in made.values()])
+            for job in jobs
+        }
+    largest = max(memory, key=lambda job: fitted(sizes, memory[job], FAR[name])[2])
+    lines = {"s of processor time": processor, f"GB in the largest job{largest}": memory[largest]}
+    for unit, values in lines.items():
+        a, b, value = fitted(sizes, values, FAR[name])
         line = f"{a:.3g} + {b:.3g} × {name}; at {FAR[name]:,} {name}: **{digits(value)}**"
         flat = b * max(rows) < 0.05 * values.max()
         text.append(f"* {unit}: {f'does not grow with {name}' if flat else line}")
@@ -174,7 +187,7 @@ def main() -> None:
                     made[size] = row.pop("jobs")
                 rows[size] = row
                 print(study, size, row, flush=True)
-            parts.append(f"### {study.capitalize()}\n\n" + table(study, rows))
+            parts.append(f"### {study.capitalize()}\n\n" + table(study, rows, made))
             if made:
                 parts.append(job_table(study, made))
             print(parts[-1], flush=True)

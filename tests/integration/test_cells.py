@@ -75,6 +75,55 @@ def test_cells_that_are_no_counts_are_said_beside_all_else_and_nothing_is_left(
     assert [p for p in (tmp_path / "results").rglob("*") if p.is_file()] == []
 
 
+def test_a_group_without_cells_is_said_before_anything_is_fitted(tmp_path: Path) -> None:
+    lost = [f"D{donor}_{time}" for donor in (4, 5, 6) for time in ("pre", "post")]
+    cells_cohort(dict.fromkeys(lost, 5)).write(tmp_path)
+    done = run(tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert (
+        "1 problem with the input:\n  1. samples.tsv: of the group 'RT' no sample is left; "
+        "expected cells enough in samples of each group ('AT' have). Left out for too few cells "
+        "(cells.min_cells): 'D4_post', 'D4_pre', 'D5_post', 'D5_pre', 'D6_post' and 1 more."
+    ) in done.stdout
+    assert "Traceback" not in done.stdout
+    assert not (tmp_path / "results/small/fit").exists()
+
+
+def test_half_a_group_without_cells_is_no_fault_of_the_sheet(tmp_path: Path) -> None:
+    cells_cohort({f"D{donor}_post": 5 for donor in (4, 5, 6)}).write(tmp_path)
+    done = run(tmp_path, "--", SAMPLES)
+    assert done.returncode == 1, done.stdout
+    gone = "Left out for too few cells (cells.min_cells): 'D4_post', 'D5_post', 'D6_post'."
+    assert "the group 'RT' has 'pre' samples alone" in done.stdout
+    assert gone in done.stdout
+
+
+@pytest.mark.parametrize("cells", [2, 12])
+def test_a_sample_on_two_lanes_is_refused_however_few_cells_are_on_one(
+    cells: int, tmp_path: Path
+) -> None:
+    cohort = cells_cohort()
+
+    def lane(folder: Path) -> None:
+        whole = ad.read_h5ad(folder / "cells.h5ad")
+        library = whole.obs["library"].to_numpy()
+        other = library == "D2_pre"
+        whole[~other].write_h5ad(folder / "cells.h5ad")
+        few = np.flatnonzero(library == "D1_pre")[:cells]
+        whole[np.concatenate([few, np.flatnonzero(other)])].write_h5ad(folder / "lane.h5ad")
+
+    cohort.late.append(lane)
+    cohort.config["counts"] = ["cells.h5ad", "lane.h5ad"]
+    cohort.write(tmp_path)
+    done = run(tmp_path, "--set-scatter", "pseudobulk=2", "--", SAMPLES)
+    assert done.returncode == 1, done.stdout
+    assert (
+        "lane.h5ad: the sample 'D1_pre' stands in cells.h5ad too; expected each sample in one "
+        "file. Put the files together, or name their cells' samples apart"
+    ) in done.stdout
+    assert "is not in the sheet" not in done.stdout
+
+
 def test_the_benchmark_sums_what_it_wrote(repository: Path) -> None:
     """Through the benchmark's own process, which compares the sums and measures itself."""
     script = repository / "benchmarks" / "bench_cells.py"

@@ -18,7 +18,7 @@ from small_cohort import good
 from small_runs import SAMPLES, command, environment, outputs, run
 
 from fibroserum import provenance
-from fibroserum.lock import take
+from fibroserum.lock import OVER, VARIABLE, take
 from support import REPOSITORY
 
 SOURCE = REPOSITORY / "workflow" / "src"
@@ -137,6 +137,26 @@ def test_a_second_run_on_a_cohort_is_refused_and_another_cohort_is_not(tmp_path:
     lock.release()
     assert run(tmp_path, "--", SAMPLES).returncode == 0
     assert sorted(outputs(tmp_path)) == ["other/samples.tsv", "small/samples.tsv"]
+
+
+def test_a_job_whose_run_is_gone_leaves_the_files_of_a_later_run(tmp_path: Path) -> None:
+    """As a cluster starts it, out of a queue in which it outlived its run."""
+    good().write(tmp_path)
+    assert run(tmp_path, "--", SAMPLES).returncode == 0
+    made = {path: path.read_bytes() for path in (tmp_path / "results").rglob("*") if path.is_file()}
+    assert made
+    lock = take(tmp_path / "results/small", print)
+    told = {VARIABLE: lock.variable}
+    job = ["--mode", "remote", "--force", "--target-jobs", "counts:", "--allowed-rules", "counts"]
+    lock.release()
+    late = run(tmp_path, *job, **told)
+    assert late.returncode == 1, late.stdout
+    assert OVER in late.stdout
+    assert "Traceback" not in late.stdout
+    for path, content in made.items():
+        assert path.read_bytes() == content
+    # without a run to ask for, the same job does its work
+    assert run(tmp_path, *job).returncode == 0
 
 
 def test_a_job_killed_for_want_of_memory_is_explained(tmp_path: Path) -> None:

@@ -18,10 +18,13 @@ sys.path.insert(0, str(LIBRARY))
 from fibroserum import config as configuration
 from fibroserum.errors import InputError
 from fibroserum.job import clear_refused, prepare_environment, why_killed
-from fibroserum.lock import VARIABLE, Refused, take, why_not_kept
+from fibroserum.lock import OVER, VARIABLE, Refused, run_is_over, take, why_not_kept
 from fibroserum.provenance import code_of
 
 prepare_environment(LIBRARY)
+if workflow.remote_exec and run_is_over():
+    logger.error(OVER)
+    sys.exit(1)
 if unwritable := why_not_kept():
     logger.error(unwritable)
     sys.exit(1)
@@ -57,12 +60,18 @@ def code(script):
 
 
 def memory(least, per_mb=0):
-    """Return mem_mb for a rule: `least`, or more by the MB of its input; as much again a retry."""
-    if not per_mb:
-        return lambda wildcards, attempt: attempt * least
+    """Return mem_mb for a rule: `least`, or more by the MB of its input; as much again a retry.
+
+    Input that is not made yet counts nothing. Snakemake asks anew once it is, but for jobs of a group.
+    """
     return lambda wildcards, input, attempt: attempt * max(
-        least, int(per_mb * input.size_mb)
+        least, int(per_mb * megabytes(input)) if per_mb else 0
     )
+
+
+def megabytes(files):
+    """Return the size of those files of a rule that are there."""
+    return sum(os.path.getsize(name) for name in files if os.path.exists(name)) / 1e6
 
 
 def lock_results():

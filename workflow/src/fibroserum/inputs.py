@@ -16,6 +16,7 @@ import pandas as pd
 from fibroserum import config as configuration
 from fibroserum.cohort import check_design, column_problems
 from fibroserum.config import Config, file_name, locate
+from fibroserum.counts.table import listed
 from fibroserum.design import SINGLE_GROUP, Contrast, contrasts_of, order_groups
 from fibroserum.errors import Collector, Problem
 from fibroserum.factors.stimulation import check_stimulation, left_out
@@ -263,6 +264,31 @@ def _turned_times(design: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _without_few_cells(
+    config: Config, sheet: pd.DataFrame, dropped: Mapping[str, str], counted: list[str]
+) -> list[Problem]:
+    """Return what is wrong with the samples that are left once those of few cells are gone.
+
+    Half a pair may have gone with its cells, or a whole group, which contrasts were planned for.
+    """
+    design = config["design"]
+    rest = sheet[~sheet["sample"].isin(dropped)]
+    problems = list(check_sheet(rest, design, {}, counted))
+    if design["group"] and not problems:
+        left = sorted(set(rest[design["group"]]))
+        problems += [
+            Problem(
+                f"of the group '{group}' no sample is left",
+                config["samples"],
+                f"cells enough in samples of each group ({listed(left)} have)",
+            )
+            for group in dict.fromkeys(sheet[design["group"]])
+            if group not in left
+        ]
+    gone = f"Left out for too few cells (cells.min_cells): {listed(sorted(dropped))}."
+    return [replace(one, hint=f"{one.hint} {gone}".strip()) for one in problems]
+
+
 def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     """Read and check everything the config names. Raises InputError with every problem found.
 
@@ -291,9 +317,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     with found.collecting():
         _sheet(config, counted)
     if table is not None and dropped and not found.problems:
-        # half a pair may have gone with its cells
-        rest = sheet[~sheet["sample"].isin(dropped)]
-        found.problems += check_sheet(rest, config["design"], {}, list(table.counts.index))
+        found.problems += _without_few_cells(config, sheet, dropped, list(table.counts.index))
     if table is not None:
         with found.collecting():
             annotation = annotation_of(table.counts, config)

@@ -30,6 +30,8 @@ from pathlib import Path
 
 #: Tells a job which run it belongs to: a line a lock with its path, a tab, the holder's text.
 VARIABLE = "FIBROSERUM_RUN"
+#: What a job says whose run is gone.
+OVER = "The run that started this job has ended: nothing is written."
 #: Seconds after which another host surely sees a file, where attributes are cached (NFS: 60).
 _SEEN_AFTER = 60.0
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF}
@@ -280,8 +282,19 @@ def job_of_run(environment: Mapping[str, str] = os.environ, cohort: str = "") ->
         os.lseek(jobs, 0, os.SEEK_END)
         os.write(jobs, f"process {os.getpid()} on {platform.node()}\n".encode())
         if _another_runs(lock, text):
-            raise Refused("The run that started this job has ended: nothing is written.")
+            raise Refused(OVER)
         yield
+
+
+def run_is_over(environment: Mapping[str, str] = os.environ) -> bool:
+    """Return whether the run that started this process has ended, by any of its locks.
+
+    A job that waited in a cluster's queue asks before anything is prepared for it: Snakemake makes
+    room for a job's outputs, which may by then be those of a later run.
+    """
+    told = environment.get(VARIABLE, "")
+    locks = [line.partition("\t") for line in told.split("\n") if line]
+    return any(_another_runs(Path(path), text) for path, _, text in locks)
 
 
 def _another_runs(lock: Path, text: str) -> bool:

@@ -108,19 +108,31 @@ def without_versions(matrix: Matrix, counts: np.ndarray, notes: tuple[str, ...])
     return Counted(matrix.where, tuple(genes), matrix.samples, counts, *said)
 
 
+#: What to do with a sample whose cells were sequenced on several lanes.
+LANES = (
+    "Put the files together, or name their cells' samples apart, with a row of the sheet each: "
+    "rows of one donor, group and time are summed."
+)
+
+
 def join_problems(tables: Sequence[Counted]) -> list[Problem]:
-    """Return what forbids a join: a sample in two files, or files with different genes."""
+    """Return what forbids a join: a sample in two files, or files with different genes.
+
+    A sample of which one file has too few cells stands in two files, too.
+    """
     problems = []
     seen: dict[str, str] = {}
     for table in tables:
-        twice = [sample for sample in table.samples if sample in seen]
+        own = [*table.samples, *table.dropped]
+        twice = [sample for sample in own if sample in seen]
+        hint = LANES if table.used == "cells" else ""
         for sample in twice[:SHOWN]:
             what = f"the sample '{sample}' stands in {seen[sample]} too"
-            problems.append(Problem(what, table.where, "each sample in one file"))
+            problems.append(Problem(what, table.where, "each sample in one file", hint))
         if len(twice) > SHOWN:
             rest = f"and {len(twice) - SHOWN:,} more samples that stand in two files"
             problems.append(Problem(rest, table.where))
-        seen |= {sample: table.where for sample in table.samples if sample not in seen}
+        seen |= {sample: table.where for sample in own if sample not in seen}
     for table in tables[1:]:
         problems += _different_genes(tables[0], table)
     return problems
