@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -71,6 +72,44 @@ def test_within_another_workflow_stage_by_stage_it_makes_the_same(
         (tmp_path / "theirs.tsv").read_text().startswith("contrast\tkind\nAT_post_vs_pre\tchange")
     )
     assert "Nothing to be done" in _theirs(tmp_path, theirs)
+
+
+PREFIXED = """
+configfile: "config.yaml"
+
+module skin:
+    snakefile: "{snakefile}"
+    config: config["skin"]
+    prefix: "ext"
+
+use rule * from skin as skin_*
+"""
+
+
+def _absolute(value: Any, folder: Path) -> Any:
+    """Return a config whose paths of files in a folder are absolute."""
+    if isinstance(value, dict):
+        return {key: _absolute(item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_absolute(item, folder) for item in value]
+    if isinstance(value, str) and (folder / value).is_file():
+        return str(folder / value)
+    return value
+
+
+def test_with_a_prefix_before_its_paths_it_makes_the_same(tmp_path: Path, small_run: Path) -> None:
+    cohort = good()
+    cohort.write(tmp_path)
+    own = {"skin": _absolute(cohort.config, tmp_path)}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(own, sort_keys=False))
+    snakefile = tmp_path / "Snakefile"
+    snakefile.write_text(PREFIXED.format(snakefile=REPOSITORY / "workflow" / "Snakefile"))
+    _theirs(tmp_path, snakefile, "skin_flags", "skin_qc")
+    found = outputs(tmp_path / "ext")
+    assert {Path(name).parts[1] for name in found} >= {"de", "flags", "qc", "samples.tsv"}
+    expected = outputs(small_run)
+    assert [name for name in found if found[name] != expected[name]] == []
+    assert not (tmp_path / "results").exists()
 
 
 @pytest.mark.parametrize("stage", STAGES)
