@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from fibroserum.headline import headline, headlines
-
-
-def report(folder: Path) -> None:
-    (folder / "report.html").write_text("")
 
 
 def test_verdicts_and_responsive_genes(tmp_path: Path) -> None:
@@ -23,7 +18,6 @@ def test_verdicts_and_responsive_genes(tmp_path: Path) -> None:
         "factor\tcall\nCCL28\tconfirmed\nCCL28\tresponsive\nCCL28\tnot_responsive\n"
         "DMG\tnot_assessable\n"
     )
-    report(tmp_path)
     assert headline(tmp_path) == [
         f"Report: {tmp_path / 'report.html'}",
         "BGN in RT: up (both models)",
@@ -34,22 +28,7 @@ def test_verdicts_and_responsive_genes(tmp_path: Path) -> None:
 
 
 def test_nothing_to_say_is_no_error(tmp_path: Path) -> None:
-    report(tmp_path)
     assert headline(tmp_path) == [f"Report: {tmp_path / 'report.html'}"]
-
-
-def test_a_stage_alone_names_no_report_and_no_verdict_of_another_run(tmp_path: Path) -> None:
-    none = f"report is made of {tmp_path} yet: run the same command without targets"
-    assert headline(tmp_path) == [f"No {none}"]
-    assert headlines([tmp_path, tmp_path]) == [f"{tmp_path.name}: no {none}"] * 2
-    table = tmp_path / "flags" / "targets.tsv"
-    table.parent.mkdir()
-    table.write_text("target\tcontrast\tverdict\treason\nBGN\tRT\tup\tboth models\n")
-    report(tmp_path)
-    assert len(headline(tmp_path)) == 2
-    later = (tmp_path / "report.html").stat().st_mtime_ns + 1
-    os.utime(table, ns=(later, later))
-    assert headline(tmp_path) == [f"No {none}"]
 
 
 def test_several_cohorts_have_a_line_each_and_one_together(tmp_path: Path) -> None:
@@ -70,8 +49,6 @@ def test_several_cohorts_have_a_line_each_and_one_together(tmp_path: Path) -> No
         "target\tcontrast\tcohorts\trandom_estimate\trandom_ci_low\trandom_ci_high\n"
         "BGN\tRT_change\t2\t0.4\t-1.234\t2\nBGN\tAT_change\t0\t\t\t\nDCN\tRT_change\t2\t1\t1\t1\n"
     )
-    for name in ("a", "b", "all"):
-        report(tmp_path / name)
     assert headlines([tmp_path / "a", tmp_path / "b", tmp_path / "all"]) == [
         f"a: {tmp_path / 'a' / 'report.html'}; BGN up in RT; CCL28-responsive genes: 1",
         f"b: {tmp_path / 'b' / 'report.html'}; BGN up in RT; 1 QC warning",

@@ -34,8 +34,9 @@ def inputs_of(*keys):
 
 
 def say_headline():
-    """Say where the report is, and what stands in it."""
-    print_headline(OUT)
+    """Say where the report is, and what stands in it; of a stage alone, nothing."""
+    if asked_for("report"):
+        print_headline(OUT)
 
 
 include: "counts.smk"

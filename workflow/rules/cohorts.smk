@@ -37,8 +37,9 @@ def stage(name):
 
 
 def say_headline():
-    """Say where the reports are, and what stands in them."""
-    print_headlines(FOLDERS)
+    """Say where the reports are, and what stands in them; of stages alone, nothing."""
+    if asked_for("overview"):
+        print_headlines(FOLDERS)
 
 
 include: "synthesis.smk"

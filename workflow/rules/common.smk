@@ -74,6 +74,11 @@ def megabytes(files):
     return sum(os.path.getsize(name) for name in files if os.path.exists(name)) / 1e6
 
 
+def asked_for(rule):
+    """Return whether what this run was asked for includes a rule, if only as up to date."""
+    return any(job.rule.name == rule for job in workflow.dag.jobs)
+
+
 def lock_results():
     """Take the lock of each folder of results, held until the run ends, or end here."""
     # a hook of runs alone: dry runs, reports, lints and jobs elsewhere never come here

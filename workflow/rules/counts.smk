@@ -1,10 +1,8 @@
 # Stage counts. In: count matrices, sample sheets. Out: cohort.h5ad, samples.tsv, stimulation/*.h5ad.
 # Of single cells also: pseudobulk/*.npz, each the sums of a part of the cells.
 SUMMED = []
-# A matrix as gzipped text is the smallest that it can be. Of a folder the size is not known.
-ZIPPED = any(
-    path.endswith((".gz", ".bz2", ".xz", ".zst", ".h5ad")) for path in CONFIG["counts"]
-)
+# A matrix as compressed text is the smallest that it can be. Of a folder the size is not known.
+ZIPPED = any(path.endswith((".gz", ".bz2", ".xz", ".zst")) for path in CONFIG["counts"])
 COUNTS_MEMORY = memory(4000, 60 if ZIPPED else 20)
 
 if CONFIG["cells"]:

@@ -8,7 +8,7 @@ with job(snakemake.log[0]):
     from fibroserum import tables
     from fibroserum.enrichment.gmt import read_gmt
     from fibroserum.enrichment.stage import SetSettings, enrich
-    from fibroserum.storage import read_h5ad
+    from fibroserum.storage import norm_factors_of, read_h5ad
 
     params = snakemake.params
     names = params.contrasts
@@ -19,8 +19,7 @@ with job(snakemake.log[0]):
     settings = SetSettings(
         **params.settings, alpha=params.alpha, seed=params.seed, n_cpus=snakemake.threads
     )
-    fits = [read_h5ad(path) for path in snakemake.input.fits]
-    factors = {str(fit.uns["model"]["name"]): fit.obs["norm_factors"] for fit in fits}
+    factors = dict(map(norm_factors_of, snakemake.input.fits))
     found = enrich(read_h5ad(snakemake.input.cohort), results, sets, settings, factors)
     for name, path in zip(names, snakemake.output.enrichment, strict=True):
         tables.write("enrichment", found.tables[name], path)

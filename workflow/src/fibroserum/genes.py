@@ -185,6 +185,7 @@ def resolve(
     one is taken; there is more than one id only where none is official, or the matrix has
     several rows with the same right.
     """
+    index: Lookup | None = None
     own = frozenset(annotation.index)
     by_symbol = _best_rows(annotation, "symbol")
     by_entrez = _best_rows(annotation, "entrez")
@@ -194,7 +195,7 @@ def resolve(
         key = canonical_ensembl(name.strip())
         rows = [key] if key in own else by_symbol.get(key)
         if not rows:
-            index = _lookup(table)  # a second where it is the first: not for what is at hand
+            index = index or _lookup(table)  # takes a second: not for what the matrix has
             row = index.find(key)
             rows = by_entrez.get(index.entrez_ids[row] if row >= 0 else "")
         if rows and key not in NOT_A_NAME:

@@ -8,9 +8,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-#: The tables of a cohort that are told of.
-TOLD = ("flags/targets.tsv", "flags/factors.tsv", "qc/checks.tsv")
-
 
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.exists():
@@ -19,28 +16,12 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream, delimiter="\t"))
 
 
-def no_report(place: Path) -> str:
-    """Return that a folder of results has no report of the tables in it, or an empty string.
-
-    A run that makes one stage leaves tables that are younger than the report, or no report at all:
-    its verdicts would be those of another run.
-    """
-    report = place / "report.html"
-    made = report.stat().st_mtime_ns if report.exists() else 0
-    tables = [place / name for name in (*TOLD, "meta/targets.tsv")]
-    if made and all(table.stat().st_mtime_ns <= made for table in tables if table.exists()):
-        return ""
-    return f"no report is made of {place} yet: run the same command without targets"
-
-
 def headline(folder: str | Path) -> list[str]:
     """Return the lines: where the report is, the first target's verdicts, responsive genes.
 
-    folder: `results/{cohort}`.
+    folder: `results/{cohort}`, complete.
     """
     place = Path(folder)
-    if none := no_report(place):
-        return [none[0].upper() + none[1:]]
     lines = [f"Report: {place / 'report.html'}"]
     targets = _rows(place / "flags" / "targets.tsv")
     first = targets[0]["target"] if targets else ""
@@ -70,8 +51,6 @@ def headline(folder: str | Path) -> list[str]:
 def one_line(folder: str | Path) -> str:
     """Return what a finished cohort says in one line, where a run holds several."""
     place = Path(folder)
-    if none := no_report(place):
-        return f"{place.name}: {none}"
     parts = [str(place / "report.html")]
     targets = _rows(place / "flags" / "targets.tsv")
     first = targets[0]["target"] if targets else ""
@@ -94,8 +73,6 @@ def one_line(folder: str | Path) -> str:
 def synthesis_line(folder: str | Path) -> str:
     """Return what a finished synthesis says of its first target in one line."""
     place = Path(folder)
-    if none := no_report(place):
-        return f"{place.name}: {none}"
     rows = _rows(place / "meta" / "targets.tsv")
     said = []
     for row in rows:

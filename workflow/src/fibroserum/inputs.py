@@ -274,7 +274,7 @@ def _without_few_cells(
     design = config["design"]
     rest = sheet[~sheet["sample"].isin(dropped)]
     problems = list(check_sheet(rest, design, {}, counted))
-    if design["group"] and not problems:
+    if design["group"]:
         left = sorted(set(rest[design["group"]]))
         problems += [
             Problem(
@@ -283,7 +283,8 @@ def _without_few_cells(
                 f"cells enough in samples of each group ({listed(left)} have)",
             )
             for group in dict.fromkeys(sheet[design["group"]])
-            if group not in left
+            # of the reference group check_sheet says it
+            if group not in left and group != design["reference_group"]
         ]
     gone = f"Left out for too few cells (cells.min_cells): {listed(sorted(dropped))}."
     return [replace(one, hint=f"{one.hint} {gone}".strip()) for one in problems]

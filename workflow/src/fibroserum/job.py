@@ -25,7 +25,7 @@ def prepare_environment(library: Path) -> None:
     """Set the variables that every job inherits: where the library is, one thread for BLAS.
 
     BLAS sums in another order with another number of threads, and results must not depend on
-    cores; the project's own kernels have their threads apart. GSEApy's threads take memory in
+    cores; the project's own kernels have their threads apart. Threads take memory in
     many small pieces, which glibc keeps, apart for each thread, unless there is one arena for all.
     """
     inherited = os.environ.get("PYTHONPATH")

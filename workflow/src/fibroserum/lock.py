@@ -312,5 +312,6 @@ def _another_runs(lock: Path, text: str) -> bool:
             if time.monotonic() >= deadline:
                 return True
         # listing the folder makes the client of a network file system ask its server anew
-        os.listdir(lock.parent)
+        with contextlib.suppress(FileNotFoundError):
+            os.listdir(lock.parent)
         time.sleep(1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import anndata as ad
+    import pandas as pd
 
 
 # HDF5 takes `/` for a path: names of columns (donors, covariates) hold this in its place
@@ -47,3 +48,12 @@ def read_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
             # anndata stores repeated text as categories; here it is text
             frame[column] = frame[column].astype(object)
     return adata
+
+
+def norm_factors_of(path: str | os.PathLike[str]) -> tuple[str, pd.Series]:
+    """Return a fit's model and its `norm_factors` by sample, the rest of the file unread."""
+    import h5py
+    from anndata.io import read_elem
+
+    with h5py.File(path, "r") as file:
+        return str(read_elem(file["uns/model/name"])), read_elem(file["obs"])["norm_factors"]

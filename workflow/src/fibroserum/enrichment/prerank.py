@@ -18,6 +18,8 @@ from fibroserum.enrichment.membership import Membership
 
 # GSEApy returns the running sum of every set; in portions they stay out of memory's way.
 PORTION = 250
+# random sets that are scored at once, likewise
+DRAWS = 10_000
 
 
 def prerank(
@@ -73,14 +75,23 @@ def null_scores(
     if not sizes:
         return {}
     drawn = _drawn(len(weights), max(sizes), number, seed)
-    return {size: _scores(weights, np.sort(drawn[:, :size], axis=1)) for size in sizes}
+    starts = range(0, number, DRAWS)
+    return {
+        size: np.concatenate(
+            [_scores(weights, np.sort(drawn[i : i + DRAWS, :size], axis=1)) for i in starts]
+        )
+        for size in sizes
+    }
 
 
 @lru_cache(maxsize=1)  # the contrasts of a model rank as many genes
 def _drawn(genes: int, size: int, number: int, seed: int) -> np.ndarray:
     """Return random sets (number, size) of places, whose beginnings are those of smaller ones."""
     rng = np.random.default_rng(seed)
-    return np.array([rng.permutation(genes)[:size] for _ in range(number)])
+    drawn = np.empty((number, size), dtype=np.int32)
+    for row in drawn:
+        row[:] = rng.permutation(genes)[:size]
+    return drawn
 
 
 def _scores(weights: np.ndarray, hits: np.ndarray) -> np.ndarray:

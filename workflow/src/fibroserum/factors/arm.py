@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort import counts_of
-from fibroserum.de import FitSettings, fit_model, linear_model, result_table
+from fibroserum.de import FitSettings, fit_model, linear_model_of, result_table
 from fibroserum.design import Model
 from fibroserum.factors.combine import Line, nearer_to_zero, signed_z, two_sided
 from fibroserum.factors.stimulation import TREATED, stimulation_design
@@ -57,8 +57,7 @@ def stimulation_table(
     always = adata.var["target"].astype(bool)
     fit = fit_model(counts, model, scale, always, settings)
     table = result_table(fit, TREATED, adata.var["symbol"], alpha)
-    fitted = counts.loc[:, (fit.var["status"] == "tested").to_numpy()]
-    voom = linear_model(fitted, model, always, fit.obs["norm_factors"], n_cpus)
+    voom = linear_model_of(fit, always, n_cpus)
     second = _second_opinion(voom, contrast).reindex(adata.var_names)
     return table.assign(**{name: second[name].to_numpy() for name in second})[COLUMNS]
 

@@ -7,8 +7,8 @@ DataTables comes from itables. Both are MIT-licensed and bundled for use without
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
-import os
 import re
 from functools import cache
 from importlib import metadata
@@ -31,16 +31,18 @@ def vega() -> str:
     """Return a script that sets `window.vegaEmbed`.
 
     Putting it together takes seconds. It is kept where Python keeps what it compiles, if that can
-    be written, under the name of the version that made it.
+    be written and read, under the name of the versions of the library and of this file.
     """
     import vl_convert
 
-    version = metadata.version("vl-convert-python")
-    kept = Path(__file__).parent / "__pycache__" / f"vega-embed-{version}.js"
-    if kept.exists():
+    version, own = metadata.version("vl-convert-python"), Path(__file__).read_bytes()
+    name = f"vega-embed-{version}-{hashlib.sha256(own).hexdigest()[:16]}.js"
+    kept = Path(__file__).parent / "__pycache__" / name
+    with contextlib.suppress(OSError):
         return kept.read_text(encoding="utf-8")
     made = _wrapped(vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;"))
-    if os.access(Path(__file__).parent, os.W_OK):
+    # a folder of somebody else's, or a full disk: then it is made anew each time, as the first
+    with contextlib.suppress(OSError):
         from fibroserum.tables import write_text  # brings pandas
 
         write_text(made, kept)
