@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -128,7 +129,8 @@ def test_the_benchmark_sums_what_it_wrote(repository: Path) -> None:
     """Through the benchmark's own process, which compares the sums and measures itself."""
     script = repository / "benchmarks" / "bench_cells.py"
     command = [sys.executable, str(script), "--cells", "4000"]
-    done = subprocess.run(command, capture_output=True, check=True, encoding="utf-8")
+    own = {**os.environ, "PYTHONPATH": str(repository / "workflow" / "src")}  # as make has it
+    done = subprocess.run(command, env=own, capture_output=True, check=True, encoding="utf-8")
     row = json.loads(done.stdout.splitlines()[-1])
     assert row["cells"] == 4000
     assert row["part"] == "1-of-1"
