@@ -26,12 +26,7 @@ from fibroserum import relabelling, tables
 from fibroserum.adjusting import benjamini_hochberg
 from fibroserum.cohort import counts_of, settings_of
 from fibroserum.config import file_name
-from fibroserum.de import (
-    call_genes,
-    held_fit,
-    linear_model_of,
-    result_table,
-)
+from fibroserum.de import call_genes, held_fit, linear_model_of, result_table
 from fibroserum.design import Contrast, contrasts_of
 from fibroserum.job import progress
 from fibroserum.relabelling import Relabellings
