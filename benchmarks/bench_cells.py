@@ -33,7 +33,7 @@ import json, resource, sys, time
 from pathlib import Path
 import numpy as np
 from fibroserum.counts.cells import Part
-from fibroserum.counts.parts import sum_part
+from fibroserum.counts.stage import sum_part
 path, truth, part = sys.argv[1:]
 start = time.monotonic()
 found = sum_part([Path(path)], {"sample": "sample", "min_cells": 10}, Part.named(part))[path]

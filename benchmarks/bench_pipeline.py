@@ -28,9 +28,9 @@ import pandas as pd
 import psutil
 import yaml
 
-from fibroserum.cohort import counts_of
+from fibroserum.cohort.build import counts_of
+from fibroserum.cohort.storage import read_h5ad
 from fibroserum.simulate import CohortSpec, simulate_cohort, write_cohort
-from fibroserum.storage import read_h5ad
 
 ROOT = Path(__file__).resolve().parents[1]
 TOY = "toy"

@@ -21,9 +21,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fibroserum.enrichment.gmt import GeneSet
 from fibroserum.enrichment.membership import Membership, restrict
-from fibroserum.enrichment.run import main_model_tests, rotation_tests
+from fibroserum.enrichment.set_tests import main_model_tests, rotation_tests
+from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import LinearFit, moderated_t, tmm_factors, voom_fit
 
 

@@ -22,13 +22,13 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import deseq
-from fibroserum.adjusting import benjamini_hochberg
-from fibroserum.cohort import canonical_sheet, stimulation_arm, use_of_samples
-from fibroserum.factors.arm import stimulation_evidence, stimulation_line, stimulation_table
+from fibroserum.cohort.build import canonical_sheet, stimulation_arm, use_of_samples
+from fibroserum.cohort.size_factors import size_factors
 from fibroserum.factors.combine import Line, combine, signed_z
 from fibroserum.factors.levels import level_pairs
 from fibroserum.factors.serum import LEVEL, serum_design, serum_line
-from fibroserum.normalization import size_factors
+from fibroserum.factors.stimulation import stimulation_evidence, stimulation_line, stimulation_table
+from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate.cohort import simulate_cohort
 from fibroserum.simulate.spec import QUARTER_LESS, Arm, CohortSpec
 from sections import took, write_section

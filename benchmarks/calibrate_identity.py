@@ -19,7 +19,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.normalization import size_factors
+from fibroserum.cohort.size_factors import size_factors
 from fibroserum.qc.checks import identity
 from fibroserum.simulate import AFTER, BEFORE, Arm, CohortSpec, simulate_cohort
 from fibroserum.simulate.panel import generator

@@ -20,12 +20,12 @@ os.environ.update(dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"], "1"
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort import canonical_sheet
-from fibroserum.de import FitSettings, fit_model, result_table
-from fibroserum.design import contrasts_of, models_of
-from fibroserum.normalization import size_factors
-from fibroserum.permutations import bars_of, engine_of, linear_test, passing, relabelled
-from fibroserum.relabelling import relabel
+from fibroserum.cohort.build import canonical_sheet
+from fibroserum.cohort.contrasts import contrasts_of, models_of
+from fibroserum.cohort.size_factors import size_factors
+from fibroserum.de.stage import FitSettings, fit_model, result_table
+from fibroserum.permutations.labels import relabel
+from fibroserum.permutations.stage import bars_of, engine_of, linear_test, passing, relabelled
 from fibroserum.simulate.cohort import simulate_cohort
 from fibroserum.simulate.spec import Arm, CohortSpec
 from sections import took, write_section

@@ -31,12 +31,12 @@ import set_spread
 from set_rivals import camera_fixed, flips, romer
 
 from fibroserum.enrichment.adjust import adjust
-from fibroserum.enrichment.competitive import camera, normal_scores, set_against_rest
-from fibroserum.enrichment.gmt import GeneSet
+from fibroserum.enrichment.camera import camera, normal_scores, set_against_rest
+from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import restrict
 from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.rotation import mixed
-from fibroserum.enrichment.selfcontained import fry, standardised
+from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import genewise_effects, moderated_t, voom_fit
 from sections import took, write_section
 

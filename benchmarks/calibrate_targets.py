@@ -24,16 +24,16 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.adjusting import benjamini_hochberg
-from fibroserum.cohort import build_cohort, counts_of, settings_of
-from fibroserum.de import FitSettings, call_genes, fit_model, result_table
-from fibroserum.design import contrasts_of, models_of
-from fibroserum.inputs import Inputs
+from fibroserum.cohort.build import build_cohort, counts_of, settings_of
+from fibroserum.cohort.contrasts import contrasts_of, models_of
+from fibroserum.cohort.inputs import Inputs
+from fibroserum.de.stage import FitSettings, call_genes, fit_model, result_table
+from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate import Arm, CohortSpec, SimulatedCohort, simulate_cohort
 from fibroserum.simulate.panel import generator
-from fibroserum.targets.run import Study, refit_table, target_study, verdict_table
-from fibroserum.targets.single_donors import named_outliers
+from fibroserum.targets.stage import Study, refit_table, target_study, verdict_table
 from fibroserum.targets.verdict import Rule
+from fibroserum.targets.without_outlier import named_outliers
 from sections import took, write_section
 
 ALPHA = 0.05

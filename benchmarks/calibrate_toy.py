@@ -14,17 +14,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort import build_cohort, counts_of, settings_of, stimulation_arm
-from fibroserum.config import load_schema, with_defaults
-from fibroserum.de import FitSettings, fit_model, result_table
-from fibroserum.design import contrasts_of, models_of
-from fibroserum.enrichment.gmt import GeneSet
+from fibroserum.cohort.annotation import find_targets
+from fibroserum.cohort.build import build_cohort, counts_of, settings_of, stimulation_arm
+from fibroserum.cohort.contrasts import contrasts_of, models_of
+from fibroserum.cohort.inputs import Inputs
+from fibroserum.de.stage import FitSettings, fit_model, result_table
 from fibroserum.enrichment.stage import SetSettings, enrich
-from fibroserum.factors.arm import stimulation_table
-from fibroserum.factors.flags import flag_factors
-from fibroserum.genes import annotate
-from fibroserum.input_genes import find_targets
-from fibroserum.inputs import Inputs
+from fibroserum.factors.stage import flag_factors
+from fibroserum.factors.stimulation import stimulation_table
+from fibroserum.genes.gmt import GeneSet
+from fibroserum.genes.mapping import annotate
+from fibroserum.input.config import load_schema, with_defaults
 from fibroserum.simulate import CohortSpec, simulate_cohort
 from fibroserum.targets import flag_targets
 from sections import took, write_section

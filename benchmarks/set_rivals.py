@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from scipy import stats
 
-from fibroserum.enrichment.competitive import normal_scores
+from fibroserum.enrichment.camera import normal_scores
 from fibroserum.enrichment.membership import Membership
 from fibroserum.linear import Effects, LinearFit
 

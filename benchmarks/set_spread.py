@@ -14,12 +14,12 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.enrichment.adjust import adjust
-from fibroserum.enrichment.competitive import normal_scores, set_against_rest
-from fibroserum.enrichment.gmt import GeneSet
+from fibroserum.enrichment.camera import normal_scores, set_against_rest
+from fibroserum.enrichment.fry import fry, standardised
+from fibroserum.enrichment.group_wise import own_group_fit
 from fibroserum.enrichment.membership import restrict
-from fibroserum.enrichment.own_group import own_group_fit
 from fibroserum.enrichment.rotation import mixed
-from fibroserum.enrichment.selfcontained import fry, standardised
+from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import fit_weighted, genewise_effects
 
 GENES, SETS, SIZE, SHIFTED, SHIFT = 1500, 40, 20, 10, 0.3

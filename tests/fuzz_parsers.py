@@ -19,18 +19,18 @@ import numpy as np
 import yaml
 from small_cohort import good
 
-from fibroserum import genes
-from fibroserum.cohort import build_cohort, check_design, column_problems
-from fibroserum.config import load_schema, repeated_keys, resolve, usable
+from fibroserum.cohort.build import build_cohort, check_design, column_problems
+from fibroserum.cohort.inputs import plan, read_all, serum_columns
 from fibroserum.counts import read_counts
-from fibroserum.enrichment.gmt import read_gmt
 from fibroserum.errors import InputError
-from fibroserum.factors.signature import read_signature
-from fibroserum.factors.stimulation import check_stimulation
-from fibroserum.inputs import plan, read_all, serum_columns
-from fibroserum.published import read_published
-from fibroserum.samples import read_sheet
-from fibroserum.sheet_checks import check_sheet
+from fibroserum.genes import mapping as genes
+from fibroserum.genes.gmt import read_gmt
+from fibroserum.input.config import load_schema, repeated_keys, resolve, usable
+from fibroserum.input.published import read_published
+from fibroserum.input.sheet import read_sheet
+from fibroserum.input.sheet_checks import check_sheet
+from fibroserum.input.signature import read_signature
+from fibroserum.input.stimulation_sheet import check_stimulation
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CELLS = {"sample": "donor_time", "min_cells": 2}

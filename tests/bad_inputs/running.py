@@ -112,10 +112,10 @@ def _left_in(folder: Path) -> tuple[tuple[str, ...], dict[str, str], tuple[str, 
 
 def through_library(cohort: SmallCohort, folder: Path) -> Outcome:
     """Return what the workflow would say, without a process of its own."""
-    from fibroserum.cohort import build_cohort
-    from fibroserum.config import load_schema
+    from fibroserum.cohort.build import build_cohort
+    from fibroserum.cohort.inputs import plan, read_all
     from fibroserum.errors import InputError
-    from fibroserum.inputs import plan, read_all
+    from fibroserum.input.config import load_schema
 
     cohort.write(folder)
     start = time.monotonic()

@@ -9,7 +9,7 @@ import pytest
 from running import run
 from small_cohort import Table, good
 
-from fibroserum.gene_table import load_table
+from fibroserum.genes.table import load_table
 
 DONORS, GENES = 56, 20_000
 # 10 s on an idle machine; this one may be busy with other tests

@@ -94,9 +94,9 @@ class Run:
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Callable[[str], Run]:
     """Return a function from the name of a shape to its run with a page, made once."""
-    from fibroserum.report.build import build_page
-    from fibroserum.report.figures import draw
-    from fibroserum.report.run import load_run
+    from fibroserum.report.figures.draw import draw
+    from fibroserum.report.loading import load_run
+    from fibroserum.report.stage import build_page
     from fibroserum.report.theme import spec
 
     made: dict[str, Run] = {}

@@ -17,8 +17,8 @@ import pytest
 from small_cohort import good
 from small_runs import SAMPLES, command, environment, outputs, run
 
-from fibroserum import provenance
-from fibroserum.lock import OVER, VARIABLE, take
+from fibroserum.runtime import provenance
+from fibroserum.runtime.lock import OVER, VARIABLE, take
 from support import REPOSITORY
 
 SOURCE = REPOSITORY / "workflow" / "src"
@@ -242,7 +242,7 @@ def test_a_full_disk_and_a_read_only_one(small_disk: Path) -> None:
 HUNGRY = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 from fibroserum.tables import write_bytes
 with job("logs/fit.log"):
     write_bytes(bytearray(1 << 40), "fit.tsv")

@@ -11,13 +11,13 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
-from fibroserum.cohort import build_cohort, counts_of, settings_of
-from fibroserum.config import load_schema, resolve
+from fibroserum.cohort.build import build_cohort, counts_of, settings_of
+from fibroserum.cohort.contrasts import models_of
+from fibroserum.cohort.inputs import read_all, with_located_paths
 from fibroserum.counts import read_counts
-from fibroserum.de import FitSettings, fit_model, result_table
-from fibroserum.design import models_of
-from fibroserum.gene_table import bundled
-from fibroserum.inputs import read_all, with_located_paths
+from fibroserum.de.stage import FitSettings, fit_model, result_table
+from fibroserum.genes.table import bundled
+from fibroserum.input.config import load_schema, resolve
 from support import REPOSITORY
 
 TOY = REPOSITORY / "resources" / "toy"

@@ -15,8 +15,8 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from fibroserum.config import file_name
-from fibroserum.report.page import minus
+from fibroserum.input.config import file_name
+from fibroserum.report.page.build import minus
 from support import Run
 
 

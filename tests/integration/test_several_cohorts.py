@@ -16,7 +16,7 @@ from small_cohort import SmallCohort, good
 from small_runs import outputs, run
 
 from fibroserum import tables
-from fibroserum.lock import take
+from fibroserum.runtime.lock import take
 from support import copy_pipeline
 
 TIMES = {"pre": "week 0", "post": "week 16"}

@@ -8,10 +8,10 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort import stimulation_arm
-from fibroserum.de import FitSettings, fit_model, result_table
-from fibroserum.design import contrasts_of, models_of
-from fibroserum.normalization import size_factors
+from fibroserum.cohort.build import stimulation_arm
+from fibroserum.cohort.contrasts import contrasts_of, models_of
+from fibroserum.cohort.size_factors import size_factors
+from fibroserum.de.stage import FitSettings, fit_model, result_table
 
 GENES = 300
 # the first follow the factor: ten are suppressed by it, ten induced

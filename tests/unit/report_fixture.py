@@ -15,8 +15,8 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.config import file_name, load_schema, with_defaults
-from fibroserum.design import contrasts_of
+from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.input.config import file_name, load_schema, with_defaults
 
 HOSTILE = (
     "<script>alert(1)</script>",

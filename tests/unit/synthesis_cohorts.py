@@ -12,12 +12,12 @@ from report_fixture import HOSTILE
 from scipy import stats
 
 from fibroserum import tables
-from fibroserum.config import file_name
-from fibroserum.report.synthesis_build import draw_synthesis, synthesis_page
-from fibroserum.report.synthesis_run import SynthesisRun, synthesis_summary
+from fibroserum.input.config import file_name
+from fibroserum.report.synthesis.loading import SynthesisRun, synthesis_summary
+from fibroserum.report.synthesis.stage import draw_synthesis, synthesis_page
 from fibroserum.report.theme import spec
 from fibroserum.synthesis.evidence import Evidence, Key
-from fibroserum.synthesis.run import synthesise
+from fibroserum.synthesis.stage import synthesise
 
 TEMPLATES = Path(__file__).parents[2] / "workflow" / "report"
 

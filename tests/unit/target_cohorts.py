@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort import build_cohort, counts_of, settings_of
-from fibroserum.de import FitSettings, fit_model, result_table
-from fibroserum.design import contrasts_of, models_of
-from fibroserum.inputs import Inputs
+from fibroserum.cohort.build import build_cohort, counts_of, settings_of
+from fibroserum.cohort.contrasts import contrasts_of, models_of
+from fibroserum.cohort.inputs import Inputs
+from fibroserum.de.stage import FitSettings, fit_model, result_table
 from fibroserum.targets import TargetTables, flag_targets
 
 GENES = 250

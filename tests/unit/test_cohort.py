@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fibroserum.cohort import (
+from fibroserum.cohort.build import (
     Cohort,
     build_cohort,
     canonical_sheet,
@@ -24,9 +24,9 @@ from fibroserum.cohort import (
     stimulation_arm,
     use_of_samples,
 )
+from fibroserum.cohort.inputs import Inputs
+from fibroserum.cohort.storage import read_h5ad, write_h5ad
 from fibroserum.errors import InputError
-from fibroserum.inputs import Inputs
-from fibroserum.storage import read_h5ad, write_h5ad
 
 DESIGN: dict[str, Any] = {
     "donor": "donor", "group": "group", "time": "time", "before": "pre", "after": "post",

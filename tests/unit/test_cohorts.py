@@ -8,9 +8,9 @@ import pytest
 import yaml
 from small_cohort import good
 
-from fibroserum.cohorts import Several, plan_several
+from fibroserum.cohort.several import Several, plan_several
 from fibroserum.errors import InputError
-from fibroserum.lock import lock_of
+from fibroserum.runtime.lock import lock_of
 
 
 def _planned(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from fibroserum import config as configuration
+from fibroserum.input import config as configuration
 
 MINIMAL: dict[str, Any] = {
     "cohort": "c",

@@ -16,13 +16,13 @@ from cells_cohort import cells_cohort
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibroserum.cohort import build_cohort
-from fibroserum.config import load_schema
+from fibroserum.cohort.build import build_cohort
+from fibroserum.cohort.inputs import plan, read_all
 from fibroserum.counts import CountTable, cells, hdf5, read_counts
 from fibroserum.counts.cells import Part
-from fibroserum.counts.parts import sum_part, write_sums
+from fibroserum.counts.stage import sum_part, write_sums
 from fibroserum.errors import InputError
-from fibroserum.inputs import plan, read_all
+from fibroserum.input.config import load_schema
 
 CELLS = {"sample": "donor_time", "min_cells": 10}
 BUILDERS: dict[str, Callable[[Path], Path]] = {

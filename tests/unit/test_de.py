@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
 from fibroserum import tables
-from fibroserum.adjusting import benjamini_hochberg
-from fibroserum.de import (
+from fibroserum.cohort.contrasts import Model, contrasts_of, models_of
+from fibroserum.cohort.size_factors import size_factors
+from fibroserum.de.stage import (
     FitSettings,
     call_genes,
     contrast_row,
@@ -20,8 +21,7 @@ from fibroserum.de import (
     pairs_of,
     result_table,
 )
-from fibroserum.design import Model, contrasts_of, models_of
-from fibroserum.normalization import size_factors
+from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate import CohortSpec, simulate_cohort
 
 SETTINGS = {

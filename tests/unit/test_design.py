@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fibroserum.design import (
+from fibroserum.cohort.contrasts import (
     aliased_columns,
     contrasts_of,
     covariate_columns,

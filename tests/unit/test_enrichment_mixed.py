@@ -8,11 +8,11 @@ import pytest
 from scipy import stats
 
 from fibroserum.enrichment.adjust import adjust
-from fibroserum.enrichment.gmt import GeneSet
+from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.enrichment.rotation import chance_of_larger, mixed, standardised_alike
-from fibroserum.enrichment.run import COLUMNS, decide
-from fibroserum.enrichment.selfcontained import fry, standardised
+from fibroserum.enrichment.set_tests import COLUMNS, decide
+from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import Effects
 
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fibroserum.enrichment.gmt import GeneSet
 from fibroserum.enrichment.scores import SCORE_COLUMNS, TEST_COLUMNS, score_samples, test_scores
+from fibroserum.genes.gmt import GeneSet
 
 LIMITS = {"min_size": 2, "max_size": 50}
 

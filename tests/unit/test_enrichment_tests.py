@@ -14,21 +14,21 @@ from scipy import stats
 
 from fibroserum import linear
 from fibroserum.enrichment.adjust import adjust
-from fibroserum.enrichment.competitive import (
+from fibroserum.enrichment.camera import (
     camera,
     normal_from_t,
     normal_scores,
     set_against_rest,
 )
-from fibroserum.enrichment.gmt import GeneSet
+from fibroserum.enrichment.fry import fry, standardised
+from fibroserum.enrichment.group_wise import own_fry, own_group_fit
 from fibroserum.enrichment.membership import restrict
 from fibroserum.enrichment.overrepresentation import overrepresentation
-from fibroserum.enrichment.own_group import own_fry, own_group_fit
 from fibroserum.enrichment.prerank import _scores, null_scores, prerank
-from fibroserum.enrichment.run import COLUMNS, SetTests, main_model_tests, test_sets
-from fibroserum.enrichment.selfcontained import fry, standardised
+from fibroserum.enrichment.set_tests import COLUMNS, SetTests, main_model_tests, test_sets
 from fibroserum.enrichment.stage import left_out_of
-from fibroserum.report.figures_edges import running_sum
+from fibroserum.genes.gmt import GeneSet
+from fibroserum.report.figures.edges import running_sum
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
 CONTRASTS = {"AT": (1, 0), "RT": (0, 1), "difference": (-1, 1), "average": (0.5, 0.5)}

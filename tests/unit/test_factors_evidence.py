@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fibroserum import linear
-from fibroserum.design import Contrast, contrasts_of
+from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.errors import InputError
-from fibroserum.factors.arm import stimulation_evidence
 from fibroserum.factors.concordance import signed_sets
 from fibroserum.factors.levels import (
     difference_of_changes,
@@ -24,8 +23,9 @@ from fibroserum.factors.levels import (
     mean_change,
 )
 from fibroserum.factors.serum import serum_line
-from fibroserum.factors.signature import on_genes, read_signature
-from fibroserum.factors.stimulation import stimulation_design
+from fibroserum.factors.stimulation import stimulation_evidence
+from fibroserum.input.signature import on_genes, read_signature
+from fibroserum.input.stimulation_sheet import stimulation_design
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SETTINGS = {

@@ -11,8 +11,8 @@ import pytest
 from factor_cohort import ARM, GENES, NAMES, SLOPES, Options, de_of, fits_of, make_arm, make_cohort
 
 from fibroserum import tables
-from fibroserum.factors.arm import stimulation_table
-from fibroserum.factors.flags import SCHEMAS, FactorTables, flag_factors
+from fibroserum.factors.stage import SCHEMAS, FactorTables, flag_factors
+from fibroserum.factors.stimulation import stimulation_table
 
 Everything = tuple[ad.AnnData, ad.AnnData, dict[str, pd.DataFrame]]
 SUPPRESSED, INDUCED = list(NAMES[:10]), list(NAMES[10:20])

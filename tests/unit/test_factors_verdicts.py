@@ -24,7 +24,6 @@ from fibroserum.factors.combine import (
 )
 from fibroserum.factors.concordance import concordance, responsive_genes
 from fibroserum.factors.levels import Change
-from fibroserum.factors.mediated import with_calls
 from fibroserum.factors.mediation import (
     between_groups,
     not_assessable,
@@ -34,6 +33,7 @@ from fibroserum.factors.mediation import (
     within_subject_pvalues,
     within_subjects,
 )
+from fibroserum.factors.mediation_calls import with_calls
 
 GENES = pd.Index([f"g{i}" for i in range(200)])
 Z = st.floats(-30, 30)

@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from fibroserum.enrichment.gmt import GeneSet, read_gmt
-from fibroserum.gene_table import bundled
+from fibroserum.genes.gmt import GeneSet, read_gmt
+from fibroserum.genes.table import bundled
 
 PANEL = [
     "BGN",

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fibroserum import genes
 from fibroserum.errors import InputError
-from fibroserum.gene_table import bundled
+from fibroserum.genes import mapping as genes
+from fibroserum.genes.table import bundled
 
 PANEL = [
     "BGN",

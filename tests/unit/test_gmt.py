@@ -10,10 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from fibroserum.enrichment import gmt
-from fibroserum.enrichment.gmt import GeneSet, check_human, map_sets, read_gmt
 from fibroserum.errors import InputError, Problem
-from fibroserum.genes import annotate
+from fibroserum.genes import gmt
+from fibroserum.genes.gmt import GeneSet, check_human, map_sets, read_gmt
+from fibroserum.genes.mapping import annotate
 
 TWO = [
     GeneSet("two", "A", "first", ("BGN", "DCN")),

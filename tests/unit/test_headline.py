@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fibroserum.headline import headline, headlines
+from fibroserum.runtime.headline import headline, headlines
 
 
 def test_verdicts_and_responsive_genes(tmp_path: Path) -> None:

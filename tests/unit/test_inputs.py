@@ -12,11 +12,11 @@ import pytest
 import yaml
 from small_cohort import GENES, SmallCohort, good
 
-from fibroserum import config as configuration
-from fibroserum.counts.beside import read_along
+from fibroserum.cohort.annotation import find_targets
+from fibroserum.cohort.inputs import Inputs, Plan, plan, read_all, with_located_paths
+from fibroserum.counts.companions import read_along
 from fibroserum.errors import InputError
-from fibroserum.input_genes import find_targets
-from fibroserum.inputs import Inputs, Plan, plan, read_all, with_located_paths
+from fibroserum.input import config as configuration
 
 Spoil = Callable[[SmallCohort], object]
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fibroserum.errors import refuse
-from fibroserum.job import clear_refused, job, prepare_environment, progress
+from fibroserum.runtime.job import clear_refused, job, prepare_environment, progress
 
 
 def test_prints_and_warnings_go_to_the_log(
@@ -83,7 +83,7 @@ def test_a_process_ends_with_status_1_and_python_warnings_stand_in_the_log(tmp_p
     script = tmp_path / "script.py"
     script.write_text(
         "import warnings\n"
-        "from fibroserum.job import job\n"
+        "from fibroserum.runtime.job import job\n"
         "with job('script.log'):\n"
         "    warnings.warn('low counts')\n"
         "    raise KeyError('donor')\n"

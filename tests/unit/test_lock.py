@@ -16,13 +16,13 @@ from pathlib import Path
 
 import pytest
 
-from fibroserum import lock as locking
-from fibroserum.lock import VARIABLE, Refused, RunLock, job_of_run, take
+from fibroserum.runtime import lock as locking
+from fibroserum.runtime.lock import VARIABLE, Refused, RunLock, job_of_run, take
 
 SOURCE = Path(__file__).resolve().parents[2] / "workflow" / "src"
 HOLD = """
 import sys, time
-from fibroserum.lock import take
+from fibroserum.runtime.lock import take
 lock = take(sys.argv[1], print)
 print("taken", flush=True)
 time.sleep(600)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fibroserum.normalization import size_factors
+from fibroserum.cohort.size_factors import size_factors
 
 
 def test_ratio_is_pydeseq2s() -> None:

@@ -10,9 +10,9 @@ import pytest
 from scipy import stats
 
 from fibroserum import linear
-from fibroserum.de import FitSettings, linear_model, norm_factors, second_opinion
-from fibroserum.design import Model, contrasts_of, models_of
-from fibroserum.linear.own_spread import variance_parts
+from fibroserum.cohort.contrasts import Model, contrasts_of, models_of
+from fibroserum.de.stage import FitSettings, linear_model, norm_factors, second_opinion
+from fibroserum.linear.group_variance import variance_parts
 from fibroserum.simulate import Arm, CohortSpec, simulate_cohort
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
@@ -152,7 +152,7 @@ def test_a_covariate_takes_its_degree_of_freedom_from_both_groups() -> None:
     spread = linear.own_spread(fit, model.groups)
     prior = linear.posterior_variance(fit.sigma**2, fit.df_residual)
     assert np.isfinite(prior[1])
-    from fibroserum.linear.own_spread import _cells, _degrees_of_freedom
+    from fibroserum.linear.group_variance import _cells, _degrees_of_freedom
 
     cells = _cells(fit.blocks.of_sample, spread.of_sample, 2)
     df = _degrees_of_freedom(fit, cells, spread.of_sample, 2)

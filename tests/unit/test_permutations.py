@@ -11,9 +11,10 @@ import pytest
 from factor_cohort import GENES, Options, fits_of, make_cohort
 
 from fibroserum import tables
-from fibroserum.de import result_table
-from fibroserum.design import Contrast, contrasts_of, models_of
-from fibroserum.permutations import (
+from fibroserum.cohort.contrasts import Contrast, contrasts_of, models_of
+from fibroserum.de.stage import result_table
+from fibroserum.permutations.labels import Relabellings, relabel
+from fibroserum.permutations.stage import (
     bars_of,
     calibrate,
     engine_of,
@@ -22,7 +23,6 @@ from fibroserum.permutations import (
     passing,
     relabelled_designs,
 )
-from fibroserum.relabelling import Relabellings, relabel
 
 SETTINGS = {
     "groups": ["AT", "RT"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fibroserum import provenance
+from fibroserum.runtime import provenance
 
 
 def test_sha256_is_known(tmp_path: Path) -> None:

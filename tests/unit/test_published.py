@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fibroserum.errors import InputError
-from fibroserum.published import read_published
+from fibroserum.input.published import read_published
 
 
 def test_bgn_is_as_in_the_paper(repository: Path) -> None:

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibroserum.cohort import build_cohort
-from fibroserum.config import load_schema, with_defaults
-from fibroserum.inputs import read_all
-from fibroserum.normalization import size_factors
+from fibroserum.cohort.build import build_cohort
+from fibroserum.cohort.inputs import read_all
+from fibroserum.cohort.size_factors import size_factors
+from fibroserum.input.config import load_schema, with_defaults
 from fibroserum.qc.check import Check
 from fibroserum.qc.checks import identity
 from fibroserum.qc.copies import Distances, bound, count_distances, exact_mixtures, mixtures

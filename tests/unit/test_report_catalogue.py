@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from fibroserum.design import contrasts_of
+from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.report import figure_names
-from fibroserum.report.synthesis_catalogue import synthesis_figures
+from fibroserum.report.figures.synthesis_catalogue import synthesis_figures
 
 TWO = contrasts_of(["AT", "RT"], "pre", "post")
 ONE = contrasts_of(["all"], "pre", "post")

@@ -16,14 +16,14 @@ import pandas as pd
 import pytest
 from report_fixture import HOSTILE, Shape, make_run
 
-from fibroserum.report.figures import catalogue_of, draw
-from fibroserum.report.figures_cohort import MOST_CELLS
-from fibroserum.report.figures_edges import running_sum
-from fibroserum.report.figures_sets import others_of, relatives, strongest_sets
-from fibroserum.report.figures_targets import lookup_figures, published_effects
-from fibroserum.report.page_tables import few_found
-from fibroserum.report.render import png, svg
-from fibroserum.report.run import RunTables, load_run
+from fibroserum.report.figures.cohort import MOST_CELLS
+from fibroserum.report.figures.draw import catalogue_of, draw
+from fibroserum.report.figures.edges import running_sum
+from fibroserum.report.figures.render import png, svg
+from fibroserum.report.figures.sets import others_of, relatives, strongest_sets
+from fibroserum.report.figures.targets import lookup_figures, published_effects
+from fibroserum.report.loading import RunTables, load_run
+from fibroserum.report.page.tables import few_found
 from fibroserum.report.theme import DOWN, GROUP_COLOURS, UP, Figure, data, in_order, spec, thin
 
 PUBLISHED = Path(__file__).parents[2] / "resources" / "published" / "nishikori_2023_table2.tsv"

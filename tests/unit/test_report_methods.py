@@ -11,9 +11,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from fibroserum.config import load_schema, with_defaults
-from fibroserum.report.page import environment
-from fibroserum.report.page_tables import spread_of_groups, unused_levels
+from fibroserum.input.config import load_schema, with_defaults
+from fibroserum.report.page.build import environment
+from fibroserum.report.page.tables import spread_of_groups, unused_levels
 
 RAW = {
     "cohort": "c",

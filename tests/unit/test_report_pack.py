@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibroserum.report.pack import (
+from fibroserum.report.page.pack import (
     MISSING_FIXED,
     MISSING_MANTISSA,
     Pack,

@@ -20,11 +20,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from report_fixture import HOSTILE, Shape, make_run
 
-from fibroserum.report import assets, gene_data
-from fibroserum.report.build import ReportPaths, build_page, build_report
-from fibroserum.report.figures import draw
-from fibroserum.report.page import environment, minus, number_columns
-from fibroserum.report.run import RunTables, labels_of, load_run
+from fibroserum.report.figures.draw import draw
+from fibroserum.report.loading import RunTables, labels_of, load_run
+from fibroserum.report.page import assets, gene_data
+from fibroserum.report.page.build import environment, minus, number_columns
+from fibroserum.report.stage import ReportPaths, build_page, build_report
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import spec
 

@@ -15,7 +15,7 @@ from xlsxwriter.workbook import Workbook
 
 from fibroserum import tables
 from fibroserum.report import workbook as workbook_module
-from fibroserum.report.run import RunTables, load_run
+from fibroserum.report.loading import RunTables, load_run
 from fibroserum.report.workbook import OPTIONS, TableSheet, sheet_name, workbook
 
 

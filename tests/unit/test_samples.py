@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from fibroserum.errors import InputError
-from fibroserum.samples import is_pool, pools_of, read_sheet
-from fibroserum.sheet_checks import check_sheet
+from fibroserum.input.sheet import is_pool, pools_of, read_sheet
+from fibroserum.input.sheet_checks import check_sheet
 
 DESIGN: dict[str, Any] = {
     "donor": "donor", "group": "group", "time": "timepoint", "before": "pre", "after": "post",

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibroserum.design import contrasts_of
-from fibroserum.genes import annotate
+from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.genes.mapping import annotate
 from fibroserum.simulate import Arm, CohortSpec, Effect, simulate_cohort, write_cohort
 from fibroserum.simulate.__main__ import main
 from fibroserum.simulate.cohort import SimulatedCohort

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from small_cohort import SmallCohort, Table, good
 
-from fibroserum.factors.stimulation import check_stimulation, left_out, stimulation_design
-from fibroserum.samples import read_sheet
+from fibroserum.input.sheet import read_sheet
+from fibroserum.input.stimulation_sheet import check_stimulation, left_out, stimulation_design
 
 Spoil = Callable[[Table, dict[str, Any]], object]
 

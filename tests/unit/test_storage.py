@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibroserum.storage import read_h5ad, write_h5ad
+from fibroserum.cohort.storage import read_h5ad, write_h5ad
 
 
 def adata() -> ad.AnnData:

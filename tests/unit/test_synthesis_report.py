@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from synthesis_cohorts import SHAPES, TEMPLATES, made_page
 
-from fibroserum.report.figures_synthesis import FIXED, FURTHER, RANDOM
-from fibroserum.report.render import svg
-from fibroserum.report.synthesis_build import build_synthesis, draw_synthesis
-from fibroserum.report.synthesis_catalogue import synthesis_figures, unique_files
-from fibroserum.report.synthesis_run import SynthesisRun
+from fibroserum.report.figures.render import svg
+from fibroserum.report.figures.synthesis import FIXED, FURTHER, RANDOM
+from fibroserum.report.figures.synthesis_catalogue import synthesis_figures, unique_files
+from fibroserum.report.synthesis.loading import SynthesisRun
+from fibroserum.report.synthesis.stage import build_synthesis, draw_synthesis
 from fibroserum.report.theme import spec
 
 

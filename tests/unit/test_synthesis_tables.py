@@ -13,7 +13,7 @@ from synthesis_cohorts import AT, BOTH, KEYS, RT, cohort
 from fibroserum import tables
 from fibroserum.synthesis.evidence import Key, keys_of
 from fibroserum.synthesis.pooling import pool
-from fibroserum.synthesis.run import SCHEMAS, SynthesisTables, synthesise
+from fibroserum.synthesis.stage import SCHEMAS, SynthesisTables, synthesise
 
 ALPHA = 0.05
 

@@ -13,12 +13,12 @@ from statsmodels.genmod.families import NegativeBinomial
 from target_cohorts import Drawn, Planted, draw, flagged, sheet_of
 
 from fibroserum import tables
-from fibroserum.de import FitSettings
-from fibroserum.design import contrasts_of
-from fibroserum.published import read_published
+from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.de.stage import FitSettings
+from fibroserum.input.published import read_published
 from fibroserum.targets import TargetTables
+from fibroserum.targets.leave_one_out import estimable
 from fibroserum.targets.power import published_effect
-from fibroserum.targets.refits import estimable
 
 TARGETS = {
     "BOTH": Planted(change={"AT": 0.6, "RT": 0.6}),

@@ -9,15 +9,15 @@ import pandas as pd
 import pytest
 from target_cohorts import Drawn, Planted, draw, flagged
 
-from fibroserum.de import FitSettings, fit_model, linear_model_of
-from fibroserum.design import Contrast, models_of
+from fibroserum.cohort.contrasts import Contrast, models_of
+from fibroserum.cohort.size_factors import size_factors
+from fibroserum.de.stage import FitSettings, fit_model, linear_model_of
 from fibroserum.linear import UNEQUAL
-from fibroserum.normalization import size_factors
 from fibroserum.targets import TargetTables
-from fibroserum.targets.second_refits import estimates_without
-from fibroserum.targets.spread import spread_sentence, widening
+from fibroserum.targets.leave_one_out_voom import estimates_without
+from fibroserum.targets.phrases import phrases
+from fibroserum.targets.unequal_variance import spread_sentence, widening
 from fibroserum.targets.verdict import Evidence, Rule, is_carried, judge
-from fibroserum.targets.words import phrases
 
 CALLED = Evidence("tested", 0.5, 0.1, 0.3, 0.7, 0.001, 0.5, 0.01)
 CHANGE = Contrast("RT_post_vs_pre", "change", "RT", None, "paired")

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from target_cohorts import Planted, draw, flagged
 
-from fibroserum.design import Contrast
+from fibroserum.cohort.contrasts import Contrast
 from fibroserum.targets.power import Precision, detectable, power_of, power_row
 from fibroserum.targets.verdict import Rule
 

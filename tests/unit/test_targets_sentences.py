@@ -17,15 +17,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from fibroserum.design import Contrast, contrasts_of
+from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.targets.baseline import regression_clause, with_clauses
-from fibroserum.targets.fragile import Needed
+from fibroserum.targets.donors_up import donors_up
+from fibroserum.targets.few_pairs import Needed
 from fibroserum.targets.patterns import Comparison, pattern_table
+from fibroserum.targets.phrases import fdr, percent, phrases
 from fibroserum.targets.power import Precision, power_row
-from fibroserum.targets.rising import donors_up
-from fibroserum.targets.standing import padj_among
 from fibroserum.targets.verdict import Evidence, Rule, Verdict, judge
-from fibroserum.targets.words import fdr, percent, phrases
+from fibroserum.targets.verdict_holds import padj_among
 
 CONTRASTS = {c.kind: c for c in contrasts_of(["AT", "RT"], "pre", "post")}
 SINGLE = contrasts_of(["all"], "pre", "post")[0]

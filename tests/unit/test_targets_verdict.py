@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibroserum.design import Contrast
+from fibroserum.cohort.contrasts import Contrast
+from fibroserum.targets.phrases import number, phrases
 from fibroserum.targets.verdict import Evidence, Rule, is_carried, judge, plain_word
-from fibroserum.targets.words import number, phrases
 
 CHANGE = phrases(Contrast("RT_post_vs_pre", "change", "RT", None, "paired"))
 RISE = Evidence(

@@ -1,9 +1,9 @@
 # One cohort: check its config; names that all its stages share. No stage's logic stands here.
 import re
 
-from fibroserum.headline import print_headline
-from fibroserum.inputs import plan
-from fibroserum.provenance import stamp
+from fibroserum.runtime.headline import print_headline
+from fibroserum.cohort.inputs import plan
+from fibroserum.runtime.provenance import stamp
 
 SCHEMA = configuration.load_schema(SCHEMAS / "config.schema.yaml")
 PLAN = planned(plan, configuration.with_types(dict(config), OVERRIDES, SCHEMA), SCHEMA)

@@ -1,7 +1,7 @@
 # Several cohorts in one DAG: this very workflow as a module, once a cohort, and their synthesis.
-from fibroserum.cohorts import plan_several
-from fibroserum.headline import print_headlines
-from fibroserum.report.synthesis_catalogue import META, synthesis_figures
+from fibroserum.cohort.several import plan_several
+from fibroserum.runtime.headline import print_headlines
+from fibroserum.report.figures.synthesis_catalogue import META, synthesis_figures
 
 SEVERAL = planned(plan_several, dict(config), SCHEMAS)
 COHORTS = dict(zip(SEVERAL.prefixes, SEVERAL.cohorts))

@@ -15,11 +15,11 @@ if not LIBRARY.is_dir():
     )
 sys.path.insert(0, str(LIBRARY))
 
-from fibroserum import config as configuration
+from fibroserum.input import config as configuration
 from fibroserum.errors import InputError
-from fibroserum.job import clear_refused, prepare_environment, why_killed
-from fibroserum.lock import OVER, VARIABLE, Refused, run_is_over, take, why_not_kept
-from fibroserum.provenance import code_of
+from fibroserum.runtime.job import clear_refused, prepare_environment, why_killed
+from fibroserum.runtime.lock import OVER, VARIABLE, Refused, run_is_over, take, why_not_kept
+from fibroserum.runtime.provenance import code_of
 
 prepare_environment(LIBRARY)
 if workflow.remote_exec and run_is_over():

@@ -1,5 +1,5 @@
 # Stage report. In: every table. Out: report.html, tables.xlsx, summary.json, provenance.json, figures/.
-from fibroserum.report.catalogue import figure_names
+from fibroserum.report.figures.catalogue import figure_names
 
 FIGURES = figure_names(PLAN.contrasts, CONFIG["factors"])
 TABLES = {

@@ -1,14 +1,14 @@
 """Read, join and check the counts; write the cohort."""
 
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum import tables
-    from fibroserum.cohort import build_cohort, stimulation_arm
-    from fibroserum.inputs import read_all
-    from fibroserum.storage import write_h5ad
+    from fibroserum.cohort.build import build_cohort, stimulation_arm
+    from fibroserum.cohort.inputs import read_all
+    from fibroserum.cohort.storage import write_h5ad
 
     config = snakemake.params.config
     inputs = read_all(config, [Path(path) for path in snakemake.input.cells])

@@ -1,15 +1,15 @@
 """Make the result table of each contrast, and the calls."""
 
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     import pandas as pd
 
     from fibroserum import tables
-    from fibroserum.cohort import settings_of
-    from fibroserum.de import contrast_row, pairs_of, result_table
-    from fibroserum.design import contrasts_of
-    from fibroserum.storage import read_h5ad
+    from fibroserum.cohort.build import settings_of
+    from fibroserum.cohort.contrasts import contrasts_of
+    from fibroserum.cohort.storage import read_h5ad
+    from fibroserum.de.stage import contrast_row, pairs_of, result_table
 
     alpha = snakemake.params.alpha
     cohort = read_h5ad(snakemake.input.cohort)

@@ -1,14 +1,14 @@
 """Test gene sets in every contrast, and score the samples."""
 
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum import tables
-    from fibroserum.enrichment.gmt import read_gmt
+    from fibroserum.cohort.storage import norm_factors_of, read_h5ad
     from fibroserum.enrichment.stage import SetSettings, enrich
-    from fibroserum.storage import norm_factors_of, read_h5ad
+    from fibroserum.genes.gmt import read_gmt
 
     params = snakemake.params
     names = params.contrasts

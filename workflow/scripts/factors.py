@@ -1,16 +1,16 @@
 """Find the genes that respond to each factor, and hold them against the contrasts."""
 
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum import tables
-    from fibroserum.cohort import settings_of
-    from fibroserum.design import contrasts_of
-    from fibroserum.factors.flags import SCHEMAS, flag_factors
-    from fibroserum.factors.signature import read_signature
-    from fibroserum.storage import read_h5ad
+    from fibroserum.cohort.build import settings_of
+    from fibroserum.cohort.contrasts import contrasts_of
+    from fibroserum.cohort.storage import read_h5ad
+    from fibroserum.factors.stage import SCHEMAS, flag_factors
+    from fibroserum.input.signature import read_signature
 
     files, params = snakemake.input, snakemake.params
     cohort = read_h5ad(files.cohort)

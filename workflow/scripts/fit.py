@@ -1,12 +1,12 @@
 """Fit the models of a cohort: one fit serves all contrasts of a model."""
 
-from fibroserum.job import job, progress
+from fibroserum.runtime.job import job, progress
 
 with job(snakemake.log[0]):
-    from fibroserum.cohort import counts_of, settings_of
-    from fibroserum.de import FitSettings, fit_model
-    from fibroserum.design import models_of
-    from fibroserum.storage import read_h5ad, write_h5ad
+    from fibroserum.cohort.build import counts_of, settings_of
+    from fibroserum.cohort.contrasts import models_of
+    from fibroserum.cohort.storage import read_h5ad, write_h5ad
+    from fibroserum.de.stage import FitSettings, fit_model
 
     params = snakemake.params
     cohort = read_h5ad(snakemake.input.cohort)

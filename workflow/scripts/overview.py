@@ -1,14 +1,14 @@
 """Write the report of the synthesis, its summary, provenance and figures."""
 
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from pathlib import Path
 
-    from fibroserum.provenance import versions
-    from fibroserum.report.synthesis_build import build_synthesis, synthesis_provenance
-    from fibroserum.report.synthesis_catalogue import META
-    from fibroserum.report.synthesis_run import read_synthesis
+    from fibroserum.report.figures.synthesis_catalogue import META
+    from fibroserum.report.synthesis.loading import read_synthesis
+    from fibroserum.report.synthesis.stage import build_synthesis, synthesis_provenance
+    from fibroserum.runtime.provenance import versions
 
     params, files = snakemake.params, snakemake.input
     run = read_synthesis(

@@ -1,11 +1,11 @@
 """Calibrate the calls by relabelling donors."""
 
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from fibroserum import tables
-    from fibroserum.permutations import calibrate
-    from fibroserum.storage import read_h5ad
+    from fibroserum.cohort.storage import read_h5ad
+    from fibroserum.permutations.stage import calibrate
 
     settings = snakemake.params.settings
     found = calibrate(

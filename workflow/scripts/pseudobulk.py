@@ -1,12 +1,12 @@
 """Sum a part of the single cells of each sample."""
 
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum.counts.cells import Part
-    from fibroserum.counts.parts import sum_part, write_sums
+    from fibroserum.counts.stage import sum_part, write_sums
 
     params = snakemake.params
     part = Part.named(snakemake.wildcards.scatteritem)

@@ -1,11 +1,11 @@
 """Quality control of the cohort."""
 
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from fibroserum import tables
+    from fibroserum.cohort.storage import read_h5ad
     from fibroserum.qc import control_quality
-    from fibroserum.storage import read_h5ad
 
     cohort = read_h5ad(snakemake.input.cohort)
     samples = tables.read("samples", snakemake.input.samples)

@@ -1,6 +1,6 @@
 """Write the report, the summary, the provenance and the figures."""
 
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from fibroserum.report.apart import Apart
@@ -9,9 +9,9 @@ with job(snakemake.log[0]):
     with Apart() as apart:
         from pathlib import Path
 
-        from fibroserum.provenance import record
-        from fibroserum.report.build import ReportPaths, build_report
-        from fibroserum.report.run import load_run
+        from fibroserum.report.loading import load_run
+        from fibroserum.report.stage import ReportPaths, build_report
+        from fibroserum.runtime.provenance import record
 
         config = snakemake.params.config
         paths = ReportPaths.under(Path(snakemake.output.html).parent)

@@ -1,11 +1,11 @@
 """Fit a factor's stimulation arm; write its whole table."""
 
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from fibroserum import tables
-    from fibroserum.factors.arm import stimulation_table
-    from fibroserum.storage import read_h5ad
+    from fibroserum.cohort.storage import read_h5ad
+    from fibroserum.factors.stimulation import stimulation_table
 
     settings = snakemake.params.settings
     table = stimulation_table(

@@ -1,13 +1,13 @@
 """Pool the cohorts' estimates of targets, gene sets and factor-responsive genes."""
 
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum import tables
     from fibroserum.synthesis.evidence import read_evidence
-    from fibroserum.synthesis.run import SCHEMAS, synthesise
+    from fibroserum.synthesis.stage import SCHEMAS, synthesise
 
     folders = [Path(path).parent for path in snakemake.input.contrasts]
     cohorts = zip(snakemake.params.cohorts, folders, strict=True)

@@ -1,15 +1,15 @@
 """Give each target its verdict in each contrast."""
 
-from fibroserum.job import job
+from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum import tables
-    from fibroserum.cohort import settings_of
-    from fibroserum.design import contrasts_of
-    from fibroserum.published import read_published
-    from fibroserum.storage import read_h5ad
+    from fibroserum.cohort.build import settings_of
+    from fibroserum.cohort.contrasts import contrasts_of
+    from fibroserum.cohort.storage import read_h5ad
+    from fibroserum.input.published import read_published
     from fibroserum.targets import flag_targets
     from fibroserum.targets.context import context_table
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fibroserum.config import load_schema
+from fibroserum.input.config import load_schema
 from fibroserum.tables import Column, schemas, write_text
 
 ROOT = Path(__file__).resolve().parents[3]

@@ -70,7 +70,7 @@ def read_counts(
 def _gathered(summed: Sequence[Path]) -> dict[str, Matrix]:
     if not summed:
         return {}
-    from fibroserum.counts.parts import gather  # brings scipy
+    from fibroserum.counts.stage import gather  # brings scipy
 
     return gather(summed)
 

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from fibroserum.counts.beside import header_of
+from fibroserum.counts.companions import header_of
 from fibroserum.counts.contents import read_text
 from fibroserum.counts.grid import parse_lines, read_grid
 from fibroserum.counts.table import Matrix, listed

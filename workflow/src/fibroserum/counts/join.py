@@ -12,7 +12,7 @@ import pandas as pd
 
 from fibroserum.counts.table import SHOWN, CountTable, Matrix, listed
 from fibroserum.errors import Problem
-from fibroserum.gene_ids import mangled
+from fibroserum.genes.ids import mangled
 
 _ENSEMBL_VERSION = re.compile(r"(ENS[A-Z]*[GT]\d{11})\.\d+(?:_\d+)?(_PAR_Y)?")
 

@@ -1,11 +1,11 @@
 """Negative binomial regression with DESeq2's semantics, fast for designs with donors blocked."""
 
-from fibroserum.adjusting import independent_filtering
 from fibroserum.deseq.fitting import fit
 from fibroserum.deseq.model import NegativeBinomialFit
 from fibroserum.deseq.refitting import Refit, refit_genes
 from fibroserum.deseq.shrinking import shrink
 from fibroserum.deseq.testing import wald
+from fibroserum.multiple_testing import independent_filtering
 
 __all__ = [
     "NegativeBinomialFit",

@@ -14,13 +14,13 @@ import pandas as pd
 from pydeseq2.dds import DeseqDataSet
 from pydeseq2.ds import DeseqStats
 
-from fibroserum.adjusting import independent_filtering
 from fibroserum.deseq.fitting import fit
 from fibroserum.deseq.model import NegativeBinomialFit
 from fibroserum.deseq.shrinking import shrink
 from fibroserum.deseq.testing import wald
 from fibroserum.inference import BlockedInference
 from fibroserum.inference.structure import find_blocks
+from fibroserum.multiple_testing import independent_filtering
 
 LN2 = np.log(2)
 # the parent raises `max_disp` to the number of samples where these are more, as `fit` does

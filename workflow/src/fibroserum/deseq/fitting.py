@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fibroserum.cohort.size_factors import size_factors as estimate_size_factors
 from fibroserum.deseq.model import (
     NegativeBinomialFit,
     count_matrix,
@@ -25,7 +26,6 @@ from fibroserum.deseq.outliers import (
 )
 from fibroserum.deseq.stages import Final, Genewise, Problem, final, genewise
 from fibroserum.deseq.trend import Trend, fit_trend, prior_variance
-from fibroserum.normalization import size_factors as estimate_size_factors
 
 
 def _spread(values: np.ndarray, kept: np.ndarray, empty: float | bool = np.nan) -> np.ndarray:

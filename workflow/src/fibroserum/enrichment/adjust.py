@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from fibroserum.adjusting import benjamini_hochberg
+from fibroserum.multiple_testing import benjamini_hochberg
 
 
 def adjust(pvalue: pd.Series, collection: pd.Series) -> pd.Series:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from fibroserum.enrichment.gmt import GeneSet
+from fibroserum.genes.gmt import GeneSet
 
 # Shared genes over the union from which on two sets are one family: two of 20 that share 15.
 FAMILY_JACCARD = 0.6

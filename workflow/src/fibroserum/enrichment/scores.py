@@ -9,8 +9,8 @@ import pandas as pd
 from scipy import stats
 
 from fibroserum.enrichment.adjust import adjust
-from fibroserum.enrichment.gmt import GeneSet
 from fibroserum.enrichment.membership import restrict
+from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import LinearFit, estimates, fit_weighted
 
 # GSEApy's and the authors' exponent of the rank.

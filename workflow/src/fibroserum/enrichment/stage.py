@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort import counts_of, settings_of
-from fibroserum.de import linear_model, well_counted
-from fibroserum.design import Model, models_of
-from fibroserum.enrichment.gmt import GeneSet, map_sets
-from fibroserum.enrichment.run import SetTests, test_sets
+from fibroserum.cohort.build import counts_of, settings_of
+from fibroserum.cohort.contrasts import Model, models_of
+from fibroserum.de.stage import linear_model, well_counted
 from fibroserum.enrichment.scores import score_samples, test_scores
+from fibroserum.enrichment.set_tests import SetTests, test_sets
+from fibroserum.genes.gmt import GeneSet, map_sets
 
 if TYPE_CHECKING:
     import anndata as ad

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fibroserum.adjusting import benjamini_hochberg
+from fibroserum.multiple_testing import benjamini_hochberg
 
 # Beyond this a normal tail is below the smallest number a float can hold.
 LARGEST_Z = 37.0

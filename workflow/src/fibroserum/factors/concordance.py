@@ -80,8 +80,8 @@ def signed_sets(
     """
     from scipy import sparse
 
+    from fibroserum.enrichment.fry import fry, standardised
     from fibroserum.enrichment.membership import Membership
-    from fibroserum.enrichment.selfcontained import fry, standardised
     from fibroserum.linear import genewise_effects
 
     known = genes[genes["gene_id"].isin(fit.genes)]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from fibroserum.design import Contrast
+from fibroserum.cohort.contrasts import Contrast
 
 Scale = Literal["linear", "log2"]
 PAIR_COLUMNS = ["donor", "group", "before_log2", "after_log2", "change_log2", "used", "reason"]

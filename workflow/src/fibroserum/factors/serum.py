@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.design import check_rank, paired_model
+from fibroserum.cohort.contrasts import check_rank, paired_model
 from fibroserum.errors import InputError
 from fibroserum.factors.combine import Line, signed_z
 from fibroserum.factors.influence import ASKED, HALF, without_each_pair

@@ -1,149 +1,105 @@
-"""The stimulation arm: fibroblasts with and without the recombinant factor."""
+"""The stimulation arm's differential expression, its whole table."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
-from fibroserum.counts.table import listed
-from fibroserum.design import check_rank
-from fibroserum.errors import Problem, nearest
-from fibroserum.samples import empty_cells, read_sheet, variants
+from fibroserum.cohort.build import counts_of
+from fibroserum.cohort.contrasts import Model
+from fibroserum.cohort.size_factors import size_factors
+from fibroserum.de.stage import FitSettings, fit_model, linear_model_of, result_table
+from fibroserum.factors.combine import Line, nearer_to_zero, signed_z, two_sided
+from fibroserum.input.stimulation_sheet import TREATED, stimulation_design
 
-TREATED = "treated"
+if TYPE_CHECKING:
+    import anndata as ad
 
+    from fibroserum.linear import LinearFit
 
-def _column_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
-    for key in ("column", "block"):
-        if not arm[key]:
-            continue
-        if arm[key] in sheet:
-            yield from empty_cells(sheet, arm[key])
-            yield from variants(sheet, arm[key])
-            continue
-        yield Problem(
-            f"no column '{arm[key]}'",
-            where,
-            f"the column that the config's stimulation.{key} names",
-            nearest(arm[key], sheet.columns),
-        )
-
-
-def _level_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
-    levels = sorted(sheet[arm["column"]].unique())
-    for key in ("control", "treated"):
-        if arm[key] not in levels:
-            yield Problem(
-                f"no sample with {arm['column']} '{arm[key]}' (stimulation.{key})",
-                where,
-                "at least two samples of each level",
-                nearest(arm[key], [level for level in levels if level not in arm.values()]),
-            )
-    counts = sheet[arm["column"]].value_counts()
-    few = [key for key in ("control", "treated") if counts.get(arm[key], 0) == 1]
-    if few and not arm["block"]:
-        yield Problem(
-            f"only one sample is '{arm[few[0]]}'", where, "at least two samples of each level"
-        )
+COLUMNS = [
+    "gene_id",
+    "symbol",
+    "baseMean",
+    "log2FoldChange",
+    "lfcSE",
+    "stat",
+    "pvalue",
+    "padj",
+    "status",
+    "second_log2FoldChange",
+    "second_pvalue",
+    "second_df",
+    "second_residual_df",
+]
 
 
-def _block_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
-    used = sheet[sheet[arm["column"]].isin([arm["control"], arm["treated"]])]
-    for block, part in used.groupby(arm["block"]):
-        absent = {arm["control"], arm["treated"]} - set(part[arm["column"]])
-        if absent:
-            yield Problem(
-                f"{arm['block']} '{block}' has no sample '{absent.pop()}'",
-                where,
-                "both levels in every block",
-                f"Take {block} out of both tables, or bring its other sample.",
-            )
+def stimulation_table(
+    adata: ad.AnnData, arm: dict[str, Any], *, alpha: float, min_count: int, n_cpus: int = 1
+) -> pd.DataFrame:
+    """Return the stimulation arm's table: one row a gene, treated against control.
 
-
-def check_stimulation(
-    factor: str, arm: dict[str, Any], counted: Collection[str] | None
-) -> tuple[Problem, ...]:
-    """Return what is wrong with a stimulation arm's sheet.
-
-    arm: the config's `stimulation`; counted: the samples of its count matrix, or None where the
-    matrix has not been read. Raises InputError where the sheet cannot be read.
-    """
-    sheet = read_sheet(Path(arm["samples"]))
-    where = f"{arm['samples']} (factor {factor})"
-    if "sample" not in sheet:
-        hint = nearest("sample", sheet.columns)
-        return (Problem("no column 'sample'", where, "the sample names", hint),)
-    problems = list(_column_problems(sheet, arm, where))
-    doubled = sorted(sheet.loc[sheet["sample"].duplicated(), "sample"].unique())
-    problems += [
-        Problem(f"sample '{name}' stands twice", where, "one row a sample") for name in doubled
-    ]
-    if counted is not None and not set(sheet["sample"]) & set(counted):
-        problems.append(
-            Problem(
-                f"none of its samples ({listed(sheet['sample'], 3)}) is in {arm['counts']}, "
-                f"which holds {listed(counted, 3)}",
-                where,
-                "the names of the count matrix's columns",
-            )
-        )
-    elif counted is not None:
-        for name in sorted(set(sheet["sample"]) - set(counted)):
-            problems.append(
-                Problem(
-                    f"sample '{name}' is not in {arm['counts']}",
-                    where,
-                    "a column of the count matrix",
-                    nearest(name, sorted(set(counted) - set(sheet["sample"]))),
-                )
-            )
-        for name in sorted(set(counted) - set(sheet["sample"])):
-            problems.append(
-                Problem(
-                    f"sample '{name}' of {arm['counts']} has no row",
-                    where,
-                    "a row for each counted sample",
-                    "Add its row, or take its column out of the matrix.",
-                )
-            )
-    if problems:
-        return tuple(problems)
-    problems = list(_level_problems(sheet, arm, where))
-    if arm["block"] and not problems:
-        problems += _block_problems(sheet, arm, where)
-        used = sheet[arm["column"]].isin([arm["control"], arm["treated"]])
-        if not problems and sheet.loc[used, arm["block"]].nunique() < 2:
-            what = f"all samples are of one {arm['block']}"
-            hint = "Say 'block: null' if its samples are independent."
-            problems.append(Problem(what, where, "at least two, each with both levels", hint))
-    return tuple(problems)
-
-
-def left_out(factor: str, sheet: pd.DataFrame, arm: dict[str, Any]) -> list[str]:
-    """Return a note on the samples of the arm that are neither control nor treated, if any."""
-    others = sheet[~sheet[arm["column"]].isin([arm["control"], arm["treated"]])]
-    if others.empty:
-        return []
-    levels = ", ".join(f"'{level}'" for level in sorted(others[arm["column"]].unique()))
-    names = ", ".join(others["sample"])
-    return [f"stimulation with {factor}: {names} left out, {arm['column']} is {levels}"]
-
-
-def stimulation_design(sheet: pd.DataFrame, arm: dict[str, Any]) -> pd.DataFrame:
-    """Return the design (samples × columns): blocks as indicators, then `treated`.
-
-    Blocks stand where the cohort has its donors, and are named and eliminated like them; without
-    blocks there is one for all samples. Samples of other levels are left out. Raises InputError
+    adata: samples × genes, raw counts, obs the arm's sheet, var with `symbol` and `target`; arm:
+    the config's `stimulation`. Blocks are eliminated in both models; voom is always the second,
+    whatever the cohort's own second opinion: the evidence on a gene rests on it. Raises InputError
     where the design is rank-deficient.
     """
-    used = sheet[sheet[arm["column"]].isin([arm["control"], arm["treated"]])].set_index("sample")
-    used = used.sort_index()
-    blocks = used[arm["block"]] if arm["block"] else pd.Series("all", index=used.index)
-    columns = {f"donor[{b}]": (blocks == b).astype(float) for b in sorted(blocks.unique())}
-    columns[TREATED] = (used[arm["column"]] == arm["treated"]).astype(float)
-    design = pd.DataFrame(columns, index=used.index)
-    check_rank(design, f"the stimulation arm of {arm['samples']}")
-    return design
+    sheet = adata.obs.astype(str).rename_axis("sample").reset_index()
+    design = stimulation_design(sheet, arm)
+    counts = counts_of(adata).loc[design.index]
+    factors, _ = size_factors(counts.loc[:, counts.sum() >= min_count].to_numpy())
+    contrast = (design.columns == TREATED).astype(float)
+    model = Model("stimulation", design, {TREATED: contrast})
+    settings = FitSettings(min_count=min_count, second_opinion="none", n_cpus=n_cpus)
+    scale = pd.Series(factors, index=counts.index)
+    always = adata.var["target"].astype(bool)
+    fit = fit_model(counts, model, scale, always, settings)
+    table = result_table(fit, TREATED, adata.var["symbol"], alpha)
+    voom = linear_model_of(fit, always, n_cpus)
+    second = _second_opinion(voom, contrast).reindex(adata.var_names)
+    return table.assign(**{name: second[name].to_numpy() for name in second})[COLUMNS]
+
+
+def _second_opinion(fit: LinearFit, contrast: np.ndarray) -> pd.DataFrame:
+    """Return voom's moderated t of the treatment, with its degrees of freedom."""
+    from fibroserum import linear
+
+    table = linear.moderated_t(fit, contrast)
+    return pd.DataFrame(
+        {
+            "second_log2FoldChange": table["log2FoldChange"],
+            "second_pvalue": table["pvalue"],
+            "second_df": table["df_total"],
+            "second_residual_df": float(fit.df_residual),
+        }
+    )
+
+
+def stimulation_evidence(table: pd.DataFrame) -> pd.DataFrame:
+    """Return each gene's evidence from a stimulation table, indexed by gene id.
+
+    Columns: symbol, stimulation_log2FoldChange, stimulation_pvalue, z. With few cultures the Wald
+    test alone calls too much, so the p value is the larger of the two models', and 1 where they
+    disagree on the sign; NaN where either did not test the gene.
+    """
+    own = table.set_index("gene_id")
+    main = signed_z(own["log2FoldChange"], own["pvalue"])
+    second = signed_z(own["second_log2FoldChange"], own["second_pvalue"])
+    z = nearer_to_zero(main, second)
+    return pd.DataFrame(
+        {
+            "symbol": own["symbol"],
+            "stimulation_log2FoldChange": own["log2FoldChange"],
+            "stimulation_pvalue": pd.Series(two_sided(z.to_numpy(float)), index=own.index),
+            "z": z,
+        }
+    )
+
+
+def stimulation_line(table: pd.DataFrame) -> Line:
+    """Return a stimulation table as a line of evidence."""
+    total = float(table["second_df"].max())
+    residual = float(table["second_residual_df"].max())
+    return Line("stimulation", stimulation_evidence(table)["z"], total - residual, residual)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fibroserum.linear.blocks import Blocks, find_blocks
 from fibroserum.linear.edger import edger_ql
 from fibroserum.linear.effects import Effects, genewise_effects
-from fibroserum.linear.own_spread import (
+from fibroserum.linear.group_variance import (
     UNEQUAL,
     OwnSpread,
     own_spread,

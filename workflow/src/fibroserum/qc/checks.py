@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort import settings_of
-from fibroserum.lines import NOTABLE, LineShift
+from fibroserum.cohort.build import settings_of
+from fibroserum.cohort.lines import NOTABLE, LineShift
 from fibroserum.qc.check import Check, listed
 from fibroserum.qc.copies import (
     copies,

@@ -1,9 +1,9 @@
 """The report: figures, data for the page, the page, the workbook.
 
 Only the list of figures is offered here, and nothing heavy is imported: the Snakefile asks for it.
-The work begins at `fibroserum.report.build.build_report`.
+The work begins at `fibroserum.report.stage.build_report`.
 """
 
-from fibroserum.report.catalogue import figure_names
+from fibroserum.report.figures.catalogue import figure_names
 
 __all__ = ["figure_names"]

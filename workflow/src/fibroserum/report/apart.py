@@ -19,7 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from fibroserum.report import assets, render
+from fibroserum.report.figures import render
+from fibroserum.report.page import assets
 
 HANDS = 2
 Images = dict[str, tuple[str, bytes]]

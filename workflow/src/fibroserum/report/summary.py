@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from fibroserum.report.figures_sets import first_collection, set_rows
-from fibroserum.report.figures_targets import target_names
-from fibroserum.report.run import RunTables
+from fibroserum.report.figures.sets import first_collection, set_rows
+from fibroserum.report.figures.targets import target_names
+from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import value
 
 MOST_NAMED = 5

@@ -21,7 +21,7 @@ from xlsxwriter.worksheet import Worksheet
 from xlsxwriter.xmlwriter import XMLwriter
 
 from fibroserum import tables
-from fibroserum.report.run import SINGLE, Tables
+from fibroserum.report.loading import SINGLE, Tables
 
 # what a sheet holds below its header, and a cell
 MOST_ROWS = 1_048_575

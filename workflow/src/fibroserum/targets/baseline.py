@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.targets.words import number
+from fibroserum.targets.phrases import number
 
 # log2(normalized + 0.5) of a sample without a count
 NO_COUNT = -1.0

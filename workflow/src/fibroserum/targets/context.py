@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort import rows_of_targets, settings_of
-from fibroserum.design import Contrast, contrasts_of, models_of
-from fibroserum.enrichment.gmt import map_sets, read_gmt
+from fibroserum.cohort.build import rows_of_targets, settings_of
+from fibroserum.cohort.contrasts import Contrast, contrasts_of, models_of
 from fibroserum.enrichment.scores import score_samples, test_scores
-from fibroserum.genes import resolve
-from fibroserum.targets.words import about, phrases, sentence
+from fibroserum.genes.gmt import map_sets, read_gmt
+from fibroserum.genes.mapping import resolve
+from fibroserum.targets.phrases import about, phrases, sentence
 
 if TYPE_CHECKING:
     import anndata as ad

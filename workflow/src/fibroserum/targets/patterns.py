@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fibroserum.adjusting import benjamini_hochberg
+from fibroserum.multiple_testing import benjamini_hochberg
+from fibroserum.targets.phrases import fdr, number
 from fibroserum.targets.verdict import Rule
-from fibroserum.targets.words import fdr, number
 
 CALLED = ("up", "down")
 

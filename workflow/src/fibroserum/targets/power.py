@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fibroserum.design import SINGLE_GROUP, Contrast
+from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast
+from fibroserum.targets.phrases import number, percent
 from fibroserum.targets.verdict import Rule
-from fibroserum.targets.words import number, percent
 
 WANTED = 0.8
 FIXED_EFFECT = 0.15
@@ -66,9 +66,9 @@ def published_effect(
 ) -> float | None:
     """Return the published log2 effect on a target in such a contrast, with its sign, or None.
 
-    published: as `fibroserum.published.read_published` returns it; groups: of the cohort. Groups
-    are matched by name alone: a group that was not studied has no published effect. The average
-    takes the row of all groups where each of the cohort's groups was studied.
+    published: as `fibroserum.input.published.read_published` returns it; groups: of the cohort.
+    Groups are matched by name alone: a group that was not studied has no published effect. The
+    average takes the row of all groups where each of the cohort's groups was studied.
     """
     if published is None:
         return None

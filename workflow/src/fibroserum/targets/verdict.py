@@ -10,7 +10,7 @@ from typing import Literal
 
 import numpy as np
 
-from fibroserum.targets.words import Phrases, fdr, number, sentence, unit_name
+from fibroserum.targets.phrases import Phrases, fdr, number, sentence, unit_name
 
 Word = Literal["up", "down", "no_change", "inconclusive", "untestable", "absent"]
 NORMAL_95 = 1.6448536269514722

@@ -1,0 +1,1 @@
+"""A cohort: its plan, its inputs, its samples and genes, its contrasts and models."""

@@ -1,0 +1,127 @@
+"""A cohort's genes: the annotation of its matrix, its targets in it, arms named as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import cast
+
+import pandas as pd
+
+from fibroserum.errors import Collector, InputError, Problem, nearest, refuse
+from fibroserum.genes import mapping as genes
+from fibroserum.genes.ids import IdType, canonical_ensembl
+from fibroserum.genes.table import bundled
+from fibroserum.input.config import Config
+
+
+def annotation_of(counts: pd.DataFrame, config: Config) -> pd.DataFrame:
+    """Return the annotation of the matrix' genes. Raises InputError for ids of no human genes."""
+    source = f"gene ids of {', '.join(config['counts'])}"
+    found = Collector()
+    declared = config["genes"]["id_type"]
+    own = config["genes"]["annotation"]
+    table = None
+    if own:
+        with found.collecting():
+            table = genes.read_annotation(Path(own))
+    named = frozenset() if table is None else frozenset(table["gene_id"])
+    id_type = declared
+    with found.collecting():
+        id_type = _id_type(list(counts.columns), declared, source, named)
+    found.finish()
+    if table is None:
+        return genes.annotate(list(counts.columns), id_type)
+    return genes.annotate_with(table, list(counts.columns), id_type)
+
+
+def _id_type(ids: list[str], declared: str, source: str, named: frozenset[str]) -> IdType:
+    """Return the kind of gene ids: recognised, or as declared where that can be.
+
+    Raises InputError where they are no human gene ids, or of another kind than declared. Unknown
+    names may be declared symbols: then nobody asks whether they are human genes.
+    """
+    try:
+        found = genes.recognise(ids, source, named)
+    except InputError:
+        if declared == "symbol":
+            return "symbol"
+        raise
+    if declared == "auto":
+        return found
+    if declared == found or named:
+        return cast("IdType", declared)
+    raise refuse(
+        f"genes.id_type is '{declared}', and the gene ids look like {found} ids ('{ids[0]}')",
+        source,
+        f"{declared} ids",
+        "Say 'id_type: auto', or leave it out.",
+    )
+
+
+def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]:
+    """Yield a problem for each target or factor's gene that no human gene is called."""
+    asked = [("targets", name) for name in config["targets"]]
+    asked += [
+        (f"factors.{factor}.gene", entry["gene"])
+        for factor, entry in config["factors"].items()
+        if entry["gene"]
+    ]
+    index = bundled()
+    _, unmapped = genes.resolve((name for _, name in asked), annotation)
+    for key, name in asked:
+        plain = canonical_ensembl(name.strip())
+        if name not in unmapped:
+            continue
+        if plain in index.ambiguous:
+            what = f"'{name}' is an alias of several genes: {', '.join(index.ambiguous[plain])}"
+            yield Problem(what, f"config, {key}", "the official symbol of one of them")
+        elif index.find(plain) < 0:
+            symbols = dict.fromkeys(symbol for symbol in annotation["symbol"] if symbol)
+            what, hint = f"'{name}' is no known human gene", nearest(plain, symbols)
+            yield Problem(what, f"config, {key}", "a symbol, Ensembl or Entrez id", hint)
+
+
+def find_targets(
+    targets: list[str], annotation: pd.DataFrame, counts: pd.DataFrame
+) -> tuple[dict[str, str | None], list[str]]:
+    """Return each target's row in the matrix, or None, and notes in words.
+
+    Of several rows with the same right, the one with more counts is taken, and a note says so.
+    """
+    found, unmapped = genes.resolve(targets, annotation)
+    notes = [f"target {genes.why_unmapped(name, annotation)}" for name in unmapped]
+    chosen: dict[str, str | None] = dict.fromkeys(targets)
+    for name, rows in found.items():
+        totals = counts[rows].sum()
+        chosen[name] = str(totals.sort_index().idxmax())
+        if len(rows) > 1:
+            notes.append(
+                f"target '{name}' stands in {len(rows)} rows ({', '.join(rows)}); "
+                f"{chosen[name]}, the one with most counts, is used"
+            )
+    twins = [name for name in found if list(chosen.values()).count(chosen[name]) > 1]
+    if twins:
+        notes.append(f"targets {', '.join(twins)} are the same row of the matrix")
+    return chosen, notes
+
+
+def as_in_cohort(counts: pd.DataFrame, annotation: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Return an arm's counts with gene ids as the cohort's tables show them.
+
+    Raises InputError where fewer than half of them are in the cohort's matrix.
+    """
+    kind = genes.recognise(
+        list(counts.columns), f"gene ids of {source}", frozenset(annotation.index)
+    )
+    renamed = counts.set_axis(genes.canonical(counts.columns, kind), axis=1)
+    shared = renamed.columns.isin(annotation.index)
+    if shared.mean() < 0.5:
+        raise refuse(
+            f"only {int(shared.sum())} of {len(shared)} genes, such as '{renamed.columns[0]}', are "
+            "in the cohort's matrix",
+            source,
+            f"genes named as there, such as '{annotation.index[0]}'",
+            "Count both with one annotation.",
+        )
+    return renamed

@@ -1,0 +1,344 @@
+"""Reading a cohort's input: everything is checked before any model is fitted.
+
+`plan` is what the workflow needs to know when it starts; when all is well it reads no counts.
+`read_all` reads these too. Both raise one InputError with every problem that could be found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fibroserum.cohort.annotation import annotation_of, as_in_cohort, find_targets, unknown_genes
+from fibroserum.cohort.build import check_design, column_problems
+from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast, contrasts_of, order_groups
+from fibroserum.counts.table import listed
+from fibroserum.errors import Collector, Problem
+from fibroserum.input import config as configuration
+from fibroserum.input.config import Config, file_name, locate
+from fibroserum.input.sheet import read_sheet
+from fibroserum.input.sheet_checks import check_sheet
+from fibroserum.input.stimulation_sheet import check_stimulation, left_out
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will make: the complete config, and names that file names are made of."""
+
+    config: Config
+    folder: str
+    groups: tuple[str, ...]
+    contrasts: tuple[Contrast, ...]
+
+    @property
+    def factors(self) -> dict[str, Any]:
+        """The config's factors, by their names in file names."""
+        return {file_name(name): entry for name, entry in self.config["factors"].items()}
+
+
+def serum_columns(config: Config) -> dict[str, Any]:
+    """Return the factors that have a measured level."""
+    return {name: entry for name, entry in config["factors"].items() if entry["serum"]}
+
+
+def plan(
+    raw: Config, schema: dict[str, Any], root: Path, where: str, files: Sequence[Path] = ()
+) -> Plan:
+    """Return the plan of a run.
+
+    raw: the config as the user wrote it; schema: its JSON Schema; root: of the pipeline, for
+    bundled resources; where: the config's name, for messages; files: those that it was read from.
+    Raises InputError with every problem of the config, the sheets and tables and, when there is
+    any, of the counts too.
+    """
+    config, problems = configuration.resolve(raw, schema, where)
+    found = Collector()
+    for file in files:
+        found.problems += configuration.repeated_keys(file)
+    found.problems += problems
+    if problems:
+        # go on with what can be used, to say everything at once
+        mended = configuration.usable(raw, schema)
+        if mended is None:
+            found.finish()
+        config = mended or config
+    config = with_located_paths(config, root)
+    missing = dict(configuration.missing_files(config, where))
+    found.problems += missing.values()
+    if not all(map(configuration.can_be_path, missing)):
+        found.finish()
+    said = [problem.where.removeprefix(f"{where}, ") for problem in problems]
+    sheet = None
+    with found.collecting():
+        sheet = _sheet(config)
+    with found.collecting():
+        _check_tables(config)
+    if found.problems:
+        with found.collecting():
+            read_all(config)
+        found.problems = _without_echoes(found.problems, set(missing), said)
+        found.problems = [_named(problem, where) for problem in found.problems]
+        found.finish()
+    assert sheet is not None, "a sheet that could not be read is a problem"
+    column = config["design"]["group"]
+    names = sorted(sheet[column].unique()) if column else [SINGLE_GROUP]
+    groups = order_groups(names, config["design"]["reference_group"])
+    contrasts = contrasts_of(groups, config["design"]["before"], config["design"]["after"])
+    place = f"{where}, names of contrasts"
+    made = [contrast.name for contrast in contrasts]
+    found.problems += configuration.name_clashes(made, place, "group and time names")
+    found.problems += configuration.long_names(made, place)
+    found.finish()
+    return Plan(config, file_name(config["cohort"]), tuple(groups), tuple(contrasts))
+
+
+def _without_echoes(
+    problems: Sequence[Problem], missing: set[str], said: Sequence[str]
+) -> list[Problem]:
+    """Return the problems without those that follow from others.
+
+    missing: files that the config names in vain, which their readers miss again; said: the keys
+    whose values the schema refuses, which other checks then find empty.
+    """
+    keys = [key for key in said if "." in key]
+    return [
+        problem
+        for problem in problems
+        if problem.where not in missing and not any(key in problem.what for key in keys)
+    ]
+
+
+def _named(problem: Problem, where: str) -> Problem:
+    """Return the problem with the config's own name in place of the word `config`."""
+    if problem.where.startswith("config, "):
+        return replace(problem, where=f"{where}, {problem.where.removeprefix('config, ')}")
+    return problem
+
+
+def with_located_paths(config: Config, root: Path) -> Config:
+    """Return the config with bundled resources found below `root` where the user has none."""
+    located = dict(config)
+    for key in ("samples", "tx2gene", "published"):
+        located[key] = locate(config[key], root)
+    for key in ("counts", "gene_sets"):
+        located[key] = [locate(path, root) for path in config[key]]
+    located["genes"] = config["genes"] | {"annotation": locate(config["genes"]["annotation"], root)}
+    located["factors"] = {name: _located_factor(f, root) for name, f in config["factors"].items()}
+    return located
+
+
+def _located_factor(factor: dict[str, Any], root: Path) -> dict[str, Any]:
+    arm = factor["stimulation"]
+    if arm:
+        arm = arm | {key: locate(arm[key], root) for key in ("counts", "samples")}
+    return factor | {"stimulation": arm, "signature": locate(factor["signature"], root)}
+
+
+def _sheet(config: Config, counted: list[str] | None = None) -> pd.DataFrame:
+    """Read and check the sample sheets that the config names; return the cohort's."""
+    found = Collector()
+    sheet = pd.DataFrame()
+    with found.collecting():
+        sheet = read_sheet(Path(config["samples"]))
+        problems = list(check_sheet(sheet, config["design"], serum_columns(config), counted))
+        problems += column_problems(sheet, config["design"])
+        found.problems += problems
+        if not problems:
+            check_design(sheet, config)
+    for name, factor in config["factors"].items():
+        if factor["stimulation"]:
+            with found.collecting():
+                found.problems += check_stimulation(name, factor["stimulation"], None)
+    found.finish()
+    return sheet
+
+
+def _check_tables(config: Config) -> None:
+    """Read the gene sets, published values and signatures; raise InputError for what is wrong."""
+    from fibroserum.genes.gmt import check_human, collection_name, read_gmt
+    from fibroserum.input.published import read_published
+    from fibroserum.input.signature import read_signature
+
+    found = Collector()
+    for path in config["gene_sets"]:
+        with found.collecting():
+            sets = read_gmt(Path(path))
+            if not config["genes"]["annotation"] and config["genes"]["id_type"] != "symbol":
+                check_human(sets, Path(path))
+    if config["published"]:
+        with found.collecting():
+            read_published(Path(config["published"]))
+    for factor in config["factors"].values():
+        if factor["signature"]:
+            with found.collecting():
+                read_signature(Path(factor["signature"]))
+    seen: dict[str, str] = {}
+    for path in config["gene_sets"]:
+        other = seen.setdefault(collection_name(Path(path)), path)
+        if other != path:
+            what = f"'{other}' and '{path}' are both the collection '{collection_name(Path(path))}'"
+            found.problems.append(Problem(what, "gene_sets", "files with different names"))
+    found.finish()
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Everything a cohort brings.
+
+    counts: samples × genes; annotation: index gene ids; targets: name to gene id, or None where it
+    is not in the matrix; stimulation: by factor, counts (samples × genes) and sheet; notes: what
+    was done on the way, in words; dropped: samples of the sheet without enough cells, and why.
+    """
+
+    counts: pd.DataFrame
+    sheet: pd.DataFrame
+    annotation: pd.DataFrame
+    targets: dict[str, str | None]
+    stimulation: dict[str, tuple[pd.DataFrame, pd.DataFrame]]
+    notes: tuple[str, ...]
+    dropped: dict[str, str] = field(default_factory=dict)
+
+
+def _stimulation(
+    config: Config, annotation: pd.DataFrame | None
+) -> tuple[dict[str, tuple[pd.DataFrame, pd.DataFrame]], frozenset[str]]:
+    """Read every stimulation arm; its genes must be the cohort's, named likewise.
+
+    annotation: of the cohort's matrix, or None where that could not be read. Returns also which
+    keys of the config the count files needed.
+    """
+    from fibroserum.counts import read_counts
+
+    found = Collector()
+    arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
+    used: frozenset[str] = frozenset()
+    for name, factor in config["factors"].items():
+        arm = factor["stimulation"]
+        if not arm:
+            continue
+        with found.collecting():
+            sheet = read_sheet(Path(arm["samples"]))
+            listed = list(sheet["sample"]) if "sample" in sheet else []
+            table = read_counts(
+                [Path(arm["counts"])],
+                fractional=config["fractional"],
+                tx2gene=Path(config["tx2gene"]) if config["tx2gene"] else None,
+                known_samples=listed,
+            )
+            used |= table.used
+            found.problems += check_stimulation(name, arm, list(table.counts.index))
+            if annotation is not None:
+                counts = as_in_cohort(table.counts, annotation, arm["counts"])
+                arms[name] = (counts.sort_index(axis=1), sheet)
+    found.finish()
+    return arms, used
+
+
+def _unused_cells(config: Config, used: frozenset[str]) -> Iterator[Problem]:
+    """Yield a problem where the config speaks of single cells and every input is of samples."""
+    if config["cells"] and "cells" not in used:
+        yield Problem(
+            "cells is set, and none of the counts are of single cells",
+            "config, cells",
+            "a single-cell .h5ad, a 10x .h5 or an MTX folder among the counts",
+            "Say 'cells: null', or leave it out.",
+        )
+
+
+_EARLY = ("pre", "before", "baseline", "vor", "vorher", "avant")
+_LATE = ("post", "after", "nach", "nachher", "apres", "après", "followup", "follow-up")
+
+
+def _turned_times(design: Mapping[str, Any]) -> list[str]:
+    """Return a note where the levels of time are named the other way round."""
+    before, after = design["before"], design["after"]
+    if before.casefold() not in _LATE or after.casefold() not in _EARLY:
+        return []
+    return [
+        f"before is '{before}' and after is '{after}': a positive log2 fold change means higher in "
+        f"'{after}'; exchange the two in design unless that is meant"
+    ]
+
+
+def _without_few_cells(
+    config: Config, sheet: pd.DataFrame, dropped: Mapping[str, str], counted: list[str]
+) -> list[Problem]:
+    """Return what is wrong with the samples that are left once those of few cells are gone.
+
+    Half a pair may have gone with its cells, or a whole group, which contrasts were planned for.
+    """
+    design = config["design"]
+    rest = sheet[~sheet["sample"].isin(dropped)]
+    problems = list(check_sheet(rest, design, {}, counted))
+    if design["group"]:
+        left = sorted(set(rest[design["group"]]))
+        problems += [
+            Problem(
+                f"of the group '{group}' no sample is left",
+                config["samples"],
+                f"cells enough in samples of each group ({listed(left)} have)",
+            )
+            for group in dict.fromkeys(sheet[design["group"]])
+            # of the reference group check_sheet says it
+            if group not in left and group != design["reference_group"]
+        ]
+    gone = f"Left out for too few cells (cells.min_cells): {listed(sorted(dropped))}."
+    return [replace(one, hint=f"{one.hint} {gone}".strip()) for one in problems]
+
+
+def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
+    """Read and check everything the config names. Raises InputError with every problem found.
+
+    summed: single cells that other jobs have read (`counts.parts`).
+    """
+    from fibroserum.counts import read_counts
+
+    found = Collector()
+    sheet, table, annotation = pd.DataFrame(), None, None
+    arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
+    used: frozenset[str] = frozenset()
+    with found.collecting():
+        sheet = read_sheet(Path(config["samples"]))
+    listed = list(sheet["sample"]) if "sample" in sheet else None
+    with found.collecting():
+        table = read_counts(
+            [Path(path) for path in config["counts"]],
+            fractional=config["fractional"],
+            tx2gene=Path(config["tx2gene"]) if config["tx2gene"] else None,
+            cells=config["cells"],
+            known_samples=listed,
+            summed=summed,
+        )
+    dropped = table.dropped if table is not None else {}
+    counted = [*table.counts.index, *dropped] if table is not None else None
+    with found.collecting():
+        _sheet(config, counted)
+    if table is not None and dropped and not found.problems:
+        found.problems += _without_few_cells(config, sheet, dropped, list(table.counts.index))
+    if table is not None:
+        with found.collecting():
+            annotation = annotation_of(table.counts, config)
+    if annotation is not None:
+        found.problems += unknown_genes(config, annotation)
+    with found.collecting():
+        arms, used = _stimulation(config, annotation)
+    if table is not None:
+        found.problems += _unused_cells(config, table.used)
+    found.finish()
+    assert table is not None, "a table that could not be read is a problem"
+    assert annotation is not None, "an annotation that could not be made is a problem"
+    counts = table.counts.set_axis(annotation.index, axis=1)
+    targets, notes = find_targets(config["targets"], annotation, counts)
+    for name, (_, arm_sheet) in arms.items():
+        notes += left_out(name, arm_sheet, config["factors"][name]["stimulation"])
+    notes += _turned_times(config["design"])
+    if config["tx2gene"] and "tx2gene" not in table.used | used:
+        notes.append(
+            f"tx2gene ({config['tx2gene']}) is not used: no count input is a folder of Salmon or "
+            "kallisto"
+        )
+    return Inputs(counts, sheet, annotation, targets, arms, (*table.notes, *notes), dropped)

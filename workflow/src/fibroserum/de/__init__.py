@@ -1,0 +1,1 @@
+"""Differential expression: the fit, the tables and the calls of all contrasts."""

@@ -1,0 +1,305 @@
+"""All tables on the factors of a cohort."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum import tables
+from fibroserum.cohort.build import counts_of, obs_name, rows_of_targets, settings_of
+from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.de.stage import linear_model_of
+from fibroserum.factors.combine import combine
+from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
+from fibroserum.factors.levels import PAIR_COLUMNS, Change, level_change, level_pairs
+from fibroserum.factors.mediation_calls import mediation_rows, with_calls
+from fibroserum.factors.serum import SerumLine, serum_line
+from fibroserum.factors.stimulation import stimulation_evidence, stimulation_line
+from fibroserum.input.config import file_name
+from fibroserum.input.signature import on_genes
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+    from fibroserum.linear import LinearFit
+
+
+@dataclass(frozen=True)
+class FactorTables:
+    """The tables on factors; `SCHEMAS` names the schema of each."""
+
+    levels: pd.DataFrame
+    pairs: pd.DataFrame
+    factors: pd.DataFrame
+    concordance: pd.DataFrame
+    sets: pd.DataFrame
+    mediation: pd.DataFrame
+
+
+SCHEMAS = {
+    "levels": "factor_levels",
+    "pairs": "factor_pairs",
+    "factors": "factors",
+    "concordance": "factor_concordance",
+    "sets": "factor_sets",
+    "mediation": "mediation",
+}
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What all factors of a cohort share.
+
+    obs: the cohort's samples, text. annotation: of its genes, text. targets: the ids of every row
+    that means a target. counts: samples of complete pairs × genes fitted. log2: log2 of normalized
+    counts + 0.5 of the targets that are present.
+    """
+
+    obs: pd.DataFrame
+    annotation: pd.DataFrame
+    targets: frozenset[str]
+    settings: dict[str, Any]
+    contrasts: tuple[Contrast, ...]
+    counts: pd.DataFrame
+    always: pd.Series
+    log2: pd.DataFrame
+    linear: LinearFit
+    vectors: dict[str, np.ndarray]
+    de: Mapping[str, pd.DataFrame]
+    alpha: float
+    seed: int
+    n_cpus: int
+
+
+def flag_factors(
+    cohort: ad.AnnData,
+    paired: ad.AnnData,
+    de: Mapping[str, pd.DataFrame],
+    stimulation: Mapping[str, pd.DataFrame],
+    signatures: Mapping[str, pd.DataFrame],
+    factors: Mapping[str, Mapping[str, Any]],
+    *,
+    alpha: float,
+    seed: int,
+    n_cpus: int = 1,
+) -> FactorTables:
+    """Return every table on the cohort's factors.
+
+    cohort, paired: cohort.h5ad and the fit of changes; de: result tables by contrast name, the
+    paired model's at least; stimulation, signatures: by factor, where it has one
+    (`stimulation_table`, `read_signature`); factors: the config's. Without any, all are empty.
+    """
+    if not factors:
+        return FactorTables(**{field: tables.empty(name) for field, name in SCHEMAS.items()})
+    context = _context(cohort, paired, de, alpha, seed, n_cpus)
+    parts = [
+        _one_factor(name, entry, context, stimulation.get(name), signatures.get(name))
+        for name, entry in factors.items()
+    ]
+    rows = {field: [getattr(part, field) for part in parts] for field in SCHEMAS}
+    rows["mediation"] = [with_calls(pd.concat(rows["mediation"], ignore_index=True), alpha)]
+    return FactorTables(**{field: _stacked(name, rows[field]) for field, name in SCHEMAS.items()})
+
+
+def _stacked(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return a table's rows of all factors, columns as in its schema."""
+    filled = [part.astype(object) for part in parts if len(part)]
+    if not filled:
+        return tables.empty(name)
+    whole = pd.concat(filled, ignore_index=True).reindex(columns=tables.schemas()[name].names)
+    return whole.where(whole.notna(), None).infer_objects()
+
+
+def _context(
+    cohort: ad.AnnData,
+    paired: ad.AnnData,
+    de: Mapping[str, pd.DataFrame],
+    alpha: float,
+    seed: int,
+    n_cpus: int,
+) -> _Context:
+    settings = settings_of(cohort)
+    obs = cohort.obs.astype(str)
+    annotation = cohort.var.drop(columns="target").astype(str)
+    all_contrasts = contrasts_of(settings["groups"], settings["before"], settings["after"])
+    fitted = paired.var_names[paired.var["status"].astype(str) == "tested"]
+    counts = counts_of(paired)[fitted]
+    always = cohort.var["target"].astype(bool)
+    present = [gene for gene in dict.fromkeys(settings["targets"].values()) if gene]
+    place = cohort.var_names.get_indexer(present)
+    raw = np.asarray(cohort.X)[:, place].astype(float)
+    scale = cohort.obs["size_factor"].to_numpy(float)[:, None]
+    vectors = paired.uns["model"]["contrasts"]
+    own = tuple(contrast for contrast in all_contrasts if contrast.model == "paired")
+    return _Context(
+        obs=obs,
+        annotation=annotation,
+        targets=frozenset(rows_of_targets(cohort)),
+        settings=settings,
+        contrasts=own,
+        counts=counts,
+        always=always,
+        log2=pd.DataFrame(np.log2(raw / scale + 0.5), index=cohort.obs_names, columns=present),
+        linear=linear_model_of(paired, always, n_cpus),
+        vectors={c.name: np.asarray(vectors[file_name(c.name)], dtype=float) for c in own},
+        de=de,
+        alpha=alpha,
+        seed=seed,
+        n_cpus=n_cpus,
+    )
+
+
+def _one_factor(
+    name: str,
+    entry: Mapping[str, Any],
+    context: _Context,
+    stimulation: pd.DataFrame | None,
+    signature: pd.DataFrame | None,
+) -> FactorTables:
+    serum = _serum(entry, context)
+    changes = _changes(serum.pairs, context)
+    verdicts = factor_genes(serum, stimulation, signature, context.annotation, context.alpha)
+    called = responsive_genes(verdicts)
+    in_matrix = called[called["gene_id"].isin(context.annotation.index)]
+    agreement = [
+        concordance(called, contrast.name, changes.get(contrast.name), context.de[contrast.name])
+        for contrast in context.contrasts
+    ]
+    sets = signed_sets(
+        context.linear,
+        context.vectors,
+        in_matrix[~in_matrix["gene_id"].isin(context.targets) & in_matrix["reason"].isna()],
+        changes,
+        context.alpha,
+        n_cpus=context.n_cpus,
+    )
+    parts = FactorTables(
+        levels=_levels(entry, changes, context),
+        pairs=serum.pairs,
+        factors=verdicts,
+        concordance=pd.concat(agreement, ignore_index=True),
+        sets=sets,
+        mediation=mediation_rows(
+            name, serum.pairs, context.log2, context.obs, context.settings, context.seed
+        ),
+    )
+    return FactorTables(**{field: getattr(parts, field).assign(factor=name) for field in SCHEMAS})
+
+
+def _serum(entry: Mapping[str, Any], context: _Context) -> SerumLine:
+    """Return the factor's serum line, unavailable where it has no measured level."""
+    if not entry["serum"]:
+        nothing = pd.DataFrame({"serum_slope": [], "serum_pvalue": []}, dtype=float)
+        return SerumLine(nothing, pd.DataFrame(columns=PAIR_COLUMNS), "the level was not measured")
+    pairs = level_pairs(
+        context.obs, context.settings, obs_name(entry["serum"]), entry["serum_scale"]
+    )
+    own = context.obs.loc[context.counts.index]
+    return serum_line(
+        context.counts, own, context.settings, pairs, context.always, n_cpus=context.n_cpus
+    )
+
+
+def _changes(pairs: pd.DataFrame, context: _Context) -> dict[str, Change]:
+    """Return the change of the factor's level by change and difference contrast."""
+    return {
+        contrast.name: level_change(pairs, contrast, crossover=context.settings["crossover"])
+        for contrast in context.contrasts
+        if contrast.kind != "average"
+    }
+
+
+def _levels(
+    entry: Mapping[str, Any], changes: Mapping[str, Change], context: _Context
+) -> pd.DataFrame:
+    """Return the rows of factor_levels: the serum level, and apart from it the own gene's mRNA."""
+    from fibroserum.genes.mapping import resolve
+
+    gene = None
+    if entry["gene"]:
+        found, _ = resolve([entry["gene"]], context.annotation)
+        gene = found[entry["gene"]][0] if found else None
+    rows = []
+    for name, change in changes.items():
+        own = context.de[name].set_index("gene_id")
+        rows.append(
+            {
+                "contrast": name,
+                "donors": change.donors,
+                "change_log2": change.estimate,
+                "ci_low": change.ci_low,
+                "ci_high": change.ci_high,
+                "pvalue": change.pvalue,
+                "own_gene": entry["gene"],
+                "own_gene_log2FoldChange": own.loc[gene, "log2FoldChange"] if gene else np.nan,
+                "own_gene_padj": own.loc[gene, "padj"] if gene else np.nan,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def factor_genes(
+    serum: SerumLine,
+    stimulation: pd.DataFrame | None,
+    signature: pd.DataFrame | None,
+    annotation: pd.DataFrame,
+    alpha: float,
+) -> pd.DataFrame:
+    """Return the verdict on every gene: the cohort's, then those of the stimulation arm alone.
+
+    stimulation: `stimulation_table`; signature: `read_signature`. A gene of the signature that is
+    in neither matrix has a row that says so.
+    """
+    lines, symbols = [], annotation["symbol"].astype(object)
+    evidence = pd.DataFrame(index=annotation.index)
+    if stimulation is not None:
+        evidence = stimulation_evidence(stimulation)
+        lines.append(stimulation_line(stimulation))
+        symbols = symbols.reindex(symbols.index.append(evidence.index.difference(symbols.index)))
+        symbols = symbols.fillna(evidence["symbol"])
+    if not serum.unavailable:
+        lines.append(serum.evidence())
+    out = combine(lines, symbols.index, alpha)
+    out.insert(0, "symbol", symbols.where(symbols != "", None))
+    for column in ("stimulation_log2FoldChange", "stimulation_pvalue"):
+        out[column] = evidence[column].reindex(out.index) if column in evidence else np.nan
+    for column in ("serum_slope", "serum_pvalue"):
+        out[column] = serum.table[column].reindex(out.index)
+    out = out.rename_axis("gene_id").reset_index()
+    return _with_signature(out, signature, annotation)
+
+
+def _with_signature(
+    verdicts: pd.DataFrame, signature: pd.DataFrame | None, annotation: pd.DataFrame
+) -> pd.DataFrame:
+    """Add what the signature says: its own direction, and whether it supports the evidence's."""
+    if signature is None:
+        return verdicts.assign(signature="none", signature_direction=None)
+    said, left_out = on_genes(signature, annotation)
+    direction = said.map({"up": "induced", "down": "suppressed"})
+    out = verdicts.assign(signature_direction=verdicts["gene_id"].map(direction))
+    out["signature"] = list(map(_support, out["direction"], out["signature_direction"]))
+    absent = [name for name in left_out if name not in set(out["gene_id"])]
+    rows = pd.DataFrame(
+        {
+            "gene_id": absent,
+            "call": "not_assessable",
+            "reason": [f"of the signature: {left_out[name]}" for name in absent],
+        }
+    )
+    return (
+        pd.concat([out.astype(object), rows.astype(object)], ignore_index=True) if absent else out
+    )
+
+
+def _support(direction: str | None, said: str | float | None) -> str | None:
+    """Return what a signature's direction says of the evidence's, None where there is none."""
+    if not isinstance(said, str):
+        return "none"
+    if not isinstance(direction, str):
+        return None
+    return "supports" if direction == said else "contradicts"

@@ -1,0 +1,250 @@
+"""Gene identity: mapping a matrix' ids to genes, and finding genes that a user names.
+
+Official symbols always come before aliases (an alias table maps CCL28 also to ENC1), an alias of
+several genes maps to none, and nothing is guessed from letter case: Bgn is a mouse gene.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.errors import InputError, Problem, nearest, refuse
+from fibroserum.genes.ids import IdType, canonical, canonical_ensembl, mangled, recognise
+from fibroserum.genes.table import NOT_A_NAME, Lookup, build_lookup, bundled, load_table
+from fibroserum.input.sheet import read_sheet
+
+__all__ = [
+    "IdType",
+    "Match",
+    "annotate",
+    "annotate_with",
+    "canonical",
+    "load_table",
+    "mangled",
+    "read_annotation",
+    "recognise",
+    "resolve",
+    "sum_duplicates",
+    "why_unmapped",
+]
+
+Match = Literal["official", "secondary", "alias", "shadowed", "ambiguous", "unknown"]
+ANNOTATION_COLUMNS = ("symbol", "ensembl", "entrez", "chromosome", "type", "match")
+
+
+def annotate(
+    ids: Sequence[str], id_type: IdType, table: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Map a matrix' gene ids to genes.
+
+    ids: gene ids in the matrix' order. table: a gene table with the columns of `load_table`;
+    None: the bundled one. Returns a DataFrame indexed by `canonical(ids)`, in the same order, all
+    text, missing "": symbol (of an unknown symbol: itself), ensembl (in an Ensembl matrix: the
+    row's own id, without `_PAR_Y`), entrez, chromosome, type, and match:
+
+    * `official`: the gene's official symbol, primary Ensembl id or Entrez id;
+    * `secondary`: another Ensembl id of the gene, or its copy on Y (`_PAR_Y`);
+    * `alias`: a previous or alias symbol of one gene that is not in the matrix by its own symbol;
+    * `shadowed`: likewise, but the gene itself is in the matrix: mapped to nothing;
+    * `ambiguous`: an alias of several genes: mapped to nothing;
+    * `unknown`: not in the table.
+    """
+    index = _lookup(table)
+    names = canonical(ids, id_type)
+    if id_type == "symbol":
+        present = frozenset(names)
+        found = [_match_symbol(name, index, present) for name in names]
+    elif id_type == "ensembl":
+        found = [_match_ensembl(name, index) for name in names]
+    else:
+        found = [_match_entrez(name, index) for name in names]
+    out = _rows_of(index, [row for row, _ in found], names)
+    if id_type == "symbol":
+        out["symbol"] = out["symbol"].where(out["symbol"] != "", out.index)
+    if id_type == "ensembl":
+        out["ensembl"] = [name.removesuffix("_PAR_Y") for name in names]
+    out["match"] = [match for _, match in found]
+    return out
+
+
+def _lookup(table: pd.DataFrame | None) -> Lookup:
+    return bundled() if table is None else build_lookup(table)
+
+
+def _rows_of(index: Lookup, rows: list[int], names: list[str]) -> pd.DataFrame:
+    """Return the annotation columns (without match) of table rows, "" where the row is -1."""
+    blank = index.table.iloc[:0].reindex([0]).fillna("")
+    source = pd.concat([index.table, blank], ignore_index=True)  # row -1 is the blank one
+    out = source.iloc[rows][["symbol", "ensembl", "entrez", "chromosome", "type"]]
+    out.index = pd.Index(names, name="gene_id", dtype=object)
+    out["ensembl"] = [index.primary[row] if row >= 0 else "" for row in rows]
+    return out
+
+
+def _match_symbol(name: str, index: Lookup, present: frozenset[str]) -> tuple[int, Match]:
+    if name in index.symbol:
+        return index.symbol[name], "official"
+    if name in index.ambiguous:
+        return -1, "ambiguous"
+    row = index.alias.get(name, -1)
+    if row < 0:
+        return -1, "unknown"
+    return (-1, "shadowed") if index.symbols[row] in present else (row, "alias")
+
+
+def _match_ensembl(name: str, index: Lookup) -> tuple[int, Match]:
+    row = index.ensembl.get(name.removesuffix("_PAR_Y"), -1)
+    if row < 0:
+        return -1, "unknown"
+    return row, "official" if name == index.primary[row] else "secondary"
+
+
+def _match_entrez(name: str, index: Lookup) -> tuple[int, Match]:
+    row = index.entrez.get(name, -1)
+    return row, "official" if row >= 0 else "unknown"
+
+
+def read_annotation(path: Path) -> pd.DataFrame:
+    """Read a user's own annotation: TSV or CSV with the columns gene_id and symbol.
+
+    Returns a DataFrame of text with these two columns and `ensembl`, `entrez` where the file has
+    them, missing "". Raises InputError where it cannot be read, a column is missing, or one
+    gene_id stands there with two symbols.
+    """
+    table = read_sheet(path)
+    missing = [name for name in ("gene_id", "symbol") if name not in table]
+    if missing:
+        raise InputError(
+            Problem(
+                f"column '{name}' is missing",
+                str(path),
+                "the columns gene_id and symbol",
+                nearest(name, table.columns),
+            )
+            for name in missing
+        )
+    columns = [name for name in ("gene_id", "symbol", "ensembl", "entrez") if name in table]
+    table = table[columns].fillna("").apply(lambda column: column.str.strip()).drop_duplicates()
+    twice = table.loc[table["gene_id"].duplicated(), "gene_id"].unique()
+    if len(twice):
+        raise InputError(
+            Problem(f"gene_id '{name}' has several symbols", str(path), "one symbol each")
+            for name in twice
+        )
+    return table
+
+
+def annotate_with(
+    own: pd.DataFrame, ids: Sequence[str], id_type: IdType, table: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Like `annotate`, but symbols come from the user's own table (`read_annotation`).
+
+    An own row decides the symbol, and the gene behind it is looked up by its official symbol;
+    ids that the own table lacks are mapped as `annotate` does. Raises InputError where it has
+    none of the ids.
+    """
+    index = _lookup(table)
+    out = annotate(ids, id_type, table)
+    given = own.set_index(pd.Index(canonical(own["gene_id"], id_type)))
+    given = given[~given.index.duplicated()]
+    rows = np.flatnonzero(out.index.isin(given.index))
+    if not len(rows) and len(out):
+        raise refuse(
+            f"none of the matrix' gene ids is there, such as '{out.index[0]}'",
+            "genes.annotation",
+            "the matrix' gene ids in column 'gene_id'",
+        )
+    mine = given.loc[out.index[rows]]
+    known = [index.symbol.get(symbol, -1) for symbol in mine["symbol"]]
+    filled = _rows_of(index, known, list(mine.index))
+    filled["symbol"] = mine["symbol"].to_numpy()
+    if id_type == "ensembl":
+        filled["ensembl"] = [name.removesuffix("_PAR_Y") for name in filled.index]
+    for column in {"ensembl", "entrez"} & set(mine.columns):
+        filled[column] = mine[column].where(mine[column] != "", filled[column].to_numpy())
+    filled["match"] = "official"
+    out.iloc[rows] = filled[list(out.columns)].to_numpy()
+    return out
+
+
+def resolve(
+    names: Iterable[str], annotation: pd.DataFrame, table: pd.DataFrame | None = None
+) -> tuple[dict[str, list[str]], list[str]]:
+    """Find the matrix rows of genes given as matrix ids, symbols, Ensembl or Entrez ids.
+
+    annotation: of the matrix (`annotate`). Returns a dict of name to matrix gene ids, and the
+    names that are not in the matrix, both in the order of `names`, each once. A name is first
+    sought among the matrix' own ids, then among its symbols, then as a gene of the table:
+    official symbol, Ensembl, Entrez, and alias last. Of several rows of one gene the official
+    one is taken; there is more than one id only where none is official, or the matrix has
+    several rows with the same right.
+    """
+    index: Lookup | None = None
+    own = frozenset(annotation.index)
+    by_symbol = _best_rows(annotation, "symbol")
+    by_entrez = _best_rows(annotation, "entrez")
+    found: dict[str, list[str]] = {}
+    unmapped: list[str] = []
+    for name in dict.fromkeys(str(name) for name in names):
+        key = canonical_ensembl(name.strip())
+        rows = [key] if key in own else by_symbol.get(key)
+        if not rows:
+            index = index or _lookup(table)  # takes a second: not for what the matrix has
+            row = index.find(key)
+            rows = by_entrez.get(index.entrez_ids[row] if row >= 0 else "")
+        if rows and key not in NOT_A_NAME:
+            found[name] = list(rows)
+        else:
+            unmapped.append(name)
+    return found, unmapped
+
+
+def _best_rows(annotation: pd.DataFrame, column: str) -> dict[str, list[str]]:
+    """Return value of `column` to the matrix ids that carry it, the official ones if any."""
+    official: dict[str, list[str]] = defaultdict(list)
+    others: dict[str, list[str]] = defaultdict(list)
+    for gene_id, value, match in zip(
+        annotation.index, annotation[column], annotation["match"], strict=True
+    ):
+        if value:
+            (official if match == "official" else others)[value].append(gene_id)
+    return {**others, **official}
+
+
+def why_unmapped(name: str, annotation: pd.DataFrame, table: pd.DataFrame | None = None) -> str:
+    """Return in words why `resolve` did not find a name, with the nearest symbol or the gene."""
+    index = _lookup(table)
+    key = canonical_ensembl(name.strip())
+    if key in index.ambiguous:
+        return f"'{name}' is an alias of several genes: {', '.join(index.ambiguous[key])}"
+    row = index.find(key)
+    if row >= 0:
+        symbol = index.symbols[row]
+        known = f"'{name}'" if symbol == key else f"'{name}' ({symbol})"
+        return f"{known} is a human gene, but not in the count matrix"
+    symbols = [symbol for symbol in annotation["symbol"] if symbol]
+    return f"'{name}' is no known human gene. {nearest(key, dict.fromkeys(symbols))}".strip()
+
+
+def sum_duplicates(counts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Sum rows with the same gene id.
+
+    counts: genes × samples, indexed by canonical gene id. Returns the counts with each id once,
+    in order of first appearance, and a log of what was summed: gene_id, rows (how many), total
+    (counts over all samples).
+    """
+    twice = counts.index.duplicated(keep=False)
+    if not twice.any():
+        return counts, pd.DataFrame({"gene_id": [], "rows": [], "total": []}).astype(
+            {"gene_id": object, "rows": np.int64, "total": np.float64}
+        )
+    summed = counts.groupby(level=0, sort=False).sum()
+    repeated = counts[twice].sum(axis=1).groupby(level=0, sort=False)
+    log = pd.DataFrame({"rows": repeated.size(), "total": repeated.sum().astype(np.float64)})
+    return summed, log.rename_axis("gene_id").reset_index()

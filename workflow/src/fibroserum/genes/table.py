@@ -1,0 +1,122 @@
+"""The bundled human gene table and its index."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+GENES = Path(__file__).resolve().parents[4] / "resources" / "genes"
+HUMAN_TABLE = GENES / "human.tsv.gz"
+PREVIOUS_SYMBOLS = GENES / "previous_symbols.tsv"
+
+# What tables hold where they hold no name; NA is an alias of a gene, too.
+NOT_A_NAME = frozenset({"", "NA", "N/A", "nan", "NaN", "None", "NULL", "-", "---"})
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """Dictionaries over a gene table; values are row numbers of `table`.
+
+    symbol: official symbols. ensembl: every Ensembl id, the primary and the others. entrez: Entrez
+    ids. alias: previous and alias symbols that are nobody's official symbol and belong to one
+    gene. ambiguous: aliases of several genes, to these genes' official symbols.
+    """
+
+    table: pd.DataFrame
+    symbol: dict[str, int]
+    ensembl: dict[str, int]
+    entrez: dict[str, int]
+    alias: dict[str, int]
+    ambiguous: dict[str, tuple[str, ...]]
+
+    @cached_property
+    def symbols(self) -> list[str]:
+        """Official symbol of each row."""
+        return self.table["symbol"].tolist()
+
+    @cached_property
+    def entrez_ids(self) -> list[str]:
+        """Entrez id of each row."""
+        return self.table["entrez"].tolist()
+
+    @cached_property
+    def primary(self) -> list[str]:
+        """Primary Ensembl id of each row, "" where it has none."""
+        return self.table["ensembl"].str.partition("|")[0].tolist()
+
+    def find(self, name: str) -> int:
+        """Return the row of a symbol, Ensembl id, Entrez id or alias, in this order; -1: none."""
+        for index in (self.symbol, self.ensembl, self.entrez, self.alias):
+            if name in index:
+                return index[name]
+        return -1
+
+
+@lru_cache(maxsize=1)
+def load_table() -> pd.DataFrame:
+    """Return the bundled human genes, one row a gene, all columns text. Do not change it.
+
+    Columns: symbol, ensembl (ids separated by `|`, the primary first), entrez, chromosome (`X|Y`
+    in the pseudoautosomal regions), type, name, aliases (separated by `|`). Missing is "".
+    """
+    return pd.read_csv(HUMAN_TABLE, sep="\t", dtype=str, keep_default_na=False, encoding="utf-8")
+
+
+@lru_cache(maxsize=1)
+def bundled() -> Lookup:
+    """Return the index of the bundled human table, built once a process."""
+    previous = pd.read_csv(PREVIOUS_SYMBOLS, sep="\t", dtype=str, keep_default_na=False)
+    pairs = zip(previous["previous"], previous["symbol"], strict=True)
+    return build_lookup(load_table(), dict(pairs))
+
+
+def build_lookup(table: pd.DataFrame, previous: Mapping[str, str] | None = None) -> Lookup:
+    """Index a gene table with the columns of `load_table`.
+
+    previous: symbols that once were official, to today's; they are taken where several genes use
+    them as an alias. Of genes that share a symbol or an Ensembl id, a protein-coding gene with a
+    name wins, then the one whose primary id it is, then the one named first.
+    """
+    ids = [text.split("|") if text else [] for text in table["ensembl"]]
+    unnamed = table["symbol"].str.startswith("LOC").to_numpy(dtype=np.int64)
+    rank = (np.where(table["type"] == "protein-coding", 0, 2) + unnamed).tolist()
+    by_symbol: dict[str, tuple[int, int, int]] = {}
+    by_ensembl: dict[str, tuple[int, int, int]] = {}
+    for row, symbol in enumerate(table["symbol"]):
+        key = (rank[row], 0 if ids[row] else 1, row)
+        by_symbol[symbol] = min(by_symbol.get(symbol, key), key)
+        for position, ensembl_id in enumerate(ids[row]):
+            key = (rank[row], min(position, 1), row)
+            by_ensembl[ensembl_id] = min(by_ensembl.get(ensembl_id, key), key)
+    official = {symbol: key[-1] for symbol, key in by_symbol.items() if symbol}
+    alias, ambiguous = _index_aliases(table, official, previous or {})
+    return Lookup(
+        table=table,
+        symbol=official,
+        ensembl={ensembl_id: key[-1] for ensembl_id, key in by_ensembl.items()},
+        entrez={entrez: row for row, entrez in enumerate(table["entrez"]) if entrez},
+        alias=alias,
+        ambiguous=ambiguous,
+    )
+
+
+def _index_aliases(
+    table: pd.DataFrame, official: Mapping[str, int], previous: Mapping[str, str]
+) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:
+    owners: dict[str, set[str]] = defaultdict(set)
+    for symbol, aliases in zip(table["symbol"], table["aliases"], strict=True):
+        for name in aliases.split("|"):
+            if name not in official and name not in NOT_A_NAME:
+                owners[name].add(symbol)
+    for name, symbol in previous.items():
+        if name not in official and symbol in official:
+            owners[name] = {symbol}
+    alias = {name: official[min(genes)] for name, genes in owners.items() if len(genes) == 1}
+    several = {name: tuple(sorted(genes)) for name, genes in owners.items() if len(genes) > 1}
+    return alias, several

@@ -1,0 +1,411 @@
+"""The resolved config of a cohort: schema, defaults, and what a schema cannot say.
+
+Defaults live in `workflow/schemas/config.schema.yaml` alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fibroserum.errors import Problem, nearest
+
+Config = dict[str, Any]
+#: Characters of a name that file names are made of: file systems take 255 with all that is added.
+LONGEST_NAME = 120
+
+
+def load_schema(path: str | Path) -> dict[str, Any]:
+    """Return the JSON Schema (draft 2020-12) of the config, written as YAML."""
+    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+
+
+def with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
+    """Return a copy of `value` with the schema's defaults where it says nothing."""
+    if not isinstance(value, Mapping):
+        return copy.deepcopy(value)
+    known = schema.get("properties", {})
+    rest = schema.get("additionalProperties")
+    filled = {
+        key: with_defaults(item, known.get(key) or (rest if isinstance(rest, Mapping) else {}))
+        for key, item in value.items()
+    }
+    for key, about in known.items():
+        if key not in filled and "default" in about:
+            filled[key] = with_defaults(about["default"], about)
+    return filled
+
+
+def _at(schema: Mapping[str, Any], path: list[Any]) -> Mapping[str, Any]:
+    """Return the part of the schema that governs a place in the config."""
+    for step in path:
+        if isinstance(step, int):
+            schema = schema.get("items", {})
+        else:
+            rest = schema.get("additionalProperties")
+            schema = schema.get("properties", {}).get(step) or (
+                rest if isinstance(rest, Mapping) else {}
+            )
+    return schema
+
+
+def _key(path: list[Any]) -> str:
+    return ".".join(map(str, path)) or "the top level"
+
+
+_TYPES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "null",
+    "number": "a number",
+    "object": "keys with their values",
+    "string": "text",
+}
+_BOUNDS = {
+    "minimum": "at least",
+    "exclusiveMinimum": "above",
+    "maximum": "at most",
+    "exclusiveMaximum": "below",
+}
+
+
+def _expected(about: Mapping[str, Any]) -> str:
+    """Return in words what a place in the config holds: its type, its bounds, what it means."""
+    types = about.get("type", ())
+    words = " or ".join(_TYPES[name] for name in ([types] if isinstance(types, str) else types))
+    bounds = " and ".join(f"{word} {about[key]}" for key, word in _BOUNDS.items() if key in about)
+    meaning = about.get("description", "").rstrip(".")
+    meaning = meaning[:1].lower() + meaning[1:]
+    return ": ".join(part for part in (f"{words} {bounds}".strip(), meaning) if part)
+
+
+def _homes(schema: Mapping[str, Any], key: object, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield every section of the schema that has a key, with dots between its names."""
+    for name, about in schema.get("properties", {}).items():
+        if name == key and path:
+            yield ".".join(path)
+        yield from _homes(about, key, (*path, name))
+    rest = schema.get("additionalProperties")
+    if isinstance(rest, Mapping):
+        yield from _homes(rest, key, (*path, "NAME"))
+
+
+def _yaml_hint(value: object, types: object) -> str:
+    """Return what to do about a value of another type: mostly something that YAML has read so."""
+    wanted = [types] if isinstance(types, str) else list(types) if isinstance(types, list) else []
+    if value is None:
+        return "Nothing stands below the key: indent the lines that belong to it."
+    if "string" in wanted and isinstance(value, bool):
+        return "YAML reads yes, no, on, off, true and false so: put the word in quotes."
+    if "string" in wanted and isinstance(value, int | float):
+        return f"YAML reads it as a number: put it in quotes, '{value}'."
+    if "array" in wanted and isinstance(value, str):
+        return f"Write it as a list: [{value}]."
+    if "number" in wanted and isinstance(value, str) and re.fullmatch(r"[-+]?\d+,\d+", value):
+        return "Write decimals with a point."
+    return ""
+
+
+def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Iterator[Problem]:
+    """Yield every problem that a schema finds in a config; where: its name, for messages."""
+    from jsonschema import Draft202012Validator
+
+    for error in sorted(
+        Draft202012Validator(schema).iter_errors(config), key=lambda e: e.json_path
+    ):
+        path = list(error.absolute_path)
+        place = f"{where}, {_key(path)}"
+        about = _at(schema, path)
+        if error.validator == "additionalProperties":
+            known = list(about.get("properties", {}))
+            for key in sorted(set(error.instance) - set(known), key=str):
+                homes = " or ".join(f"'{home}'" for home in _homes(schema, key))
+                hint = f"It belongs under {homes}." if homes else nearest(key, known)
+                yield Problem(f"unknown key '{key}'", place, "a key of the schema", hint)
+        elif error.validator == "required":
+            for key in error.validator_value:
+                if key not in error.instance:
+                    expected = _expected(_at(schema, [*path, key]))
+                    yield Problem(f"missing key '{key}'", place, expected)
+        elif error.validator == "enum":
+            valid = [item for item in error.validator_value if item is not None]
+            hint = nearest(error.instance, valid)
+            one_of = " or ".join("null" if v is None else str(v) for v in error.validator_value)
+            yield Problem(f"unknown value {error.instance!r}", place, one_of, hint)
+        else:
+            hint = _yaml_hint(error.instance, about.get("type"))
+            yield Problem(_what(error.validator, error.instance), place, _expected(about), hint)
+
+
+def _what(validator: str, value: Any) -> str:
+    """Return what is wrong with a value that a keyword of the schema refuses."""
+    if validator == "uniqueItems":
+        twice = dict.fromkeys(str(item) for item in value if value.count(item) > 1)
+        return f"{', '.join(repr(item) for item in twice)} stands more than once"
+    if validator in ("minItems", "minLength"):
+        return "the list is empty" if isinstance(value, list) else "the text is empty"
+    if value is None:
+        return "there is no value"
+    shown = repr(value)
+    return f"{shown if len(shown) <= 60 else shown[:57] + '...'} is not valid"
+
+
+def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
+    design, sets = config["design"], config["enrichment"]
+    if design["before"] == design["after"]:
+        yield Problem(
+            f"before and after are both '{design['before']}'",
+            f"{where}, design",
+            "two different levels of the time column",
+        )
+    if sets["min_size"] > sets["max_size"]:
+        yield Problem(
+            f"min_size {sets['min_size']} is above max_size {sets['max_size']}",
+            f"{where}, enrichment",
+            "min_size at most max_size",
+        )
+    yield from _column_problems(design, f"{where}, design")
+    named = {"cohort": [config["cohort"]], "factors": list(config["factors"])}
+    for key, names in named.items():
+        for name in names:
+            if re.fullmatch(r"[._]*", file_name(name)):
+                yield Problem(
+                    f"the name '{name}' leaves no letter or digit for a file name",
+                    f"{where}, {key}",
+                    "a name with a letter or a digit",
+                )
+        yield from long_names(names, f"{where}, {key}")
+    yield from _endless_numbers(config, where)
+    for factor, entry in config["factors"].items():
+        arm = entry["stimulation"]
+        if arm and arm["control"] == arm["treated"]:
+            yield Problem(
+                f"control and treated are both '{arm['control']}'",
+                f"{where}, factors.{factor}.stimulation",
+                "two different levels",
+            )
+    yield from name_clashes(list(config["factors"]), f"{where}, factors", "factors")
+
+
+def _endless_numbers(config: Config, where: str, path: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Yield a problem for each number that is infinite or none: no bound of the schema holds it."""
+    for key, value in config.items():
+        if isinstance(value, dict):
+            yield from _endless_numbers(value, where, (*path, str(key)))
+        elif isinstance(value, float) and not math.isfinite(value):
+            yield Problem(f"{value} is not valid", f"{where}, {'.'.join((*path, key))}", "a number")
+
+
+def _column_problems(design: Config, where: str) -> Iterator[Problem]:
+    """Yield a problem for each column of the sample sheet that the design uses twice."""
+    named = ("donor", "group", "time", "line", "pool")
+    columns = {key: design[key] for key in named if design[key]}
+    for key, column in columns.items():
+        twins = [other for other in columns if other > key and columns[other] == column]
+        for twin in twins:
+            yield Problem(
+                f"{key} and {twin} are both the column '{column}'", where, "a column for each"
+            )
+        if column in design["covariates"]:
+            yield Problem(
+                f"the covariate '{column}' is the column of design.{key}",
+                f"{where}.covariates",
+                "other columns of the sample sheet",
+                f"The {key} is in the design already: take it out of covariates.",
+            )
+
+
+def file_name(name: str) -> str:
+    """Return `name` as it stands in file names: letters, digits, `.`, `_`, `-`, else `_`."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
+
+
+def name_clashes(names: list[str], where: str, kind: str) -> Iterator[Problem]:
+    """Yield a problem for each pair of names that become the same file name."""
+    seen: dict[str, str] = {}
+    for name in names:
+        # case is folded: some file systems do not tell it apart
+        key = file_name(name).casefold()
+        if key not in seen:
+            seen[key] = name
+        else:
+            other = seen[key]
+            yield Problem(
+                f"'{other}' and '{name}' both become '{file_name(name)}' in file names",
+                where,
+                f"{kind} that differ in letters, digits, '.', '_' or '-'",
+            )
+
+
+def long_names(names: list[str], where: str) -> Iterator[Problem]:
+    """Yield a problem for each name that file names cannot hold (255 characters with endings)."""
+    for name in names:
+        if len(file_name(name)) > LONGEST_NAME:
+            yield Problem(
+                f"the name '{name[:30]}…' has {len(name)} characters",
+                where,
+                f"at most {LONGEST_NAME}: file names are made of it",
+            )
+
+
+def source(files: Sequence[Path], overrides: Mapping[str, Any]) -> str:
+    """Return where the config comes from, for messages: its files, and the command line."""
+    here = Path.cwd()
+    names = [str(f.relative_to(here) if f.is_relative_to(here) else f) for f in files]
+    return ", ".join([*names, *(["--config"] if overrides else [])]) or "config"
+
+
+def with_types(config: Config, overrides: Mapping[str, Any], schema: dict[str, Any]) -> Config:
+    """Return the config with numbers for the text that `--config key={inner: 0.1}` gives.
+
+    Snakemake reads what is inside braces as text. Only values that were given on the command line
+    and that the schema does not want as text are read again, as YAML.
+    """
+
+    def retyped(value: Any, path: list[Any]) -> Any:
+        if isinstance(value, Mapping):
+            return {key: retyped(item, [*path, key]) for key, item in value.items()}
+        kinds = _at(schema, path).get("type", "string")
+        wants_text = "string" in ([kinds] if isinstance(kinds, str) else kinds)
+        if isinstance(value, str) and not wants_text:
+            try:
+                return yaml.safe_load(value)
+            except yaml.YAMLError:
+                return value
+        return value
+
+    changed = {key: retyped(config[key], [key]) for key in overrides if key in config}
+    return {**config, **changed}
+
+
+def repeated_keys(path: Path) -> Iterator[Problem]:
+    """Yield a problem for each key that stands twice in one section of a config file.
+
+    YAML itself takes the last of them without a word. The file is one that Snakemake has read.
+    """
+    waiting = [yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        if not isinstance(node, yaml.MappingNode):
+            continue
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            waiting.append(value)
+            line = key.start_mark.line + 1
+            first = lines.setdefault(str(key.value), line)
+            if first != line:
+                what = f"the key '{key.value}' stands in line {first} already"
+                where = f"{source([path], {})}, line {line}"
+                yield Problem(what, where, "each key once", "The last one would win: merge them.")
+
+
+def resolve(
+    config: Config, schema: dict[str, Any], where: str = "config"
+) -> tuple[Config, tuple[Problem, ...]]:
+    """Return the config with defaults, and every problem found in it.
+
+    The config is complete, and safe to use, only when there are no problems.
+    """
+    problems = list(schema_problems(config, schema, where))
+    resolved = with_defaults(config, schema)
+    if not problems:
+        problems = list(_semantic_problems(resolved, where))
+    return resolved, tuple(problems)
+
+
+def usable(config: Config, schema: dict[str, Any]) -> Config | None:
+    """Return the complete config without the values the schema refuses, or None if none is left.
+
+    It is never run: it lets the other checks speak when the config has a mistake.
+    """
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(schema)
+    mended = copy.deepcopy(config)
+    for error in list(validator.iter_errors(mended)):
+        path = list(error.absolute_path)
+        parent = mended
+        if error.validator == "additionalProperties":
+            for step in path:
+                parent = parent[step]
+            for key in set(error.instance) - set(_at(schema, path).get("properties", {})):
+                parent.pop(key, None)
+        elif path and error.validator != "required":
+            for step in path[:-1]:
+                parent = parent[step]
+            if error.validator == "type" and type(error.instance) in (int, float):
+                parent[path[-1]] = str(error.instance)  # a level or name without its quotes
+            elif isinstance(parent, dict):
+                parent.pop(path[-1], None)
+    return with_defaults(mended, schema) if validator.is_valid(mended) else None
+
+
+def locate(path: str | None, root: Path) -> str | None:
+    """Return `path` as it is, or below the pipeline's own `root` where only that file exists.
+
+    Bundled resources and configs are so found from any working directory, and from a module.
+    """
+    if path and path.startswith(("resources/", "config/")) and not os.path.exists(path):
+        bundled = str(root / path)
+        return bundled if os.path.exists(bundled) else path
+    return path
+
+
+def can_be_path(text: str) -> bool:
+    """Tell whether a file could have that name at all."""
+    return "\0" not in text and all(len(os.fsencode(part)) <= 255 for part in Path(text).parts)
+
+
+def input_paths(config: Config) -> dict[str, list[str]]:
+    """Return every file that the config names, by the key that names it.
+
+    `cells` names those that stand beside single cells and say which sample each is of.
+    """
+    paths = {"counts": config["counts"], "samples": [config["samples"]]}
+    optional = {
+        "tx2gene": config["tx2gene"],
+        "genes.annotation": config["genes"]["annotation"],
+        "published": config["published"],
+    }
+    for factor, entry in config["factors"].items():
+        arm = entry["stimulation"] or {}
+        optional[f"factors.{factor}.stimulation.counts"] = arm.get("counts")
+        optional[f"factors.{factor}.stimulation.samples"] = arm.get("samples")
+        optional[f"factors.{factor}.signature"] = entry["signature"]
+    paths |= {key: [path] for key, path in optional.items() if path}
+    if config["cells"]:
+        from fibroserum.counts.companions import read_along
+
+        column = str(config["cells"]["sample"])
+        beside = [other for path in paths["counts"] for other in read_along(Path(path), column)]
+        paths["cells"] = list(dict.fromkeys(beside))
+    return paths | {"gene_sets": config["gene_sets"]}
+
+
+def missing_files(config: Config, where: str) -> Iterator[tuple[str, Problem]]:
+    """Yield each file that the config names and that is not there, and its problem."""
+    for key, paths in input_paths(config).items():
+        for path in paths:
+            if os.path.exists(path):  # answers for any text, as Path.exists does not
+                continue
+            folder = Path(path).parent
+            if not can_be_path(path):
+                hint = "A list of files has a line and a dash for each."
+            elif folder.is_dir():
+                hint = nearest(path, sorted(str(p) for p in folder.iterdir() if p.name[0] != "."))
+            else:
+                hint = f"There is no folder '{folder}' either."
+            problem = Problem(
+                f"there is no file '{path}'", f"{where}, {key}", "a file that can be read", hint
+            )
+            yield path, problem

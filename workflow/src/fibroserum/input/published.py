@@ -1,0 +1,45 @@
+"""Published values that are drawn beside a cohort's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.errors import InputError, Problem, nearest
+from fibroserum.input.sheet import place, read_sheet
+
+COLUMNS = ("gene", "group", "pairs", "before", "before_se", "after", "after_se", "p")
+
+
+def read_published(path: Path) -> pd.DataFrame:
+    """Return a table of published means and standard errors, with their log2 ratio.
+
+    The file is TSV or CSV with the columns of `COLUMNS`; `p` is text, as printed. `log2_ratio` is
+    log2(after / before) and `log2_ratio_se` its standard error by the delta method, which ignores
+    the correlation within pairs and is therefore too wide. Raises InputError for missing columns or
+    values that are no positive numbers.
+    """
+    table = read_sheet(path)
+    problems = [
+        Problem(f"no column '{name}'", str(path), ", ".join(COLUMNS), nearest(name, table.columns))
+        for name in COLUMNS
+        if name not in table
+    ]
+    if problems:
+        raise InputError(problems)
+    for name in COLUMNS[2:7]:
+        numbers = pd.to_numeric(table[name], errors="coerce")
+        for row in table.index[~((numbers > 0) & np.isfinite(numbers))]:
+            what = f"'{table.loc[row, name]}' is no positive number"
+            problems.append(Problem(what, place(table, row, name), "a number above 0"))
+        table[name] = numbers
+    if problems:
+        raise InputError(problems)
+    table["log2_ratio"] = np.log2(table["after"] / table["before"])
+    relative = (table["before_se"] / table["before"]) ** 2 + (
+        table["after_se"] / table["after"]
+    ) ** 2
+    table["log2_ratio_se"] = np.sqrt(relative) / np.log(2)
+    return table

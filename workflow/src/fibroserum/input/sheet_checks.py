@@ -1,0 +1,202 @@
+"""What can be wrong with a sample sheet: its columns, samples, covariates and serum levels."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.counts.table import SHOWN, listed
+from fibroserum.errors import Problem, nearest
+from fibroserum.input.sheet import (
+    DESIGN_KEYS,
+    MISSING,
+    empty_cells,
+    folded,
+    place,
+    rows_text,
+    variants,
+)
+from fibroserum.input.sheet_design import design_problems
+
+
+def check_sheet(
+    sheet: pd.DataFrame,
+    design: Mapping[str, Any],
+    factors: Mapping[str, Mapping[str, Any]],
+    counts_samples: Collection[str] | None,
+) -> tuple[Problem, ...]:
+    """Return everything wrong with a sheet, or nothing.
+
+    sheet: as `read_sheet` returns it. design: the config's section, complete. factors: those with a
+    `serum` column, by name. counts_samples: the samples that were counted; None where the matrices
+    have not been read. That `before` differs from `after` is the config's to check.
+    """
+    problems = list(_column_problems(sheet, design, factors))
+    if "sample" in sheet.columns:
+        problems += _sample_problems(sheet)
+        if counts_samples is not None:
+            problems += _counted_problems(sheet, counts_samples)
+    for name in design["covariates"]:
+        if name in sheet.columns:
+            problems += _covariate_problems(sheet, name)
+    for name, factor in factors.items():
+        if factor["serum"] in sheet.columns:
+            problems += _serum_problems(sheet, name, factor)
+    return (*problems, *design_problems(sheet, design))
+
+
+def _column_problems(
+    sheet: pd.DataFrame, design: Mapping[str, Any], factors: Mapping[str, Mapping[str, Any]]
+) -> Iterator[Problem]:
+    wanted = [("sample", "the sample names")]
+    wanted += [(design[key], f"design.{key} of the config") for key in DESIGN_KEYS if design[key]]
+    if design.get("pool"):
+        wanted.append((design["pool"], "design.pool of the config"))
+    wanted += [(name, "design.covariates of the config") for name in design["covariates"]]
+    wanted += [
+        (factor["serum"], f"factors.{name}.serum of the config") for name, factor in factors.items()
+    ]
+    for column, why in wanted:
+        if column not in sheet.columns:
+            hint = nearest(column, sheet.columns)
+            yield Problem(f"has no column '{column}'", place(sheet), why, hint)
+
+
+def _sample_problems(sheet: pd.DataFrame) -> Iterator[Problem]:
+    samples = sheet["sample"].tolist()
+    yield from empty_cells(sheet, "sample", missing=frozenset({""}))
+    for row, name in enumerate(samples):
+        if name != name.strip() and name.strip():
+            what = f"the sample '{name}' has spaces around it"
+            yield Problem(what, place(sheet, row, "sample"), f"'{name.strip()}'")
+    repeated = [name for name, n in Counter(samples).items() if n > 1 and name.strip()]
+    for name in repeated[:SHOWN]:
+        rows = [row for row, other in enumerate(samples) if other == name]
+        what = f"the sample '{name}' stands in {rows_text(sheet, rows)}"
+        yield Problem(what, place(sheet, column="sample"), "one row a sample")
+    if len(repeated) > SHOWN:
+        rest = f"and {len(repeated) - SHOWN:,} more samples in several rows"
+        yield Problem(rest, place(sheet, column="sample"))
+
+
+def _counted_problems(sheet: pd.DataFrame, counted: Collection[str]) -> Iterator[Problem]:
+    named = set(sheet["sample"]) - {""}
+    only_sheet = [name for name in dict.fromkeys(sheet["sample"]) if name and name not in counted]
+    only_counts = [name for name in counted if name not in named]
+    if len(only_sheet) == len(named) and only_counts:
+        yield Problem(
+            f"none of its samples ({listed(only_sheet, 3)}) is in the counts, "
+            f"which hold {listed(only_counts, 3)}",
+            place(sheet, column="sample"),
+            "the names of the count matrix's columns",
+            _r_name_hint(only_sheet[0], counted) or _case_hint(only_sheet[0], only_counts),
+        )
+        return
+    for name in only_sheet[:SHOWN]:
+        row = sheet["sample"].tolist().index(name)
+        hint = _r_name_hint(name, counted) or nearest(name, only_counts)
+        what = f"the sample '{name}' is not in the counts"
+        yield Problem(what, place(sheet, row, "sample"), "a column of the count matrix", hint)
+    if len(only_sheet) > SHOWN:
+        rest = f"and {len(only_sheet) - SHOWN:,} more samples that are not in the counts"
+        yield Problem(rest, place(sheet, column="sample"))
+    for name in only_counts[:SHOWN]:
+        hint = nearest(name, only_sheet) or "Add its row, or take its column out of the matrix."
+        what = f"the sample '{name}' of the counts is not in the sheet"
+        yield Problem(what, place(sheet, column="sample"), "a row for each counted sample", hint)
+    if len(only_counts) > SHOWN:
+        rest = f"and {len(only_counts) - SHOWN:,} more samples of the counts without a row"
+        yield Problem(rest, place(sheet, column="sample"))
+
+
+def _case_hint(name: str, counted: Collection[str]) -> str:
+    """Return a hint where a counted sample has that name but for case, spaces or zeros."""
+    like = next((other for other in counted if folded(other) == folded(name)), None)
+    return f"'{name}' is '{like}' there: write it so." if like else ""
+
+
+def _r_name_hint(name: str, counted: Collection[str]) -> str:
+    """Return a hint where R's make.names has changed a name on its way into the matrix."""
+    made = re.sub(r"[^\w.]", ".", name, flags=re.ASCII)
+    made = f"X{made}" if re.match(r"[\d_]|\.\d", made) else made
+    if made != name and made in counted:
+        return f"R has written it as '{made}': use check.names=FALSE, or that name in the sheet."
+    return ""
+
+
+def _covariate_problems(sheet: pd.DataFrame, name: str) -> Iterator[Problem]:
+    empty = list(empty_cells(sheet, name))
+    yield from empty
+    values = sheet[name]
+    if not empty and len(sheet) > 1 and values.map(folded).nunique() == 1:
+        what = f"the covariate is '{values.iloc[0]}' in every sample"
+        yield Problem(
+            what, place(sheet, column=name), "values that differ", "Take it out of covariates."
+        )
+        return
+    given = [row for row, v in enumerate(values) if v.strip().lower() not in MISSING]
+    numeric = ~np.isnan(_numbers(values))
+    text = [row for row in given if not numeric[row]]
+    if text and len(text) < 0.5 * len(given):
+        what = f"'{values.iloc[text[0]]}' is no number, as the covariate is in most rows"
+        expected = "numbers throughout, or categories throughout"
+        yield Problem(
+            what, place(sheet, text[0], name), expected, _comma_hint(values.iloc[text[0]])
+        )
+    elif text and len(text) == len(given) == values.nunique() > 2:
+        what = "the covariate is text and differs in every sample"
+        expected = "numbers, or categories that samples share"
+        yield Problem(what, place(sheet, column=name), expected, _comma_hint(values.iloc[text[0]]))
+    elif text:
+        yield from variants(sheet, name)
+
+
+def _comma_hint(value: str) -> str:
+    if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", value):
+        return "Write decimals with a point."
+    return ""
+
+
+def _limit_hint(value: str) -> str:
+    if re.match(r"\s*[<>≤≥]", value):
+        return "Outside the assay's limits: leave the cell empty, or write the value you impute."
+    if re.match(r"\s*\d[\d.]*\s*[^\d.,\s]", value):
+        return "Write the number alone, in one unit for all samples."
+    return ""
+
+
+def _serum_problems(
+    sheet: pd.DataFrame, factor: str, entry: Mapping[str, Any]
+) -> Iterator[Problem]:
+    column = entry["serum"]
+    values = sheet[column]
+    numbers = _numbers(values)
+    given = values.str.strip().str.lower().map(lambda v: v not in MISSING).to_numpy(bool)
+    if not given.any():
+        what = f"holds no level of {factor} at all"
+        hint = f"Say 'serum: null' for {factor}."
+        yield Problem(what, place(sheet, column=column), "numbers", hint)
+    wrong = np.flatnonzero(given & np.isnan(numbers))
+    for row in wrong[:SHOWN]:
+        what = f"the level '{values.iloc[row]}' of {factor} is not a number"
+        hint = _comma_hint(values.iloc[row]) or _limit_hint(values.iloc[row])
+        yield Problem(what, place(sheet, int(row), column), "a number, or an empty cell", hint)
+    if len(wrong) > SHOWN:
+        rest = f"and {len(wrong) - SHOWN:,} more levels that are not numbers"
+        yield Problem(rest, place(sheet, column=column))
+    negative = np.flatnonzero(np.nan_to_num(numbers) < 0)
+    if len(negative) and entry.get("serum_scale", "linear") == "linear":
+        row = int(negative[0])
+        what = f"the level {numbers[row]:g} of {factor} is negative ({len(negative)} such cells)"
+        hint = f"If levels are logarithms, say 'serum_scale: log2' for {factor}."
+        yield Problem(what, place(sheet, row, column), "levels ≥ 0", hint)
+
+
+def _numbers(values: pd.Series) -> np.ndarray:
+    numbers = pd.to_numeric(values.str.strip(), errors="coerce").to_numpy(float)
+    return np.where(np.isfinite(numbers), numbers, np.nan)

@@ -1,0 +1,195 @@
+"""What can be wrong with a sheet's design: donors, groups, times, lines, pools and pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.counts.table import SHOWN, listed
+from fibroserum.errors import Problem, nearest
+from fibroserum.input.config import name_clashes
+from fibroserum.input.sheet import (
+    DESIGN_KEYS,
+    MISSING,
+    empty_cells,
+    folded,
+    is_pool,
+    place,
+    rows_text,
+    variants,
+)
+
+
+def design_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> list[Problem]:
+    """Return problems with donors, groups, times, lines; with pairs where those are sound."""
+    problems: list[Problem] = []
+    present = [key for key in DESIGN_KEYS if design[key] in sheet.columns]
+    for key in present:
+        problems += empty_cells(sheet, design[key])
+        problems += variants(sheet, design[key])
+    if "time" in present:
+        problems += _level_problems(sheet, design)
+    if not design["group"] or "group" in present:
+        problems += _group_problems(sheet, design)
+    # a column of another meaning is refused with the config
+    if design.get("pool") in set(sheet.columns) - {design[key] for key in DESIGN_KEYS}:
+        problems += _pool_problems(sheet, design)
+    wanted = {key for key in ("donor", "group", "time") if design[key]}
+    if not problems and wanted <= set(present):
+        problems += _crossover_problems(sheet, design)
+        problems += _pair_problems(sheet, design)
+        if "line" in present:
+            problems += _line_problems(sheet, design)
+    return problems
+
+
+def _level_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
+    column = design["time"]
+    levels = [level for level in dict.fromkeys(sheet[column]) if level.strip()]
+    asked = {key: design[key] for key in ("before", "after")}
+    unknown = {key: level for key, level in asked.items() if level not in levels}
+    for key, level in unknown.items():
+        yield Problem(
+            f"no sample is '{level}', which design.{key} names",
+            place(sheet, column=column),
+            "a level of that column",
+            nearest(level, [name for name in levels if name not in asked.values()] or levels),
+        )
+    if unknown or design["before"] == design["after"]:
+        return
+    keys = {folded(level) for level in asked.values()}
+    for level in levels:
+        if folded(level) not in keys:
+            rows = [row for row, value in enumerate(sheet[column]) if value == level]
+            yield Problem(
+                f"'{level}' ({rows_text(sheet, rows)}) is neither before nor after",
+                place(sheet, column=column),
+                f"'{asked['before']}' or '{asked['after']}'",
+                nearest(level, asked.values()),
+            )
+
+
+def _group_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
+    column, reference = design["group"], design["reference_group"]
+    if not column:
+        if reference:
+            what = f"design.reference_group is '{reference}', but design.group is null"
+            yield Problem(what, "config, design", "a group column, or no reference group")
+        return
+    groups = [name for name in dict.fromkeys(sheet[column]) if name.strip()]
+    if reference and reference not in groups:
+        yield Problem(
+            f"no sample is of the group '{reference}', which design.reference_group names",
+            place(sheet, column=column),
+            "a group of the sheet",
+            nearest(reference, groups),
+        )
+    elif not reference and len({folded(name) for name in groups}) > 1:
+        yield Problem(
+            f"design.reference_group is missing, and there are {len(groups)} groups",
+            "config, design",
+            "the group that the others are compared with",
+            f"Valid: {listed(groups, 8)}.",
+        )
+    apart = {folded(name): name for name in groups}  # variants in case are said elsewhere
+    yield from name_clashes(list(apart.values()), place(sheet, column=column), "group names")
+
+
+def _pool_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for cells that say no pool size, and for donors that are pool and person."""
+    column, donor = design["pool"], design["donor"]
+    yield from empty_cells(sheet, column)
+    said = sheet[column].map(is_pool)
+    given = ~sheet[column].str.strip().str.lower().isin(MISSING)
+    wrong = np.flatnonzero(given & said.isna())
+    for row in wrong[:SHOWN]:
+        what = f"'{sheet[column].iloc[row]}' does not say how many persons' sera were pooled"
+        expected = "a whole number (1: no pool), or yes or no"
+        yield Problem(what, place(sheet, int(row), column), expected)
+    if len(wrong) > SHOWN:
+        rest = f"and {len(wrong) - SHOWN:,} more cells that are neither a number nor yes or no"
+        yield Problem(rest, place(sheet, column=column))
+    if donor not in sheet.columns:
+        return
+    kinds = said[said.notna()].groupby(sheet[donor], sort=False).nunique()
+    for name in kinds.index[kinds > 1][:SHOWN]:
+        rows = [row for row, value in enumerate(sheet[donor]) if value == name]
+        who = f"the donor '{name}' ({rows_text(sheet, rows)})"
+        what = f"{who} is a pool in one sample and not in another"
+        yield Problem(what, place(sheet, column=column), "one kind of serum a donor")
+
+
+def _crossover_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
+    if not design["group"]:
+        if design["crossover"]:
+            what = "design.crossover is true, but design.group is null"
+            yield Problem(what, "config, design", "several groups in a crossover")
+        return
+    groups = sheet.groupby(design["donor"], sort=False)[design["group"]].unique()
+    several = groups[groups.map(len) > 1]
+    if design["crossover"] and several.empty:
+        yield Problem(
+            "design.crossover is true, but no donor is in two groups",
+            place(sheet, column=design["donor"]),
+            "the same donors in several groups",
+            "Say 'crossover: false'.",
+        )
+    if design["crossover"]:
+        return
+    for donor, names in several.head(SHOWN).items():
+        rows = [row for row, value in enumerate(sheet[design["donor"]]) if value == donor]
+        yield Problem(
+            f"the donor '{donor}' ({rows_text(sheet, rows)}) is in the groups {listed(names)}",
+            place(sheet, column=design["donor"]),
+            "each donor in one group",
+            "If donors crossed over, say 'crossover: true'; if these are different people, "
+            "give them different names.",
+        )
+    if len(several) > SHOWN:
+        rest = f"and {len(several) - SHOWN:,} more donors in two groups"
+        yield Problem(rest, place(sheet, column=design["donor"]))
+
+
+def _pair_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for each group in which no donor has both before and after."""
+    before, after = design["before"], design["after"]
+    column = design["group"]
+    parts = sheet.groupby(column, sort=False) if column else [("", sheet)]
+    for group, part in parts:
+        times = part.groupby(design["donor"])[design["time"]].agg(set)
+        if any({before, after} <= seen for seen in times):
+            continue
+        who = f"the group '{group}'" if column else "the sheet"
+        present = set(part[design["time"]])
+        if len(present) == 1:
+            what = f"{who} has '{present.pop()}' samples alone"
+        else:
+            what = f"no donor of {who} has both '{before}' and '{after}'"
+        yield Problem(
+            what,
+            place(sheet, column=design["time"]),
+            "at least one complete pair in each group",
+            f"A donor's two samples share one name in '{design['donor']}'.",
+        )
+
+
+def _line_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for each pair whose samples before and after are of different lines."""
+    keys = [design[key] for key in ("donor", "group") if design[key]]
+    for names, part in sheet.groupby(keys, sort=False):
+        lines = {
+            level: set(part.loc[part[design["time"]] == level, design["line"]])
+            for level in (design["before"], design["after"])
+        }
+        before, after = lines[design["before"]], lines[design["after"]]
+        if before and after and before != after:
+            yield Problem(
+                f"the donor '{names[0]}' has the lines {listed(sorted(before))} at "
+                f"'{design['before']}' and {listed(sorted(after))} at '{design['after']}'",
+                place(sheet, column=design["line"]),
+                "the same lines at both times",
+                "Leave the samples of the other lines out of both tables.",
+            )

@@ -1,0 +1,79 @@
+"""A user's own signature of a factor: genes, and what more of the factor does to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from fibroserum.errors import InputError, Problem, nearest
+from fibroserum.input.sheet import place, read_sheet
+
+COLUMNS = ("gene", "direction", "weight", "source")
+DIRECTIONS = ("up", "down")
+
+
+def read_signature(path: Path) -> pd.DataFrame:
+    """Return a signature: gene (as written), direction (up, down), weight (positive), source.
+
+    TSV or CSV. An empty weight is 1. Raises InputError with every problem: a missing column, an
+    empty gene or source, an unknown direction, a weight that is no positive number, a gene twice.
+    """
+    table = read_sheet(path)
+    problems = [
+        Problem(f"no column '{name}'", str(path), ", ".join(COLUMNS), nearest(name, table.columns))
+        for name in COLUMNS
+        if name not in table
+    ]
+    if problems:
+        raise InputError(problems)
+    table = table[[*COLUMNS]].apply(lambda column: column.str.strip())
+    table.attrs = {"source": str(path), "lines": table.attrs.get("lines", [])}
+    problems = list(_cell_problems(table))
+    if problems:
+        raise InputError(problems)
+    # coerce: pandas raises for whole numbers beyond 64 bits, which are read all the same
+    weight = pd.to_numeric(table["weight"].replace("", "1"), errors="coerce")
+    return table.assign(weight=weight.astype(float))
+
+
+def _cell_problems(table: pd.DataFrame) -> Iterator[Problem]:
+    for name in ("gene", "source"):
+        for row in table.index[table[name] == ""]:
+            yield Problem("the cell is empty", place(table, row, name), f"a {name}")
+    for row in table.index[~table["direction"].isin(DIRECTIONS)]:
+        value = table.loc[row, "direction"]
+        hint = nearest(value, DIRECTIONS)
+        what = f"the direction '{value}' is unknown"
+        yield Problem(what, place(table, row, "direction"), "up or down", hint)
+    weight = pd.to_numeric(table["weight"].replace("", "1"), errors="coerce")
+    for row in table.index[~((weight > 0) & (weight < float("inf")))]:
+        value = table.loc[row, "weight"]
+        what = f"the weight '{value}' is no positive number"
+        yield Problem(what, place(table, row, "weight"), "a number above 0, or an empty cell")
+    twice = table["gene"].duplicated() & (table["gene"] != "")
+    for row in table.index[twice]:
+        what = f"gene '{table.loc[row, 'gene']}' stands more than once"
+        yield Problem(what, place(table, row, "gene"), "each gene once")
+
+
+def on_genes(signature: pd.DataFrame, annotation: pd.DataFrame) -> tuple[pd.Series, dict[str, str]]:
+    """Return the direction (up, down) by gene id, and why each other gene has none.
+
+    annotation: of the matrix' genes. Two names of one gene with two directions give it none.
+    """
+    from fibroserum.genes.mapping import resolve, why_unmapped
+
+    found, unmapped = resolve(list(signature["gene"]), annotation)
+    left_out = {name: why_unmapped(name, annotation) for name in unmapped}
+    said = signature.set_index("gene")["direction"]
+    directions: dict[str, set[str]] = {}
+    for name, rows in found.items():
+        for gene in rows:
+            directions.setdefault(gene, set()).add(str(said[name]))
+    for gene, words in directions.items():
+        if len(words) > 1:
+            left_out[gene] = f"the signature names {gene} twice, with two directions"
+    clear = {gene: min(words) for gene, words in directions.items() if len(words) == 1}
+    return pd.Series(clear, dtype=object), left_out

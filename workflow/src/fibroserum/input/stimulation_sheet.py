@@ -1,0 +1,149 @@
+"""The stimulation arm: fibroblasts with and without the recombinant factor."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fibroserum.cohort.contrasts import check_rank
+from fibroserum.counts.table import listed
+from fibroserum.errors import Problem, nearest
+from fibroserum.input.sheet import empty_cells, read_sheet, variants
+
+TREATED = "treated"
+
+
+def _column_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
+    for key in ("column", "block"):
+        if not arm[key]:
+            continue
+        if arm[key] in sheet:
+            yield from empty_cells(sheet, arm[key])
+            yield from variants(sheet, arm[key])
+            continue
+        yield Problem(
+            f"no column '{arm[key]}'",
+            where,
+            f"the column that the config's stimulation.{key} names",
+            nearest(arm[key], sheet.columns),
+        )
+
+
+def _level_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
+    levels = sorted(sheet[arm["column"]].unique())
+    for key in ("control", "treated"):
+        if arm[key] not in levels:
+            yield Problem(
+                f"no sample with {arm['column']} '{arm[key]}' (stimulation.{key})",
+                where,
+                "at least two samples of each level",
+                nearest(arm[key], [level for level in levels if level not in arm.values()]),
+            )
+    counts = sheet[arm["column"]].value_counts()
+    few = [key for key in ("control", "treated") if counts.get(arm[key], 0) == 1]
+    if few and not arm["block"]:
+        yield Problem(
+            f"only one sample is '{arm[few[0]]}'", where, "at least two samples of each level"
+        )
+
+
+def _block_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
+    used = sheet[sheet[arm["column"]].isin([arm["control"], arm["treated"]])]
+    for block, part in used.groupby(arm["block"]):
+        absent = {arm["control"], arm["treated"]} - set(part[arm["column"]])
+        if absent:
+            yield Problem(
+                f"{arm['block']} '{block}' has no sample '{absent.pop()}'",
+                where,
+                "both levels in every block",
+                f"Take {block} out of both tables, or bring its other sample.",
+            )
+
+
+def check_stimulation(
+    factor: str, arm: dict[str, Any], counted: Collection[str] | None
+) -> tuple[Problem, ...]:
+    """Return what is wrong with a stimulation arm's sheet.
+
+    arm: the config's `stimulation`; counted: the samples of its count matrix, or None where the
+    matrix has not been read. Raises InputError where the sheet cannot be read.
+    """
+    sheet = read_sheet(Path(arm["samples"]))
+    where = f"{arm['samples']} (factor {factor})"
+    if "sample" not in sheet:
+        hint = nearest("sample", sheet.columns)
+        return (Problem("no column 'sample'", where, "the sample names", hint),)
+    problems = list(_column_problems(sheet, arm, where))
+    doubled = sorted(sheet.loc[sheet["sample"].duplicated(), "sample"].unique())
+    problems += [
+        Problem(f"sample '{name}' stands twice", where, "one row a sample") for name in doubled
+    ]
+    if counted is not None and not set(sheet["sample"]) & set(counted):
+        problems.append(
+            Problem(
+                f"none of its samples ({listed(sheet['sample'], 3)}) is in {arm['counts']}, "
+                f"which holds {listed(counted, 3)}",
+                where,
+                "the names of the count matrix's columns",
+            )
+        )
+    elif counted is not None:
+        for name in sorted(set(sheet["sample"]) - set(counted)):
+            problems.append(
+                Problem(
+                    f"sample '{name}' is not in {arm['counts']}",
+                    where,
+                    "a column of the count matrix",
+                    nearest(name, sorted(set(counted) - set(sheet["sample"]))),
+                )
+            )
+        for name in sorted(set(counted) - set(sheet["sample"])):
+            problems.append(
+                Problem(
+                    f"sample '{name}' of {arm['counts']} has no row",
+                    where,
+                    "a row for each counted sample",
+                    "Add its row, or take its column out of the matrix.",
+                )
+            )
+    if problems:
+        return tuple(problems)
+    problems = list(_level_problems(sheet, arm, where))
+    if arm["block"] and not problems:
+        problems += _block_problems(sheet, arm, where)
+        used = sheet[arm["column"]].isin([arm["control"], arm["treated"]])
+        if not problems and sheet.loc[used, arm["block"]].nunique() < 2:
+            what = f"all samples are of one {arm['block']}"
+            hint = "Say 'block: null' if its samples are independent."
+            problems.append(Problem(what, where, "at least two, each with both levels", hint))
+    return tuple(problems)
+
+
+def left_out(factor: str, sheet: pd.DataFrame, arm: dict[str, Any]) -> list[str]:
+    """Return a note on the samples of the arm that are neither control nor treated, if any."""
+    others = sheet[~sheet[arm["column"]].isin([arm["control"], arm["treated"]])]
+    if others.empty:
+        return []
+    levels = ", ".join(f"'{level}'" for level in sorted(others[arm["column"]].unique()))
+    names = ", ".join(others["sample"])
+    return [f"stimulation with {factor}: {names} left out, {arm['column']} is {levels}"]
+
+
+def stimulation_design(sheet: pd.DataFrame, arm: dict[str, Any]) -> pd.DataFrame:
+    """Return the design (samples × columns): blocks as indicators, then `treated`.
+
+    Blocks stand where the cohort has its donors, and are named and eliminated like them; without
+    blocks there is one for all samples. Samples of other levels are left out. Raises InputError
+    where the design is rank-deficient.
+    """
+    used = sheet[sheet[arm["column"]].isin([arm["control"], arm["treated"]])].set_index("sample")
+    used = used.sort_index()
+    blocks = used[arm["block"]] if arm["block"] else pd.Series("all", index=used.index)
+    columns = {f"donor[{b}]": (blocks == b).astype(float) for b in sorted(blocks.unique())}
+    columns[TREATED] = (used[arm["column"]] == arm["treated"]).astype(float)
+    design = pd.DataFrame(columns, index=used.index)
+    check_rank(design, f"the stimulation arm of {arm['samples']}")
+    return design

@@ -1,0 +1,1 @@
+"""Calibration by permutation of donors' labels."""

@@ -1,0 +1,380 @@
+"""Pictures of the cohort: who is in it, how deep, how alike."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from fibroserum.report.loading import RunTables, filled_words
+from fibroserum.report.theme import (
+    ACCENT,
+    WIDTH,
+    Figure,
+    both_ends,
+    data,
+    empty,
+    group_scale,
+    hollow_or_filled,
+    in_order,
+    mark_size,
+    names_axis,
+    shown_labels,
+)
+
+USES = {
+    "change": "in every model",
+    "baseline": "baseline contrast only",
+    "none": "not used",
+    "absent": "no library",
+}
+MOST_CELLS = 100
+ARROW = ["donor", "group", "x", "y", "x2", "y2", "x_head", "y_head", "angle"]
+
+
+def _order(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
+    """Sort rows by group (reference first), donor, and before in front of after."""
+    times = [run.settings["before"], run.settings["after"]]
+    key = frame.assign(
+        _group=frame["group"].map({name: i for i, name in enumerate(run.groups)}).fillna(99),
+        _time=frame["time"].map({name: i for i, name in enumerate(times)}).fillna(99),
+    )
+    return key.sort_values(["_group", "donor", "_time"], kind="stable")[list(frame.columns)]
+
+
+def _slots(run: RunTables) -> pd.DataFrame:
+    """Return one row per donor, group and time: what its libraries are used for, and why."""
+    times = [run.settings["before"], run.settings["after"]]
+    rank = {"change": 0, "baseline": 1, "none": 2}
+    rows = []
+    for (group, donor), part in run.samples.groupby(["group", "donor"], sort=False):
+        for time in times:
+            own = part[part["time"] == time]
+            best = min(own["used_for"], key=rank.__getitem__, default="absent")
+            why = "; ".join(dict.fromkeys(own["reason"].dropna())) or "–"
+            rows.append((group, donor, time, USES[best], len(own), why))
+    names = ["group", "donor", "time", "use", "libraries", "why"]
+    frame = _order(run, pd.DataFrame(rows, columns=names))
+    several = run.settings["crossover"]
+    frame["slot"] = frame["donor"] + (" · " + frame["group"] if several else "")
+    frame["filled"] = (frame["use"] == USES["change"]).astype(int)
+    return frame
+
+
+def cohort_grid(run: RunTables) -> Figure:
+    """Donors × time points: which libraries are in the models."""
+    frame = _slots(run)
+    slots = list(dict.fromkeys(frame["slot"]))
+    axis = names_axis(len(slots))
+    shown = shown_labels(len(slots))
+    several = ", each of their groups apart" if run.settings["crossover"] else ""
+    donors = f"{frame['donor'].nunique()} donors{several}"
+    title = "Donor" if shown else donors
+    # among hundreds the few that are not in every model are drawn large, and last
+    frame["area"] = 110 if shown else np.where(frame["filled"] == 1, 4, 60)
+    frame = frame.sort_values("filled", ascending=False, kind="stable")
+    chart = (
+        alt.Chart(data("slots"))
+        .mark_point(strokeWidth=1.6 if shown else 1.2)
+        .encode(
+            size=alt.Size("area:Q", scale=None),
+            x=alt.X("slot:N", **in_order(slots), title=title, axis=axis),
+            y=alt.Y(
+                "time:N",
+                sort=[run.settings["before"], run.settings["after"]],
+                title=None,
+                axis=alt.Axis(grid=False, labelLimit=120),
+            ),
+            color=alt.Color("group:N", scale=group_scale(run.groups), title="Group"),
+            fill=alt.Fill("group:N", scale=group_scale(run.groups), title="Group"),
+            fillOpacity=hollow_or_filled(),
+            shape=alt.Shape(
+                "use:N",
+                scale=alt.Scale(
+                    domain=list(USES.values()), range=["square", "diamond", "cross", "triangle-up"]
+                ),
+                title="Library",
+            ),
+            tooltip=[
+                alt.Tooltip("donor:N", title="Donor"),
+                alt.Tooltip("group:N", title="Group"),
+                alt.Tooltip("time:N", title="Time"),
+                alt.Tooltip("use:N", title="Library"),
+                alt.Tooltip("libraries:Q", title="Libraries"),
+                alt.Tooltip("why:N", title="Why"),
+            ],
+        )
+        .properties(width=WIDTH, height=70)
+    )
+    lost = int((frame["use"] != USES["change"]).sum())
+    words = f"{donors} at two time points; {lost} of {len(frame)} places not in a pair."
+    return Figure(chart, {"slots": frame}, words)
+
+
+def _sample_tooltip(*more: alt.Tooltip) -> list[alt.Tooltip]:
+    return [
+        alt.Tooltip("sample:N", title="Sample"),
+        alt.Tooltip("donor:N", title="Donor"),
+        alt.Tooltip("group:N", title="Group"),
+        alt.Tooltip("time:N", title="Time"),
+        *more,
+    ]
+
+
+def _group_colour(run: RunTables) -> tuple[alt.Color, alt.Fill]:
+    scale = group_scale(run.groups)
+    title = filled_words(run)
+    colour = alt.Color("group:N", scale=scale, title=title)
+    return colour, alt.Fill("group:N", scale=scale, title=title)
+
+
+def library_sizes(run: RunTables) -> Figure:
+    """Library size per sample."""
+    frame = _order(run, run.metrics)[
+        ["sample", "donor", "group", "time", "total_counts", "n_genes", "pct_counts_mt"]
+    ].assign(
+        millions=lambda f: f["total_counts"].astype(float) / 1e6,
+        filled=lambda f: (f["time"] == run.settings["after"]).astype(int),
+    )
+    if frame.empty:
+        return empty("No sample to show.")
+    names = list(frame["sample"])
+    shown = shown_labels(len(names))
+    colour, fill = _group_colour(run)
+    chart = (
+        alt.Chart(data("samples"))
+        .mark_point(size=mark_size(len(frame), 50), strokeWidth=1.6 if shown else 1)
+        .encode(
+            x=alt.X(
+                "sample:N",
+                **in_order(names),
+                title="Sample" if shown else f"{len(names)} samples, by group and donor",
+                axis=names_axis(len(names)),
+            ),
+            y=alt.Y(
+                "millions:Q", title="Library size (million counts)", scale=alt.Scale(zero=True)
+            ),
+            color=colour,
+            fill=fill,
+            fillOpacity=hollow_or_filled(),
+            tooltip=_sample_tooltip(
+                alt.Tooltip("total_counts:Q", title="Counts", format=","),
+                alt.Tooltip("n_genes:Q", title="Genes detected", format=","),
+                alt.Tooltip("pct_counts_mt:Q", title="Mitochondrial %", format=".1f"),
+            ),
+        )
+        .properties(width=WIDTH, height=200)
+    )
+    low, high = frame["millions"].min(), frame["millions"].max()
+    words = f"Library sizes of {len(names)} samples, {low:.2f} to {high:.2f} million counts."
+    return Figure(chart, {"samples": frame}, words)
+
+
+def _arrows(run: RunTables, frame: pd.DataFrame, width: int, height: int) -> pd.DataFrame:
+    """Return for each pair its arrow: both ends, and the angle of its head on the page."""
+    before, after = run.settings["before"], run.settings["after"]
+    ends = frame.pivot_table(index=["donor", "group"], columns="time", values=["x", "y"])
+    if not {("x", before), ("x", after)} <= set(ends.columns):
+        return pd.DataFrame(columns=ARROW)
+    ends = ends.dropna()
+    span_x = max(frame["x"].max() - frame["x"].min(), 1e-9)
+    span_y = max(frame["y"].max() - frame["y"].min(), 1e-9)
+    arrows = pd.DataFrame(
+        {
+            "x": ends["x", before],
+            "y": ends["y", before],
+            "x2": ends["x", after],
+            "y2": ends["y", after],
+            "x_head": 0.4 * ends["x", before] + 0.6 * ends["x", after],
+            "y_head": 0.4 * ends["y", before] + 0.6 * ends["y", after],
+        }
+    ).reset_index()
+    right = (arrows["x2"] - arrows["x"]) / span_x * width
+    upward = (arrows["y2"] - arrows["y"]) / span_y * height
+    arrows["angle"] = np.degrees(np.arctan2(right, upward)) % 360
+    return arrows
+
+
+def _components(run: RunTables, suffix: str, space: str, height: int = 330) -> Figure:
+    named = {f"PC1{suffix}": "x", f"PC2{suffix}": "y"}
+    columns = ["sample", "donor", "group", "time", *named]
+    frame = run.metrics[columns].rename(columns=named).dropna(subset=["x", "y"])
+    frame["filled"] = (frame["time"] == run.settings["after"]).astype(int)
+    if len(frame) < 2:
+        return empty("Too few samples for principal components.")
+    known = run.variance[run.variance["space"] == space]["variance_ratio"].tolist()
+    share = [*known, None, None]
+    titles = [
+        f"PC{i + 1}" + ("" if share[i] is None else f" ({100 * share[i]:.0f} % of variance)")
+        for i in range(2)
+    ]
+    width = 480
+    scales = []
+    for name in ("x", "y"):
+        low, high = frame[name].min(), frame[name].max()
+        pad = 0.06 * max(high - low, 1e-9)
+        scales.append(alt.Scale(domain=[low - pad, high + pad], nice=False, zero=False))
+    arrows = _arrows(run, frame, width, height)
+    colour, fill = _group_colour(run)
+    x = alt.X("x:Q", title=titles[0], scale=scales[0])
+    y = alt.Y("y:Q", title=titles[1], scale=scales[1])
+    points = (
+        alt.Chart(data("samples"))
+        .mark_point(size=mark_size(len(frame), 46), strokeWidth=1.6 if len(frame) < 100 else 1)
+        .encode(
+            x=x,
+            y=y,
+            color=colour,
+            fill=fill,
+            fillOpacity=hollow_or_filled(),
+            tooltip=_sample_tooltip(),
+        )
+    )
+    shafts = (
+        alt.Chart(data("arrows"))
+        .mark_rule(strokeWidth=1.1 if len(arrows) < 60 else 0.4)
+        .encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q", color=colour)
+    )
+    heads = (
+        alt.Chart(data("arrows"))
+        .mark_point(shape="triangle", size=mark_size(len(arrows), 46), filled=True)
+        .encode(
+            x="x_head:Q",
+            y="y_head:Q",
+            color=colour,
+            angle=alt.Angle("angle:Q", scale=alt.Scale(domain=[0, 360], range=[0, 360])),
+        )
+    )
+    chart = alt.layer(shafts, points, heads).properties(width=width, height=height)
+    words = f"{titles[0]} and {titles[1]} of {len(frame)} samples, arrows from before to after."
+    return Figure(chart, {"samples": frame, "arrows": arrows}, words, responsive=False, aspect=True)
+
+
+def pca(run: RunTables) -> Figure:
+    """Principal components of the samples, with an arrow per pair."""
+    return _components(run, "", "samples")
+
+
+def pca_within(run: RunTables) -> Figure:
+    """Principal components once each donor's mean is taken out."""
+    return _components(run, "_within", "within_donor")
+
+
+def sample_distances(run: RunTables) -> Figure:
+    """Correlation between samples as a heatmap; blocks of samples where there are many."""
+    names = list(_order(run, run.metrics)["sample"])
+    if len(names) < 2 or run.distances.empty:
+        return empty("Too few samples to compare.")
+    place = {name: number for number, name in enumerate(names)}
+    block = -(-len(names) // MOST_CELLS)
+    cells = run.distances[["sample", "other", "correlation"]].dropna()
+    both = pd.concat(
+        [cells, cells.rename(columns={"sample": "other", "other": "sample"})[list(cells)]]
+    )
+    both = both.assign(
+        x=both["sample"].map(place) // block, y=both["other"].map(place) // block
+    ).dropna()
+    # one-sample blocks: the diagonal is 1 by definition and would stretch the colours
+    both = both[both["sample"] != both["other"]]
+    frame = both.groupby(["x", "y"], as_index=False)["correlation"].mean()
+    first = {number: names[int(number) * block] for number in set(frame["x"]) | set(frame["y"])}
+    frame["sample"], frame["other"] = frame["x"].map(first), frame["y"].map(first)
+    order = [names[i] for i in range(0, len(names), block)]
+    shown = shown_labels(len(order))
+    title = "Sample" if block == 1 else f"Means of blocks of {block} samples, by group and donor"
+    axis = names_axis(len(order))
+    # whole pixels to a cell: with parts of pixels, seams show between cells
+    side = len(order) * max(380 // len(order), 1)
+    chart = (
+        alt.Chart(data("cells"))
+        .mark_rect()
+        .encode(
+            x=alt.X("sample:N", sort=order, title=title, axis=axis),
+            y=alt.Y(
+                "other:N",
+                sort=order,
+                title=title,
+                axis=alt.Axis(labels=shown, labelLimit=110, labelExpr=both_ends(110), ticks=False),
+            ),
+            color=alt.Color(
+                "correlation:Q",
+                scale=alt.Scale(scheme="cividis", zero=False),
+                title="Spearman correlation",
+                legend=alt.Legend(direction="horizontal"),
+            ),
+            tooltip=[
+                alt.Tooltip("sample:N", title="Sample" if block == 1 else f"{block} samples from"),
+                alt.Tooltip("other:N", title="Other" if block == 1 else f"Other {block} from"),
+                alt.Tooltip(
+                    "correlation:Q",
+                    title="Correlation" if block == 1 else "Mean correlation",
+                    format=".4f",
+                ),
+            ],
+        )
+        .properties(width=side, height=side)
+    )
+    low, high = frame["correlation"].min(), frame["correlation"].max()
+    means = f", means of blocks of {block}" if block > 1 else ""
+    words = f"Correlation between {len(names)} samples{means}, from {low:.3f} to {high:.3f}."
+    return Figure(chart, {"cells": frame}, words, responsive=False, aspect=True)
+
+
+def _pair_distances(run: RunTables) -> pd.DataFrame:
+    """Return for each pair the distance between its samples, and to the nearest other donor's."""
+    cells = run.distances[["sample", "other", "distance"]].dropna()
+    both = pd.concat(
+        [cells, cells.rename(columns={"sample": "other", "other": "sample"})[list(cells)]]
+    )
+    about = run.metrics.set_index("sample")[["donor", "group", "time"]]
+    both = both.join(about, on="sample").join(about.add_suffix("_other"), on="other")
+    own_donor = both["donor"] == both["donor_other"]
+    own = both[own_donor & (both["group"] == both["group_other"])]
+    own = own[(own["time"] != own["time_other"])]
+    nearest = both[~own_donor].groupby(["group", "donor"])["distance"].min().rename("nearest")
+    pair = own.groupby(["group", "donor"])["distance"].mean().rename("own")
+    return pd.concat([pair, nearest], axis=1).dropna(subset=["own"]).reset_index()
+
+
+def pair_similarity(run: RunTables) -> Figure:
+    """How far apart the samples of a pair are, beside the nearest sample of another donor."""
+    frame = _pair_distances(run)
+    if frame.empty:
+        return empty("There is no complete pair to compare.")
+    frame["slot"] = frame["donor"] + (" · " + frame["group"] if run.settings["crossover"] else "")
+    order = list(_order(run, frame.assign(time=""))["slot"])
+    shown = shown_labels(len(order))
+    x = alt.X(
+        "slot:N",
+        **in_order(order),
+        title="Donor" if shown else f"{len(order)} donors",
+        axis=names_axis(len(order)),
+    )
+    y_title = "Distance (log2 units over variable genes)"
+    tooltip = [
+        alt.Tooltip("donor:N", title="Donor"),
+        alt.Tooltip("group:N", title="Group"),
+        alt.Tooltip("own:Q", title="Within the pair", format=".1f"),
+        alt.Tooltip("nearest:Q", title="Nearest other donor", format=".1f"),
+    ]
+    own = (
+        alt.Chart(data("pairs"))
+        .mark_point(filled=True, size=mark_size(len(frame), 60))
+        .encode(
+            x=x,
+            y=alt.Y("own:Q", title=y_title, scale=alt.Scale(zero=True)),
+            color=alt.Color(
+                "group:N", scale=group_scale(run.groups), title="Within the pair, by group"
+            ),
+            tooltip=tooltip,
+        )
+    )
+    other = (
+        alt.Chart(data("pairs"))
+        .mark_tick(color=ACCENT, thickness=2, size=14 if shown else 3)
+        .encode(x=x, y="nearest:Q", tooltip=tooltip)
+    )
+    chart = alt.layer(other, own).properties(width=WIDTH, height=200)
+    far = int((frame["own"] > frame["nearest"]).sum())
+    words = f"{far} of {len(frame)} pairs are farther apart than the nearest other donor."
+    return Figure(chart, {"pairs": frame}, words)

@@ -1,0 +1,417 @@
+"""Pictures of the targets: estimates, donors, leave-one-out, what could have been seen."""
+
+from __future__ import annotations
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from fibroserum.report.loading import RunTables, filled_words, label_order, labelled
+from fibroserum.report.theme import (
+    ACCENT,
+    PUBLISHED,
+    ZERO,
+    Figure,
+    both_ends,
+    data,
+    empty,
+    group_colours,
+    group_scale,
+    hollow_or_filled,
+    names_axis,
+    panels,
+    zero_line,
+)
+
+MOST_TARGETS = 24
+MOST_LINES = 40
+PANEL = 190
+
+
+def target_names(run: RunTables) -> list[str]:
+    """Return the targets in the order of the config."""
+    return list(dict.fromkeys(run.targets["target"]))
+
+
+def contrast_scale(run: RunTables) -> alt.Scale:
+    """Return the colours of the contrasts: its group's for a change, grey for the others."""
+    colours = group_colours(run.groups)
+    shades = [
+        colours.get(row.group, ACCENT) if row.kind == "change" else ACCENT
+        for row in run.contrasts.itertuples()
+    ]
+    return alt.Scale(domain=run.contrast_names, range=shades)
+
+
+def contrast_colour(run: RunTables) -> alt.Color:
+    """Return the colour of a contrast (field `contrast`)."""
+    return alt.Color("contrast:N", scale=contrast_scale(run), legend=None)
+
+
+def published_effects(run: RunTables) -> pd.DataFrame:
+    """Return the published log2 ratio of means for every target and contrast that it speaks of.
+
+    Groups are matched by name alone. The published table holds means per group; `all` stands for
+    the average where each of the cohort's groups was studied, and a difference is that of two
+    groups' log2 ratios.
+    """
+    if run.published is None:
+        return pd.DataFrame(columns=["target", "contrast", "published"])
+    means = run.published[["before", "after"]].apply(pd.to_numeric, errors="coerce")
+    ratio = np.log2(means["after"] / means["before"])
+    keys = zip(run.published["gene"], run.published["group"], strict=True)
+    known = {key: number for key, number in zip(keys, ratio, strict=True) if np.isfinite(number)}
+    studied = set(run.groups) <= set(run.published["group"])
+    rows = []
+    for target in target_names(run):
+        for row in run.contrasts.itertuples():
+            if row.kind == "change":
+                found = known.get((target, row.group))
+            elif row.kind == "average":
+                found = known.get((target, "all")) if studied else None
+            elif row.kind == "difference":
+                own, other = known.get((target, row.group)), known.get((target, row.reference))
+                found = None if own is None or other is None else own - other
+            else:
+                found = None
+            if found is not None:
+                rows.append((target, row.contrast, found))
+    return pd.DataFrame(rows, columns=["target", "contrast", "published"])
+
+
+def _facets(run: RunTables, layers: list[alt.Chart], height: int, held: str) -> alt.FacetChart:
+    chart = alt.layer(*layers).properties(width=PANEL, height=height)
+    made = panels(chart, "label", held, label_order(run), 3, PANEL + 60)
+    return made.properties(spacing={"row": 84, "column": 112})
+
+
+def _target_axis(names: list[str]) -> alt.Y:
+    return alt.Y("target:N", sort=names, title=None, axis=alt.Axis(labelLimit=102, grid=True))
+
+
+def _height(names: list[str]) -> int:
+    return max(60, 19 * len(names))
+
+
+def forest(run: RunTables) -> Figure:
+    """Every target in every contrast: estimate, interval, published effect."""
+    names = target_names(run)
+    if not names:
+        return empty("No target was declared.")
+    frame = run.targets[
+        ["target", "contrast", "verdict", "log2FoldChange", "ci_low", "ci_high", "panel_padj"]
+    ].merge(published_effects(run), on=["target", "contrast"], how="left")
+    frame["note"] = frame["verdict"].where(frame["verdict"].isin(["absent", "untestable"]), "")
+    frame["published"] = frame["published"].where(frame["note"] == "")
+    frame["filled"] = frame["verdict"].isin(["up", "down"]).astype(int)
+    frame["zero"] = 0.0
+    frame = labelled(run, frame)
+    tooltip = [
+        alt.Tooltip("target:N", title="Target"),
+        alt.Tooltip("log2FoldChange:Q", title="log2 fold change", format=".3f"),
+        alt.Tooltip("ci_low:Q", title="95 % from", format=".3f"),
+        alt.Tooltip("ci_high:Q", title="to", format=".3f"),
+        alt.Tooltip("panel_padj:Q", title="panel FDR", format=".2e"),
+        alt.Tooltip("verdict:N", title="Verdict"),
+        alt.Tooltip("published:Q", title="Published", format=".3f"),
+    ]
+    y = _target_axis(names)
+    colour = contrast_colour(run)
+    zero = alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x="zero:Q")
+    bars = (
+        alt.Chart()
+        .mark_rule(strokeWidth=1.8)
+        .encode(
+            x=alt.X(
+                "ci_low:Q", title="log2 fold change, 95 % interval", axis=alt.Axis(tickCount=4)
+            ),
+            x2="ci_high:Q",
+            y=y,
+            color=colour,
+        )
+    )
+    dots = (
+        alt.Chart()
+        .mark_point(size=52, strokeWidth=1.6)
+        .encode(
+            x="log2FoldChange:Q",
+            y=y,
+            color=colour,
+            fill=alt.Fill("contrast:N", scale=contrast_scale(run), legend=None),
+            fillOpacity=hollow_or_filled(),
+            tooltip=tooltip,
+        )
+    )
+    paper = (
+        alt.Chart()
+        .mark_point(shape="diamond", size=42, color=PUBLISHED, filled=True)
+        .encode(x="published:Q", y=y, tooltip=tooltip)
+    )
+    notes = (
+        alt.Chart()
+        .mark_text(fontStyle="italic", dx=4, align="left")
+        .encode(x="zero:Q", y=y, text="note:N")
+    )
+    known = [paper] if frame["published"].notna().any() else []
+    chart = _facets(run, [zero, bars, *known, dots, notes], _height(names), "estimates")
+    words = f"Estimates with intervals of {len(names)} targets in {len(run.contrasts)} contrasts."
+    return Figure(chart, {"estimates": frame}, words, responsive=False, panel=PANEL + 110)
+
+
+def slopes(
+    run: RunTables,
+    frame: pd.DataFrame,
+    subjects: list[str],
+    y_title: str,
+    words: str,
+    least: int = 130,
+    *,
+    spaced: bool = False,
+) -> Figure:
+    """Draw a line from before to after for every donor, a panel a subject.
+
+    frame: panel, donor, group, before, after. Groups stand side by side within a panel.
+    """
+    change = frame["after"] - frame["before"]
+    drawn = frame.loc[evenly(change, [frame["panel"], frame["group"]])]
+    if len(drawn) < len(frame):
+        words += f" At most {MOST_LINES} donors of a group are drawn, evenly by their change."
+    long = slope_rows(run, drawn)
+    drawing = slope_chart(run, y_title, panel=True, least=least)
+    chart = panels(drawing, "panel", "slopes", subjects, 4, least + 58, spaced=spaced)
+    chart = chart.resolve_scale(y="independent").properties(spacing={"row": 90, "column": 62})
+    return Figure(chart, {"slopes": long}, words, responsive=False, panel=least + 70)
+
+
+def evenly(values: pd.Series, keys: list[pd.Series], most: int = MOST_LINES) -> list[int]:
+    """Return the rows of up to `most` values of each group, evenly along their order.
+
+    The least and the greatest stay, and the same rows are kept every time.
+    """
+    kept: list[int] = []
+    for _, part in values.groupby(keys, sort=False):
+        ranked = part.sort_values(kind="stable").index
+        picks = np.unique(np.linspace(0, len(ranked) - 1, min(most, len(ranked))).round())
+        kept += list(ranked[picks.astype(int)])
+    return sorted(kept)
+
+
+def slope_rows(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return before and after below each other: panel, donor, group, time, slot, level, filled."""
+    times = {"before": run.settings["before"], "after": run.settings["after"]}
+    long = frame.melt(
+        ["panel", "donor", "group"], list(times), var_name="time", value_name="level"
+    ).dropna(subset=["level"])
+    long["slot"] = [
+        slot_of(run, group, times[time])
+        for group, time in zip(long["group"], long["time"], strict=True)
+    ]
+    long["filled"] = (long["time"] == "after").astype(int)
+    long["time"] = long["time"].map(times)
+    return long
+
+
+def slot_of(run: RunTables, group: str, time: str) -> str:
+    """Return the name of a place along the axis of a slope chart."""
+    return time if len(run.groups) == 1 else f"{group} {time}"
+
+
+def slope_slots(run: RunTables) -> list[str]:
+    """Return the places along the axis of a slope chart: group by group, before and after."""
+    times = [run.settings["before"], run.settings["after"]]
+    return [slot_of(run, group, time) for group in run.groups for time in times]
+
+
+def slope_chart(
+    run: RunTables, y_title: str, *, panel: bool, least: int = 130
+) -> alt.LayerChart | alt.FacetChart:
+    """Return the layers of a slope chart over rows of `slope_rows` (data `slopes`)."""
+    source = alt.Chart() if panel else alt.Chart(data("slopes"))
+    slots = slope_slots(run)
+    x = alt.X(
+        "slot:N",
+        sort=slots,
+        scale=alt.Scale(domain=slots),
+        title=None,
+        axis=names_axis(len(slots), 90),
+    )
+    scale = alt.Scale(zero=False, nice=False, padding=8)
+    ticks = alt.Axis(tickCount=4, labelBound=True)
+    y = alt.Y("level:Q", title=y_title, scale=scale, axis=ticks)
+    title = filled_words(run)
+    colour = alt.Color("group:N", scale=group_scale(run.groups), title=title)
+    lines = source.mark_line(strokeWidth=1.1).encode(
+        x=x, y=y, color=colour, detail=["donor:N", "group:N"]
+    )
+    dots = source.mark_point(size=24, strokeWidth=1.2).encode(
+        x=x,
+        y=y,
+        color=colour,
+        fill=alt.Fill("group:N", scale=group_scale(run.groups), title=title),
+        fillOpacity=hollow_or_filled(),
+        tooltip=[
+            alt.Tooltip("donor:N", title="Donor"),
+            alt.Tooltip("group:N", title="Group"),
+            alt.Tooltip("time:N", title="Time"),
+            alt.Tooltip("level:Q", title="log2 level", format=".2f"),
+        ],
+    )
+    width = max(least, 34 * len(slots))
+    return alt.layer(lines, dots).properties(width=width, height=130)
+
+
+def pairs(run: RunTables) -> Figure:
+    """Every donor's level of every target, before and after."""
+    names = [name for name in target_names(run) if name in set(run.donors["target"])]
+    if not names:
+        return empty("No target was measured in any pair.")
+    drawn = names[:MOST_TARGETS]
+    frame = run.donors[run.donors["target"].isin(drawn)].rename(columns={"target": "panel"})
+    words = f"Paired levels of {len(drawn)} targets, a line per donor."
+    return slopes(run, frame, drawn, "log2 normalized count", words)
+
+
+def leave_one_out(run: RunTables) -> Figure:
+    """Each target's estimate without each donor in turn."""
+    if run.loo.empty:
+        return empty("No donor could be left out: that needs at least two pairs in a group.")
+    names = [name for name in target_names(run) if name in set(run.loo["target"])]
+    full = run.targets[["target", "contrast", "log2FoldChange"]].rename(
+        columns={"log2FoldChange": "full"}
+    )
+    frame = run.loo[["target", "contrast", "left_out", "log2FoldChange", "worst"]].merge(
+        full, on=["target", "contrast"], how="left"
+    )
+    drawn = evenly(frame["log2FoldChange"], [frame["target"], frame["contrast"]])
+    frame = frame[frame.index.isin(drawn) | frame["worst"].fillna(False).astype(bool)].copy()
+    frame["alpha"] = np.where(frame["worst"].fillna(False).astype(bool), 1.0, 0.45)
+    frame["zero"] = 0.0
+    frame = labelled(run, frame)
+    y = _target_axis(names)
+    tooltip = [
+        alt.Tooltip("target:N", title="Target"),
+        alt.Tooltip("left_out:N", title="Left out"),
+        alt.Tooltip("log2FoldChange:Q", title="Without that donor", format=".3f"),
+        alt.Tooltip("full:Q", title="With all", format=".3f"),
+    ]
+    zero = alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x="zero:Q")
+    ticks = (
+        alt.Chart()
+        .mark_tick(thickness=1.6, size=13)
+        .encode(
+            x=alt.X(
+                "log2FoldChange:Q",
+                title="log2 fold change without one donor",
+                axis=alt.Axis(tickCount=4),
+            ),
+            y=y,
+            color=contrast_colour(run),
+            opacity=alt.Opacity("alpha:Q", scale=None),
+            tooltip=tooltip,
+        )
+    )
+    whole = (
+        alt.Chart()
+        .mark_point(size=34, color=ACCENT, strokeWidth=1.4)
+        .encode(x="full:Q", y=y, tooltip=tooltip)
+    )
+    chart = _facets(run, [zero, ticks, whole], _height(names), "refits")
+    words = f"Estimates of {len(names)} targets, refitted without each donor in turn."
+    return Figure(chart, {"refits": frame}, words, responsive=False, panel=PANEL + 110)
+
+
+def detectable(run: RunTables) -> Figure:
+    """The effect a study of this size would find, beside the one that was estimated."""
+    frame = run.power[["target", "contrast", "detectable_lfc", "power", "effect"]].dropna(
+        subset=["detectable_lfc"]
+    )
+    if frame.empty:
+        return empty("No detectable effect could be computed.")
+    frame = frame.drop_duplicates(["target", "contrast"]).merge(
+        run.targets[["target", "contrast", "log2FoldChange"]], on=["target", "contrast"], how="left"
+    )
+    frame["size"] = frame["log2FoldChange"].abs()
+    frame = labelled(run, frame)
+    names = [name for name in target_names(run) if name in set(frame["target"])]
+    y = _target_axis(names)
+    tooltip = [
+        alt.Tooltip("target:N", title="Target"),
+        alt.Tooltip("detectable_lfc:Q", title="Detectable |log2 fold change|", format=".3f"),
+        alt.Tooltip("size:Q", title="Estimated |log2 fold change|", format=".3f"),
+    ]
+    bars = (
+        alt.Chart()
+        .mark_bar(opacity=0.35, height=9)
+        .encode(
+            x=alt.X("detectable_lfc:Q", title="|log2 fold change|", axis=alt.Axis(tickCount=4)),
+            y=y,
+            color=contrast_colour(run),
+            tooltip=tooltip,
+        )
+    )
+    dots = (
+        alt.Chart()
+        .mark_point(size=40, filled=True)
+        .encode(x="size:Q", y=y, color=contrast_colour(run), tooltip=tooltip)
+    )
+    chart = _facets(run, [bars, dots], _height(names), "effects")
+    words = f"Detectable and estimated effects of {len(names)} targets."
+    return Figure(chart, {"effects": frame}, words, responsive=False, panel=PANEL + 110)
+
+
+def forest_of_one(run: RunTables) -> alt.LayerChart | alt.FacetChart:
+    """Return a forest of one gene over the contrasts (data `estimates`), for the gene lookup."""
+    y = alt.Y(
+        "label:N",
+        sort=None,
+        title=None,
+        axis=alt.Axis(labelLimit=170, labelExpr=both_ends(170)),
+    )
+    colour = contrast_colour(run)
+    bars = (
+        alt.Chart(data("estimates"))
+        .mark_rule(strokeWidth=1.8)
+        .encode(
+            x=alt.X("low:Q", title="log2 fold change, 95 % interval", axis=alt.Axis(tickCount=5)),
+            x2="high:Q",
+            y=y,
+            color=colour,
+        )
+    )
+    dots = (
+        alt.Chart(data("estimates"))
+        .mark_point(size=52, filled=True)
+        .encode(
+            x="estimate:Q",
+            y=y,
+            color=colour,
+            tooltip=[
+                alt.Tooltip("label:N", title="Contrast"),
+                alt.Tooltip("estimate:Q", title="log2 fold change", format=".3f"),
+            ],
+        )
+    )
+    return alt.layer(zero_line("x"), bars, dots).properties(width=300, height={"step": 24})
+
+
+def lookup_figures(run: RunTables) -> dict[str, Figure]:
+    """Return the two pictures of the gene lookup, whose data the page fills in."""
+    fields = ["panel", "donor", "group", "time", "slot", "level", "filled"]
+    no_rows = pd.DataFrame(columns=fields)
+    estimates = pd.DataFrame(columns=["contrast", "label", "estimate", "low", "high"])
+    return {
+        "lookup_donors": Figure(
+            slope_chart(run, "log2 normalized count", panel=False).properties(
+                width=340, height=220
+            ),
+            {"slopes": no_rows},
+            "Level of the gene in every donor, before and after.",
+            responsive=False,
+        ),
+        "lookup_estimates": Figure(
+            forest_of_one(run),
+            {"estimates": estimates, "zero": ZERO},
+            "Estimate of the gene in every contrast.",
+            responsive=False,
+        ),
+    }

@@ -1,0 +1,234 @@
+"""Everything a report is made from: the tables of one finished run, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from fibroserum import tables
+from fibroserum.genes.gmt import GeneSet, map_sets, read_gmt
+from fibroserum.input.config import file_name
+
+Frames = dict[str, pd.DataFrame]
+
+# fields of Tables that are one table each, by the name of its schema
+SINGLE = {
+    "samples": "samples",
+    "checks": "checks",
+    "metrics": "qc_metrics",
+    "variance": "qc_variance",
+    "distances": "qc_distances",
+    "contrasts": "contrasts",
+    "scores": "set_scores",
+    "score_tests": "set_score_tests",
+    "left_out": "sets_left_out",
+    "targets": "targets",
+    "donors": "target_donors",
+    "loo": "target_loo",
+    "power": "target_power",
+    "baseline": "target_baseline",
+    "patterns": "target_patterns",
+    "context": "context",
+    "levels": "factor_levels",
+    "pairs": "factor_pairs",
+    "factors": "factors",
+    "concordance": "factor_concordance",
+    "sets": "factor_sets",
+    "mediation": "mediation",
+    "calibration": "calibration",
+}
+# written only where they were asked for or can be
+OPTIONAL = {"calibration"}
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a run, as `tables.yaml` describes them.
+
+    de, enrichment: by contrast; stimulation: by factor, empty where there is no arm.
+    """
+
+    samples: pd.DataFrame
+    checks: pd.DataFrame
+    metrics: pd.DataFrame
+    variance: pd.DataFrame
+    distances: pd.DataFrame
+    contrasts: pd.DataFrame
+    de: Frames
+    enrichment: Frames
+    scores: pd.DataFrame
+    score_tests: pd.DataFrame
+    left_out: pd.DataFrame
+    targets: pd.DataFrame
+    donors: pd.DataFrame
+    loo: pd.DataFrame
+    power: pd.DataFrame
+    baseline: pd.DataFrame
+    patterns: pd.DataFrame
+    context: pd.DataFrame
+    levels: pd.DataFrame
+    pairs: pd.DataFrame
+    factors: pd.DataFrame
+    concordance: pd.DataFrame
+    sets: pd.DataFrame
+    mediation: pd.DataFrame
+    calibration: pd.DataFrame
+    stimulation: Frames
+
+
+@dataclass(frozen=True)
+class RunTables(Tables):
+    """The tables of a run, and what else a report needs.
+
+    published: the published table as given, or None; normalized: samples × genes; obs and genes:
+    the cohort's sheet and annotation; settings: before, after, groups (reference first), crossover,
+    lines …; gene_sets: with the matrix's gene ids; ranked: by contrast, the genes that set tests
+    rank.
+    """
+
+    published: pd.DataFrame | None
+    normalized: pd.DataFrame
+    obs: pd.DataFrame
+    genes: pd.DataFrame
+    settings: dict[str, Any]
+    gene_sets: tuple[GeneSet, ...]
+    ranked: dict[str, pd.Index]
+    provenance: dict[str, Any]
+
+    @property
+    def contrast_names(self) -> list[str]:
+        """The contrasts in the order of `contrasts.tsv`."""
+        return list(self.contrasts["contrast"])
+
+    @property
+    def groups(self) -> list[str]:
+        """The groups, reference first."""
+        return list(self.settings["groups"])
+
+    def of_kind(self, *kinds: str) -> list[str]:
+        """Return the contrasts of these kinds."""
+        return list(self.contrasts.loc[self.contrasts["kind"].isin(kinds), "contrast"])
+
+
+def _read(name: str, folder: Path, **names: str) -> pd.DataFrame:
+    return tables.read(name, folder / tables.schemas()[name].path.format(**names))
+
+
+def _gene_sets(config: Mapping[str, Any], genes: pd.DataFrame) -> tuple[GeneSet, ...]:
+    sets = [one for path in config["gene_sets"] for one in read_gmt(Path(path))]
+    mapped, _ = map_sets(sets, genes)
+    return tuple(mapped)
+
+
+def read_tables(folder: str | Path, stimulated: Mapping[str, bool]) -> Tables:
+    """Read the tables of a finished run under `results/{cohort}/`.
+
+    stimulated: by factor, whether there is an arm of cells treated with it.
+    """
+    place = Path(folder)
+    single = {
+        field: tables.empty(name)
+        if field in OPTIONAL and not (place / tables.schemas()[name].path).exists()
+        else _read(name, place)
+        for field, name in SINGLE.items()
+    }
+    files = {name: file_name(name) for name in single["contrasts"]["contrast"]}
+    return Tables(
+        **single,
+        de={name: _read("de", place, contrast=file) for name, file in files.items()},
+        enrichment={
+            name: _read("enrichment", place, contrast=file) for name, file in files.items()
+        },
+        stimulation={
+            factor: _read("stimulation", place, factor=file_name(factor))
+            if arm
+            else tables.empty("stimulation")
+            for factor, arm in stimulated.items()
+        },
+    )
+
+
+def load_run(
+    folder: str | Path, config: Mapping[str, Any], provenance: Mapping[str, Any] | None = None
+) -> RunTables:
+    """Read what a report is made from, of a finished run under `results/{cohort}/`.
+
+    config: the resolved config, whose gene sets and published table are read too; provenance: the
+    record of the run, or None for what stands in `provenance.json`.
+    """
+    import anndata as ad
+
+    from fibroserum.cohort.build import settings_of
+    from fibroserum.enrichment.stage import tested_genes
+
+    place = Path(folder)
+    made = read_tables(
+        place, {name: bool(about["stimulation"]) for name, about in config["factors"].items()}
+    )
+    cohort = ad.read_h5ad(place / "cohort.h5ad")
+    published = config["published"]
+    if provenance is None:
+        provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
+    return RunTables(
+        **vars(made),
+        published=None if published is None else pd.read_csv(published, sep="\t", dtype=str),
+        normalized=cohort.to_df("normalized"),
+        obs=cohort.obs,
+        genes=cohort.var.astype({"symbol": str}),
+        settings=settings_of(cohort),
+        gene_sets=_gene_sets(config, cohort.var),
+        ranked=tested_genes(cohort, made.de),
+        provenance=dict(provenance),
+    )
+
+
+def filled_words(run: RunTables) -> str:
+    """Return the legend's title where hollow marks are before and filled ones after."""
+    return f"Group (hollow {run.settings['before']}, filled {run.settings['after']})"
+
+
+def labels_of(run: RunTables) -> dict[str, str]:
+    """Return the few words that stand for each contrast in pictures and headings.
+
+    A contrast keeps its name where two would get the same words.
+    """
+    before, after = run.settings["before"], run.settings["after"]
+    alone = len(run.groups) == 1
+    words = {}
+    for row in run.contrasts.itertuples():
+        words[row.contrast] = {
+            "change": f"{after} vs {before}" if alone else f"{row.group}: {after} vs {before}",
+            "difference": f"{row.group} vs {row.reference}: change",
+            "average": f"average: {after} vs {before}",
+            "baseline": f"{row.group} vs {row.reference}: {before}",
+        }[row.kind]
+    said = list(words.values())
+    return {name: name if said.count(text) > 1 else text for name, text in words.items()}
+
+
+def labelled(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
+    """Add the words of `labels_of` (column `label`) to a table with a column `contrast`."""
+    return frame.assign(label=frame["contrast"].map(labels_of(run)))
+
+
+def label_order(run: RunTables) -> list[str]:
+    """Return the words of `labels_of` in the order of `contrasts.tsv`."""
+    return list(labels_of(run).values())
+
+
+def effect_of(run: RunTables, contrast: str) -> str:
+    """Return what a contrast's fold change compares, for an axis or a heading."""
+    row = run.contrasts.set_index("contrast").loc[contrast]
+    before, after = run.settings["before"], run.settings["after"]
+    change = f"{after} vs {before}"
+    return {
+        "change": change if len(run.groups) == 1 else f"{row['group']}, {change}",
+        "difference": f"change in {row['group']} minus change in {row['reference']}",
+        "average": f"mean of the groups, {after} vs {before}",
+        "baseline": f"{row['group']} vs {row['reference']}, {before}",
+    }[row["kind"]]

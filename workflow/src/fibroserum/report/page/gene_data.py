@@ -1,0 +1,150 @@
+"""What the page knows of every gene: the tables of all contrasts, and the level in every sample."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.report.loading import RunTables
+from fibroserum.report.page.pack import Pack, folded, planes, squeeze
+
+# columns of the page's gene tables: how each is printed
+FOLD_CHANGE_DECIMALS = 3
+SIGNIFICANT = {"baseMean": 4, "pvalue": 3, "padj": 3, "second_padj": 3}
+WORDS = ("status", "call")
+LEVEL_DECIMALS = 2
+# levels that a page holds, some 1.3 bytes each: of large cohorts it shows some of the donors
+MOST_LEVELS = 3_000_000
+
+
+def gene_index(run: RunTables) -> dict[str, Any]:
+    """Return ids, symbols and other ids of the genes, in the order of the contrast tables."""
+    first = next(iter(run.de.values()))
+    ids = list(first["gene_id"])
+    symbols = [symbol or "" for symbol in first["symbol"]]
+    about = run.genes.reindex(ids)
+    other = {
+        name: [value if isinstance(value, str) else "" for value in about[name]]
+        for name in ("ensembl", "entrez")
+        if name in about
+    }
+    # an id that repeats another one need not be sent twice
+    for name in list(other):
+        other[name] = ["" if a == b else a for a, b in zip(other[name], ids, strict=True)]
+        if not any(other[name]):
+            del other[name]
+    same = ["" if symbol == gene else symbol for symbol, gene in zip(symbols, ids, strict=True)]
+    return {
+        "id": ids,
+        "symbol": same,
+        "symbol_is_id": [int(a == b) for a, b in zip(symbols, ids, strict=True)],
+        **other,
+    }
+
+
+def pack_contrast(frame: pd.DataFrame) -> str:
+    """Return one contrast's table as a block."""
+    pack = Pack()
+    estimate = "log2FoldChange"
+    for name, near in {
+        estimate: (),
+        "ci_low": (estimate,),
+        "ci_high": (estimate, "ci_low"),
+    }.items():
+        pack.fixed(name, frame[name].to_numpy(float), FOLD_CHANGE_DECIMALS, near)
+    for name, digits in SIGNIFICANT.items():
+        pack.significant(name, frame[name].to_numpy(float), digits)
+    for name in WORDS:
+        pack.words(name, frame[name])
+    return pack.block()
+
+
+def shown_samples(obs: pd.DataFrame, genes: int) -> pd.DataFrame:
+    """Return the samples whose levels the page holds: all, or those of so many donors as it can.
+
+    obs: the cohort's sheet. Donors are taken at even steps from those of each group (in a crossover
+    those of the same groups), sorted by name, so that what is shown of a gene does not depend on
+    the gene.
+    """
+    room = MOST_LEVELS / max(genes, 1)
+    if len(obs) <= room:
+        return obs
+    donor, group = obs["donor"].astype(str), obs["group"].astype(str)
+    alike: dict[tuple[str, ...], list[str]] = {}
+    for name, groups in group.groupby(donor):
+        alike.setdefault(tuple(sorted(set(groups))), []).append(str(name))
+    # two donors of each are always shown; the others share the room that is left
+    samples = donor.value_counts()
+    ends = {name for donors in alike.values() for name in (donors[0], donors[-1])}
+    least = int(samples[list(ends)].sum())
+    share = max(room - least, 0) / max(len(obs) - least, 1)
+    kept = set()
+    for donors in alike.values():  # sorted, as a groupby gives them
+        number = min(2, len(donors)) + math.floor(share * max(len(donors) - 2, 0))
+        places = np.linspace(0, len(donors) - 1, number).round().astype(int)
+        kept |= {donors[place] for place in places}
+    return obs[donor.isin(kept)]
+
+
+def donors_in_words(run: RunTables) -> str:
+    """Return whose levels the page holds: every donor's, or how many of how many."""
+    genes = len(next(iter(run.de.values())))
+    shown, whole = (obs["donor"].nunique() for obs in (shown_samples(run.obs, genes), run.obs))
+    return "every donor" if shown == whole else f"{shown} of {whole} donors, taken evenly"
+
+
+def pack_levels(run: RunTables, ids: list[str]) -> dict[str, Any]:
+    """Return log2(normalized count + 0.5) of every gene in the samples shown, to two decimals.
+
+    Genes × samples as integers of 0.01, each gene's median taken out, so that most fit in a byte.
+    """
+    obs = shown_samples(run.obs, len(ids))
+    levels = np.log2(run.normalized.loc[obs.index, ids].to_numpy(float).T + 0.5)
+    whole = np.rint(levels * 10**LEVEL_DECIMALS).astype(np.int64)
+    middle = np.median(whole, axis=1).astype(np.int64) if whole.size else np.zeros(len(ids), int)
+    rest = whole - middle[:, None]
+    return {
+        "samples": [
+            {
+                "sample": str(name),
+                "donor": str(row.donor),
+                "group": str(row.group),
+                "time": str(row.time),
+            }
+            for name, row in zip(obs.index, obs.itertuples(), strict=True)
+        ],
+        "middle": squeeze(planes(folded(middle), 2)),
+        "rest": squeeze(planes(folded(rest.ravel()), 2)),
+    }
+
+
+def set_membership(run: RunTables, ids: list[str]) -> list[dict[str, Any]]:
+    """Return for each gene set its genes by their places in the gene index."""
+    place = {gene: number for number, gene in enumerate(ids)}
+    return [
+        {
+            "collection": one.collection,
+            "name": one.name,
+            "genes": [place[gene] for gene in one.genes if gene in place],
+        }
+        for one in run.gene_sets
+    ]
+
+
+def factor_flags(run: RunTables, ids: list[str]) -> list[dict[str, Any]]:
+    """Return what the factors say of a gene: those it responds to, by its place in the index."""
+    place = {gene: number for number, gene in enumerate(ids)}
+    hits = run.factors[run.factors["call"].isin(["confirmed", "responsive"])]
+    return [
+        {
+            "gene": place[row.gene_id],
+            "factor": row.factor,
+            "call": row.call,
+            "direction": row.direction or "",
+        }
+        for row in hits.itertuples()
+        if row.gene_id in place
+    ]

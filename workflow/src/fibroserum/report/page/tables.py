@@ -1,0 +1,208 @@
+"""Rows of the page's smaller tables: which, in which order, with what said in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from fibroserum.report.figures.sets import keys_of, relatives
+from fibroserum.report.figures.targets import target_names
+from fibroserum.report.loading import RunTables
+from fibroserum.report.theme import records
+
+MOST_FACTOR_GENES = 500
+# what a pair's reason begins with where no pair of the factor could be used
+UNAVAILABLE = "line unavailable: "
+# columns of the sample sheet that the methods print where they are present
+SHEET_WORDS = (
+    *("serum", "plasma", "serum_or_plasma", "medium", "percent", "serum_percent", "percent_serum"),
+    *("hours", "passage", "plate", "lot", "batch", "library_kit", "sequencer"),
+)
+SETS_COLUMNS = {
+    "gene_set": "Set",
+    "collection": "Collection",
+    "family": "Family",
+    "others": "Others of its family",
+    "tested": "Genes tested",
+    "mean_log2FoldChange": "Mean log2 fold change",
+    "call": "Its genes change",
+    "carried_by": "Not called: by this gene alone",
+    "fry_padj": "fry FDR",
+    "fry_pvalue_without_strongest": "fry p, without its strongest gene",
+    "mixed_padj": "FDR, in any direction",
+    "mixed_pvalue_without_strongest": "p in any direction, without its strongest gene",
+    "enriched": "More than others",
+    "competitive_padj": "set against rest FDR",
+    "camera_padj": "camera FDR",
+}
+FACTOR_COLUMNS = {
+    "symbol": "Gene",
+    "gene_id": "Gene id",
+    "direction": "Direction",
+    "stimulation_log2FoldChange": "Stimulation, log2 fold change",
+    "serum_slope": "Serum, log2 per doubling",
+    "signature": "Signature",
+    "responsive_padj": "responsive FDR",
+    "confirmed_padj": "confirmed FDR",
+    "call": "Call",
+}
+
+
+def targets_of_genes(run: RunTables) -> dict[str, str]:
+    """Return the target that each gene id is, for those that are one."""
+    rows = run.targets.dropna(subset=["gene_id"])
+    return dict(zip(rows["gene_id"], rows["target"], strict=True))
+
+
+def sheet_facts(run: RunTables) -> list[tuple[str, str]]:
+    """Return what the sample sheet says of the treatment: column and its values."""
+    facts = []
+    for name in run.obs.columns:
+        if str(name).casefold().removeprefix("sheet.") in SHEET_WORDS:
+            values = sorted({str(value) for value in run.obs[name]} - {"", "nan"})
+            shown = ", ".join(values[:8]) + (
+                f" and {len(values) - 8} more" if len(values) > 8 else ""
+            )
+            if shown:
+                facts.append((str(name), shown))
+    return facts
+
+
+def _targets(run: RunTables) -> list[dict[str, Any]]:
+    order = {name: number for number, name in enumerate(target_names(run))}
+    place = {name: number for number, name in enumerate(run.contrast_names)}
+    key = run.targets.assign(
+        _target=run.targets["target"].map(order), _contrast=run.targets["contrast"].map(place)
+    )
+    rows = key.sort_values(["_target", "_contrast"], kind="stable")[list(run.targets.columns)]
+    return records(rows)
+
+
+def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rows of the tables that the templates write out."""
+    warnings = run.checks[run.checks["level"] != "ok"]
+    lost = run.samples[(run.samples["used_for"] != "change") | run.samples["reason"].notna()]
+    fit = {name: frame["status"].value_counts().to_dict() for name, frame in run.de.items()}
+    return {
+        "warnings": records(warnings),
+        "checks": records(run.checks),
+        "samples_noted": records(lost),
+        "contrasts": records(run.contrasts),
+        "targets": _targets(run),
+        "patterns": records(run.patterns),
+        "context": records(run.context),
+        "baseline": records(run.baseline),
+        "power": records(run.power.dropna(subset=["sentence"])),
+        "levels": records(run.levels),
+        "factor_sets": records(run.sets),
+        "mediation": records(run.mediation),
+        "calibration": records(run.calibration),
+        "left_out": records(run.left_out),
+        "few_found": few_found(run),
+        "score_tests": records(run.score_tests),
+        "sheet": sheet_facts(run),
+        "spread": spread_of_groups(run.contrasts),
+        "unused": unused_levels(run.pairs),
+        "lines": [line for line in run.settings["lines"] if line],
+        "status": fit,
+        "factors": list(config["factors"]),
+        "published": run.published is not None,
+        "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
+    }
+
+
+def spread_of_groups(contrasts: pd.DataFrame) -> dict[str, Any]:
+    """Return whether each model gave every group a residual variance of its own.
+
+    contrasts: `contrasts.tsv`. own, pooled: the models (changes, the samples before) that did and
+    did not; ratios: the spread ratios of all contrasts, none with one group or without voom; bound:
+    beyond which a ratio in one contrast gives all contrasts of its model own variances.
+    """
+    from fibroserum.linear import UNEQUAL, unequal
+
+    rows = contrasts.dropna(subset=["spread_ratio"])
+    rows = rows if len(contrasts) > 1 else rows.head(0)
+    model = rows["kind"].map(lambda kind: "the samples before" if kind == "baseline" else "changes")
+    own = rows["spread_ratio"].astype(float).groupby(model).agg(unequal).astype(bool)
+    return {
+        "own": list(own.index[own]),
+        "pooled": list(own.index[~own]),
+        "ratios": [float(ratio) for ratio in rows["spread_ratio"]],
+        "bound": UNEQUAL,
+    }
+
+
+def unused_levels(pairs: pd.DataFrame) -> dict[str, str]:
+    """Return by factor why its measured level is no evidence; factors whose level is are left out.
+
+    pairs: `factor_pairs`, a row a factor and pair.
+    """
+    found = {}
+    for factor, rows in pairs.groupby("factor", sort=False):
+        if not rows["used"].astype(bool).any():
+            said = [reason for reason in rows["reason"].dropna() if reason.startswith(UNAVAILABLE)]
+            found[str(factor)] = (
+                said[0].removeprefix(UNAVAILABLE) if said else "no pair has a usable level"
+            )
+    return found
+
+
+def few_found(run: RunTables) -> list[dict[str, Any]]:
+    """Return the collections of which less than half the genes are in the matrix.
+
+    Each: collection, found and named: how many of its genes are, and how many it has.
+    """
+    lost = run.left_out.dropna(subset=["gene"]).groupby("collection")["gene"].nunique()
+    found: dict[str, set[str]] = {}
+    for one in run.gene_sets:
+        found.setdefault(one.collection, set()).update(one.genes)
+    counted = [(name, len(genes), int(lost.get(name, 0))) for name, genes in found.items()]
+    return [
+        {"collection": name, "found": here, "named": here + away}
+        for name, here, away in counted
+        if here < away
+    ]
+
+
+def _factor_rows(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return every called gene, and of the others those with the smallest p values."""
+    ranked = frame.sort_values(["responsive_pvalue", "gene_id"], kind="stable")
+    hits = ranked["call"].isin(["confirmed", "responsive"])
+    rest = ranked[~hits & ranked["responsive_pvalue"].notna()].head(MOST_FACTOR_GENES)
+    return pd.concat([ranked[hits], rest])
+
+
+def long_tables(run: RunTables) -> dict[str, Any]:
+    """Return the tables that the page draws row by row: gene sets, and a factor's genes.
+
+    Each: names and titles of the columns, kinds (text, word, number or p), and rows.
+    """
+    numbers = ("tested", "mean_log2FoldChange", "stimulation_log2FoldChange", "serum_slope")
+    # words of a schema, in which an underscore stands for a space
+    words = ("direction", "signature", "call", "enriched")
+    known = dict.fromkeys(numbers, "number") | dict.fromkeys(words, "word")
+    made = {}
+
+    def table(frame: pd.DataFrame, columns: dict[str, str]) -> dict[str, Any]:
+        kinds = ["p" if name.endswith("padj") else known.get(name, "text") for name in columns]
+        rows = [list(row.values()) for row in records(frame[list(columns)])]
+        return {
+            "names": list(columns),
+            "titles": list(columns.values()),
+            "kinds": kinds,
+            "rows": rows,
+        }
+
+    for number, contrast in enumerate(run.contrast_names):
+        sets = run.enrichment[contrast]
+        beside = relatives(sets) if len(sets) else {}
+        others = [", ".join(beside[key]) for key in keys_of(sets)]
+        made[f"sets-{number}"] = table(sets.assign(others=others), SETS_COLUMNS)
+    for number, factor in enumerate(dict.fromkeys(run.factors["factor"])):
+        rows = _factor_rows(run.factors[run.factors["factor"] == factor])
+        symbols = rows["symbol"].fillna("")
+        rows = rows.assign(symbol=symbols.where(symbols != "", rows["gene_id"]))
+        made[f"factor-{number}"] = table(rows, FACTOR_COLUMNS)
+    return made

@@ -1,0 +1,166 @@
+"""What every job does around its work: its log keeps prints, warnings and tracebacks.
+
+Nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import resource
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fibroserum.errors import InputError
+from fibroserum.runtime.lock import Refused, job_of_run
+
+
+def prepare_environment(library: Path) -> None:
+    """Set the variables that every job inherits: where the library is, one thread for BLAS.
+
+    BLAS sums in another order with another number of threads, and results must not depend on
+    cores; the project's own kernels have their threads apart. Threads take memory in
+    many small pieces, which glibc keeps, apart for each thread, unless there is one arena for all.
+    """
+    inherited = os.environ.get("PYTHONPATH")
+    paths = [str(library), *(inherited.split(os.pathsep) if inherited else [])]
+    os.environ["PYTHONPATH"] = os.pathsep.join(dict.fromkeys(paths))
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = "1"
+    os.environ.setdefault("MALLOC_ARENA_MAX", "1")
+
+
+def progress(text: str) -> None:
+    """Print a line with the time of day, for steps that take a while."""
+    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+
+
+def used() -> str:
+    """Return what this process and its finished children have taken, as a job's log ends.
+
+    The largest of them is the memory said: of a process and its children nobody keeps the sum.
+    """
+    own, children = (resource.getrusage(who) for who in _WHOSE)
+    processor = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    memory = max(own.ru_maxrss, children.ru_maxrss) * (1 if sys.platform == "darwin" else 1024)
+    return f"took {processor:.1f} s of processor time, {memory / 1e9:.2f} GB of memory at most"
+
+
+_WHOSE = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+
+#: What the machine refuses a job, in plain words.
+_REFUSED = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.EIO: "the disk cannot be read or written",
+    errno.EMFILE: "too many files are open",
+}
+
+
+def _number(error: BaseException | None) -> int | None:
+    """Return the first number among an error and those before it that `_REFUSED` knows."""
+    while error:
+        found = getattr(error, "errno", None)
+        if isinstance(error, RuntimeError):
+            # HDF5 has it in its words alone
+            told = re.search(r"errno = (\d+)", str(error))
+            found = int(told[1]) if told else None
+        if found in _REFUSED:
+            return found
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def fault(error: BaseException) -> str:
+    """Return in plain words what the machine lacks, or an empty string for any other fault."""
+    if isinstance(error, MemoryError):
+        return (
+            f"Out of memory{f' ({error})' if str(error) else ''}. Free some, or run with fewer "
+            "--cores, so that fewer jobs share it; then run the same command again."
+        )
+    number = _number(error)
+    if number is None:
+        return ""
+    where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
+    return f"Stopped: {_REFUSED[number]}{where}. Mend that; then run the same command again."
+
+
+def why_killed(logs: Iterable[str]) -> str:
+    """Return in plain words that a run's logs tell of a job killed from outside, or nothing.
+
+    A job that the kernel kills, as it does when memory runs out, cannot say so itself.
+    """
+    texts = [Path(log).read_text(encoding="utf-8", errors="replace") for log in logs]
+    if not any("died with <Signals.SIGKILL" in text for text in texts):
+        return ""
+    return (
+        "A job was killed from outside, most likely because the machine ran out of memory. Free "
+        "some, or run with fewer --cores; then run the same command again."
+    )
+
+
+def clear_refused(results: Path, logs: Path) -> None:
+    """Remove the sums of a cohort's single cells where its input was refused: nothing is left.
+
+    Sums that are younger than what was said are of a run that has not come so far: they stay.
+    """
+    log = logs / "counts.log"
+    made = [path.stat().st_mtime_ns for path in (results / "pseudobulk").glob("*.npz")]
+    if not made or not log.exists() or log.stat().st_mtime_ns < max(made):
+        return
+    if _REFUSAL.search(log.read_text(encoding="utf-8", errors="replace")):
+        shutil.rmtree(results / "pseudobulk")
+
+
+#: The head of an InputError.
+_REFUSAL = re.compile(r"^\d+ problems? with the input:$", re.MULTILINE)
+
+
+@contextmanager
+def job(log: str) -> Iterator[None]:
+    """Run a job: prints and warnings go to `log`, what went wrong to `log` and the terminal.
+
+    A problem with the input, or with the machine, is said without a traceback in the terminal.
+    Exits with status 1 when the work fails.
+    """
+    path = Path(log)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w", encoding="utf-8", buffering=1)
+    except OSError as error:
+        print(fault(error) or f"The log {log} cannot be written: {error}", file=sys.stderr)
+        sys.exit(1)
+    terminal_out, terminal = sys.stdout, sys.stderr
+    said = ""
+    try:
+        with file:
+            sys.stdout = sys.stderr = file
+            try:
+                # logs stand in a folder of the cohort's name, as results do
+                with job_of_run(cohort=path.parent.name):
+                    yield
+                progress(used())
+            except (InputError, Refused) as error:
+                said = f"{error}\n"
+                file.write(said)
+            except Exception as error:  # noqa: BLE001
+                # not swallowed: said in both places, and the status is 1
+                said = f"{fault(error) or traceback.format_exc().rstrip()}\nThe log is {log}\n"
+                file.write(said)
+    except OSError as error:
+        # the log itself could not be written: what is known is said in the terminal
+        said = said or f"{fault(error) or error}\n"
+    finally:
+        sys.stdout, sys.stderr = terminal_out, terminal
+    if said:
+        terminal.write(said)
+        sys.exit(1)

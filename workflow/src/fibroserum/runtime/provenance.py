@@ -1,0 +1,149 @@
+"""What a result was made from: checksums of inputs and of code, versions, the resolved config."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import platform
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).resolve().parents[1]
+#: Bytes of an input that are read at each start to see whether it changed.
+STAMPED = 64_000_000
+NAMED = (
+    "fibroserum",
+    "anndata",
+    "edgepython",
+    "gseapy",
+    "numba",
+    "numpy",
+    "pandas",
+    "pydeseq2",
+    "scanpy",
+    "scipy",
+    "snakemake",
+    "statsmodels",
+)
+
+
+def sha256(path: str | Path) -> str:
+    """Return the SHA-256 of a file, or of a folder's files by their names and contents."""
+    digest = hashlib.sha256()
+    place = Path(path)
+    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
+    for file in files:
+        if place.is_dir():
+            digest.update(file.relative_to(place).as_posix().encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def stamp(paths: Iterable[str]) -> dict[str, str]:
+    """Return a text for each file or folder that changes with its content.
+
+    Given to a rule as a param, it makes Snakemake re-run what used another content. Snakemake's
+    own look at the time of change misses a file that was put back from an older copy, and a file
+    within a folder. Above `STAMPED` bytes size and time of change stand for the content.
+    """
+    return {path: _stamp(Path(path)) for path in paths}
+
+
+def _stamp(place: Path) -> str:
+    try:
+        files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
+        stats = [file.stat() for file in files]
+        if sum(stat.st_size for stat in stats) <= STAMPED:
+            return sha256(place)
+    except OSError as error:
+        # what reads the file says so with more words
+        return str(error)
+    noted = [f"{f} {s.st_size} {s.st_mtime_ns}" for f, s in zip(files, stats, strict=True)]
+    return hashlib.sha256("\n".join(noted).encode()).hexdigest()
+
+
+def _absolute(node: ast.ImportFrom, path: Path) -> str:
+    """Return the dotted name that a `from` import names, relative ones resolved."""
+    if not node.level:
+        return node.module or ""
+    parents = path.resolve().relative_to(PACKAGE.parent).parent.parts
+    kept = parents[: len(parents) - node.level + 1]
+    return ".".join([*kept, *([node.module] if node.module else [])])
+
+
+@cache
+def _imports(path: Path) -> frozenset[str]:
+    """Return the dotted names below `fibroserum` that a file imports, wherever in it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, path)
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return frozenset(name for name in found if name.split(".")[0] == "fibroserum")
+
+
+def _file_of(name: str) -> Path | None:
+    place = PACKAGE.joinpath(*name.split(".")[1:])
+    for candidate in (place.with_suffix(".py"), place / "__init__.py"):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def modules_of(script: str | Path) -> list[Path]:
+    """Return the library's files that a script needs, directly or through others."""
+    waiting = [Path(script)]
+    seen: set[Path] = set()
+    while waiting:
+        for name in _imports(waiting.pop()):
+            # importing a.b.c runs a/__init__ and a/b/__init__ too
+            parts = name.split(".")
+            for length in range(1, len(parts) + 1):
+                file = _file_of(".".join(parts[:length]))
+                if file and file not in seen:
+                    seen.add(file)
+                    waiting.append(file)
+    if PACKAGE / "tables.py" in seen:
+        seen.add(PACKAGE / "tables.yaml")
+    return sorted(seen)
+
+
+def code_of(script: str | Path) -> str:
+    """Return a checksum of a script and of the library's files that it needs.
+
+    Given to a rule as a param, it makes Snakemake re-run the rules that use an edited module, and
+    no other: Snakemake itself does not look into imported modules.
+    """
+    files = [Path(script), *modules_of(script)]
+    return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()[:16]
+
+
+def _version(name: str) -> str:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        from fibroserum import __version__
+
+        return __version__ if name == "fibroserum" else "not installed"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what results depend on, by name."""
+    return {"python": platform.python_version(), **{name: _version(name) for name in NAMED}}
+
+
+def record(config: dict[str, Any], inputs: Iterable[str]) -> dict[str, Any]:
+    """Return the content of `provenance.json`."""
+    return {
+        "versions": versions(),
+        "config": config,
+        "inputs": {path: sha256(path) for path in sorted(set(inputs))},
+        "seed": config["seed"],
+    }

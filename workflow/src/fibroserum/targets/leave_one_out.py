@@ -1,0 +1,158 @@
+"""The targets refitted without each donor in turn: does one person carry the effect?
+
+Size factors, the trend and the prior are held; the gene's own dispersion and coefficients are
+estimated anew.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.cohort.contrasts import Contrast
+from fibroserum.de.stage import held_fit
+from fibroserum.deseq import refit_genes
+from fibroserum.deseq.model import usable_structure
+from fibroserum.inference.structure import BlockStructure, without_block
+from fibroserum.inference.wald import wald_statistic
+from fibroserum.linear.blocks import DONOR_PREFIX
+from fibroserum.targets.donor_values import Samples
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+MIN_PAIRS_ROBUST = 5
+HALF = 0.5
+COLUMNS = [
+    "gene_id",
+    "contrast",
+    "left_out",
+    "log2FoldChange",
+    "lfcSE",
+    "pvalue",
+    "dispersion",
+]
+
+
+def estimable(design: pd.DataFrame) -> bool:
+    """Return whether a design has full rank and a residual degree of freedom.
+
+    Donor columns are eliminated first, so that a thousand of them cost nothing.
+    """
+    is_donor = np.array([str(name).startswith(DONOR_PREFIX) for name in design.columns])
+    if len(design) <= len(design.columns):
+        return False
+    matrix = design.to_numpy(dtype=float)
+    dense = matrix[:, ~is_donor]
+    if is_donor.any():
+        donor = matrix[:, is_donor].argmax(axis=1)
+        sums = np.zeros((is_donor.sum(), dense.shape[1]))
+        np.add.at(sums, donor, dense)
+        dense = dense - (sums / np.bincount(donor, minlength=is_donor.sum())[:, None])[donor]
+    return bool(np.linalg.matrix_rank(dense) == dense.shape[1])
+
+
+def _is_usable(structure: BlockStructure) -> bool:
+    """Return of a design's structure what `estimable` returns of the design."""
+    filled = (structure.blocks.dense != 0).any(axis=1).all()
+    full = filled and structure.rank == structure.n_columns
+    return bool(full and structure.n_samples > structure.n_columns)
+
+
+def leave_each_out(
+    fit: ad.AnnData, samples: Samples, contrasts: list[Contrast], n_cpus: int = 1
+) -> pd.DataFrame:
+    """Return the refits of one model: a row per gene, contrast and donor concerned by it.
+
+    samples: the cohort with the targets that were fitted. Columns `COLUMNS`; estimates are empty
+    where the model cannot be fitted without the donor.
+    """
+    held, design = held_fit(fit), fit.obsm["design_matrix"]
+    counts = samples.counts.loc[design.index]
+    donor_of = samples.obs.loc[design.index, "donor"]
+    vectors = {c.name: np.asarray(fit.uns["model"]["contrasts"][c.file]) for c in contrasts}
+    concerned = {c.name: set(samples.members(c).index.get_level_values("donor")) for c in contrasts}
+    threshold = float(fit.uns["model"]["lfc_threshold"])
+    parts = [pd.DataFrame(columns=COLUMNS)]
+    structure = usable_structure(design, design.index)
+    for donor in sorted(set().union(*concerned.values())) if counts.shape[1] else []:
+        column = int(design.columns.get_indexer([f"{DONOR_PREFIX}{donor}]"])[0])
+        columns = np.arange(design.shape[1]) != column
+        rest: pd.DataFrame | BlockStructure
+        if column in structure.block_columns:
+            rest, keep = without_block(structure, column)
+            possible = _is_usable(rest)
+        else:
+            keep = (donor_of != donor).to_numpy()
+            rest = design.loc[keep, columns]
+            possible = estimable(rest)
+        own = {name: v[columns] for name, v in vectors.items() if donor in concerned[name]}
+        if possible:
+            refit = refit_genes(held, counts.loc[keep], rest, own, n_cpus=n_cpus)
+            tests, dispersions = refit.tests, refit.dispersions
+        else:
+            tests, dispersions = dict.fromkeys(own), np.full(counts.shape[1], np.nan)
+        parts += [
+            _rows(name, donor, test, dispersions, counts.columns, threshold)
+            for name, test in tests.items()
+        ]
+    kept = [part for part in parts if len(part)]
+    return pd.concat(kept, ignore_index=True) if kept else parts[0]
+
+
+def _rows(
+    contrast: str,
+    donor: str,
+    test: pd.DataFrame | None,
+    dispersions: np.ndarray,
+    genes: pd.Index,
+    threshold: float,
+) -> pd.DataFrame:
+    table = pd.DataFrame({"gene_id": genes, "contrast": contrast, "left_out": donor})
+    if test is None:
+        return table.assign(log2FoldChange=np.nan, lfcSE=np.nan, pvalue=np.nan, dispersion=np.nan)
+    estimate, error = test["log2FoldChange"].to_numpy(), test["lfcSE"].to_numpy()
+    # above a threshold of 0 this is the plain two-sided test
+    pvalue = wald_statistic(estimate, error, threshold, "greaterAbs")[1]
+    return table.assign(log2FoldChange=estimate, lfcSE=error, pvalue=pvalue, dispersion=dispersions)
+
+
+def with_shares(refits: pd.DataFrame, full: pd.Series) -> pd.DataFrame:
+    """Return the refits with share_kept, sign_holds and worst.
+
+    full: the estimates of the full data, by (gene_id, contrast). The worst donor is the one whose
+    leaving moves the estimate most towards zero or beyond, ties broken by name.
+    """
+    table = refits.copy()
+    keys = pd.MultiIndex.from_frame(table[["gene_id", "contrast"]])
+    whole = full.reindex(keys).to_numpy(float)
+    estimate = table["log2FoldChange"].to_numpy(float)
+    share = np.full(len(table), np.nan)
+    np.divide(estimate, whole, out=share, where=whole != 0)
+    table["share_kept"] = share
+    known = np.isfinite(estimate)
+    table["sign_holds"] = pd.Series(np.sign(estimate) == np.sign(whole), dtype=object).where(
+        known, None
+    )
+    ranked = table.assign(rank=np.where(known, share, np.inf)).sort_values(["rank", "left_out"])
+    first = ranked.groupby(["gene_id", "contrast"], sort=False).head(1).index
+    table["worst"] = table.index.isin(first) & known
+    return table
+
+
+def robustness(refits: pd.DataFrame, members: dict[str, pd.DataFrame]) -> pd.Series:
+    """Return by (gene_id, contrast) whether sign and half the estimate hold without any donor.
+
+    refits: as `with_shares` returns them; members: by contrast, its pairs (index donor, group).
+    Contrasts in which a group has fewer than 5 pairs are left out.
+    """
+    enough = {
+        name
+        for name, table in members.items()
+        if len(table) and table.groupby(level="group").size().min() >= MIN_PAIRS_ROBUST
+    }
+    table = refits[refits["contrast"].isin(enough)]
+    holds = (table["share_kept"] >= HALF) & table["sign_holds"].eq(True)
+    return holds.groupby([table["gene_id"], table["contrast"]]).all()

@@ -1,0 +1,58 @@
+"""The second opinion's estimates without one donor, for verdicts that an outlier may carry.
+
+Precision weights are held: they belong to the libraries. voom stands in for edgeR, whose estimates
+are alike and which is too slow to be repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.de.stage import linear_model_of
+from fibroserum.linear.blocks import DONOR_PREFIX
+from fibroserum.targets.leave_one_out import estimable
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+
+def estimates_without(
+    fit: ad.AnnData,
+    asked: Iterable[tuple[str, str, str]],
+    donor_of: pd.Series,
+    targets: Iterable[str],
+    n_cpus: int = 1,
+) -> dict[tuple[str, str], float]:
+    """Return by (gene, contrast) voom's log2 fold change without a donor.
+
+    fit: of the model, as `de.fit_model` makes it; asked: gene, contrast as in file names, donor;
+    donor_of: by sample; targets: genes that the second opinion keeps whatever their counts. NaN
+    where the model cannot be fitted without the donor, or does not test the gene. One fit serves
+    all: where nothing is asked, none is made.
+    """
+    from fibroserum import linear
+
+    wanted = list(asked)
+    if not wanted:
+        return {}
+    design = fit.obsm["design_matrix"]
+    always = pd.Series(fit.var_names.isin(list(targets)), index=fit.var_names)
+    whole = linear_model_of(fit, always, n_cpus)
+    donors = donor_of.loc[design.index].astype(str).to_numpy()
+    found = {}
+    for gene, contrast, donor in wanted:
+        keep, columns = donors != donor, design.columns != f"{DONOR_PREFIX}{donor}]"
+        rest = design.loc[keep, columns]
+        if gene not in whole.genes or not estimable(rest):
+            found[gene, contrast] = float("nan")
+            continue
+        place = [whole.genes.get_loc(gene)]
+        values = pd.DataFrame(whole.E[np.ix_(keep, place)], index=rest.index, columns=[gene])
+        refit = linear.fit_weighted(values, rest, whole.weights[np.ix_(keep, place)])
+        vector = np.asarray(fit.uns["model"]["contrasts"][contrast])[columns]
+        found[gene, contrast] = float(linear.estimates(refit, vector)[0][0])
+    return found

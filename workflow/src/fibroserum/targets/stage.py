@@ -1,0 +1,393 @@
+"""All tables on the targets, from the cohort, its fits and its result tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum import tables
+from fibroserum.cohort.build import settings_of
+from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast, contrasts_of
+from fibroserum.multiple_testing import benjamini_hochberg
+from fibroserum.targets import donor_values as donors
+from fibroserum.targets import leave_one_out as refits
+from fibroserum.targets.baseline import baseline_row, with_clauses
+from fibroserum.targets.donors_up import Rising, donors_up
+from fibroserum.targets.few_pairs import needed_donors
+from fibroserum.targets.patterns import Comparison, pattern_table
+from fibroserum.targets.phrases import Phrases, phrases
+from fibroserum.targets.power import Precision, members_by_group, power_row, published_effect
+from fibroserum.targets.unequal_variance import ratio_of, spread_sentence, widening
+from fibroserum.targets.verdict import Evidence, Rule, judge
+from fibroserum.targets.verdict_holds import with_standing
+from fibroserum.targets.without_outlier import named_outliers, second_without
+
+if TYPE_CHECKING:
+    import anndata as ad
+
+NUMBERS = [
+    "baseMean",
+    "log2FoldChange",
+    "lfcSE",
+    "ci_low",
+    "ci_high",
+    "pvalue",
+    "padj",
+    "second_log2FoldChange",
+    "second_pvalue",
+    "second_padj",
+]
+
+
+@dataclass(frozen=True)
+class TargetTables:
+    """The tables under `flags/` that are about targets, each fitting its schema."""
+
+    targets: pd.DataFrame
+    donors: pd.DataFrame
+    loo: pd.DataFrame
+    power: pd.DataFrame
+    baseline: pd.DataFrame
+    patterns: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Study:
+    """What every table is made from.
+
+    genes: by target, its row in the matrix or None. groups: reference first. members: by
+    contrast, `Samples.members`. fits: by model. de: by contrast, the result table indexed by
+    gene id. pools: the donors that are pools of sera.
+    """
+
+    genes: dict[str, str | None]
+    groups: list[str]
+    crossover: bool
+    contrasts: list[Contrast]
+    samples: donors.Samples
+    members: dict[str, pd.DataFrame]
+    fits: Mapping[str, ad.AnnData]
+    de: dict[str, pd.DataFrame]
+    rule: Rule
+    pools: frozenset[str] = frozenset()
+
+    def pooled(self, contrast: str) -> bool:
+        """Return whether a pool of sera is behind a contrast: nothing is said of single persons."""
+        return not self.pools.isdisjoint(self.members[contrast].index.get_level_values("donor"))
+
+
+def rule_of(fit: ad.AnnData, alpha: float, equivalence_lfc: float | None) -> Rule:
+    """Return the rule of the verdicts; the second opinion and the threshold are the fit's own."""
+    model = fit.uns["model"]
+    return Rule(
+        alpha=alpha,
+        equivalence_lfc=equivalence_lfc,
+        second_opinion=str(model["second_opinion"]),
+        lfc_threshold=float(model["lfc_threshold"]),
+    )
+
+
+def flag_targets(
+    cohort: ad.AnnData,
+    fits: Mapping[str, ad.AnnData],
+    de: Mapping[str, pd.DataFrame],
+    *,
+    alpha: float,
+    equivalence_lfc: float | None,
+    randomised: bool,
+    published: pd.DataFrame | None = None,
+    n_cpus: int = 1,
+) -> TargetTables:
+    """Return the verdict on every target in every contrast, and what stands behind it.
+
+    fits: by model (`paired`, and `baseline` where there are several groups); de: the result table
+    of each contrast by its name; published: as `read_published` returns it.
+    """
+    study = target_study(cohort, fits, de, rule_of(fits["paired"], alpha, equivalence_lfc))
+    verdicts, loo = verdict_table(study, n_cpus)
+    baseline = _baseline(study, randomised)
+    verdicts = with_clauses(verdicts, baseline)
+    return TargetTables(
+        targets=tables.check("targets", verdicts.drop(columns=["held_back", "start"])),
+        donors=tables.check("target_donors", donors.donor_table(study.samples, study.genes)),
+        loo=tables.check("target_loo", _loo_table(study, loo)),
+        power=tables.check("target_power", _power(study, verdicts, published)),
+        baseline=tables.check("target_baseline", baseline),
+        patterns=tables.check("target_patterns", _patterns(study, verdicts)),
+    )
+
+
+def target_study(
+    cohort: ad.AnnData, fits: Mapping[str, ad.AnnData], de: Mapping[str, pd.DataFrame], rule: Rule
+) -> Study:
+    """Return what the tables are made from, for the contrasts of the given fits."""
+    noted = settings_of(cohort)
+    contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
+    contrasts = [contrast for contrast in contrasts if contrast.model in fits]
+    present = sorted({gene for gene in noted["targets"].values() if gene is not None})
+    samples = donors.target_samples(cohort, present, noted["before"])
+    return Study(
+        genes=noted["targets"],
+        groups=noted["groups"],
+        crossover=noted["crossover"],
+        contrasts=contrasts,
+        samples=samples,
+        members={c.name: samples.members(c) for c in contrasts},
+        fits=fits,
+        de={c.name: de[c.name].set_index("gene_id", drop=False) for c in contrasts},
+        rule=rule,
+        pools=frozenset(noted["pools"]),
+    )
+
+
+def verdict_table(
+    study: Study, n_cpus: int = 1, *, refitted: pd.DataFrame | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return `targets`, with `held_back` (see `Verdict`), and the leave-one-donor-out refits.
+
+    refitted: what `refit_table` returned for a study of more targets, where that is at hand.
+    """
+    numbers = _numbers(study)
+    table = refit_table(study, n_cpus) if refitted is None else refitted
+    own = table[table["gene_id"].isin(numbers["gene_id"])].reset_index(drop=True)
+    wider = {c.name: widening(ratio_of(study.fits[c.model], c)) for c in study.contrasts}
+    loo = with_standing(own, numbers, study.rule, wider)
+    return _verdicts(study, numbers, loo, n_cpus), loo
+
+
+def refit_table(study: Study, n_cpus: int = 1) -> pd.DataFrame:
+    """Return the leave-one-donor-out refits of a study's targets, in which panels have no part."""
+    return _refits(study, _numbers(study), n_cpus)
+
+
+def _numbers(study: Study) -> pd.DataFrame:
+    """Return the models' numbers, a row a target and contrast, with both panel FDRs.
+
+    BH runs over the fitted targets of a contrast, without independent filtering; a gene that two
+    targets name counts once.
+    """
+    parts = []
+    for contrast in study.contrasts:
+        table = study.de[contrast.name]
+        own = table.reindex([gene or "" for gene in study.genes.values()])
+        part = own[[*NUMBERS, "status"]].astype(dict.fromkeys(NUMBERS, float))
+        part.insert(0, "target", list(study.genes))
+        part.insert(1, "gene_id", pd.Series(study.genes.values(), dtype=object).to_numpy())
+        part["contrast"], part["kind"] = contrast.name, contrast.kind
+        part["status"] = part["status"].astype(object).where(part["gene_id"].notna(), "absent")
+        once = part["gene_id"].notna() & ~part["gene_id"].duplicated()
+        for prefix in ("", "second_"):
+            adjusted = benjamini_hochberg(part[f"{prefix}pvalue"][once].to_numpy(float))
+            by_gene = pd.Series(adjusted, index=part["gene_id"][once].to_numpy())
+            part[f"{prefix}panel_padj"] = by_gene.reindex(part["gene_id"].to_numpy()).to_numpy()
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _refits(study: Study, numbers: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
+    """Return the leave-one-donor-out refits of all models, with shares (see `refits`)."""
+    parts = []
+    for model, fit in study.fits.items():
+        own = [contrast for contrast in study.contrasts if contrast.model == model]
+        rows = numbers["contrast"].isin([c.name for c in own]) & numbers["pvalue"].notna()
+        fitted = sorted(set(numbers.loc[rows, "gene_id"]))
+        part = donors.Samples(
+            study.samples.obs,
+            study.samples.counts[fitted].astype(np.int64),
+            study.samples.log2[fitted],
+            study.samples.before,
+        )
+        parts.append(refits.leave_each_out(fit, part, own, n_cpus))
+    whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
+    full = whole.set_index(["gene_id", "contrast"])["log2FoldChange"]
+    kept = [part for part in parts if len(part)] or parts[:1]
+    return refits.with_shares(pd.concat(kept, ignore_index=True), full)
+
+
+def _single_donor(members: pd.DataFrame) -> tuple[str | None, str | None]:
+    """Return the donor who is a group alone in a contrast, and that group; None where none is.
+
+    A group without a name of its own has None for it.
+    """
+    sizes = members.groupby(level="group").size() if len(members) else pd.Series(dtype=int)
+    lonely = sorted(map(str, sizes.index[sizes == 1]))
+    if not lonely:
+        return None, None
+    donor = str(members.xs(lonely[0], level="group").index[0])
+    return donor, None if lonely[0] == SINGLE_GROUP else lonely[0]
+
+
+def _phrases(study: Study, numbers: pd.DataFrame) -> dict[tuple[str, str], Phrases]:
+    """Return the phrases of each target and contrast; a difference is told by its two changes."""
+    named = numbers.set_index(["target", "contrast"])["log2FoldChange"].astype(float)
+    changes = {c.group: c.name for c in study.contrasts if c.kind == "change"}
+    found = {}
+    for contrast in study.contrasts:
+        for target in study.genes:
+            if contrast.kind == "difference":
+                own, other = (
+                    float(named[target, changes[group]])
+                    for group in (contrast.group, contrast.reference)
+                )
+                found[target, contrast.name] = phrases(contrast, own, other)
+            else:
+                found[target, contrast.name] = phrases(contrast)
+    return found
+
+
+def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
+    """Return the `targets` table, with `held_back` (see `Verdict`)."""
+    named = named_outliers(study)
+    second = second_without(study, numbers, named, n_cpus)
+    needed = needed_donors(loo, study.members, donors.changes(study.samples))
+    ratios = {c.name: ratio_of(study.fits[c.model], c) for c in study.contrasts}
+    robust = refits.robustness(loo, study.members)
+    said = _phrases(study, numbers)
+    single = {name: _single_donor(members) for name, members in study.members.items()}
+    panels = numbers[numbers["pvalue"].notna()].groupby("contrast")["gene_id"].nunique()
+    without = loo.set_index(["gene_id", "contrast", "left_out"])
+    ups = donors_up(
+        donors.changes(study.samples),
+        study.members,
+        study.contrasts,
+        [contrast.name for contrast in study.contrasts if study.pooled(contrast.name)],
+    )
+    rows = []
+    for row in numbers.to_dict("records"):
+        contrast, key = row["contrast"], (row["gene_id"], row["contrast"])
+        fitted = bool(np.isfinite(row["pvalue"]))
+        outlier = named.get(key) if fitted else None
+        evidence = Evidence(
+            status=row["status"],
+            estimate=row["log2FoldChange"],
+            se=row["lfcSE"] * widening(ratios[contrast]),
+            ci_low=row["ci_low"],
+            ci_high=row["ci_high"],
+            panel_padj=row["panel_padj"],
+            second_estimate=row["second_log2FoldChange"],
+            second_panel_padj=row["second_panel_padj"],
+            single=single[contrast][0],
+            single_group=single[contrast][1],
+            pools=study.pools,
+            outlier=outlier,
+            needed=needed.get(key),
+            second_estimate_without=second.get(key, np.nan),
+            **_without(key, outlier, without, widening(ratios[contrast])),
+        )
+        panel = int(panels.get(contrast, 0))
+        verdict = judge(evidence, study.rule, said[row["target"], contrast], panel=panel)
+        up, caveat = ups.get(key, Rising()), spread_sentence(ratios[contrast])
+        has_robust = fitted and key in robust.index and not study.pooled(contrast)
+        rows.append(
+            row
+            | {
+                "verdict": verdict.word,
+                "reason": verdict.reason + (up.sentence + caveat if fitted else ""),
+                "held_back": verdict.held_back,
+                "donors_up": up.up,
+                "donors": up.donors,
+                "robust": bool(robust[key]) if has_robust else None,
+                "outlier_donor": outlier,
+            }
+        )
+    table = pd.DataFrame(rows).drop(columns="status")
+    table = table.astype({"donors_up": "Int64", "donors": "Int64"})
+    return table[[*tables.schemas()["targets"].names, "held_back"]]
+
+
+def _without(
+    key: tuple[str, str], outlier: str | None, loo: pd.DataFrame, wider: float
+) -> dict[str, Any]:
+    """Return the main model's numbers without the outlying donor, all other targets held."""
+    if outlier is None:
+        return {}
+    refit = loo.loc[(*key, outlier)]
+    return {
+        "estimate_without": float(refit["log2FoldChange"]),
+        "se_without": float(refit["lfcSE"]) * wider,
+        "panel_padj_without": float(refit["panel_padj"]),
+    }
+
+
+def _loo_table(study: Study, loo: pd.DataFrame) -> pd.DataFrame:
+    named = pd.DataFrame(
+        {
+            "target": list(study.genes),
+            "gene_id": pd.Series(study.genes.values(), dtype=object).to_numpy(),
+        }
+    ).dropna()
+    joined = named.merge(loo, on="gene_id", how="inner")
+    return joined[tables.schemas()["target_loo"].names]
+
+
+def _power(study: Study, numbers: pd.DataFrame, published: pd.DataFrame | None) -> pd.DataFrame:
+    rows = []
+    by_contrast = {contrast.name: contrast for contrast in study.contrasts}
+    panels = numbers[numbers["pvalue"].notna()].groupby("contrast")["gene_id"].nunique()
+    sizes = {name: members_by_group(members) for name, members in study.members.items()}
+    for row in numbers.to_dict("records"):
+        contrast = by_contrast[row["contrast"]]
+        precision = None
+        if np.isfinite(row["pvalue"]):
+            fitted = study.fits[contrast.model].varm[contrast.file].loc[row["gene_id"]]
+            spread = (fitted["second_lfcSE"], fitted["second_df"])
+            second = (np.nan, np.nan) if study.rule.alone else spread
+            precision = Precision(row["lfcSE"], float(second[0]), float(second[1]))
+        rows.append(
+            power_row(
+                row["target"],
+                contrast,
+                sizes[contrast.name],
+                precision,
+                int(panels.get(contrast.name, 0)),
+                study.rule,
+                published_effect(published, row["target"], contrast, study.groups),
+            )
+        )
+    return pd.DataFrame(rows)
+
+
+def _baseline(study: Study, randomised: bool) -> pd.DataFrame:
+    reference, *others = study.groups
+    pairs, samples = study.samples.pairs(), study.samples
+    rows = []
+    for target, gene in study.genes.items():
+        if gene is None:
+            continue
+        levels = pd.DataFrame(
+            {time: samples.log2.loc[pairs[time], gene].to_numpy() for time in ("before", "after")},
+            index=pairs.index,
+        )
+        for group in others:
+            own = levels[levels.index.get_level_values("group").isin([group, reference])]
+            row = baseline_row(
+                own, group, reference, crossover=study.crossover, randomised=randomised
+            )
+            rows.append({"target": target} | row)
+    return pd.DataFrame(rows) if rows else tables.empty("target_baseline")
+
+
+def _patterns(study: Study, verdicts: pd.DataFrame) -> pd.DataFrame:
+    by_contrast = {
+        name: rows.set_index("target") for name, rows in verdicts.groupby("contrast", sort=False)
+    }
+    changes = {c.group: by_contrast[c.name] for c in study.contrasts if c.kind == "change"}
+    parts = [
+        pattern_table(
+            Comparison(
+                group=str(contrast.group),
+                reference=str(contrast.reference),
+                change=changes[contrast.group],
+                reference_change=changes[contrast.reference],
+                difference=by_contrast[contrast.name],
+            ),
+            study.rule,
+        )
+        for contrast in study.contrasts
+        if contrast.kind == "difference"
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else tables.empty("target_patterns")
