@@ -28,7 +28,7 @@ import pandas as pd
 import psutil
 import yaml
 
-from fibroserum.cohort.build import counts_of
+from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.simulate import CohortSpec, simulate_cohort, write_cohort
 

@@ -22,8 +22,9 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import deseq
-from fibroserum.cohort.build import canonical_sheet, stimulation_arm, use_of_samples
+from fibroserum.cohort.samples import canonical_sheet, use_of_samples
 from fibroserum.cohort.size_factors import size_factors
+from fibroserum.cohort.stage import stimulation_arm
 from fibroserum.factors.combine import Line, combine, signed_z
 from fibroserum.factors.levels import level_pairs
 from fibroserum.factors.serum import LEVEL, serum_design, serum_line

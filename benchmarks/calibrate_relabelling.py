@@ -20,8 +20,9 @@ os.environ.update(dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"], "1"
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.build import canonical_sheet
-from fibroserum.cohort.contrasts import contrasts_of, models_of
+from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.cohort.models import models_of
+from fibroserum.cohort.samples import canonical_sheet
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.de.stage import FitSettings, fit_model, result_table
 from fibroserum.permutations.labels import relabel

@@ -24,14 +24,17 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.build import build_cohort, counts_of, settings_of
-from fibroserum.cohort.contrasts import contrasts_of, models_of
+from fibroserum.cohort.accessors import counts_of, settings_of
+from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.inputs import Inputs
+from fibroserum.cohort.models import models_of
+from fibroserum.cohort.stage import build_cohort
 from fibroserum.de.stage import FitSettings, call_genes, fit_model, result_table
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate import Arm, CohortSpec, SimulatedCohort, simulate_cohort
 from fibroserum.simulate.panel import generator
-from fibroserum.targets.stage import Study, refit_table, target_study, verdict_table
+from fibroserum.targets.stage import refit_table, verdict_table
+from fibroserum.targets.study import Study, target_study
 from fibroserum.targets.verdict import Rule
 from fibroserum.targets.without_outlier import named_outliers
 from sections import took, write_section

@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.annotation import find_targets
-from fibroserum.cohort.build import build_cohort, counts_of, settings_of, stimulation_arm
-from fibroserum.cohort.contrasts import contrasts_of, models_of
+from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.inputs import Inputs
+from fibroserum.cohort.models import models_of
+from fibroserum.cohort.stage import build_cohort, stimulation_arm
 from fibroserum.de.stage import FitSettings, fit_model, result_table
 from fibroserum.enrichment.stage import SetSettings, enrich
 from fibroserum.factors.stage import flag_factors

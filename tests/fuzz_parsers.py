@@ -19,15 +19,17 @@ import numpy as np
 import yaml
 from small_cohort import good
 
-from fibroserum.cohort.build import build_cohort, check_design, column_problems
-from fibroserum.cohort.inputs import plan, read_all, serum_columns
+from fibroserum.cohort.inputs import read_all, serum_columns
+from fibroserum.cohort.plan import plan
+from fibroserum.cohort.samples import check_design, column_problems
+from fibroserum.cohort.stage import build_cohort
 from fibroserum.counts import read_counts
 from fibroserum.errors import InputError
+from fibroserum.files.table import read_sheet
 from fibroserum.genes import mapping as genes
 from fibroserum.genes.gmt import read_gmt
 from fibroserum.input.config import load_schema, repeated_keys, resolve, usable
 from fibroserum.input.published import read_published
-from fibroserum.input.sheet import read_sheet
 from fibroserum.input.sheet_checks import check_sheet
 from fibroserum.input.signature import read_signature
 from fibroserum.input.stimulation_sheet import check_stimulation

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.cohort.build import counts_of
+from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.storage import read_h5ad
 
 REPOSITORY = Path(__file__).resolve().parents[1]

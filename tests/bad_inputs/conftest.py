@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from running import Case, Outcome, run, spoiled, through_library
 
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 
 # A run waits for the disk, too; more than four would fight for memory.
 SIDE_BY_SIDE = min(4, max(2, os.cpu_count() or 2))

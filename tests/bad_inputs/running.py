@@ -112,8 +112,9 @@ def _left_in(folder: Path) -> tuple[tuple[str, ...], dict[str, str], tuple[str, 
 
 def through_library(cohort: SmallCohort, folder: Path) -> Outcome:
     """Return what the workflow would say, without a process of its own."""
-    from fibroserum.cohort.build import build_cohort
-    from fibroserum.cohort.inputs import plan, read_all
+    from fibroserum.cohort.inputs import read_all
+    from fibroserum.cohort.plan import plan
+    from fibroserum.cohort.stage import build_cohort
     from fibroserum.errors import InputError
     from fibroserum.input.config import load_schema
 

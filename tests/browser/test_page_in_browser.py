@@ -13,7 +13,7 @@ import pytest
 from report_fixture import HOSTILE
 
 from fibroserum import tables
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 
 SECTIONS = ("glance", "cohort", "change", "targets", "ecm", "lookup", "methods")
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
-from fibroserum.cohort.build import settings_of
+from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.targets.context import FOOTPRINTS, context_table
 from support import Run

@@ -11,9 +11,11 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
-from fibroserum.cohort.build import build_cohort, counts_of, settings_of
-from fibroserum.cohort.contrasts import models_of
-from fibroserum.cohort.inputs import read_all, with_located_paths
+from fibroserum.cohort.accessors import counts_of, settings_of
+from fibroserum.cohort.inputs import read_all
+from fibroserum.cohort.models import models_of
+from fibroserum.cohort.plan import with_located_paths
+from fibroserum.cohort.stage import build_cohort
 from fibroserum.counts import read_counts
 from fibroserum.de.stage import FitSettings, fit_model, result_table
 from fibroserum.genes.table import bundled

@@ -15,7 +15,7 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 from fibroserum.report.page.build import minus
 from support import Run
 

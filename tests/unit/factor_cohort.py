@@ -8,9 +8,10 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.build import stimulation_arm
-from fibroserum.cohort.contrasts import contrasts_of, models_of
+from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.cohort.models import models_of
 from fibroserum.cohort.size_factors import size_factors
+from fibroserum.cohort.stage import stimulation_arm
 from fibroserum.de.stage import FitSettings, fit_model, result_table
 
 GENES = 300

@@ -16,7 +16,8 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import contrasts_of
-from fibroserum.input.config import file_name, load_schema, with_defaults
+from fibroserum.input.config import load_schema, with_defaults
+from fibroserum.input.names import file_name
 
 HOSTILE = (
     "<script>alert(1)</script>",

@@ -12,7 +12,7 @@ from report_fixture import HOSTILE
 from scipy import stats
 
 from fibroserum import tables
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 from fibroserum.report.synthesis.loading import SynthesisRun, synthesis_summary
 from fibroserum.report.synthesis.stage import draw_synthesis, synthesis_page
 from fibroserum.report.theme import spec

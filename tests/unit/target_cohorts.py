@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.build import build_cohort, counts_of, settings_of
-from fibroserum.cohort.contrasts import contrasts_of, models_of
+from fibroserum.cohort.accessors import counts_of, settings_of
+from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.inputs import Inputs
+from fibroserum.cohort.models import models_of
+from fibroserum.cohort.stage import build_cohort
 from fibroserum.de.stage import FitSettings, fit_model, result_table
 from fibroserum.targets import TargetTables, flag_targets
 

@@ -11,20 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fibroserum.cohort.build import (
-    Cohort,
-    build_cohort,
+from fibroserum.cohort.accessors import counts_of, settings_of
+from fibroserum.cohort.inputs import Inputs
+from fibroserum.cohort.samples import (
     canonical_sheet,
     check_design,
     column_problems,
     combine_libraries,
-    counts_of,
     obs_name,
-    settings_of,
-    stimulation_arm,
     use_of_samples,
 )
-from fibroserum.cohort.inputs import Inputs
+from fibroserum.cohort.stage import Cohort, build_cohort, stimulation_arm
 from fibroserum.cohort.storage import read_h5ad, write_h5ad
 from fibroserum.errors import InputError
 

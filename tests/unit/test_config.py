@@ -10,6 +10,8 @@ import pytest
 import yaml
 
 from fibroserum.input import config as configuration
+from fibroserum.input.names import file_name
+from fibroserum.input.paths import can_be_path, locate, missing_files
 
 MINIMAL: dict[str, Any] = {
     "cohort": "c",
@@ -142,7 +144,7 @@ def test_every_key_is_described_and_closed(schema: dict[str, Any]) -> None:
 def test_missing_files_name_the_nearest(schema: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "counts.tsv").write_text("x")
     resolved, _ = resolve(schema, counts=[str(tmp_path / "count.tsv")], gene_sets=[])
-    said = [str(problem) for problem in configuration.missing_files(resolved, "my.yaml")]
+    said = [str(problem) for problem in missing_files(resolved, "my.yaml")]
     assert f"Did you mean '{tmp_path / 'counts.tsv'}'?" in said[0]
     assert "no file 'samples.tsv'" in said[1]
 
@@ -150,10 +152,10 @@ def test_missing_files_name_the_nearest(schema: dict[str, Any], tmp_path: Path) 
 def test_bundled_resources_are_found_from_anywhere(tmp_path: Path) -> None:
     (tmp_path / "resources").mkdir()
     (tmp_path / "resources" / "x.gmt").write_text("x")
-    assert configuration.locate("resources/x.gmt", tmp_path) == str(tmp_path / "resources/x.gmt")
-    assert configuration.locate("resources/y.gmt", tmp_path) == "resources/y.gmt"
-    assert configuration.locate("elsewhere/x.gmt", tmp_path) == "elsewhere/x.gmt"
-    assert configuration.locate(None, tmp_path) is None
+    assert locate("resources/x.gmt", tmp_path) == str(tmp_path / "resources/x.gmt")
+    assert locate("resources/y.gmt", tmp_path) == "resources/y.gmt"
+    assert locate("elsewhere/x.gmt", tmp_path) == "elsewhere/x.gmt"
+    assert locate(None, tmp_path) is None
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_bundled_resources_are_found_from_anywhere(tmp_path: Path) -> None:
     [("0.5%_vs_21%", "0.5__vs_21_"), ("../../x", ".._.._x"), ("a b", "a_b"), ("ä", "_")],
 )
 def test_file_names_stay_in_their_folder(name: str, file: str) -> None:
-    assert configuration.file_name(name) == file
+    assert file_name(name) == file
 
 
 @pytest.mark.parametrize(
@@ -207,11 +209,11 @@ def test_a_message_says_what_yaml_made_of_it(
 @pytest.mark.parametrize("path", ["a" * 300, "x/" + "é" * 200, "a\0b"])
 def test_what_can_be_no_path_is_missing(schema: dict[str, Any], path: str) -> None:
     resolved, _ = resolve(schema, counts=[path], gene_sets=[])
-    missing = dict(configuration.missing_files(resolved, "my.yaml"))
+    missing = dict(missing_files(resolved, "my.yaml"))
     assert set(missing) == {path, "samples.tsv"}
-    assert not configuration.can_be_path(path)
+    assert not can_be_path(path)
     assert "a dash for each" in str(missing[path])
-    assert configuration.can_be_path("results/a b/é.tsv")
+    assert can_be_path("results/a b/é.tsv")
 
 
 def test_levels_without_quotes_do_not_hide_the_rest(schema: dict[str, Any]) -> None:

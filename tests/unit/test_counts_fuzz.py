@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from fibroserum.counts import CountTable, read_counts
 from fibroserum.errors import InputError
-from fibroserum.input.sheet import read_sheet
+from fibroserum.files.table import read_sheet
 from fibroserum.input.sheet_checks import check_sheet
 
 #: The plain suite runs the same few examples each time; FIBROSERUM_FUZZ=10000 runs new ones.

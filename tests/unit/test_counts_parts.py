@@ -16,8 +16,9 @@ from cells_cohort import cells_cohort
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibroserum.cohort.build import build_cohort
-from fibroserum.cohort.inputs import plan, read_all
+from fibroserum.cohort.inputs import read_all
+from fibroserum.cohort.plan import plan
+from fibroserum.cohort.stage import build_cohort
 from fibroserum.counts import CountTable, cells, hdf5, read_counts
 from fibroserum.counts.cells import Part
 from fibroserum.counts.stage import sum_part, write_sums

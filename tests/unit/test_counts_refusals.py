@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from fibroserum.counts import contents, folders, read_counts
+from fibroserum.counts import folders, read_counts
 from fibroserum.errors import InputError
+from fibroserum.files import contents
 
 
 def refusal(*paths: Path, **options: object) -> str:

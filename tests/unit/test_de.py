@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control
 
 from fibroserum import tables
-from fibroserum.cohort.contrasts import Model, contrasts_of, models_of
+from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.cohort.models import Model, models_of
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.de.stage import (
     FitSettings,

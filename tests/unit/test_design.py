@@ -10,13 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fibroserum.cohort.contrasts import (
-    aliased_columns,
-    contrasts_of,
-    covariate_columns,
-    models_of,
-    order_groups,
-)
+from fibroserum.cohort.contrasts import contrasts_of, order_groups
+from fibroserum.cohort.models import covariate_columns, models_of
+from fibroserum.cohort.rank import aliased_columns
 from fibroserum.errors import InputError
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibroserum.errors import SHOWN, InputError, Problem, nearest, refuse
+from fibroserum.errors import MOST_PROBLEMS, InputError, Problem, nearest, refuse
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,12 @@ def test_the_same_problem_is_said_once() -> None:
 
 @pytest.mark.parametrize("more", [0, 1, 1234])
 def test_a_long_list_is_cut_and_counted(more: int) -> None:
-    error = InputError(Problem(f"p{n}") for n in range(SHOWN + more))
+    error = InputError(Problem(f"p{n}") for n in range(MOST_PROBLEMS + more))
     lines = str(error).splitlines()
-    assert len(error.problems) == SHOWN + more
-    assert lines[0] == f"{SHOWN + more} problems with the input:"
-    assert lines[SHOWN] == f"  {SHOWN}. p{SHOWN - 1}"
-    assert lines[SHOWN + 1 :] == ([f"  … and {more:,} more"] if more else [])
+    assert len(error.problems) == MOST_PROBLEMS + more
+    assert lines[0] == f"{MOST_PROBLEMS + more} problems with the input:"
+    assert lines[MOST_PROBLEMS] == f"  {MOST_PROBLEMS}. p{MOST_PROBLEMS - 1}"
+    assert lines[MOST_PROBLEMS + 1 :] == ([f"  … and {more:,} more"] if more else [])
 
 
 @pytest.mark.parametrize(

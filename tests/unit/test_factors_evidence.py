@@ -13,6 +13,7 @@ from scipy import stats
 
 from fibroserum import linear
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.models import stimulation_design
 from fibroserum.errors import InputError
 from fibroserum.factors.concordance import signed_sets
 from fibroserum.factors.levels import (
@@ -25,7 +26,6 @@ from fibroserum.factors.levels import (
 from fibroserum.factors.serum import serum_line
 from fibroserum.factors.stimulation import stimulation_evidence
 from fibroserum.input.signature import on_genes, read_signature
-from fibroserum.input.stimulation_sheet import stimulation_design
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SETTINGS = {

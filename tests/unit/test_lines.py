@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibroserum.cohort.build import build_cohort, counts_of
+from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.inputs import Inputs
 from fibroserum.cohort.lines import NOTABLE, LineShift, line_shift
+from fibroserum.cohort.stage import build_cohort
 from fibroserum.qc.checks import line_depths
 
 GENES = [f"G{n}" for n in range(300)]

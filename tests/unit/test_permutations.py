@@ -11,7 +11,8 @@ import pytest
 from factor_cohort import GENES, Options, fits_of, make_cohort
 
 from fibroserum import tables
-from fibroserum.cohort.contrasts import Contrast, contrasts_of, models_of
+from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.models import models_of
 from fibroserum.de.stage import result_table
 from fibroserum.permutations.labels import Relabellings, relabel
 from fibroserum.permutations.stage import (

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
-from fibroserum.qc import control_quality
 from fibroserum.qc.metrics import components, distance_table, gene_classes, most_variable
+from fibroserum.qc.stage import control_quality
 
 
 def cohort(seed: int = 1, genes: int = 400, **extra: float) -> ad.AnnData:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibroserum.cohort.build import build_cohort
 from fibroserum.cohort.inputs import read_all
 from fibroserum.cohort.size_factors import size_factors
+from fibroserum.cohort.stage import build_cohort
 from fibroserum.input.config import load_schema, with_defaults
 from fibroserum.qc.check import Check
 from fibroserum.qc.checks import identity

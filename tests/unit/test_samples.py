@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from fibroserum.errors import InputError
-from fibroserum.input.sheet import is_pool, pools_of, read_sheet
+from fibroserum.files.table import read_sheet
+from fibroserum.input.sheet import is_pool, pools_of
 from fibroserum.input.sheet_checks import check_sheet
 
 DESIGN: dict[str, Any] = {

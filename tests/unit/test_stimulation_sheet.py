@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from small_cohort import SmallCohort, Table, good
 
-from fibroserum.input.sheet import read_sheet
-from fibroserum.input.stimulation_sheet import check_stimulation, left_out, stimulation_design
+from fibroserum.cohort.models import stimulation_design
+from fibroserum.files.table import read_sheet
+from fibroserum.input.stimulation_sheet import check_stimulation, left_out
 
 Spoil = Callable[[Table, dict[str, Any]], object]
 

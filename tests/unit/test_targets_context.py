@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibroserum.cohort.build import rows_of_targets
+from fibroserum.cohort.accessors import rows_of_targets
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.genes.gmt import read_gmt
 from fibroserum.targets.context import (

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from target_cohorts import Drawn, Planted, draw, flagged
 
-from fibroserum.cohort.contrasts import Contrast, models_of
+from fibroserum.cohort.contrasts import Contrast
+from fibroserum.cohort.models import models_of
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.de.stage import FitSettings, fit_model, linear_model_of
 from fibroserum.linear import UNEQUAL

@@ -1,8 +1,9 @@
 # One cohort: check its config; names that all its stages share. No stage's logic stands here.
 import re
 
+from fibroserum.input.paths import input_paths
 from fibroserum.runtime.headline import print_headline
-from fibroserum.cohort.inputs import plan
+from fibroserum.cohort.plan import plan
 from fibroserum.runtime.provenance import stamp
 
 SCHEMA = configuration.load_schema(SCHEMAS / "config.schema.yaml")
@@ -29,7 +30,7 @@ def section(*keys):
 
 def inputs_of(*keys):
     """Return the files that the config names under keys that begin so."""
-    found = configuration.input_paths(CONFIG).items()
+    found = input_paths(CONFIG).items()
     return [path for key, paths in found if key.startswith(keys) for path in paths]
 
 

@@ -74,7 +74,7 @@ rule report:
         inputs=sorted(
             {
                 path
-                for paths in configuration.input_paths(CONFIG).values()
+                for paths in input_paths(CONFIG).values()
                 for path in paths
             }
         ),

@@ -6,8 +6,8 @@ with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum import tables
-    from fibroserum.cohort.build import build_cohort, stimulation_arm
     from fibroserum.cohort.inputs import read_all
+    from fibroserum.cohort.stage import build_cohort, stimulation_arm
     from fibroserum.cohort.storage import write_h5ad
 
     config = snakemake.params.config

@@ -6,7 +6,7 @@ with job(snakemake.log[0]):
     import pandas as pd
 
     from fibroserum import tables
-    from fibroserum.cohort.build import settings_of
+    from fibroserum.cohort.accessors import settings_of
     from fibroserum.cohort.contrasts import contrasts_of
     from fibroserum.cohort.storage import read_h5ad
     from fibroserum.de.stage import contrast_row, pairs_of, result_table

@@ -6,7 +6,7 @@ with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum import tables
-    from fibroserum.cohort.build import settings_of
+    from fibroserum.cohort.accessors import settings_of
     from fibroserum.cohort.contrasts import contrasts_of
     from fibroserum.cohort.storage import read_h5ad
     from fibroserum.factors.stage import SCHEMAS, flag_factors

@@ -3,8 +3,8 @@
 from fibroserum.runtime.job import job, progress
 
 with job(snakemake.log[0]):
-    from fibroserum.cohort.build import counts_of, settings_of
-    from fibroserum.cohort.contrasts import models_of
+    from fibroserum.cohort.accessors import counts_of, settings_of
+    from fibroserum.cohort.models import models_of
     from fibroserum.cohort.storage import read_h5ad, write_h5ad
     from fibroserum.de.stage import FitSettings, fit_model
 

@@ -5,7 +5,7 @@ from fibroserum.runtime.job import job
 with job(snakemake.log[0]):
     from fibroserum import tables
     from fibroserum.cohort.storage import read_h5ad
-    from fibroserum.qc import control_quality
+    from fibroserum.qc.stage import control_quality
 
     cohort = read_h5ad(snakemake.input.cohort)
     samples = tables.read("samples", snakemake.input.samples)

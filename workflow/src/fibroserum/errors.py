@@ -7,12 +7,12 @@ at once.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 #: Problems that a message lists; further ones are counted.
-SHOWN = 100
+MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True)
@@ -48,9 +48,9 @@ class InputError(Exception):
         count = len(self.problems)
         head = "1 problem" if count == 1 else f"{count} problems"
         lines = [f"{head} with the input:"]
-        lines += [f"  {n}. {problem}" for n, problem in enumerate(self.problems[:SHOWN], 1)]
-        if count > SHOWN:
-            lines.append(f"  … and {count - SHOWN:,} more")
+        lines += [f"  {n}. {problem}" for n, problem in enumerate(self.problems[:MOST_PROBLEMS], 1)]
+        if count > MOST_PROBLEMS:
+            lines.append(f"  … and {count - MOST_PROBLEMS:,} more")
         return "\n".join(lines)
 
 
@@ -91,3 +91,25 @@ def nearest(value: object, valid: Iterable[object]) -> str:
     shown = ", ".join(f"'{name}'" for name in names[:8])
     more = f" and {len(names) - 8} more" if len(names) > 8 else ""
     return f"Valid: {shown}{more}."
+
+
+#: Cells of one kind of mistake that are listed one by one; the rest is counted.
+SHOWN = 5
+
+
+#: Problems of one file that are listed; the rest is counted.
+MAX_PROBLEMS = 20
+
+
+def listed(names: Collection[object], shown: int = SHOWN) -> str:
+    """Return the first names in quotes and how many more there are."""
+    text = ", ".join(f"'{name}'" for name in list(names)[:shown])
+    more = len(names) - shown
+    return f"{text} and {more:,} more" if more > 0 else text
+
+
+def capped(problems: Sequence[Problem], where: str, limit: int = MAX_PROBLEMS) -> list[Problem]:
+    """Return at most `limit` problems, and one more that counts the rest."""
+    if len(problems) <= limit:
+        return list(problems)
+    return [*problems[:limit], Problem(f"and {len(problems) - limit:,} more problems", where)]

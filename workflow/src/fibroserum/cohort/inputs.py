@@ -14,30 +14,16 @@ from typing import Any
 import pandas as pd
 
 from fibroserum.cohort.annotation import annotation_of, as_in_cohort, find_targets, unknown_genes
-from fibroserum.cohort.build import check_design, column_problems
-from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast, contrasts_of, order_groups
-from fibroserum.counts.table import listed
-from fibroserum.errors import Collector, Problem
-from fibroserum.input import config as configuration
-from fibroserum.input.config import Config, file_name, locate
-from fibroserum.input.sheet import read_sheet
+from fibroserum.cohort.samples import check_design, column_problems
+from fibroserum.counts import read_counts
+from fibroserum.errors import Collector, Problem, listed
+from fibroserum.files.table import read_sheet
+from fibroserum.genes.gmt import check_human, collection_name, read_gmt
+from fibroserum.input.config import Config
+from fibroserum.input.published import read_published
 from fibroserum.input.sheet_checks import check_sheet
+from fibroserum.input.signature import read_signature
 from fibroserum.input.stimulation_sheet import check_stimulation, left_out
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run will make: the complete config, and names that file names are made of."""
-
-    config: Config
-    folder: str
-    groups: tuple[str, ...]
-    contrasts: tuple[Contrast, ...]
-
-    @property
-    def factors(self) -> dict[str, Any]:
-        """The config's factors, by their names in file names."""
-        return {file_name(name): entry for name, entry in self.config["factors"].items()}
 
 
 def serum_columns(config: Config) -> dict[str, Any]:
@@ -45,100 +31,7 @@ def serum_columns(config: Config) -> dict[str, Any]:
     return {name: entry for name, entry in config["factors"].items() if entry["serum"]}
 
 
-def plan(
-    raw: Config, schema: dict[str, Any], root: Path, where: str, files: Sequence[Path] = ()
-) -> Plan:
-    """Return the plan of a run.
-
-    raw: the config as the user wrote it; schema: its JSON Schema; root: of the pipeline, for
-    bundled resources; where: the config's name, for messages; files: those that it was read from.
-    Raises InputError with every problem of the config, the sheets and tables and, when there is
-    any, of the counts too.
-    """
-    config, problems = configuration.resolve(raw, schema, where)
-    found = Collector()
-    for file in files:
-        found.problems += configuration.repeated_keys(file)
-    found.problems += problems
-    if problems:
-        # go on with what can be used, to say everything at once
-        mended = configuration.usable(raw, schema)
-        if mended is None:
-            found.finish()
-        config = mended or config
-    config = with_located_paths(config, root)
-    missing = dict(configuration.missing_files(config, where))
-    found.problems += missing.values()
-    if not all(map(configuration.can_be_path, missing)):
-        found.finish()
-    said = [problem.where.removeprefix(f"{where}, ") for problem in problems]
-    sheet = None
-    with found.collecting():
-        sheet = _sheet(config)
-    with found.collecting():
-        _check_tables(config)
-    if found.problems:
-        with found.collecting():
-            read_all(config)
-        found.problems = _without_echoes(found.problems, set(missing), said)
-        found.problems = [_named(problem, where) for problem in found.problems]
-        found.finish()
-    assert sheet is not None, "a sheet that could not be read is a problem"
-    column = config["design"]["group"]
-    names = sorted(sheet[column].unique()) if column else [SINGLE_GROUP]
-    groups = order_groups(names, config["design"]["reference_group"])
-    contrasts = contrasts_of(groups, config["design"]["before"], config["design"]["after"])
-    place = f"{where}, names of contrasts"
-    made = [contrast.name for contrast in contrasts]
-    found.problems += configuration.name_clashes(made, place, "group and time names")
-    found.problems += configuration.long_names(made, place)
-    found.finish()
-    return Plan(config, file_name(config["cohort"]), tuple(groups), tuple(contrasts))
-
-
-def _without_echoes(
-    problems: Sequence[Problem], missing: set[str], said: Sequence[str]
-) -> list[Problem]:
-    """Return the problems without those that follow from others.
-
-    missing: files that the config names in vain, which their readers miss again; said: the keys
-    whose values the schema refuses, which other checks then find empty.
-    """
-    keys = [key for key in said if "." in key]
-    return [
-        problem
-        for problem in problems
-        if problem.where not in missing and not any(key in problem.what for key in keys)
-    ]
-
-
-def _named(problem: Problem, where: str) -> Problem:
-    """Return the problem with the config's own name in place of the word `config`."""
-    if problem.where.startswith("config, "):
-        return replace(problem, where=f"{where}, {problem.where.removeprefix('config, ')}")
-    return problem
-
-
-def with_located_paths(config: Config, root: Path) -> Config:
-    """Return the config with bundled resources found below `root` where the user has none."""
-    located = dict(config)
-    for key in ("samples", "tx2gene", "published"):
-        located[key] = locate(config[key], root)
-    for key in ("counts", "gene_sets"):
-        located[key] = [locate(path, root) for path in config[key]]
-    located["genes"] = config["genes"] | {"annotation": locate(config["genes"]["annotation"], root)}
-    located["factors"] = {name: _located_factor(f, root) for name, f in config["factors"].items()}
-    return located
-
-
-def _located_factor(factor: dict[str, Any], root: Path) -> dict[str, Any]:
-    arm = factor["stimulation"]
-    if arm:
-        arm = arm | {key: locate(arm[key], root) for key in ("counts", "samples")}
-    return factor | {"stimulation": arm, "signature": locate(factor["signature"], root)}
-
-
-def _sheet(config: Config, counted: list[str] | None = None) -> pd.DataFrame:
+def checked_sheet(config: Config, counted: list[str] | None = None) -> pd.DataFrame:
     """Read and check the sample sheets that the config names; return the cohort's."""
     found = Collector()
     sheet = pd.DataFrame()
@@ -157,12 +50,8 @@ def _sheet(config: Config, counted: list[str] | None = None) -> pd.DataFrame:
     return sheet
 
 
-def _check_tables(config: Config) -> None:
+def check_tables(config: Config) -> None:
     """Read the gene sets, published values and signatures; raise InputError for what is wrong."""
-    from fibroserum.genes.gmt import check_human, collection_name, read_gmt
-    from fibroserum.input.published import read_published
-    from fibroserum.input.signature import read_signature
-
     found = Collector()
     for path in config["gene_sets"]:
         with found.collecting():
@@ -211,8 +100,6 @@ def _stimulation(
     annotation: of the cohort's matrix, or None where that could not be read. Returns also which
     keys of the config the count files needed.
     """
-    from fibroserum.counts import read_counts
-
     found = Collector()
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     used: frozenset[str] = frozenset()
@@ -295,8 +182,6 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
 
     summed: single cells that other jobs have read (`counts.parts`).
     """
-    from fibroserum.counts import read_counts
-
     found = Collector()
     sheet, table, annotation = pd.DataFrame(), None, None
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
@@ -316,7 +201,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     dropped = table.dropped if table is not None else {}
     counted = [*table.counts.index, *dropped] if table is not None else None
     with found.collecting():
-        _sheet(config, counted)
+        checked_sheet(config, counted)
     if table is not None and dropped and not found.problems:
         found.problems += _without_few_cells(config, sheet, dropped, list(table.counts.index))
     if table is not None:

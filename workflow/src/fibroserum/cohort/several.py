@@ -11,10 +11,12 @@ from typing import Any
 
 import yaml
 
-from fibroserum.cohort.inputs import Plan, plan
+from fibroserum.cohort.plan import Plan, plan
 from fibroserum.errors import InputError, Problem, nearest, refuse
 from fibroserum.input import config as configuration
-from fibroserum.input.config import Config, file_name
+from fibroserum.input.config import Config
+from fibroserum.input.names import file_name, long_names
+from fibroserum.input.paths import can_be_path, locate
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ def _own_problems(
 
 def _read(path: str, root: Path, where: str) -> tuple[Config, Path]:
     """Return the content of a cohort's config, and where it was found."""
-    place = Path(configuration.locate(path, root) or path)
-    if not configuration.can_be_path(path) or not place.is_file():
+    place = Path(locate(path, root) or path)
+    if not can_be_path(path) or not place.is_file():
         folder = place.parent
         known = sorted(map(str, folder.glob("*.yaml"))) if folder.is_dir() else []
         hint = nearest(path, known) or f"There is no config in the folder '{folder}'."
@@ -152,7 +154,7 @@ def _name_problems(names: dict[str, str], synthesis: str, where: str) -> Iterato
             f"{where}, cohort",
             "a name with a letter or a digit",
         )
-    yield from configuration.long_names([synthesis], f"{where}, cohort")
+    yield from long_names([synthesis], f"{where}, cohort")
     seen: dict[str, str] = {}
     for path, name in names.items():
         # case is folded: some file systems do not tell it apart

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import anndata as ad
-    import pandas as pd
-
+import anndata as ad
+import h5py
+import pandas as pd
+from anndata.io import read_elem
 
 # HDF5 takes `/` for a path: names of columns (donors, covariates) hold this in its place
 SLASH = "\u2215"
@@ -39,8 +38,6 @@ def write_h5ad(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
 
 def read_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
     """Read an AnnData file that `write_h5ad` made."""
-    import anndata as ad
-
     adata = ad.read_h5ad(path)
     _rename(adata, SLASH, "/")
     for frame in (adata.obs, adata.var):
@@ -52,8 +49,5 @@ def read_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
 
 def norm_factors_of(path: str | os.PathLike[str]) -> tuple[str, pd.Series]:
     """Return a fit's model and its `norm_factors` by sample, the rest of the file unread."""
-    import h5py
-    from anndata.io import read_elem
-
     with h5py.File(path, "r") as file:
         return str(read_elem(file["uns/model/name"])), read_elem(file["obs"])["norm_factors"]

@@ -8,9 +8,10 @@ from typing import Any
 
 from fibroserum.counts.join import Counted, join, join_problems, name_problems, without_versions
 from fibroserum.counts.sniff import read_matrices
-from fibroserum.counts.table import CountTable, Fractional, Matrix, capped
+from fibroserum.counts.stage import gather
+from fibroserum.counts.table import CountTable, Fractional, Matrix
 from fibroserum.counts.values import to_counts
-from fibroserum.errors import InputError, Problem, refuse
+from fibroserum.errors import InputError, Problem, capped, refuse
 
 __all__ = ["CountTable", "read_counts"]
 
@@ -70,8 +71,6 @@ def read_counts(
 def _gathered(summed: Sequence[Path]) -> dict[str, Matrix]:
     if not summed:
         return {}
-    from fibroserum.counts.stage import gather  # brings scipy
-
     return gather(summed)
 
 

@@ -16,13 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy import sparse
+from scipy.io import mmread
 
 from fibroserum.counts.companions import header_of
-from fibroserum.counts.contents import read_text
-from fibroserum.counts.grid import parse_lines, read_grid
-from fibroserum.counts.table import Matrix, listed
+from fibroserum.counts.table import Matrix
 from fibroserum.counts.values import RAW_HINT
-from fibroserum.errors import InputError, Problem, refuse
+from fibroserum.errors import InputError, Problem, listed, refuse
+from fibroserum.files.contents import read_text
+from fibroserum.files.grid import parse_lines, read_grid
 
 #: Values that are held in memory at a time: 2,000 cells of 2,000 genes, 100 MB with all copies.
 BLOCK_VALUES = 1 << 22
@@ -226,8 +227,6 @@ def expressed(
 
 def _matrix_market(path: Path, genes: int) -> sparse.coo_matrix:
     """Return genes × cells; sizes are checked against the features before anything is allocated."""
-    from scipy.io import mmread
-
     text = read_text(path)
     body = [line for line in text.lines if not line.startswith("%")]
     where = str(path)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fibroserum.counts.contents import first_line
 from fibroserum.errors import InputError
+from fibroserum.files.contents import first_line
 
 #: A longer first line is no header of a table of cells.
 LONGEST_HEADER = 10_000

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fibroserum.counts.grid import EUROPEAN_HINT, SPECIAL_ROWS, Grid, parse_lines, split
-from fibroserum.counts.table import SHOWN, Matrix, listed
-from fibroserum.errors import Problem, refuse
+from fibroserum.counts.table import Matrix
+from fibroserum.errors import SHOWN, Problem, listed, refuse
+from fibroserum.files.grid import EUROPEAN_HINT, SPECIAL_ROWS, Grid, parse_lines, split
 
 SYMBOL_COLUMNS = (
     "gene_name", "gene_symbol", "symbol", "symbols", "gene_names", "gene_symbols",

@@ -9,11 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from fibroserum.counts.contents import first_line
 from fibroserum.counts.delimited import matrix_from, numbers, sample_name
-from fibroserum.counts.grid import SPECIAL_ROWS, is_star, read_grid
-from fibroserum.counts.table import Matrix, capped, listed
-from fibroserum.errors import InputError, Problem, refuse
+from fibroserum.counts.table import Matrix
+from fibroserum.errors import InputError, Problem, capped, listed, refuse
+from fibroserum.files.contents import first_line
+from fibroserum.files.grid import SPECIAL_ROWS, is_star, read_grid
 
 FolderKind = Literal["mtx", "salmon", "kallisto", "star", "htseq"]
 SALMON_HEADER = ("Name", "Length", "EffectiveLength", "TPM", "NumReads")

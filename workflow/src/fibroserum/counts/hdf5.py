@@ -14,10 +14,12 @@ import warnings
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
+from anndata.io import read_elem
 
 from fibroserum.counts.cells import (
     BLOCK_VALUES,
@@ -31,11 +33,8 @@ from fibroserum.counts.cells import (
     pseudobulk,
 )
 from fibroserum.counts.delimited import SYMBOL_COLUMNS
-from fibroserum.counts.table import Matrix, listed
-from fibroserum.errors import InputError, nearest, refuse
-
-if TYPE_CHECKING:
-    import h5py
+from fibroserum.counts.table import Matrix
+from fibroserum.errors import InputError, listed, nearest, refuse
 
 #: What damaged or foreign HDF5 makes h5py and anndata raise.
 _FAULTS = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError,
@@ -61,8 +60,6 @@ def read_hdf5(
     An .h5ad is bulk unless `cells` is given. Raw counts are looked for in layers['counts'], X and
     raw.X; which was taken is noted. part: of the single cells that are summed.
     """
-    import h5py
-
     where = str(path)
     _survive(path)
     try:
@@ -113,8 +110,6 @@ def _survive(path: Path) -> None:
 
 def _refuse_links(handle: h5py.File, where: str) -> None:
     """Refuse links to other files: a data file has no say in what else is read."""
-    import h5py
-
     groups = [handle, *(handle[name] for name in ("layers", "raw", "matrix") if name in handle)]
     for group in groups:
         for name in group if isinstance(group, h5py.Group) else ():
@@ -123,8 +118,6 @@ def _refuse_links(handle: h5py.File, where: str) -> None:
 
 
 def _is_ten_x(item: Any) -> bool:
-    import h5py
-
     return isinstance(item, h5py.Group) and {"barcodes", "indptr", "indices", "data"} <= set(item)
 
 
@@ -199,8 +192,6 @@ def _dense(item: h5py.Dataset, cells: int, genes: int, where: str, part: Part) -
 
 def _blocks(item: Any, cells: int, genes: int, where: str, part: Part = WHOLE) -> Iterator[Block]:
     """Yield blocks of a part of anndata's dense, CSR or CSC matrix: ranges of cells, of genes."""
-    import h5py
-
     if isinstance(item, h5py.Dataset):
         return _dense(item, cells, genes, where, part)
     by_gene = str(item.attrs.get("encoding-type", "")).startswith("csc")
@@ -216,8 +207,6 @@ def _cells_h5ad(handle: h5py.File, where: str, cells: Mapping[str, Any], part: P
 
 def _labels(handle: h5py.File, column: str, where: str) -> list[str]:
     """Return a column of obs as text, empty where it is missing; no other column is read."""
-    from anndata.io import read_elem
-
     obs = handle["obs"]
     if str(obs.attrs.get("encoding-version", "")) == "0.2.0":
         columns = [str(name) for name in obs.attrs["column-order"]]
@@ -269,8 +258,6 @@ def _raw_counts(handle: h5py.File, rows: int, where: str) -> tuple[str, Genes]:
 
 
 def _frame(handle: h5py.File, place: str) -> pd.DataFrame:
-    from anndata.io import read_elem
-
     try:
         frame = read_elem(handle[place])
     except Exception as error:  # anndata has exceptions of its own for what it cannot read

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from fibroserum.counts.table import SHOWN, CountTable, Matrix, listed
-from fibroserum.errors import Problem
+from fibroserum.counts.table import CountTable, Matrix
+from fibroserum.errors import SHOWN, Problem, listed
 from fibroserum.genes.ids import mangled
 
 _ENSEMBL_VERSION = re.compile(r"(ENS[A-Z]*[GT]\d{11})\.\d+(?:_\d+)?(_PAR_Y)?")

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fibroserum.counts.contents import require
 from fibroserum.counts.delimited import numbers
 from fibroserum.counts.folders import SALMON_HEADER
-from fibroserum.counts.grid import parse_lines, read_grid
-from fibroserum.counts.table import Matrix, capped, listed
-from fibroserum.errors import InputError, Problem, refuse
+from fibroserum.counts.table import Matrix
+from fibroserum.errors import InputError, Problem, capped, listed, refuse
+from fibroserum.files.contents import require
+from fibroserum.files.grid import parse_lines, read_grid
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fibroserum.counts.contents import HDF5_MAGIC, first_line, head, require
+from fibroserum.counts.cells import read_mtx
 from fibroserum.counts.delimited import matrix_from
 from fibroserum.counts.folders import FolderKind, find_files, line_kind, read_htseq, read_star
-from fibroserum.counts.grid import read_grid
+from fibroserum.counts.hdf5 import read_hdf5
 from fibroserum.counts.quants import read_quants
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import refuse
+from fibroserum.files.contents import HDF5_MAGIC, first_line, head, require
+from fibroserum.files.grid import read_grid
 
 
 def read_matrices(
@@ -29,15 +31,11 @@ def read_matrices(
     if path.is_dir():
         kind, files = find_files(path)
     elif head(path, len(HDF5_MAGIC)) == HDF5_MAGIC:
-        from fibroserum.counts.hdf5 import read_hdf5  # brings scipy
-
         matrix = read_hdf5(path, known_samples, cells)
         return [replace(matrix, used="cells") if cells else matrix]
     else:
         kind, files = line_kind(first_line(path)), [path]
     if kind == "mtx":
-        from fibroserum.counts.cells import read_mtx  # brings scipy
-
         if len(files) > 1:
             raise refuse(f"holds {len(files)} 10x matrices", where, "a folder with one of them")
         matrix = read_mtx(path if path.is_dir() else path.parent, files[0], cells)

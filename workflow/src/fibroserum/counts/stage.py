@@ -17,9 +17,11 @@ from typing import Any
 import numpy as np
 
 from fibroserum.counts.cells import Part
-from fibroserum.counts.contents import HDF5_MAGIC, head
+from fibroserum.counts.hdf5 import read_hdf5
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import InputError
+from fibroserum.files.contents import HDF5_MAGIC, head
+from fibroserum.tables import write_bytes
 
 #: The sums of each file of single cells, by its name.
 Sums = dict[str, Matrix]
@@ -33,8 +35,6 @@ def sum_part(paths: Sequence[Path], cells: Mapping[str, Any], part: Part) -> Sum
     Inputs of other kinds are left to `read_counts` (an MTX folder is text, and is read as a whole),
     and so are those with problems.
     """
-    from fibroserum.counts.hdf5 import read_hdf5  # brings scipy
-
     found: Sums = {}
     for path in paths:
         try:
@@ -47,8 +47,6 @@ def sum_part(paths: Sequence[Path], cells: Mapping[str, Any], part: Part) -> Sum
 
 def write_sums(sums: Sums, path: str | Path) -> None:
     """Write sums as .npz, texts in JSON; the file appears whole or not at all."""
-    from fibroserum.tables import write_bytes
-
     texts = {name: {key: getattr(found, key) for key in _TEXTS} for name, found in sums.items()}
     arrays = {f"values_{n}": found.values for n, found in enumerate(sums.values())}
     arrays["texts"] = np.array(json.dumps(texts))

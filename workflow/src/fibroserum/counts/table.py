@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,11 +11,6 @@ import pandas as pd
 from fibroserum.errors import Problem
 
 Fractional = Literal["refuse", "round"]
-
-#: Cells of one kind of mistake that are listed one by one; the rest is counted.
-SHOWN = 5
-#: Problems of one file that are listed; the rest is counted.
-MAX_PROBLEMS = 20
 
 
 @dataclass(frozen=True)
@@ -67,17 +61,3 @@ class Matrix:
         if self.rows:
             return f"{self.where}, row {self.rows[gene]} ('{self.genes[gene]}')"
         return f"{self.where}, gene '{self.genes[gene]}'"
-
-
-def listed(names: Collection[object], shown: int = SHOWN) -> str:
-    """Return the first names in quotes and how many more there are."""
-    text = ", ".join(f"'{name}'" for name in list(names)[:shown])
-    more = len(names) - shown
-    return f"{text} and {more:,} more" if more > 0 else text
-
-
-def capped(problems: Sequence[Problem], where: str, limit: int = MAX_PROBLEMS) -> list[Problem]:
-    """Return at most `limit` problems, and one more that counts the rest."""
-    if len(problems) <= limit:
-        return list(problems)
-    return [*problems[:limit], Problem(f"and {len(problems) - limit:,} more problems", where)]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fibroserum.counts.table import SHOWN, Fractional, Matrix
-from fibroserum.errors import Problem
+from fibroserum.counts.table import Fractional, Matrix
+from fibroserum.errors import SHOWN, Problem
 
 #: Larger than any library of reads; a cell beyond it is a mistake, and float64 loses units there.
 LARGEST_COUNT = 1e15

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+import anndata as ad
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
 
-from fibroserum.cohort.build import counts_of
-from fibroserum.cohort.contrasts import Contrast, Model
-from fibroserum.input.config import file_name
+from fibroserum import deseq, linear
+from fibroserum.cohort.accessors import counts_of
+from fibroserum.cohort.contrasts import Contrast
+from fibroserum.cohort.models import Model
+from fibroserum.deseq import NegativeBinomialFit
+from fibroserum.input.names import file_name
+from fibroserum.linear import LinearFit
 from fibroserum.multiple_testing import benjamini_hochberg, independent_filtering
-
-if TYPE_CHECKING:
-    import anndata as ad
-
-    from fibroserum.deseq import NegativeBinomialFit
-    from fibroserum.linear import LinearFit
 
 SecondOpinion = Literal["voom", "edger_ql", "none"]
 NORMAL_975 = 1.959963984540054
@@ -57,10 +57,6 @@ def fit_model(
     gene, whether the second opinion keeps it whatever its counts (the targets). Returns the fit as
     docs/architecture.md describes it.
     """
-    import anndata as ad
-
-    from fibroserum import deseq
-
     counts = counts.loc[model.design.index]
     status = initial_status(counts, settings.min_count)
     fitted = counts.loc[:, status == "tested"]
@@ -102,8 +98,6 @@ def fit_model(
 
 def held_fit(fit: ad.AnnData) -> NegativeBinomialFit:
     """Return what `deseq.refit_genes` holds of a fit that `fit_model` made; no coefficients."""
-    from fibroserum.deseq import NegativeBinomialFit
-
     design = fit.obsm["design_matrix"]
     noted, var = fit.uns["model"], fit.var
     coefficients = np.asarray(noted["trend_coefficients"], dtype=float)
@@ -164,8 +158,6 @@ def second_opinion(
     if settings.second_opinion == "none":
         nothing = pd.DataFrame(np.nan, index=counts.columns[:0], columns=columns)
         return Second(dict.fromkeys(model.contrasts, nothing), unknown)
-    from fibroserum import linear
-
     if settings.second_opinion == "edger_ql":
         tested = well_counted(counts, model, always)
         tables = linear.edger_ql(
@@ -202,8 +194,6 @@ def _second_columns(table: pd.DataFrame, settings: FitSettings) -> pd.DataFrame:
 
 def well_counted(counts: pd.DataFrame, model: Model, always: pd.Series) -> pd.DataFrame:
     """Return the model's samples and the genes that pass edgeR's filterByExpr, or are `always`."""
-    from fibroserum import linear
-
     own = counts.loc[model.design.index]
     keep = linear.filter_by_expr(own, model.design, keep=always[own.columns].to_numpy())
     return own.loc[:, keep]
@@ -211,8 +201,6 @@ def well_counted(counts: pd.DataFrame, model: Model, always: pd.Series) -> pd.Da
 
 def norm_factors(counts: pd.DataFrame, model: Model, always: pd.Series) -> pd.Series:
     """Return TMM factors of the model's samples, over the genes that are `well_counted`."""
-    from fibroserum import linear
-
     well = well_counted(counts, model, always)
     return pd.Series(linear.tmm_factors(well), index=well.index)
 
@@ -224,8 +212,6 @@ def linear_model(
 
     factors: `norm_factors` of these counts, by sample, as a fit's `obs` has them.
     """
-    from fibroserum import linear
-
     well = well_counted(counts, model, always)
     factor = factors.loc[well.index].to_numpy(float)
     return linear.voom_fit(well, model.design, norm_factors=factor, n_cpus=n_cpus)
@@ -245,8 +231,6 @@ def _thresholded(table: pd.DataFrame, lfc_threshold: float) -> pd.Series:
     """Return p values for |log2 fold change| above a threshold, as DESeq2's greaterAbs has them."""
     if lfc_threshold == 0:
         return table["pvalue"]
-    from scipy.stats import t as student
-
     distance = (table["log2FoldChange"].abs() - lfc_threshold) / table["se"]
     return pd.Series(2 * student.sf(distance, table["df_total"]), index=table.index).clip(upper=1)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+from pydeseq2.utils import robust_method_of_moments_disp
 from scipy.stats import f as f_distribution
 from scipy.stats import trim_mean
 
@@ -36,8 +37,6 @@ def cooks_distances(problem: Problem, dispersions: np.ndarray, design: pd.DataFr
     The variance is that of a negative binomial with a robust moment estimate of dispersion, so
     that an outlier does not hide itself.
     """
-    from pydeseq2.utils import robust_method_of_moments_disp
-
     means, hat = leverage(problem, dispersions)
     sizes = np.empty(len(design))
     sizes[problem.structure.order] = np.exp(problem.offsets)

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.build import counts_of, settings_of
-from fibroserum.cohort.contrasts import Model, models_of
+from fibroserum.cohort.accessors import counts_of, settings_of
+from fibroserum.cohort.models import Model, models_of
 from fibroserum.de.stage import linear_model, well_counted
 from fibroserum.enrichment.scores import score_samples, test_scores
 from fibroserum.enrichment.set_tests import SetTests, test_sets
 from fibroserum.genes.gmt import GeneSet, map_sets
-
-if TYPE_CHECKING:
-    import anndata as ad
 
 
 @dataclass(frozen=True)

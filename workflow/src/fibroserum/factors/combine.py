@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy import stats
+from scipy.stats import norm
+from scipy.stats import t as student
 
 from fibroserum.multiple_testing import benjamini_hochberg
 
@@ -35,8 +38,6 @@ class Line:
 
 def signed_z(estimate: pd.Series, pvalue: pd.Series) -> pd.Series:
     """Return the normal score that has the estimate's sign and the two-sided p value."""
-    from scipy.stats import norm
-
     size = np.minimum(norm.isf(pvalue.to_numpy(float) / 2), LARGEST_Z)
     return pd.Series(np.sign(estimate.to_numpy(float)) * size, index=estimate.index)
 
@@ -53,8 +54,6 @@ def nearer_to_zero(first: pd.Series, second: pd.Series) -> pd.Series:
 
 def two_sided(z: np.ndarray) -> np.ndarray:
     """Return two-sided p values of normal scores."""
-    from scipy.stats import norm
-
     return np.minimum(1.0, 2 * norm.sf(np.abs(z)))
 
 
@@ -69,8 +68,6 @@ def _square_given_variance(df_prior: float, df_residual: float) -> np.ndarray:
     z: normal score of a moderated t. The gene's variance is scaled inverse chi-square around the
     prior (Smyth 2004 SAGMB 3:3), its estimate chi-square around it.
     """
-    from scipy import stats
-
     nodes, _ = _legendre(100)
     variance = df_prior / stats.chi2.isf(nodes, df_prior)
     inner, weights = _legendre(40)
@@ -112,8 +109,6 @@ def combined_pvalue(lines: list[Line], combined: np.ndarray) -> np.ndarray:
 
     One line: normal. Two: a t distribution of variance 1, see `shared_variance_df`.
     """
-    from scipy.stats import t as student
-
     df = shared_variance_df(lines[0], lines[1]) if len(lines) == 2 else np.inf
     if not np.isfinite(df):
         return two_sided(combined)
@@ -125,8 +120,6 @@ def partial_conjunction(z: np.ndarray) -> np.ndarray:
 
     Twice the smaller of (largest one-sided p for up, largest one-sided p for down), at most 1.
     """
-    from scipy.stats import norm
-
     up, down = norm.sf(z).max(axis=1), norm.cdf(z).max(axis=1)
     return np.asarray(np.minimum(1.0, 2 * np.minimum(up, down)))
 

@@ -6,15 +6,15 @@ Gene by gene (`concordance`), and as a set with the genes' directions as signs (
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
+from fibroserum.enrichment.fry import fry, standardised
+from fibroserum.enrichment.membership import Membership
 from fibroserum.factors.levels import Change, sign_of_interval
-
-if TYPE_CHECKING:
-    from fibroserum.linear import LinearFit
+from fibroserum.linear import LinearFit, genewise_effects
 
 SIGN = {"induced": 1, "suppressed": -1}
 CALLED = ("responsive", "confirmed")
@@ -78,12 +78,6 @@ def signed_sets(
     genes move as more of the factor would move them. `concordance` is said where the test is
     significant at `alpha` and the factor's interval excludes 0.
     """
-    from scipy import sparse
-
-    from fibroserum.enrichment.fry import fry, standardised
-    from fibroserum.enrichment.membership import Membership
-    from fibroserum.linear import genewise_effects
-
     known = genes[genes["gene_id"].isin(fit.genes)]
     nothing = {"fry_pvalue": np.nan, "direction": None, "concordance": None}
     if known.empty:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import t as student
 
 from fibroserum.linear import LinearFit, posterior_variance
 
@@ -41,8 +42,6 @@ def without_each_pair(fit: LinearFit, column: int) -> Deletion:
     dense columns. Precision weights and the prior of the variances are held. A pair that decides
     its own fitted value is left out of the comparison: the slope does not depend on it.
     """
-    from scipy.stats import t as student
-
     first, second = _pairs(fit)
     dense = fit.design.to_numpy(dtype=float)[:, fit.blocks.dense]
     steps = dense[second] - dense[first]

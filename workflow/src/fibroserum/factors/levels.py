@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
 
 from fibroserum.cohort.contrasts import Contrast
 
@@ -121,8 +122,6 @@ def difference_of_changes(group: Sequence[float], reference: Sequence[float]) ->
 
 
 def _t_interval(n: int, estimate: float, variance: float, df: float) -> Change:
-    from scipy.stats import t as student
-
     se = float(np.sqrt(variance))
     half = float(student.ppf(0.975, df)) * se
     pvalue = float(2 * student.sf(abs(estimate) / se, df))

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
+from scipy.stats import norm, ttest_1samp, ttest_ind
+from scipy.stats import t as student
 
 RESAMPLES = 5000
 FEWEST_DONORS = 10
@@ -96,8 +98,6 @@ def within_subject_effects(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
 
 def _slope_pvalue(x: np.ndarray, y: np.ndarray, df: int) -> float:
     """Return the p value of a slope; x, y: residuals after all other terms; df: what is left."""
-    from scipy.stats import t as student
-
     square = float((x**2).sum())
     if square <= 1e-12:
         return 1.0
@@ -113,8 +113,6 @@ def two_group_pvalues(group: np.ndarray, reference: np.ndarray) -> tuple[float, 
 
     group, reference: (donors, 2), as `two_group_effects` takes them.
     """
-    from scipy.stats import ttest_ind
-
     first = ttest_ind(group[:, 0], reference[:, 0], equal_var=False).pvalue
     parts = [(_centre(side[:, 0]), _centre(side[:, 1])) for side in (group, reference)]
     x, y = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
@@ -126,8 +124,6 @@ def within_subject_pvalues(rows: np.ndarray) -> tuple[float, float]:
 
     rows: (donors, 3), as `within_subject_effects` takes them.
     """
-    from scipy.stats import ttest_1samp
-
     x, y, s = (_centre(rows[:, column]) for column in range(3))
     own, other = (values - _slope(s, values) * s for values in (x, y))
     return float(ttest_1samp(rows[:, 0], 0.0).pvalue), _slope_pvalue(own, other, len(rows) - 3)
@@ -140,8 +136,6 @@ def _interval(drawn: np.ndarray, donors: int) -> tuple[float, float]:
     (Hesterberg 2015, Am Stat 69:371, section 5.2; his t quantile would make products of two
     estimates cover too much).
     """
-    from scipy.stats import norm
-
     tail = norm.cdf(np.sqrt(donors / (donors - 1)) * norm.ppf(0.025))
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return float(low), float(high)

@@ -15,6 +15,7 @@ from fibroserum.factors.mediation import (
     not_assessable,
     within_subjects,
 )
+from fibroserum.multiple_testing import benjamini_hochberg
 
 
 def target_changes(log2: pd.Series, obs: pd.DataFrame, settings: Mapping[str, Any]) -> pd.Series:
@@ -63,8 +64,6 @@ def with_calls(rows: pd.DataFrame, alpha: float) -> pd.DataFrame:
     `mediated` needs both: BH of the joint test over all that could be assessed below alpha, and a
     bootstrap interval without 0.
     """
-    from fibroserum.multiple_testing import benjamini_hochberg
-
     pvalue = rows["pvalue"].to_numpy(float)
     padj = benjamini_hochberg(pvalue)
     low, high = rows["ci_low"].to_numpy(float), rows["ci_high"].to_numpy(float)

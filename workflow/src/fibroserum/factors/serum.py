@@ -16,7 +16,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.contrasts import check_rank, paired_model
+from fibroserum import linear
+from fibroserum.cohort.models import paired_model
+from fibroserum.cohort.rank import check_rank
 from fibroserum.errors import InputError
 from fibroserum.factors.combine import Line, signed_z
 from fibroserum.factors.influence import ASKED, HALF, without_each_pair
@@ -124,8 +126,6 @@ def serum_line(
     than half of a slope with p < 0.05, its p value is that of the slope without the pair, if that
     is larger.
     """
-    from fibroserum import linear
-
     nothing = pd.DataFrame({"serum_slope": [], "serum_pvalue": []}, index=counts.columns[:0])
     why = _why_constant(pairs)
     if not why:

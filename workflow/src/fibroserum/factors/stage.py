@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.cohort.build import counts_of, obs_name, rows_of_targets, settings_of
+from fibroserum.cohort.accessors import counts_of, rows_of_targets, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.samples import obs_name
 from fibroserum.de.stage import linear_model_of
 from fibroserum.factors.combine import combine
 from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
@@ -19,13 +21,10 @@ from fibroserum.factors.levels import PAIR_COLUMNS, Change, level_change, level_
 from fibroserum.factors.mediation_calls import mediation_rows, with_calls
 from fibroserum.factors.serum import SerumLine, serum_line
 from fibroserum.factors.stimulation import stimulation_evidence, stimulation_line
-from fibroserum.input.config import file_name
+from fibroserum.genes.mapping import resolve
+from fibroserum.input.names import file_name
 from fibroserum.input.signature import on_genes
-
-if TYPE_CHECKING:
-    import anndata as ad
-
-    from fibroserum.linear import LinearFit
+from fibroserum.linear import LinearFit
 
 
 @dataclass(frozen=True)
@@ -217,8 +216,6 @@ def _levels(
     entry: Mapping[str, Any], changes: Mapping[str, Change], context: _Context
 ) -> pd.DataFrame:
     """Return the rows of factor_levels: the serum level, and apart from it the own gene's mRNA."""
-    from fibroserum.genes.mapping import resolve
-
     gene = None
     if entry["gene"]:
         found, _ = resolve([entry["gene"]], context.annotation)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.build import counts_of
-from fibroserum.cohort.contrasts import Model
+from fibroserum import linear
+from fibroserum.cohort.accessors import counts_of
+from fibroserum.cohort.models import TREATED, Model, stimulation_design
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.de.stage import FitSettings, fit_model, linear_model_of, result_table
 from fibroserum.factors.combine import Line, nearer_to_zero, signed_z, two_sided
-from fibroserum.input.stimulation_sheet import TREATED, stimulation_design
-
-if TYPE_CHECKING:
-    import anndata as ad
-
-    from fibroserum.linear import LinearFit
+from fibroserum.linear import LinearFit
 
 COLUMNS = [
     "gene_id",
@@ -64,8 +61,6 @@ def stimulation_table(
 
 def _second_opinion(fit: LinearFit, contrast: np.ndarray) -> pd.DataFrame:
     """Return voom's moderated t of the treatment, with its degrees of freedom."""
-    from fibroserum import linear
-
     table = linear.moderated_t(fit, contrast)
     return pd.DataFrame(
         {

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fibroserum.counts.table import capped
-from fibroserum.errors import InputError, Problem, nearest, refuse
+from fibroserum.errors import InputError, Problem, capped, nearest, refuse
 from fibroserum.genes.ids import canonical_ensembl
 from fibroserum.genes.mapping import resolve
 from fibroserum.genes.table import bundled

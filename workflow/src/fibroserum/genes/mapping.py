@@ -15,9 +15,9 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.errors import InputError, Problem, nearest, refuse
+from fibroserum.files.table import read_sheet
 from fibroserum.genes.ids import IdType, canonical, canonical_ensembl, mangled, recognise
 from fibroserum.genes.table import NOT_A_NAME, Lookup, build_lookup, bundled, load_table
-from fibroserum.input.sheet import read_sheet
 
 __all__ = [
     "IdType",

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonschema import Draft202012Validator
 
 from fibroserum.errors import Problem, nearest
+from fibroserum.input.names import file_name, long_names, name_clashes
 
 Config = dict[str, Any]
-#: Characters of a name that file names are made of: file systems take 255 with all that is added.
-LONGEST_NAME = 120
 
 
 def load_schema(path: str | Path) -> dict[str, Any]:
@@ -116,8 +115,6 @@ def _yaml_hint(value: object, types: object) -> str:
 
 def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Iterator[Problem]:
     """Yield every problem that a schema finds in a config; where: its name, for messages."""
-    from jsonschema import Draft202012Validator
-
     for error in sorted(
         Draft202012Validator(schema).iter_errors(config), key=lambda e: e.json_path
     ):
@@ -223,39 +220,6 @@ def _column_problems(design: Config, where: str) -> Iterator[Problem]:
             )
 
 
-def file_name(name: str) -> str:
-    """Return `name` as it stands in file names: letters, digits, `.`, `_`, `-`, else `_`."""
-    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
-
-
-def name_clashes(names: list[str], where: str, kind: str) -> Iterator[Problem]:
-    """Yield a problem for each pair of names that become the same file name."""
-    seen: dict[str, str] = {}
-    for name in names:
-        # case is folded: some file systems do not tell it apart
-        key = file_name(name).casefold()
-        if key not in seen:
-            seen[key] = name
-        else:
-            other = seen[key]
-            yield Problem(
-                f"'{other}' and '{name}' both become '{file_name(name)}' in file names",
-                where,
-                f"{kind} that differ in letters, digits, '.', '_' or '-'",
-            )
-
-
-def long_names(names: list[str], where: str) -> Iterator[Problem]:
-    """Yield a problem for each name that file names cannot hold (255 characters with endings)."""
-    for name in names:
-        if len(file_name(name)) > LONGEST_NAME:
-            yield Problem(
-                f"the name '{name[:30]}…' has {len(name)} characters",
-                where,
-                f"at most {LONGEST_NAME}: file names are made of it",
-            )
-
-
 def source(files: Sequence[Path], overrides: Mapping[str, Any]) -> str:
     """Return where the config comes from, for messages: its files, and the command line."""
     here = Path.cwd()
@@ -328,8 +292,6 @@ def usable(config: Config, schema: dict[str, Any]) -> Config | None:
 
     It is never run: it lets the other checks speak when the config has a mistake.
     """
-    from jsonschema import Draft202012Validator
-
     validator = Draft202012Validator(schema)
     mended = copy.deepcopy(config)
     for error in list(validator.iter_errors(mended)):
@@ -348,64 +310,3 @@ def usable(config: Config, schema: dict[str, Any]) -> Config | None:
             elif isinstance(parent, dict):
                 parent.pop(path[-1], None)
     return with_defaults(mended, schema) if validator.is_valid(mended) else None
-
-
-def locate(path: str | None, root: Path) -> str | None:
-    """Return `path` as it is, or below the pipeline's own `root` where only that file exists.
-
-    Bundled resources and configs are so found from any working directory, and from a module.
-    """
-    if path and path.startswith(("resources/", "config/")) and not os.path.exists(path):
-        bundled = str(root / path)
-        return bundled if os.path.exists(bundled) else path
-    return path
-
-
-def can_be_path(text: str) -> bool:
-    """Tell whether a file could have that name at all."""
-    return "\0" not in text and all(len(os.fsencode(part)) <= 255 for part in Path(text).parts)
-
-
-def input_paths(config: Config) -> dict[str, list[str]]:
-    """Return every file that the config names, by the key that names it.
-
-    `cells` names those that stand beside single cells and say which sample each is of.
-    """
-    paths = {"counts": config["counts"], "samples": [config["samples"]]}
-    optional = {
-        "tx2gene": config["tx2gene"],
-        "genes.annotation": config["genes"]["annotation"],
-        "published": config["published"],
-    }
-    for factor, entry in config["factors"].items():
-        arm = entry["stimulation"] or {}
-        optional[f"factors.{factor}.stimulation.counts"] = arm.get("counts")
-        optional[f"factors.{factor}.stimulation.samples"] = arm.get("samples")
-        optional[f"factors.{factor}.signature"] = entry["signature"]
-    paths |= {key: [path] for key, path in optional.items() if path}
-    if config["cells"]:
-        from fibroserum.counts.companions import read_along
-
-        column = str(config["cells"]["sample"])
-        beside = [other for path in paths["counts"] for other in read_along(Path(path), column)]
-        paths["cells"] = list(dict.fromkeys(beside))
-    return paths | {"gene_sets": config["gene_sets"]}
-
-
-def missing_files(config: Config, where: str) -> Iterator[tuple[str, Problem]]:
-    """Yield each file that the config names and that is not there, and its problem."""
-    for key, paths in input_paths(config).items():
-        for path in paths:
-            if os.path.exists(path):  # answers for any text, as Path.exists does not
-                continue
-            folder = Path(path).parent
-            if not can_be_path(path):
-                hint = "A list of files has a line and a dash for each."
-            elif folder.is_dir():
-                hint = nearest(path, sorted(str(p) for p in folder.iterdir() if p.name[0] != "."))
-            else:
-                hint = f"There is no folder '{folder}' either."
-            problem = Problem(
-                f"there is no file '{path}'", f"{where}, {key}", "a file that can be read", hint
-            )
-            yield path, problem

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.errors import InputError, Problem, nearest
-from fibroserum.input.sheet import place, read_sheet
+from fibroserum.files.table import place, read_sheet
 
 COLUMNS = ("gene", "group", "pairs", "before", "before_se", "after", "after_se", "p")
 

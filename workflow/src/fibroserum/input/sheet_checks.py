@@ -10,17 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.counts.table import SHOWN, listed
-from fibroserum.errors import Problem, nearest
-from fibroserum.input.sheet import (
-    DESIGN_KEYS,
-    MISSING,
-    empty_cells,
-    folded,
-    place,
-    rows_text,
-    variants,
-)
+from fibroserum.errors import SHOWN, Problem, listed, nearest
+from fibroserum.files.table import place, rows_text
+from fibroserum.input.sheet import DESIGN_KEYS, MISSING, empty_cells, folded, variants
 from fibroserum.input.sheet_design import design_problems
 
 

@@ -8,19 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.counts.table import SHOWN, listed
-from fibroserum.errors import Problem, nearest
-from fibroserum.input.config import name_clashes
-from fibroserum.input.sheet import (
-    DESIGN_KEYS,
-    MISSING,
-    empty_cells,
-    folded,
-    is_pool,
-    place,
-    rows_text,
-    variants,
-)
+from fibroserum.errors import SHOWN, Problem, listed, nearest
+from fibroserum.files.table import place, rows_text
+from fibroserum.input.names import name_clashes
+from fibroserum.input.sheet import DESIGN_KEYS, MISSING, empty_cells, folded, is_pool, variants
 
 
 def design_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> list[Problem]:

@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from fibroserum.errors import InputError, Problem, nearest
-from fibroserum.input.sheet import place, read_sheet
+from fibroserum.files.table import place, read_sheet
+from fibroserum.genes.mapping import resolve, why_unmapped
 
 COLUMNS = ("gene", "direction", "weight", "source")
 DIRECTIONS = ("up", "down")
@@ -63,8 +64,6 @@ def on_genes(signature: pd.DataFrame, annotation: pd.DataFrame) -> tuple[pd.Seri
 
     annotation: of the matrix' genes. Two names of one gene with two directions give it none.
     """
-    from fibroserum.genes.mapping import resolve, why_unmapped
-
     found, unmapped = resolve(list(signature["gene"]), annotation)
     left_out = {name: why_unmapped(name, annotation) for name in unmapped}
     said = signature.set_index("gene")["direction"]

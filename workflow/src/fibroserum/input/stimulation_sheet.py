@@ -8,12 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from fibroserum.cohort.contrasts import check_rank
-from fibroserum.counts.table import listed
-from fibroserum.errors import Problem, nearest
-from fibroserum.input.sheet import empty_cells, read_sheet, variants
-
-TREATED = "treated"
+from fibroserum.errors import Problem, listed, nearest
+from fibroserum.files.table import read_sheet
+from fibroserum.input.sheet import empty_cells, variants
 
 
 def _column_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
@@ -130,20 +127,3 @@ def left_out(factor: str, sheet: pd.DataFrame, arm: dict[str, Any]) -> list[str]
     levels = ", ".join(f"'{level}'" for level in sorted(others[arm["column"]].unique()))
     names = ", ".join(others["sample"])
     return [f"stimulation with {factor}: {names} left out, {arm['column']} is {levels}"]
-
-
-def stimulation_design(sheet: pd.DataFrame, arm: dict[str, Any]) -> pd.DataFrame:
-    """Return the design (samples × columns): blocks as indicators, then `treated`.
-
-    Blocks stand where the cohort has its donors, and are named and eliminated like them; without
-    blocks there is one for all samples. Samples of other levels are left out. Raises InputError
-    where the design is rank-deficient.
-    """
-    used = sheet[sheet[arm["column"]].isin([arm["control"], arm["treated"]])].set_index("sample")
-    used = used.sort_index()
-    blocks = used[arm["block"]] if arm["block"] else pd.Series("all", index=used.index)
-    columns = {f"donor[{b}]": (blocks == b).astype(float) for b in sorted(blocks.unique())}
-    columns[TREATED] = (used[arm["column"]] == arm["treated"]).astype(float)
-    design = pd.DataFrame(columns, index=used.index)
-    check_rank(design, f"the stimulation arm of {arm['samples']}")
-    return design

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import digamma
 
 from fibroserum.linear import kernels
 from fibroserum.linear.blocks import dense_contrast, eliminate
@@ -85,8 +86,6 @@ def _described(variance: np.ndarray, df: float) -> tuple[np.ndarray, float, floa
     The mean logarithm of a variance on few degrees of freedom is too small by a known amount
     (Smyth 2004, section 6.2), which is made good.
     """
-    from scipy.special import digamma
-
     moderated, total = posterior_variance(variance, df)
     # as limma does: a variance of almost nothing is no information on the others
     floor = np.maximum(variance, 1e-5 * np.median(variance))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
 from fibroserum.linear import kernels
@@ -209,8 +210,6 @@ def t_table(
 
     df: total degrees of freedom, of all genes or by gene.
     """
-    from scipy.stats import t as student
-
     statistic = estimate / se
     return pd.DataFrame(
         {

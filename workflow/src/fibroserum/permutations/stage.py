@@ -16,27 +16,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from zlib import crc32
 
+import anndata as ad
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
 
-from fibroserum import tables
-from fibroserum.cohort.build import counts_of, settings_of
+from fibroserum import deseq, linear, tables
+from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.de.stage import call_genes, held_fit, linear_model_of, result_table
-from fibroserum.input.config import file_name
+from fibroserum.deseq import NegativeBinomialFit
+from fibroserum.input.names import file_name
+from fibroserum.linear import LinearFit, find_blocks
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.permutations import labels as relabelling
 from fibroserum.permutations.labels import Relabellings
 from fibroserum.runtime.job import progress
-
-if TYPE_CHECKING:
-    import anndata as ad
-
-    from fibroserum.deseq import NegativeBinomialFit
-    from fibroserum.linear import LinearFit
 
 # Fewer distinct relabellings describe, and estimate no false discovery rate.
 FEWEST = 50
@@ -160,8 +157,6 @@ def _beyond(table: pd.DataFrame, se: str, threshold: float, df: float | pd.Serie
     """Return p values for |log2 fold change| above a threshold (DESeq2's greaterAbs)."""
     if threshold == 0:
         return table["pvalue"]
-    from scipy.stats import t as student
-
     distance = (table["log2FoldChange"].abs() - threshold) / table[se]
     return pd.Series(2 * student.sf(distance, df), index=table.index).clip(upper=1)
 
@@ -174,8 +169,6 @@ def linear_test(
     groups: of each sample, relabelled likewise, where each group has its own spread, as it then
     has in the test of the data; else None.
     """
-    from fibroserum import linear
-
     fit = engine.linear
     values = pd.DataFrame(fit.E, index=fit.samples, columns=fit.genes)
     again = linear.fit_weighted(values, design, fit.weights, n_cpus=engine.n_cpus)
@@ -189,8 +182,6 @@ def main_test(
     engine: Engine, genes: pd.Index, design: pd.DataFrame, vector: np.ndarray
 ) -> pd.DataFrame:
     """Return the negative binomial model's log2FoldChange and pvalue of some genes, relabelled."""
-    from fibroserum import deseq
-
     refit = deseq.refit_genes(
         engine.negative_binomial,
         engine.counts[genes],
@@ -329,8 +320,6 @@ def relabelled(
 
 def relabelled_designs(design: pd.DataFrame, found: Relabellings) -> Iterator[pd.DataFrame]:
     """Yield the design of each relabelling: donor columns stay, rows of the others are permuted."""
-    from fibroserum.linear import find_blocks
-
     dense = find_blocks(design).dense
     values = design.to_numpy(dtype=float)
     for rows in found.rows:

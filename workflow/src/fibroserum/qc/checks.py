@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.build import settings_of
+from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.lines import NOTABLE, LineShift
 from fibroserum.qc.check import Check, listed
 from fibroserum.qc.copies import (
@@ -24,9 +24,6 @@ from fibroserum.qc.identity import MixUps, likeness, mix_ups, pairs_and_donors, 
 from fibroserum.qc.metrics import correlations, log2_normalized
 from fibroserum.qc.profiles import sample_profiles
 from fibroserum.qc.times import reversals, swapped_times
-
-if TYPE_CHECKING:
-    import anndata as ad
 
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY")
 FIBROBLAST = ("COL1A1", "PDGFRA", "VIM", "LUM")

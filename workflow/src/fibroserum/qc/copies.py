@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import stats
 
 from fibroserum.qc.check import LEVEL, Check, listed
 from fibroserum.qc.profiles import Profiles
-
-if TYPE_CHECKING:
-    import anndata as ad
 
 #: Genes compared: of a level at which small differences between runs hide in counting noise.
 _GENES = 1000

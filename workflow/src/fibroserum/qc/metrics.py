@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import anndata as ad
 import numpy as np
 import pandas as pd
-
-if TYPE_CHECKING:
-    import anndata as ad
+from scipy.spatial.distance import pdist, squareform
 
 MOST_VARIABLE = 500
 MOST_PAIRS = 60_000
@@ -29,7 +26,6 @@ def gene_classes(var: pd.DataFrame) -> pd.DataFrame:
 
 def sample_metrics(cohort: ad.AnnData) -> pd.DataFrame:
     """Return scanpy's QC metrics of each sample, with donor, group and time (index: sample)."""
-    import anndata as ad
     import scanpy as sc
 
     plain = ad.AnnData(X=np.asarray(cohort.X, dtype=float), var=gene_classes(cohort.var))
@@ -69,7 +65,6 @@ def most_variable(cohort: ad.AnnData, genes: int = MOST_VARIABLE) -> pd.DataFram
 
 def _scores(values: pd.DataFrame, count: int = 2) -> tuple[pd.DataFrame, np.ndarray]:
     """Return scores on the first components and all shares of variance; signs are made definite."""
-    import anndata as ad
     import scanpy as sc
 
     most = min(values.shape) - 1
@@ -121,8 +116,6 @@ def distance_table(expression: pd.DataFrame) -> pd.DataFrame:
     Where there are more than `MOST_PAIRS` pairs, only each sample's ten nearest are kept: no one
     looks at half a million rows.
     """
-    from scipy.spatial.distance import pdist, squareform
-
     names = expression.index.to_numpy()
     distance = squareform(pdist(expression.to_numpy()))
     correlation = correlations(expression)

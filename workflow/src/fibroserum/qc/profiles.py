@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import anndata as ad
 import numpy as np
 import pandas as pd
-
-if TYPE_CHECKING:
-    import anndata as ad
 
 #: Genes in a profile: those whose variance goes furthest beyond counting noise.
 GENES = 2000

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anndata as ad
 import pandas as pd
 
 from fibroserum import tables
+from fibroserum.cohort.accessors import settings_of
+from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_gmt
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 
 Frames = dict[str, pd.DataFrame]
 
@@ -161,11 +164,6 @@ def load_run(
     config: the resolved config, whose gene sets and published table are read too; provenance: the
     record of the run, or None for what stands in `provenance.json`.
     """
-    import anndata as ad
-
-    from fibroserum.cohort.build import settings_of
-    from fibroserum.enrichment.stage import tested_genes
-
     place = Path(folder)
     made = read_tables(
         place, {name: bool(about["stimulation"]) for name, about in config["factors"].items()}

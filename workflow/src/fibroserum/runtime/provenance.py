@@ -11,6 +11,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from fibroserum import __version__
+
 PACKAGE = Path(__file__).resolve().parents[1]
 #: Bytes of an input that are read at each start to see whether it changed.
 STAMPED = 64_000_000
@@ -129,8 +131,6 @@ def _version(name: str) -> str:
     try:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
-        from fibroserum import __version__
-
         return __version__ if name == "fibroserum" else "not installed"
 
 

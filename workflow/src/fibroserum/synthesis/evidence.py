@@ -12,7 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from fibroserum import tables
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 
 KINDS = ("change", "difference")
 #: Words of `de` status whose estimate stands for nothing.

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
 
 from fibroserum.targets.phrases import number
 
@@ -41,8 +42,6 @@ class Adjusted:
 
 
 def _estimate(value: float, se: float, df: float) -> Estimate:
-    from scipy.stats import t as student
-
     if not (df > 0 and se > 0):
         return Estimate(value)
     half = student.ppf(0.975, df) * se

@@ -10,20 +10,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.build import rows_of_targets, settings_of
-from fibroserum.cohort.contrasts import Contrast, contrasts_of, models_of
+from fibroserum.cohort.accessors import rows_of_targets, settings_of
+from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.models import models_of
 from fibroserum.enrichment.scores import score_samples, test_scores
 from fibroserum.genes.gmt import map_sets, read_gmt
 from fibroserum.genes.mapping import resolve
 from fibroserum.targets.phrases import about, phrases, sentence
-
-if TYPE_CHECKING:
-    import anndata as ad
 
 SETS = Path(__file__).resolve().parents[4] / "resources" / "gene_sets" / "dermal_ecm.gmt"
 FOOTPRINTS = {

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.linear.blocks import DONOR_PREFIX
 from fibroserum.targets.outliers import OwnValues, log_count_variance
-
-if TYPE_CHECKING:
-    import anndata as ad
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ estimated anew.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import anndata as ad
 import numpy as np
 import pandas as pd
 
@@ -19,9 +18,6 @@ from fibroserum.inference.structure import BlockStructure, without_block
 from fibroserum.inference.wald import wald_statistic
 from fibroserum.linear.blocks import DONOR_PREFIX
 from fibroserum.targets.donor_values import Samples
-
-if TYPE_CHECKING:
-    import anndata as ad
 
 MIN_PAIRS_ROBUST = 5
 HALF = 0.5

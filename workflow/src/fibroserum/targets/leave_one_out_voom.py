@@ -7,17 +7,15 @@ are alike and which is too slow to be repeated.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
+from fibroserum import linear
 from fibroserum.de.stage import linear_model_of
 from fibroserum.linear.blocks import DONOR_PREFIX
 from fibroserum.targets.leave_one_out import estimable
-
-if TYPE_CHECKING:
-    import anndata as ad
 
 
 def estimates_without(
@@ -34,8 +32,6 @@ def estimates_without(
     where the model cannot be fitted without the donor, or does not test the gene. One fit serves
     all: where nothing is asked, none is made.
     """
-    from fibroserum import linear
-
     wanted = list(asked)
     if not wanted:
         return {}

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import polygamma
+from scipy.stats import t as student
 
 # chance that a row without an outlier names one
 FALSE_ALARM = 0.05
@@ -47,8 +49,6 @@ def prior_df(prior_variance: float) -> float:
     prior_variance: of log dispersions around their trend. Solves trigamma(df / 2) = it by Newton,
     as limma does (Smyth 2004, SAGMB 3:3, appendix).
     """
-    from scipy.special import polygamma
-
     half = 0.5 + 1.0 / prior_variance
     for _ in range(50):
         value = polygamma(1, half)
@@ -67,8 +67,6 @@ def deleted_residual_pvalues(own: OwnValues, df_prior: float) -> np.ndarray:
     RSS) / (df_prior + df), since RSS is in units of the expected variance. NaN where the unit
     decides its own fitted value, or nothing is left to estimate the variance from.
     """
-    from scipy.stats import t as student
-
     units, genes = own.values.shape
     pvalues = np.full((units, genes), np.nan)
     df = units - np.linalg.matrix_rank(own.design) - 1

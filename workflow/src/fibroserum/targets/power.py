@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.optimize import brentq
+from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
 from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast
 from fibroserum.targets.phrases import number, percent
@@ -37,8 +39,6 @@ def power_of(effect: float, precision: Precision, alpha: float, threshold: float
     The main model's statistic is normal, the second's is noncentral t; both rest on the same data,
     so the smaller of the two chances stands for both at once. threshold: as in `Rule`.
     """
-    from scipy.special import nctdtr, ndtr, ndtri, stdtrit
-
     beyond = effect - threshold
     main = ndtr(beyond / precision.se + ndtri(alpha / 2))
     if not np.isfinite(precision.second_se):
@@ -50,8 +50,6 @@ def power_of(effect: float, precision: Precision, alpha: float, threshold: float
 
 def detectable(precision: Precision, alpha: float, threshold: float = 0.0) -> float:
     """Return the |log2 fold change| that has a power of 80 %."""
-    from scipy.optimize import brentq
-
     unit = max(precision.se, np.nan_to_num(precision.second_se))
     high = threshold + 4 * unit
     while power_of(high, precision, alpha, threshold) < WANTED:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.cohort.build import settings_of
-from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast, contrasts_of
+from fibroserum.cohort.contrasts import SINGLE_GROUP
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.targets import donor_values as donors
 from fibroserum.targets import leave_one_out as refits
@@ -21,13 +21,11 @@ from fibroserum.targets.few_pairs import needed_donors
 from fibroserum.targets.patterns import Comparison, pattern_table
 from fibroserum.targets.phrases import Phrases, phrases
 from fibroserum.targets.power import Precision, members_by_group, power_row, published_effect
+from fibroserum.targets.study import Study, rule_of, target_study
 from fibroserum.targets.unequal_variance import ratio_of, spread_sentence, widening
-from fibroserum.targets.verdict import Evidence, Rule, judge
+from fibroserum.targets.verdict import Evidence, judge
 from fibroserum.targets.verdict_holds import with_standing
 from fibroserum.targets.without_outlier import named_outliers, second_without
-
-if TYPE_CHECKING:
-    import anndata as ad
 
 NUMBERS = [
     "baseMean",
@@ -53,42 +51,6 @@ class TargetTables:
     power: pd.DataFrame
     baseline: pd.DataFrame
     patterns: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Study:
-    """What every table is made from.
-
-    genes: by target, its row in the matrix or None. groups: reference first. members: by
-    contrast, `Samples.members`. fits: by model. de: by contrast, the result table indexed by
-    gene id. pools: the donors that are pools of sera.
-    """
-
-    genes: dict[str, str | None]
-    groups: list[str]
-    crossover: bool
-    contrasts: list[Contrast]
-    samples: donors.Samples
-    members: dict[str, pd.DataFrame]
-    fits: Mapping[str, ad.AnnData]
-    de: dict[str, pd.DataFrame]
-    rule: Rule
-    pools: frozenset[str] = frozenset()
-
-    def pooled(self, contrast: str) -> bool:
-        """Return whether a pool of sera is behind a contrast: nothing is said of single persons."""
-        return not self.pools.isdisjoint(self.members[contrast].index.get_level_values("donor"))
-
-
-def rule_of(fit: ad.AnnData, alpha: float, equivalence_lfc: float | None) -> Rule:
-    """Return the rule of the verdicts; the second opinion and the threshold are the fit's own."""
-    model = fit.uns["model"]
-    return Rule(
-        alpha=alpha,
-        equivalence_lfc=equivalence_lfc,
-        second_opinion=str(model["second_opinion"]),
-        lfc_threshold=float(model["lfc_threshold"]),
-    )
 
 
 def flag_targets(
@@ -118,29 +80,6 @@ def flag_targets(
         power=tables.check("target_power", _power(study, verdicts, published)),
         baseline=tables.check("target_baseline", baseline),
         patterns=tables.check("target_patterns", _patterns(study, verdicts)),
-    )
-
-
-def target_study(
-    cohort: ad.AnnData, fits: Mapping[str, ad.AnnData], de: Mapping[str, pd.DataFrame], rule: Rule
-) -> Study:
-    """Return what the tables are made from, for the contrasts of the given fits."""
-    noted = settings_of(cohort)
-    contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
-    contrasts = [contrast for contrast in contrasts if contrast.model in fits]
-    present = sorted({gene for gene in noted["targets"].values() if gene is not None})
-    samples = donors.target_samples(cohort, present, noted["before"])
-    return Study(
-        genes=noted["targets"],
-        groups=noted["groups"],
-        crossover=noted["crossover"],
-        contrasts=contrasts,
-        samples=samples,
-        members={c.name: samples.members(c) for c in contrasts},
-        fits=fits,
-        de={c.name: de[c.name].set_index("gene_id", drop=False) for c in contrasts},
-        rule=rule,
-        pools=frozenset(noted["pools"]),
     )
 
 

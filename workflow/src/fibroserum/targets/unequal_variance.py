@@ -6,15 +6,11 @@ for each. Their typical ratio for a contrast says by how much the main model's i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+import anndata as ad
 import numpy as np
 
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.linear import UNEQUAL
-
-if TYPE_CHECKING:
-    import anndata as ad
 
 
 def ratio_of(fit: ad.AnnData, contrast: Contrast) -> float:

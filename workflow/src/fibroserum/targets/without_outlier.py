@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -11,9 +10,7 @@ import pandas as pd
 from fibroserum.targets import donor_values as donors
 from fibroserum.targets import outliers
 from fibroserum.targets.leave_one_out_voom import estimates_without
-
-if TYPE_CHECKING:
-    from fibroserum.targets.stage import Study
+from fibroserum.targets.study import Study
 
 
 def named_outliers(study: Study) -> dict[tuple[str, str], str | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 
 GLANCE = "At a glance"
 COHORT = "Cohort"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 from fibroserum.report.figures import change as figures_change
 from fibroserum.report.figures import cohort as figures_cohort
 from fibroserum.report.figures import edges as figures_edges

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 from fibroserum.report.figures.catalogue import Entry
 
 #: Tables under `meta/`, with the prefix `meta_` in the schemas.

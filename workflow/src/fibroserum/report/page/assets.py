@@ -15,6 +15,8 @@ from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 
+from fibroserum.tables import write_text
+
 
 class AssetError(RuntimeError):
     """A bundled library is not as this version of the project expects it."""
@@ -43,8 +45,6 @@ def vega() -> str:
     made = _wrapped(vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;"))
     # a folder of somebody else's, or a full disk: then it is made anew each time, as the first
     with contextlib.suppress(OSError):
-        from fibroserum.tables import write_text  # brings pandas
-
         write_text(made, kept)
     return made
 

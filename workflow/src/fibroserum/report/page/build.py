@@ -17,7 +17,7 @@ import jinja2
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 from fibroserum.report.figures.catalogue import Entry
 from fibroserum.report.figures.render import LABEL_LAYOUT
 from fibroserum.report.loading import RunTables, effect_of, labels_of

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from fibroserum.linear import UNEQUAL, unequal
 from fibroserum.report.figures.sets import keys_of, relatives
 from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables
@@ -120,8 +121,6 @@ def spread_of_groups(contrasts: pd.DataFrame) -> dict[str, Any]:
     did not; ratios: the spread ratios of all contrasts, none with one group or without voom; bound:
     beyond which a ratio in one contrast gives all contrasts of its model own variances.
     """
-    from fibroserum.linear import UNEQUAL, unequal
-
     rows = contrasts.dropna(subset=["spread_ratio"])
     rows = rows if len(contrasts) > 1 else rows.head(0)
     model = rows["kind"].map(lambda kind: "the samples before" if kind == "baseline" else "changes")

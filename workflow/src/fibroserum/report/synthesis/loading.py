@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from fibroserum import tables
+from fibroserum import __version__, tables
 from fibroserum.report.figures.synthesis_catalogue import META
 from fibroserum.report.theme import value
 
@@ -101,8 +101,6 @@ def synthesis_summary(run: SynthesisRun) -> dict[str, Any]:
     contrast; factors: by name, genes that any cohort calls responsive, and those on whose
     direction the cohorts that call them agree.
     """
-    from fibroserum import __version__
-
     used = run.cohorts[run.cohorts["used"]]
     first = run.order[0] if run.order else ""
     rows = run.targets[run.targets["target"] == first]

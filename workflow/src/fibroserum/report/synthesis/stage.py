@@ -21,6 +21,7 @@ from fibroserum.report.stage import write_figures
 from fibroserum.report.synthesis.loading import SynthesisRun, synthesis_summary
 from fibroserum.report.theme import CONFIG, Figure, records, spec
 from fibroserum.runtime.job import progress
+from fibroserum.runtime.provenance import sha256
 
 SCRIPTS = ("unpack.js", "charts.js", "synthesis.js")
 MOST_SETS, MOST_GENES = 100, 100
@@ -137,7 +138,5 @@ def synthesis_provenance(
     config: Mapping[str, Any], inputs: Sequence[str], versions: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return the content of `provenance.json`: versions, the config, sha256 of each table read."""
-    from fibroserum.runtime.provenance import sha256
-
     hashes = {path: sha256(path) for path in sorted(inputs)}
     return {"versions": dict(versions), "config": dict(config), "inputs": hashes}

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import zstandard
+
 from fibroserum.errors import InputError, nearest, refuse
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
@@ -147,8 +149,6 @@ def _xz_chunks(path: Path) -> Iterator[bytes]:
 
 
 def _zstd_chunks(path: Path) -> Iterator[bytes]:
-    import zstandard
-
     # stream_reader gives a cut file's first part without a word, so completeness is checked
     # frame by frame. Small reads bound what one of them can unpack to.
     with path.open("rb") as handle:

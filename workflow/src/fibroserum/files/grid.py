@@ -10,9 +10,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from fibroserum.counts.contents import read_text
-from fibroserum.counts.table import SHOWN, capped
-from fibroserum.errors import InputError, Problem, refuse
+from fibroserum.errors import SHOWN, InputError, Problem, capped, refuse
+from fibroserum.files.contents import read_text
 
 ID_HEADERS = {
     "", "gene", "genes", "geneid", "gene_id", "gene_ids", "ensgene", "ensembl", "ensembl_id",

@@ -1,0 +1,33 @@
+"""What a stored cohort holds: counts, settings, rows of targets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+
+def counts_of(adata: ad.AnnData) -> pd.DataFrame:
+    """Return the raw counts, samples × genes."""
+    return pd.DataFrame(np.asarray(adata.X), index=adata.obs_names, columns=adata.var_names)
+
+
+def rows_of_targets(adata: ad.AnnData) -> set[str]:
+    """Return every gene id that means a target: its own row, and others of the same symbol."""
+    own = {gene for gene in settings_of(adata)["targets"].values() if gene}
+    symbols = adata.var["symbol"].astype(str)
+    named = set(symbols.reindex(sorted(own)).dropna()) - {""}
+    return own | set(adata.var_names[symbols.isin(named).to_numpy()])
+
+
+def settings_of(adata: ad.AnnData) -> dict[str, Any]:
+    """Return what `build_cohort` noted, as plain Python values (h5ad gives arrays back)."""
+    noted = {"pools": [], **adata.uns["fibroserum"]}
+    for key in ("groups", "pools", "covariates", "lines", "notes", "targets", "target_genes"):
+        noted[key] = [str(value) for value in noted[key]]
+    noted["crossover"] = bool(noted["crossover"])
+    genes = [gene or None for gene in noted.pop("target_genes")]
+    noted["targets"] = dict(zip(noted["targets"], genes, strict=True))
+    return noted

@@ -1,0 +1,124 @@
+"""What a run will make, known before it starts; every problem of config and sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast, contrasts_of, order_groups
+from fibroserum.cohort.inputs import check_tables, checked_sheet, read_all
+from fibroserum.errors import Collector, Problem
+from fibroserum.input import config as configuration
+from fibroserum.input.config import Config
+from fibroserum.input.names import file_name, long_names, name_clashes
+from fibroserum.input.paths import can_be_path, locate, missing_files
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run will make: the complete config, and names that file names are made of."""
+
+    config: Config
+    folder: str
+    groups: tuple[str, ...]
+    contrasts: tuple[Contrast, ...]
+
+    @property
+    def factors(self) -> dict[str, Any]:
+        """The config's factors, by their names in file names."""
+        return {file_name(name): entry for name, entry in self.config["factors"].items()}
+
+
+def plan(
+    raw: Config, schema: dict[str, Any], root: Path, where: str, files: Sequence[Path] = ()
+) -> Plan:
+    """Return the plan of a run.
+
+    raw: the config as the user wrote it; schema: its JSON Schema; root: of the pipeline, for
+    bundled resources; where: the config's name, for messages; files: those that it was read from.
+    Raises InputError with every problem of the config, the sheets and tables and, when there is
+    any, of the counts too.
+    """
+    config, problems = configuration.resolve(raw, schema, where)
+    found = Collector()
+    for file in files:
+        found.problems += configuration.repeated_keys(file)
+    found.problems += problems
+    if problems:
+        # go on with what can be used, to say everything at once
+        mended = configuration.usable(raw, schema)
+        if mended is None:
+            found.finish()
+        config = mended or config
+    config = with_located_paths(config, root)
+    missing = dict(missing_files(config, where))
+    found.problems += missing.values()
+    if not all(map(can_be_path, missing)):
+        found.finish()
+    said = [problem.where.removeprefix(f"{where}, ") for problem in problems]
+    sheet = None
+    with found.collecting():
+        sheet = checked_sheet(config)
+    with found.collecting():
+        check_tables(config)
+    if found.problems:
+        with found.collecting():
+            read_all(config)
+        found.problems = _without_echoes(found.problems, set(missing), said)
+        found.problems = [_named(problem, where) for problem in found.problems]
+        found.finish()
+    assert sheet is not None, "a sheet that could not be read is a problem"
+    column = config["design"]["group"]
+    names = sorted(sheet[column].unique()) if column else [SINGLE_GROUP]
+    groups = order_groups(names, config["design"]["reference_group"])
+    contrasts = contrasts_of(groups, config["design"]["before"], config["design"]["after"])
+    place = f"{where}, names of contrasts"
+    made = [contrast.name for contrast in contrasts]
+    found.problems += name_clashes(made, place, "group and time names")
+    found.problems += long_names(made, place)
+    found.finish()
+    return Plan(config, file_name(config["cohort"]), tuple(groups), tuple(contrasts))
+
+
+def _without_echoes(
+    problems: Sequence[Problem], missing: set[str], said: Sequence[str]
+) -> list[Problem]:
+    """Return the problems without those that follow from others.
+
+    missing: files that the config names in vain, which their readers miss again; said: the keys
+    whose values the schema refuses, which other checks then find empty.
+    """
+    keys = [key for key in said if "." in key]
+    return [
+        problem
+        for problem in problems
+        if problem.where not in missing and not any(key in problem.what for key in keys)
+    ]
+
+
+def _named(problem: Problem, where: str) -> Problem:
+    """Return the problem with the config's own name in place of the word `config`."""
+    if problem.where.startswith("config, "):
+        return replace(problem, where=f"{where}, {problem.where.removeprefix('config, ')}")
+    return problem
+
+
+def with_located_paths(config: Config, root: Path) -> Config:
+    """Return the config with bundled resources found below `root` where the user has none."""
+    located = dict(config)
+    for key in ("samples", "tx2gene", "published"):
+        located[key] = locate(config[key], root)
+    for key in ("counts", "gene_sets"):
+        located[key] = [locate(path, root) for path in config[key]]
+    located["genes"] = config["genes"] | {"annotation": locate(config["genes"]["annotation"], root)}
+    located["factors"] = {name: _located_factor(f, root) for name, f in config["factors"].items()}
+    return located
+
+
+def _located_factor(factor: dict[str, Any], root: Path) -> dict[str, Any]:
+    arm = factor["stimulation"]
+    if arm:
+        arm = arm | {key: locate(arm[key], root) for key in ("counts", "samples")}
+    return factor | {"stimulation": arm, "signature": locate(factor["signature"], root)}

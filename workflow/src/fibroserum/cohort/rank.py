@@ -1,0 +1,81 @@
+"""Whether a design can be fitted: its rank and residual degrees of freedom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.errors import refuse
+
+
+def aliased_columns(design: pd.DataFrame) -> list[str]:
+    """Return the columns that are linear combinations of those before them (Gram-Schmidt)."""
+    values = design.to_numpy(float)
+    values = values / np.maximum(np.abs(values).max(axis=0, initial=0), np.finfo(float).tiny)
+    basis = np.empty((values.shape[0], 0))
+    aliased = []
+    for name, column in zip(design.columns, values.T, strict=True):
+        size = np.linalg.norm(column)
+        rest = column / size if size else column
+        # twice is enough: one pass loses orthogonality where columns nearly coincide
+        for _ in range(2):
+            rest = rest - basis @ (basis.T @ rest)
+        left = np.linalg.norm(rest)
+        if left < 1e-8:
+            aliased.append(str(name))
+        else:
+            basis = np.column_stack([basis, rest / left])
+    return aliased
+
+
+def _why_aliased(obs: pd.DataFrame, name: str) -> str:
+    """Return why a covariate cannot be told from the design, as far as the sheet shows it."""
+
+    def constant_within(*keys: str) -> bool:
+        several = all(obs[key].nunique() < len(obs) for key in keys)
+        return several and bool((obs.groupby(list(keys))[name].nunique() == 1).all())
+
+    if constant_within("donor"):
+        return (
+            f"'{name}' is constant within donors, whose blocks hold it already: "
+            "take it out of design.covariates."
+        )
+    if obs["time"].nunique() > 1 and constant_within("time"):
+        return f"'{name}' is confounded with time: its effect cannot be told from the change."
+    if obs["group"].nunique() > 1 and constant_within("group"):
+        return f"'{name}' is confounded with group: its effect cannot be told from the group's."
+    return f"Leave '{name}' out of design.covariates, or the covariate that it repeats."
+
+
+def check_rank(
+    design: pd.DataFrame, what: str, obs: pd.DataFrame | None = None, covariates: Sequence[str] = ()
+) -> None:
+    """Raise InputError when a design is rank-deficient or leaves no residual degree of freedom.
+
+    obs: samples × (donor, group, time, covariates), to say why a covariate is to blame.
+    """
+    aliased = aliased_columns(design)
+    rank = design.shape[1] - len(aliased)
+    if design.shape[0] <= rank:
+        raise refuse(
+            f"{design.shape[0]} samples for {design.shape[1]} columns leave no residual "
+            "degree of freedom",
+            what,
+            "more samples than columns",
+            "Bring more complete pairs, or fewer covariates.",
+        )
+    if aliased:
+        named = ", ".join(f"'{column}'" for column in aliased)
+        to_blame = [
+            name
+            for name in covariates
+            if any(column == name or column.startswith(f"{name}[") for column in aliased)
+        ]
+        raise refuse(
+            f"the design is rank-deficient: {named} can be made from the other columns",
+            what,
+            "covariates that donor, group and time do not determine",
+            " ".join(_why_aliased(obs, name) for name in to_blame if obs is not None),
+        )

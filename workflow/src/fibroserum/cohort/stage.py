@@ -1,0 +1,136 @@
+"""A cohort: technical replicates summed, lines combined, pairs found, each loss with a row."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from fibroserum.cohort.inputs import Inputs
+from fibroserum.cohort.lines import line_shift
+from fibroserum.cohort.samples import canonical_sheet, combined_samples, obs_name
+from fibroserum.cohort.size_factors import size_factors
+from fibroserum.input.sheet import pools_of
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The cohort's AnnData (samples × genes) and its table of libraries."""
+
+    adata: ad.AnnData
+    samples: pd.DataFrame
+
+
+def _normalized_layers(adata: ad.AnnData) -> None:
+    factors = adata.obs["size_factor"].to_numpy(float)
+    normalized = np.asarray(adata.X, dtype=float) / factors[:, None]
+    adata.layers["normalized"] = normalized.astype(np.float32)
+    adata.layers["log1p_normalized"] = np.log1p(normalized).astype(np.float32)
+
+
+def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Cohort:
+    """Return the cohort that `inputs` and the complete `config` describe.
+
+    min_count: genes with fewer counts over all samples have no say in the size factors. Genes and
+    samples come out sorted by name, so that the order of the input changes nothing. Raises
+    InputError as `check_design` does.
+    """
+    design = config["design"]
+    whole = canonical_sheet(inputs.sheet, design)
+    full = whole.drop(index=list(inputs.dropped))
+    counts = inputs.counts.loc[full.index].sort_index(axis=1)
+    combined, groups, why = combined_samples(full, config)
+    obs, summed = combined.sheet, combined.sum(counts)
+    used = obs["used_for"] != "none"
+    factors, method = size_factors(_well_counted(summed.loc[used], min_count))
+    obs.insert(5, "size_factor", pd.Series(factors, index=summed.index[used]))
+    reasons = combined.reasons | inputs.dropped
+    samples = _sample_table(counts, summed, whole, obs, reasons, why)
+    adata = ad.AnnData(
+        X=summed.loc[used].to_numpy(dtype=np.int64),
+        obs=obs.loc[used].fillna(""),
+        var=_gene_table(inputs, summed.columns),
+    )
+    adata.uns["fibroserum"] = {
+        "cohort": config["cohort"],
+        "before": design["before"],
+        "after": design["after"],
+        "groups": groups,
+        "crossover": design["crossover"],
+        "pools": pools_of(inputs.sheet, design),
+        "covariates": [obs_name(name) for name in design["covariates"]],
+        "lines": sorted(full["line"].unique()),
+        "size_factor_method": method,
+        "targets": list(inputs.targets),
+        "target_genes": [gene or "" for gene in inputs.targets.values()],
+        "notes": [*inputs.notes, *_size_factor_note(method)],
+    }
+    in_pair = full.index.map(combined.into).isin(obs.index[obs["used_for"] == "change"])
+    shift = line_shift(counts[in_pair], full[in_pair], design["before"])
+    if shift is not None:
+        adata.uns["fibroserum"]["line_shift"] = asdict(shift)
+    _normalized_layers(adata)
+    return Cohort(adata, samples)
+
+
+def _well_counted(counts: pd.DataFrame, min_count: int) -> np.ndarray:
+    enough = counts.sum(axis=0) >= min_count
+    return (counts.loc[:, enough] if enough.any() else counts).to_numpy()
+
+
+def _gene_table(inputs: Inputs, genes: pd.Index) -> pd.DataFrame:
+    table = inputs.annotation.reindex(genes).fillna("")
+    table["target"] = table.index.isin([gene for gene in inputs.targets.values() if gene])
+    return table
+
+
+def _size_factor_note(method: str) -> list[str]:
+    if method == "ratio":
+        return []
+    return [
+        "no gene is counted in every sample: size factors come from positive counts alone "
+        "(DESeq2's poscounts); look at the libraries"
+    ]
+
+
+def stimulation_arm(counts: pd.DataFrame, sheet: pd.DataFrame, var: pd.DataFrame) -> ad.AnnData:
+    """Return a stimulation arm (samples × genes) with the cohort's annotation of its genes."""
+    obs = sheet.set_index("sample").sort_index()
+    own = var.reindex(counts.columns).astype(object)
+    own["target"] = own["target"].eq(True)
+    return ad.AnnData(X=counts.loc[obs.index].to_numpy(np.int64), obs=obs, var=own.fillna(""))
+
+
+def _sample_table(
+    counts: pd.DataFrame,
+    summed: pd.DataFrame,
+    sheet: pd.DataFrame,
+    obs: pd.DataFrame,
+    reasons: dict[str, str],
+    why: pd.Series,
+) -> pd.DataFrame:
+    """Return `samples.tsv`: a row for every library, with what became of it.
+
+    A library that stands for a sum has the sum's counts and genes; `reason` tells its own counts.
+    """
+    table = sheet[["donor", "group", "time"]].copy()
+    own = counts.sum(axis=1)
+    table["library_size"] = summed.sum(axis=1).combine_first(own).astype(own.dtype)
+    genes = (counts > 0).sum(axis=1)
+    table["genes_detected"] = (summed > 0).sum(axis=1).combine_first(genes)
+    table["size_factor"] = obs["size_factor"]
+    table["used_for"] = obs["used_for"].reindex(table.index).fillna("none")
+    sums = own.index[own != table["library_size"].reindex(own.index)]
+    reasons = reasons | {
+        name: f"{reasons[name]}: its row is the sum's, {own[name]:,} counts are its own"
+        for name in sums
+    }
+    said = [
+        "; ".join(part for part in (reasons.get(name, ""), why.get(name, "")) if part)
+        for name in table.index
+    ]
+    table["reason"] = [text or None for text in said]
+    return table.rename_axis("sample").reset_index()

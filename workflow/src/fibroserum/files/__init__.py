@@ -1,0 +1,1 @@
+"""Reading files: compression, encodings, delimited text, tables; whatever they hold."""

@@ -1,0 +1,65 @@
+"""A table of text: header, rows and the line of each row, for messages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from fibroserum.errors import SHOWN, InputError, Problem, listed
+from fibroserum.files.grid import parse_lines, read_grid
+
+_EMPTY_HINT = "Spreadsheets leave empty columns behind: delete it where nothing stands in it."
+
+
+def read_sheet(path: Path) -> pd.DataFrame:
+    """Return the sheet as it stands: TSV or CSV told apart by content, every cell text.
+
+    `001`, `1e5` and `NA` stay as they are. `attrs["source"]` and `attrs["lines"]` hold the file and
+    each row's line in it, for messages. Raises InputError for what is no table, for rows of unequal
+    length, and for column names that are empty, repeated or surrounded by spaces.
+    """
+    grid = read_grid(path, header=True)
+    assert grid.header is not None, "asked for"
+    where = f"{path}, header"
+    problems = []
+    for index, name in enumerate(grid.header, 1):
+        if not name.strip():
+            hint = "Name it 'sample' if it holds the sample names." if index == 1 else _EMPTY_HINT
+            problems.append(Problem(f"column {index} has no name", where, "a name", hint))
+        elif name != name.strip():
+            what = f"the column name '{name}' has spaces around it"
+            problems.append(Problem(what, where, f"'{name.strip()}'"))
+    repeated = [name for name, n in Counter(grid.header).items() if n > 1 and name.strip()]
+    if repeated:
+        what = f"the columns {listed(repeated)} stand more than once"
+        problems.append(Problem(what, where, "each column once"))
+    if not grid.lines:
+        problems.append(Problem("has a header and no rows", str(path), "one row a sample"))
+    if problems:
+        raise InputError(problems)
+    frame = parse_lines(grid, dict.fromkeys(range(grid.width), str))
+    frame.columns = pd.Index(grid.header)
+    frame.attrs = {"source": str(path), "lines": list(grid.numbers)}
+    return frame
+
+
+def place(sheet: pd.DataFrame, row: int | None = None, column: str | None = None) -> str:
+    """Return where something stands in the sheet, for a message; `row` counts from 0."""
+    parts = [str(sheet.attrs.get("source", "sample sheet"))]
+    if row is not None:
+        lines = sheet.attrs.get("lines", ())
+        parts.append(f"row {lines[row] if len(lines) == len(sheet) else row + 2}")
+    if column is not None:
+        parts.append(f"column '{column}'")
+    return ", ".join(parts)
+
+
+def rows_text(sheet: pd.DataFrame, rows: Sequence[int]) -> str:
+    """Return "row 3" or "rows 3, 5", line numbers of the file."""
+    lines = sheet.attrs.get("lines", ())
+    numbers = [str(lines[row] if len(lines) == len(sheet) else row + 2) for row in rows]
+    shown = ", ".join(numbers[:SHOWN]) + (", …" if len(numbers) > SHOWN else "")
+    return f"row{'s' if len(numbers) > 1 else ''} {shown}"

@@ -1,0 +1,44 @@
+"""Names that file names are made of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fibroserum.errors import Problem
+
+#: Characters of a name that file names are made of: file systems take 255 with all that is added.
+LONGEST_NAME = 120
+
+
+def file_name(name: str) -> str:
+    """Return `name` as it stands in file names: letters, digits, `.`, `_`, `-`, else `_`."""
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name)
+
+
+def name_clashes(names: list[str], where: str, kind: str) -> Iterator[Problem]:
+    """Yield a problem for each pair of names that become the same file name."""
+    seen: dict[str, str] = {}
+    for name in names:
+        # case is folded: some file systems do not tell it apart
+        key = file_name(name).casefold()
+        if key not in seen:
+            seen[key] = name
+        else:
+            other = seen[key]
+            yield Problem(
+                f"'{other}' and '{name}' both become '{file_name(name)}' in file names",
+                where,
+                f"{kind} that differ in letters, digits, '.', '_' or '-'",
+            )
+
+
+def long_names(names: list[str], where: str) -> Iterator[Problem]:
+    """Yield a problem for each name that file names cannot hold (255 characters with endings)."""
+    for name in names:
+        if len(file_name(name)) > LONGEST_NAME:
+            yield Problem(
+                f"the name '{name[:30]}…' has {len(name)} characters",
+                where,
+                f"at most {LONGEST_NAME}: file names are made of it",
+            )

@@ -1,0 +1,70 @@
+"""The files that a config names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from fibroserum.counts.companions import read_along
+from fibroserum.errors import Problem, nearest
+from fibroserum.input.config import Config
+
+
+def locate(path: str | None, root: Path) -> str | None:
+    """Return `path` as it is, or below the pipeline's own `root` where only that file exists.
+
+    Bundled resources and configs are so found from any working directory, and from a module.
+    """
+    if path and path.startswith(("resources/", "config/")) and not os.path.exists(path):
+        bundled = str(root / path)
+        return bundled if os.path.exists(bundled) else path
+    return path
+
+
+def can_be_path(text: str) -> bool:
+    """Tell whether a file could have that name at all."""
+    return "\0" not in text and all(len(os.fsencode(part)) <= 255 for part in Path(text).parts)
+
+
+def input_paths(config: Config) -> dict[str, list[str]]:
+    """Return every file that the config names, by the key that names it.
+
+    `cells` names those that stand beside single cells and say which sample each is of.
+    """
+    paths = {"counts": config["counts"], "samples": [config["samples"]]}
+    optional = {
+        "tx2gene": config["tx2gene"],
+        "genes.annotation": config["genes"]["annotation"],
+        "published": config["published"],
+    }
+    for factor, entry in config["factors"].items():
+        arm = entry["stimulation"] or {}
+        optional[f"factors.{factor}.stimulation.counts"] = arm.get("counts")
+        optional[f"factors.{factor}.stimulation.samples"] = arm.get("samples")
+        optional[f"factors.{factor}.signature"] = entry["signature"]
+    paths |= {key: [path] for key, path in optional.items() if path}
+    if config["cells"]:
+        column = str(config["cells"]["sample"])
+        beside = [other for path in paths["counts"] for other in read_along(Path(path), column)]
+        paths["cells"] = list(dict.fromkeys(beside))
+    return paths | {"gene_sets": config["gene_sets"]}
+
+
+def missing_files(config: Config, where: str) -> Iterator[tuple[str, Problem]]:
+    """Yield each file that the config names and that is not there, and its problem."""
+    for key, paths in input_paths(config).items():
+        for path in paths:
+            if os.path.exists(path):  # answers for any text, as Path.exists does not
+                continue
+            folder = Path(path).parent
+            if not can_be_path(path):
+                hint = "A list of files has a line and a dash for each."
+            elif folder.is_dir():
+                hint = nearest(path, sorted(str(p) for p in folder.iterdir() if p.name[0] != "."))
+            else:
+                hint = f"There is no folder '{folder}' either."
+            problem = Problem(
+                f"there is no file '{path}'", f"{where}, {key}", "a file that can be read", hint
+            )
+            yield path, problem

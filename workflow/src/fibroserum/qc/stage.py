@@ -1,0 +1,35 @@
+"""Quality control: metrics, components, distances, and checks that recommend and drop nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import anndata as ad
+import pandas as pd
+
+from fibroserum.qc.checks import all_checks
+from fibroserum.qc.metrics import components, distance_table, most_variable, sample_metrics
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The tables of the stage; see `tables.yaml` for their columns."""
+
+    checks: pd.DataFrame
+    metrics: pd.DataFrame
+    variance: pd.DataFrame
+    distances: pd.DataFrame
+
+
+def control_quality(cohort: ad.AnnData, samples: pd.DataFrame, line_sex: str | None) -> Quality:
+    """Return QC of a cohort (samples × genes); samples: `samples.tsv`; line_sex: as declared."""
+    metrics = sample_metrics(cohort)
+    expression = most_variable(cohort)
+    positions, variance = components(expression, cohort.obs)
+    distances = distance_table(expression)
+    return Quality(
+        checks=all_checks(cohort, samples, metrics, expression, line_sex),
+        metrics=pd.concat([metrics, positions], axis=1).rename_axis("sample").reset_index(),
+        variance=variance,
+        distances=distances,
+    )

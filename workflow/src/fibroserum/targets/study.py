@@ -1,0 +1,73 @@
+"""What every table on the targets is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import anndata as ad
+import pandas as pd
+
+from fibroserum.cohort.accessors import settings_of
+from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.targets import donor_values as donors
+from fibroserum.targets.verdict import Rule
+
+
+@dataclass(frozen=True)
+class Study:
+    """What every table is made from.
+
+    genes: by target, its row in the matrix or None. groups: reference first. members: by
+    contrast, `Samples.members`. fits: by model. de: by contrast, the result table indexed by
+    gene id. pools: the donors that are pools of sera.
+    """
+
+    genes: dict[str, str | None]
+    groups: list[str]
+    crossover: bool
+    contrasts: list[Contrast]
+    samples: donors.Samples
+    members: dict[str, pd.DataFrame]
+    fits: Mapping[str, ad.AnnData]
+    de: dict[str, pd.DataFrame]
+    rule: Rule
+    pools: frozenset[str] = frozenset()
+
+    def pooled(self, contrast: str) -> bool:
+        """Return whether a pool of sera is behind a contrast: nothing is said of single persons."""
+        return not self.pools.isdisjoint(self.members[contrast].index.get_level_values("donor"))
+
+
+def rule_of(fit: ad.AnnData, alpha: float, equivalence_lfc: float | None) -> Rule:
+    """Return the rule of the verdicts; the second opinion and the threshold are the fit's own."""
+    model = fit.uns["model"]
+    return Rule(
+        alpha=alpha,
+        equivalence_lfc=equivalence_lfc,
+        second_opinion=str(model["second_opinion"]),
+        lfc_threshold=float(model["lfc_threshold"]),
+    )
+
+
+def target_study(
+    cohort: ad.AnnData, fits: Mapping[str, ad.AnnData], de: Mapping[str, pd.DataFrame], rule: Rule
+) -> Study:
+    """Return what the tables are made from, for the contrasts of the given fits."""
+    noted = settings_of(cohort)
+    contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
+    contrasts = [contrast for contrast in contrasts if contrast.model in fits]
+    present = sorted({gene for gene in noted["targets"].values() if gene is not None})
+    samples = donors.target_samples(cohort, present, noted["before"])
+    return Study(
+        genes=noted["targets"],
+        groups=noted["groups"],
+        crossover=noted["crossover"],
+        contrasts=contrasts,
+        samples=samples,
+        members={c.name: samples.members(c) for c in contrasts},
+        fits=fits,
+        de={c.name: de[c.name].set_index("gene_id", drop=False) for c in contrasts},
+        rule=rule,
+        pools=frozenset(noted["pools"]),
+    )
