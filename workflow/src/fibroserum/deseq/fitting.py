@@ -169,8 +169,8 @@ def with_coefficients(
 ) -> NegativeBinomialFit:
     """Return a fit with its coefficients computed anew from its dispersions: the same bits.
 
-    A file without the coefficients (genes × donors) is a third of one with them. counts: the ones
-    fitted.
+    With the coefficients (genes × donors) a file would be more than twice as large. counts: the
+    ones fitted.
     """
     matrix, _, _ = count_matrix(counts)
     structure = find_blocks(fit.design.to_numpy(dtype=float))
