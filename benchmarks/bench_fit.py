@@ -116,11 +116,13 @@ def called(padj: list[Any]) -> list[int]:
 
 
 def engine_alone(data: tuple[pd.DataFrame, pd.DataFrame, np.ndarray]) -> dict[str, Any]:
+    from pydeseq2.preprocessing import deseq2_norm
+
     from fibroserum.deseq import fit, independent_filtering, wald
 
     counts, design, contrasts = data
     start = time.perf_counter()
-    fitted = fit(counts, design, n_cpus=CPUS)
+    fitted = fit(counts, design, deseq2_norm(counts.to_numpy())[1], n_cpus=CPUS)
     tables = [wald(fitted, counts, contrast, n_cpus=CPUS) for contrast in contrasts]
     padj = [independent_filtering(table["pvalue"], fitted.base_mean, 0.05) for table in tables]
     return {"seconds": time.perf_counter() - start, "inference": None, "calls": called(padj)}

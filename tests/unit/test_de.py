@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydeseq2.ds import DeseqStats
 from scipy.stats import false_discovery_control
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.models import Model, models_of
 from fibroserum.cohort.size_factors import size_factors
+from fibroserum.cohort.storage import write_h5ad
 from fibroserum.de.stage import (
     FitSettings,
     call_genes,
@@ -20,8 +24,10 @@ from fibroserum.de.stage import (
     fit_model,
     initial_status,
     pairs_of,
+    read_fit,
     result_table,
 )
+from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate import CohortSpec, simulate_cohort
 
@@ -167,3 +173,43 @@ def test_a_threshold_makes_fewer_calls(
     assert (tested[0.3]["second_pvalue"].dropna() <= 1).all()
     small = tested[0.3]["log2FoldChange"].abs() < 0.3
     assert (tested[0.3].loc[small, "call"] == "none").all()
+
+
+def test_pydeseq2_runs_on_a_fit_that_is_read(
+    tmp_path: Path,
+    simulated: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
+    models: list[Model],
+) -> None:
+    counts = simulated[0].assign(ENSG99999999999=0)
+    counts.loc[models[1].design.index[0], counts.columns[:20]] = 50_000
+    always = pd.Series(False, index=counts.columns)
+    factors = pd.Series(size_factors(counts.to_numpy())[0], index=counts.index)
+    settings = FitSettings(second_opinion="none")
+    replaced = {}
+    for model in models:
+        fit = fit_model(counts, model, factors, always, settings)
+        write_h5ad(fit, tmp_path / "fit.h5ad")
+        dataset = read_fit(tmp_path / "fit.h5ad", n_cpus=1)
+        assert isinstance(dataset, BlockedDeseqDataSet)
+        design = dataset.obsm["design_matrix"]
+        pd.testing.assert_frame_equal(design, model.design, check_exact=True)
+        low = np.exp(design @ dataset.varm["LFC"].T).mul(dataset.obs["size_factors"], axis=0) < 0.5
+        replaced[model.name] = dataset.var["replaced"].sum()
+        for name, vector in model.contrasts.items():
+            ours = BlockedDeseqStats(dataset, vector, quiet=True)
+            ours.summary()
+            columns = ["log2FoldChange", "lfcSE", "stat", "pvalue"]
+            table = fit.varm[name][columns]
+            pd.testing.assert_frame_equal(ours.results_df[columns], table, check_exact=True)
+            padj = result_table(fit, name, always.map(str), 0.05)["padj"]
+            np.testing.assert_array_equal(ours.results_df["padj"], padj)
+            stock = DeseqStats(dataset, vector, quiet=True, n_cpus=1)
+            stock.summary()
+            # R bounds fitted means at 0.5 in standard errors, and PyDESeq2 does not
+            same = (~low.any(axis=0)) & table["stat"].notna()
+            assert same.sum() > 900
+            np.testing.assert_allclose(
+                stock.results_df.loc[same, columns], table[same], rtol=1e-5, atol=1e-12
+            )
+    assert replaced["paired"] == 0
+    assert replaced["baseline"] >= 10

@@ -11,7 +11,16 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import false_discovery_control
 
-from fibroserum.deseq import fit, independent_filtering, refit_genes, shrink, wald
+from fibroserum.deseq import (
+    NegativeBinomialFit,
+    fit,
+    independent_filtering,
+    refit_genes,
+    shrink,
+    wald,
+    with_coefficients,
+)
+from fibroserum.deseq.datasets import BlockedDeseqDataSet
 from fibroserum.deseq.prior import match_histogram, smooth
 from fibroserum.deseq.shrinking import prior_scale
 from fibroserum.deseq.trend import fit_trend
@@ -66,9 +75,20 @@ def without_d01(repository: Path) -> pd.DataFrame:
     )
 
 
+def fitted_by_class(
+    counts: pd.DataFrame, design: pd.DataFrame, n_cpus: int = 1
+) -> NegativeBinomialFit:
+    metadata = pd.DataFrame(index=counts.index)
+    dataset = BlockedDeseqDataSet(
+        counts=counts, metadata=metadata, design=design, n_cpus=n_cpus, quiet=True
+    )
+    dataset.deseq2()
+    return dataset.fitted
+
+
 @pytest.fixture(scope="module")
 def fits(golden):
-    return {name: fit(g.counts, g.design) for name, g in golden.items()}
+    return {name: fitted_by_class(g.counts, g.design) for name, g in golden.items()}
 
 
 def alike_p(ours, theirs) -> None:
@@ -155,9 +175,9 @@ def test_all_zero_genes_are_nan(golden, fits):
 def test_same_bits_for_any_threads_and_order(golden):
     data = golden["paired"]
     order = np.random.default_rng(0).permutation(data.counts.shape[1])
-    reference = fit(data.counts, data.design, n_cpus=1)
-    threaded = fit(data.counts, data.design, n_cpus=8)
-    shuffled = fit(data.counts.iloc[:, order], data.design, n_cpus=2)
+    reference = fitted_by_class(data.counts, data.design, n_cpus=1)
+    threaded = fitted_by_class(data.counts, data.design, n_cpus=8)
+    shuffled = fitted_by_class(data.counts.iloc[:, order], data.design, n_cpus=2)
     for name in ("genewise_dispersions", "dispersions", "coefficients"):
         expected = getattr(reference, name)
         np.testing.assert_array_equal(getattr(threaded, name), expected)
@@ -227,7 +247,7 @@ def test_shrunken_changes_are_posterior_modes_of_any_contrast(golden, fits, cont
     data, ours = golden["paired"], fits["paired"]
     vector = np.array(CONTRASTS["paired"][contrast], dtype=float)
     table = wald(ours, data.counts, vector)
-    shrunk = shrink(ours, data.counts, vector)
+    shrunk = shrink(ours, data.counts, vector, table)
     scale = prior_scale(table["log2FoldChange"] * LN2, table["lfcSE"] * LN2)
     design = data.design.to_numpy()
     for gene in (10, 11, 57, 300):
@@ -248,11 +268,12 @@ def test_shrinkage_keeps_signs(golden, fits, sign, contrast):
     data = golden["paired"]
     vector = np.array([0.0] * 12 + contrast)
     table = wald(fits["paired"], data.counts, vector)
-    shrunk = shrink(fits["paired"], data.counts, vector)
+    shrunk = shrink(fits["paired"], data.counts, vector, table)
     clear = (table["stat"].abs() > 2).to_numpy()
     assert (np.sign(shrunk[clear]) == np.sign(table["log2FoldChange"][clear])).all()
     assert (np.abs(shrunk[clear]) <= table["log2FoldChange"][clear].abs() * 1.02 + 1e-3).all()
-    mirrored = shrink(fits["paired"], data.counts, -vector)
+    opposite = wald(fits["paired"], data.counts, -vector)
+    mirrored = shrink(fits["paired"], data.counts, -vector, opposite)
     np.testing.assert_allclose(shrunk, -mirrored, atol=1e-4)
     known = pd.Series(shrunk, index=data.counts.columns)[table["stat"].idxmax()]
     assert known > 0
@@ -261,13 +282,14 @@ def test_shrinkage_keeps_signs(golden, fits, sign, contrast):
 def test_a_gene_of_known_direction(golden):
     counts, design = golden["paired"].counts.copy(), golden["paired"].design
     after = design["after[RT]"].to_numpy() == 1
-    sizes = fit(counts, design).size_factors
+    sizes = fitted_by_class(counts, design).size_factors
     counts["up"] = np.round(np.where(after, 400, 100) * sizes).astype(int)
-    fitted = fit(counts, design)
+    fitted = fitted_by_class(counts, design)
     vector = np.array(CONTRASTS["paired"]["difference"], dtype=float)
     table = wald(fitted, counts, vector)
     assert abs(table.loc["up", "log2FoldChange"] - 2) < 0.5
-    assert 1 < shrink(fitted, counts, vector)[-1] < table.loc["up", "log2FoldChange"] + 0.01
+    shrunken = shrink(fitted, counts, vector, table)[-1]
+    assert 1 < shrunken < table.loc["up", "log2FoldChange"] + 0.01
 
 
 def test_filtering_without_an_effect_of_expression():
@@ -322,28 +344,54 @@ def test_refusals(golden):
     ]
     for matrix, model, message in refused:
         with pytest.raises(ValueError, match=message):
-            fit(matrix, model)
-    with pytest.raises(ValueError, match="Size factors"):
-        fit(counts, design, size_factors=np.zeros(6))
-    fitted = fit(counts, design)
+            fit(matrix, model, np.ones(len(matrix)))
+    for size_factors in (np.zeros(6), np.ones(5), np.full(6, np.nan)):
+        with pytest.raises(ValueError, match="Size factors"):
+            fit(counts, design, size_factors)
+    fitted = fit(counts, design, np.ones(6))
     with pytest.raises(ValueError, match="4 numbers"):
         wald(fitted, counts, np.zeros(4))
     with pytest.raises(ValueError, match="not those that were fitted"):
         wald(fitted, counts.iloc[:, 1:], np.eye(4)[3])
 
 
-def test_shrinkage_is_of_the_counts_that_were_fitted() -> None:
-    """With seven replicates outlying counts are replaced; the shrunken estimate must know it."""
+def spiked_groups() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return counts of two groups of ten, the first sixty genes with an outlier, and the design."""
     rng = np.random.default_rng(4)
     group = np.repeat([0.0, 1.0], 10)
     counts = rng.negative_binomial(10, 0.1, (20, 300))
-    spiked = np.arange(60)
-    counts[rng.integers(0, 20, 60), spiked] = 60_000
-    design = pd.DataFrame({"group[AT]": 1 - group, "group[RT]": group})
-    fitted = fit(counts, design)
+    counts[rng.integers(0, 20, 60), np.arange(60)] = 60_000
+    names = [f"s{i}" for i in range(20)]
+    design = pd.DataFrame({"group[AT]": 1 - group, "group[RT]": group}, index=names)
+    return pd.DataFrame(counts, index=names, columns=[f"g{i}" for i in range(300)]), design
+
+
+def test_shrinkage_is_of_the_counts_that_were_fitted() -> None:
+    """With seven replicates outlying counts are replaced; the shrunken estimate must know it."""
+    counts, design = spiked_groups()
+    fitted = fitted_by_class(counts, design)
     contrast = np.array([-1.0, 1.0])
-    assert fitted.replaced[spiked].sum() > 50
-    estimate = wald(fitted, counts, contrast)["log2FoldChange"].to_numpy()
-    shrunken = shrink(fitted, counts, contrast)
+    assert fitted.replaced[:60].sum() > 50
+    table = wald(fitted, counts, contrast)
+    estimate = table["log2FoldChange"].to_numpy()
+    shrunken = shrink(fitted, counts, contrast, table)
     assert (np.abs(shrunken) <= np.abs(estimate) + 1e-3).all()
     assert (shrunken * estimate >= -1e-4).all()
+
+
+@pytest.mark.parametrize("name", ["paired", "groups", "crossover", "covariate"])
+def test_coefficients_come_back_from_dispersions(golden, fits, name):
+    """A file holds the dispersions only: genes × donors would be most of it."""
+    whole = fits[name]
+    held = dataclasses.replace(whole, coefficients=np.full_like(whole.coefficients, np.nan))
+    again = with_coefficients(held, golden[name].counts, n_cpus=2)
+    np.testing.assert_array_equal(again.coefficients, whole.coefficients)
+
+
+def test_coefficients_of_replaced_counts_come_back() -> None:
+    counts, design = spiked_groups()
+    whole = fitted_by_class(counts, design)
+    assert whole.replaced.any()
+    held = dataclasses.replace(whole, coefficients=np.full_like(whole.coefficients, np.nan))
+    again = with_coefficients(held, counts)
+    np.testing.assert_array_equal(again.coefficients, whole.coefficients)

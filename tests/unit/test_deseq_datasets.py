@@ -7,10 +7,13 @@ import pandas as pd
 import pytest
 from pydeseq2.dds import DeseqDataSet
 from pydeseq2.ds import DeseqStats
+from pydeseq2.preprocessing import deseq2_norm
 
+from fibroserum import deseq
 from fibroserum.deseq import fit, wald
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.inference import BlockedInference
+from fibroserum.multiple_testing import benjamini_hochberg, independent_filtering
 
 
 @pytest.fixture(scope="module")
@@ -28,26 +31,142 @@ def cohort() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     return frame, pd.DataFrame({"time": after.astype(str)}, index=names), design
 
 
-def test_results_are_those_of_the_functions(cohort):
+@pytest.fixture
+def dataset(cohort) -> BlockedDeseqDataSet:
+    """Return a dataset that is not yet fitted."""
     counts, metadata, design = cohort
-    dataset = BlockedDeseqDataSet(
+    return BlockedDeseqDataSet(
         counts=counts, metadata=metadata, design=design, n_cpus=1, quiet=True
     )
+
+
+CONTRAST = np.eye(7)[6]
+
+
+def ratios(counts: pd.DataFrame) -> np.ndarray:
+    return deseq2_norm(counts.to_numpy())[1]
+
+
+def test_results_are_those_of_the_functions(cohort, dataset):
+    counts = cohort[0]
     dataset.deseq2()
-    contrast = np.eye(7)[6]
-    stats = BlockedDeseqStats(dataset, contrast=contrast, quiet=True)
+    stats = BlockedDeseqStats(dataset, contrast=CONTRAST, quiet=True)
     stats.summary()
-    expected = wald(fit(counts, design), counts, contrast)
+    np.testing.assert_allclose(dataset.obs["size_factors"], ratios(counts), rtol=1e-12)
+    fitted = fit(counts, cohort[2], dataset.obs["size_factors"])
+    expected = wald(fitted, counts, CONTRAST)
     for column in expected:
-        np.testing.assert_allclose(stats.results_df[column], expected[column], rtol=1e-12)
-    assert (stats.results_df["padj"][:40] < 0.05).sum() > 30
+        np.testing.assert_array_equal(stats.results_df[column], expected[column])
+    np.testing.assert_array_equal(stats.results_df["baseMean"], fitted.base_mean)
+    p = expected["pvalue"].to_numpy()
+    filtered = independent_filtering(p, fitted.base_mean, 0.05)
+    np.testing.assert_array_equal(stats.results_df["padj"], filtered)
+    assert (filtered[:40] < 0.05).sum() > 30
+    plain = BlockedDeseqStats(dataset, CONTRAST, independent_filter=False, quiet=True)
+    plain.summary()
+    np.testing.assert_array_equal(plain.padj, benjamini_hochberg(p))
     shrunk = stats.shrink_contrast()
-    assert (shrunk[:40] > 0).mean() > 0.95
-    strict = BlockedDeseqStats(
-        dataset, contrast=contrast, quiet=True, lfc_null=1.0, alt_hypothesis="greaterAbs"
-    )
+    np.testing.assert_array_equal(shrunk, deseq.shrink(fitted, counts, CONTRAST, expected))
+    untested = BlockedDeseqStats(dataset, CONTRAST, quiet=True)
+    np.testing.assert_array_equal(untested.shrink_contrast(), shrunk)
+
+
+def test_a_threshold_is_given_at_first_or_to_the_summary(cohort, dataset):
+    dataset.deseq2()
+    above = {"lfc_null": 1.0, "alt_hypothesis": "greaterAbs"}
+    strict = BlockedDeseqStats(dataset, contrast=CONTRAST, quiet=True, **above)
     strict.summary()
-    assert (strict.p_values >= stats.p_values).all()
+    expected = wald(dataset.fitted, cohort[0], CONTRAST, 1.0)
+    np.testing.assert_array_equal(strict.results_df["pvalue"], expected["pvalue"])
+    other = BlockedDeseqStats(dataset, contrast=CONTRAST, quiet=True)
+    other.summary()
+    assert (strict.p_values >= other.p_values).all()
+    other.summary(**above)
+    pd.testing.assert_frame_equal(other.results_df, strict.results_df)
+    with pytest.raises(ValueError, match="positive lfc_null"):
+        other.summary(lfc_null=-1.0)
+
+
+def test_other_alternatives_are_the_parents(dataset):
+    dataset.deseq2()
+    above = {"lfc_null": 0.5, "alt_hypothesis": "greater"}
+    ours, parents = (
+        kind(dataset, CONTRAST, inference=dataset.inference, quiet=True, **above)
+        for kind in (BlockedDeseqStats, DeseqStats)
+    )
+    ours.summary()
+    parents.summary()
+    pd.testing.assert_frame_equal(ours.results_df, parents.results_df)
+    assert ours.tested is None
+
+
+def test_shrunken_coefficients_stay_in_the_summary(dataset):
+    """PyDESeq2's own shrinkage of a column, then its summary."""
+    dataset.deseq2()
+    stats = BlockedDeseqStats(dataset, CONTRAST, quiet=True)
+    stats.summary()
+    p = stats.results_df["pvalue"]
+    stats.lfc_shrink("after")
+    shrunken = stats.results_df["log2FoldChange"]
+    stats.summary()
+    pd.testing.assert_series_equal(stats.results_df["log2FoldChange"], shrunken)
+    pd.testing.assert_series_equal(stats.results_df["pvalue"], p)
+
+
+@pytest.mark.parametrize("fit_type", ["parametric", "mean"])
+def test_given_size_factors_are_kept(cohort, dataset, fit_type):
+    given = np.linspace(0.5, 2, 12)
+    dataset.obs["size_factors"] = given
+    dataset.deseq2(fit_type)
+    np.testing.assert_array_equal(dataset.obs["size_factors"], given)
+    means = (cohort[0].to_numpy() / given[:, None]).mean(axis=0)
+    stats = BlockedDeseqStats(dataset, CONTRAST, quiet=True)
+    stats.summary()
+    np.testing.assert_allclose(stats.results_df["baseMean"], means, rtol=1e-12)
+    if fit_type == "parametric":
+        np.testing.assert_array_equal(dataset.fitted.size_factors, given)
+    dataset.fit_size_factors()
+    np.testing.assert_allclose(dataset.obs["size_factors"], ratios(cohort[0]), rtol=1e-12)
+
+
+def test_size_factors_of_control_genes(cohort):
+    counts, metadata, design = cohort
+    controls = [f"g{i}" for i in range(100, 300)]
+    dataset = BlockedDeseqDataSet(
+        counts=counts, metadata=metadata, design=design, control_genes=controls, quiet=True
+    )
+    dataset.deseq2()
+    np.testing.assert_allclose(dataset.obs["size_factors"], ratios(counts[controls]), rtol=1e-12)
+    expected = fit(counts, design, dataset.obs["size_factors"])
+    np.testing.assert_array_equal(dataset.fitted.coefficients, expected.coefficients)
+    assert not dataset.layers
+
+
+def test_outliers_are_withheld_unless_asked_for(cohort):
+    """Two groups of three: an outlier is not replaced, and its gene has no p value."""
+    counts, group = cohort[0].iloc[::2].copy(), np.repeat([0.0, 1.0], 3)
+    counts.iloc[0, 200] = 100_000
+    design = pd.DataFrame({"a": 1 - group, "b": group}, index=counts.index)
+    dataset = BlockedDeseqDataSet(
+        counts=counts, metadata=pd.DataFrame(index=counts.index), design=design, quiet=True
+    )
+    dataset.deseq2()
+    assert dataset.cooks_outlier()["g200"]
+    tests = {}
+    for asked in (True, False):
+        stats = BlockedDeseqStats(dataset, np.array([-1.0, 1.0]), cooks_filter=asked, quiet=True)
+        stats.summary()
+        tests[asked] = stats.results_df["pvalue"]
+    assert np.isnan(tests[True]["g200"])
+    assert tests[False].notna().all()
+    known = tests[True].notna()
+    assert known.sum() >= 290
+    pd.testing.assert_series_equal(tests[True][known], tests[False][known])
+
+
+def test_no_other_name_is_imported_lazily():
+    with pytest.raises(AttributeError, match="no attribute 'Other'"):
+        deseq.Other  # noqa: B018
 
 
 def test_stock_classes_run_with_the_engine_and_agree(cohort):
@@ -57,9 +176,9 @@ def test_stock_classes_run_with_the_engine_and_agree(cohort):
         counts=counts, metadata=metadata, design=design, inference=engine, quiet=True
     )
     stock.deseq2()
-    stats = DeseqStats(stock, contrast=np.eye(7)[6], inference=engine, quiet=True)
+    stats = DeseqStats(stock, contrast=CONTRAST, inference=engine, quiet=True)
     stats.summary()
-    nearer = wald(fit(counts, design), counts, np.eye(7)[6])
+    nearer = wald(fit(counts, design, ratios(counts)), counts, CONTRAST)
     r = np.corrcoef(stats.results_df["log2FoldChange"], nearer["log2FoldChange"])[0, 1]
     assert r > 0.9999
     stats.lfc_shrink("after")
@@ -74,8 +193,10 @@ def test_other_trends_go_the_parents_way(cohort):
     dataset.deseq2()
     assert dataset.fitted is None
     assert dataset.uns["disp_function_type"] == "mean"
+    with pytest.raises(ValueError, match="not fitted by"):
+        BlockedDeseqStats(dataset, contrast=CONTRAST, quiet=True).shrink_contrast()
     tests = [
-        kind(dataset, contrast=np.eye(7)[6], quiet=True) for kind in (BlockedDeseqStats, DeseqStats)
+        kind(dataset, contrast=CONTRAST, quiet=True) for kind in (BlockedDeseqStats, DeseqStats)
     ]
     for test in tests:
         test.run_wald_test()
@@ -83,11 +204,7 @@ def test_other_trends_go_the_parents_way(cohort):
 
 
 @pytest.mark.parametrize("limit", [{"refit_cooks": False}, {"min_mu": 1.0}, {"min_disp": 1e-6}])
-def test_other_limits_go_the_parents_way(cohort, limit):
-    counts, metadata, design = cohort
-    dataset = BlockedDeseqDataSet(
-        counts=counts, metadata=metadata, design=design, n_cpus=1, quiet=True
-    )
+def test_other_limits_go_the_parents_way(dataset, limit):
     dataset.deseq2()
     assert dataset.fitted is not None
     for name, value in limit.items():

@@ -308,10 +308,11 @@ after = np.tile([0.0, 1.0], 8)
 design = pd.DataFrame({f"donor[{d}]": 1.0 * (donor == d) for d in range(8)})
 design["after[AT]"], design["after[RT]"] = after * (donor < 4), after * (donor >= 4)
 counts = np.random.default_rng(0).negative_binomial(5, 0.05, (16, 200))
-fitted = fit(counts, design)
+fitted = fit(counts, design, np.ones(16))
 contrast = np.array([0.0] * 8 + [-1.0, 1.0])
-parts = [fitted.dispersions, fitted.coefficients, wald(fitted, counts, contrast).to_numpy()]
-parts.append(shrink(fitted, counts, contrast))
+table = wald(fitted, counts, contrast)
+parts = [fitted.dispersions, fitted.coefficients, table.to_numpy()]
+parts.append(shrink(fitted, counts, contrast, table))
 print(hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest())
 """
 

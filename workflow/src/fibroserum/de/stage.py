@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,17 +11,21 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from fibroserum import deseq, linear
+from fibroserum import linear
 from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.models import Model
-from fibroserum.deseq import NegativeBinomialFit
+from fibroserum.cohort.storage import read_h5ad
+from fibroserum.deseq import NegativeBinomialFit, with_coefficients
+from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.input.names import file_name
 from fibroserum.linear import LinearFit
 from fibroserum.multiple_testing import benjamini_hochberg, independent_filtering
 
 SecondOpinion = Literal["voom", "edger_ql", "none"]
 NORMAL_975 = 1.959963984540054
+# as PyDESeq2 names them
+DISPERSIONS = ["genewise_dispersions", "fitted_dispersions", "MAP_dispersions", "dispersions"]
 
 
 @dataclass(frozen=True)
@@ -61,20 +66,40 @@ def fit_model(
     status = initial_status(counts, settings.min_count)
     fitted = counts.loc[:, status == "tested"]
     factors = size_factors.loc[model.design.index].to_numpy(float)
-    fit = deseq.fit(fitted, model.design, size_factors=factors, n_cpus=settings.n_cpus)
-    status.loc[fitted.columns[~fit.converged]] = "not_converged"
-    var = pd.DataFrame({"status": status, "baseMean": counts.div(factors, axis=0).mean(axis=0)})
-    for name in ("genewise_dispersions", "fitted_dispersions", "map_dispersions", "dispersions"):
-        var[name] = pd.Series(getattr(fit, name), index=fitted.columns).reindex(counts.columns)
     groups = "" if model.groups is None else model.groups
     obs = pd.DataFrame({"size_factors": factors, "group": groups}, index=counts.index)
+    dataset = BlockedDeseqDataSet(
+        counts=fitted,
+        metadata=obs[["size_factors"]],
+        design=model.design,
+        n_cpus=settings.n_cpus,
+        quiet=True,
+    )
+    dataset.deseq2()
+    fit = dataset.fitted
+    assert fit is not None, "with DESeq2's limits the fit is ours"
+    status.loc[fitted.columns[~fit.converged]] = "not_converged"
+    var = pd.DataFrame({"status": status, "baseMean": counts.div(factors, axis=0).mean(axis=0)})
+    var[DISPERSIONS] = dataset.var[DISPERSIONS].reindex(counts.columns)
+    var["count_outlier"] = counts.columns.isin(fitted.columns[fit.count_outlier])
+    var["replaced"] = counts.columns.isin(fitted.columns[fit.replaced])
     adata = ad.AnnData(X=counts.to_numpy(), obs=obs, var=var)
     adata.obsm["design_matrix"] = model.design
+    adata.obsm["replaced_counts"] = fit.replaced_counts
     adata.obs["norm_factors"] = norm_factors(fitted, model, always)
     second = second_opinion(fitted, model, always, settings, adata.obs["norm_factors"])
     for name, vector in model.contrasts.items():
-        table = deseq.wald(fit, fitted, vector, settings.lfc_threshold, n_cpus=settings.n_cpus)
-        table["log2FoldChange_shrunken"] = deseq.shrink(fit, fitted, vector, n_cpus=settings.n_cpus)
+        stats = BlockedDeseqStats(
+            dataset,
+            vector,
+            lfc_null=settings.lfc_threshold,
+            alt_hypothesis="greaterAbs" if settings.lfc_threshold else None,
+            independent_filter=False,
+            quiet=True,
+        )
+        stats.summary()
+        table = stats.results_df[["log2FoldChange", "lfcSE", "stat", "pvalue"]].copy()
+        table["log2FoldChange_shrunken"] = stats.shrink_contrast()
         table = table.reindex(counts.columns)
         table.loc[status == "not_converged", ["stat", "pvalue"]] = np.nan
         adata.varm[file_name(name)] = table.join(second.tables[name])
@@ -100,8 +125,7 @@ def held_fit(fit: ad.AnnData) -> NegativeBinomialFit:
     """Return what `deseq.refit_genes` holds of a fit that `fit_model` made; no coefficients."""
     design = fit.obsm["design_matrix"]
     noted, var = fit.uns["model"], fit.var
-    coefficients = np.asarray(noted["trend_coefficients"], dtype=float)
-    nothing = np.zeros(fit.n_vars, dtype=bool)
+    trend = np.asarray(noted["trend_coefficients"], dtype=float)
     return NegativeBinomialFit(
         genes=fit.var_names,
         samples=fit.obs_names,
@@ -110,17 +134,32 @@ def held_fit(fit: ad.AnnData) -> NegativeBinomialFit:
         base_mean=var["baseMean"].to_numpy(float),
         genewise_dispersions=var["genewise_dispersions"].to_numpy(float),
         fitted_dispersions=var["fitted_dispersions"].to_numpy(float),
-        map_dispersions=var["map_dispersions"].to_numpy(float),
+        map_dispersions=var["MAP_dispersions"].to_numpy(float),
         dispersions=var["dispersions"].to_numpy(float),
         coefficients=np.full((fit.n_vars, design.shape[1]), np.nan),
         converged=(var["status"] == "tested").to_numpy(bool),
-        trend_coefficients=coefficients if coefficients.size else None,
+        trend_coefficients=trend if trend.size else None,
         trend_type=str(noted["trend_type"]),
         prior_variance=float(noted["prior_variance"]),
         squared_logres=float(noted["squared_logres"]),
-        count_outlier=nothing,
-        replaced=nothing,
+        count_outlier=var["count_outlier"].to_numpy(bool),
+        replaced=var["replaced"].to_numpy(bool),
+        replaced_counts=np.asarray(fit.obsm["replaced_counts"]),
     )
+
+
+def read_fit(path: str | os.PathLike[str], *, n_cpus: int | None = None) -> BlockedDeseqDataSet:
+    """Return a fit of a run (`fit/*.h5ad`) as PyDESeq2's dataset, for tests of other contrasts.
+
+    All genes of the input are in it; those that were not fitted hold NaN. n_cpus: threads, all
+    unless given. PyDESeq2's own `DeseqStats` runs on it, as `BlockedDeseqStats` does.
+    """
+    fit = read_h5ad(path)
+    design = fit.obsm["design_matrix"]
+    dataset = BlockedDeseqDataSet(adata=fit, design=design, n_cpus=n_cpus, quiet=True)
+    held = held_fit(fit)
+    dataset.hold(with_coefficients(held, dataset.to_df(), n_cpus=dataset.inference.n_cpus))
+    return dataset
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,10 @@
-"""Negative binomial regression with DESeq2's semantics, fast for designs with donors blocked."""
+"""Negative binomial regression with DESeq2's semantics, fast for designs with donors blocked.
 
-from fibroserum.deseq.fitting import fit
+PyDESeq2's classes on these functions are in `fibroserum.deseq.datasets`, apart because PyDESeq2 takes
+a second to import and refits need none of it.
+"""
+
+from fibroserum.deseq.fitting import fit, with_coefficients
 from fibroserum.deseq.model import NegativeBinomialFit
 from fibroserum.deseq.refitting import Refit, refit_genes
 from fibroserum.deseq.shrinking import shrink
@@ -15,4 +19,5 @@ __all__ = [
     "refit_genes",
     "shrink",
     "wald",
+    "with_coefficients",
 ]

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.size_factors import size_factors as estimate_size_factors
 from fibroserum.deseq.model import (
     NegativeBinomialFit,
     count_matrix,
@@ -24,8 +23,9 @@ from fibroserum.deseq.outliers import (
     replicates,
     withheld,
 )
-from fibroserum.deseq.stages import Final, Genewise, Problem, final, genewise
+from fibroserum.deseq.stages import Final, Genewise, Problem, final, genewise, regression
 from fibroserum.deseq.trend import Trend, fit_trend, prior_variance
+from fibroserum.inference.structure import find_blocks
 
 
 def _spread(values: np.ndarray, kept: np.ndarray, empty: float | bool = np.nan) -> np.ndarray:
@@ -33,19 +33,6 @@ def _spread(values: np.ndarray, kept: np.ndarray, empty: float | bool = np.nan) 
     out = np.full((len(kept), *values.shape[1:]), empty, dtype=values.dtype)
     out[kept] = values
     return out
-
-
-def checked_size_factors(
-    size_factors: np.ndarray | pd.Series | None, counts: np.ndarray
-) -> np.ndarray:
-    """Return the given size factors, or the estimated ones; ValueError unless all positive."""
-    if size_factors is None:
-        factors = estimate_size_factors(counts)[0]
-    else:
-        factors = np.asarray(size_factors, dtype=float)
-    if factors.shape != (len(counts),) or not (np.isfinite(factors) & (factors > 0)).all():
-        raise ValueError("Size factors must be positive, one a sample.")
-    return factors
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,15 +99,15 @@ def _without_outliers(
 def fit(
     counts: pd.DataFrame | np.ndarray,
     design: pd.DataFrame,
+    size_factors: np.ndarray | pd.Series,
     *,
-    size_factors: np.ndarray | pd.Series | None = None,
     n_cpus: int = 1,
 ) -> NegativeBinomialFit:
     """Fit a negative binomial regression to each gene, as R's `DESeq()` does.
 
     counts: samples × genes, whole numbers. design: samples × columns, of full rank, with fewer
-    columns than samples; rows in the order of the counts'. size_factors: (samples,), estimated
-    (median of ratios) unless given. Raises ValueError for anything else.
+    columns than samples; rows in the order of the counts'. size_factors: (samples,), positive.
+    Raises ValueError for anything else.
     Source: Love, Huber & Anders 2014, Genome Biol 15:550; docs/methods.md says where this differs.
     """
     matrix, samples, genes = count_matrix(counts)
@@ -128,7 +115,9 @@ def fit(
     kept = (matrix != 0).any(axis=0)
     if not kept.any():
         raise ValueError("Every count is zero.")
-    factors = checked_size_factors(size_factors, matrix)
+    factors = np.asarray(size_factors, dtype=float)
+    if factors.shape != (len(matrix),) or not (np.isfinite(factors) & (factors > 0)).all():
+        raise ValueError("Size factors must be positive, one a sample.")
     problem = Problem(
         counts=matrix if kept.all() else matrix[:, kept],
         structure=structure,
@@ -173,3 +162,26 @@ def fit(
         replaced=_spread(replaced, kept, False),
         replaced_counts=replaced_by,
     )
+
+
+def with_coefficients(
+    fit: NegativeBinomialFit, counts: pd.DataFrame | np.ndarray, *, n_cpus: int = 1
+) -> NegativeBinomialFit:
+    """Return a fit with its coefficients computed anew from its dispersions: the same bits.
+
+    With the coefficients (genes × donors) a file would be more than twice as large. counts: the
+    ones fitted.
+    """
+    matrix, _, _ = count_matrix(counts)
+    structure = find_blocks(fit.design.to_numpy(dtype=float))
+    known = np.isfinite(fit.dispersions)
+    problem = Problem(
+        counts=fit.counts_fitted(matrix)[:, known],
+        structure=structure,
+        offsets=np.log(fit.size_factors)[structure.order],
+        linear_means=False,
+        n_cpus=n_cpus,
+    )
+    coefficients = np.full((len(known), structure.n_columns), np.nan)
+    coefficients[np.ix_(known, structure.columns)] = regression(problem, fit.dispersions[known])
+    return replace(fit, coefficients=coefficients)

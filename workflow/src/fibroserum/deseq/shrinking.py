@@ -7,7 +7,6 @@ import pandas as pd
 from scipy.optimize import brentq
 
 from fibroserum.deseq.model import NegativeBinomialFit, count_matrix
-from fibroserum.deseq.testing import wald
 from fibroserum.inference.chunks import gene_rows, over_genes
 from fibroserum.inference.shrinkage import shrink as shrink_kernel
 from fibroserum.inference.structure import BlockStructure, find_blocks
@@ -63,6 +62,7 @@ def shrink(
     fit: NegativeBinomialFit,
     counts: pd.DataFrame | np.ndarray,
     contrast: np.ndarray,
+    tested: pd.DataFrame,
     *,
     n_cpus: int = 1,
 ) -> np.ndarray:
@@ -71,13 +71,12 @@ def shrink(
     The model is refitted in a basis in which the contrast is one coefficient, with a Cauchy prior
     on it whose scale adapts to all genes, wide normal priors on the rest, dispersions kept.
     NaN for genes that were not fitted. counts: the ones fitted; outlying ones are replaced as for
-    the fit, so that both estimates are of the same counts.
+    the fit, so that both estimates are of the same counts. tested: `wald` of the same contrast.
     Source: Zhu, Ibrahim & Love 2019, Bioinformatics 35:2084.
     """
     matrix, _, _ = count_matrix(counts)
     vector = np.asarray(contrast, dtype=float)
     matrix = fit.counts_fitted(matrix)
-    tested = wald(fit, counts, vector, n_cpus=n_cpus)
     scale = prior_scale(
         tested["log2FoldChange"].to_numpy() * np.log(2), tested["lfcSE"].to_numpy() * np.log(2)
     )

@@ -116,6 +116,17 @@ def _regress(
     return beta, means, settled
 
 
+def regression(problem: Problem, dispersions: np.ndarray) -> np.ndarray:
+    """Return coefficients (genes × columns in the kernels' order) at known dispersions."""
+    coefficients = np.empty((problem.counts.shape[1], problem.structure.n_columns))
+
+    def work(genes: slice) -> None:
+        coefficients[genes], _, _ = _regress(problem.rows(genes), dispersions[genes], problem)
+
+    over_genes(work, problem.counts.shape[1], problem.n_cpus)
+    return coefficients
+
+
 def leverage(problem: Problem, dispersions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return means (not bounded) and leverages, both samples × genes, of the final regression."""
     order = problem.structure.order

@@ -22,7 +22,7 @@ def standardised(effects: Effects) -> np.ndarray:
     Of each gene's 1 + d squared effects the largest is left out, so that a strong contrast does
     not hide in its own variance; its expectation is made good for.
     """
-    from edgepython.limma_port import squeeze_var
+    from edgepython import squeeze_var
 
     both = np.column_stack([effects.contrast, effects.residual])
     df = effects.residual.shape[1]

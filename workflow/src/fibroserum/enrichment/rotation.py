@@ -65,7 +65,7 @@ def standardised_alike(effects: Effects) -> np.ndarray:
     each gene's largest square out, which singles out the axes: where genes differ in variance,
     contrasts of noise alone then look larger than rotated ones.
     """
-    from edgepython.limma_port import squeeze_var
+    from edgepython import squeeze_var
 
     both = np.column_stack([effects.contrast, effects.residual])
     df = effects.residual.shape[1]

@@ -232,7 +232,7 @@ def estimates(fit: LinearFit, contrast: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 def posterior_variance(variance: np.ndarray, df: float) -> tuple[np.ndarray, float]:
     """Return limma's moderated variances (G,) and their total degrees of freedom."""
-    from edgepython.limma_port import squeeze_var
+    from edgepython import squeeze_var
 
     squeezed = squeeze_var(variance, np.full(len(variance), float(df)))
     prior = float(np.squeeze(squeezed["df_prior"]))

@@ -1,0 +1,203 @@
+"""Names of dependencies that their documentation does not promise: each is listed here, once.
+
+An upgrade that removes one fails here by its name. A use that is not listed, and an entry that is
+no longer used, fail too.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import snakemake.api  # noqa: F401  (snakemake.workflow cannot be imported before it)
+
+WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
+PACKAGES = {"pydeseq2", "gseapy", "xlsxwriter", "edgepython", "snakemake"}
+# modules that their packages document; what a package itself exports is public too
+DOCUMENTED = {
+    *(f"pydeseq2.{name}" for name in ("dds", "ds", "inference", "preprocessing", "utils")),
+    *(f"xlsxwriter.{name}" for name in ("format", "utility", "workbook", "worksheet")),
+    *(f"snakemake.{name}" for name in ("exceptions", "utils")),
+}
+# what namedtuples and Snakemake's scripts have of public names
+NAMEDTUPLE = {"_replace", "_fields", "_asdict", "_make"}
+# each with the reason why no public name serves
+PRIVATE = {
+    "pydeseq2.dds.DeseqDataSet._check_full_rank_design": (
+        "the constructor calls it: a decomposition of samples × donors, and only a warning"
+    ),
+    "pydeseq2.dds.DeseqDataSet['_normed_means']": "the column in which DeseqStats reads base means",
+    "gseapy.gse.prerank_rs": (
+        "gseapy.prerank gives the same scores in twice the time, and warns of ties in any order"
+    ),
+    "xlsxwriter.worksheet.Worksheet._write_rows": "cells a column at a time: a quarter of the time",
+    "xlsxwriter.worksheet.Worksheet.dim_rowmax": "likewise: the last row",
+    "xlsxwriter.worksheet.Worksheet.fh": "likewise: the stream",
+    "xlsxwriter.xmlwriter.XMLwriter": "likewise: XlsxWriter's own escaping of control characters",
+    "xlsxwriter.xmlwriter.XMLwriter._escape_control_characters": "likewise",
+    "snakemake.logging.logger": "messages before the first job",
+    "snakemake.workflow.Workflow.config_settings": "what --config says, apart from config files",
+    "snakemake.workflow.Workflow.current_basedir": "the folder of an included file",
+    "snakemake.workflow.Workflow.dag": "whether a rule is part of the run",
+    "snakemake.workflow.Workflow.overwrite_configfiles": "the files that --configfile names",
+    "snakemake.workflow.Workflow.remote_exec": "whether this process is a job of a cluster",
+}
+
+
+def sources(kind: type) -> str:
+    """Return the code of a class and its bases in its package."""
+    package = kind.__module__.split(".")[0]
+    bases = [base for base in kind.__mro__ if base.__module__.split(".")[0] == package]
+    return "\n".join(map(inspect.getsource, bases))
+
+
+def owns(kind: type, name: str) -> bool:
+    """Return whether a class has a method, a field or an attribute that it sets itself."""
+    return hasattr(kind, name) or bool(re.search(rf"\b(self\.)?{name}\b *[:=]", sources(kind)))
+
+
+def found(entry: str) -> bool:
+    """Return whether the dependency still has what an entry of the list names."""
+    path, key = re.fullmatch(r"([\w.]+)(?:\['(\w+)'\])?", entry).groups()
+    parts = path.split(".")
+    length = max(n for n in range(1, len(parts)) if is_module(".".join(parts[:n])))
+    thing = importlib.import_module(".".join(parts[:length]))
+    for name in parts[length:-1]:
+        thing = getattr(thing, name)
+    if key:
+        return f'"{key}"' in sources(getattr(thing, parts[-1]))
+    return owns(thing, parts[-1]) if inspect.isclass(thing) else hasattr(thing, parts[-1])
+
+
+def is_module(name: str) -> bool:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        return False
+    return True
+
+
+def imported(tree: ast.AST) -> dict[str, str]:
+    """Return the local names that a module imports from the packages, with their full names."""
+    names = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names |= {a.asname or a.name: f"{node.module}.{a.name}" for a in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {a.asname or a.name: a.name for a in node.names}
+    return {name: full for name, full in names.items() if full.split(".")[0] in PACKAGES}
+
+
+def is_public(full: str) -> bool:
+    """Return whether a name may be imported from where it is."""
+    module, _, name = full.rpartition(".")
+    package = module.split(".")[0]
+    known = module in DOCUMENTED or module == package or full in DOCUMENTED
+    return known and not name.startswith("_")
+
+
+def uses(tree: ast.AST) -> Iterator[str]:
+    """Yield the private names that a module uses."""
+    names = imported(tree)
+    yield from (full for full in names.values() if full not in PACKAGES and not is_public(full))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            for base in map(ast.unparse, node.bases):
+                if base in names:
+                    yield from inherited(node, names[base])
+        if not isinstance(node, ast.Attribute):
+            continue
+        owner, hidden = ast.unparse(node.value), re.match(r"_[a-z]", node.attr)
+        if owner in names:
+            full = f"{names[owner]}.{node.attr}"
+            if hidden or (is_module(names[owner]) and not is_public(full)):
+                yield full
+        elif hidden and owner not in ("self", "cls", "super()") and node.attr not in NAMEDTUPLE:
+            yield f"{owner}.{node.attr}"
+
+
+def inherited(node: ast.ClassDef, base: str) -> Iterator[str]:
+    """Yield what a class uses of its base in a dependency, and the base does not document."""
+    module, _, name = base.rpartition(".")
+    kind = getattr(importlib.import_module(module), name)
+    documented = kind.__doc__ or ""
+    for part in ast.walk(node):
+        used = ""
+        if isinstance(part, ast.FunctionDef):
+            used = part.name
+        elif isinstance(part, ast.Attribute) and ast.unparse(part.value) in ("self", "super()"):
+            used = part.attr
+        elif isinstance(part, ast.Subscript) and re.match(r"'_[a-z]", ast.unparse(part.slice)):
+            yield f"{base}[{ast.unparse(part.slice)}]"
+        hidden = re.match(r"_[a-z]", used) or not hasattr(kind, used)
+        if used and hidden and owns(kind, used) and not re.search(rf"\b{used}\b", documented):
+            yield f"{base}.{used}"
+
+
+def uses_of_snakemake(text: str) -> Iterator[str]:
+    """Yield the private names that a Snakefile uses."""
+    yield from (f"snakemake.workflow.Workflow.{n}" for n in re.findall(r"\bworkflow\.(\w+)", text))
+    for module, names in re.findall(r"^from (snakemake[.\w]*) import (.+)$", text, re.M):
+        full = [f"{module}.{name}" for name in re.split(r", *", names)]
+        yield from (name for name in full if not is_public(name))
+
+
+def used() -> dict[str, str]:
+    """Return every private name that is used under `workflow/`, with a file that uses it."""
+    names = {}
+    for path in sorted(WORKFLOW.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names |= dict.fromkeys(uses(tree), str(path.relative_to(WORKFLOW)))
+    for path in [WORKFLOW / "Snakefile", *sorted(WORKFLOW.rglob("*.smk"))]:
+        text = re.sub(r"#.*", "", path.read_text(encoding="utf-8"))
+        names |= dict.fromkeys(uses_of_snakemake(text), str(path.relative_to(WORKFLOW)))
+    return names
+
+
+def test_every_use_is_listed() -> None:
+    assert {name: file for name, file in used().items() if name not in PRIVATE} == {}
+
+
+def test_every_entry_is_used() -> None:
+    assert set(PRIVATE) - set(used()) == set()
+
+
+@pytest.mark.parametrize("entry", PRIVATE)
+def test_the_dependency_still_has_it(entry: str) -> None:
+    assert found(entry), f"{entry} is gone: {PRIVATE[entry]}"
+
+
+@pytest.mark.parametrize("entry", ["pydeseq2.dds.DeseqDataSet._no", "gseapy.gse._no",
+                                   "pydeseq2.dds.DeseqDataSet['_no']",
+                                   "xlsxwriter.worksheet.Worksheet.no",
+                                   "snakemake.workflow.Workflow.no"])  # fmt: skip
+def test_what_is_gone_is_seen(entry: str) -> None:
+    assert not found(entry)
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("from edgepython.limma_port import squeeze_var", ["edgepython.limma_port.squeeze_var"]),
+        ("from edgepython import squeeze_var", []),
+        ("import edgepython\nedgepython._x", ["edgepython._x"]),
+        ("import gseapy.gse as g\ng._x", ["gseapy.gse._x"]),
+        ("import gseapy.gse as g\ng.prerank_rs", ["gseapy.gse.prerank_rs"]),
+        ("from gseapy import _x", ["gseapy._x"]),
+        ("from gseapy import Prerank\nPrerank._x", ["gseapy.Prerank._x"]),
+        ("book._x()", ["book._x"]),
+        ("point._replace(x=1)", []),
+        (
+            "from pydeseq2.ds import DeseqStats\nclass A(DeseqStats):\n    def _own(self):\n"
+            "        return self._own, self.alpha, self.padj, self._cooks_filtering()",
+            ["pydeseq2.ds.DeseqStats._cooks_filtering"],
+        ),
+    ],
+)  # fmt: skip
+def test_the_check_sees_each_kind(code: str, names: list[str]) -> None:
+    assert list(uses(ast.parse(code))) == names
