@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from support import REPOSITORY, Run, copy_pipeline, run_snakemake
+from helpers.pipeline import REPOSITORY, Run, copy_pipeline, run_snakemake
 
 # No test speaks to a cluster of this machine, nor waits for one that does not answer.
 os.environ["SLURM_CONF"] = os.devnull

@@ -6,9 +6,9 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from running import Case, Outcome, run, spoiled, through_library
 
 from fibroserum.input.config import file_name
+from helpers.bad_inputs import Case, Outcome, run, spoiled, through_library
 
 # A run waits for the disk, too; more than four would fight for memory.
 SIDE_BY_SIDE = min(4, max(2, os.cpu_count() or 2))

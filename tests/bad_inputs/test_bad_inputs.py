@@ -12,9 +12,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from cases import ALL
-from running import Case, Outcome, run
-from small_cohort import good
+
+from bad_inputs.cases import ALL
+from helpers.bad_inputs import Case, Outcome, run
+from helpers.small_cohort import good
 
 
 @pytest.mark.parametrize("case", ALL, ids=[case.name for case in ALL])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from running import run
-from small_cohort import Table, good
 
 from fibroserum.genes.table import load_table
+from helpers.bad_inputs import run
+from helpers.small_cohort import Table, good
 
 DONORS, GENES = 56, 20_000
 # 10 s on an idle machine; this one may be busy with other tests

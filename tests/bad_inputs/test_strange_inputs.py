@@ -9,8 +9,9 @@ import lzma
 from pathlib import Path
 
 import pytest
-from running import Case, Cases, Outcome, run
-from small_cohort import SmallCohort, Table, good
+
+from helpers.bad_inputs import Case, Cases, Outcome, run
+from helpers.small_cohort import SmallCohort, Table, good
 
 CASES = Cases("strange and right")
 case = CASES.case

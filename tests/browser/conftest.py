@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_fixture import HOSTILE, Shape, make_run
+
+from helpers.report_run import HOSTILE, Shape, make_run
 
 FLAGS = (
     "--headless",

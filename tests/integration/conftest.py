@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from small_cohort import good
-from small_runs import run
+
+from helpers.small_cohort import good
+from helpers.small_runs import run
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from small_cohort import SmallCohort, good
-from small_runs import outputs, run, shuffled
+
+from helpers.small_cohort import SmallCohort, good
+from helpers.small_runs import outputs, run, shuffled
 
 #: An ASCII locale in earnest: Python would otherwise put UTF-8 in its place.
 ELSEWHERE = {

@@ -14,12 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_cohort import good
-from small_runs import SAMPLES, command, environment, outputs, run
 
 from fibroserum.runtime import provenance
 from fibroserum.runtime.lock import OVER, VARIABLE, take
-from support import REPOSITORY
+from helpers.pipeline import REPOSITORY
+from helpers.small_cohort import good
+from helpers.small_runs import SAMPLES, command, environment, outputs, run
 
 SOURCE = REPOSITORY / "workflow" / "src"
 KILLED = ("the run alone", "the run and its jobs", "a job")

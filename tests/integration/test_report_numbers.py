@@ -17,7 +17,7 @@ import pytest
 
 from fibroserum.input.config import file_name
 from fibroserum.report.page.build import minus
-from support import Run
+from helpers.pipeline import Run
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
-from support import REPOSITORY, Run, run_snakemake
+from helpers.pipeline import REPOSITORY, Run, run_snakemake
 
 CONTRASTS = (
     "AT_post_vs_pre",

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from support import REPOSITORY, Run, run_snakemake
+from helpers.pipeline import REPOSITORY, Run, run_snakemake
 
 
 @pytest.mark.parametrize("snakefile", ["Snakefile", "workflow/Snakefile"])

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import count_files as files
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,6 +13,7 @@ import pytest
 from fibroserum.counts import read_counts
 from fibroserum.counts.folders import line_kind
 from fibroserum.errors import InputError
+from helpers import count_files as files
 
 CELLS = {"sample": "donor_time", "min_cells": 10}
 BULK = [files.tsv, files.csv_quoted, files.r_table, files.featurecounts, files.nfcore, files.htseq,

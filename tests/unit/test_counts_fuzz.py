@@ -9,7 +9,6 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import count_files as files
 import numpy as np
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -18,6 +17,7 @@ from fibroserum.counts import CountTable, read_counts
 from fibroserum.errors import InputError
 from fibroserum.input.sheet import read_sheet
 from fibroserum.input.sheet_checks import check_sheet
+from helpers import count_files as files
 
 #: The plain suite runs the same few examples each time; FIBROSERUM_FUZZ=10000 runs new ones.
 ASKED = os.environ.get("FIBROSERUM_FUZZ")

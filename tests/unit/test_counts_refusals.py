@@ -6,7 +6,6 @@ import gzip
 from collections.abc import Callable
 from pathlib import Path
 
-import count_files as files
 import h5py
 import numpy as np
 import pandas as pd
@@ -15,6 +14,7 @@ from scipy import sparse
 
 from fibroserum.counts import contents, folders, read_counts
 from fibroserum.errors import InputError
+from helpers import count_files as files
 
 
 def refusal(*paths: Path, **options: object) -> str:

@@ -8,11 +8,21 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from factor_cohort import ARM, GENES, NAMES, SLOPES, Options, de_of, fits_of, make_arm, make_cohort
 
 from fibroserum import tables
 from fibroserum.factors.stage import SCHEMAS, FactorTables, flag_factors
 from fibroserum.factors.stimulation import stimulation_table
+from helpers.factor_cohort import (
+    ARM,
+    GENES,
+    NAMES,
+    SLOPES,
+    Options,
+    de_of,
+    fits_of,
+    make_arm,
+    make_cohort,
+)
 
 Everything = tuple[ad.AnnData, ad.AnnData, dict[str, pd.DataFrame]]
 SUPPRESSED, INDUCED = list(NAMES[:10]), list(NAMES[10:20])

@@ -14,7 +14,11 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from fuzz_parsers import (
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fibroserum.counts import read_counts
+from helpers.fuzz_parsers import (
     CELLS,
     apply,
     hdf5_sources,
@@ -26,10 +30,6 @@ from fuzz_parsers import (
     spoiled_tree,
     whole_config,
 )
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-
-from fibroserum.counts import read_counts
 
 ASKED = os.environ.get("FIBROSERUM_FUZZ")
 CASES = int(ASKED or 10_000)

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import count_files as files
 import pandas as pd
 import pytest
 import yaml
-from small_cohort import GENES, SmallCohort, good
 
 from fibroserum.cohort.annotation import find_targets
 from fibroserum.cohort.inputs import Inputs, Plan, plan, read_all, with_located_paths
 from fibroserum.counts.companions import read_along
 from fibroserum.errors import InputError
 from fibroserum.input import config as configuration
+from helpers import count_files as files
+from helpers.small_cohort import GENES, SmallCohort, good
 
 Spoil = Callable[[SmallCohort], object]
 

@@ -18,7 +18,6 @@ import pytest
 import vl_convert
 from hypothesis import example, given
 from hypothesis import strategies as st
-from report_fixture import HOSTILE, Shape, make_run
 
 from fibroserum.report.figures.draw import draw
 from fibroserum.report.loading import RunTables, labels_of, load_run
@@ -27,6 +26,7 @@ from fibroserum.report.page.build import environment, minus, number_columns
 from fibroserum.report.stage import ReportPaths, build_page, build_report
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import spec
+from helpers.report_run import HOSTILE, Shape, make_run
 
 ENTRY = {"label": {"figure": "Figure 1"}, "description": "", "subject": "", "caption": ""}
 

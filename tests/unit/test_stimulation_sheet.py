@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_cohort import SmallCohort, Table, good
 
 from fibroserum.input.sheet import read_sheet
 from fibroserum.input.stimulation_sheet import check_stimulation, left_out, stimulation_design
+from helpers.small_cohort import SmallCohort, Table, good
 
 Spoil = Callable[[Table, dict[str, Any]], object]
 

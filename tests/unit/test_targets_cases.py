@@ -10,7 +10,6 @@ import pytest
 from scipy import stats
 from statsmodels.api import GLM
 from statsmodels.genmod.families import NegativeBinomial
-from target_cohorts import Drawn, Planted, draw, flagged, sheet_of
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import contrasts_of
@@ -19,6 +18,7 @@ from fibroserum.input.published import read_published
 from fibroserum.targets import TargetTables
 from fibroserum.targets.leave_one_out import estimable
 from fibroserum.targets.power import published_effect
+from helpers.target_cohorts import Drawn, Planted, draw, flagged, sheet_of
 
 TARGETS = {
     "BOTH": Planted(change={"AT": 0.6, "RT": 0.6}),

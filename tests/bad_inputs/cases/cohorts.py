@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 
 import yaml
-from running import Cases
-from small_cohort import SmallCohort
+
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort
 
 CASES = Cases("cohorts")
 case = CASES.case

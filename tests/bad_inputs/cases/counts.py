@@ -5,9 +5,10 @@ from __future__ import annotations
 import gzip
 
 import numpy as np
-from running import Cases
-from small_cohort import SmallCohort, Table
-from spoiling import HTML, PNG
+
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort, Table
+from helpers.spoiling import HTML, PNG
 
 CASES = Cases("counts")
 case = CASES.case

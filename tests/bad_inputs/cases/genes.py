@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from running import Cases
-from small_cohort import SmallCohort
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort
 
 CASES = Cases("genes")
 case = CASES.case
@@ -120,7 +120,7 @@ def _(c: SmallCohort) -> None:
     "CSV or TSV (gene names formatted as text).",
 )
 def _(c: SmallCohort) -> None:
-    from spoiling import XLSX
+    from helpers.spoiling import XLSX
 
     c.config["genes"] = {"annotation": "genes.tsv"}
     c.instead["genes.tsv"] = XLSX

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from running import Cases
-from small_cohort import SmallCohort
-from spoiling import XLSX
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort
+from helpers.spoiling import XLSX
 
 CASES = Cases("sheet")
 case = CASES.case

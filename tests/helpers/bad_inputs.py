@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import yaml
-from small_cohort import SmallCohort, good
-from small_runs import environment
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from helpers.pipeline import REPOSITORY
+from helpers.small_cohort import SmallCohort, good
+from helpers.small_runs import environment
+
 SECONDS = 300
 
 

@@ -15,7 +15,7 @@ from fibroserum import tables
 from fibroserum.cohort.build import counts_of
 from fibroserum.cohort.storage import read_h5ad
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def run_snakemake(
