@@ -32,6 +32,11 @@ def run_snakemake(
     )
 
 
+def planned(said: str) -> set[str]:
+    """Return the rules that Snakemake's table of jobs lists, without those that only gather."""
+    return set(re.findall(r"^(\w+) +\d+$", said, re.MULTILINE)) - {"default", "total"}
+
+
 def copy_pipeline(folder: Path) -> Path:
     """Copy what a run needs of the checkout, and return the copy's Snakefile."""
     for part in ("workflow", "config", "resources"):
