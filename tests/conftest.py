@@ -7,9 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from helpers.pipeline import REPOSITORY, Run, copy_pipeline, run_snakemake
 from helpers.shared import made_once
+
+# The same examples each time, and none that fails because the machine is busy.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 # No test speaks to a cluster of this machine, nor waits for one that does not answer.
 os.environ["SLURM_CONF"] = os.devnull

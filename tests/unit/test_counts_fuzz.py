@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fibroserum.counts import CountTable, read_counts
@@ -24,9 +24,7 @@ ASKED = os.environ.get("FIBROSERUM_FUZZ")
 EXAMPLES = int(ASKED or 25)
 fuzz = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=not ASKED,
-    suppress_health_check=[HealthCheck.too_slow],
 )
 CELLS = {"sample": "donor_time", "min_cells": 2}
 DESIGN: dict[str, Any] = {

@@ -542,7 +542,7 @@ def test_rest_test_keeps_its_tail_at_three_and_four_donors(df: int) -> None:
 
 
 @given(st.lists(st.sets(st.integers(0, 30), min_size=1, max_size=20), min_size=1, max_size=12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_families_have_one_representative_that_all_resemble(drawn: list[set[int]]) -> None:
     genes = pd.Index([f"g{i}" for i in range(31)])
     sets = [

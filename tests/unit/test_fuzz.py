@@ -64,7 +64,6 @@ def fuzzed(name: str, check: Callable[..., None]) -> None:
     try:
         settings(
             max_examples=share(name),
-            deadline=None,
             database=None,
             derandomize=not ASKED,
             suppress_health_check=list(HealthCheck),

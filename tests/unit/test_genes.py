@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fibroserum.errors import InputError
@@ -147,7 +147,6 @@ def test_own_annotation_lets_any_ids_in() -> None:
     assert genes.recognise(["99999999"], own={"99999999"}) == "entrez"
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(max_size=12), max_size=20))
 @example(["1" * 10, "٣"])
 def test_recognise_answers_or_refuses(ids: list[str]) -> None:
@@ -346,7 +345,6 @@ def test_all_septins_and_marches_are_named_again() -> None:
         assert f"MARCHF{number}" in problem.hint
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(max_size=24), max_size=10))
 def test_mangled_never_fails(ids: list[str]) -> None:
     assert len(genes.mangled(ids)) <= len(ids)
@@ -369,7 +367,6 @@ def test_duplicates_are_summed_and_logged() -> None:
     assert log.to_dict("records") == [{"gene_id": "b", "rows": 2, "total": 44.0}]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdef"), max_size=12))
 def test_summing_keeps_every_count(ids: list[str]) -> None:
     counts = pd.DataFrame(
@@ -436,7 +433,6 @@ def test_own_annotation_of_other_genes_is_refused() -> None:
         genes.annotate_with(own, ["G1"], "symbol")
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 @example(b"gene_id\tsymbol\n\x00\t\xff")
 @example(b'gene_id,symbol\n"')

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fibroserum.errors import InputError, Problem
@@ -110,7 +110,6 @@ FIELD = st.text(st.characters(blacklist_categories=HIDDEN, blacklist_characters=
 FIELD = FIELD.filter(lambda text: text == text.strip())
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         FIELD,
@@ -135,7 +134,6 @@ def test_what_was_written_is_read(
     ]
 
 
-@settings(deadline=None)
 @given(
     st.one_of(st.binary(max_size=300), st.text("A\t\n\r\x00\ufeffé ,", max_size=60).map(str.encode))
 )
