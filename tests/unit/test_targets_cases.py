@@ -55,7 +55,6 @@ def test_every_target_has_a_row_in_every_contrast(flags: TargetTables) -> None:
     rows = flags.targets
     assert len(rows) == 9 * 5
     assert not rows.duplicated(["target", "contrast"]).any()
-    assert (rows["reason"].str.len() > 20).all()
 
 
 @pytest.mark.parametrize(
@@ -96,7 +95,7 @@ def test_verdicts(flags: TargetTables, target: str, contrast: str, word: str) ->
 def test_patterns(flags: TargetTables, target: str, pattern: str, group: str | None) -> None:
     row = flags.patterns.set_index("target").loc[target]
     assert row["pattern"] == pattern
-    assert row["specific_to"] == group or (group is None and pd.isna(row["specific_to"]))
+    assert (None if pd.isna(row["specific_to"]) else row["specific_to"]) == group
     change = [verdict(flags, target, f"{name}_post_vs_pre") for name in ("AT", "RT")]
     if pattern == "both":
         assert row["both_pvalue"] == max(part["pvalue"] for part in change)
@@ -180,7 +179,7 @@ def test_baseline_imbalance_with_regression_to_the_mean() -> None:
     assert abs(row["ancova_difference"]) < abs(row["change_difference"]) / 2
     assert "regression to the mean" in row["note"]
     assert "not randomised" in row["note"]
-    assert row["randomised"] is False or not row["randomised"]
+    assert not row["randomised"]
 
 
 def test_donors_up(flags: TargetTables) -> None:
@@ -359,7 +358,7 @@ def test_no_target_at_all() -> None:
 
 def test_the_threshold_of_the_models_is_the_verdicts(drawn: Drawn) -> None:
     found = flagged(drawn, NAMES, settings=FitSettings(lfc_threshold=0.5))
-    assert verdict(found, "FALLS", "RT_post_vs_pre")["verdict"] in ("down", "inconclusive")
+    assert verdict(found, "FALLS", "RT_post_vs_pre")["verdict"] == "down"
     assert verdict(found, "BOTH", "RT_post_vs_pre")["verdict"] == "inconclusive"
     loo = found.loo[found.loo["target"] == "BOTH"]
     beyond = (loo["log2FoldChange"].abs() - 0.5).clip(lower=0) / loo["lfcSE"]
