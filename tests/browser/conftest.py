@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from helpers.report_run import HOSTILE, Shape, make_run
+from helpers.report_run import make_run
+from helpers.report_shape import HOSTILE, Shape
 
 FLAGS = (
     "--headless",

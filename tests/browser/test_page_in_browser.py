@@ -13,7 +13,7 @@ import pytest
 
 from fibroserum import tables
 from fibroserum.input.config import file_name
-from helpers.report_run import HOSTILE
+from helpers.report_shape import HOSTILE
 
 SECTIONS = ("glance", "cohort", "change", "targets", "ecm", "lookup", "methods")
 

@@ -17,7 +17,7 @@ from fibroserum.report.theme import spec
 from fibroserum.synthesis.evidence import Evidence, Key
 from fibroserum.synthesis.stage import synthesise
 from helpers.pipeline import REPOSITORY
-from helpers.report_run import HOSTILE
+from helpers.report_shape import HOSTILE
 
 TEMPLATES = REPOSITORY / "workflow" / "report"
 
