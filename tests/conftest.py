@@ -22,6 +22,15 @@ settings.load_profile("suite")
 os.environ["SLURM_CONF"] = os.devnull
 
 
+#: What takes longest begins first, so that no process is left alone with it at the end.
+ORDER = ("integration", "browser", "bad_inputs", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests in the order of their folders."""
+    items.sort(key=lambda item: ORDER.index(item.path.parent.name))
+
+
 def _data_roots() -> list[Path]:
     named = os.environ.get("FIBROSERUM_DATA")
     places = [Path(named)] if named else []

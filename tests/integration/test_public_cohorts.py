@@ -14,6 +14,8 @@ import pytest
 
 from helpers.pipeline import REPOSITORY, Run, run_snakemake
 
+pytestmark = pytest.mark.long
+
 
 def run_example(name: str, data: Path, directory: Path, *outputs: str) -> Run:
     """Run an example config as README says: its data stand below `data/` of the working folder."""

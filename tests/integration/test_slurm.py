@@ -22,6 +22,8 @@ from helpers.pipeline import REPOSITORY, Run
 from helpers.slurm_cluster import Cluster, cluster, missing
 from helpers.small_runs import environment, outputs
 
+pytestmark = pytest.mark.cluster
+
 PLUGIN = "snakemake_executor_plugin_slurm"
 PROFILE = REPOSITORY / "workflow" / "profiles" / "slurm"
 #: The job that is cancelled: the second, which starts when the first has ended.
