@@ -1,5 +1,5 @@
 # make run: the toy cohort, on a machine with Python 3.11-3.13 and make and nothing else.
-# make test: the whole test suite. make help: the rest.
+# make test: the tests. make help: the rest.
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
@@ -9,7 +9,7 @@ CODE := workflow tests benchmarks resources/build
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PYTHONPATH := workflow/src
 
-.PHONY: help run test soak check slurm format bench calibrate docs lock clean
+.PHONY: help run test long soak check slurm format bench calibrate docs lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -17,11 +17,14 @@ help: ## this list
 run: $(VENV)/installed ## install the locked environment, run the toy cohort
 	$(BIN)/snakemake --cores $(CORES)
 
-test: $(VENV)/installed ## install likewise, run the whole test suite
-	$(BIN)/python -m pytest
+test: $(VENV)/installed ## install likewise, run the tests on all cores, at most four
+	$(BIN)/python -m pytest -n logical --maxprocesses 4
+
+long: $(VENV)/installed ## run the tests that `make test` leaves out, but for soak
+	$(BIN)/python -m pytest -m "cluster or long"
 
 soak: $(VENV)/installed ## kill twenty runs of the toy cohort at random moments and go on: an hour
-	FIBROSERUM_SOAK=20 $(BIN)/python -m pytest -s tests/integration/test_faults.py -k soak
+	$(BIN)/python -m pytest -s -m soak
 
 check: $(VENV)/installed ## what a reviewer would run: ruff, snakefmt, mypy, lint
 	$(BIN)/ruff check $(CODE)

@@ -7,11 +7,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
-from support import REPOSITORY, Run, copy_pipeline, run_snakemake
+from helpers.pipeline import REPOSITORY, Run, copy_pipeline, run_snakemake
+from helpers.shared import made_once
+
+# The same examples each time, and none that fails because the machine is busy.
+settings.register_profile(
+    "suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("suite")
 
 # No test speaks to a cluster of this machine, nor waits for one that does not answer.
 os.environ["SLURM_CONF"] = os.devnull
+
+
+#: What takes longest begins first, so that no process is left alone with it at the end.
+ORDER = ("integration", "browser", "bad_inputs", "unit")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests in the order of their folders."""
+    items.sort(key=lambda item: ORDER.index(item.path.parent.name))
 
 
 def _data_roots() -> list[Path]:
@@ -39,15 +56,19 @@ def repository() -> Path:
     return REPOSITORY
 
 
-@pytest.fixture(scope="session")
-def toy_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Run the default config, the bundled toy cohort, once for all tests that read it.
-
-    From a copy of the pipeline, so that a test may edit it.
-    """
-    directory = tmp_path_factory.mktemp("toy")
-    snakefile = copy_pipeline(tmp_path_factory.mktemp("pipeline"))
-    done = run_snakemake(directory, snakefile=snakefile)
+def _run_the_toy(folder: Path) -> None:
+    """Run the default config in `folder`, from a copy of the pipeline, which a test may edit."""
+    directory = folder / "run"
+    directory.mkdir()
+    done = run_snakemake(directory, snakefile=copy_pipeline(folder / "pipeline"))
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    return Run(directory, directory / "results" / "toy", said, snakefile)
+    (folder / "said.txt").write_text(said, encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def toy_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run the bundled toy cohort, once for all tests that read it."""
+    folder = made_once(tmp_path_factory, "toy", _run_the_toy)
+    directory, said = folder / "run", (folder / "said.txt").read_text(encoding="utf-8")
+    return Run(directory, directory / "results/toy", said, folder / "pipeline/Snakefile")

@@ -1,4 +1,4 @@
-"""Input that is strange and right: it must be taken as it is, through the real command line."""
+"""Input that is strange and right: it must be taken as it is."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ import lzma
 from pathlib import Path
 
 import pytest
-from running import Case, Cases, Outcome, run
-from small_cohort import SmallCohort, Table, good
+
+from fibroserum import tables
+from helpers.bad_inputs import Case, Cases, build, run, spoiled
+from helpers.small_cohort import SmallCohort, Table, good
 
 CASES = Cases("strange and right")
 case = CASES.case
@@ -20,7 +22,6 @@ case = CASES.case
     "nothing but what is needed",
     "D1_pre\tD1\tall\tpre\t",
     "D6_post\tD6\tall\tpost\t",
-    targets=("results/small/samples.tsv",),
 )
 def _(c: SmallCohort) -> None:
     kept = ("cohort", "counts", "samples")
@@ -41,6 +42,7 @@ def _quoted(table: Table, separator: str) -> str:
     "\t0.5%\tpre (0 h)\t",
     "O'Brien; $(touch hacked)\t",
     targets=("results/.._.._Z_rich_2023/samples.tsv",),
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["cohort"] = "../../Zürich 2023"
@@ -61,7 +63,6 @@ def _(c: SmallCohort) -> None:
     "ids that look like numbers, and columns named like the pipeline's own",
     "001\t1e5\tAT\t0\t",
     "012\t6e5\tRT\t24\t",
-    targets=("results/2023/samples.tsv",),
 )
 def _(c: SmallCohort) -> None:
     numbers = {name: f"{n:03}" for n, name in enumerate(c.counts.header[1:], 1)}
@@ -81,7 +82,6 @@ def _(c: SmallCohort) -> None:
     "compressed, UTF-16, a byte-order mark, Windows line ends, Ensembl versions",
     "D1_pre\tD1\tAT\tpre\t",
     "D6_post\tD6\tRT\tpost\t",
-    targets=("results/small/samples.tsv",),
 )
 def _(c: SmallCohort) -> None:
     for number, row in enumerate(c.counts.rows[1:], 3):
@@ -103,7 +103,6 @@ def _(c: SmallCohort) -> None:
     "sum of D1_pre, D1_pre_b, D1_pre_c (libraries of 2 lines of donor D1 at pre)",
     "summed into D1_post (libraries of 2 lines of donor D1 at post)",
     "no after sample: kept for the baseline contrast alone",
-    targets=("results/small/samples.tsv",),
 )
 def _(c: SmallCohort) -> None:
     c.design["line"] = "line"
@@ -119,9 +118,21 @@ def _(c: SmallCohort) -> None:
     c.drop_samples("D6_post")
 
 
-@pytest.mark.parametrize("case", CASES.found, ids=[case.title for case in CASES.found])
-def test_strange_and_right_input_is_taken(case: Case, outcomes: dict[str, Outcome]) -> None:
-    outcome = outcomes[case.name]
+def _named(cases: list[Case]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("case", cases, ids=[case.title for case in cases])
+
+
+@_named([case for case in CASES.found if not case.command_line])
+def test_the_library_takes_strange_and_right_input(case: Case, tmp_path: Path) -> None:
+    tables.write("samples", build(spoiled(case), tmp_path / "cohort"), tmp_path / "samples.tsv")
+    text = (tmp_path / "samples.tsv").read_text(encoding="utf-8")
+    for row in case.expected:
+        assert row in text
+
+
+@_named([case for case in CASES.found if case.command_line])
+def test_a_run_takes_strange_and_right_input(case: Case, tmp_path: Path) -> None:
+    outcome = run(spoiled(case), tmp_path / "cohort", *case.targets)
     assert outcome.status == 0, outcome.output
     (target,) = case.targets
     assert target in outcome.results

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_fixture import HOSTILE, Shape, make_run
+
+from helpers.report_run import make_run
+from helpers.report_shape import HOSTILE, Shape
 
 FLAGS = (
     "--headless",

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_fixture import HOSTILE
 
 from fibroserum import tables
-from fibroserum.input.names import file_name
+from fibroserum.input.config import file_name
+from helpers.report_shape import HOSTILE
 
 SECTIONS = ("glance", "cohort", "change", "targets", "ecm", "lookup", "methods")
 

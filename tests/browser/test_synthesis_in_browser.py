@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthesis_cohorts import SHAPES, made_page
+
+from helpers.synthesis_cohorts import SHAPES, made_page
 
 
 @pytest.mark.parametrize(

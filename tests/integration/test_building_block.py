@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 import yaml
-from small_cohort import good
-from small_runs import SECONDS, environment, outputs, run
 
-from support import REPOSITORY, copy_pipeline
+from helpers.pipeline import REPOSITORY, copy_pipeline
+from helpers.small_cohort import good
+from helpers.small_runs import SECONDS, environment, outputs, run
 
 THEIRS = Path("tests/integration/building_block")
 STAGES = {

@@ -12,8 +12,9 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from cells_cohort import cells_cohort
-from small_runs import SAMPLES, run
+
+from helpers.cells_cohort import cells_cohort
+from helpers.small_runs import SAMPLES, run
 
 FEW = {"D6_post": 9}
 COHORT = "results/small/cohort.h5ad"

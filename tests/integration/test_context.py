@@ -10,7 +10,7 @@ from fibroserum import tables
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.targets.context import FOOTPRINTS, context_table
-from support import Run
+from helpers.pipeline import Run
 
 
 @pytest.fixture(scope="module")

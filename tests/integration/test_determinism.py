@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from small_cohort import SmallCohort, good
-from small_runs import outputs, run, shuffled
+
+from helpers.small_runs import outputs, run, shuffled
 
 #: An ASCII locale in earnest: Python would otherwise put UTF-8 in its place.
 ELSEWHERE = {
@@ -21,48 +20,21 @@ ELSEWHERE = {
 }
 
 
-def ended(folder: Path, cohort: SmallCohort, cores: int, changes: dict[str, str]) -> Path:
+@pytest.fixture(scope="module")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a run on eight cores, in another folder, locale and time zone, all of it shuffled."""
+    folder = tmp_path_factory.mktemp("other")
     directory = folder / "my cohort"
-    cohort.write(directory)
-    done = run(directory, cores=cores, cwd=folder, **changes)
+    shuffled(4).write(directory)
+    done = run(directory, cores=8, cwd=folder, **ELSEWHERE)
     assert done.returncode == 0, done.stdout
     return directory
 
 
-@pytest.fixture(scope="module")
-def others(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """Return a run on one core in another locale, and one on eight with everything shuffled."""
-    folders = [tmp_path_factory.mktemp(name) for name in ("one", "eight")]
-    with ThreadPoolExecutor(2) as pool:
-        one = pool.submit(ended, folders[0], good(), 1, ELSEWHERE)
-        eight = pool.submit(ended, folders[1], shuffled(4), 8, {"PYTHONHASHSEED": "11"})
-        return one.result(), eight.result()
-
-
-def test_one_core_another_folder_locale_and_time_zone(
-    small_run: Path, others: tuple[Path, Path]
-) -> None:
-    here, there = outputs(small_run), outputs(others[0])
+def test_every_table_has_the_same_bytes(small_run: Path, other: Path) -> None:
+    here, there = outputs(small_run), outputs(other)
+    assert (small_run / "counts.tsv").read_bytes() != (other / "counts.tsv").read_bytes()
     assert len(here) > 30
-    assert sorted(here) == sorted(there)
-    assert [name for name in here if here[name] != there[name]] == []
-
-
-def test_the_report_differs_in_its_date_alone(small_run: Path, others: tuple[Path, Path]) -> None:
-    pages = [
-        (folder / "results/small/report.html").read_text(encoding="utf-8")
-        for folder in (small_run, others[0])
-    ]
-    dates = [re.sub(r"\b20\d\d-\d\d-\d\d\b", "", page) for page in pages]
-    assert len(dates[0]) > 100_000
-    assert dates[0] == dates[1]
-
-
-def test_eight_cores_and_samples_and_genes_in_another_order(
-    small_run: Path, others: tuple[Path, Path]
-) -> None:
-    here, there = outputs(small_run), outputs(others[1])
-    assert (small_run / "counts.tsv").read_bytes() != (others[1] / "counts.tsv").read_bytes()
     assert sorted(here) == sorted(there)
     # checksums of the input are others
     records = [json.loads(found.pop("small/provenance.json")) for found in (here, there)]
@@ -70,3 +42,13 @@ def test_eight_cores_and_samples_and_genes_in_another_order(
     for record in records:
         assert record.pop("inputs")
     assert records[0] == records[1]
+
+
+def test_the_report_differs_in_its_date_and_checksums_alone(small_run: Path, other: Path) -> None:
+    pages = [
+        (folder / "results/small/report.html").read_text(encoding="utf-8")
+        for folder in (small_run, other)
+    ]
+    rest = [re.sub(r"\b(20\d\d-\d\d-\d\d|[0-9a-f]{64})\b", "", page) for page in pages]
+    assert len(rest[0]) > 100_000
+    assert rest[0] == rest[1]

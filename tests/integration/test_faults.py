@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import re
@@ -14,15 +15,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from small_cohort import good
-from small_runs import SAMPLES, command, environment, outputs, run
 
 from fibroserum.runtime import provenance
 from fibroserum.runtime.lock import OVER, VARIABLE, take
-from support import REPOSITORY
+from helpers.pipeline import REPOSITORY, planned
+from helpers.small_cohort import good
+from helpers.small_runs import SAMPLES, command, environment, outputs, run
 
 SOURCE = REPOSITORY / "workflow" / "src"
 KILLED = ("the run alone", "the run and its jobs", "a job")
+ROUNDS = 20
 
 
 def _jobs(folder: Path) -> list[int]:
@@ -49,23 +51,30 @@ def _kill(process: subprocess.Popen[str], folder: Path, whom: str) -> None:
                 continue
 
 
-def killed(folder: Path, after: float, whom: str, *, config: bool = True) -> None:
-    """Run the workflow in `folder`, and kill it after so many seconds; it may have ended before."""
-    process = subprocess.Popen(
-        command(folder, config=config),
-        env=environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        stdin=subprocess.DEVNULL,
-        cwd=folder,
-        start_new_session=True,
-        text=True,
-    )
-    try:
-        process.wait(timeout=after)
-    except subprocess.TimeoutExpired:
-        _kill(process, folder, whom)
-    process.wait(timeout=300)
+def begun(folder: Path, *arguments: str, config: bool = True) -> subprocess.Popen[str]:
+    """Begin a run in a session of its own; it writes to a file, which its jobs may outlive."""
+    with (folder / "said.txt").open("w", encoding="utf-8") as said:
+        return subprocess.Popen(
+            command(folder, *arguments, config=config),
+            env=environment(),
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            cwd=folder,
+            start_new_session=True,
+            text=True,
+        )
+
+
+def killed_in_job(folder: Path, number: int, whom: str, *targets: str) -> tuple[int, str]:
+    """Run the workflow and kill it once so many jobs have begun; return its status and output."""
+    before = set(_jobs(folder))
+    process = begun(folder, "--", *targets)
+    while len(set(_jobs(folder)) - before) < number and process.poll() is None:
+        time.sleep(0.02)
+    _kill(process, folder, whom)
+    status = process.wait(timeout=300)
+    return status, (folder / "said.txt").read_text(encoding="utf-8")
 
 
 def assert_whole(folder: Path, expected: dict[str, bytes]) -> None:
@@ -86,20 +95,17 @@ def assert_ended(folder: Path, expected: dict[str, bytes], *, config: bool = Tru
     assert hidden == []
 
 
-def test_a_run_killed_at_random_moments_ends_in_the_same_bytes(
-    small_run: Path, tmp_path: Path
-) -> None:
+def test_a_run_that_is_killed_ends_in_the_same_bytes(small_run: Path, tmp_path: Path) -> None:
     good().write(tmp_path)
     expected = outputs(small_run)
-    for whom in KILLED:
-        after = random.SystemRandom().uniform(4, 20)
-        print(f"{whom} is killed after {after:.1f} s")
-        killed(tmp_path, after, whom)
+    for whom, number, status in zip(KILLED, (3, 4, 2), (-9, -9, 1), strict=True):
+        ended, said = killed_in_job(tmp_path, number, whom)
+        assert ended == status, said
         assert_whole(tmp_path, expected)
     assert_ended(tmp_path, expected)
 
 
-@pytest.mark.skipif("FIBROSERUM_SOAK" not in os.environ, reason="minutes: make soak")
+@pytest.mark.soak
 def test_soak(tmp_path: Path) -> None:
     undisturbed = tmp_path / "undisturbed"
     undisturbed.mkdir()
@@ -107,13 +113,16 @@ def test_soak(tmp_path: Path) -> None:
     assert run(undisturbed, config=False).returncode == 0
     seconds = time.monotonic() - start
     expected = outputs(undisturbed)
-    rounds = int(os.environ["FIBROSERUM_SOAK"])
-    for number in range(rounds):
+    for number in range(ROUNDS):
         folder = tmp_path / str(number)
         folder.mkdir()
-        after, whom = random.SystemRandom().uniform(1, seconds), KILLED[number % len(KILLED)]
-        print(f"{number + 1} of {rounds}: {whom} is killed after {after:.1f} of {seconds:.0f} s")
-        killed(folder, after, whom, config=False)
+        after, whom = random.Random(number).uniform(1, seconds), KILLED[number % len(KILLED)]
+        print(f"{number + 1} of {ROUNDS}: {whom} is killed after {after:.1f} of {seconds:.0f} s")
+        process = begun(folder, config=False)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=after)
+        _kill(process, folder, whom)
+        process.wait(timeout=300)
         assert_whole(folder, expected)
         assert_ended(folder, expected, config=False)
         shutil.rmtree(folder)
@@ -164,21 +173,8 @@ def test_a_job_whose_run_is_gone_leaves_the_files_of_a_later_run(tmp_path: Path)
 
 def test_a_job_killed_for_want_of_memory_is_explained(tmp_path: Path) -> None:
     good().write(tmp_path)
-    process = subprocess.Popen(
-        command(tmp_path, "--", SAMPLES),
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        cwd=tmp_path,
-        start_new_session=True,
-        text=True,
-    )
-    while not _jobs(tmp_path) and process.poll() is None:
-        time.sleep(0.02)
-    _kill(process, tmp_path, "a job")
-    said, _ = process.communicate(timeout=300)
-    assert process.returncode == 1
+    status, said = killed_in_job(tmp_path, 1, "a job", SAMPLES)
+    assert status == 1
     assert "A job was killed from outside, most likely because the machine ran out of" in said
     assert outputs(tmp_path) == {}
     assert run(tmp_path, "--", SAMPLES).returncode == 0
@@ -265,11 +261,11 @@ def test_a_job_out_of_memory_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["logs"]
 
 
-def planned(folder: Path, *arguments: str) -> set[str]:
+def rules_of(folder: Path, *arguments: str) -> set[str]:
     """Return the rules that the next run in `folder` would run."""
     done = run(folder, "-n", *arguments)
     assert done.returncode == 0, done.stdout
-    return set(re.findall(r"^(\w+) +\d+$", done.stdout, re.MULTILINE)) - {"default", "total"}
+    return planned(done.stdout)
 
 
 def test_an_input_put_back_from_an_older_copy_runs_what_used_it(
@@ -277,21 +273,21 @@ def test_an_input_put_back_from_an_older_copy_runs_what_used_it(
 ) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(small_run, folder)
-    assert planned(folder) == set()
+    assert rules_of(folder) == set()
     table = folder / "results/small/flags/targets.tsv"
     table.rename(folder / "targets.tsv")
-    assert planned(folder) == {"targets", "report", "workbook"}
+    assert rules_of(folder) == {"targets", "report", "workbook"}
     (folder / "targets.tsv").rename(table)
-    assert planned(folder) == set()
+    assert rules_of(folder) == set()
     sets = folder / "sets.gmt"
     sets.write_text(sets.read_text().replace("\tLUM", ""))
     os.utime(sets, (1e9, 1e9))
-    assert planned(folder) == {"enrichment", "report", "workbook"}
+    assert rules_of(folder) == {"enrichment", "report", "workbook"}
     counts = folder / "counts.tsv"
     counts.write_text(counts.read_text().replace("\nLUM\t", "\nLUM\t1"))
     os.utime(counts, (1e9, 1e9))
-    assert {"counts", "fit", "qc", "factors", "report"} <= planned(folder)
-    assert {"counts"} == planned(folder, "--until", "counts")
+    assert {"counts", "fit", "qc", "factors", "report"} <= rules_of(folder)
+    assert {"counts"} == rules_of(folder, "--until", "counts")
 
 
 def test_a_file_within_a_folder_counts_and_so_does_the_time_of_a_large_one(

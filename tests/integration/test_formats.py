@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import count_files as files
 import pandas as pd
 import pytest
 
@@ -20,7 +19,8 @@ from fibroserum.counts import read_counts
 from fibroserum.de.stage import FitSettings, fit_model, result_table
 from fibroserum.genes.table import bundled
 from fibroserum.input.config import load_schema, resolve
-from support import REPOSITORY
+from helpers import count_files as files
+from helpers.pipeline import REPOSITORY
 
 TOY = REPOSITORY / "resources" / "toy"
 KEPT = 300

@@ -12,7 +12,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from support import REPOSITORY, Run, run_snakemake
+from helpers.pipeline import REPOSITORY, Run, run_snakemake
+
+pytestmark = pytest.mark.long
 
 
 def run_example(name: str, data: Path, directory: Path, *outputs: str) -> Run:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import html
 import io
 import json
@@ -17,24 +15,13 @@ import pytest
 
 from fibroserum.input.names import file_name
 from fibroserum.report.page.build import minus
-from support import Run
+from helpers.page_blocks import block, levels, signed
+from helpers.pipeline import Run
 
 
 @pytest.fixture(scope="module")
 def page(toy_run: Run) -> str:
     return (toy_run.results / "report.html").read_text(encoding="utf-8")
-
-
-def block(page: str, name: str) -> bytes:
-    found = re.search(rf'id="block-{name}">([^<]*)</script>', page)
-    assert found, name
-    return gzip.decompress(base64.b64decode(found.group(1)))
-
-
-def signed(data: bytes, count: int, width: int) -> np.ndarray:
-    planes = np.frombuffer(data[: count * width], dtype=np.uint8).reshape(width, count)
-    whole = sum(planes[i].astype(np.int64) << (8 * i) for i in range(width))
-    return np.where(whole % 2, -(whole + 1) // 2, whole // 2)
 
 
 def fixed(body: bytes, about: dict[str, Any], made: dict[str, Any]) -> np.ndarray:
@@ -105,12 +92,10 @@ def test_lookup_levels_are_the_normalized_counts(toy_run: Run, page: str) -> Non
     import anndata as ad
 
     cohort = ad.read_h5ad(toy_run.results / "cohort.h5ad")
-    held = json.loads(block(page, "genes"))
-    ids, samples = held["index"]["id"], [one["sample"] for one in held["samples"]]
-    middle = signed(block(page, "levels-middle"), len(ids), 2)
-    rest = signed(block(page, "levels-rest"), len(ids) * len(samples), 2)
-    shown = (middle[:, None] + rest.reshape(len(ids), len(samples))) / 100
-    wanted = np.log2(cohort[samples, ids].layers["normalized"].T.astype(float) + 0.5)
+    shown = levels(page)
+    assert list(shown.columns) == list(cohort.obs_names)
+    ids = list(shown.index)
+    wanted = np.log2(cohort[shown.columns, ids].layers["normalized"].T.astype(float) + 0.5)
     np.testing.assert_allclose(shown, wanted, atol=0.00501)
 
 

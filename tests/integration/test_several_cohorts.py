@@ -12,12 +12,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from small_cohort import SmallCohort, good
-from small_runs import outputs, run
 
 from fibroserum import tables
 from fibroserum.runtime.lock import take
-from support import copy_pipeline
+from helpers.pipeline import copy_pipeline
+from helpers.small_cohort import SmallCohort, good
+from helpers.small_runs import outputs, run
 
 TIMES = {"pre": "week 0", "post": "week 16"}
 

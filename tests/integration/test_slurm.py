@@ -15,12 +15,14 @@ from pathlib import Path
 import anndata as ad
 import numpy as np
 import pytest
-import small_runs
-from cells_cohort import cells_cohort
-from slurm_cluster import Cluster, cluster, missing
-from small_runs import environment, outputs
 
-from support import REPOSITORY, Run
+from helpers import small_runs
+from helpers.cells_cohort import cells_cohort
+from helpers.pipeline import REPOSITORY, Run
+from helpers.slurm_cluster import Cluster, cluster, missing
+from helpers.small_runs import environment, outputs
+
+pytestmark = pytest.mark.cluster
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 PROFILE = REPOSITORY / "workflow" / "profiles" / "slurm"

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
-from support import REPOSITORY, Run, run_snakemake
+from helpers.pipeline import REPOSITORY, Run
 
 CONTRASTS = (
     "AT_post_vs_pre",
@@ -113,71 +113,3 @@ def test_provenance_names_inputs_and_versions(toy_run: Run) -> None:
     assert any(path.endswith("RT.counts.tsv.gz") for path in record["inputs"])
     assert record["config"]["differential_expression"]["alpha"] == 0.05
     assert record["seed"] == 1
-
-
-def planned(said: str) -> set[str]:
-    """Return the rules that a dry run would run."""
-    rules = {
-        "counts",
-        "qc",
-        "fit",
-        "differential_expression",
-        "enrichment",
-        "targets",
-        "workbook",
-        "stimulation",
-        "factors",
-        "permutations",
-        "report",
-    }
-    return {
-        line.split()[0]
-        for line in said.splitlines()
-        if line.split()[:1] and line.split()[0] in rules and line.split()[-1].isdigit()
-    }
-
-
-def test_a_second_run_has_nothing_to_do(toy_run: Run) -> None:
-    done = run_snakemake(toy_run.directory, snakefile=toy_run.snakefile)
-    assert done.returncode == 0
-    assert "Nothing to be done" in done.stdout + done.stderr
-
-
-def test_another_alpha_runs_what_follows_the_fit(toy_run: Run) -> None:
-    config = toy_run.directory / "alpha.yaml"
-    text = (REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8")
-    assert "alpha: 0.05" in text
-    config.write_text(text.replace("alpha: 0.05", "alpha: 0.1"), encoding="utf-8")
-    done = run_snakemake(
-        toy_run.directory, "-n", "--configfile", str(config), snakefile=toy_run.snakefile
-    )
-    assert done.returncode == 0, done.stderr
-    rules = planned(done.stdout + done.stderr)
-    assert {"differential_expression", "enrichment", "targets", "factors"} <= rules
-    assert {"report", "workbook"} <= rules
-    assert rules.isdisjoint({"counts", "fit", "qc"})
-
-
-def test_an_edited_module_runs_the_rules_that_use_it(toy_run: Run) -> None:
-    edited = toy_run.snakefile.parent / "workflow/src/fibroserum/qc/checks.py"
-    text = edited.read_text(encoding="utf-8")
-    edited.write_text(text + "\n# an edit\n", encoding="utf-8")
-    try:
-        done = run_snakemake(toy_run.directory, "-n", snakefile=toy_run.snakefile)
-    finally:
-        edited.write_text(text, encoding="utf-8")
-    assert done.returncode == 0, done.stderr
-    assert planned(done.stdout + done.stderr) == {"qc", "report", "workbook"}
-
-
-def test_a_config_without_factors_has_none(toy_run: Run) -> None:
-    config = toy_run.directory / "plain.yaml"
-    lines = (REPOSITORY / "config" / "config.yaml").read_text(encoding="utf-8").split("factors:")[0]
-    config.write_text(lines.replace("cohort: toy", "cohort: plain"), encoding="utf-8")
-    asked = ("-n", "--configfile", str(config))
-    done = run_snakemake(toy_run.directory, *asked, snakefile=toy_run.snakefile)
-    assert done.returncode == 0, done.stderr
-    rules = planned(done.stdout + done.stderr)
-    assert "stimulation" not in rules
-    assert "report" in rules
-    assert "CCL28" not in done.stdout

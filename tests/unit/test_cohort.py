@@ -167,7 +167,7 @@ def test_reasons_add_up() -> None:
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_samples_and_genes_changes_nothing(random: Any) -> None:
     inputs = inputs_of(rows(TWO + "a1b D1 AT pre\ne1 D5 RT pre\n"))

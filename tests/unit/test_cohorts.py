@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
-from small_cohort import good
 
 from fibroserum.cohort.several import Several, plan_several
 from fibroserum.errors import InputError
 from fibroserum.runtime.lock import lock_of
+from helpers.small_cohort import good
 
 
 def _planned(

@@ -9,24 +9,22 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-import count_files as files
 import numpy as np
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fibroserum.counts import CountTable, read_counts
 from fibroserum.errors import InputError
 from fibroserum.files.table import read_sheet
 from fibroserum.input.sheet_checks import check_sheet
+from helpers import count_files as files
 
 #: The plain suite runs the same few examples each time; FIBROSERUM_FUZZ=10000 runs new ones.
 ASKED = os.environ.get("FIBROSERUM_FUZZ")
 EXAMPLES = int(ASKED or 25)
 fuzz = settings(
     max_examples=EXAMPLES,
-    deadline=None,
     derandomize=not ASKED,
-    suppress_health_check=[HealthCheck.too_slow],
 )
 CELLS = {"sample": "donor_time", "min_cells": 2}
 DESIGN: dict[str, Any] = {

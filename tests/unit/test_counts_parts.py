@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import anndata as ad
-import count_files as files
 import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from cells_cohort import cells_cohort
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,6 +22,8 @@ from fibroserum.counts.cells import Part
 from fibroserum.counts.stage import sum_part, write_sums
 from fibroserum.errors import InputError
 from fibroserum.input.config import load_schema
+from helpers import count_files as files
+from helpers.cells_cohort import cells_cohort
 
 CELLS = {"sample": "donor_time", "min_cells": 10}
 BUILDERS: dict[str, Callable[[Path], Path]] = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import count_files as files
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from fibroserum.counts import read_counts
 from fibroserum.counts.quants import length_scaled
 from fibroserum.errors import InputError
+from helpers import count_files as files
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "tximport"
 SALMON = ["Name", "Length", "EffectiveLength", "TPM", "NumReads"]

@@ -130,7 +130,7 @@ def test_numeric_covariates_are_centred_and_categories_less_one() -> None:
     assert list(columns.columns) == ["age", "plate[b]"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 6), st.integers(1, 8), st.integers(0, 2**32 - 1))
 def test_aliased_columns_are_as_many_as_the_rank_lacks(n: int, p: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -147,7 +147,8 @@ def test_aliased_columns_are_as_many_as_the_rank_lacks(n: int, p: int, seed: int
 def test_the_reference_comes_first(groups: list[str], reference: str) -> None:
     ordered = order_groups(groups, reference)
     assert sorted(ordered) == sorted(set(groups))
-    assert reference not in groups or ordered[0] == reference
+    if reference in groups:
+        assert ordered[0] == reference
 
 
 @pytest.mark.parametrize(

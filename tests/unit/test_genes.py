@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from fibroserum.errors import InputError
 from fibroserum.genes import mapping as genes
 from fibroserum.genes.table import bundled
 
@@ -36,9 +35,6 @@ def small_table(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
     """Return a gene table of (symbol, ensembl, entrez, aliases)."""
     table = pd.DataFrame(rows, columns=["symbol", "ensembl", "entrez", "aliases"])
     return table.assign(chromosome="1", type="protein-coding", name="a gene")
-
-
-# --- the table -----------------------------------------------------------------------------------
 
 
 def test_table_has_one_row_a_gene() -> None:
@@ -88,79 +84,6 @@ def test_previous_symbols_are_no_official_ones_and_lead_somewhere(repository: Pa
     for previous, symbol in zip(table["previous"], table["symbol"], strict=True):
         assert previous not in index.symbol
         assert index.symbols[index.alias[previous]] == symbol
-
-
-# --- recognising ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("ids", "kind"),
-    [
-        (["BGN", "DCN", "COL1A1"], "symbol"),
-        (["BGN", "AC012345.1", "RP11-34P13.7", "DCN"], "symbol"),
-        (["CTGF", "CYR61"], "symbol"),
-        (["ENSG00000182492.14", "ENSG00000108821"], "ensembl"),
-        (["ENSG00000182378.14_PAR_Y", "ENSGR0000182378.10"], "ensembl"),
-        (["ENSG00000182492.14_2"], "ensembl"),
-        (["633", "1634", "1462"], "entrez"),
-        (["__no_feature", "N_unmapped", "ERCC-00002", "BGN"], "symbol"),
-        (["ENSG00000182492", "ENSG00000108821", "ERCC-00002", "eGFP"], "ensembl"),
-    ],
-)
-def test_recognises(ids: list[str], kind: str) -> None:
-    assert genes.recognise(ids) == kind
-
-
-@pytest.mark.parametrize(
-    ("ids", "said", "advised"),
-    [
-        ([], "no gene ids", ""),
-        (["ENSMUSG00000031375.18"], "Ensembl ids of mouse", "orthologues"),
-        (["ENSABCG00000031375"], "another species, ABC", "orthologues"),
-        (["Bgn", "Dcn", "Col1a1", "Vcan"], "mouse or rat symbols", "orthologues"),
-        (["ENST00000331595.9"], "Ensembl transcripts", "tx2gene"),
-        (["NM_001711.6", "NM_000088"], "RefSeq transcripts", "tx2gene"),
-        (["ENSP00000327336"], "Ensembl proteins", ""),
-        (["213905_x_at", "1007_s_at"], "microarray probes", ""),
-        (["ILMN_1651209"], "microarray probes", ""),
-        (["ENSG00000182492|BGN"], "joined", "one kind of id"),
-        (["ENSG00000182492_BGN"], "joined", "one kind of id"),
-        (["BGN|633", "DCN|1634"], "joined", "one kind of id"),
-        (["0", "1", "2"], "row numbers", "first"),
-        (["1", "2", "3", "4"], "row numbers", "first"),
-        (["99999999", "99999997"], "human Entrez ids", ""),
-        (["foo", "bar1", "baz-2"], "human gene symbols", "genes.annotation"),
-        (["ENSG00000182492", "633", "BGN"], "several kinds", ""),
-    ],
-)
-def test_refuses_what_is_no_human_gene(ids: list[str], said: str, advised: str) -> None:
-    with pytest.raises(InputError) as caught:
-        genes.recognise(ids, "counts.tsv")
-    (problem,) = caught.value.problems
-    assert said in problem.what
-    assert problem.where == "counts.tsv"
-    assert advised in problem.hint
-
-
-def test_own_annotation_lets_any_ids_in() -> None:
-    assert genes.recognise(["ENSMUSG00000031375"], own={"ENSMUSG00000031375"}) == "symbol"
-    assert genes.recognise(["99999999"], own={"99999999"}) == "entrez"
-
-
-@settings(deadline=None)
-@given(st.lists(st.text(max_size=12), max_size=20))
-@example(["1" * 10, "٣"])
-def test_recognise_answers_or_refuses(ids: list[str]) -> None:
-    try:
-        kind = genes.recognise(ids)
-    except InputError as error:
-        refused, mapped = len(error.problems), 0
-    else:
-        refused, mapped = 0, len(genes.annotate(ids, kind))
-    assert (refused, mapped) in ((1, 0), (0, len(ids)))
-
-
-# --- mapping -------------------------------------------------------------------------------------
 
 
 def test_versions_come_off_and_par_y_stays_apart() -> None:
@@ -298,63 +221,6 @@ def test_real_matrices(
     assert all(len(rows) == 1 for rows in named.values())
 
 
-# --- spreadsheets --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("name", "likely"),
-    [
-        ("2-Sep", "SEPTIN2"),
-        ("Sep-02", "SEPTIN2"),
-        ("02-Sep-19", "SEPTIN2"),
-        ("2. Sep", "SEPTIN2"),
-        ("2019-09-02", "SEPTIN2"),
-        ("2019-09-02 00:00:00", "SEPTIN2"),
-        ("9/2/2019", "SEPTIN2"),
-        ("1-Mar", "MARCHF1 or MTARC1"),
-        ("10. Mrz", "MARCHF10"),
-        ("7-Mars", "MARCHF7"),
-        ("01.03.2020", "MARCHF1 or MTARC1"),
-        ("44075", "SEPTIN1"),
-        ("15-Sep", "SELENOF"),
-        ("1-Dec", "DELEC1"),
-        ("2.31E+13", ""),
-        ("1.00E+08", ""),
-        ("633.0", "633"),
-    ],
-)
-def test_mangled_ids_are_found(name: str, likely: str) -> None:
-    (problem,) = genes.mangled(["BGN", name, "DCN"], "counts.tsv")
-    assert f"'{name}'" in problem.what
-    assert problem.where == "counts.tsv, gene 2"
-    assert likely in problem.hint
-
-
-def test_no_gene_of_the_table_is_mangled() -> None:
-    table = genes.load_table()
-    names = [*bundled().alias, *table["symbol"], *bundled().ensembl]
-    assert genes.mangled(names) == []
-    assert genes.mangled(table["entrez"].tolist()) == []
-
-
-def test_all_septins_and_marches_are_named_again() -> None:
-    for number in range(1, 13):
-        (problem,) = genes.mangled(["BGN", f"{number}-Sep"])
-        assert f"SEPTIN{number}." in problem.hint
-    for number in range(1, 12):
-        (problem,) = genes.mangled(["BGN", f"{number}-Mar"])
-        assert f"MARCHF{number}" in problem.hint
-
-
-@settings(deadline=None)
-@given(st.lists(st.text(max_size=24), max_size=10))
-def test_mangled_never_fails(ids: list[str]) -> None:
-    assert len(genes.mangled(ids)) <= len(ids)
-
-
-# --- duplicates ----------------------------------------------------------------------------------
-
-
 def test_duplicates_are_summed_and_logged() -> None:
     counts = pd.DataFrame(
         {"s1": [1, 2, 3, 4], "s2": [10, 20, 30, 40]}, index=["b", "a", "b", "c"], dtype="int32"
@@ -369,7 +235,6 @@ def test_duplicates_are_summed_and_logged() -> None:
     assert log.to_dict("records") == [{"gene_id": "b", "rows": 2, "total": 44.0}]
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from("abcdef"), max_size=12))
 def test_summing_keeps_every_count(ids: list[str]) -> None:
     counts = pd.DataFrame(
@@ -380,73 +245,3 @@ def test_summing_keeps_every_count(ids: list[str]) -> None:
     assert summed.index.tolist() == list(dict.fromkeys(ids))
     assert log["rows"].sum() - len(log) == len(ids) - len(summed)
     assert list(log) == ["gene_id", "rows", "total"]
-
-
-# --- own annotation ------------------------------------------------------------------------------
-
-
-def test_own_annotation_decides_the_symbol(tmp_path: Path) -> None:
-    path = tmp_path / "own.tsv"
-    path.write_text("gene_id\tsymbol\tnote\nG1\tBGN\tx\nENSG00000108821.9\tMINE\t\nG9\t\t\n")
-    own = genes.read_annotation(path)
-    assert list(own) == ["gene_id", "symbol"]
-    found = genes.annotate_with(own, ["G1", "G2X", "DCN"], "symbol")
-    assert found["symbol"].tolist() == ["BGN", "G2X", "DCN"]
-    assert found["entrez"].tolist() == ["633", "", "1634"]
-    assert found["match"].tolist() == ["official", "unknown", "official"]
-    assert genes.resolve(["BGN", "ENSG00000182492"], found)[0] == {
-        "BGN": ["G1"],
-        "ENSG00000182492": ["G1"],
-    }
-    found = genes.annotate_with(own, ["ENSG00000108821", "ENSG00000182492"], "ensembl")
-    assert found["symbol"].tolist() == ["MINE", "BGN"]
-    assert found["ensembl"].tolist() == ["ENSG00000108821", "ENSG00000182492"]
-
-
-def test_own_annotation_with_further_ids(tmp_path: Path) -> None:
-    path = tmp_path / "own.csv"
-    path.write_text("gene_id,symbol,ensembl,entrez\nG1,XYZ1,ENSG00000000001,\n")
-    found = genes.annotate_with(genes.read_annotation(path), ["G1"], "symbol")
-    assert found.loc["G1", ["symbol", "ensembl", "entrez"]].tolist() == [
-        "XYZ1",
-        "ENSG00000000001",
-        "",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("gene_id\tsymbl\nG1\tBGN\n", "column 'symbol' is missing"),
-        ("gene_id,symbol\nG1,BGN\nG1,DCN\n", "'G1' has several symbols"),
-        ("", "is empty"),
-        ("gene_id,symbol\na,b,c,d\ne,f,g,h,i,j\n", "row 2: has 4 fields; expected 2"),
-    ],
-)
-def test_bad_own_annotations_are_refused(tmp_path: Path, content: str, said: str) -> None:
-    path = tmp_path / "own.tsv"
-    path.write_text(content)
-    with pytest.raises(InputError, match=said):
-        genes.read_annotation(path)
-
-
-def test_own_annotation_of_other_genes_is_refused() -> None:
-    own = pd.DataFrame({"gene_id": ["X"], "symbol": ["BGN"]})
-    with pytest.raises(InputError, match="none of the matrix' gene ids"):
-        genes.annotate_with(own, ["G1"], "symbol")
-
-
-@settings(deadline=None)
-@given(st.binary(max_size=200))
-@example(b"gene_id\tsymbol\n\x00\t\xff")
-@example(b'gene_id,symbol\n"')
-def test_read_annotation_answers_or_refuses(
-    tmp_path_factory: pytest.TempPathFactory, content: bytes
-) -> None:
-    path = tmp_path_factory.mktemp("own") / "own.tsv"
-    path.write_bytes(content)
-    try:
-        columns = set(genes.read_annotation(path))
-    except InputError:
-        columns = {"gene_id", "symbol"}
-    assert columns >= {"gene_id", "symbol"}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fibroserum.errors import InputError, Problem
@@ -49,7 +49,7 @@ def test_reads_every_honest_variant(tmp_path: Path, content: bytes, packed: bool
 
 def test_gzip_is_known_by_its_content(tmp_path: Path) -> None:
     path = tmp_path / "two.gmt"
-    path.write_bytes(gzip.compress(b"A\tfirst\tBGN\tDCN\nB\t\tLUM\tBGN\tVCAN\n"))
+    path.write_bytes(gzip.compress(b"A\tfirst\tBGN\tDCN\nB\t\tLUM\tBGN\tVCAN\n", mtime=0))
     assert read_gmt(path) == TWO
 
 
@@ -77,8 +77,8 @@ def test_all_problems_are_listed_with_their_lines(tmp_path: Path) -> None:
         (b"A\td\tBGN\nB\td\tC\x00D\n", "not text", ", line 2"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "not UTF-8", ", line 1"),
         (b"\x1f\x8bgarbage", "cannot be read", ""),
-        (gzip.compress(b"A\td\tBGN\n")[:-6], "cannot be read", ""),
-        (gzip.compress(b"A\td\tBGN\n")[:12] + b"\x00" * 20, "cannot be read", ""),
+        (gzip.compress(b"A\td\tBGN\n", mtime=0)[:-6], "cannot be read", ""),
+        (gzip.compress(b"A\td\tBGN\n", mtime=0)[:12] + b"\x00" * 20, "cannot be read", ""),
         (b"set,description,gene\nA,d,BGN\n", "has no genes", ", line 1"),
     ],
 )
@@ -100,7 +100,7 @@ def test_refuses_what_is_no_file(tmp_path: Path) -> None:
 def test_a_bomb_does_not_go_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gmt, "MAX_BYTES", 2**20)
     path = tmp_path / "bomb.gmt.gz"
-    path.write_bytes(gzip.compress(b"A" * 2**22))
+    path.write_bytes(gzip.compress(b"A" * 2**22, mtime=0))
     with pytest.raises(InputError, match="larger than 1 MB"):
         read_gmt(path)
 
@@ -110,7 +110,6 @@ FIELD = st.text(st.characters(blacklist_categories=HIDDEN, blacklist_characters=
 FIELD = FIELD.filter(lambda text: text == text.strip())
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         FIELD,
@@ -135,7 +134,6 @@ def test_what_was_written_is_read(
     ]
 
 
-@settings(deadline=None)
 @given(
     st.one_of(st.binary(max_size=300), st.text("A\t\n\r\x00\ufeffé ,", max_size=60).map(str.encode))
 )
@@ -193,7 +191,8 @@ def test_sets_of_no_human_gene_are_refused(
     problem = caught.value.problems[0]
     many = f"{len(genes)} of its {len(genes)} genes, such as '{genes[0]}', are no human genes"
     assert many in problem.what
-    assert genes[0] != "Bgn" or problem.hint == "Did you mean 'BGN'?"
+    if genes[0] == "Bgn":
+        assert problem.hint == "Did you mean 'BGN'?"
 
 
 def test_maps_sets_given_in_any_ids() -> None:

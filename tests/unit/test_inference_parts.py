@@ -160,7 +160,7 @@ def designs(draw: st.DrawFn) -> np.ndarray:
     return matrix
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(designs(), st.integers(0, 1000))
 def test_fits_on_random_designs(design: np.ndarray, seed: int):
     rng = np.random.default_rng(seed)
@@ -190,7 +190,7 @@ def test_fits_on_random_designs(design: np.ndarray, seed: int):
         np.testing.assert_allclose(se[gene], np.sqrt(variance), rtol=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(designs(), st.floats(-15, 2), st.integers(0, 1000))
 def test_dispersion_objective_and_slopes(design: np.ndarray, t: float, seed: int):
     rng = np.random.default_rng(seed)

@@ -228,7 +228,7 @@ def _weighted_models(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame, np.nd
 
 
 @given(_weighted_models())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_elimination_is_least_squares(model: tuple) -> None:
     values, design, weights = model
     order = np.random.default_rng(len(values)).permutation(len(values))

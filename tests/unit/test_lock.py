@@ -7,6 +7,7 @@ import fcntl
 import json
 import os
 import platform
+import queue
 import subprocess
 import sys
 import threading
@@ -166,20 +167,18 @@ def test_jobs_work_side_by_side_and_outlive_the_release(tmp_path: Path) -> None:
 
 def test_the_next_run_waits_for_jobs_that_outlived_their_run(tmp_path: Path) -> None:
     first = take(tmp_path, silent)
-    said: list[str] = []
+    said: queue.Queue[str] = queue.Queue()
     with job_of_run(environment(first)):
         first.release()
-        waiting = threading.Thread(target=lambda: take(tmp_path, said.append).release())
+        waiting = threading.Thread(target=lambda: take(tmp_path, said.put).release(), daemon=True)
         waiting.start()
-        deadline = time.monotonic() + 30
-        while len(said) < 2 and time.monotonic() < deadline:
-            time.sleep(0.01)
+        texts = [said.get(timeout=600) for _ in range(2)]
         assert waiting.is_alive()
         assert (
             f"Waiting for jobs that outlived the run which started them (process {os.getpid()}"
-            in said[1]
+            in texts[1]
         )
-    waiting.join(timeout=30)
+    waiting.join(timeout=600)
     assert not waiting.is_alive()
     assert list(tmp_path.iterdir()) == []
 

@@ -21,7 +21,7 @@ def test_ratio_is_pydeseq2s() -> None:
     assert ours == pytest.approx(deseq2_norm(kept)[1], rel=1e-12)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 10_000), st.floats(0.1, 10))
 def test_a_deeper_library_has_a_larger_factor(seed: int, depth: float) -> None:
     """Scaling one sample's expectation scales its factor relative to the others' exactly."""

@@ -8,7 +8,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import pytest
-from factor_cohort import GENES, Options, fits_of, make_cohort
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
@@ -24,6 +23,7 @@ from fibroserum.permutations.stage import (
     passing,
     relabelled_designs,
 )
+from helpers.factor_cohort import GENES, Options, fits_of, make_cohort
 
 SETTINGS = {
     "groups": ["AT", "RT"],

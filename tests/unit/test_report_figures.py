@@ -14,7 +14,6 @@ import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
-from report_fixture import HOSTILE, Shape, make_run
 
 from fibroserum.report.figures.cohort import MOST_CELLS
 from fibroserum.report.figures.draw import catalogue_of, draw
@@ -25,6 +24,8 @@ from fibroserum.report.figures.targets import lookup_figures, published_effects
 from fibroserum.report.loading import RunTables, load_run
 from fibroserum.report.page.tables import few_found
 from fibroserum.report.theme import DOWN, GROUP_COLOURS, UP, Figure, data, in_order, spec, thin
+from helpers.report_run import make_run
+from helpers.report_shape import HOSTILE, Shape
 
 PUBLISHED = Path(__file__).parents[2] / "resources" / "published" / "nishikori_2023_table2.tsv"
 SHAPES = {

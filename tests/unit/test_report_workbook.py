@@ -10,13 +10,14 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
-from report_fixture import HOSTILE, Shape, make_run
 from xlsxwriter.workbook import Workbook
 
 from fibroserum import tables
 from fibroserum.report import workbook as workbook_module
 from fibroserum.report.loading import RunTables, load_run
 from fibroserum.report.workbook import OPTIONS, TableSheet, sheet_name, workbook
+from helpers.report_run import make_run
+from helpers.report_shape import HOSTILE, Shape
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_cohort import SmallCohort, Table, good
 
 from fibroserum.cohort.models import stimulation_design
 from fibroserum.files.table import read_sheet
 from fibroserum.input.stimulation_sheet import check_stimulation, left_out
+from helpers.small_cohort import SmallCohort, Table, good
 
 Spoil = Callable[[Table, dict[str, Any]], object]
 

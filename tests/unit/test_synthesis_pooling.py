@@ -75,14 +75,14 @@ def test_what_is_no_estimate_is_refused(effects: list[float], errors: list[float
         pool(np.array(effects), np.array(errors))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(COHORTS, st.randoms(use_true_random=False))
 def test_the_order_of_cohorts_changes_nothing(cohorts: list[tuple[float, float]], random) -> None:  # type: ignore[no-untyped-def]
     shuffled = random.sample(cohorts, len(cohorts))
     assert pool(*np.array(cohorts).T) == pool(*np.array(shuffled).T)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(COHORTS)
 def test_signs_turn_together_and_intervals_hold_their_estimate(
     cohorts: list[tuple[float, float]],
@@ -94,7 +94,6 @@ def test_signs_turn_together_and_intervals_hold_their_estimate(
     assert found.random_ci_low <= found.random_estimate <= found.random_ci_high
     assert effects.min() - 1e-9 <= found.random_estimate <= effects.max() + 1e-9
     if found.tau2 is not None:
-        assert 0 <= found.I2 <= 1
         assert found.tau2_ci_low <= found.tau2_ci_high
         assert found.random_se >= found.fixed_se * (1 - 1e-9)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from synthesis_cohorts import SHAPES, TEMPLATES, made_page
 
 from fibroserum.report.figures.render import svg
 from fibroserum.report.figures.synthesis import FIXED, FURTHER, RANDOM
@@ -17,6 +16,7 @@ from fibroserum.report.figures.synthesis_catalogue import synthesis_figures, uni
 from fibroserum.report.synthesis.loading import SynthesisRun
 from fibroserum.report.synthesis.stage import build_synthesis, draw_synthesis
 from fibroserum.report.theme import spec
+from helpers.synthesis_cohorts import SHAPES, TEMPLATES, made_page
 
 
 @pytest.fixture(params=SHAPES)

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from pandas.testing import assert_frame_equal
-from synthesis_cohorts import AT, BOTH, KEYS, RT, cohort
 
 from fibroserum import tables
 from fibroserum.synthesis.evidence import Key, keys_of
 from fibroserum.synthesis.pooling import pool
 from fibroserum.synthesis.stage import SCHEMAS, SynthesisTables, synthesise
+from helpers.synthesis_cohorts import AT, BOTH, KEYS, RT, cohort
 
 ALPHA = 0.05
 

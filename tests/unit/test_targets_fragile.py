@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from target_cohorts import Drawn, Planted, draw, flagged
 
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.models import models_of
@@ -19,6 +18,7 @@ from fibroserum.targets.leave_one_out_voom import estimates_without
 from fibroserum.targets.phrases import phrases
 from fibroserum.targets.unequal_variance import spread_sentence, widening
 from fibroserum.targets.verdict import Evidence, Rule, is_carried, judge
+from helpers.target_cohorts import Drawn, Planted, draw, flagged
 
 CALLED = Evidence("tested", 0.5, 0.1, 0.3, 0.7, 0.001, 0.5, 0.01)
 CHANGE = Contrast("RT_post_vs_pre", "change", "RT", None, "paired")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy import stats
-from target_cohorts import Planted, draw, flagged
 
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.targets.power import Precision, detectable, power_of, power_row
 from fibroserum.targets.verdict import Rule
+from helpers.target_cohorts import Planted, draw, flagged
 
 CHANGE = Contrast("RT_post_vs_pre", "change", "RT", None, "paired")
 

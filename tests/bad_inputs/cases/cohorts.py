@@ -5,8 +5,9 @@ from __future__ import annotations
 import copy
 
 import yaml
-from running import Cases
-from small_cohort import SmallCohort
+
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort
 
 CASES = Cases("cohorts")
 case = CASES.case
@@ -72,6 +73,7 @@ def _(c: SmallCohort) -> None:
     "one.yaml, the top level: unknown key 'target'; expected a key of the schema. "
     "Did you mean 'targets'?",
     "two.yaml, samples: there is no file 'other.tsv'; expected a file that can be read",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     other = copy.deepcopy(c.config)
@@ -85,6 +87,7 @@ def _(c: SmallCohort) -> None:
     "a setting of one cohort on the command line",
     "cohort.yaml, --config: the key 'seed' belongs to one cohort; expected cohorts and cohort "
     "alone, where several cohorts are run. Write it in each cohort's own file.",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     _several(c, "one.yaml")

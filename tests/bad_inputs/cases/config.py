@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from running import Cases
-from small_cohort import SmallCohort
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort
 
 CASES = Cases("config")
 case = CASES.case
@@ -13,6 +13,7 @@ case = CASES.case
     "an unknown key with the nearest valid one",
     "cohort.yaml, design: unknown key 'refrence_group'; expected a key of the schema. "
     "Did you mean 'reference_group'?",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.design["refrence_group"] = "AT"
@@ -27,7 +28,7 @@ def _(c: SmallCohort) -> None:
     c.config["alpha"] = 0.1
 
 
-@case("a key of a factor misspelt", "Did you mean 'serum'?", quick=True)
+@case("a key of a factor misspelt", "Did you mean 'serum'?")
 def _(c: SmallCohort) -> None:
     c.factor["serom"] = c.factor.pop("serum")
 
@@ -45,7 +46,6 @@ def _(c: SmallCohort) -> None:
     "a key of the design missing",
     "cohort.yaml, design: missing key 'before'; expected text: level of the time column before "
     "the intervention, always the reference",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     del c.design["before"]
@@ -74,7 +74,6 @@ def _(c: SmallCohort) -> None:
     "a number out of range",
     "cohort.yaml, differential_expression.alpha: 5 is not valid; expected a number above 0 and "
     "below 1: false discovery rate of every call",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["differential_expression"] = {"alpha": 5}
@@ -102,7 +101,6 @@ def _(c: SmallCohort) -> None:
     "a target named twice",
     "cohort.yaml, targets: 'BGN' stands more than once; expected a list: genes declared in "
     "advance, each of which gets a verdict in every contrast",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["targets"] = ["BGN", "DCN", "BGN"]
@@ -123,7 +121,6 @@ def _(c: SmallCohort) -> None:
     "cohort.yaml, design.reference_group: False is not valid; expected text or null: group that "
     "others are compared with; required when there is more than one. YAML reads yes, no, on, off, "
     "true and false so: put the word in quotes.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.design["reference_group"] = False
@@ -142,7 +139,6 @@ def _(c: SmallCohort) -> None:
 @case(
     "one column with two meanings",
     "cohort.yaml, design: donor and group are both the column 'group'; expected a column for each",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.design["donor"] = "group"
@@ -152,6 +148,7 @@ def _(c: SmallCohort) -> None:
     "a cohort whose name leaves the folder of results",
     "cohort.yaml, cohort: the name '../..' leaves no letter or digit for a file name; expected "
     "a name with a letter or a digit",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["cohort"] = "../.."
@@ -169,7 +166,6 @@ def _(c: SmallCohort) -> None:
 @case(
     "smallest set above largest",
     "cohort.yaml, enrichment: min_size 50 is above max_size 10; expected min_size at most max_size",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["enrichment"] = {"min_size": 50, "max_size": 10}
@@ -189,6 +185,7 @@ def _(c: SmallCohort) -> None:
     "a key twice in the file",
     "cohort.yaml, line 29: the key 'targets' stands in line 12 already; expected each key once. "
     "The last one would win: merge them.",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.late.append(
@@ -207,6 +204,7 @@ def _(c: SmallCohort) -> None:
     "a value given on the command line",
     "cohort.yaml, --config, fractional: unknown value 'maybe'; expected refuse or round. "
     "Valid: 'refuse', 'round'.",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.arguments += ["--config", "fractional=maybe"]
@@ -217,6 +215,7 @@ def _(c: SmallCohort) -> None:
     "YAML that is none",
     "Config file is not valid JSON or YAML. In case of YAML, make sure to not mix whitespace and "
     "tab indentation.",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.instead["cohort.yaml"] = "cohort: small\ncounts: [counts.tsv\nsamples: samples.tsv\n"
@@ -225,6 +224,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a list for a config",
     "Config file must be given as JSON or YAML with keys at top level.",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.instead["cohort.yaml"] = "- counts.tsv\n- samples.tsv\n"
@@ -243,7 +243,6 @@ def _(c: SmallCohort) -> None:
     "a sheet in a folder that is not there",
     "cohort.yaml, samples: there is no file 'data/samples.tsv'; expected a file that can be read. "
     "There is no folder 'data' either.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["samples"] = "data/samples.tsv"
@@ -253,7 +252,6 @@ def _(c: SmallCohort) -> None:
     "a path outside of the project that is not there",
     "cohort.yaml, published: there is no file '../elsewhere/published.tsv'; expected a file that "
     "can be read. There is no folder '../elsewhere' either.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["published"] = "../elsewhere/published.tsv"

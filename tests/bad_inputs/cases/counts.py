@@ -5,9 +5,10 @@ from __future__ import annotations
 import gzip
 
 import numpy as np
-from running import Cases
-from small_cohort import SmallCohort, Table
-from spoiling import HTML, PNG
+
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort, Table
+from helpers.spoiling import HTML, PNG
 
 CASES = Cases("counts")
 case = CASES.case
@@ -17,6 +18,7 @@ case = CASES.case
     "a negative count",
     "counts.tsv, row 3 ('DCN'), column 'D2_pre': the count is negative (-3); expected a whole "
     "number ≥ 0",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.counts.put("DCN", "D2_pre", "-3")
@@ -44,7 +46,6 @@ def _(c: SmallCohort) -> None:
 @case(
     "an empty cell",
     "counts.tsv, row 3 ('DCN'), column 'D2_pre': the cell is empty; expected a whole number ≥ 0",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.counts.put("DCN", "D2_pre", "")
@@ -54,7 +55,6 @@ def _(c: SmallCohort) -> None:
     "a word for a count",
     "counts.tsv, row 3 ('DCN'), column 'D2_pre': 'many' is not a number; expected a whole number "
     "≥ 0",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.counts.put("DCN", "D2_pre", "many")
@@ -89,7 +89,6 @@ def _(c: SmallCohort) -> None:
 @case(
     "a gene without an id",
     "counts.tsv, row 14 (''): the row has no gene id; expected a gene id",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.counts.put("LUM", "gene_id", "")
@@ -119,7 +118,6 @@ def _(c: SmallCohort) -> None:
     "cells, 98% of those not zero); expected whole numbers. If these are length-scaled estimates "
     "(Salmon, kallisto, RSEM, nf-core/rnaseq), say 'fractional: round' in the config; else ask "
     "for the raw counts.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     factors = {name: 0.8 + 0.037 * n for n, name in enumerate(c.counts.header[1:])}
@@ -157,7 +155,6 @@ def _(c: SmallCohort) -> None:
     "spaces between columns",
     "counts.tsv: has spaces between columns; expected tabs or commas. In R: write.table(..., "
     "sep='\\t', quote=FALSE, col.names=NA).",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.instead["counts.tsv"] = c.counts.text(" ")
@@ -176,7 +173,6 @@ def _(c: SmallCohort) -> None:
     "a picture",
     "counts.tsv, row 1: byte 0x89 is not UTF-8 (the file is binary, Latin-1 or Windows-1252); "
     "expected UTF-8. Save it as UTF-8.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.instead["counts.tsv"] = PNG
@@ -195,7 +191,7 @@ def _(c: SmallCohort) -> None:
     "an HDF5 file that is none",
     "counts.tsv: is damaged (OSError: Unable to synchronously open file (bad byte number in an "
     "address)). Copy or write it again, or bring a TSV.",
-    quick=True,
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.instead["counts.tsv"] = b"\x89HDF\r\n\x1a\n" + b"\0" * 500
@@ -213,13 +209,12 @@ def _(c: SmallCohort) -> None:
     "a matrix without samples",
     "counts.tsv: has a single column (its first line is 'gene_id'); expected a column of ids and "
     "more",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.counts.drop_column(*c.counts.header[1:])
 
 
-@case("an empty file", "counts.tsv: is empty; expected a table with a header and rows", quick=True)
+@case("an empty file", "counts.tsv: is empty; expected a table with a header and rows")
 def _(c: SmallCohort) -> None:
     c.instead["counts.tsv"] = ""
 
@@ -248,7 +243,6 @@ def _(c: SmallCohort) -> None:
 @case(
     "two files with a sample in common",
     "RT.tsv: the sample 'D6_post' stands in AT.tsv too; expected each sample in one file",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     first, _second = _halves(c)
@@ -292,7 +286,7 @@ def _(c: SmallCohort) -> None:
     "single cells without their samples",
     "cells: holds single cells, and the config does not say which cell is of which sample; "
     "expected cells: {sample: the column that names each cell's sample}",
-    quick=True,
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["counts"] = ["cells"]
@@ -310,7 +304,6 @@ def _(c: SmallCohort) -> None:
     "config, cells: cells is set, and none of the counts are of single cells; expected a "
     "single-cell .h5ad, a 10x .h5 or an MTX folder among the counts. Say 'cells: null', or leave "
     "it out.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["cells"] = {"sample": "donor_time"}
@@ -320,7 +313,6 @@ def _(c: SmallCohort) -> None:
     "a row of totals",
     "counts.tsv, row 62 ('Total'): the row is the sum of all others; expected genes alone. "
     "Take it out.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     columns = list(zip(*c.counts.rows[1:], strict=True))[1:]
@@ -332,7 +324,6 @@ def _(c: SmallCohort) -> None:
     "kallisto: is a folder without count files (its folders hold 'abundance.h5'); expected STAR, "
     "HTSeq, Salmon or kallisto results, or a 10x matrix. Run kallisto with --plaintext, or "
     "'kallisto h5dump' on these.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["counts"] = ["kallisto"]

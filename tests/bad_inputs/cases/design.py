@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from running import Cases
-from small_cohort import SmallCohort
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort
 
 CASES = Cases("design")
 case = CASES.case
@@ -31,7 +31,6 @@ def _(c: SmallCohort) -> None:
     "a reference and no column of groups",
     "cohort.yaml, design: design.reference_group is 'AT', but design.group is null; expected a "
     "group column, or no reference group",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.design["group"] = None
@@ -51,7 +50,6 @@ def _(c: SmallCohort) -> None:
     "no sample after in a group",
     "samples.tsv, column 'timepoint': the group 'RT' has 'pre' samples alone; expected at least "
     "one complete pair in each group. A donor's two samples share one name in 'donor'.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.drop_samples("D4_post", "D5_post", "D6_post")
@@ -96,7 +94,6 @@ def _(c: SmallCohort) -> None:
     "a crossover without groups",
     "cohort.yaml, design: design.crossover is true, but design.group is null; expected several "
     "groups in a crossover",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.design.update({"crossover": True, "group": None, "reference_group": None})
@@ -132,7 +129,7 @@ def _(c: SmallCohort) -> None:
     "the baseline model: the design is rank-deficient: 'plate[P2]' can be made from the other "
     "columns; expected covariates that donor, group and time do not determine. 'plate' is "
     "confounded with group: its effect cannot be told from the group's.",
-    quick=True,
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["plate"]
@@ -167,7 +164,6 @@ def _(c: SmallCohort) -> None:
     "expected more samples than columns. Bring more complete pairs, or fewer covariates.",
     "the baseline model: 6 samples for 10 columns leave no residual degree of freedom; expected "
     "more samples than columns. Bring more complete pairs, or fewer covariates.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     names = [f"x{n}" for n in range(8)]
@@ -232,7 +228,6 @@ def _(c: SmallCohort) -> None:
     "no column of pools",
     "samples.tsv: has no column 'pool'; expected design.pool of the config. Valid: 'sample', "
     "'donor', 'group', 'timepoint', 'ccl28', 'age', 'plate', 'rin'.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.design["pool"] = "pool"
@@ -255,7 +250,6 @@ def _(c: SmallCohort) -> None:
     "a donor who is a pool before and a person after",
     "samples.tsv, column 'sera': the donor 'D1' (rows 2, 3) is a pool in one sample and not in "
     "another; expected one kind of serum a donor",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.design["pool"] = "sera"
@@ -265,7 +259,6 @@ def _(c: SmallCohort) -> None:
 @case(
     "the donors' column for pools",
     "cohort.yaml, design: donor and pool are both the column 'donor'; expected a column for each",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.design["pool"] = "donor"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from running import Cases
-from small_cohort import SmallCohort
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort
 
 CASES = Cases("factors")
 case = CASES.case
@@ -22,7 +22,6 @@ def _(c: SmallCohort) -> None:
     "control and treated alike",
     "cohort.yaml, factors.CCL28.stimulation: control and treated are both 'vehicle'; expected two "
     "different levels",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.arm["treated"] = "vehicle"
@@ -32,7 +31,6 @@ def _(c: SmallCohort) -> None:
     "no column of treatments",
     "arm.samples.tsv (factor CCL28): no column 'treatmnet'; expected the column that the config's "
     "stimulation.column names. Did you mean 'treatment'?",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.arm["column"] = "treatmnet"
@@ -72,7 +70,6 @@ def _(c: SmallCohort) -> None:
 @case(
     "a sample twice",
     "arm.samples.tsv (factor CCL28): sample 'C1_ccl28' stands twice; expected one row a sample",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     table = c.tables["arm.samples.tsv"]
@@ -93,7 +90,6 @@ def _(c: SmallCohort) -> None:
     "a single culture",
     "arm.samples.tsv (factor CCL28): all samples are of one culture; expected at least two, each "
     "with both levels. Say 'block: null' if its samples are independent.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     for name in ("C2", "C3"):
@@ -105,7 +101,6 @@ def _(c: SmallCohort) -> None:
     "one sample of a treatment",
     "arm.samples.tsv (factor CCL28): only one sample is 'vehicle'; expected at least two samples "
     "of each level",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.arm["block"] = None
@@ -118,7 +113,6 @@ def _(c: SmallCohort) -> None:
     "a culture without a name",
     "arm.samples.tsv, row 3, column 'culture': the cell is empty; expected a value for every "
     "sample",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.tables["arm.samples.tsv"].put("C1_ccl28", "culture", "")
@@ -128,6 +122,7 @@ def _(c: SmallCohort) -> None:
     "counts that are not there",
     "cohort.yaml, factors.CCL28.stimulation.counts: there is no file 'arm.count.tsv'; expected a "
     "file that can be read. Did you mean 'arm.counts.tsv'?",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.arm["counts"] = "arm.count.tsv"
@@ -146,6 +141,7 @@ def _(c: SmallCohort) -> None:
     "genes named otherwise than in the cohort",
     "arm.counts.tsv: only 0 of 60 genes, such as 'ENSG00000001000', are in the cohort's matrix; "
     "expected genes named as there, such as 'BGN'. Count both with one annotation.",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     table = c.tables["arm.counts.tsv"]
@@ -183,7 +179,6 @@ def _(c: SmallCohort) -> None:
     "a negative weight",
     "signature.tsv, row 2, column 'weight': the weight '-1' is no positive number; expected a "
     "number above 0, or an empty cell",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.tables["signature.tsv"].put("BGN", "weight", "-1")
@@ -193,7 +188,6 @@ def _(c: SmallCohort) -> None:
     "a gene of a signature twice",
     "signature.tsv, row 4, column 'gene': gene 'BGN' stands more than once; expected each gene "
     "once",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.tables["signature.tsv"].rows.append(["BGN", "up", "1", "doi:10.1/z"])
@@ -202,7 +196,6 @@ def _(c: SmallCohort) -> None:
 @case(
     "a statement without a source",
     "signature.tsv, row 2, column 'source': the cell is empty; expected a source",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.tables["signature.tsv"].put("BGN", "source", "")

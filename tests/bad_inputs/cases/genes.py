@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from running import Cases
-from small_cohort import SmallCohort
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort
 
 CASES = Cases("genes")
 case = CASES.case
@@ -23,6 +23,7 @@ def _(c: SmallCohort) -> None:
     "gene ids of counts.tsv: the gene ids are mouse or rat symbols, such as 'Bgn'; expected human "
     "gene symbols, Ensembl gene ids or Entrez ids. Map them to human orthologues first, or give "
     "`genes.annotation` (gene_id, symbol)",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.counts.map("gene_id", str.capitalize)
@@ -33,7 +34,6 @@ def _(c: SmallCohort) -> None:
     "gene ids of counts.tsv: the gene ids are Ensembl ids of mouse, such as 'ENSMUSG00000001000'; "
     "expected human gene symbols, Ensembl gene ids or Entrez ids. Map them to human orthologues "
     "first, or give `genes.annotation` (gene_id, symbol)",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.counts.rows[1:] = [
@@ -67,7 +67,6 @@ def _(c: SmallCohort) -> None:
     "gene ids of counts.tsv: only 0 of 60 gene ids, such as 'transcript-BGN', are human gene "
     "symbols; expected human gene symbols, Ensembl gene ids or Entrez ids. Give "
     "`genes.annotation` (gene_id, symbol), or `genes.id_type` if they are right",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.counts.map("gene_id", lambda gene: gene if gene == "gene_id" else f"transcript-{gene}")
@@ -78,7 +77,6 @@ def _(c: SmallCohort) -> None:
     "gene ids of counts.tsv: the gene ids are ids of several kinds joined in one column, such as "
     "'BGN|3'; expected human gene symbols, Ensembl gene ids or Entrez ids. Keep one kind of id in "
     "the first column",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.counts.map("gene_id", lambda gene: f"{gene}|{len(gene)}")
@@ -107,7 +105,6 @@ def _(c: SmallCohort) -> None:
     "an annotation of other ids",
     "genes.annotation: none of the matrix' gene ids is there, such as 'BGN'; expected the matrix' "
     "gene ids in column 'gene_id'",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["genes"] = {"annotation": "genes.tsv"}
@@ -120,7 +117,7 @@ def _(c: SmallCohort) -> None:
     "CSV or TSV (gene names formatted as text).",
 )
 def _(c: SmallCohort) -> None:
-    from spoiling import XLSX
+    from helpers.spoiling import XLSX
 
     c.config["genes"] = {"annotation": "genes.tsv"}
     c.instead["genes.tsv"] = XLSX

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from running import Cases
-from small_cohort import SmallCohort
-from spoiling import HTML, PNG
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort
+from helpers.spoiling import HTML, PNG
 
 CASES = Cases("sets and published values")
 case = CASES.case
@@ -14,6 +14,7 @@ case = CASES.case
     "a set without genes",
     "sets.gmt, line 3: gene set 'EMPTY' has no genes; expected tab-separated text (GMT): name, "
     "description, genes",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.tables["sets.gmt"].rows.append(["EMPTY", "nothing in it"])
@@ -45,7 +46,6 @@ def _(c: SmallCohort) -> None:
     "sets.gmt, line 2: gene set 'TGFB,signalling,TGFB1,TGFB2,TGFBR1,TGFBR2,SMAD2,SMAD3,SMAD7,' "
     "has no genes; expected tab-separated text (GMT): name, description, genes. Put tabs in place "
     "of the commas.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.instead["sets.gmt"] = c.tables["sets.gmt"].text(",")
@@ -66,7 +66,6 @@ def _(c: SmallCohort) -> None:
     "(GMT): name, description, genes",
     "sets.gmt, line 2: gene set '<html><body>Please log in</body></html>' has no genes; expected "
     "tab-separated text (GMT): name, description, genes",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.instead["sets.gmt"] = HTML
@@ -126,7 +125,6 @@ def _(c: SmallCohort) -> None:
 @case(
     "a published standard error of 0",
     "published.tsv, row 2, column 'after_se': '0' is no positive number; expected a number above 0",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.tables["published.tsv"].put("BGN", "after_se", "0")
@@ -136,7 +134,6 @@ def _(c: SmallCohort) -> None:
     "published values with commas",
     "published.tsv: has semicolons between columns; expected tabs or commas. Save it with commas "
     "between columns and points in numbers, or as tab-separated text.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.instead["published.tsv"] = c.tables["published.tsv"].text(";")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from running import Cases
-from small_cohort import SmallCohort
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort
 
 CASES = Cases("several")
 case = CASES.case
@@ -19,6 +19,7 @@ case = CASES.case
     "expected a whole number ≥ 0",
     "sets.gmt, line 2: gene set 'TGFB' has no genes",
     "arm.samples.tsv (factor CCL28): no sample with treatment 'vehicel' (stimulation.control)",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.config["target"] = ["BGN"]
@@ -52,6 +53,7 @@ def _(c: SmallCohort) -> None:
     "counts.tsv, row 13 ('COL14A1'), column 'D6_post': the count is negative (-1)",
     "signature.tsv, row 2, column 'direction': the direction 'dwon' is unknown; "
     "expected up or down. Did you mean 'down'?",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["age"]

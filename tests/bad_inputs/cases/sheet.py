@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from running import Cases
-from small_cohort import SmallCohort
-from spoiling import XLSX
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort
+from helpers.spoiling import XLSX
 
 CASES = Cases("sheet")
 case = CASES.case
@@ -22,7 +22,6 @@ def _(c: SmallCohort) -> None:
     "no column of donors",
     "samples.tsv: has no column 'donor'; expected design.donor of the config. Did you mean "
     "'Donor'?",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.rename("donor", "Donor")
@@ -41,7 +40,6 @@ def _(c: SmallCohort) -> None:
     "no column of a covariate",
     "samples.tsv: has no column 'plat'; expected design.covariates of the config. Did you mean "
     "'plate'?",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["plat"]
@@ -80,6 +78,7 @@ def _(c: SmallCohort) -> None:
     "column of the count matrix. Did you mean 'D2_pre'?",
     "samples.tsv, column 'sample': the sample 'D2_pre' of the counts is not in the sheet; "
     "expected a row for each counted sample. Did you mean 'D2pre'?",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D2_pre", "sample", "D2pre")
@@ -130,7 +129,6 @@ def _(c: SmallCohort) -> None:
     "a missing value in words",
     "samples.tsv, row 7, column 'group': the value is missing ('NA'); expected a value for every "
     "sample",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "group", "NA")
@@ -149,7 +147,6 @@ def _(c: SmallCohort) -> None:
     "a space after a level",
     "samples.tsv, column 'group': 'AT ' (row 7) differs from 'AT' in case or spaces alone; "
     "expected one way of writing a level",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "group", "AT ")
@@ -193,7 +190,6 @@ def _(c: SmallCohort) -> None:
     "a column without a name",
     "samples.tsv, header: column 1 has no name; expected a name. Name it 'sample' if it holds the "
     "sample names.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.rename("sample", "")
@@ -202,7 +198,6 @@ def _(c: SmallCohort) -> None:
 @case(
     "a header and no rows",
     "samples.tsv: has a header and no rows; expected one row a sample",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.rows = c.sheet.rows[:1]
@@ -238,7 +233,6 @@ def _(c: SmallCohort) -> None:
     "another encoding",
     "samples.tsv, row 7: byte 0xE4 is not UTF-8 (the file is binary, Latin-1 or Windows-1252); "
     "expected UTF-8. Save it as UTF-8.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "plate", "Plättchen")
@@ -248,7 +242,6 @@ def _(c: SmallCohort) -> None:
 @case(
     "a quotation mark that is not closed",
     "samples.tsv, row 7: a quotation mark is opened and not closed; expected quotes in pairs",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "plate", '"P1')
@@ -257,6 +250,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a folder",
     "samples.tsv: is a folder; expected a file",
+    command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.instead["samples.tsv"] = None
@@ -276,7 +270,6 @@ def _(c: SmallCohort) -> None:
     "a serum level in words",
     "samples.tsv, row 7, column 'ccl28': the level 'below detection' of CCL28 is not a number; "
     "expected a number, or an empty cell",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "ccl28", "below detection")
@@ -286,7 +279,6 @@ def _(c: SmallCohort) -> None:
     "a negative serum level",
     "samples.tsv, row 7, column 'ccl28': the level -3 of CCL28 is negative (1 such cells); "
     "expected levels ≥ 0. If levels are logarithms, say 'serum_scale: log2' for CCL28.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "ccl28", "-3")
@@ -305,7 +297,6 @@ def _(c: SmallCohort) -> None:
     "words in a numeric covariate",
     "samples.tsv, row 7, column 'rin': 'good' is no number, as the covariate is in most rows; "
     "expected numbers throughout, or categories throughout",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["rin"]
@@ -316,7 +307,6 @@ def _(c: SmallCohort) -> None:
     "a covariate that is the same everywhere",
     "samples.tsv, column 'plate': the covariate is 'P1' in every sample; expected values that "
     "differ. Take it out of covariates.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["plate"]
@@ -337,7 +327,6 @@ def _(c: SmallCohort) -> None:
     "leading zeros that a spreadsheet took from one cell",
     "samples.tsv, column 'donor': '1' (row 3) differs from '001' in leading zeros alone; expected "
     "one way of writing a level",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.map("donor", lambda donor: donor.replace("D", "00"))
@@ -349,7 +338,6 @@ def _(c: SmallCohort) -> None:
     "samples.tsv, column 'sample': none of its samples ('D1_PRE', 'D1_POST', 'D2_PRE' and 9 more) "
     "is in the counts, which hold 'D1_pre', 'D1_post', 'D2_pre' and 9 more; expected the names of "
     "the count matrix's columns. 'D1_PRE' is 'D1_pre' there: write it so.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.map("sample", str.upper)
@@ -362,7 +350,6 @@ def _(c: SmallCohort) -> None:
     "value you impute.",
     "samples.tsv, row 4, column 'ccl28': the level '412 pg/ml' of CCL28 is not a number; expected "
     "a number, or an empty cell. Write the number alone, in one unit for all samples.",
-    quick=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D1_pre", "ccl28", "<31.2")

@@ -1,20 +1,26 @@
-"""The real command line: one subprocess a cohort, several side by side."""
+"""Cohorts with one mistake in them, through the library or the real command line."""
 
 from __future__ import annotations
 
 import contextlib
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pandas as pd
 import yaml
-from small_cohort import SmallCohort, good
-from small_runs import environment
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+from fibroserum.cohort.inputs import read_all
+from fibroserum.cohort.plan import plan
+from fibroserum.cohort.several import plan_several
+from fibroserum.cohort.stage import build_cohort
+from fibroserum.input.config import load_schema
+from helpers.pipeline import REPOSITORY
+from helpers.small_cohort import SmallCohort, good
+from helpers.small_runs import environment
+
 SECONDS = 300
 
 
@@ -28,7 +34,6 @@ class Outcome:
 
     status: int
     output: str
-    seconds: float
     results: tuple[str, ...] = ()
     texts: dict[str, str] = field(default_factory=dict)
     files: tuple[str, ...] = ()
@@ -41,7 +46,8 @@ class Case:
 
     expected: every problem that is said, in whole or its beginning; or, of input that is strange
     and right, what stands in `samples.tsv`. targets: files to make, all where empty.
-    quick: through the library alone, where the command line's way to it is another case's.
+    command_line: through the command line, not the library alone: one case for each way in which
+    a message reaches the terminal, and those that the library never sees.
     """
 
     topic: str
@@ -49,7 +55,7 @@ class Case:
     spoil: Callable[[SmallCohort], None]
     expected: tuple[str, ...]
     targets: tuple[str, ...] = ()
-    quick: bool = False
+    command_line: bool = False
 
     @property
     def name(self) -> str:
@@ -64,12 +70,12 @@ class Cases:
     found: list[Case] = field(default_factory=list)
 
     def case(
-        self, title: str, *expected: str, targets: tuple[str, ...] = (), quick: bool = False
+        self, title: str, *expected: str, targets: tuple[str, ...] = (), command_line: bool = False
     ) -> Callable[[Callable[[SmallCohort], None]], Callable[[SmallCohort], None]]:
         """Register the decorated function, which spoils a good cohort, with what is to be said."""
 
         def register(spoil: Callable[[SmallCohort], None]) -> Callable[[SmallCohort], None]:
-            self.found.append(Case(self.topic, title, spoil, expected, targets, quick))
+            self.found.append(Case(self.topic, title, spoil, expected, targets, command_line))
             return spoil
 
         return register
@@ -82,7 +88,6 @@ def run(cohort: SmallCohort, folder: Path, *targets: str, before: Sequence[str] 
     command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
     command += ["--configfile", str(folder / "cohort.yaml"), *cohort.arguments]
     command += ["--", *targets] if targets else []
-    start = time.monotonic()
     done = subprocess.run(
         command,
         env=environment(PYTHONUNBUFFERED="1"),
@@ -94,8 +99,7 @@ def run(cohort: SmallCohort, folder: Path, *targets: str, before: Sequence[str] 
         check=False,
         encoding="utf-8",
     )
-    seconds = time.monotonic() - start
-    return Outcome(done.returncode, done.stdout, seconds, *_left_in(folder))
+    return Outcome(done.returncode, done.stdout, *_left_in(folder))
 
 
 def _left_in(folder: Path) -> tuple[tuple[str, ...], dict[str, str], tuple[str, ...], str]:
@@ -110,25 +114,23 @@ def _left_in(folder: Path) -> tuple[tuple[str, ...], dict[str, str], tuple[str, 
     return tuple(results), tables, others, "\n".join(logs)
 
 
-def through_library(cohort: SmallCohort, folder: Path) -> Outcome:
-    """Return what the workflow would say, without a process of its own."""
-    from fibroserum.cohort.inputs import read_all
-    from fibroserum.cohort.plan import plan
-    from fibroserum.cohort.stage import build_cohort
-    from fibroserum.errors import InputError
-    from fibroserum.input.config import load_schema
+def build(cohort: SmallCohort, folder: Path) -> pd.DataFrame:
+    """Write a cohort, and read and check it as the workflow does, without processes of its own.
 
+    Returns the table of samples. Raises InputError.
+    """
+    schemas = REPOSITORY / "workflow" / "schemas"
+    file = Path("cohort.yaml")
     cohort.write(folder)
-    start = time.monotonic()
-    schema = load_schema(REPOSITORY / "workflow" / "schemas" / "config.schema.yaml")
     with contextlib.chdir(folder):
-        try:
-            raw = yaml.safe_load(Path("cohort.yaml").read_text(encoding="utf-8"))
-            config = plan(raw, schema, REPOSITORY, "cohort.yaml", [Path("cohort.yaml")]).config
-            build_cohort(read_all(config), config, 10)
-        except InputError as error:
-            return Outcome(1, str(error), time.monotonic() - start)
-    return Outcome(0, "", time.monotonic() - start)
+        raw = yaml.safe_load(file.read_text(encoding="utf-8"))
+        if "cohorts" in raw:
+            plans = plan_several(raw, schemas, REPOSITORY, file.name, [file]).cohorts
+        else:
+            schema = load_schema(schemas / "config.schema.yaml")
+            plans = (plan(raw, schema, REPOSITORY, file.name, [file]),)
+        built = [build_cohort(read_all(one.config), one.config, 10).samples for one in plans]
+    return pd.concat(built)
 
 
 def spoiled(case: Case) -> SmallCohort:

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from small_cohort import SmallCohort, good
+from helpers.pipeline import REPOSITORY
+from helpers.small_cohort import SmallCohort, good
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 SECONDS = 900
 SAMPLES = "results/small/samples.tsv"
 

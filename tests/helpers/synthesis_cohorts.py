@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from report_fixture import HOSTILE
 from scipy import stats
 
 from fibroserum import tables
@@ -18,8 +16,10 @@ from fibroserum.report.synthesis.stage import draw_synthesis, synthesis_page
 from fibroserum.report.theme import spec
 from fibroserum.synthesis.evidence import Evidence, Key
 from fibroserum.synthesis.stage import synthesise
+from helpers.pipeline import REPOSITORY
+from helpers.report_shape import HOSTILE
 
-TEMPLATES = Path(__file__).parents[2] / "workflow" / "report"
+TEMPLATES = REPOSITORY / "workflow" / "report"
 
 AT, RT, BOTH = Key("change", "AT"), Key("change", "RT"), Key("difference", "RT", "AT")
 KEYS = (AT, RT, BOTH)

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import count_files as files
 import h5py
 import numpy as np
 import yaml
-from small_cohort import good
 
 from fibroserum.cohort.inputs import read_all, serum_columns
 from fibroserum.cohort.plan import plan
@@ -33,8 +31,10 @@ from fibroserum.input.published import read_published
 from fibroserum.input.sheet_checks import check_sheet
 from fibroserum.input.signature import read_signature
 from fibroserum.input.stimulation_sheet import check_stimulation
+from helpers import count_files as files
+from helpers.pipeline import REPOSITORY
+from helpers.small_cohort import good
 
-REPOSITORY = Path(__file__).resolve().parents[1]
 CELLS = {"sample": "donor_time", "min_cells": 2}
 #: What spreadsheets, other tools and broken disks put into a file.
 TOKENS = (

@@ -8,7 +8,8 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from small_cohort import SmallCohort, good
+
+from helpers.small_cohort import SmallCohort, good
 
 CELLS = 30
 

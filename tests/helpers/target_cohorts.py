@@ -133,3 +133,9 @@ def flagged(
         de_edit(tables)
     given = {"alpha": 0.05, "equivalence_lfc": None, "randomised": True} | options
     return flag_targets(cohort, fits, tables, **given)
+
+
+def verdict(flags: TargetTables, target: str, contrast: str) -> pd.Series:
+    """Return the row of a target in a contrast."""
+    rows = flags.targets
+    return rows[(rows["target"] == target) & (rows["contrast"] == contrast)].iloc[0]

@@ -15,7 +15,7 @@ from fibroserum import tables
 from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.storage import read_h5ad
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def run_snakemake(
@@ -30,6 +30,11 @@ def run_snakemake(
         check=False,
         timeout=900,
     )
+
+
+def planned(said: str) -> set[str]:
+    """Return the rules that Snakemake's table of jobs lists, without those that only gather."""
+    return set(re.findall(r"^(\w+) +\d+$", said, re.MULTILINE)) - {"default", "total"}
 
 
 def copy_pipeline(folder: Path) -> Path:

@@ -1,0 +1,1 @@
+"""Cohorts, runs, files and clusters that several test modules share."""

@@ -1,0 +1,115 @@
+"""What a fabricated run looks like, and how its tables are written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum import tables
+from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.input.config import load_schema, with_defaults
+
+HOSTILE = (
+    "<script>alert(1)</script>",
+    "=cmd|' /C calc'!A0",
+    "../../x",
+    'a "quoted", comma\'d name',
+    "Жёлтый 猫 é",
+    "-1+2",
+    "@sum",
+    "SEPT9",
+    "a.b[0]['c']",
+    "{{ 7*7 }}</script><img src=x onerror=alert(1)>",
+)
+TARGETS = ("BGN", "DCN", "VCAN", "HAS1", "HAS2", "COL1A1", "COL1A2", "COL3A1")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a fabricated run looks like.
+
+    changed: share of genes called; evidence: whether the factors have any; names: put in place of
+    the first genes, donors, sets and factors.
+    """
+
+    groups: tuple[str, ...] = ("AT", "RT")
+    pairs: int = 8
+    genes: int = 800
+    changed: float = 0.04
+    evidence: bool = True
+    targets: tuple[str, ...] = TARGETS
+    factors: tuple[str, ...] = ("CCL28", "CXCL4")
+    names: tuple[str, ...] = ()
+    sample_prefix: str = ""
+    dropped: int = 1
+    cohort: str = "made-up"
+    sets: int = 12
+    published: Path | None = None
+    lines: tuple[str, ...] = ("",)
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+def config_of(shape: Shape, repository: Path, folder: Path) -> dict[str, Any]:
+    """Return the resolved config of a fabricated run."""
+    given = {
+        "cohort": shape.cohort,
+        "counts": ["counts.tsv"],
+        "samples": "samples.tsv",
+        "design": {
+            "group": "group" if len(shape.groups) > 1 else None,
+            "before": "pre",
+            "after": "post",
+            "reference_group": shape.groups[0] if len(shape.groups) > 1 else None,
+        },
+        "gene_sets": [str(folder / "inputs" / "matrix.gmt")],
+        "targets": list(shape.targets),
+        "published": None if shape.published is None else str(shape.published),
+        "factors": {
+            name: {"gene": None, "serum": "level" if shape.evidence else None}
+            for name in shape.factors
+        },
+    }
+    schema = load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+    resolved = with_defaults(given, schema)
+    if shape.evidence and shape.factors:
+        resolved["factors"][shape.factors[0]]["stimulation"] = {"counts": "stimulation.tsv"}
+    return resolved
+
+
+class Tables:
+    """Writes tables of one fabricated run."""
+
+    def __init__(self, shape: Shape, folder: Path, repository: Path, seed: int = 1):
+        self.shape, self.folder = shape, folder
+        self.config = config_of(shape, repository, folder)
+        self.rng = np.random.default_rng(seed)
+        self.contrasts = contrasts_of(shape.groups, "pre", "post")
+        plain = [f"GENE{i:05d}" for i in range(shape.genes)]
+        for i, name in enumerate((*shape.targets, *shape.names)):
+            plain[i] = name
+        self.symbols = plain
+        self.ids = [f"ENSG{i:011d}" for i in range(shape.genes)]
+        names = list(shape.names)
+        self.donors = {
+            group: [
+                names[i]
+                if g == 0 and i < len(names)
+                else f"{shape.sample_prefix}{group[:12]}{i + 1:02d}"
+                for i in range(shape.pairs)
+            ]
+            for g, group in enumerate(shape.groups)
+        }
+        self.set_names = [*names, *(f"matrix set {i + 1}" for i in range(shape.sets))][: shape.sets]
+
+    def write(self, table: str, rows: Any, **names: str) -> pd.DataFrame:
+        """Write a table given as rows or a frame; absent columns are empty."""
+        schema = tables.schemas()[table]
+        frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
+        frame = frame.reindex(columns=schema.names).astype(object)
+        frame = frame.where(frame.notna(), None)
+        tables.write(table, frame, self.folder / schema.path.format(**names))
+        return frame
