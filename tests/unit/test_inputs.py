@@ -16,6 +16,7 @@ from fibroserum.cohort.plan import Plan, plan, with_located_paths
 from fibroserum.counts.companions import read_along
 from fibroserum.errors import InputError
 from fibroserum.input import config as configuration
+from fibroserum.input.paths import input_paths
 from helpers import count_files as files
 from helpers.small_cohort import GENES, SmallCohort, good
 
@@ -308,7 +309,7 @@ def test_the_table_beside_single_cells_is_an_input(tmp_path: Path, schema: dict[
     assert read_along(tmp_path / "nowhere" / "x.h5", column) == []
     config = {**configuration.resolve(good().config, schema)[0], "counts": [str(h5)]}
     config["cells"] = {"sample": column, "min_cells": 10}
-    assert configuration.input_paths(config)["cells"] == [str(tmp_path / "h5" / "metadata.csv")]
+    assert input_paths(config)["cells"] == [str(tmp_path / "h5" / "metadata.csv")]
 
 
 def test_times_named_the_other_way_round_are_said(planned: Planned) -> None:
