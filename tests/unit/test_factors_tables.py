@@ -214,8 +214,6 @@ def _signature() -> pd.DataFrame:
         {
             "gene": ["g000", "g010", "g100", "NOSUCH9"],
             "direction": ["down", "down", "up", "up"],
-            "weight": 1.0,
-            "source": "ours",
         }
     )
 

@@ -192,24 +192,6 @@ def test_the_data_as_they_are_pass_their_own_bars(cohort: ad.AnnData, lfc_thresh
     assert among <= 0.02 * bars.counted.sum()
 
 
-def test_voom_stands_in_for_edger(cohort: ad.AnnData, fits: dict[str, ad.AnnData]) -> None:
-    """Here the second opinion is voom's all along, so that both must give the same numbers."""
-    edger = {name: fit.copy() for name, fit in fits.items()}
-    for fit in edger.values():
-        fit.uns["model"] = fit.uns["model"] | {"second_opinion": "edger_ql"}
-    plain, stood_in = (
-        calibrate(cohort, each, permutations=10, alpha=0.05, seed=1).table for each in (fits, edger)
-    )
-    assert (
-        stood_in["note"]
-        .str.endswith("voom in the place of edgeR, which is too slow to be repeated")
-        .all()
-    )
-    pd.testing.assert_frame_equal(
-        plain.drop(columns="note"), stood_in.drop(columns="note"), rtol=1e-6
-    )
-
-
 def test_flipping_every_donor_mirrors_the_test(
     cohort: ad.AnnData, fits: dict[str, ad.AnnData]
 ) -> None:

@@ -90,6 +90,15 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
+    "a second model that is no longer offered",
+    "cohort.yaml, differential_expression.second_opinion: unknown value 'edger_ql'; expected voom "
+    "or none. edgeR's test is no longer offered as second model: write 'voom'.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["differential_expression"] = {"second_opinion": "edger_ql"}
+
+
+@case(
     "one file instead of a list",
     "cohort.yaml, counts: 'counts.tsv' is not valid; expected a list: one or several raw count "
     "matrices (files or folders), joined on gene id. Write it as a list: [counts.tsv].",

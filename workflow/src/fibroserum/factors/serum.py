@@ -22,7 +22,7 @@ from fibroserum.cohort.rank import check_rank
 from fibroserum.errors import InputError
 from fibroserum.factors.combine import Line, signed_z
 from fibroserum.factors.influence import ASKED, HALF, without_each_pair
-from fibroserum.factors.levels import NO_SPREAD
+from fibroserum.intervals import ROUNDING
 
 LEVEL = "level"
 
@@ -102,7 +102,7 @@ def _why_constant(pairs: pd.DataFrame) -> str:
     if used.empty:
         return "no pair has a usable level at both times"
     size = float(np.abs(used[["before_log2", "after_log2"]].to_numpy(float)).max())
-    if np.abs(centred_changes(pairs)).max() <= NO_SPREAD * max(1.0, size):
+    if np.abs(centred_changes(pairs)).max() <= ROUNDING * max(1.0, size):
         return (
             "the level changes by the same in every donor of a group: there is no slope to estimate"
         )

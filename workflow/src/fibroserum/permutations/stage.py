@@ -21,16 +21,15 @@ from zlib import crc32
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from fibroserum import deseq, linear, tables
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.de.stage import call_genes, held_fit, linear_model_of, result_table
+from fibroserum.de.stage import held_fit, linear_model_of, result_table
 from fibroserum.deseq import NegativeBinomialFit
+from fibroserum.inference.wald import beyond
 from fibroserum.input.names import file_name
 from fibroserum.linear import LinearFit, find_blocks
-from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.permutations import labels as relabelling
 from fibroserum.permutations.labels import Relabellings
 from fibroserum.runtime.job import progress
@@ -114,8 +113,10 @@ def calibrate(
         found = relabelling.relabel(contrast, obs, engine.counts, settings, permutations, rng)
         progress(f"{contrast.name}: {len(found.rows)} relabellings ({found.what})")
         vector = np.asarray(fit.uns["model"]["contrasts"][file_name(contrast.name)], dtype=float)
-        second = str(fit.uns["model"]["second_opinion"])
-        row, part = _one_contrast(contrast, engine, vector, found, table, second, alpha)
+        main_only = str(fit.uns["model"]["second_opinion"]) == "none"
+        row, part = _one_contrast(
+            contrast, engine, vector, found, table, alpha, main_only=main_only
+        )
         rows.append(row)
         quantiles.append(part)
     return Calibration(
@@ -153,14 +154,6 @@ def engine_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> Engine:
     )
 
 
-def _beyond(table: pd.DataFrame, se: str, threshold: float, df: float | pd.Series) -> pd.Series:
-    """Return p values for |log2 fold change| above a threshold (DESeq2's greaterAbs)."""
-    if threshold == 0:
-        return table["pvalue"]
-    distance = (table["log2FoldChange"].abs() - threshold) / table[se]
-    return pd.Series(2 * student.sf(distance, df), index=table.index).clip(upper=1)
-
-
 def linear_test(
     engine: Engine, design: pd.DataFrame, groups: pd.Series | None, vector: np.ndarray
 ) -> pd.DataFrame:
@@ -174,8 +167,9 @@ def linear_test(
     again = linear.fit_weighted(values, design, fit.weights, n_cpus=engine.n_cpus)
     spread = linear.own_spread(again, groups, n_cpus=engine.n_cpus)
     table = linear.own_spread_t(again, vector, spread, n_cpus=engine.n_cpus)
-    pvalue = _beyond(table, "se", engine.lfc_threshold, table["df_total"])
-    return pd.DataFrame({"log2FoldChange": table["log2FoldChange"], "pvalue": pvalue})
+    estimate = table["log2FoldChange"]
+    pvalue = beyond(estimate, table["se"], engine.lfc_threshold, table["df_total"])
+    return pd.DataFrame({"log2FoldChange": estimate, "pvalue": pvalue})
 
 
 def main_test(
@@ -190,8 +184,9 @@ def main_test(
         n_cpus=engine.n_cpus,
     )
     table = refit.tests[""]
-    pvalue = _beyond(table, "lfcSE", engine.lfc_threshold, np.inf)
-    return pd.DataFrame({"log2FoldChange": table["log2FoldChange"], "pvalue": pvalue})
+    estimate = table["log2FoldChange"]
+    pvalue = beyond(estimate, table["lfcSE"], engine.lfc_threshold)
+    return pd.DataFrame({"log2FoldChange": estimate, "pvalue": pvalue})
 
 
 def bars_of(table: pd.DataFrame, alpha: float, *, main_only: bool) -> Bars:
@@ -230,31 +225,19 @@ def passing(
     return int(passed.sum())
 
 
-def _with_voom(table: pd.DataFrame, second: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    """Return a result table (index: gene ids) with voom in the place of its second opinion."""
-    out = table.copy()
-    out["second_log2FoldChange"] = second["log2FoldChange"].reindex(out.index)
-    out["second_pvalue"] = second["pvalue"].reindex(out.index)
-    out["second_padj"] = benjamini_hochberg(out["second_pvalue"].to_numpy(float))
-    out["call"] = call_genes(out, alpha, main_only=False)
-    return out
-
-
 def _one_contrast(
     contrast: Contrast,
     engine: Engine,
     vector: np.ndarray,
     found: Relabellings,
     table: pd.DataFrame,
-    second_opinion: str,
     alpha: float,
+    *,
+    main_only: bool,
 ) -> tuple[dict[str, object], pd.DataFrame]:
     """Return the contrast's row and its quantiles."""
     table = table.set_index("gene_id")
     data = linear_test(engine, engine.design, engine.groups, vector)
-    if second_opinion == "edger_ql":
-        table = _with_voom(table, data, alpha)
-    main_only = second_opinion == "none"
     bars = bars_of(table, alpha, main_only=main_only)
     ranks = quantile_ranks(len(data))
     counts, small, drawn = [], [], []
@@ -275,7 +258,7 @@ def _one_contrast(
         "bar": bars.main,
         "second_bar": bars.second,
         "small_pvalues": observed_small,
-        "note": _note(found, second_opinion, observed),
+        "note": _note(found, observed),
     }
     if counts:
         mean = float(np.mean(counts)) * bars.scale
@@ -290,7 +273,7 @@ def _one_contrast(
     return row, _quantile_rows(contrast.name, data["pvalue"], ranks, drawn)
 
 
-def _note(found: Relabellings, second_opinion: str, observed: int) -> str:
+def _note(found: Relabellings, observed: int) -> str:
     parts = [found.what]
     if found.exact:
         parts.append("every distinct relabelling")
@@ -301,8 +284,6 @@ def _note(found: Relabellings, second_opinion: str, observed: int) -> str:
         )
     if not observed:
         parts.append("nothing is called: the bars are alpha over the number of genes")
-    if second_opinion == "edger_ql":
-        parts.append("voom in the place of edgeR, which is too slow to be repeated")
     return "; ".join(parts)
 
 

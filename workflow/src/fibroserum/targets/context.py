@@ -21,6 +21,7 @@ from fibroserum.cohort.models import models_of
 from fibroserum.enrichment.scores import score_samples, test_scores
 from fibroserum.genes.gmt import map_sets, read_gmt
 from fibroserum.genes.mapping import resolve
+from fibroserum.intervals import sign_of_interval
 from fibroserum.targets.phrases import about, phrases, sentence
 
 SETS = Path(__file__).resolve().parents[4] / "resources" / "gene_sets" / "dermal_ecm.gmt"
@@ -102,7 +103,7 @@ def direction(estimate: float, low: float, high: float) -> int | None:
     """Return 1 or -1 where the 95 % interval excludes 0, 0 where it does not, None without one."""
     if not np.isfinite([estimate, low, high]).all():
         return None
-    return 0 if low <= 0 <= high else int(np.sign(estimate))
+    return int(sign_of_interval(low, high))
 
 
 def _score_sentence(sign: int | None, contrast: Contrast) -> str:

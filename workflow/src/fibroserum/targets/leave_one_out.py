@@ -15,7 +15,7 @@ from fibroserum.de.stage import held_fit
 from fibroserum.deseq import refit_genes
 from fibroserum.deseq.model import usable_structure
 from fibroserum.inference.structure import BlockStructure, without_block
-from fibroserum.inference.wald import wald_statistic
+from fibroserum.inference.wald import beyond
 from fibroserum.linear.blocks import DONOR_PREFIX
 from fibroserum.targets.donor_values import Samples
 
@@ -110,8 +110,7 @@ def _rows(
     if test is None:
         return table.assign(log2FoldChange=np.nan, lfcSE=np.nan, pvalue=np.nan, dispersion=np.nan)
     estimate, error = test["log2FoldChange"].to_numpy(), test["lfcSE"].to_numpy()
-    # above a threshold of 0 this is the plain two-sided test
-    pvalue = wald_statistic(estimate, error, threshold, "greaterAbs")[1]
+    pvalue = beyond(estimate, error, threshold)
     return table.assign(log2FoldChange=estimate, lfcSE=error, pvalue=pvalue, dispersion=dispersions)
 
 

@@ -1,7 +1,6 @@
-"""The second opinion's estimates without one donor, for verdicts that an outlier may carry.
+"""The second model's estimates without one donor, for verdicts that may be driven by one donor.
 
-Precision weights are held: they belong to the libraries. voom stands in for edgeR, whose estimates
-are alike and which is too slow to be repeated.
+The fit is not repeated: its precision weights, which belong to the samples, are kept.
 """
 
 from __future__ import annotations

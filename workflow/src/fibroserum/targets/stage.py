@@ -12,7 +12,7 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import SINGLE_GROUP
-from fibroserum.multiple_testing import benjamini_hochberg
+from fibroserum.multiple_testing import panel_adjusted
 from fibroserum.targets import donor_values as donors
 from fibroserum.targets import leave_one_out as refits
 from fibroserum.targets.baseline import baseline_row, with_clauses
@@ -106,8 +106,7 @@ def refit_table(study: Study, n_cpus: int = 1) -> pd.DataFrame:
 def _numbers(study: Study) -> pd.DataFrame:
     """Return the models' numbers, a row a target and contrast, with both panel FDRs.
 
-    BH runs over the fitted targets of a contrast, without independent filtering; a gene that two
-    targets name counts once.
+    BH runs over the fitted targets of a contrast, without independent filtering.
     """
     parts = []
     for contrast in study.contrasts:
@@ -118,11 +117,8 @@ def _numbers(study: Study) -> pd.DataFrame:
         part.insert(1, "gene_id", pd.Series(study.genes.values(), dtype=object).to_numpy())
         part["contrast"], part["kind"] = contrast.name, contrast.kind
         part["status"] = part["status"].astype(object).where(part["gene_id"].notna(), "absent")
-        once = part["gene_id"].notna() & ~part["gene_id"].duplicated()
         for prefix in ("", "second_"):
-            adjusted = benjamini_hochberg(part[f"{prefix}pvalue"][once].to_numpy(float))
-            by_gene = pd.Series(adjusted, index=part["gene_id"][once].to_numpy())
-            part[f"{prefix}panel_padj"] = by_gene.reindex(part["gene_id"].to_numpy()).to_numpy()
+            part[f"{prefix}panel_padj"] = panel_adjusted(part[f"{prefix}pvalue"], part["gene_id"])
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
