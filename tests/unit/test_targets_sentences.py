@@ -14,15 +14,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from target_verdicts import Judged, judge
 
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.targets.baseline import regression_clause, with_clauses
 from fibroserum.targets.donors_up import donors_up
 from fibroserum.targets.few_pairs import Needed
 from fibroserum.targets.patterns import Comparison, pattern_table
-from fibroserum.targets.phrases import fdr, percent, phrases
-from fibroserum.targets.power import Precision, power_row
-from fibroserum.targets.verdict import Evidence, Rule, Verdict, judge
+from fibroserum.targets.power import Effect, Precision, power_row
+from fibroserum.targets.sentences import fdr, percent, phrases, rising_donors
+from fibroserum.targets.verdict import Evidence, Rule
 
 CONTRASTS = {c.kind: c for c in contrasts_of(["AT", "RT"], "pre", "post")}
 SINGLE = contrasts_of(["all"], "pre", "post")[0]
@@ -42,7 +43,7 @@ class Case:
     panel: int
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> Judged:
         said = phrases(self.contrast, self.own, self.other)
         return judge(self.evidence, self.rule, said, panel=self.panel)
 
@@ -107,11 +108,11 @@ def cases() -> Iterator[Case]:
 
 
 @pytest.fixture(scope="module")
-def every() -> list[tuple[Case, Verdict]]:
+def every() -> list[tuple[Case, Judged]]:
     return [(case, case.verdict) for case in cases()]
 
 
-def test_prints_every_sentence(every: list[tuple[Case, Verdict]]) -> None:
+def test_prints_every_sentence(every: list[tuple[Case, Judged]]) -> None:
     shown = {}
     for case, verdict in every:
         plain = re.sub(r"-?\d+(\.\d+)?(e-\d+)?", "#", verdict.reason)
@@ -121,7 +122,7 @@ def test_prints_every_sentence(every: list[tuple[Case, Verdict]]) -> None:
     assert len(shown) > 100
 
 
-def test_sentences_are_whole(every: list[tuple[Case, Verdict]]) -> None:
+def test_sentences_are_whole(every: list[tuple[Case, Judged]]) -> None:
     for _, verdict in every:
         text = verdict.reason
         assert text[0].isupper(), text
@@ -130,7 +131,7 @@ def test_sentences_are_whole(every: list[tuple[Case, Verdict]]) -> None:
 
 
 def test_what_is_said_of_directions_is_what_was_estimated(
-    every: list[tuple[Case, Verdict]],
+    every: list[tuple[Case, Judged]],
 ) -> None:
     """Any claim of more or less, up or down, is held against the groups' own changes."""
     held = 0
@@ -159,7 +160,7 @@ def test_what_is_said_of_directions_is_what_was_estimated(
     assert held > 1000
 
 
-def test_what_is_said_of_intervals_and_thresholds_is_so(every: list[tuple[Case, Verdict]]) -> None:
+def test_what_is_said_of_intervals_and_thresholds_is_so(every: list[tuple[Case, Judged]]) -> None:
     for case, verdict in every:
         text, evidence, rule = verdict.reason, case.evidence, case.rule
         contains = evidence.ci_low <= 0 <= evidence.ci_high
@@ -185,7 +186,7 @@ def test_what_is_said_of_intervals_and_thresholds_is_so(every: list[tuple[Case, 
 
 
 def test_the_size_of_a_difference_is_a_ratio_of_ratios(
-    every: list[tuple[Case, Verdict]],
+    every: list[tuple[Case, Judged]],
 ) -> None:
     seen = 0
     for case, verdict in every:
@@ -197,7 +198,7 @@ def test_the_size_of_a_difference_is_a_ratio_of_ratios(
     assert seen > 100
 
 
-def test_models_are_named_only_where_they_were_asked(every: list[tuple[Case, Verdict]]) -> None:
+def test_models_are_named_only_where_they_were_asked(every: list[tuple[Case, Judged]]) -> None:
     for case, verdict in every:
         if "voom" in verdict.reason:
             assert not case.rule.alone
@@ -206,7 +207,7 @@ def test_models_are_named_only_where_they_were_asked(every: list[tuple[Case, Ver
             assert not case.rule.alone
 
 
-def test_donors_and_pools_are_told_apart(every: list[tuple[Case, Verdict]]) -> None:
+def test_donors_and_pools_are_told_apart(every: list[tuple[Case, Judged]]) -> None:
     for case, verdict in every:
         evidence, text = case.evidence, verdict.reason
         named = evidence.outlier or (evidence.needed and evidence.needed.donor)
@@ -215,7 +216,7 @@ def test_donors_and_pools_are_told_apart(every: list[tuple[Case, Verdict]]) -> N
         elif "pool" in text.lower():
             raise AssertionError(text)
         if evidence.single:
-            assert (verdict.word, verdict.held_back) == ("inconclusive", True)
+            assert (verdict.word, verdict.driven_by_one_donor) == ("inconclusive", True)
             unit = "donor" if case.contrast.kind == "baseline" else "pair"
             assert f"one {unit} alone, of donor D1" in text
 
@@ -251,7 +252,7 @@ def rows_of(estimates: dict[str, float], verdicts: dict[str, str], p: float) -> 
             "second_pvalue": p,
             "panel_padj": p,
             "verdict": verdicts[name],
-            "held_back": False,
+            "driven_by_one_donor": False,
             "start": "",
         }
         parts[name] = pd.DataFrame([row], index=["T"])
@@ -376,11 +377,11 @@ def test_power_is_said_in_the_singular_and_never_of_one_pair() -> None:
         (SINGLE, {"all": 1}, "There is one pair alone: no effect"),
         (CONTRASTS["baseline"], {"AT": 8, "RT": 8}, "With 8 + 8 donors you would see"),
     ]:
-        row = power_row("T", contrast, members, precision, 12, rule, None)
+        row = power_row("T", contrast, members, precision, 12, rule, Effect(0.15, "fixed"))
         assert words in str(row["sentence"])
         assert (row["power"] == 0) == ("no effect" in words)
-    fall = power_row("T", SINGLE, {"all": 8}, precision, 12, rule, -0.3)
-    rise = power_row("T", SINGLE, {"all": 8}, precision, 12, rule, 0.3)
+    fall = power_row("T", SINGLE, {"all": 8}, precision, 12, rule, Effect(-0.3, "published"))
+    rise = power_row("T", SINGLE, {"all": 8}, precision, 12, rule, Effect(0.3, "published"))
     assert (fall["effect"], fall["power"]) == (-0.3, rise["power"])
     assert "the published effect of -0.30" in str(fall["sentence"])
 
@@ -396,10 +397,12 @@ def test_donors_are_counted_where_they_say_something() -> None:
     by_kind = {c.kind: found["T", c.name] for c in contrasts}
     assert (by_kind["average"].up, by_kind["average"].donors) == (3, 4)
     assert (by_kind["difference"].up, by_kind["difference"].donors) == (None, 4)
-    assert by_kind["difference"].sentence == " Donors that rise: 2 of 2 in RT, 1 of 2 in AT."
-    assert (by_kind["baseline"].up, by_kind["baseline"].sentence) == (None, "")
+    told = rising_donors(by_kind["difference"].by_group)
+    assert told == " Donors that rise: 2 of 2 in RT, 1 of 2 in AT."
+    assert (by_kind["baseline"].up, by_kind["baseline"].by_group) == (None, {})
     pooled = donors_up(changes, members, contrasts, [c.name for c in contrasts])
-    assert {(one.up, one.donors, one.sentence) for one in pooled.values()} == {(None, 4, "")}
+    assert {(one.up, one.donors) for one in pooled.values()} == {(None, 4)}
+    assert not any(one.by_group for one in pooled.values())
     both = pd.MultiIndex.from_product([["D1", "D2"], ["AT", "RT"]], names=["donor", "group"])
     crossed = pd.DataFrame({"T": [0.1, 0.5, 0.4, -0.1]}, index=both)
     members = {c.name: pd.DataFrame(index=both) for c in contrasts}

@@ -162,6 +162,18 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
+    "genes of the context that are none",
+    "config, context.pattern: 'BNG' is no known human gene; expected a symbol, Ensembl or Entrez "
+    "id. Did you mean 'BGN'?",
+    "config, context.receptors: 'CCR33' is no known human gene; expected a symbol, Ensembl or "
+    "Entrez id.",
+    quick=True,
+)
+def _(c: SmallCohort) -> None:
+    c.config["context"] = {"pattern": {"BNG": "up"}, "receptors": {"CCR33": "CCL28"}}
+
+
+@case(
     "a signature without a column",
     "signature.tsv: no column 'direction'; expected gene, direction. Did you mean 'direktion'?",
 )

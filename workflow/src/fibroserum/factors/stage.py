@@ -19,8 +19,8 @@ from fibroserum.factors.combine import combine
 from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
 from fibroserum.factors.levels import PAIR_COLUMNS, Change, level_change, level_pairs
 from fibroserum.factors.mediation_calls import mediation_rows, with_calls
-from fibroserum.factors.serum import SerumLine, serum_line
-from fibroserum.factors.stimulation import stimulation_evidence, stimulation_line
+from fibroserum.factors.serum import SerumModel, serum_model
+from fibroserum.factors.stimulation import stimulation_evidence, stimulation_scores
 from fibroserum.genes.mapping import resolve
 from fibroserum.input.names import file_name
 from fibroserum.input.signature import on_genes
@@ -64,7 +64,7 @@ class _Context:
     settings: dict[str, Any]
     contrasts: tuple[Contrast, ...]
     counts: pd.DataFrame
-    always: pd.Series
+    force_kept: pd.Series
     log2: pd.DataFrame
     linear: LinearFit
     vectors: dict[str, np.ndarray]
@@ -127,7 +127,7 @@ def _context(
     all_contrasts = contrasts_of(settings["groups"], settings["before"], settings["after"])
     fitted = paired.var_names[paired.var["status"].astype(str) == "tested"]
     counts = counts_of(paired)[fitted]
-    always = cohort.var["target"].astype(bool)
+    force_kept = cohort.var["target"].astype(bool)
     present = [gene for gene in dict.fromkeys(settings["targets"].values()) if gene]
     place = cohort.var_names.get_indexer(present)
     raw = np.asarray(cohort.X)[:, place].astype(float)
@@ -141,9 +141,9 @@ def _context(
         settings=settings,
         contrasts=own,
         counts=counts,
-        always=always,
+        force_kept=force_kept,
         log2=pd.DataFrame(np.log2(raw / scale + 0.5), index=cohort.obs_names, columns=present),
-        linear=linear_model_of(paired, always, n_cpus),
+        linear=linear_model_of(paired, force_kept, n_cpus),
         vectors={c.name: np.asarray(vectors[file_name(c.name)], dtype=float) for c in own},
         de=de,
         alpha=alpha,
@@ -189,17 +189,17 @@ def _one_factor(
     return FactorTables(**{field: getattr(parts, field).assign(factor=name) for field in SCHEMAS})
 
 
-def _serum(entry: Mapping[str, Any], context: _Context) -> SerumLine:
+def _serum(entry: Mapping[str, Any], context: _Context) -> SerumModel:
     """Return the factor's serum line, unavailable where it has no measured level."""
     if not entry["serum"]:
         nothing = pd.DataFrame({"serum_slope": [], "serum_pvalue": []}, dtype=float)
-        return SerumLine(nothing, pd.DataFrame(columns=PAIR_COLUMNS), "the level was not measured")
+        return SerumModel(nothing, pd.DataFrame(columns=PAIR_COLUMNS), "the level was not measured")
     pairs = level_pairs(
         context.obs, context.settings, obs_name(entry["serum"]), entry["serum_scale"]
     )
     own = context.obs.loc[context.counts.index]
-    return serum_line(
-        context.counts, own, context.settings, pairs, context.always, n_cpus=context.n_cpus
+    return serum_model(
+        context.counts, own, context.settings, pairs, context.force_kept, n_cpus=context.n_cpus
     )
 
 
@@ -240,7 +240,7 @@ def _levels(
 
 
 def factor_genes(
-    serum: SerumLine,
+    serum: SerumModel,
     stimulation: pd.DataFrame | None,
     signature: pd.DataFrame | None,
     annotation: pd.DataFrame,
@@ -254,8 +254,8 @@ def factor_genes(
     lines, symbols = [], annotation["symbol"].astype(object)
     evidence = pd.DataFrame(index=annotation.index)
     if stimulation is not None:
-        evidence = stimulation_evidence(stimulation)
-        lines.append(stimulation_line(stimulation))
+        evidence = stimulation_scores(stimulation)
+        lines.append(stimulation_evidence(stimulation))
         symbols = symbols.reindex(symbols.index.append(evidence.index.difference(symbols.index)))
         symbols = symbols.fillna(evidence["symbol"])
     if not serum.unavailable:

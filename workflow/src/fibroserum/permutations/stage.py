@@ -1,8 +1,8 @@
-"""Calibration by relabelling: would relabelled data have given as many calls?
+"""Would data with permuted labels have given as many calls?
 
-A relabelling leaves every library where it is and permutes the rows of the design, donors aside:
+A permutation leaves every sample where it is and permutes the rows of the design, donors aside:
 before and after within a donor, or the group of whole donors. The linear model is refitted
-genome-wide, with its precision weights held: they belong to the libraries, not to the labels.
+genome-wide, with its precision weights kept: they belong to the samples, not to the labels.
 Genes that pass its bar are refitted in the negative binomial model too, with size factors, trend
 and prior held and the gene's own dispersion estimated anew.
 
@@ -30,18 +30,18 @@ from fibroserum.deseq import NegativeBinomialFit
 from fibroserum.inference.wald import beyond
 from fibroserum.input.names import file_name
 from fibroserum.linear import LinearFit, find_blocks
-from fibroserum.permutations import labels as relabelling
-from fibroserum.permutations.labels import Relabellings
+from fibroserum.permutations import labels
+from fibroserum.permutations.labels import Permutations
 from fibroserum.runtime.job import progress
 
-# Fewer distinct relabellings describe, and estimate no false discovery rate.
+# Fewer distinct permutations describe, and estimate no false discovery rate.
 FEWEST = 50
 QUANTILES = 80
 SMALLEST_P = 1e-300
 
 
 @dataclass(frozen=True)
-class Calibration:
+class PermutationTables:
     """`table` fits the schema calibration, `quantiles` calibration_qq."""
 
     table: pd.DataFrame
@@ -50,7 +50,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Engine:
-    """What all relabellings of a model share.
+    """What all permutations of a model share.
 
     counts: samples × genes that were fitted. groups: of each sample, or None where all have one
     variance. linear: the second model of the data as they are.
@@ -80,7 +80,7 @@ class Bars:
     second: float | None
 
 
-def calibrate(
+def permutation_tables(
     cohort: ad.AnnData,
     fits: Mapping[str, ad.AnnData],
     *,
@@ -88,10 +88,10 @@ def calibrate(
     alpha: float,
     seed: int,
     n_cpus: int = 1,
-) -> Calibration:
-    """Return observed against relabelled calls of every contrast.
+) -> PermutationTables:
+    """Return observed against permuted calls of every contrast.
 
-    fits: by model name, as `de.fit_model` makes them; permutations: relabellings of each contrast,
+    fits: by model name, as `de.fit_model` makes them; permutations: permutations of each contrast,
     at most; all of them where there are fewer. Contrasts of a design with covariates are refused,
     with the reason in their row.
     """
@@ -110,7 +110,7 @@ def calibrate(
         engine = engines[contrast.model]
         obs = cohort.obs.loc[engine.design.index, ["donor", "group", "time"]].astype(str)
         rng = np.random.default_rng([seed, crc32(f"permutations {contrast.name}".encode())])
-        found = relabelling.relabel(contrast, obs, engine.counts, settings, permutations, rng)
+        found = labels.draw_permutations(contrast, obs, engine.counts, settings, permutations, rng)
         progress(f"{contrast.name}: {len(found.rows)} relabellings ({found.what})")
         vector = np.asarray(fit.uns["model"]["contrasts"][file_name(contrast.name)], dtype=float)
         main_only = str(fit.uns["model"]["second_opinion"]) == "none"
@@ -119,7 +119,7 @@ def calibrate(
         )
         rows.append(row)
         quantiles.append(part)
-    return Calibration(
+    return PermutationTables(
         pd.DataFrame(rows, columns=tables.schemas()["calibration"].names),
         pd.concat(quantiles, ignore_index=True) if quantiles else tables.empty("calibration_qq"),
     )
@@ -136,10 +136,11 @@ def _refused(contrast: Contrast, table: pd.DataFrame, covariates: list[str]) -> 
     }
 
 
-def engine_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> Engine:
+def engine_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> Engine:
     """Return a model's engine.
 
-    fit: as `de.fit_model` makes it; always: by gene, kept in the linear model whatever its counts.
+    fit: as `de.fit_model` makes it; force_kept: by gene, kept in the linear model whatever its
+    counts.
     """
     fitted = fit.var_names[fit.var["fitted_dispersions"].notna().to_numpy()]
     return Engine(
@@ -148,7 +149,7 @@ def engine_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> Engine:
         fit.obsm["design_matrix"],
         fit.obs["group"].astype(str) if fit.uns["model"]["own_spread"] else None,
         held_fit(fit),
-        linear_model_of(fit, always, n_cpus),
+        linear_model_of(fit, force_kept, n_cpus),
         float(fit.uns["model"]["lfc_threshold"]),
         n_cpus,
     )
@@ -157,9 +158,9 @@ def engine_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> Engine:
 def linear_test(
     engine: Engine, design: pd.DataFrame, groups: pd.Series | None, vector: np.ndarray
 ) -> pd.DataFrame:
-    """Return the linear model's log2FoldChange and pvalue by gene, for a relabelled design.
+    """Return the linear model's log2FoldChange and pvalue by gene, for a permuted design.
 
-    groups: of each sample, relabelled likewise, where each group has its own spread, as it then
+    groups: of each sample, permuted likewise, where each group has its own spread, as it then
     has in the test of the data; else None.
     """
     fit = engine.linear
@@ -175,7 +176,7 @@ def linear_test(
 def main_test(
     engine: Engine, genes: pd.Index, design: pd.DataFrame, vector: np.ndarray
 ) -> pd.DataFrame:
-    """Return the negative binomial model's log2FoldChange and pvalue of some genes, relabelled."""
+    """Return the negative binomial model's log2FoldChange and pvalue of some genes, permuted."""
     refit = deseq.refit_genes(
         engine.negative_binomial,
         engine.counts[genes],
@@ -206,7 +207,7 @@ def bars_of(table: pd.DataFrame, alpha: float, *, main_only: bool) -> Bars:
 def passing(
     engine: Engine, bars: Bars, second: pd.DataFrame, design: pd.DataFrame, vector: np.ndarray
 ) -> int:
-    """Return how many counted genes pass the bars in a relabelled design.
+    """Return how many counted genes pass the bars in a permuted design.
 
     second: `linear_test` of it. Genes that pass the linear model's bar are refitted in the main.
     """
@@ -229,7 +230,7 @@ def _one_contrast(
     contrast: Contrast,
     engine: Engine,
     vector: np.ndarray,
-    found: Relabellings,
+    found: Permutations,
     table: pd.DataFrame,
     alpha: float,
     *,
@@ -241,7 +242,7 @@ def _one_contrast(
     bars = bars_of(table, alpha, main_only=main_only)
     ranks = quantile_ranks(len(data))
     counts, small, drawn = [], [], []
-    for number, (design, groups) in enumerate(relabelled(engine, found), 1):
+    for number, (design, groups) in enumerate(permuted(engine, found), 1):
         second = linear_test(engine, design, groups, vector)
         counts.append(passing(engine, bars, second, design, vector))
         small.append(int((second["pvalue"] < alpha).sum()))
@@ -273,7 +274,7 @@ def _one_contrast(
     return row, _quantile_rows(contrast.name, data["pvalue"], ranks, drawn)
 
 
-def _note(found: Relabellings, observed: int) -> str:
+def _note(found: Permutations, observed: int) -> str:
     parts = [found.what]
     if found.exact:
         parts.append("every distinct relabelling")
@@ -287,11 +288,11 @@ def _note(found: Relabellings, observed: int) -> str:
     return "; ".join(parts)
 
 
-def relabelled(
-    engine: Engine, found: Relabellings
+def permuted(
+    engine: Engine, found: Permutations
 ) -> Iterator[tuple[pd.DataFrame, pd.Series | None]]:
-    """Yield the design and the samples' groups, if the engine has them, of each relabelling."""
-    designs = relabelled_designs(engine.design, found)
+    """Yield the design and the samples' groups, if the engine has them, of each permutation."""
+    designs = permuted_designs(engine.design, found)
     for rows, design in zip(found.rows, designs, strict=True):
         groups = engine.groups
         if groups is not None:
@@ -299,8 +300,8 @@ def relabelled(
         yield design, groups
 
 
-def relabelled_designs(design: pd.DataFrame, found: Relabellings) -> Iterator[pd.DataFrame]:
-    """Yield the design of each relabelling: donor columns stay, rows of the others are permuted."""
+def permuted_designs(design: pd.DataFrame, found: Permutations) -> Iterator[pd.DataFrame]:
+    """Yield the design of each permutation: donor columns stay, rows of the others are permuted."""
     dense = find_blocks(design).dense
     values = design.to_numpy(dtype=float)
     for rows in found.rows:

@@ -15,7 +15,8 @@ import pandas as pd
 from scipy.stats import t as student
 
 from fibroserum.intervals import Estimate, one_sample_t, sign_of_interval, welch_t
-from fibroserum.targets.phrases import number
+from fibroserum.targets.sentences import number
+from fibroserum.targets.verdict import CALLED
 
 # log2(normalized + 0.5) of a sample without a count
 NO_COUNT = -1.0
@@ -205,7 +206,7 @@ def with_clauses(verdicts: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame
     }
     table = verdicts.copy()
     table["start"] = [
-        regression_clause(rows[key], verdict in ("up", "down"))
+        regression_clause(rows[key], verdict in CALLED)
         if (key := (target, contrast)) in rows and np.isfinite(padj)
         else ""
         for target, contrast, verdict, padj in zip(

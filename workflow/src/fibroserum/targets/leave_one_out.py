@@ -18,9 +18,9 @@ from fibroserum.inference.structure import BlockStructure, without_block
 from fibroserum.inference.wald import beyond
 from fibroserum.linear.blocks import DONOR_PREFIX
 from fibroserum.targets.donor_values import Samples
+from fibroserum.targets.verdict import HALF
 
 MIN_PAIRS_ROBUST = 5
-HALF = 0.5
 COLUMNS = [
     "gene_id",
     "contrast",
@@ -137,6 +137,11 @@ def with_shares(refits: pd.DataFrame, full: pd.Series) -> pd.DataFrame:
     return table
 
 
+def holds(refits: pd.DataFrame) -> pd.Series:
+    """Return of each refit (`with_shares`) whether the sign and half the estimate hold."""
+    return (refits["share_kept"] >= HALF) & refits["sign_holds"].eq(True)
+
+
 def robustness(refits: pd.DataFrame, members: dict[str, pd.DataFrame]) -> pd.Series:
     """Return by (gene_id, contrast) whether sign and half the estimate hold without any donor.
 
@@ -149,5 +154,4 @@ def robustness(refits: pd.DataFrame, members: dict[str, pd.DataFrame]) -> pd.Ser
         if len(table) and table.groupby(level="group").size().min() >= MIN_PAIRS_ROBUST
     }
     table = refits[refits["contrast"].isin(enough)]
-    holds = (table["share_kept"] >= HALF) & table["sign_holds"].eq(True)
-    return holds.groupby([table["gene_id"], table["contrast"]]).all()
+    return holds(table).groupby([table["gene_id"], table["contrast"]]).all()

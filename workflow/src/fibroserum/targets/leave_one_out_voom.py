@@ -35,8 +35,8 @@ def estimates_without(
     if not wanted:
         return {}
     design = fit.obsm["design_matrix"]
-    always = pd.Series(fit.var_names.isin(list(targets)), index=fit.var_names)
-    whole = linear_model_of(fit, always, n_cpus)
+    force_kept = pd.Series(fit.var_names.isin(list(targets)), index=fit.var_names)
+    whole = linear_model_of(fit, force_kept, n_cpus)
     donors = donor_of.loc[design.index].astype(str).to_numpy()
     found = {}
     for gene, contrast, donor in wanted:

@@ -16,17 +16,15 @@ import pandas as pd
 
 from fibroserum.intervals import sign_of_interval
 from fibroserum.multiple_testing import panel_adjusted
-from fibroserum.targets.phrases import fdr, number
-from fibroserum.targets.verdict import Rule
-
-CALLED = ("up", "down")
+from fibroserum.targets.sentences import fdr, number
+from fibroserum.targets.verdict import CALLED, Rule
 
 
 @dataclass(frozen=True)
 class Comparison:
     """What a pattern is made of: verdict rows (index target) of a group and its reference.
 
-    Rows have the columns of `targets`, `held_back` (whether one donor stands behind a finding) and
+    Rows have the columns of `targets`, `driven_by_one_donor` and
     `start` (what the groups' start has to say of a difference, or nothing). change,
     reference_change: of the two groups' changes; difference: of their difference.
     """
@@ -59,7 +57,7 @@ def pattern_table(parts: Comparison, rule: Rule) -> pd.DataFrame:
             signs = np.sign(rows[["log2FoldChange", "second_log2FoldChange"]].to_numpy(float))
             in_both &= signs[:, 0] == signs[:, 1]
     for rows in (parts.change, parts.reference_change):
-        in_both &= ~rows["held_back"].to_numpy(bool)
+        in_both &= ~rows["driven_by_one_donor"].to_numpy(bool)
     rows = []
     for place, target in enumerate(parts.change.index):
         pattern, specific_to, sentence = _pattern(parts, target, bool(in_both[place]))

@@ -16,7 +16,7 @@ from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.targets.verdict import Evidence, Rule, plain_word
 
 
-def with_standing(
+def with_verdicts(
     loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule, wider: Mapping[str, float]
 ) -> pd.DataFrame:
     """Return the refits with `panel_padj` and `verdict_stands`.
