@@ -22,7 +22,7 @@ from fibroserum.cohort.models import models_of
 from fibroserum.cohort.stage import build_cohort, stimulation_arm
 from fibroserum.de.stage import FitSettings, fit_model, result_table
 from fibroserum.enrichment.stage import SetSettings, enrich
-from fibroserum.factors.stage import flag_factors
+from fibroserum.factors.stage import FactorSettings, flag_factors
 from fibroserum.factors.stimulation import stimulation_table
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.genes.mapping import annotate
@@ -76,7 +76,13 @@ def analysed(seed: int) -> dict[str, Any]:
     settings = TargetSettings(alpha, equivalence_lfc=None, power_lfc=0.15, randomised=True)
     flags = flag_targets(cohort, fits, de, settings)
     factors = flag_factors(
-        cohort, fits["paired"], de, {"CCL28": table}, {}, config["factors"], alpha=alpha, seed=seed
+        cohort,
+        fits["paired"],
+        de,
+        {"CCL28": table},
+        {},
+        config["factors"],
+        FactorSettings(alpha, seed),
     )
     sets = [GeneSet("null_sets", name, "", genes) for name, genes in drawn.null_sets.items()]
     norm_factors = {name: fit.obs["norm_factors"] for name, fit in fits.items()}

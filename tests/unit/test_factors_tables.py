@@ -11,7 +11,7 @@ import pytest
 from factor_cohort import ARM, GENES, NAMES, SLOPES, Options, de_of, fits_of, make_arm, make_cohort
 
 from fibroserum import tables
-from fibroserum.factors.stage import SCHEMAS, FactorTables, flag_factors
+from fibroserum.factors.stage import SCHEMAS, FactorSettings, FactorTables, flag_factors
 from fibroserum.factors.stimulation import stimulation_table
 
 Everything = tuple[ad.AnnData, ad.AnnData, dict[str, pd.DataFrame]]
@@ -49,8 +49,7 @@ def _flag(
         {} if stimulation is None else {"F": stimulation},
         {} if signature is None else {"F": signature},
         {"F": entry},
-        alpha=0.05,
-        seed=1,
+        FactorSettings(alpha=0.05, seed=1),
     )
     for field, schema in SCHEMAS.items():
         tables.check(schema, getattr(found, field))
@@ -247,7 +246,7 @@ def test_no_line_assesses_nothing(falling: Everything) -> None:
 
 
 def test_without_factors_every_table_is_empty(falling: Everything) -> None:
-    found = flag_factors(*falling, {}, {}, {}, alpha=0.05, seed=1)
+    found = flag_factors(*falling, {}, {}, {}, FactorSettings(alpha=0.05, seed=1))
     for field, schema in SCHEMAS.items():
         table = getattr(found, field)
         assert list(table.columns) == tables.schemas()[schema].names

@@ -50,6 +50,19 @@ SCHEMAS = {
 
 
 @dataclass(frozen=True)
+class FactorSettings:
+    """What every table on the factors depends on.
+
+    alpha: false discovery rate. seed: of the bootstraps. n_cpus: threads; results do not depend on
+    it.
+    """
+
+    alpha: float
+    seed: int
+    n_cpus: int = 1
+
+
+@dataclass(frozen=True)
 class _Context:
     """What all factors of a cohort share.
 
@@ -69,9 +82,7 @@ class _Context:
     linear: LinearFit
     vectors: dict[str, np.ndarray]
     de: Mapping[str, pd.DataFrame]
-    alpha: float
-    seed: int
-    n_cpus: int
+    run: FactorSettings
 
 
 def flag_factors(
@@ -81,10 +92,7 @@ def flag_factors(
     stimulation: Mapping[str, pd.DataFrame],
     signatures: Mapping[str, pd.DataFrame],
     factors: Mapping[str, Mapping[str, Any]],
-    *,
-    alpha: float,
-    seed: int,
-    n_cpus: int = 1,
+    run: FactorSettings,
 ) -> FactorTables:
     """Return every table on the cohort's factors.
 
@@ -94,13 +102,13 @@ def flag_factors(
     """
     if not factors:
         return FactorTables(**{field: tables.empty(name) for field, name in SCHEMAS.items()})
-    context = _context(cohort, paired, de, alpha, seed, n_cpus)
+    context = _context(cohort, paired, de, run)
     parts = [
         _one_factor(name, entry, context, stimulation.get(name), signatures.get(name))
         for name, entry in factors.items()
     ]
     rows = {field: [getattr(part, field) for part in parts] for field in SCHEMAS}
-    rows["mediation"] = [with_calls(pd.concat(rows["mediation"], ignore_index=True), alpha)]
+    rows["mediation"] = [with_calls(pd.concat(rows["mediation"], ignore_index=True), run.alpha)]
     return FactorTables(**{field: _stacked(name, rows[field]) for field, name in SCHEMAS.items()})
 
 
@@ -117,9 +125,7 @@ def _context(
     cohort: ad.AnnData,
     paired: ad.AnnData,
     de: Mapping[str, pd.DataFrame],
-    alpha: float,
-    seed: int,
-    n_cpus: int,
+    run: FactorSettings,
 ) -> _Context:
     settings = settings_of(cohort)
     obs = cohort.obs.astype(str)
@@ -143,12 +149,10 @@ def _context(
         counts=counts,
         force_kept=force_kept,
         log2=pd.DataFrame(np.log2(raw / scale + 0.5), index=cohort.obs_names, columns=present),
-        linear=linear_model_of(paired, force_kept, n_cpus),
+        linear=linear_model_of(paired, force_kept, run.n_cpus),
         vectors={c.name: np.asarray(vectors[file_name(c.name)], dtype=float) for c in own},
         de=de,
-        alpha=alpha,
-        seed=seed,
-        n_cpus=n_cpus,
+        run=run,
     )
 
 
@@ -161,7 +165,7 @@ def _one_factor(
 ) -> FactorTables:
     serum = _serum(entry, context)
     changes = _changes(serum.pairs, context)
-    verdicts = factor_genes(serum, stimulation, signature, context.annotation, context.alpha)
+    verdicts = factor_genes(serum, stimulation, signature, context.annotation, context.run.alpha)
     called = responsive_genes(verdicts)
     in_matrix = called[called["gene_id"].isin(context.annotation.index)]
     agreement = [
@@ -173,8 +177,8 @@ def _one_factor(
         context.vectors,
         in_matrix[~in_matrix["gene_id"].isin(context.targets) & in_matrix["reason"].isna()],
         changes,
-        context.alpha,
-        n_cpus=context.n_cpus,
+        context.run.alpha,
+        n_cpus=context.run.n_cpus,
     )
     parts = FactorTables(
         levels=_levels(entry, changes, context),
@@ -183,7 +187,7 @@ def _one_factor(
         concordance=pd.concat(agreement, ignore_index=True),
         sets=sets,
         mediation=mediation_rows(
-            name, serum.pairs, context.log2, context.obs, context.settings, context.seed
+            name, serum.pairs, context.log2, context.obs, context.settings, context.run.seed
         ),
     )
     return FactorTables(**{field: getattr(parts, field).assign(factor=name) for field in SCHEMAS})
@@ -199,7 +203,7 @@ def _serum(entry: Mapping[str, Any], context: _Context) -> SerumModel:
     )
     own = context.obs.loc[context.counts.index]
     return serum_model(
-        context.counts, own, context.settings, pairs, context.force_kept, n_cpus=context.n_cpus
+        context.counts, own, context.settings, pairs, context.force_kept, n_cpus=context.run.n_cpus
     )
 
 

@@ -28,7 +28,6 @@ from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.de.stage import held_fit, linear_model_of, result_table
 from fibroserum.deseq import NegativeBinomialFit
 from fibroserum.inference.wald import beyond
-from fibroserum.input.names import file_name
 from fibroserum.linear import LinearFit, find_blocks
 from fibroserum.permutations import labels
 from fibroserum.permutations.labels import Permutations
@@ -53,16 +52,18 @@ class Engine:
     """What all permutations of a model share.
 
     counts: samples × genes that were fitted. groups: of each sample, or None where all have one
-    variance. linear: the second model of the data as they are.
+    variance. linear: the second model of the data as they are. vectors: the contrasts, by the name
+    that they have in file names. main_only: whether the main model decides alone.
     """
 
-    name: str
     counts: pd.DataFrame
     design: pd.DataFrame
     groups: pd.Series | None
     negative_binomial: NegativeBinomialFit
     linear: LinearFit
+    vectors: Mapping[str, np.ndarray]
     lfc_threshold: float
+    main_only: bool
     n_cpus: int
 
 
@@ -112,11 +113,7 @@ def permutation_tables(
         rng = np.random.default_rng([seed, crc32(f"permutations {contrast.name}".encode())])
         found = labels.draw_permutations(contrast, obs, engine.counts, settings, permutations, rng)
         progress(f"{contrast.name}: {len(found.rows)} relabellings ({found.what})")
-        vector = np.asarray(fit.uns["model"]["contrasts"][file_name(contrast.name)], dtype=float)
-        main_only = str(fit.uns["model"]["second_opinion"]) == "none"
-        row, part = _one_contrast(
-            contrast, engine, vector, found, table, alpha, main_only=main_only
-        )
+        row, part = _one_contrast(contrast, engine, found, table, alpha)
         rows.append(row)
         quantiles.append(part)
     return PermutationTables(
@@ -142,16 +139,17 @@ def engine_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> Engine:
     fit: as `de.fit_model` makes it; force_kept: by gene, kept in the linear model whatever its
     counts.
     """
-    fitted = fit.var_names[fit.var["fitted_dispersions"].notna().to_numpy()]
+    fitted, noted = fit.var_names[fit.var["fitted_dispersions"].notna()], fit.uns["model"]
     return Engine(
-        str(fit.uns["model"]["name"]),
-        counts_of(fit)[fitted],
-        fit.obsm["design_matrix"],
-        fit.obs["group"].astype(str) if fit.uns["model"]["own_spread"] else None,
-        held_fit(fit),
-        linear_model_of(fit, force_kept, n_cpus),
-        float(fit.uns["model"]["lfc_threshold"]),
-        n_cpus,
+        counts=counts_of(fit)[fitted],
+        design=fit.obsm["design_matrix"],
+        groups=fit.obs["group"].astype(str) if noted["own_spread"] else None,
+        negative_binomial=held_fit(fit),
+        linear=linear_model_of(fit, force_kept, n_cpus),
+        vectors={file: np.asarray(v, dtype=float) for file, v in noted["contrasts"].items()},
+        lfc_threshold=float(noted["lfc_threshold"]),
+        main_only=str(noted["second_opinion"]) == "none",
+        n_cpus=n_cpus,
     )
 
 
@@ -229,17 +227,14 @@ def passing(
 def _one_contrast(
     contrast: Contrast,
     engine: Engine,
-    vector: np.ndarray,
     found: Permutations,
     table: pd.DataFrame,
     alpha: float,
-    *,
-    main_only: bool,
 ) -> tuple[dict[str, object], pd.DataFrame]:
     """Return the contrast's row and its quantiles."""
-    table = table.set_index("gene_id")
+    table, vector = table.set_index("gene_id"), engine.vectors[contrast.file]
     data = linear_test(engine, engine.design, engine.groups, vector)
-    bars = bars_of(table, alpha, main_only=main_only)
+    bars = bars_of(table, alpha, main_only=engine.main_only)
     ranks = quantile_ranks(len(data))
     counts, small, drawn = [], [], []
     for number, (design, groups) in enumerate(permuted(engine, found), 1):

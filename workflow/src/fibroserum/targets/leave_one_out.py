@@ -1,7 +1,7 @@
-"""The targets refitted without each donor in turn: does one person carry the effect?
+"""The targets refitted without each donor in turn: is the effect driven by one donor?
 
-Size factors, the trend and the prior are held; the gene's own dispersion and coefficients are
-estimated anew.
+Size factors, dispersion trend and prior are those of the whole fit; the gene's own dispersion and
+coefficients are estimated anew.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from fibroserum.cohort.contrasts import Contrast
 from fibroserum.de.stage import held_fit
 from fibroserum.deseq import refit_genes
 from fibroserum.deseq.model import usable_structure
-from fibroserum.inference.structure import BlockStructure, without_block
+from fibroserum.inference.structure import BlockStructure, find_blocks, without_block
 from fibroserum.inference.wald import beyond
 from fibroserum.linear.blocks import DONOR_PREFIX
 from fibroserum.targets.donor_values import Samples
@@ -32,29 +32,16 @@ COLUMNS = [
 ]
 
 
-def estimable(design: pd.DataFrame) -> bool:
-    """Return whether a design has full rank and a residual degree of freedom.
-
-    Donor columns are eliminated first, so that a thousand of them cost nothing.
-    """
-    is_donor = np.array([str(name).startswith(DONOR_PREFIX) for name in design.columns])
-    if len(design) <= len(design.columns):
-        return False
-    matrix = design.to_numpy(dtype=float)
-    dense = matrix[:, ~is_donor]
-    if is_donor.any():
-        donor = matrix[:, is_donor].argmax(axis=1)
-        sums = np.zeros((is_donor.sum(), dense.shape[1]))
-        np.add.at(sums, donor, dense)
-        dense = dense - (sums / np.bincount(donor, minlength=is_donor.sum())[:, None])[donor]
-    return bool(np.linalg.matrix_rank(dense) == dense.shape[1])
-
-
-def _is_usable(structure: BlockStructure) -> bool:
-    """Return of a design's structure what `estimable` returns of the design."""
-    filled = (structure.blocks.dense != 0).any(axis=1).all()
-    full = filled and structure.rank == structure.n_columns
-    return bool(full and structure.n_samples > structure.n_columns)
+def estimable(design: pd.DataFrame | BlockStructure) -> bool:
+    """Return whether a design has full rank and a residual degree of freedom."""
+    if isinstance(design, pd.DataFrame):
+        matrix = design.to_numpy(dtype=float)
+        if not matrix.any(axis=0).all():
+            return False
+        design = find_blocks(matrix)
+    filled = (design.blocks.dense != 0).any(axis=1).all()
+    full = filled and design.rank == design.n_columns
+    return bool(full and design.n_samples > design.n_columns)
 
 
 def leave_each_out(
@@ -65,7 +52,7 @@ def leave_each_out(
     samples: the cohort with the targets that were fitted. Columns `COLUMNS`; estimates are empty
     where the model cannot be fitted without the donor.
     """
-    held, design = held_fit(fit), fit.obsm["design_matrix"]
+    whole, design = held_fit(fit), fit.obsm["design_matrix"]
     counts = samples.counts.loc[design.index]
     donor_of = samples.obs.loc[design.index, "donor"]
     vectors = {c.name: np.asarray(fit.uns["model"]["contrasts"][c.file]) for c in contrasts}
@@ -79,14 +66,12 @@ def leave_each_out(
         rest: pd.DataFrame | BlockStructure
         if column in structure.block_columns:
             rest, keep = without_block(structure, column)
-            possible = _is_usable(rest)
         else:
             keep = (donor_of != donor).to_numpy()
             rest = design.loc[keep, columns]
-            possible = estimable(rest)
         own = {name: v[columns] for name, v in vectors.items() if donor in concerned[name]}
-        if possible:
-            refit = refit_genes(held, counts.loc[keep], rest, own, n_cpus=n_cpus)
+        if estimable(rest):
+            refit = refit_genes(whole, counts.loc[keep], rest, own, n_cpus=n_cpus)
             tests, dispersions = refit.tests, refit.dispersions
         else:
             tests, dispersions = dict.fromkeys(own), np.full(counts.shape[1], np.nan)
