@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from edger import edger_ql
 from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.enrichment.set_tests import main_model_tests, rotation_tests
 from fibroserum.genes.gmt import GeneSet
@@ -138,6 +139,9 @@ def main() -> None:
     if asked.references:
         seconds["edgepython fry and camera, one contrast"], _ = timed(
             lambda: library(fit, contrasts["RT"], own)
+        )
+        seconds["edgepython glmQLFit and F tests, 4 contrasts"], _ = timed(
+            lambda: edger_ql(counts, design, contrasts, norm_factors=factors)
         )
         seconds["R limma: TMM, voom, lmFit, eBayes"] = limma(counts, design)
     print(f"{2 * asked.donors} samples × {asked.genes} genes, {asked.cpus} cores\n")

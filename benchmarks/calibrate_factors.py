@@ -25,10 +25,14 @@ from fibroserum import deseq
 from fibroserum.cohort.samples import canonical_sheet, use_of_samples
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.cohort.stage import stimulation_arm
-from fibroserum.factors.combine import Line, combine, signed_z
+from fibroserum.factors.combine import Evidence, combine, signed_z
 from fibroserum.factors.levels import level_pairs
-from fibroserum.factors.serum import LEVEL, serum_design, serum_line
-from fibroserum.factors.stimulation import stimulation_evidence, stimulation_line, stimulation_table
+from fibroserum.factors.serum import LEVEL, serum_design, serum_model
+from fibroserum.factors.stimulation import (
+    stimulation_evidence,
+    stimulation_scores,
+    stimulation_table,
+)
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate.cohort import simulate_cohort
 from fibroserum.simulate.spec import QUARTER_LESS, Arm, CohortSpec
@@ -107,16 +111,18 @@ def evidence(
     counts = counts.loc[:, counts.sum() >= 10]
     pairs = level_pairs(obs, SETTINGS, "ccl28", "linear")
     never = pd.Series(False, index=sim.counts.columns)
-    serum = serum_line(counts, obs, SETTINGS, pairs, never)
+    serum = serum_model(counts, obs, SETTINGS, pairs, never)
     var = pd.DataFrame({"symbol": sim.truth["symbol"], "target": False})
     adata = stimulation_arm(sim.stimulation_counts, sim.stimulation_samples, var)
     table = stimulation_table(adata, ARM, alpha=ALPHA, min_count=10)
-    arm = stimulation_evidence(table)
+    arm = stimulation_scores(table)
     own = table.set_index("gene_id")
-    lines = [stimulation_line(table), serum.evidence()]
+    lines = [stimulation_evidence(table), serum.evidence()]
     both = combine(lines, var.index, ALPHA)
     voom = signed_z(own["second_log2FoldChange"], own["second_pvalue"])
-    plain = combine([Line("stimulation", voom), Line("serum", lines[1].z)], var.index, ALPHA)
+    plain = combine(
+        [Evidence("stimulation", voom), Evidence("serum", lines[1].z)], var.index, ALPHA
+    )
     found = {
         "responsive": both["responsive_pvalue"],
         "confirmed": both["confirmed_pvalue"],
@@ -208,7 +214,7 @@ def serum_alone(job: tuple[str, int]) -> dict[str, object]:
     counts = sim.counts.loc[obs.index]
     counts = counts.loc[:, counts.sum() >= 10]
     pairs = level_pairs(obs, SETTINGS, "ccl28", "linear")
-    line = serum_line(counts, obs, SETTINGS, pairs, pd.Series(False, index=counts.columns))
+    line = serum_model(counts, obs, SETTINGS, pairs, pd.Series(False, index=counts.columns))
     called = benjamini_hochberg(line.table["serum_pvalue"].to_numpy()) < ALPHA
     true = truth_of(sim.truth)["serum"].reindex(line.table.index).to_numpy()
     return {

@@ -25,8 +25,8 @@ from fibroserum.cohort.models import models_of
 from fibroserum.cohort.samples import canonical_sheet
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.de.stage import FitSettings, fit_model, result_table
-from fibroserum.permutations.labels import relabel
-from fibroserum.permutations.stage import bars_of, engine_of, linear_test, passing, relabelled
+from fibroserum.permutations.labels import draw_permutations
+from fibroserum.permutations.stage import bars_of, engine_of, linear_test, passing, permuted
 from fibroserum.simulate.cohort import simulate_cohort
 from fibroserum.simulate.spec import Arm, CohortSpec
 from sections import took, write_section
@@ -85,9 +85,9 @@ def one(job: tuple[int, float, int]) -> list[dict[str, object]]:
             dataclasses.replace(used, counted=eligible, scale=1.0, second=None),
         ]
         rng = np.random.default_rng(seed)
-        found = relabel(contrast, obs, engine.counts, SETTINGS, RELABELLINGS, rng)
+        found = draw_permutations(contrast, obs, engine.counts, SETTINGS, RELABELLINGS, rng)
         passed = np.full((len(found.rows), len(bars)), np.nan)
-        for place, (design, groups) in enumerate(relabelled(engine, found)):
+        for place, (design, groups) in enumerate(permuted(engine, found)):
             second = linear_test(engine, design, groups, vector)
             # the main model alone refits every gene: a tenth of the relabellings must do
             taken = bars if place < MAIN_ALONE else bars[:2]

@@ -22,13 +22,13 @@ from fibroserum.cohort.models import models_of
 from fibroserum.cohort.stage import build_cohort, stimulation_arm
 from fibroserum.de.stage import FitSettings, fit_model, result_table
 from fibroserum.enrichment.stage import SetSettings, enrich
-from fibroserum.factors.stage import flag_factors
+from fibroserum.factors.stage import FactorSettings, flag_factors
 from fibroserum.factors.stimulation import stimulation_table
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.genes.mapping import annotate
 from fibroserum.input.config import load_schema, with_defaults
 from fibroserum.simulate import CohortSpec, simulate_cohort
-from fibroserum.targets import flag_targets
+from fibroserum.targets import TargetSettings, flag_targets
 from sections import took, write_section
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -73,11 +73,16 @@ def analysed(seed: int) -> dict[str, Any]:
     }
     arm = stimulation_arm(drawn.stimulation_counts, drawn.stimulation_samples, cohort.var)
     table = stimulation_table(arm, ARM, alpha=alpha, min_count=10)
-    flags = flag_targets(
-        cohort, fits, de, alpha=alpha, equivalence_lfc=None, randomised=True, published=None
-    )
+    settings = TargetSettings(alpha, equivalence_lfc=None, power_lfc=0.15, randomised=True)
+    flags = flag_targets(cohort, fits, de, settings)
     factors = flag_factors(
-        cohort, fits["paired"], de, {"CCL28": table}, {}, config["factors"], alpha=alpha, seed=seed
+        cohort,
+        fits["paired"],
+        de,
+        {"CCL28": table},
+        {},
+        config["factors"],
+        FactorSettings(alpha, seed),
     )
     sets = [GeneSet("null_sets", name, "", genes) for name, genes in drawn.null_sets.items()]
     norm_factors = {name: fit.obs["norm_factors"] for name, fit in fits.items()}

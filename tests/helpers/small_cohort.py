@@ -194,8 +194,7 @@ def good() -> SmallCohort:
         },
     }
     gmt = [["ECM", "matrix", *GENES[:16]], ["TGFB", "signalling", *GENES[33:42]]]
-    signature = [["gene", "direction", "weight", "source"], ["BGN", "down", "1", "doi:10.1/x"],
-                 ["COL1A1", "up", "", "doi:10.1/y"]]  # fmt: skip
+    signature = [["gene", "direction"], ["BGN", "down"], ["COL1A1", "up"]]
     tables = {
         "samples.tsv": sheet,
         "counts.tsv": _counts([row[0] for row in sheet.rows[1:]], 1),

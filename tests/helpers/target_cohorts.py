@@ -16,7 +16,7 @@ from fibroserum.cohort.inputs import Inputs
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.stage import build_cohort
 from fibroserum.de.stage import FitSettings, fit_model, result_table
-from fibroserum.targets import TargetTables, flag_targets
+from fibroserum.targets import TargetSettings, TargetTables, flag_targets
 
 GENES = 250
 DISPERSION = 0.02
@@ -131,8 +131,9 @@ def flagged(
     }
     if de_edit:
         de_edit(tables)
-    given = {"alpha": 0.05, "equivalence_lfc": None, "randomised": True} | options
-    return flag_targets(cohort, fits, tables, **given)
+    published = options.pop("published", None)
+    given = {"alpha": 0.05, "equivalence_lfc": None, "power_lfc": 0.15, "randomised": True}
+    return flag_targets(cohort, fits, tables, TargetSettings(**given | options), published)
 
 
 def verdict(flags: TargetTables, target: str, contrast: str) -> pd.Series:

@@ -10,6 +10,7 @@ from fibroserum import tables
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.targets.context import FOOTPRINTS, context_table
+from helpers.context_settings import DEFAULT
 from helpers.pipeline import Run
 
 
@@ -31,14 +32,14 @@ def test_a_planted_footprint_is_seen_and_targets_have_no_part(
     toy_run: Run, results: dict[str, pd.DataFrame]
 ) -> None:
     cohort = read_h5ad(toy_run.results / "cohort.h5ad")
-    before = context_table(cohort, results).set_index(["item", "contrast"])
+    before = context_table(cohort, results, DEFAULT).set_index(["item", "contrast"])
     mine = list(settings_of(cohort)["targets"].values())
     genes = [gene for gene in mine if gene]
     layer = np.asarray(cohort.layers["log1p_normalized"]).copy()
     positions = cohort.var_names.get_indexer(genes)
     layer[:, positions] *= np.random.default_rng(0).uniform(0.9, 1.1, (len(layer), len(genes)))
     cohort.layers["log1p_normalized"] = layer
-    moved = context_table(cohort, results).set_index(["item", "contrast"])
+    moved = context_table(cohort, results, DEFAULT).set_index(["item", "contrast"])
     key = ("TGF_BETA_RESPONSE", "RT_post_vs_pre")
     # targets are not in the set; they move the others' ranks a little
     assert moved.loc[key, "estimate"] == pytest.approx(before.loc[key, "estimate"], abs=0.02)
@@ -61,7 +62,7 @@ def test_a_planted_footprint_is_seen_and_targets_have_no_part(
     raised = (cohort.obs["group"] == "RT") & (cohort.obs["time"] == "post")
     layer[np.ix_(raised.to_numpy(), footprint.to_numpy())] += 1.5
     cohort.layers["log1p_normalized"] = layer
-    row = context_table(cohort, results).set_index(["item", "contrast"]).loc[key]
+    row = context_table(cohort, results, DEFAULT).set_index(["item", "contrast"]).loc[key]
     assert row["ci_low"] > 0
     assert "rises" in row["sentence"]
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
-from fibroserum.factors.stage import SCHEMAS, FactorTables, flag_factors
+from fibroserum.factors.stage import SCHEMAS, FactorSettings, FactorTables, flag_factors
 from fibroserum.factors.stimulation import stimulation_table
 from helpers.factor_cohort import (
     ARM,
@@ -59,8 +59,7 @@ def _flag(
         {} if stimulation is None else {"F": stimulation},
         {} if signature is None else {"F": signature},
         {"F": entry},
-        alpha=0.05,
-        seed=1,
+        FactorSettings(alpha=0.05, seed=1),
     )
     for field, schema in SCHEMAS.items():
         tables.check(schema, getattr(found, field))
@@ -225,8 +224,6 @@ def _signature() -> pd.DataFrame:
         {
             "gene": ["g000", "g010", "g100", "NOSUCH9"],
             "direction": ["down", "down", "up", "up"],
-            "weight": 1.0,
-            "source": "ours",
         }
     )
 
@@ -260,7 +257,7 @@ def test_no_line_assesses_nothing(falling: Everything) -> None:
 
 
 def test_without_factors_every_table_is_empty(falling: Everything) -> None:
-    found = flag_factors(*falling, {}, {}, {}, alpha=0.05, seed=1)
+    found = flag_factors(*falling, {}, {}, {}, FactorSettings(alpha=0.05, seed=1))
     for field, schema in SCHEMAS.items():
         table = getattr(found, field)
         assert list(table.columns) == tables.schemas()[schema].names

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fibroserum.factors.combine import (
-    Line,
+    Evidence,
     combine,
     nearer_to_zero,
     partial_conjunction,
@@ -39,13 +39,13 @@ GENES = pd.Index([f"g{i}" for i in range(200)])
 Z = st.floats(-30, 30)
 
 
-def _line(name: str, strong: dict[str, float], df: float = np.inf) -> Line:
+def _line(name: str, strong: dict[str, float], df: float = np.inf) -> Evidence:
     """A line whose other genes are evenly spread nulls."""
     even = stats.norm.ppf((np.arange(len(GENES)) + 0.5) / len(GENES))
     rng = np.random.default_rng(len(name))
     z = pd.Series(rng.permutation(even), index=GENES)
     z.update(pd.Series(strong))
-    return Line(name, z, df, 3.0)
+    return Evidence(name, z, df, 3.0)
 
 
 @given(Z, Z)
@@ -129,7 +129,7 @@ def test_no_line_leaves_every_gene_not_assessable() -> None:
 def test_a_gene_that_one_line_did_not_test_is_not_assessable() -> None:
     serum = _line("serum", {"g0": 9.0, "g1": 9.0})
     arm = _line("stimulation", {"g0": 9.0, "g1": 9.0})
-    arm = Line("stimulation", arm.z.drop("g0"))
+    arm = Evidence("stimulation", arm.z.drop("g0"))
     out = combine([arm, serum], GENES, 0.05)
     assert out.loc["g0", ["call", "evidence", "reason"]].tolist() == [
         "not_assessable",
@@ -142,7 +142,7 @@ def test_a_gene_that_one_line_did_not_test_is_not_assessable() -> None:
 
 def test_signs_of_both_lines_turned_turn_directions_alone() -> None:
     lines = [_line("stimulation", {"g0": 5.0}, 9.0), _line("serum", {"g0": 4.0}, 9.0)]
-    turned = [Line(line.name, -line.z, line.df_prior, line.df_residual) for line in lines]
+    turned = [Evidence(line.name, -line.z, line.df_prior, line.df_residual) for line in lines]
     first, second = combine(lines, GENES, 0.05), combine(turned, GENES, 0.05)
     other = {"induced": "suppressed", "suppressed": "induced"}
     assert first.loc["g0", "call"] == "confirmed"
@@ -164,14 +164,17 @@ def test_shared_variances_give_the_combined_score_the_tails_it_is_given() -> Non
         posterior = (prior + residual * estimate) / (prior + residual)
         t = rng.normal(size=size) * np.sqrt(variance / posterior)
         z.append(np.sign(t) * stats.norm.isf(stats.t.sf(np.abs(t), prior + residual)))
-    lines = [Line("a", pd.Series(dtype=float), *dfs[0]), Line("b", pd.Series(dtype=float), *dfs[1])]
+    lines = [
+        Evidence("a", pd.Series(dtype=float), *dfs[0]),
+        Evidence("b", pd.Series(dtype=float), *dfs[1]),
+    ]
     df = shared_variance_df(*lines)
     score = (z[0] + z[1]) / np.sqrt(2)
     p = 2 * stats.t.sf(np.abs(score) * np.sqrt(df / (df - 2)), df)
     assert df == pytest.approx(4 + 4 / np.cov(z[0] ** 2, z[1] ** 2)[0, 1], rel=0.2)
     assert np.mean(p < 1e-3) == pytest.approx(1e-3, abs=4 * np.sqrt(1e-3 / size))
     assert np.mean(two_sided(score) < 1e-3) > 1.4e-3
-    plain = [Line("a", lines[0].z), lines[1]]
+    plain = [Evidence("a", lines[0].z), lines[1]]
     assert shared_variance_df(*plain) == np.inf
 
 

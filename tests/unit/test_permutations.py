@@ -13,15 +13,15 @@ from fibroserum import tables
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.cohort.models import models_of
 from fibroserum.de.stage import result_table
-from fibroserum.permutations.labels import Relabellings, relabel
+from fibroserum.permutations.labels import Permutations, draw_permutations
 from fibroserum.permutations.stage import (
     bars_of,
-    calibrate,
     engine_of,
     linear_test,
     main_test,
     passing,
-    relabelled_designs,
+    permutation_tables,
+    permuted_designs,
 )
 from helpers.factor_cohort import GENES, Options, fits_of, make_cohort
 
@@ -56,10 +56,10 @@ def _contrast(kind: str) -> Contrast:
 
 def _relabel(
     kind: str, obs: pd.DataFrame, limit: int, *, crossover: bool = False, seed: int = 1
-) -> Relabellings:
+) -> Permutations:
     settings = SETTINGS | {"crossover": crossover}
     rng = np.random.default_rng(seed)
-    return relabel(_contrast(kind), obs, _counts(obs), settings, limit, rng)
+    return draw_permutations(_contrast(kind), obs, _counts(obs), settings, limit, rng)
 
 
 def _labels(obs: pd.DataFrame, rows: np.ndarray) -> pd.DataFrame:
@@ -150,7 +150,9 @@ def test_names_and_order_of_donors_leave_the_relabellings() -> None:
     other = obs.iloc[order].assign(donor=obs["donor"].map(names))
     for kind in ("change", "difference", "average"):
         found = [
-            relabel(_contrast(kind), o, counts.loc[o.index], SETTINGS, 20, np.random.default_rng(1))
+            draw_permutations(
+                _contrast(kind), o, counts.loc[o.index], SETTINGS, 20, np.random.default_rng(1)
+            )
             for o in (obs, other)
         ]
         seen = [
@@ -192,31 +194,13 @@ def test_the_data_as_they_are_pass_their_own_bars(cohort: ad.AnnData, lfc_thresh
     assert among <= 0.02 * bars.counted.sum()
 
 
-def test_voom_stands_in_for_edger(cohort: ad.AnnData, fits: dict[str, ad.AnnData]) -> None:
-    """Here the second opinion is voom's all along, so that both must give the same numbers."""
-    edger = {name: fit.copy() for name, fit in fits.items()}
-    for fit in edger.values():
-        fit.uns["model"] = fit.uns["model"] | {"second_opinion": "edger_ql"}
-    plain, stood_in = (
-        calibrate(cohort, each, permutations=10, alpha=0.05, seed=1).table for each in (fits, edger)
-    )
-    assert (
-        stood_in["note"]
-        .str.endswith("voom in the place of edgeR, which is too slow to be repeated")
-        .all()
-    )
-    pd.testing.assert_frame_equal(
-        plain.drop(columns="note"), stood_in.drop(columns="note"), rtol=1e-6
-    )
-
-
 def test_flipping_every_donor_mirrors_the_test(
     cohort: ad.AnnData, fits: dict[str, ad.AnnData]
 ) -> None:
     engine = engine_of(fits["paired"], cohort.var["target"], 1)
     vector = fits["paired"].uns["model"]["contrasts"]["average_post_vs_pre"]
     rows = np.arange(len(cohort)).reshape(-1, 2)[:, ::-1].ravel()
-    design = next(relabelled_designs(engine.design, Relabellings((rows,), False, "")))
+    design = next(permuted_designs(engine.design, Permutations((rows,), False, "")))
     data = linear_test(engine, engine.design, engine.groups, vector)
     mirrored = linear_test(engine, design, engine.groups, vector)
     np.testing.assert_allclose(mirrored["log2FoldChange"], -data["log2FoldChange"], atol=1e-9)
@@ -226,7 +210,7 @@ def test_flipping_every_donor_mirrors_the_test(
 def test_calibration_of_a_cohort_with_real_effects(
     cohort: ad.AnnData, fits: dict[str, ad.AnnData]
 ) -> None:
-    found = calibrate(cohort, fits, permutations=60, alpha=0.05, seed=1)
+    found = permutation_tables(cohort, fits, permutations=60, alpha=0.05, seed=1)
     tables.check("calibration", found.table)
     tables.check("calibration_qq", found.quantiles)
     rows = found.table.set_index("contrast")
@@ -244,7 +228,8 @@ def test_calibration_of_a_cohort_with_real_effects(
 
 def test_the_seed_decides(cohort: ad.AnnData, fits: dict[str, ad.AnnData]) -> None:
     first, again, other = (
-        calibrate(cohort, fits, permutations=4, alpha=0.05, seed=seed) for seed in (1, 1, 2)
+        permutation_tables(cohort, fits, permutations=4, alpha=0.05, seed=seed)
+        for seed in (1, 1, 2)
     )
     pd.testing.assert_frame_equal(first.table, again.table)
     assert not first.quantiles.equals(other.quantiles)
@@ -252,7 +237,7 @@ def test_the_seed_decides(cohort: ad.AnnData, fits: dict[str, ad.AnnData]) -> No
 
 def test_few_relabellings_describe_only(cohort: ad.AnnData) -> None:
     small = cohort[[name[2] in "01234" for name in cohort.obs_names]].copy()
-    found = calibrate(small, fits_of(small), permutations=55, alpha=0.05, seed=1)
+    found = permutation_tables(small, fits_of(small), permutations=55, alpha=0.05, seed=1)
     rows = found.table.set_index("contrast")
     assert rows.loc["RT_post_vs_pre", "relabellings"] == 2**4 - 1
     assert np.isnan(rows.loc["RT_post_vs_pre", "empirical_fdr"])
@@ -267,7 +252,7 @@ def test_covariates_that_change_with_time_are_refused(cohort: ad.AnnData) -> Non
     covaried = cohort.copy()
     covaried.obs["hours"] = np.tile(["1", "2", "2", "1", "3", "1"], 6)[: len(covaried)]
     covaried.uns["fibroserum"] = covaried.uns["fibroserum"] | {"covariates": ["hours"]}
-    found = calibrate(covaried, fits_of(covaried), permutations=20, alpha=0.05, seed=1)
+    found = permutation_tables(covaried, fits_of(covaried), permutations=20, alpha=0.05, seed=1)
     tables.check("calibration", found.table)
     assert set(found.table["relabellings"]) == {0}
     assert found.table["note"].str.startswith("refused: the model adjusts for hours").all()
@@ -276,7 +261,7 @@ def test_covariates_that_change_with_time_are_refused(cohort: ad.AnnData) -> Non
 
 
 def test_without_a_second_opinion_the_main_model_is_calibrated(cohort: ad.AnnData) -> None:
-    found = calibrate(cohort, fits_of(cohort, "none"), permutations=8, alpha=0.05, seed=1)
+    found = permutation_tables(cohort, fits_of(cohort, "none"), permutations=8, alpha=0.05, seed=1)
     rows = found.table.set_index("contrast")
     assert rows["second_bar"].isna().all()
     assert rows.loc["RT_post_vs_pre", "observed"] > 50
@@ -287,8 +272,10 @@ def test_the_baseline_model_is_relabelled_between_donors(cohort: ad.AnnData) -> 
     models = {m.name: m for m in models_of(cohort.obs, SETTINGS)}
     obs = cohort.obs.loc[models["baseline"].design.index, ["donor", "group", "time"]]
     counts = pd.DataFrame(cohort[obs.index].X, index=obs.index)
-    found = relabel(_contrast("baseline"), obs, counts, SETTINGS, 50, np.random.default_rng(1))
-    for design in relabelled_designs(models["baseline"].design, found):
+    found = draw_permutations(
+        _contrast("baseline"), obs, counts, SETTINGS, 50, np.random.default_rng(1)
+    )
+    for design in permuted_designs(models["baseline"].design, found):
         assert design.sum().to_dict() == {"group[AT]": 8.0, "group[RT]": 8.0}
         assert (design.sum(axis=1) == 1).all()
 
@@ -297,7 +284,7 @@ def test_a_crossover_is_calibrated_by_swaps_within_donors() -> None:
     cohort = make_cohort(Options(donors={"AT": 6, "RT": 6}, change=CHANGED, seed=4))
     cohort.obs["donor"] = cohort.obs["donor"].str[2:]
     cohort.uns["fibroserum"]["crossover"] = True
-    found = calibrate(cohort, fits_of(cohort), permutations=200, alpha=0.05, seed=1)
+    found = permutation_tables(cohort, fits_of(cohort), permutations=200, alpha=0.05, seed=1)
     rows = found.table.set_index("contrast")
     assert set(rows["relabellings"]) == {2**5 - 1}
     assert rows.loc["RT_vs_AT_change", "pvalue"] == pytest.approx(1 / 2**5)

@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 from statsmodels.formula.api import ols
 
-from fibroserum.targets.baseline import ancova, baseline_row, paired, welch
+from fibroserum.intervals import one_sample_t, welch_t
+from fibroserum.targets.baseline import ancova, baseline_row
 
 
 def levels(seed: int, donors: dict[str, int]) -> pd.DataFrame:
@@ -102,7 +103,7 @@ def test_randomised_groups_differ_by_chance_and_how_rarely_is_said() -> None:
 
 def test_nothing_is_made_of_nothing() -> None:
     nothing = np.array([])
-    assert np.isnan(welch(nothing, nothing).value)
-    assert np.isnan(paired(nothing).value)
-    assert np.isnan(welch(np.ones(3), np.ones(3)).pvalue)
+    assert np.isnan(welch_t(nothing, nothing).value)
+    assert np.isnan(one_sample_t(nothing).value)
+    assert np.isnan(welch_t(np.ones(3), np.ones(3)).pvalue)
     assert np.isnan(ancova(np.ones(6), np.arange(6.0), None).slope)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -12,12 +14,13 @@ from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.genes.gmt import read_gmt
 from fibroserum.targets.context import (
     FOOTPRINTS,
-    PATTERN,
     SETS,
+    ContextSettings,
     context_table,
     direction,
     pattern_sentence,
 )
+from helpers.context_settings import DEFAULT
 
 CONTRASTS = {c.kind: c for c in contrasts_of(["AT", "RT"], "pre", "post")}
 
@@ -51,17 +54,23 @@ def test_what_is_not_known_has_no_direction(
     ],
 )
 def test_the_pattern_is_read_for_the_reader(signs: tuple[int | None, ...], words: str) -> None:
-    said = pattern_sentence(dict(zip(PATTERN, signs, strict=True)), CONTRASTS["change"])
+    said = pattern_sentence(
+        dict(zip(DEFAULT.pattern, signs, strict=True)), CONTRASTS["change"], DEFAULT
+    )
     assert said.endswith(words)
 
 
 def test_the_pattern_is_said_as_its_contrast_is() -> None:
     signs = {"BGN": 1, "DCN": -1, "VCAN": 0}
-    told = {kind: pattern_sentence(signs, contrast) for kind, contrast in CONTRASTS.items()}
+    told = {
+        kind: pattern_sentence(signs, contrast, DEFAULT) for kind, contrast in CONTRASTS.items()
+    }
     assert told["change"].startswith("BGN rises, DCN falls, VCAN unclear (by")
     assert told["difference"].startswith("Changes in RT against those in AT: BGN above, DCN below")
     assert told["baseline"].startswith("RT against AT before the intervention: BGN higher, DCN l")
-    missing = pattern_sentence({"BGN": None, "DCN": None, "VCAN": None}, CONTRASTS["change"])
+    missing = pattern_sentence(
+        {"BGN": None, "DCN": None, "VCAN": None}, CONTRASTS["change"], DEFAULT
+    )
     assert "not fitted" in missing
 
 
@@ -110,7 +119,9 @@ def result_of(made: ad.AnnData) -> dict[str, pd.DataFrame]:
 
 def test_footprints_are_said_as_their_contrast_is() -> None:
     made = cohort({"BGN": "BGN"})
-    table = context_table(made, result_of(made)).set_index(["item", "contrast"])["sentence"]
+    table = context_table(made, result_of(made), DEFAULT).set_index(["item", "contrast"])[
+        "sentence"
+    ]
     said = table["TGF_BETA_RESPONSE"]
     assert said["RT_post_vs_pre"].startswith("The score rises in RT. ")
     assert said["AT_post_vs_pre"].startswith("The score's change in AT may be of either sign")
@@ -136,7 +147,7 @@ def test_every_row_of_a_target_is_out_of_every_footprint() -> None:
     assert named == {"BGN", *shared}
     # BGN stands in two rows, and both are its
     assert len(rows_of_targets(made)) == len(named) + 1
-    found = context_table(made, result_of(made)).query("kind == 'footprint'")
+    found = context_table(made, result_of(made), DEFAULT).query("kind == 'footprint'")
     for name, genes in sets.items():
         left = [gene for gene in genes if gene not in shared]
         assert (found.loc[found["item"] == name, "genes"] == len(left)).all()
@@ -146,6 +157,35 @@ def test_a_footprint_of_few_genes_says_so() -> None:
     sets = {one.name: one.genes for one in read_gmt(SETS) if one.name in FOOTPRINTS}
     most = {gene: gene for gene in sets["PROLIFERATION"][4:]}
     made = cohort({"BGN": "BGN", **most})
-    rows = context_table(made, result_of(made)).query("item == 'PROLIFERATION'")
+    rows = context_table(made, result_of(made), DEFAULT).query("item == 'PROLIFERATION'")
     assert len(rows) == 1
     assert rows["sentence"].iloc[0].startswith("Only 4 of its genes are in the matrix")
+
+
+OTHER = ContextSettings("IL-1", {"G1": "down", "G2": "down", "G3": "up"}, {"G4": "IL6"})
+
+
+def test_another_pattern_and_receptor_are_used() -> None:
+    made = cohort({"BGN": "BGN"})
+    results = {name: table.copy() for name, table in result_of(made).items()}
+    ids = dict(zip(made.var["symbol"], made.var_names, strict=True))
+    for table in results.values():
+        rows = table["gene_id"].isin([ids["G1"], ids["G2"]])
+        table.loc[rows, ["log2FoldChange", "lfcSE", "ci_low", "ci_high"]] = -0.5, 0.1, -0.7, -0.3
+    found = context_table(made, results, OTHER).query("kind != 'footprint'")
+    said = found.set_index(["item", "contrast"])["sentence"]
+    assert said["G1/G2/G3", "RT_post_vs_pre"] == (
+        "G1 falls, G2 falls, G3 not fitted (by the 95 % intervals). IL-1 raises G3 and lowers G1 "
+        "and G2: what is clear here does not tell."
+    )
+    assert said["G4"].iloc[0].startswith("The IL6 receptor G4 is seen ")
+    assert set(found["item"]) == {"G1/G2/G3", "G4"}
+    one_way = replace(OTHER, pattern={"G1": "up"})
+    sentence = pattern_sentence({"G1": 1}, CONTRASTS["change"], one_way)
+    assert sentence.endswith("IL-1 raises G1: this is its pattern.")
+
+
+def test_without_pattern_and_receptors_the_footprints_are_left() -> None:
+    made = cohort({"BGN": "BGN"})
+    nothing = context_table(made, result_of(made), ContextSettings("IL-1", {}, {}))
+    assert set(nothing["kind"]) == {"footprint"}

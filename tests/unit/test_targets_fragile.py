@@ -15,9 +15,9 @@ from fibroserum.de.stage import FitSettings, fit_model, linear_model_of
 from fibroserum.linear import UNEQUAL
 from fibroserum.targets import TargetTables
 from fibroserum.targets.leave_one_out_voom import estimates_without
-from fibroserum.targets.phrases import phrases
-from fibroserum.targets.unequal_variance import spread_sentence, widening
-from fibroserum.targets.verdict import Evidence, Rule, is_carried, judge
+from fibroserum.targets.sentences import unequal_variance_caveat
+from fibroserum.targets.unequal_variance import widening
+from fibroserum.targets.verdict import Evidence, Rule, driven_by_outlier, judge
 from helpers.target_cohorts import Drawn, Planted, draw, flagged
 
 CALLED = Evidence("tested", 0.5, 0.1, 0.3, 0.7, 0.001, 0.5, 0.01)
@@ -85,7 +85,7 @@ def test_a_baseline_of_two_donors_is_held_back_likewise() -> None:
     assert "among 2 donors of RT" in row["reason"]
 
 
-def test_a_verdict_whose_second_estimate_turns_is_carried() -> None:
+def test_a_verdict_whose_second_estimate_turns_driven_by_outlier() -> None:
     held = replace(
         CALLED,
         outlier="D1",
@@ -94,13 +94,13 @@ def test_a_verdict_whose_second_estimate_turns_is_carried() -> None:
         panel_padj_without=0.004,
         second_estimate_without=0.3,
     )
-    assert not is_carried(held, Rule())
+    assert not driven_by_outlier(held, Rule())
     turned = replace(held, second_estimate_without=-0.01)
-    assert is_carried(turned, Rule())
-    verdict = judge(turned, Rule(), phrases(CHANGE))
-    assert (verdict.word, verdict.held_back) == ("inconclusive", True)
+    assert driven_by_outlier(turned, Rule())
+    verdict = judge(turned, Rule())
+    assert (verdict.word, verdict.driven_by_one_donor) == ("inconclusive", True)
     # what the second model could not tell decides nothing
-    assert not is_carried(replace(held, second_estimate_without=np.nan), Rule())
+    assert not driven_by_outlier(replace(held, second_estimate_without=np.nan), Rule())
 
 
 @pytest.fixture(scope="module")
@@ -154,11 +154,16 @@ def test_unequal_spread_is_said_and_widens_the_bound() -> None:
 
 
 def test_the_caveat_and_the_widening_follow_the_ratio() -> None:
-    assert spread_sentence(UNEQUAL) == spread_sentence(0.5) == spread_sentence(float("nan")) == ""
+    assert (
+        unequal_variance_caveat(UNEQUAL)
+        == unequal_variance_caveat(0.5)
+        == unequal_variance_caveat(float("nan"))
+        == ""
+    )
     assert widening(UNEQUAL) == widening(0.5) == widening(float("nan")) == 1.0
     assert widening(1.44) == pytest.approx(1.2)
-    assert "1.4 times" in spread_sentence(1.44)
-    assert "some 17 % too narrow" in spread_sentence(1.44)
+    assert "1.4 times" in unequal_variance_caveat(1.44)
+    assert "some 17 % too narrow" in unequal_variance_caveat(1.44)
 
 
 def test_single_pairs_are_not_the_business_of_this_rule(small: Drawn) -> None:

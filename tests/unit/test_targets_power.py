@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from fibroserum.cohort.contrasts import Contrast
-from fibroserum.targets.power import Precision, detectable, power_of, power_row
+from fibroserum.targets.power import Effect, Precision, detectable, power_of, power_row
 from fibroserum.targets.verdict import Rule
 from helpers.target_cohorts import Planted, draw, flagged
 
@@ -46,12 +46,16 @@ def test_power_grows_with_effect_and_falls_with_the_panel() -> None:
 
 def test_the_sentence() -> None:
     precision = Precision(0.07, np.nan, np.nan)
-    row = power_row("BGN", CHANGE, {"RT": 10}, precision, 1, Rule(second_opinion="none"), 0.147)
+    rule, effect = Rule(second_opinion="none"), Effect(0.147, "published")
+    row = power_row("BGN", CHANGE, {"RT": 10}, precision, 1, rule, effect)
     assert row["sentence"] == (
         "With 10 pairs you would see |log2FC| ≥ 0.20 (+15 % or -13 %) in 80 % of studies, "
         "and the published effect of 0.15 in 56 %."
     )
     assert row["alpha_effective"] == 0.05
+    own = power_row("BGN", CHANGE, {"RT": 10}, precision, 1, rule, Effect(0.25, "fixed"))
+    assert (own["effect"], own["effect_source"]) == (0.25, "fixed")
+    assert ", and an effect of 0.25 in 95 %." in str(own["sentence"])
 
 
 def test_the_detectable_effect_is_seen_in_four_of_five_studies() -> None:

@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibroserum.cohort.contrasts import Contrast
-from fibroserum.targets.phrases import number, phrases
-from fibroserum.targets.verdict import Evidence, Rule, is_carried, judge, plain_word
+from fibroserum.targets.sentences import number, phrases
+from fibroserum.targets.verdict import Evidence, Rule, driven_by_outlier, plain_word
+from helpers.target_verdicts import judge
 
 CHANGE = phrases(Contrast("RT_post_vs_pre", "change", "RT", None, "paired"))
 RISE = Evidence(
@@ -129,7 +130,7 @@ def test_a_small_but_certain_change_is_called_and_its_size_said() -> None:
 
 def test_a_verdict_that_one_donor_carries_names_the_donor() -> None:
     verdict = judge(CARRIED, Rule(), CHANGE)
-    assert (verdict.word, verdict.held_back) == ("inconclusive", True)
+    assert (verdict.word, verdict.driven_by_one_donor) == ("inconclusive", True)
     assert verdict.reason == (
         "Donor RT03 alone carries the finding that it rises in RT (log2 fold change 0.40, 95 % "
         "interval 0.20 to 0.60): without this donor, whose own change stands outside the others', "
@@ -140,7 +141,7 @@ def test_a_verdict_that_one_donor_carries_names_the_donor() -> None:
 def test_a_donor_without_whom_significance_alone_is_lost_does_not_carry_all() -> None:
     evidence = replace(CARRIED, estimate_without=0.25, panel_padj_without=0.06)
     verdict = judge(evidence, Rule(), CHANGE)
-    assert (verdict.word, verdict.held_back) == ("inconclusive", True)
+    assert (verdict.word, verdict.driven_by_one_donor) == ("inconclusive", True)
     assert verdict.reason == (
         "Without donor RT03, whose own change stands outside the others', it is no longer called: "
         "the estimate is 0.25 (panel FDR 0.06). With all pairs, by the p values, it rises in RT "
@@ -168,7 +169,7 @@ def test_a_donor_without_whom_significance_alone_is_lost_does_not_carry_all() ->
 )
 def test_carried(estimate: float, padj: float, carried: bool) -> None:
     evidence = replace(CARRIED, estimate_without=estimate, panel_padj_without=padj)
-    assert is_carried(evidence, Rule()) == carried
+    assert driven_by_outlier(evidence, Rule()) == carried
     assert (judge(evidence, Rule(), CHANGE).word == "up") == (not carried)
 
 
@@ -188,7 +189,7 @@ def test_no_change_that_an_outlier_makes_is_inconclusive() -> None:
 
 def test_one_pair_is_one_donor() -> None:
     verdict = judge(replace(RISE, single="RT01", single_group="RT"), Rule(), CHANGE)
-    assert (verdict.word, verdict.held_back) == ("inconclusive", True)
+    assert (verdict.word, verdict.driven_by_one_donor) == ("inconclusive", True)
     assert verdict.reason.startswith(
         "RT has one pair alone, of donor RT01: one person cannot speak for others; log2"
     )

@@ -5,18 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import stats
 
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.targets.baseline import regression_clause, with_clauses
 from fibroserum.targets.donors_up import donors_up
 from fibroserum.targets.patterns import Comparison, pattern_table
-from fibroserum.targets.phrases import fdr, percent, phrases
-from fibroserum.targets.power import Precision, power_row
+from fibroserum.targets.power import Effect, Precision, power_row
+from fibroserum.targets.sentences import fdr, percent, phrases, rising_donors
 from fibroserum.targets.verdict import Rule
-from fibroserum.targets.verdict_holds import padj_among
 
 CONTRASTS = {c.kind: c for c in contrasts_of(["AT", "RT"], "pre", "post")}
 
@@ -55,7 +51,7 @@ def rows_of(estimates: dict[str, float], verdicts: dict[str, str], p: float) -> 
             "second_pvalue": p,
             "panel_padj": p,
             "verdict": verdicts[name],
-            "held_back": False,
+            "driven_by_one_donor": False,
             "start": "",
         }
         parts[name] = pd.DataFrame([row], index=["T"])
@@ -173,23 +169,6 @@ def test_the_start_is_spoken_of_in_the_difference_alone() -> None:
     assert (unfitted["reason"] == "So.").all()
 
 
-@given(
-    st.lists(st.one_of(st.floats(0, 1), st.just(float("nan"))), max_size=8),
-    st.lists(st.floats(0, 1), min_size=1, max_size=5),
-)
-def test_a_p_value_among_others_is_adjusted_as_bh_has_it(
-    others: list[float], pvalues: list[float]
-) -> None:
-    found = padj_among(np.array(pvalues), np.array(others))
-    held = [p for p in others if np.isfinite(p)]
-    for p, adjusted in zip(pvalues, found, strict=True):
-        assert adjusted == pytest.approx(stats.false_discovery_control([p, *held])[0])
-
-
-def test_a_missing_p_value_stays_missing() -> None:
-    assert np.isnan(padj_among(np.array([np.nan]), np.array([0.1]))).all()
-
-
 def test_power_is_said_in_the_singular_and_never_of_one_pair() -> None:
     precision = Precision(0.07, np.nan, np.nan)
     rule = Rule(second_opinion="none")
@@ -199,11 +178,11 @@ def test_power_is_said_in_the_singular_and_never_of_one_pair() -> None:
         (SINGLE, {"all": 1}, "There is one pair alone: no effect"),
         (CONTRASTS["baseline"], {"AT": 8, "RT": 8}, "With 8 + 8 donors you would see"),
     ]:
-        row = power_row("T", contrast, members, precision, 12, rule, None)
+        row = power_row("T", contrast, members, precision, 12, rule, Effect(0.15, "fixed"))
         assert words in str(row["sentence"])
         assert (row["power"] == 0) == ("no effect" in words)
-    fall = power_row("T", SINGLE, {"all": 8}, precision, 12, rule, -0.3)
-    rise = power_row("T", SINGLE, {"all": 8}, precision, 12, rule, 0.3)
+    fall = power_row("T", SINGLE, {"all": 8}, precision, 12, rule, Effect(-0.3, "published"))
+    rise = power_row("T", SINGLE, {"all": 8}, precision, 12, rule, Effect(0.3, "published"))
     assert (fall["effect"], fall["power"]) == (-0.3, rise["power"])
     assert "the published effect of -0.30" in str(fall["sentence"])
 
@@ -219,10 +198,12 @@ def test_donors_are_counted_where_they_say_something() -> None:
     by_kind = {c.kind: found["T", c.name] for c in contrasts}
     assert (by_kind["average"].up, by_kind["average"].donors) == (3, 4)
     assert (by_kind["difference"].up, by_kind["difference"].donors) == (None, 4)
-    assert by_kind["difference"].sentence == " Donors that rise: 2 of 2 in RT, 1 of 2 in AT."
-    assert (by_kind["baseline"].up, by_kind["baseline"].sentence) == (None, "")
+    told = rising_donors(by_kind["difference"].by_group)
+    assert told == " Donors that rise: 2 of 2 in RT, 1 of 2 in AT."
+    assert (by_kind["baseline"].up, by_kind["baseline"].by_group) == (None, {})
     pooled = donors_up(changes, members, contrasts, [c.name for c in contrasts])
-    assert {(one.up, one.donors, one.sentence) for one in pooled.values()} == {(None, 4, "")}
+    assert {(one.up, one.donors) for one in pooled.values()} == {(None, 4)}
+    assert not any(one.by_group for one in pooled.values())
     both = pd.MultiIndex.from_product([["D1", "D2"], ["AT", "RT"]], names=["donor", "group"])
     crossed = pd.DataFrame({"T": [0.1, 0.5, 0.4, -0.1]}, index=both)
     members = {c.name: pd.DataFrame(index=both) for c in contrasts}

@@ -68,6 +68,7 @@ rule counts:
             "genes",
             "design",
             "targets",
+            "context",
             "factors",
         ),
         min_count=CONFIG["differential_expression"]["min_count"],

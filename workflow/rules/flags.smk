@@ -24,8 +24,14 @@ rule targets:
         mem_mb=memory(4000, 15),
         runtime=30,
     params:
-        settings=CONFIG["differential_expression"],
-        randomised=CONFIG["design"]["randomised"],
+        settings={
+            "randomised": CONFIG["design"]["randomised"],
+            **{
+                k: CONFIG["differential_expression"][k]
+                for k in ("alpha", "equivalence_lfc", "power_lfc")
+            },
+        },
+        context=CONFIG["context"],
         stamp=stamp(inputs_of("published")),
         code=code("targets.py"),
     script:
@@ -104,7 +110,9 @@ rule permutations:
         mem_mb=memory(6000, 15),
         runtime=240,
     params:
-        settings=CONFIG["differential_expression"],
+        settings={
+            k: CONFIG["differential_expression"][k] for k in ("permutations", "alpha")
+        },
         seed=CONFIG["seed"],
         code=code("permutations.py"),
     script:

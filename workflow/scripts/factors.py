@@ -9,7 +9,7 @@ with job(snakemake.log[0]):
     from fibroserum.cohort.accessors import settings_of
     from fibroserum.cohort.contrasts import contrasts_of
     from fibroserum.cohort.storage import read_h5ad
-    from fibroserum.factors.stage import SCHEMAS, flag_factors
+    from fibroserum.factors.stage import SCHEMAS, FactorSettings, flag_factors
     from fibroserum.input.signature import read_signature
 
     files, params = snakemake.input, snakemake.params
@@ -32,9 +32,7 @@ with job(snakemake.log[0]):
             for name, path in zip(signed, files.signatures, strict=True)
         },
         params.factors,
-        alpha=params.alpha,
-        seed=params.seed,
-        n_cpus=snakemake.threads,
+        FactorSettings(params.alpha, params.seed, snakemake.threads),
     )
     for field, schema in SCHEMAS.items():
         tables.write(schema, getattr(found, field), snakemake.output[field])

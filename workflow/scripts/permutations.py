@@ -1,14 +1,14 @@
-"""Calibrate the calls by relabelling donors."""
+"""Compare the calls with those of permuted labels."""
 
 from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from fibroserum import tables
     from fibroserum.cohort.storage import read_h5ad
-    from fibroserum.permutations.stage import calibrate
+    from fibroserum.permutations.stage import permutation_tables
 
     settings = snakemake.params.settings
-    found = calibrate(
+    found = permutation_tables(
         read_h5ad(snakemake.input.cohort),
         {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)},
         permutations=settings["permutations"],

@@ -10,8 +10,8 @@ with job(snakemake.log[0]):
     from fibroserum.cohort.contrasts import contrasts_of
     from fibroserum.cohort.storage import read_h5ad
     from fibroserum.input.published import read_published
-    from fibroserum.targets import flag_targets
-    from fibroserum.targets.context import context_table
+    from fibroserum.targets import TargetSettings, flag_targets
+    from fibroserum.targets.context import ContextSettings, context_table
 
     cohort = read_h5ad(snakemake.input.cohort)
     noted = settings_of(cohort)
@@ -23,14 +23,11 @@ with job(snakemake.log[0]):
         cohort,
         {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)},
         results,
-        alpha=snakemake.params.settings["alpha"],
-        equivalence_lfc=snakemake.params.settings["equivalence_lfc"],
-        randomised=snakemake.params.randomised,
-        published=published[0] if published else None,
-        n_cpus=snakemake.threads,
+        TargetSettings(**snakemake.params.settings, n_cpus=snakemake.threads),
+        published[0] if published else None,
     )
     for name in ("donors", "loo", "power", "baseline", "patterns"):
         tables.write(f"target_{name}", getattr(flags, name), snakemake.output[name])
     tables.write("targets", flags.targets, snakemake.output.targets)
-    context = context_table(cohort, results)
+    context = context_table(cohort, results, ContextSettings(**snakemake.params.context))
     tables.write("context", context, snakemake.output.context)

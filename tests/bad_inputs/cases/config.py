@@ -89,6 +89,42 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
+    "a second model that is no longer offered",
+    "cohort.yaml, differential_expression.second_opinion: unknown value 'edger_ql'; expected voom "
+    "or none. edgeR's test is no longer offered as second model: write 'voom'.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["differential_expression"] = {"second_opinion": "edger_ql"}
+
+
+@case(
+    "a direction of the context's pattern that is no direction",
+    "cohort.yaml, context.pattern.BGN: unknown value 'upp'; expected up or down. Did you mean "
+    "'up'?",
+)
+def _(c: SmallCohort) -> None:
+    c.config["context"] = {"pattern": {"BGN": "upp"}}
+
+
+@case(
+    "a key of the context misspelt",
+    "cohort.yaml, context: unknown key 'receptor'; expected a key of the schema. Did you mean "
+    "'receptors'?",
+)
+def _(c: SmallCohort) -> None:
+    c.config["context"] = {"receptor": {"CCR3": "CCL28"}}
+
+
+@case(
+    "an effect of nothing",
+    "cohort.yaml, differential_expression.power_lfc: 0 is not valid; expected a number above 0: "
+    "log2 fold change whose power is given for targets without a published effect",
+)
+def _(c: SmallCohort) -> None:
+    c.config["differential_expression"] = {"power_lfc": 0}
+
+
+@case(
     "one file instead of a list",
     "cohort.yaml, counts: 'counts.tsv' is not valid; expected a list: one or several raw count "
     "matrices (files or folders), joined on gene id. Write it as a list: [counts.tsv].",

@@ -158,9 +158,19 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
+    "genes of the context that are none",
+    "config, context.pattern: 'BNG' is no known human gene; expected a symbol, Ensembl or Entrez "
+    "id. Did you mean 'BGN'?",
+    "config, context.receptors: 'CCR33' is no known human gene; expected a symbol, Ensembl or "
+    "Entrez id.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["context"] = {"pattern": {"BNG": "up"}, "receptors": {"CCR33": "CCL28"}}
+
+
+@case(
     "a signature without a column",
-    "signature.tsv: no column 'direction'; expected gene, direction, weight, source. Did you mean "
-    "'direktion'?",
+    "signature.tsv: no column 'direction'; expected gene, direction. Did you mean 'direktion'?",
 )
 def _(c: SmallCohort) -> None:
     c.tables["signature.tsv"].rename("direction", "direktion")
@@ -176,26 +186,17 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
-    "a negative weight",
-    "signature.tsv, row 2, column 'weight': the weight '-1' is no positive number; expected a "
-    "number above 0, or an empty cell",
-)
-def _(c: SmallCohort) -> None:
-    c.tables["signature.tsv"].put("BGN", "weight", "-1")
-
-
-@case(
     "a gene of a signature twice",
     "signature.tsv, row 4, column 'gene': gene 'BGN' stands more than once; expected each gene "
     "once",
 )
 def _(c: SmallCohort) -> None:
-    c.tables["signature.tsv"].rows.append(["BGN", "up", "1", "doi:10.1/z"])
+    c.tables["signature.tsv"].rows.append(["BGN", "up"])
 
 
 @case(
-    "a statement without a source",
-    "signature.tsv, row 2, column 'source': the cell is empty; expected a source",
+    "a signature with an empty gene",
+    "signature.tsv, row 2, column 'gene': the cell is empty; expected a gene",
 )
 def _(c: SmallCohort) -> None:
-    c.tables["signature.tsv"].put("BGN", "source", "")
+    c.tables["signature.tsv"].put("BGN", "gene", "")

@@ -6,7 +6,10 @@ needs which makes the tables of a cohort.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 
 THETAS = 50
 LOWESS_SPAN = 1 / 5
@@ -25,6 +28,18 @@ def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
     scaled = p[falling] * (number / np.arange(number, 0, -1))
     adjusted[falling] = np.minimum(np.minimum.accumulate(scaled), 1.0)
     return adjusted
+
+
+def panel_adjusted(pvalues: np.ndarray, genes: Sequence[str | None]) -> np.ndarray:
+    """Return Benjamini-Hochberg adjusted p values over a panel in which a gene may recur.
+
+    pvalues, genes: (n,). A gene that several rows name is one test, that of its first row; all its
+    rows have its adjusted value. Rows without a gene (None) have none.
+    """
+    panel = pd.Series(np.asarray(pvalues, dtype=float), index=pd.Index(genes, dtype=object))
+    once = panel[panel.index.notna() & ~panel.index.duplicated()]
+    adjusted = pd.Series(benjamini_hochberg(once.to_numpy()), index=once.index)
+    return adjusted.reindex(panel.index).to_numpy()
 
 
 def _rejections(p: np.ndarray, means: np.ndarray, cutoffs: np.ndarray, alpha: float) -> np.ndarray:

@@ -60,8 +60,10 @@ def _id_type(ids: list[str], declared: str, source: str, named: frozenset[str]) 
 
 
 def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]:
-    """Yield a problem for each target or factor's gene that no human gene is called."""
+    """Yield a problem for each gene that the config names and that is no human gene's name."""
     asked = [("targets", name) for name in config["targets"]]
+    for key in ("pattern", "receptors"):
+        asked += [(f"context.{key}", name) for name in config["context"][key]]
     asked += [
         (f"factors.{factor}.gene", entry["gene"])
         for factor, entry in config["factors"].items()

@@ -9,7 +9,6 @@ from typing import Literal
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from fibroserum import linear
 from fibroserum.cohort.accessors import counts_of
@@ -18,12 +17,13 @@ from fibroserum.cohort.models import Model
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.deseq import NegativeBinomialFit, with_coefficients
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
+from fibroserum.inference.wald import beyond
 from fibroserum.input.names import file_name
+from fibroserum.intervals import NORMAL_975
 from fibroserum.linear import LinearFit
 from fibroserum.multiple_testing import benjamini_hochberg, independent_filtering
 
-SecondOpinion = Literal["voom", "edger_ql", "none"]
-NORMAL_975 = 1.959963984540054
+SecondOpinion = Literal["voom", "none"]
 # as PyDESeq2 names them
 DISPERSIONS = ["genewise_dispersions", "fitted_dispersions", "MAP_dispersions", "dispersions"]
 
@@ -197,12 +197,6 @@ def second_opinion(
     if settings.second_opinion == "none":
         nothing = pd.DataFrame(np.nan, index=counts.columns[:0], columns=columns)
         return Second(dict.fromkeys(model.contrasts, nothing), unknown)
-    if settings.second_opinion == "edger_ql":
-        tested = well_counted(counts, model, always)
-        tables = linear.edger_ql(
-            tested, model.design, model.contrasts, norm_factors=factors.to_numpy(float)
-        )
-        return Second({n: _second_columns(t, settings) for n, t in tables.items()}, unknown)
     fit = linear_model(counts, model, always, factors, settings.n_cpus)
     spread = linear.own_spread(fit, model.groups, n_cpus=settings.n_cpus)
     ratios = {
@@ -221,12 +215,13 @@ def second_opinion(
 
 
 def _second_columns(table: pd.DataFrame, settings: FitSettings) -> pd.DataFrame:
+    estimate, se, df = (table[name] for name in ("log2FoldChange", "se", "df_total"))
     return pd.DataFrame(
         {
-            "second_log2FoldChange": table["log2FoldChange"],
-            "second_pvalue": _thresholded(table, settings.lfc_threshold),
-            "second_lfcSE": table["se"],
-            "second_df": table["df_total"],
+            "second_log2FoldChange": estimate,
+            "second_pvalue": beyond(estimate, se, settings.lfc_threshold, df),
+            "second_lfcSE": se,
+            "second_df": df,
         }
     )
 
@@ -264,14 +259,6 @@ def linear_model_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> LinearFi
     fitted = fit.var_names[fit.var["fitted_dispersions"].notna().to_numpy()]
     model = Model(fit.uns["model"]["name"], fit.obsm["design_matrix"], {})
     return linear_model(counts_of(fit)[fitted], model, always, fit.obs["norm_factors"], n_cpus)
-
-
-def _thresholded(table: pd.DataFrame, lfc_threshold: float) -> pd.Series:
-    """Return p values for |log2 fold change| above a threshold, as DESeq2's greaterAbs has them."""
-    if lfc_threshold == 0:
-        return table["pvalue"]
-    distance = (table["log2FoldChange"].abs() - lfc_threshold) / table["se"]
-    return pd.Series(2 * student.sf(distance, table["df_total"]), index=table.index).clip(upper=1)
 
 
 def call_genes(table: pd.DataFrame, alpha: float, *, main_only: bool) -> pd.Series:

@@ -23,7 +23,7 @@ OPPOSED = 0.05
 
 
 @dataclass(frozen=True)
-class Line:
+class Evidence:
     """One line of evidence on a factor's genes.
 
     name: stimulation or serum. z: by gene id, the signed normal score of its p value, NaN where it
@@ -86,7 +86,7 @@ def _legendre(number: int) -> tuple[np.ndarray, np.ndarray]:
     return (nodes + 1) / 2, weights / 2
 
 
-def shared_variance_df(first: Line, second: Line) -> float:
+def shared_variance_df(first: Evidence, second: Evidence) -> float:
     """Return the degrees of freedom of the t distribution that the combined score of lines follows.
 
     A moderated t test keeps its level over genes, not within a gene: one that varies more than its
@@ -104,7 +104,7 @@ def shared_variance_df(first: Line, second: Line) -> float:
     return 4 + 4 / c if c > 0 else np.inf
 
 
-def combined_pvalue(lines: list[Line], combined: np.ndarray) -> np.ndarray:
+def combined_pvalue(lines: list[Evidence], combined: np.ndarray) -> np.ndarray:
     """Return two-sided p values of combined scores.
 
     One line: normal. Two: a t distribution of variance 1, see `shared_variance_df`.
@@ -124,7 +124,7 @@ def partial_conjunction(z: np.ndarray) -> np.ndarray:
     return np.asarray(np.minimum(1.0, 2 * np.minimum(up, down)))
 
 
-def _against(z: np.ndarray, combined: np.ndarray, lines: list[Line]) -> list[str | None]:
+def _against(z: np.ndarray, combined: np.ndarray, lines: list[Evidence]) -> list[str | None]:
     """Return for each gene (genes × lines) the line that by itself points the other way, or None.
 
     Scores that cancel in part may still combine to a call; a line at p < 0.05 against it is told.
@@ -137,7 +137,7 @@ def _against(z: np.ndarray, combined: np.ndarray, lines: list[Line]) -> list[str
     return said
 
 
-def combine(lines: list[Line], genes: pd.Index, alpha: float) -> pd.DataFrame:
+def combine(lines: list[Evidence], genes: pd.Index, alpha: float) -> pd.DataFrame:
     """Return the verdict on each gene.
 
     genes: gene ids, one row each. Columns: direction, evidence, responsive_pvalue,

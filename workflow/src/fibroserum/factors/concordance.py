@@ -13,16 +13,17 @@ from scipy import sparse
 
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import Membership
-from fibroserum.factors.levels import Change, sign_of_interval
+from fibroserum.factors.calls import RESPONSIVE
+from fibroserum.factors.levels import Change
+from fibroserum.intervals import sign_of_interval
 from fibroserum.linear import LinearFit, genewise_effects
 
 SIGN = {"induced": 1, "suppressed": -1}
-CALLED = ("responsive", "confirmed")
 
 
 def responsive_genes(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of a factor's verdicts that were called and have a direction."""
-    return verdicts[verdicts["call"].isin(CALLED) & verdicts["direction"].notna()]
+    return verdicts[verdicts["call"].isin(RESPONSIVE) & verdicts["direction"].notna()]
 
 
 def word_of(predicted: int, seen: int) -> str | None:
@@ -43,7 +44,7 @@ def concordance(
     """
     own = de.set_index("gene_id").reindex(genes["gene_id"])
     factor = 0 if change is None else change.sign
-    seen = [sign_of_interval(*ends) for ends in zip(own["ci_low"], own["ci_high"], strict=True)]
+    seen = sign_of_interval(own["ci_low"].to_numpy(float), own["ci_high"].to_numpy(float))
     opposed = genes["reason"].notna() if "reason" in genes else [False] * len(genes)
     predicted = [
         0 if torn else factor * SIGN[word]

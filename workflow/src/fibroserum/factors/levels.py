@@ -8,14 +8,12 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from fibroserum.cohort.contrasts import Contrast
+from fibroserum.intervals import one_sample_t, sign_of_interval, welch_t
 
 Scale = Literal["linear", "log2"]
 PAIR_COLUMNS = ["donor", "group", "before_log2", "after_log2", "change_log2", "used", "reason"]
-# A spread below this share of the values is rounding, not measurement.
-NO_SPREAD = 1e-9
 
 
 @dataclass(frozen=True)
@@ -34,12 +32,7 @@ class Change:
     @property
     def sign(self) -> int:
         """Return 1 or -1 where the interval excludes 0, else 0."""
-        return sign_of_interval(self.ci_low, self.ci_high)
-
-
-def sign_of_interval(low: float, high: float) -> int:
-    """Return 1 or -1 for an interval above or below 0, else 0 (also where it is missing)."""
-    return int(low > 0) - int(high < 0)
+        return int(sign_of_interval(self.ci_low, self.ci_high))
 
 
 def log2_level(cell: object, scale: Scale) -> tuple[float, str]:
@@ -98,34 +91,12 @@ def level_pairs(
 
 def mean_change(values: Sequence[float]) -> Change:
     """Return the mean of changes with its t interval and test (a paired t test of the levels)."""
-    numbers = np.sort(np.asarray(values, dtype=float))
-    n = len(numbers)
-    mean = float(numbers.mean()) if n else np.nan
-    if n < 2 or np.ptp(numbers) <= NO_SPREAD * max(1.0, np.abs(numbers).max()):
-        return Change(n, mean, np.nan, np.nan, np.nan)
-    return _t_interval(n, mean, float(numbers.var(ddof=1) / n), float(n - 1))
+    return Change(len(values), *one_sample_t(values))
 
 
 def difference_of_changes(group: Sequence[float], reference: Sequence[float]) -> Change:
     """Return Welch's comparison of two groups' changes: group minus reference."""
-    sides = [np.sort(np.asarray(values, dtype=float)) for values in (group, reference)]
-    n = sum(map(len, sides))
-    if min(map(len, sides)) == 0:
-        return Change(n, np.nan, np.nan, np.nan, np.nan)
-    estimate = float(sides[0].mean() - sides[1].mean())
-    spread = [np.ptp(side) > NO_SPREAD * max(1.0, np.abs(side).max()) for side in sides]
-    if min(map(len, sides)) < 2 or not any(spread):
-        return Change(n, estimate, np.nan, np.nan, np.nan)
-    parts = [float(side.var(ddof=1) / len(side)) for side in sides]
-    squares = sum(part**2 / (len(s) - 1) for part, s in zip(parts, sides, strict=True))
-    return _t_interval(n, estimate, sum(parts), sum(parts) ** 2 / squares)
-
-
-def _t_interval(n: int, estimate: float, variance: float, df: float) -> Change:
-    se = float(np.sqrt(variance))
-    half = float(student.ppf(0.975, df)) * se
-    pvalue = float(2 * student.sf(abs(estimate) / se, df))
-    return Change(n, estimate, estimate - half, estimate + half, pvalue)
+    return Change(len(group) + len(reference), *welch_t(group, reference))
 
 
 def level_change(pairs: pd.DataFrame, contrast: Contrast, *, crossover: bool) -> Change:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
-from scipy.stats import norm, ttest_1samp, ttest_ind
+from scipy.stats import norm
 from scipy.stats import t as student
+
+from fibroserum.intervals import one_sample_t, welch_t
 
 RESAMPLES = 5000
 FEWEST_DONORS = 10
@@ -113,10 +115,10 @@ def two_group_pvalues(group: np.ndarray, reference: np.ndarray) -> tuple[float, 
 
     group, reference: (donors, 2), as `two_group_effects` takes them.
     """
-    first = ttest_ind(group[:, 0], reference[:, 0], equal_var=False).pvalue
+    first = welch_t(group[:, 0], reference[:, 0]).pvalue
     parts = [(_centre(side[:, 0]), _centre(side[:, 1])) for side in (group, reference)]
     x, y = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
-    return float(first), _slope_pvalue(x, y, len(x) - 3)
+    return first, _slope_pvalue(x, y, len(x) - 3)
 
 
 def within_subject_pvalues(rows: np.ndarray) -> tuple[float, float]:
@@ -126,7 +128,7 @@ def within_subject_pvalues(rows: np.ndarray) -> tuple[float, float]:
     """
     x, y, s = (_centre(rows[:, column]) for column in range(3))
     own, other = (values - _slope(s, values) * s for values in (x, y))
-    return float(ttest_1samp(rows[:, 0], 0.0).pvalue), _slope_pvalue(own, other, len(rows) - 3)
+    return one_sample_t(rows[:, 0]).pvalue, _slope_pvalue(own, other, len(rows) - 3)
 
 
 def _interval(drawn: np.ndarray, donors: int) -> tuple[float, float]:

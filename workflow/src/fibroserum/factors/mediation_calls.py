@@ -15,6 +15,7 @@ from fibroserum.factors.mediation import (
     not_assessable,
     within_subjects,
 )
+from fibroserum.intervals import sign_of_interval
 from fibroserum.multiple_testing import benjamini_hochberg
 
 
@@ -66,8 +67,8 @@ def with_calls(rows: pd.DataFrame, alpha: float) -> pd.DataFrame:
     """
     pvalue = rows["pvalue"].to_numpy(float)
     padj = benjamini_hochberg(pvalue)
-    low, high = rows["ci_low"].to_numpy(float), rows["ci_high"].to_numpy(float)
-    mediated = (padj < alpha) & ((low > 0) | (high < 0))
+    sign = sign_of_interval(rows["ci_low"].to_numpy(float), rows["ci_high"].to_numpy(float))
+    mediated = (padj < alpha) & (sign != 0)
     words = np.where(mediated, "mediated", "not_mediated")
     return rows.assign(padj=padj, call=np.where(np.isnan(pvalue), "not_assessable", words))
 

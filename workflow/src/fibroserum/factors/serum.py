@@ -20,15 +20,15 @@ from fibroserum import linear
 from fibroserum.cohort.models import paired_model
 from fibroserum.cohort.rank import check_rank
 from fibroserum.errors import InputError
-from fibroserum.factors.combine import Line, signed_z
+from fibroserum.factors.combine import Evidence, signed_z
 from fibroserum.factors.influence import ASKED, HALF, without_each_pair
-from fibroserum.factors.levels import NO_SPREAD
+from fibroserum.intervals import ROUNDING
 
 LEVEL = "level"
 
 
 @dataclass(frozen=True)
-class SerumLine:
+class SerumModel:
     """The serum line of one factor.
 
     table: by gene id, serum_slope and serum_pvalue; empty where the line is unavailable, and
@@ -42,10 +42,10 @@ class SerumLine:
     df_prior: float = np.inf
     df_residual: float = np.inf
 
-    def evidence(self) -> Line:
+    def evidence(self) -> Evidence:
         """Return it as a line of evidence."""
         z = signed_z(self.table["serum_slope"], self.table["serum_pvalue"])
-        return Line("serum", z, self.df_prior, self.df_residual)
+        return Evidence("serum", z, self.df_prior, self.df_residual)
 
 
 def centred_changes(pairs: pd.DataFrame) -> pd.Series:
@@ -102,29 +102,29 @@ def _why_constant(pairs: pd.DataFrame) -> str:
     if used.empty:
         return "no pair has a usable level at both times"
     size = float(np.abs(used[["before_log2", "after_log2"]].to_numpy(float)).max())
-    if np.abs(centred_changes(pairs)).max() <= NO_SPREAD * max(1.0, size):
+    if np.abs(centred_changes(pairs)).max() <= ROUNDING * max(1.0, size):
         return (
             "the level changes by the same in every donor of a group: there is no slope to estimate"
         )
     return ""
 
 
-def serum_line(
+def serum_model(
     counts: pd.DataFrame,
     obs: pd.DataFrame,
     settings: Mapping[str, Any],
     pairs: pd.DataFrame,
-    always: pd.Series,
+    force_kept: pd.Series,
     *,
     n_cpus: int = 1,
-) -> SerumLine:
+) -> SerumModel:
     """Fit limma-voom with the serum level beside the donors, and test its slope in every gene.
 
-    counts: samples × fitted genes, raw; obs: of the same samples, complete pairs; always: by gene,
-    kept whatever its counts (the targets). The moderated t test keeps its level with few donors,
-    which the negative binomial Wald test does not (docs/calibration.md). Where one pair makes more
-    than half of a slope with p < 0.05, its p value is that of the slope without the pair, if that
-    is larger.
+    counts: samples × fitted genes, raw; obs: of the same samples, complete pairs; force_kept: by
+    gene, kept whatever its counts (the targets). The moderated t test keeps its level with few
+    donors, which the negative binomial Wald test does not (docs/calibration.md). Where one pair
+    makes more than half of a slope with p < 0.05, its p value is that of the slope without the
+    pair, if that is larger.
     """
     nothing = pd.DataFrame({"serum_slope": [], "serum_pvalue": []}, index=counts.columns[:0])
     why = _why_constant(pairs)
@@ -137,7 +137,7 @@ def serum_line(
         unused = pairs.assign(
             used=False, reason=pairs["reason"].where(~pairs["used"], f"line unavailable: {why}")
         )
-        return SerumLine(nothing, unused, why)
+        return SerumModel(nothing, unused, why)
     own = counts.loc[design.index]
     # which genes have counts enough is a matter of the groups, not of donors or the level
     after = obs.loc[own.index, "group"].where(obs.loc[own.index, "time"] == settings["after"])
@@ -145,7 +145,7 @@ def serum_line(
     keep = linear.filter_by_expr(
         own,
         plain.loc[:, plain.any()],
-        keep=always[counts.columns].to_numpy(bool),
+        keep=force_kept[counts.columns].to_numpy(bool),
     )
     fit = linear.voom_fit(own.loc[:, keep], design, n_cpus=n_cpus)
     slope = (design.columns == LEVEL).astype(float)
@@ -155,4 +155,4 @@ def serum_line(
     pvalue = tested["pvalue"].mask(made, np.maximum(tested["pvalue"], alone.pvalue))
     table = pd.DataFrame({"serum_slope": tested["log2FoldChange"], "serum_pvalue": pvalue})
     df = float(fit.df_residual)
-    return SerumLine(table, pairs, "", float(tested["df_total"].iloc[0]) - df, df)
+    return SerumModel(table, pairs, "", float(tested["df_total"].iloc[0]) - df, df)

@@ -19,8 +19,8 @@ from fibroserum.factors.combine import combine
 from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
 from fibroserum.factors.levels import PAIR_COLUMNS, Change, level_change, level_pairs
 from fibroserum.factors.mediation_calls import mediation_rows, with_calls
-from fibroserum.factors.serum import SerumLine, serum_line
-from fibroserum.factors.stimulation import stimulation_evidence, stimulation_line
+from fibroserum.factors.serum import SerumModel, serum_model
+from fibroserum.factors.stimulation import stimulation_evidence, stimulation_scores
 from fibroserum.genes.mapping import resolve
 from fibroserum.input.names import file_name
 from fibroserum.input.signature import on_genes
@@ -50,6 +50,19 @@ SCHEMAS = {
 
 
 @dataclass(frozen=True)
+class FactorSettings:
+    """What every table on the factors depends on.
+
+    alpha: false discovery rate. seed: of the bootstraps. n_cpus: threads; results do not depend on
+    it.
+    """
+
+    alpha: float
+    seed: int
+    n_cpus: int = 1
+
+
+@dataclass(frozen=True)
 class _Context:
     """What all factors of a cohort share.
 
@@ -64,14 +77,12 @@ class _Context:
     settings: dict[str, Any]
     contrasts: tuple[Contrast, ...]
     counts: pd.DataFrame
-    always: pd.Series
+    force_kept: pd.Series
     log2: pd.DataFrame
     linear: LinearFit
     vectors: dict[str, np.ndarray]
     de: Mapping[str, pd.DataFrame]
-    alpha: float
-    seed: int
-    n_cpus: int
+    run: FactorSettings
 
 
 def flag_factors(
@@ -81,10 +92,7 @@ def flag_factors(
     stimulation: Mapping[str, pd.DataFrame],
     signatures: Mapping[str, pd.DataFrame],
     factors: Mapping[str, Mapping[str, Any]],
-    *,
-    alpha: float,
-    seed: int,
-    n_cpus: int = 1,
+    run: FactorSettings,
 ) -> FactorTables:
     """Return every table on the cohort's factors.
 
@@ -94,13 +102,13 @@ def flag_factors(
     """
     if not factors:
         return FactorTables(**{field: tables.empty(name) for field, name in SCHEMAS.items()})
-    context = _context(cohort, paired, de, alpha, seed, n_cpus)
+    context = _context(cohort, paired, de, run)
     parts = [
         _one_factor(name, entry, context, stimulation.get(name), signatures.get(name))
         for name, entry in factors.items()
     ]
     rows = {field: [getattr(part, field) for part in parts] for field in SCHEMAS}
-    rows["mediation"] = [with_calls(pd.concat(rows["mediation"], ignore_index=True), alpha)]
+    rows["mediation"] = [with_calls(pd.concat(rows["mediation"], ignore_index=True), run.alpha)]
     return FactorTables(**{field: _stacked(name, rows[field]) for field, name in SCHEMAS.items()})
 
 
@@ -117,9 +125,7 @@ def _context(
     cohort: ad.AnnData,
     paired: ad.AnnData,
     de: Mapping[str, pd.DataFrame],
-    alpha: float,
-    seed: int,
-    n_cpus: int,
+    run: FactorSettings,
 ) -> _Context:
     settings = settings_of(cohort)
     obs = cohort.obs.astype(str)
@@ -127,7 +133,7 @@ def _context(
     all_contrasts = contrasts_of(settings["groups"], settings["before"], settings["after"])
     fitted = paired.var_names[paired.var["status"].astype(str) == "tested"]
     counts = counts_of(paired)[fitted]
-    always = cohort.var["target"].astype(bool)
+    force_kept = cohort.var["target"].astype(bool)
     present = [gene for gene in dict.fromkeys(settings["targets"].values()) if gene]
     place = cohort.var_names.get_indexer(present)
     raw = np.asarray(cohort.X)[:, place].astype(float)
@@ -141,14 +147,12 @@ def _context(
         settings=settings,
         contrasts=own,
         counts=counts,
-        always=always,
+        force_kept=force_kept,
         log2=pd.DataFrame(np.log2(raw / scale + 0.5), index=cohort.obs_names, columns=present),
-        linear=linear_model_of(paired, always, n_cpus),
+        linear=linear_model_of(paired, force_kept, run.n_cpus),
         vectors={c.name: np.asarray(vectors[file_name(c.name)], dtype=float) for c in own},
         de=de,
-        alpha=alpha,
-        seed=seed,
-        n_cpus=n_cpus,
+        run=run,
     )
 
 
@@ -161,7 +165,7 @@ def _one_factor(
 ) -> FactorTables:
     serum = _serum(entry, context)
     changes = _changes(serum.pairs, context)
-    verdicts = factor_genes(serum, stimulation, signature, context.annotation, context.alpha)
+    verdicts = factor_genes(serum, stimulation, signature, context.annotation, context.run.alpha)
     called = responsive_genes(verdicts)
     in_matrix = called[called["gene_id"].isin(context.annotation.index)]
     agreement = [
@@ -173,8 +177,8 @@ def _one_factor(
         context.vectors,
         in_matrix[~in_matrix["gene_id"].isin(context.targets) & in_matrix["reason"].isna()],
         changes,
-        context.alpha,
-        n_cpus=context.n_cpus,
+        context.run.alpha,
+        n_cpus=context.run.n_cpus,
     )
     parts = FactorTables(
         levels=_levels(entry, changes, context),
@@ -183,23 +187,23 @@ def _one_factor(
         concordance=pd.concat(agreement, ignore_index=True),
         sets=sets,
         mediation=mediation_rows(
-            name, serum.pairs, context.log2, context.obs, context.settings, context.seed
+            name, serum.pairs, context.log2, context.obs, context.settings, context.run.seed
         ),
     )
     return FactorTables(**{field: getattr(parts, field).assign(factor=name) for field in SCHEMAS})
 
 
-def _serum(entry: Mapping[str, Any], context: _Context) -> SerumLine:
+def _serum(entry: Mapping[str, Any], context: _Context) -> SerumModel:
     """Return the factor's serum line, unavailable where it has no measured level."""
     if not entry["serum"]:
         nothing = pd.DataFrame({"serum_slope": [], "serum_pvalue": []}, dtype=float)
-        return SerumLine(nothing, pd.DataFrame(columns=PAIR_COLUMNS), "the level was not measured")
+        return SerumModel(nothing, pd.DataFrame(columns=PAIR_COLUMNS), "the level was not measured")
     pairs = level_pairs(
         context.obs, context.settings, obs_name(entry["serum"]), entry["serum_scale"]
     )
     own = context.obs.loc[context.counts.index]
-    return serum_line(
-        context.counts, own, context.settings, pairs, context.always, n_cpus=context.n_cpus
+    return serum_model(
+        context.counts, own, context.settings, pairs, context.force_kept, n_cpus=context.run.n_cpus
     )
 
 
@@ -240,7 +244,7 @@ def _levels(
 
 
 def factor_genes(
-    serum: SerumLine,
+    serum: SerumModel,
     stimulation: pd.DataFrame | None,
     signature: pd.DataFrame | None,
     annotation: pd.DataFrame,
@@ -254,8 +258,8 @@ def factor_genes(
     lines, symbols = [], annotation["symbol"].astype(object)
     evidence = pd.DataFrame(index=annotation.index)
     if stimulation is not None:
-        evidence = stimulation_evidence(stimulation)
-        lines.append(stimulation_line(stimulation))
+        evidence = stimulation_scores(stimulation)
+        lines.append(stimulation_evidence(stimulation))
         symbols = symbols.reindex(symbols.index.append(evidence.index.difference(symbols.index)))
         symbols = symbols.fillna(evidence["symbol"])
     if not serum.unavailable:

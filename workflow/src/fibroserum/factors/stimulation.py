@@ -13,7 +13,7 @@ from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.models import TREATED, Model, stimulation_design
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.de.stage import FitSettings, fit_model, linear_model_of, result_table
-from fibroserum.factors.combine import Line, nearer_to_zero, signed_z, two_sided
+from fibroserum.factors.combine import Evidence, nearer_to_zero, signed_z, two_sided
 from fibroserum.linear import LinearFit
 
 COLUMNS = [
@@ -51,10 +51,10 @@ def stimulation_table(
     model = Model("stimulation", design, {TREATED: contrast})
     settings = FitSettings(min_count=min_count, second_opinion="none", n_cpus=n_cpus)
     scale = pd.Series(factors, index=counts.index)
-    always = adata.var["target"].astype(bool)
-    fit = fit_model(counts, model, scale, always, settings)
+    force_kept = adata.var["target"].astype(bool)
+    fit = fit_model(counts, model, scale, force_kept, settings)
     table = result_table(fit, TREATED, adata.var["symbol"], alpha)
-    voom = linear_model_of(fit, always, n_cpus)
+    voom = linear_model_of(fit, force_kept, n_cpus)
     second = _second_opinion(voom, contrast).reindex(adata.var_names)
     return table.assign(**{name: second[name].to_numpy() for name in second})[COLUMNS]
 
@@ -72,7 +72,7 @@ def _second_opinion(fit: LinearFit, contrast: np.ndarray) -> pd.DataFrame:
     )
 
 
-def stimulation_evidence(table: pd.DataFrame) -> pd.DataFrame:
+def stimulation_scores(table: pd.DataFrame) -> pd.DataFrame:
     """Return each gene's evidence from a stimulation table, indexed by gene id.
 
     Columns: symbol, stimulation_log2FoldChange, stimulation_pvalue, z. With few cultures the Wald
@@ -93,8 +93,8 @@ def stimulation_evidence(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def stimulation_line(table: pd.DataFrame) -> Line:
+def stimulation_evidence(table: pd.DataFrame) -> Evidence:
     """Return a stimulation table as a line of evidence."""
     total = float(table["second_df"].max())
     residual = float(table["second_residual_df"].max())
-    return Line("stimulation", stimulation_evidence(table)["z"], total - residual, residual)
+    return Evidence("stimulation", stimulation_scores(table)["z"], total - residual, residual)

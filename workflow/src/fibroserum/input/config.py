@@ -68,6 +68,8 @@ _TYPES = {
     "object": "keys with their values",
     "string": "text",
 }
+# words that the schema no longer has, and what to write instead
+_RETIRED = {"edger_ql": "edgeR's test is no longer offered as second model: write 'voom'."}
 _BOUNDS = {
     "minimum": "at least",
     "exclusiveMinimum": "above",
@@ -134,7 +136,7 @@ def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Itera
                     yield Problem(f"missing key '{key}'", place, expected)
         elif error.validator == "enum":
             valid = [item for item in error.validator_value if item is not None]
-            hint = nearest(error.instance, valid)
+            hint = _RETIRED.get(str(error.instance)) or nearest(error.instance, valid)
             one_of = " or ".join("null" if v is None else str(v) for v in error.validator_value)
             yield Problem(f"unknown value {error.instance!r}", place, one_of, hint)
         else:

@@ -11,15 +11,15 @@ from fibroserum.errors import InputError, Problem, nearest
 from fibroserum.files.table import place, read_sheet
 from fibroserum.genes.mapping import resolve, why_unmapped
 
-COLUMNS = ("gene", "direction", "weight", "source")
+COLUMNS = ("gene", "direction")
 DIRECTIONS = ("up", "down")
 
 
 def read_signature(path: Path) -> pd.DataFrame:
-    """Return a signature: gene (as written), direction (up, down), weight (positive), source.
+    """Return a signature: gene (as written) and direction (up, down); other columns are ignored.
 
-    TSV or CSV. An empty weight is 1. Raises InputError with every problem: a missing column, an
-    empty gene or source, an unknown direction, a weight that is no positive number, a gene twice.
+    TSV or CSV. Raises InputError with every problem: a missing column, an empty gene, an unknown
+    direction, a gene twice.
     """
     table = read_sheet(path)
     problems = [
@@ -34,25 +34,17 @@ def read_signature(path: Path) -> pd.DataFrame:
     problems = list(_cell_problems(table))
     if problems:
         raise InputError(problems)
-    # coerce: pandas raises for whole numbers beyond 64 bits, which are read all the same
-    weight = pd.to_numeric(table["weight"].replace("", "1"), errors="coerce")
-    return table.assign(weight=weight.astype(float))
+    return table
 
 
 def _cell_problems(table: pd.DataFrame) -> Iterator[Problem]:
-    for name in ("gene", "source"):
-        for row in table.index[table[name] == ""]:
-            yield Problem("the cell is empty", place(table, row, name), f"a {name}")
+    for row in table.index[table["gene"] == ""]:
+        yield Problem("the cell is empty", place(table, row, "gene"), "a gene")
     for row in table.index[~table["direction"].isin(DIRECTIONS)]:
         value = table.loc[row, "direction"]
         hint = nearest(value, DIRECTIONS)
         what = f"the direction '{value}' is unknown"
         yield Problem(what, place(table, row, "direction"), "up or down", hint)
-    weight = pd.to_numeric(table["weight"].replace("", "1"), errors="coerce")
-    for row in table.index[~((weight > 0) & (weight < float("inf")))]:
-        value = table.loc[row, "weight"]
-        what = f"the weight '{value}' is no positive number"
-        yield Problem(what, place(table, row, "weight"), "a number above 0, or an empty cell")
     twice = table["gene"].duplicated() & (table["gene"] != "")
     for row in table.index[twice]:
         what = f"gene '{table.loc[row, 'gene']}' stands more than once"

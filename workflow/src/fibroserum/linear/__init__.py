@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fibroserum.linear.blocks import Blocks, find_blocks
-from fibroserum.linear.edger import edger_ql
 from fibroserum.linear.effects import Effects, genewise_effects
 from fibroserum.linear.group_variance import (
     UNEQUAL,
@@ -30,7 +29,6 @@ __all__ = [
     "Effects",
     "LinearFit",
     "OwnSpread",
-    "edger_ql",
     "estimates",
     "filter_by_expr",
     "find_blocks",

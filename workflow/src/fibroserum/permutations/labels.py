@@ -1,7 +1,7 @@
-"""Which labels are exchanged: the relabellings of each kind of contrast.
+"""Which labels are exchanged: the permutations of each kind of contrast.
 
-Tests are two-sided, so a relabelling and its mirror image (every donor flipped; two groups of equal
-size exchanged) are one. The data as they are never count among the relabellings.
+Tests are two-sided, so a permutation and its mirror image (every donor flipped; two groups of equal
+size exchanged) are one. The data as they are never count among the permutations.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ Key = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Relabellings:
-    """Distinct relabellings of a contrast.
+class Permutations:
+    """Distinct permutations of a contrast.
 
     rows: each (samples,): the sample whose place in the design each sample takes. exact: whether
     these are all there are. what: what is exchanged, and what that assumes, in words.
@@ -36,15 +36,15 @@ class Relabellings:
     what: str
 
 
-def relabel(
+def draw_permutations(
     contrast: Contrast,
     obs: pd.DataFrame,
     counts: pd.DataFrame,
     settings: Mapping[str, Any],
     limit: int,
     rng: np.random.Generator,
-) -> Relabellings:
-    """Return at most `limit` relabellings of a contrast, drawn without replacement.
+) -> Permutations:
+    """Return at most `limit` permutations of a contrast, drawn without replacement.
 
     obs: the model's samples × (donor, group, time); counts: of the same samples, which order the
     donors, so that their names and order change nothing; settings: `groups`, `crossover`.
@@ -132,7 +132,7 @@ def _some(
 
 def _from_flips(
     units: list[list[int]], size: int, what: str, limit: int, rng: np.random.Generator
-) -> Relabellings:
+) -> Permutations:
     """Exchange the rows of some donors; the first never, which leaves out mirror images."""
     free = max(len(units) - 1, 0)
     keys, exact = _some(
@@ -149,7 +149,7 @@ def _from_flips(
         for unit in (units[1 + i] for i in np.flatnonzero(key)):
             place[unit[::2]], place[unit[1::2]] = unit[1::2], unit[::2]
         rows.append(place)
-    return Relabellings(tuple(rows), exact, what)
+    return Permutations(tuple(rows), exact, what)
 
 
 def _from_groups(
@@ -159,7 +159,7 @@ def _from_groups(
     what: str,
     limit: int,
     rng: np.random.Generator,
-) -> Relabellings:
+) -> Permutations:
     """Choose anew which donors are in the group, as many as there are."""
     place = obs.reset_index(drop=True)
     pooled = place[place["group"].isin([contrast.group, contrast.reference])]
@@ -191,4 +191,4 @@ def _from_groups(
             for row in donor:
                 taken[row] = example[group, place["time"].iloc[row]]
         rows.append(taken)
-    return Relabellings(tuple(rows), exact, what)
+    return Permutations(tuple(rows), exact, what)

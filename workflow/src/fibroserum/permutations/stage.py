@@ -1,8 +1,8 @@
-"""Calibration by relabelling: would relabelled data have given as many calls?
+"""Would data with permuted labels have given as many calls?
 
-A relabelling leaves every library where it is and permutes the rows of the design, donors aside:
+A permutation leaves every sample where it is and permutes the rows of the design, donors aside:
 before and after within a donor, or the group of whole donors. The linear model is refitted
-genome-wide, with its precision weights held: they belong to the libraries, not to the labels.
+genome-wide, with its precision weights kept: they belong to the samples, not to the labels.
 Genes that pass its bar are refitted in the negative binomial model too, with size factors, trend
 and prior held and the gene's own dispersion estimated anew.
 
@@ -21,28 +21,26 @@ from zlib import crc32
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from fibroserum import deseq, linear, tables
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.de.stage import call_genes, held_fit, linear_model_of, result_table
+from fibroserum.de.stage import held_fit, linear_model_of, result_table
 from fibroserum.deseq import NegativeBinomialFit
-from fibroserum.input.names import file_name
+from fibroserum.inference.wald import beyond
 from fibroserum.linear import LinearFit, find_blocks
-from fibroserum.multiple_testing import benjamini_hochberg
-from fibroserum.permutations import labels as relabelling
-from fibroserum.permutations.labels import Relabellings
+from fibroserum.permutations import labels
+from fibroserum.permutations.labels import Permutations
 from fibroserum.runtime.job import progress
 
-# Fewer distinct relabellings describe, and estimate no false discovery rate.
+# Fewer distinct permutations describe, and estimate no false discovery rate.
 FEWEST = 50
 QUANTILES = 80
 SMALLEST_P = 1e-300
 
 
 @dataclass(frozen=True)
-class Calibration:
+class PermutationTables:
     """`table` fits the schema calibration, `quantiles` calibration_qq."""
 
     table: pd.DataFrame
@@ -51,19 +49,21 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Engine:
-    """What all relabellings of a model share.
+    """What all permutations of a model share.
 
     counts: samples × genes that were fitted. groups: of each sample, or None where all have one
-    variance. linear: the second model of the data as they are.
+    variance. linear: the second model of the data as they are. vectors: the contrasts, by the name
+    that they have in file names. main_only: whether the main model decides alone.
     """
 
-    name: str
     counts: pd.DataFrame
     design: pd.DataFrame
     groups: pd.Series | None
     negative_binomial: NegativeBinomialFit
     linear: LinearFit
+    vectors: Mapping[str, np.ndarray]
     lfc_threshold: float
+    main_only: bool
     n_cpus: int
 
 
@@ -81,7 +81,7 @@ class Bars:
     second: float | None
 
 
-def calibrate(
+def permutation_tables(
     cohort: ad.AnnData,
     fits: Mapping[str, ad.AnnData],
     *,
@@ -89,10 +89,10 @@ def calibrate(
     alpha: float,
     seed: int,
     n_cpus: int = 1,
-) -> Calibration:
-    """Return observed against relabelled calls of every contrast.
+) -> PermutationTables:
+    """Return observed against permuted calls of every contrast.
 
-    fits: by model name, as `de.fit_model` makes them; permutations: relabellings of each contrast,
+    fits: by model name, as `de.fit_model` makes them; permutations: permutations of each contrast,
     at most; all of them where there are fewer. Contrasts of a design with covariates are refused,
     with the reason in their row.
     """
@@ -111,14 +111,12 @@ def calibrate(
         engine = engines[contrast.model]
         obs = cohort.obs.loc[engine.design.index, ["donor", "group", "time"]].astype(str)
         rng = np.random.default_rng([seed, crc32(f"permutations {contrast.name}".encode())])
-        found = relabelling.relabel(contrast, obs, engine.counts, settings, permutations, rng)
+        found = labels.draw_permutations(contrast, obs, engine.counts, settings, permutations, rng)
         progress(f"{contrast.name}: {len(found.rows)} relabellings ({found.what})")
-        vector = np.asarray(fit.uns["model"]["contrasts"][file_name(contrast.name)], dtype=float)
-        second = str(fit.uns["model"]["second_opinion"])
-        row, part = _one_contrast(contrast, engine, vector, found, table, second, alpha)
+        row, part = _one_contrast(contrast, engine, found, table, alpha)
         rows.append(row)
         quantiles.append(part)
-    return Calibration(
+    return PermutationTables(
         pd.DataFrame(rows, columns=tables.schemas()["calibration"].names),
         pd.concat(quantiles, ignore_index=True) if quantiles else tables.empty("calibration_qq"),
     )
@@ -135,38 +133,32 @@ def _refused(contrast: Contrast, table: pd.DataFrame, covariates: list[str]) -> 
     }
 
 
-def engine_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> Engine:
+def engine_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> Engine:
     """Return a model's engine.
 
-    fit: as `de.fit_model` makes it; always: by gene, kept in the linear model whatever its counts.
+    fit: as `de.fit_model` makes it; force_kept: by gene, kept in the linear model whatever its
+    counts.
     """
-    fitted = fit.var_names[fit.var["fitted_dispersions"].notna().to_numpy()]
+    fitted, noted = fit.var_names[fit.var["fitted_dispersions"].notna()], fit.uns["model"]
     return Engine(
-        str(fit.uns["model"]["name"]),
-        counts_of(fit)[fitted],
-        fit.obsm["design_matrix"],
-        fit.obs["group"].astype(str) if fit.uns["model"]["own_spread"] else None,
-        held_fit(fit),
-        linear_model_of(fit, always, n_cpus),
-        float(fit.uns["model"]["lfc_threshold"]),
-        n_cpus,
+        counts=counts_of(fit)[fitted],
+        design=fit.obsm["design_matrix"],
+        groups=fit.obs["group"].astype(str) if noted["own_spread"] else None,
+        negative_binomial=held_fit(fit),
+        linear=linear_model_of(fit, force_kept, n_cpus),
+        vectors={file: np.asarray(v, dtype=float) for file, v in noted["contrasts"].items()},
+        lfc_threshold=float(noted["lfc_threshold"]),
+        main_only=str(noted["second_opinion"]) == "none",
+        n_cpus=n_cpus,
     )
-
-
-def _beyond(table: pd.DataFrame, se: str, threshold: float, df: float | pd.Series) -> pd.Series:
-    """Return p values for |log2 fold change| above a threshold (DESeq2's greaterAbs)."""
-    if threshold == 0:
-        return table["pvalue"]
-    distance = (table["log2FoldChange"].abs() - threshold) / table[se]
-    return pd.Series(2 * student.sf(distance, df), index=table.index).clip(upper=1)
 
 
 def linear_test(
     engine: Engine, design: pd.DataFrame, groups: pd.Series | None, vector: np.ndarray
 ) -> pd.DataFrame:
-    """Return the linear model's log2FoldChange and pvalue by gene, for a relabelled design.
+    """Return the linear model's log2FoldChange and pvalue by gene, for a permuted design.
 
-    groups: of each sample, relabelled likewise, where each group has its own spread, as it then
+    groups: of each sample, permuted likewise, where each group has its own spread, as it then
     has in the test of the data; else None.
     """
     fit = engine.linear
@@ -174,14 +166,15 @@ def linear_test(
     again = linear.fit_weighted(values, design, fit.weights, n_cpus=engine.n_cpus)
     spread = linear.own_spread(again, groups, n_cpus=engine.n_cpus)
     table = linear.own_spread_t(again, vector, spread, n_cpus=engine.n_cpus)
-    pvalue = _beyond(table, "se", engine.lfc_threshold, table["df_total"])
-    return pd.DataFrame({"log2FoldChange": table["log2FoldChange"], "pvalue": pvalue})
+    estimate = table["log2FoldChange"]
+    pvalue = beyond(estimate, table["se"], engine.lfc_threshold, table["df_total"])
+    return pd.DataFrame({"log2FoldChange": estimate, "pvalue": pvalue})
 
 
 def main_test(
     engine: Engine, genes: pd.Index, design: pd.DataFrame, vector: np.ndarray
 ) -> pd.DataFrame:
-    """Return the negative binomial model's log2FoldChange and pvalue of some genes, relabelled."""
+    """Return the negative binomial model's log2FoldChange and pvalue of some genes, permuted."""
     refit = deseq.refit_genes(
         engine.negative_binomial,
         engine.counts[genes],
@@ -190,8 +183,9 @@ def main_test(
         n_cpus=engine.n_cpus,
     )
     table = refit.tests[""]
-    pvalue = _beyond(table, "lfcSE", engine.lfc_threshold, np.inf)
-    return pd.DataFrame({"log2FoldChange": table["log2FoldChange"], "pvalue": pvalue})
+    estimate = table["log2FoldChange"]
+    pvalue = beyond(estimate, table["lfcSE"], engine.lfc_threshold)
+    return pd.DataFrame({"log2FoldChange": estimate, "pvalue": pvalue})
 
 
 def bars_of(table: pd.DataFrame, alpha: float, *, main_only: bool) -> Bars:
@@ -211,7 +205,7 @@ def bars_of(table: pd.DataFrame, alpha: float, *, main_only: bool) -> Bars:
 def passing(
     engine: Engine, bars: Bars, second: pd.DataFrame, design: pd.DataFrame, vector: np.ndarray
 ) -> int:
-    """Return how many counted genes pass the bars in a relabelled design.
+    """Return how many counted genes pass the bars in a permuted design.
 
     second: `linear_test` of it. Genes that pass the linear model's bar are refitted in the main.
     """
@@ -230,35 +224,20 @@ def passing(
     return int(passed.sum())
 
 
-def _with_voom(table: pd.DataFrame, second: pd.DataFrame, alpha: float) -> pd.DataFrame:
-    """Return a result table (index: gene ids) with voom in the place of its second opinion."""
-    out = table.copy()
-    out["second_log2FoldChange"] = second["log2FoldChange"].reindex(out.index)
-    out["second_pvalue"] = second["pvalue"].reindex(out.index)
-    out["second_padj"] = benjamini_hochberg(out["second_pvalue"].to_numpy(float))
-    out["call"] = call_genes(out, alpha, main_only=False)
-    return out
-
-
 def _one_contrast(
     contrast: Contrast,
     engine: Engine,
-    vector: np.ndarray,
-    found: Relabellings,
+    found: Permutations,
     table: pd.DataFrame,
-    second_opinion: str,
     alpha: float,
 ) -> tuple[dict[str, object], pd.DataFrame]:
     """Return the contrast's row and its quantiles."""
-    table = table.set_index("gene_id")
+    table, vector = table.set_index("gene_id"), engine.vectors[contrast.file]
     data = linear_test(engine, engine.design, engine.groups, vector)
-    if second_opinion == "edger_ql":
-        table = _with_voom(table, data, alpha)
-    main_only = second_opinion == "none"
-    bars = bars_of(table, alpha, main_only=main_only)
+    bars = bars_of(table, alpha, main_only=engine.main_only)
     ranks = quantile_ranks(len(data))
     counts, small, drawn = [], [], []
-    for number, (design, groups) in enumerate(relabelled(engine, found), 1):
+    for number, (design, groups) in enumerate(permuted(engine, found), 1):
         second = linear_test(engine, design, groups, vector)
         counts.append(passing(engine, bars, second, design, vector))
         small.append(int((second["pvalue"] < alpha).sum()))
@@ -275,7 +254,7 @@ def _one_contrast(
         "bar": bars.main,
         "second_bar": bars.second,
         "small_pvalues": observed_small,
-        "note": _note(found, second_opinion, observed),
+        "note": _note(found, observed),
     }
     if counts:
         mean = float(np.mean(counts)) * bars.scale
@@ -290,7 +269,7 @@ def _one_contrast(
     return row, _quantile_rows(contrast.name, data["pvalue"], ranks, drawn)
 
 
-def _note(found: Relabellings, second_opinion: str, observed: int) -> str:
+def _note(found: Permutations, observed: int) -> str:
     parts = [found.what]
     if found.exact:
         parts.append("every distinct relabelling")
@@ -301,16 +280,14 @@ def _note(found: Relabellings, second_opinion: str, observed: int) -> str:
         )
     if not observed:
         parts.append("nothing is called: the bars are alpha over the number of genes")
-    if second_opinion == "edger_ql":
-        parts.append("voom in the place of edgeR, which is too slow to be repeated")
     return "; ".join(parts)
 
 
-def relabelled(
-    engine: Engine, found: Relabellings
+def permuted(
+    engine: Engine, found: Permutations
 ) -> Iterator[tuple[pd.DataFrame, pd.Series | None]]:
-    """Yield the design and the samples' groups, if the engine has them, of each relabelling."""
-    designs = relabelled_designs(engine.design, found)
+    """Yield the design and the samples' groups, if the engine has them, of each permutation."""
+    designs = permuted_designs(engine.design, found)
     for rows, design in zip(found.rows, designs, strict=True):
         groups = engine.groups
         if groups is not None:
@@ -318,8 +295,8 @@ def relabelled(
         yield design, groups
 
 
-def relabelled_designs(design: pd.DataFrame, found: Relabellings) -> Iterator[pd.DataFrame]:
-    """Yield the design of each relabelling: donor columns stay, rows of the others are permuted."""
+def permuted_designs(design: pd.DataFrame, found: Permutations) -> Iterator[pd.DataFrame]:
+    """Yield the design of each permutation: donor columns stay, rows of the others are permuted."""
     dense = find_blocks(design).dense
     values = design.to_numpy(dtype=float)
     for rows in found.rows:

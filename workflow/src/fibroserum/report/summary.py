@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.report.figures.sets import first_collection, set_rows
 from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables
@@ -31,12 +32,10 @@ def _strongest(hits: pd.DataFrame) -> list[list[str]]:
 
 def _factor(run: RunTables, factor: str) -> dict[str, Any]:
     calls = run.factors.loc[run.factors["factor"] == factor, "call"].value_counts()
-    counted = {name: int(calls.get(name, 0)) for name in ("confirmed", "responsive")}
-    hits = run.factors[
-        (run.factors["factor"] == factor) & run.factors["call"].isin(["confirmed", "responsive"])
-    ]
+    counted = {name: int(calls.get(name, 0)) for name in RESPONSIVE}
+    hits = run.factors[(run.factors["factor"] == factor) & run.factors["call"].isin(RESPONSIVE)]
     return {
-        "responsive": counted["responsive"] + counted["confirmed"],
+        "responsive": sum(counted.values()),
         "confirmed": counted["confirmed"],
         "induced": int((hits["direction"] == "induced").sum()),
         "suppressed": int((hits["direction"] == "suppressed").sum()),

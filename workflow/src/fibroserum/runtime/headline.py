@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from fibroserum.factors.calls import RESPONSIVE
+
 
 def _rows(path: Path) -> list[dict[str, str]]:
     if not path.exists():
@@ -34,7 +36,7 @@ def headline(folder: str | Path) -> list[str]:
     for row in _rows(place / "flags" / "factors.tsv"):
         calls.setdefault(row["factor"], Counter())[row["call"]] += 1
     for factor, count in calls.items():
-        responsive = count["responsive"] + count["confirmed"]
+        responsive = sum(count[word] for word in RESPONSIVE)
         if responsive == 0 and count["not_assessable"] == count.total():
             lines.append(f"{factor}-responsive genes: not assessable, no evidence on {factor}")
         else:
@@ -63,7 +65,7 @@ def one_line(folder: str | Path) -> str:
     calls: dict[str, int] = {}
     for row in _rows(place / "flags" / "factors.tsv"):
         calls.setdefault(row["factor"], 0)
-        calls[row["factor"]] += row["call"] in ("responsive", "confirmed")
+        calls[row["factor"]] += row["call"] in RESPONSIVE
     parts += [f"{factor}-responsive genes: {count}" for factor, count in calls.items()]
     warnings = sum(row["level"] == "warning" for row in _rows(place / "qc" / "checks.tsv"))
     parts += [f"{warnings} QC warning{'' if warnings == 1 else 's'}"] if warnings else []

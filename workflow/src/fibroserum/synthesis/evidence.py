@@ -12,6 +12,7 @@ import pandas as pd
 from scipy import stats
 
 from fibroserum import tables
+from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.input.names import file_name
 
 KINDS = ("change", "difference")
@@ -237,7 +238,7 @@ def directions(cohorts: Sequence[Evidence]) -> dict[tuple[str, str], dict[str, s
     found: dict[tuple[str, str], dict[str, str]] = {}
     for cohort in cohorts:
         frame = cohort.factors
-        called = frame[frame["call"].isin(["responsive", "confirmed"])].dropna(subset=["direction"])
+        called = frame[frame["call"].isin(RESPONSIVE)].dropna(subset=["direction"])
         for row in called.itertuples():
             subject = (row.factor, gene_key(row.gene_id, row.symbol))
             found.setdefault(subject, {})[cohort.name] = row.direction

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.multiple_testing import benjamini_hochberg
+from fibroserum.intervals import NORMAL_975
+from fibroserum.multiple_testing import panel_adjusted
 from fibroserum.synthesis.evidence import (
     Estimate,
     Evidence,
@@ -25,7 +26,6 @@ from fibroserum.synthesis.evidence import (
 from fibroserum.synthesis.pooling import Pooled, pool, random_weights
 
 SIGNS = {"induced": 1.0, "suppressed": -1.0}
-NORMAL_975 = 1.959963984540054
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,11 @@ def synthesise(cohorts: Iterable[Evidence], alpha: float) -> SynthesisTables:
     genes, gene_rows = _pooled(factor_estimates(ordered), "factor_gene", ("factor", "gene"))
     return SynthesisTables(
         _cohort_rows(ordered),
-        _called(targets, "meta_targets", [], alpha),
-        _called(sets, "meta_gene_sets", ["collection"], alpha),
-        _called(_directed(genes, directions(ordered)), "meta_factor_genes", ["factor"], alpha),
+        _called(targets, "meta_targets", "symbol", [], alpha),
+        _called(sets, "meta_gene_sets", "gene_set", ["collection"], alpha),
+        _called(
+            _directed(genes, directions(ordered)), "meta_factor_genes", "gene", ["factor"], alpha
+        ),
         _framed([*target_rows, *set_rows, *gene_rows], "meta_estimates"),
     )
 
@@ -188,28 +190,25 @@ def _directed(
 
 
 def _called(
-    rows: list[dict[str, Any]], schema: str, family: list[str], alpha: float
+    rows: list[dict[str, Any]], schema: str, subject: str, family: list[str], alpha: float
 ) -> pd.DataFrame:
     """Return pooled rows with BH-adjusted p values and calls.
 
-    The families are a contrast's rows (of one collection, or of one factor) with two cohorts or
-    more; a row of one cohort repeats that cohort, which has corrected for itself.
+    subject: column of what is tested; a gene that two targets name is one test. The families are a
+    contrast's rows (of one collection, or of one factor) with two cohorts or more; a row of one
+    cohort repeats that cohort, which has corrected for itself.
     """
     names = tables.schemas()[schema].names
     if not rows:
         return tables.empty(schema)
     frame = pd.DataFrame(rows)
     several = frame["cohorts"] >= 2
-    # a gene that is declared by two names is one test
-    gene = ["kind", "contrast", "symbol"] if "symbol" in frame and not family else []
-    again = frame.duplicated(gene) if gene else False
+    families = [frame[name] for name in ("kind", "contrast", *family)]
     for kind in ("fixed", "random"):
-        pvalues = frame[f"{kind}_pvalue"].astype(float).where(several & ~again)
-        groups = pvalues.groupby([frame[name] for name in ("kind", "contrast", *family)])
-        adjusted = groups.transform(lambda p: benjamini_hochberg(p.to_numpy(float)))
-        if gene:
-            adjusted = adjusted.groupby([frame[name] for name in gene]).transform("first")
-        frame[f"{kind}_padj"] = adjusted
+        pvalues = frame[f"{kind}_pvalue"].astype(float).where(several)
+        frame[f"{kind}_padj"] = pvalues.groupby(families).transform(
+            lambda own: panel_adjusted(own, frame.loc[own.index, subject])
+        )
     sure = (frame["random_padj"] < alpha).to_numpy()
     sign = np.where(frame["random_estimate"].astype(float) > 0, "up", "down")
     frame["call"] = np.select(

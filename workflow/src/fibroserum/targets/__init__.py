@@ -1,5 +1,6 @@
-"""Verdicts on the targets, and what stands behind them."""
+"""Verdicts on the targets, and the numbers behind them."""
 
 from fibroserum.targets.stage import TargetTables, flag_targets
+from fibroserum.targets.study import TargetSettings
 
-__all__ = ["TargetTables", "flag_targets"]
+__all__ = ["TargetSettings", "TargetTables", "flag_targets"]

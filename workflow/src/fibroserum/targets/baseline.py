@@ -14,23 +14,15 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
-from fibroserum.targets.phrases import number
+from fibroserum.intervals import Estimate, one_sample_t, sign_of_interval, welch_t
+from fibroserum.targets.sentences import number
+from fibroserum.targets.verdict import CALLED
 
 # log2(normalized + 0.5) of a sample without a count
 NO_COUNT = -1.0
 # a p value of the groups' start that randomisation hardly gives
 UNLIKELY = 0.001
 HALF = 0.5
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """An estimate with its 95 % interval and p value; NaN where there are too few donors."""
-
-    value: float = np.nan
-    low: float = np.nan
-    high: float = np.nan
-    pvalue: float = np.nan
 
 
 @dataclass(frozen=True)
@@ -46,33 +38,6 @@ def _estimate(value: float, se: float, df: float) -> Estimate:
         return Estimate(value)
     half = student.ppf(0.975, df) * se
     return Estimate(value, value - half, value + half, float(2 * student.sf(abs(value / se), df)))
-
-
-def welch(group: np.ndarray, reference: np.ndarray) -> Estimate:
-    """Return the difference of two means with Welch's t."""
-    if not len(group) or not len(reference):
-        return Estimate()
-    value = float(group.mean() - reference.mean())
-    if min(len(group), len(reference)) < 2:
-        return Estimate(value)
-    parts = [part.var(ddof=1) / len(part) for part in (group, reference)]
-    total = sum(parts)
-    if total == 0:
-        return Estimate(value)
-    sizes = (len(group), len(reference))
-    df = total**2 / sum(p**2 / (n - 1) for p, n in zip(parts, sizes, strict=True))
-    return _estimate(value, float(np.sqrt(total)), df)
-
-
-def paired(values: np.ndarray) -> Estimate:
-    """Return the mean of within-donor differences with a one-sample t."""
-    if not len(values):
-        return Estimate()
-    if len(values) < 2:
-        return Estimate(float(values.mean()))
-    return _estimate(
-        float(values.mean()), float(values.std(ddof=1) / np.sqrt(len(values))), len(values) - 1
-    )
 
 
 def ancova(before: np.ndarray, after: np.ndarray, in_group: np.ndarray | None) -> Adjusted:
@@ -108,14 +73,14 @@ def baseline_row(
     if crossover:
         steps = (levels.xs(group, level="group") - levels.xs(reference, level="group")).dropna()
         before, after = steps["before"].to_numpy(), steps["after"].to_numpy()
-        start, change = paired(before), paired(after - before)
+        start, change = one_sample_t(before), one_sample_t(after - before)
         adjusted = ancova(before, after, None)
     else:
         in_group = (levels.index.get_level_values("group") == group).astype(bool)
         before, after = levels["before"].to_numpy(), levels["after"].to_numpy()
         delta = after - before
-        start = welch(before[in_group], before[~in_group])
-        change = welch(delta[in_group], delta[~in_group])
+        start = welch_t(before[in_group], before[~in_group])
+        change = welch_t(delta[in_group], delta[~in_group])
         adjusted = ancova(before, after, in_group)
     return {
         "group": group,
@@ -210,12 +175,12 @@ def regression_clause(row: Mapping[str, Any], called: bool) -> str:
     low, high = row["ancova_ci_low"], row["ancova_ci_high"]
     if not np.isfinite([low, high, row["baseline_difference"]]).all():
         return ""
-    clear = row["baseline_ci_low"] > 0 or row["baseline_ci_high"] < 0
+    clear = sign_of_interval(row["baseline_ci_low"], row["baseline_ci_high"]) != 0
     expected = (row["slope"] - 1) * row["baseline_difference"]
     matters = abs(expected) >= HALF * max(
         abs(row["change_difference"]), abs(row["ancova_difference"])
     )
-    disagrees = bool(called) == bool(low <= 0 <= high)
+    disagrees = called != (sign_of_interval(low, high) != 0)
     if not (disagrees and (clear or matters)):
         return ""
     adjusted = f"{number(row['ancova_difference'])} (95 % interval {number(low)} to {number(high)})"
@@ -241,7 +206,7 @@ def with_clauses(verdicts: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame
     }
     table = verdicts.copy()
     table["start"] = [
-        regression_clause(rows[key], verdict in ("up", "down"))
+        regression_clause(rows[key], verdict in CALLED)
         if (key := (target, contrast)) in rows and np.isfinite(padj)
         else ""
         for target, contrast, verdict, padj in zip(

@@ -1,14 +1,15 @@
-"""What stands beside the verdicts: footprints, the small proteoglycans' pattern, receptors.
+"""What is shown beside the verdicts: footprints, a regulator's pattern of genes, receptors.
 
-TGF-beta raises BGN and VCAN and lowers DCN in dermal fibroblasts (Kahari et al. 1991, J Biol Chem
-266:10608), and platelets release it together with CXCL4: how serum was clotted and handled can
-move both. Faster growth changes the matrix too. Nothing here gates a verdict.
+The config says which pattern and which receptors. The default pattern is that of TGF-beta, which
+raises BGN and VCAN and lowers DCN in dermal fibroblasts (Kahari et al. 1991, J Biol Chem
+266:10608); platelets release it together with CXCL4, so that how serum was clotted and handled can
+change both. Faster growth changes the matrix too. No verdict depends on any of this.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anndata as ad
@@ -21,7 +22,8 @@ from fibroserum.cohort.models import models_of
 from fibroserum.enrichment.scores import score_samples, test_scores
 from fibroserum.genes.gmt import map_sets, read_gmt
 from fibroserum.genes.mapping import resolve
-from fibroserum.targets.phrases import about, phrases, sentence
+from fibroserum.intervals import sign_of_interval
+from fibroserum.targets.sentences import about, phrases, sentence
 
 SETS = Path(__file__).resolve().parents[4] / "resources" / "gene_sets" / "dermal_ecm.gmt"
 FOOTPRINTS = {
@@ -34,25 +36,38 @@ FOOTPRINTS = {
         "its own"
     ),
 }
-# what TGF-beta does to each
-PATTERN = {"BGN": 1, "DCN": -1, "VCAN": 1}
-RECEPTORS = {"CCR3": "CCL28", "CCR10": "CCL28"}
+SIGNS = {"up": 1, "down": -1}
 DETECTED = 10.0
 MIN_GENES = 5
 
 
-def context_table(cohort: ad.AnnData, results: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class ContextSettings:
+    """What the config says under `context`.
+
+    regulator: what the pattern is a sign of. pattern: gene to `up` or `down`, what the regulator
+    does to it. receptors: gene to the factor that it binds.
+    """
+
+    regulator: str
+    pattern: Mapping[str, str]
+    receptors: Mapping[str, str]
+
+
+def context_table(
+    cohort: ad.AnnData, results: Mapping[str, pd.DataFrame], settings: ContextSettings
+) -> pd.DataFrame:
     """Return `flags/context.tsv`.
 
-    cohort: samples × genes; results: `de` table by contrast name. Every target is taken out of the
-    footprints, so that none stands witness for itself.
+    cohort: samples × genes; results: `de` table by contrast name. The footprints are scored without
+    the targets, so that no target is evidence for itself.
     """
     noted = settings_of(cohort)
     contrasts = {c.name: c for c in contrasts_of(noted["groups"], noted["before"], noted["after"])}
     rows = [
         *_footprints(cohort, contrasts),
-        *_patterns(cohort, results, contrasts),
-        *_receptors(cohort),
+        *_patterns(cohort, results, contrasts, settings),
+        *_receptors(cohort, settings.receptors),
     ]
     columns = ["item", "kind", "contrast", "genes", "estimate", "ci_low", "ci_high", "pvalue"]
     return pd.DataFrame(rows, columns=[*columns, "sentence"])
@@ -102,7 +117,7 @@ def direction(estimate: float, low: float, high: float) -> int | None:
     """Return 1 or -1 where the 95 % interval excludes 0, 0 where it does not, None without one."""
     if not np.isfinite([estimate, low, high]).all():
         return None
-    return 0 if low <= 0 <= high else int(np.sign(estimate))
+    return int(sign_of_interval(low, high))
 
 
 def _score_sentence(sign: int | None, contrast: Contrast) -> str:
@@ -116,14 +131,19 @@ def _score_sentence(sign: int | None, contrast: Contrast) -> str:
 
 
 def _patterns(
-    cohort: ad.AnnData, results: Mapping[str, pd.DataFrame], contrasts: Mapping[str, Contrast]
+    cohort: ad.AnnData,
+    results: Mapping[str, pd.DataFrame],
+    contrasts: Mapping[str, Contrast],
+    settings: ContextSettings,
 ) -> list[dict[str, object]]:
-    found, _ = resolve(PATTERN, cohort.var)
+    if not settings.pattern:
+        return []
+    found, _ = resolve(settings.pattern, cohort.var)
     rows: list[dict[str, object]] = []
     for contrast, table in results.items():
         own = table.set_index("gene_id")
         signs: dict[str, int | None] = {}
-        for name in PATTERN:
+        for name in settings.pattern:
             genes = [gene for gene in found.get(name, []) if own["lfcSE"].notna().get(gene, False)]
             row = own.loc[genes[0]] if genes else None
             signs[name] = (
@@ -132,15 +152,17 @@ def _patterns(
                 else direction(row["log2FoldChange"], row["ci_low"], row["ci_high"])
             )
         rows.append(
-            {"item": "BGN/DCN/VCAN", "kind": "pattern", "contrast": contrast,
+            {"item": "/".join(settings.pattern), "kind": "pattern", "contrast": contrast,
              "genes": sum(sign is not None for sign in signs.values()),
-             "sentence": pattern_sentence(signs, contrasts[contrast])}
+             "sentence": pattern_sentence(signs, contrasts[contrast], settings)}
         )  # fmt: skip
     return rows
 
 
-def pattern_sentence(signs: Mapping[str, int | None], contrast: Contrast) -> str:
-    """Return what BGN, DCN and VCAN do in a contrast, and what that says of TGF-beta.
+def pattern_sentence(
+    signs: Mapping[str, int | None], contrast: Contrast, settings: ContextSettings
+) -> str:
+    """Return what the pattern's genes do in a contrast, and what that says of the regulator.
 
     signs: by gene, as `direction` returns them; None: not fitted.
     """
@@ -155,7 +177,9 @@ def pattern_sentence(signs: Mapping[str, int | None], contrast: Contrast) -> str
         start = f"{group} against {reference} before the intervention: "
     named = {0: "unclear", None: "not fitted"} | words
     told = ", ".join(f"{gene} {named[sign]}" for gene, sign in signs.items())
-    against = [gene for gene, sign in signs.items() if sign and sign != PATTERN[gene]]
+    against = [
+        gene for gene, sign in signs.items() if sign and sign != SIGNS[settings.pattern[gene]]
+    ]
     if against:
         reading = f"{' and '.join(against)} speak{'s' if len(against) == 1 else ''} against it"
     elif all(signs.values()):
@@ -163,16 +187,25 @@ def pattern_sentence(signs: Mapping[str, int | None], contrast: Contrast) -> str
     else:
         reading = "what is clear here does not tell"
     return (
-        f"{start}{told} (by the 95 % intervals). TGF-beta raises BGN and VCAN and lowers DCN: "
-        f"{reading}."
+        f"{start}{told} (by the 95 % intervals). {settings.regulator} "
+        f"{_does(settings.pattern)}: {reading}."
     )
 
 
-def _receptors(cohort: ad.AnnData) -> list[dict[str, object]]:
-    found, _ = resolve(RECEPTORS, cohort.var)
+def _does(pattern: Mapping[str, str]) -> str:
+    """Return what the regulator does to the pattern's genes, such as "raises A and B"."""
+    verbs = {"up": "raises", "down": "lowers"}
+    genes = {word: [gene for gene, own in pattern.items() if own == word] for word in verbs}
+    return " and ".join(
+        f"{verbs[word]} {' and '.join(named)}" for word, named in genes.items() if named
+    )
+
+
+def _receptors(cohort: ad.AnnData, receptors: Mapping[str, str]) -> list[dict[str, object]]:
+    found, _ = resolve(receptors, cohort.var)
     normalized = np.asarray(cohort.layers["normalized"], dtype=float)
     rows: list[dict[str, object]] = []
-    for receptor, factor in RECEPTORS.items():
+    for receptor, factor in receptors.items():
         genes = found.get(receptor, [])
         positions = cohort.var_names.get_indexer(genes)
         mean = float(normalized[:, positions].sum(axis=1).mean()) if genes else np.nan

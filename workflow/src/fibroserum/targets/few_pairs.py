@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.contrasts import SINGLE_GROUP
-from fibroserum.targets.leave_one_out import HALF
+from fibroserum.targets.leave_one_out import holds
 from fibroserum.targets.outliers import MIN_DONORS
 from fibroserum.targets.verdict import Needed
 
@@ -26,7 +26,7 @@ def needed_donors(
     loo: the refits with `share_kept` and `sign_holds`; members: by contrast, its pairs (index donor
     and group); own: the pairs' own changes, (donor, group) × genes. Where the model cannot be
     refitted without a donor and one group alone is concerned, the mean of the others' own changes
-    is held against the mean of all.
+    is compared with the mean of all.
     """
     found: dict[tuple[str, str], Needed] = {}
     for contrast, rows in loo.groupby("contrast", sort=False):
@@ -40,8 +40,8 @@ def needed_donors(
         lone = list(sizes.index) if len(sizes) == 1 else []
         watched = rows[rows["left_out"].isin(groups)]
         filled = _filled(watched, own, lone[0]) if lone else watched
-        fails = ~((filled["share_kept"] >= HALF) & filled["sign_holds"].eq(True))
-        ranked = filled.assign(rank=filled["share_kept"].fillna(-np.inf).astype(float))[fails]
+        ranked = filled.assign(rank=filled["share_kept"].fillna(-np.inf).astype(float))
+        ranked = ranked[~holds(filled)]
         for row in ranked.sort_values(["rank", "left_out"]).to_dict("records"):
             group = groups[row["left_out"]]
             name = None if group == SINGLE_GROUP else str(group)

@@ -1,7 +1,7 @@
-"""The targets refitted without each donor in turn: does one person carry the effect?
+"""The targets refitted without each donor in turn: is the effect driven by one donor?
 
-Size factors, the trend and the prior are held; the gene's own dispersion and coefficients are
-estimated anew.
+Size factors, dispersion trend and prior are those of the whole fit; the gene's own dispersion and
+coefficients are estimated anew.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from fibroserum.cohort.contrasts import Contrast
 from fibroserum.de.stage import held_fit
 from fibroserum.deseq import refit_genes
 from fibroserum.deseq.model import usable_structure
-from fibroserum.inference.structure import BlockStructure, without_block
-from fibroserum.inference.wald import wald_statistic
+from fibroserum.inference.structure import BlockStructure, find_blocks, without_block
+from fibroserum.inference.wald import beyond
 from fibroserum.linear.blocks import DONOR_PREFIX
 from fibroserum.targets.donor_values import Samples
+from fibroserum.targets.verdict import HALF
 
 MIN_PAIRS_ROBUST = 5
-HALF = 0.5
 COLUMNS = [
     "gene_id",
     "contrast",
@@ -32,29 +32,16 @@ COLUMNS = [
 ]
 
 
-def estimable(design: pd.DataFrame) -> bool:
-    """Return whether a design has full rank and a residual degree of freedom.
-
-    Donor columns are eliminated first, so that a thousand of them cost nothing.
-    """
-    is_donor = np.array([str(name).startswith(DONOR_PREFIX) for name in design.columns])
-    if len(design) <= len(design.columns):
-        return False
-    matrix = design.to_numpy(dtype=float)
-    dense = matrix[:, ~is_donor]
-    if is_donor.any():
-        donor = matrix[:, is_donor].argmax(axis=1)
-        sums = np.zeros((is_donor.sum(), dense.shape[1]))
-        np.add.at(sums, donor, dense)
-        dense = dense - (sums / np.bincount(donor, minlength=is_donor.sum())[:, None])[donor]
-    return bool(np.linalg.matrix_rank(dense) == dense.shape[1])
-
-
-def _is_usable(structure: BlockStructure) -> bool:
-    """Return of a design's structure what `estimable` returns of the design."""
-    filled = (structure.blocks.dense != 0).any(axis=1).all()
-    full = filled and structure.rank == structure.n_columns
-    return bool(full and structure.n_samples > structure.n_columns)
+def estimable(design: pd.DataFrame | BlockStructure) -> bool:
+    """Return whether a design has full rank and a residual degree of freedom."""
+    if isinstance(design, pd.DataFrame):
+        matrix = design.to_numpy(dtype=float)
+        if not matrix.any(axis=0).all():
+            return False
+        design = find_blocks(matrix)
+    filled = (design.blocks.dense != 0).any(axis=1).all()
+    full = filled and design.rank == design.n_columns
+    return bool(full and design.n_samples > design.n_columns)
 
 
 def leave_each_out(
@@ -65,7 +52,7 @@ def leave_each_out(
     samples: the cohort with the targets that were fitted. Columns `COLUMNS`; estimates are empty
     where the model cannot be fitted without the donor.
     """
-    held, design = held_fit(fit), fit.obsm["design_matrix"]
+    whole, design = held_fit(fit), fit.obsm["design_matrix"]
     counts = samples.counts.loc[design.index]
     donor_of = samples.obs.loc[design.index, "donor"]
     vectors = {c.name: np.asarray(fit.uns["model"]["contrasts"][c.file]) for c in contrasts}
@@ -79,14 +66,12 @@ def leave_each_out(
         rest: pd.DataFrame | BlockStructure
         if column in structure.block_columns:
             rest, keep = without_block(structure, column)
-            possible = _is_usable(rest)
         else:
             keep = (donor_of != donor).to_numpy()
             rest = design.loc[keep, columns]
-            possible = estimable(rest)
         own = {name: v[columns] for name, v in vectors.items() if donor in concerned[name]}
-        if possible:
-            refit = refit_genes(held, counts.loc[keep], rest, own, n_cpus=n_cpus)
+        if estimable(rest):
+            refit = refit_genes(whole, counts.loc[keep], rest, own, n_cpus=n_cpus)
             tests, dispersions = refit.tests, refit.dispersions
         else:
             tests, dispersions = dict.fromkeys(own), np.full(counts.shape[1], np.nan)
@@ -110,8 +95,7 @@ def _rows(
     if test is None:
         return table.assign(log2FoldChange=np.nan, lfcSE=np.nan, pvalue=np.nan, dispersion=np.nan)
     estimate, error = test["log2FoldChange"].to_numpy(), test["lfcSE"].to_numpy()
-    # above a threshold of 0 this is the plain two-sided test
-    pvalue = wald_statistic(estimate, error, threshold, "greaterAbs")[1]
+    pvalue = beyond(estimate, error, threshold)
     return table.assign(log2FoldChange=estimate, lfcSE=error, pvalue=pvalue, dispersion=dispersions)
 
 
@@ -138,6 +122,11 @@ def with_shares(refits: pd.DataFrame, full: pd.Series) -> pd.DataFrame:
     return table
 
 
+def holds(refits: pd.DataFrame) -> pd.Series:
+    """Return of each refit (`with_shares`) whether the sign and half the estimate hold."""
+    return (refits["share_kept"] >= HALF) & refits["sign_holds"].eq(True)
+
+
 def robustness(refits: pd.DataFrame, members: dict[str, pd.DataFrame]) -> pd.Series:
     """Return by (gene_id, contrast) whether sign and half the estimate hold without any donor.
 
@@ -150,5 +139,4 @@ def robustness(refits: pd.DataFrame, members: dict[str, pd.DataFrame]) -> pd.Ser
         if len(table) and table.groupby(level="group").size().min() >= MIN_PAIRS_ROBUST
     }
     table = refits[refits["contrast"].isin(enough)]
-    holds = (table["share_kept"] >= HALF) & table["sign_holds"].eq(True)
-    return holds.groupby([table["gene_id"], table["contrast"]]).all()
+    return holds(table).groupby([table["gene_id"], table["contrast"]]).all()

@@ -1,7 +1,6 @@
-"""The second opinion's estimates without one donor, for verdicts that an outlier may carry.
+"""The second model's estimates without one donor, for verdicts that may be driven by one donor.
 
-Precision weights are held: they belong to the libraries. voom stands in for edgeR, whose estimates
-are alike and which is too slow to be repeated.
+The fit is not repeated: its precision weights, which belong to the samples, are kept.
 """
 
 from __future__ import annotations
@@ -36,8 +35,8 @@ def estimates_without(
     if not wanted:
         return {}
     design = fit.obsm["design_matrix"]
-    always = pd.Series(fit.var_names.isin(list(targets)), index=fit.var_names)
-    whole = linear_model_of(fit, always, n_cpus)
+    force_kept = pd.Series(fit.var_names.isin(list(targets)), index=fit.var_names)
+    whole = linear_model_of(fit, force_kept, n_cpus)
     donors = donor_of.loc[design.index].astype(str).to_numpy()
     found = {}
     for gene, contrast, donor in wanted:

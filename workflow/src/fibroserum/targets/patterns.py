@@ -14,18 +14,17 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fibroserum.multiple_testing import benjamini_hochberg
-from fibroserum.targets.phrases import fdr, number
-from fibroserum.targets.verdict import Rule
-
-CALLED = ("up", "down")
+from fibroserum.intervals import sign_of_interval
+from fibroserum.multiple_testing import panel_adjusted
+from fibroserum.targets.sentences import fdr, number
+from fibroserum.targets.verdict import CALLED, Rule
 
 
 @dataclass(frozen=True)
 class Comparison:
     """What a pattern is made of: verdict rows (index target) of a group and its reference.
 
-    Rows have the columns of `targets`, `held_back` (whether one donor stands behind a finding) and
+    Rows have the columns of `targets`, `driven_by_one_donor` and
     `start` (what the groups' start has to say of a difference, or nothing). change,
     reference_change: of the two groups' changes; difference: of their difference.
     """
@@ -45,27 +44,20 @@ def larger_pvalues(first: pd.DataFrame, second: pd.DataFrame, prefix: str = "") 
     return np.where(np.isfinite(p) & ~same, 1.0, p)
 
 
-def _panel(pvalues: np.ndarray, genes: pd.Series) -> np.ndarray:
-    """Return BH over the panel's genes, a gene that two targets name counted once."""
-    unique = pd.Series(pvalues, index=genes.to_numpy())[lambda p: ~p.index.duplicated()]
-    adjusted = pd.Series(benjamini_hochberg(unique.to_numpy(float)), index=unique.index)
-    return adjusted.reindex(genes.to_numpy()).to_numpy()
-
-
 def pattern_table(parts: Comparison, rule: Rule) -> pd.DataFrame:
     """Return the rows of `target_patterns` for one group and its reference, a row a target."""
     both = larger_pvalues(parts.change, parts.reference_change)
     genes = parts.change["gene_id"]
-    both_padj = _panel(both, genes)
+    both_padj = panel_adjusted(both, genes)
     in_both = both_padj < rule.alpha
     if not rule.alone:
         second = larger_pvalues(parts.change, parts.reference_change, "second_")
-        in_both &= _panel(second, genes) < rule.alpha
+        in_both &= panel_adjusted(second, genes) < rule.alpha
         for rows in (parts.change, parts.reference_change):
             signs = np.sign(rows[["log2FoldChange", "second_log2FoldChange"]].to_numpy(float))
             in_both &= signs[:, 0] == signs[:, 1]
     for rows in (parts.change, parts.reference_change):
-        in_both &= ~rows["held_back"].to_numpy(bool)
+        in_both &= ~rows["driven_by_one_donor"].to_numpy(bool)
     rows = []
     for place, target in enumerate(parts.change.index):
         pattern, specific_to, sentence = _pattern(parts, target, bool(in_both[place]))
@@ -110,7 +102,7 @@ def _pattern(parts: Comparison, target: str, in_both: bool) -> tuple[str, str | 
         frozenset(
             name
             for name, row in ((parts.group, own), (parts.reference, other))
-            if row["ci_low"] > 0 or row["ci_high"] < 0
+            if sign_of_interval(row["ci_low"], row["ci_high"])
         ),
     )
     # what the groups' start has to say of their difference (`baseline.with_clauses`)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,11 +15,17 @@ from scipy.optimize import brentq
 from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
 from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast
-from fibroserum.targets.phrases import number, percent
+from fibroserum.targets.sentences import number, percent
 from fibroserum.targets.verdict import Rule
 
 WANTED = 0.8
-FIXED_EFFECT = 0.15
+
+
+class Effect(NamedTuple):
+    """An effect whose power is given: log2 fold change, and where it is from."""
+
+    log2: float
+    source: Literal["published", "fixed"]
 
 
 @dataclass(frozen=True)
@@ -90,23 +97,22 @@ def power_row(
     precision: Precision | None,
     panel: int,
     rule: Rule,
-    published: float | None,
+    effect: Effect,
 ) -> dict[str, object]:
     """Return a row of `target_power`; precision is None for a target that was not fitted.
 
     members: pairs (baseline: donors) by group. The p value to be reached is alpha over the panel:
     what BH asks of a target that changes alone, and less than it asks when others change too.
     """
-    effect = FIXED_EFFECT if published is None else published
     row: dict[str, object] = {
         "target": target,
         "contrast": contrast.name,
         "pairs": sum(members.values()),
         "alpha_effective": rule.alpha / panel if panel else None,
         "detectable_lfc": None,
-        "effect": effect,
+        "effect": effect.log2,
         "power": None,
-        "effect_source": "fixed" if published is None else "published",
+        "effect_source": effect.source,
     }
     if precision is None:
         sentence = "It has no p value: nothing can be said of what would be seen."
@@ -119,12 +125,12 @@ def power_row(
         return row | {"power": 0.0, "sentence": sentence}
     alpha, threshold = rule.alpha / panel, rule.lfc_threshold
     size = detectable(precision, alpha, threshold)
-    power = power_of(abs(effect), precision, alpha, threshold)
+    power = power_of(abs(effect.log2), precision, alpha, threshold)
     pairs = " + ".join(str(count) for count in members.values())
-    source = "the published effect" if published is not None else "an effect"
+    source = "the published effect" if effect.source == "published" else "an effect"
     sentence = (
         f"With {pairs} {unit}s you would see |log2FC| ≥ {number(size)} (+{percent(size)} or "
-        f"-{percent(-size)}) in 80 % of studies, and {source} of {number(effect)} in "
+        f"-{percent(-size)}) in 80 % of studies, and {source} of {number(effect.log2)} in "
         f"{100 * power:.0f} %."
     )
     return row | {"detectable_lfc": size, "power": power, "sentence": sentence}

@@ -12,19 +12,30 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import SINGLE_GROUP
-from fibroserum.multiple_testing import benjamini_hochberg
-from fibroserum.targets import donor_values as donors
-from fibroserum.targets import leave_one_out as refits
+from fibroserum.multiple_testing import panel_adjusted
+from fibroserum.targets import donor_values, leave_one_out
 from fibroserum.targets.baseline import baseline_row, with_clauses
-from fibroserum.targets.donors_up import Rising, donors_up
+from fibroserum.targets.donors_up import DonorsUp, donors_up
 from fibroserum.targets.few_pairs import needed_donors
 from fibroserum.targets.patterns import Comparison, pattern_table
-from fibroserum.targets.phrases import Phrases, phrases
-from fibroserum.targets.power import Precision, members_by_group, power_row, published_effect
-from fibroserum.targets.study import Study, rule_of, target_study
-from fibroserum.targets.unequal_variance import ratio_of, spread_sentence, widening
+from fibroserum.targets.power import (
+    Effect,
+    Precision,
+    members_by_group,
+    power_row,
+    published_effect,
+)
+from fibroserum.targets.sentences import (
+    Phrases,
+    phrases,
+    reason,
+    rising_donors,
+    unequal_variance_caveat,
+)
+from fibroserum.targets.study import Study, TargetSettings, rule_of, target_study
+from fibroserum.targets.unequal_variance import ratio_of, widening
 from fibroserum.targets.verdict import Evidence, judge
-from fibroserum.targets.verdict_holds import with_standing
+from fibroserum.targets.verdict_holds import with_verdicts
 from fibroserum.targets.without_outlier import named_outliers, second_without
 
 NUMBERS = [
@@ -57,27 +68,24 @@ def flag_targets(
     cohort: ad.AnnData,
     fits: Mapping[str, ad.AnnData],
     de: Mapping[str, pd.DataFrame],
-    *,
-    alpha: float,
-    equivalence_lfc: float | None,
-    randomised: bool,
+    settings: TargetSettings,
     published: pd.DataFrame | None = None,
-    n_cpus: int = 1,
 ) -> TargetTables:
     """Return the verdict on every target in every contrast, and what stands behind it.
 
     fits: by model (`paired`, and `baseline` where there are several groups); de: the result table
     of each contrast by its name; published: as `read_published` returns it.
     """
-    study = target_study(cohort, fits, de, rule_of(fits["paired"], alpha, equivalence_lfc))
-    verdicts, loo = verdict_table(study, n_cpus)
-    baseline = _baseline(study, randomised)
+    rule = rule_of(fits["paired"], settings.alpha, settings.equivalence_lfc)
+    study = target_study(cohort, fits, de, rule)
+    verdicts, loo = verdict_table(study, settings.n_cpus)
+    baseline = _baseline(study, settings.randomised)
     verdicts = with_clauses(verdicts, baseline)
     return TargetTables(
-        targets=tables.check("targets", verdicts.drop(columns=["held_back", "start"])),
-        donors=tables.check("target_donors", donors.donor_table(study.samples, study.genes)),
+        targets=tables.check("targets", verdicts.drop(columns=["driven_by_one_donor", "start"])),
+        donors=tables.check("target_donors", donor_values.donor_table(study.samples, study.genes)),
         loo=tables.check("target_loo", _loo_table(study, loo)),
-        power=tables.check("target_power", _power(study, verdicts, published)),
+        power=tables.check("target_power", _power(study, verdicts, published, settings.power_lfc)),
         baseline=tables.check("target_baseline", baseline),
         patterns=tables.check("target_patterns", _patterns(study, verdicts)),
     )
@@ -86,7 +94,7 @@ def flag_targets(
 def verdict_table(
     study: Study, n_cpus: int = 1, *, refitted: pd.DataFrame | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `targets`, with `held_back` (see `Verdict`), and the leave-one-donor-out refits.
+    """Return `targets`, with `driven_by_one_donor` (see `Verdict`), and the leave-one-out refits.
 
     refitted: what `refit_table` returned for a study of more targets, where that is at hand.
     """
@@ -94,7 +102,7 @@ def verdict_table(
     table = refit_table(study, n_cpus) if refitted is None else refitted
     own = table[table["gene_id"].isin(numbers["gene_id"])].reset_index(drop=True)
     wider = {c.name: widening(ratio_of(study.fits[c.model], c)) for c in study.contrasts}
-    loo = with_standing(own, numbers, study.rule, wider)
+    loo = with_verdicts(own, numbers, study.rule, wider)
     return _verdicts(study, numbers, loo, n_cpus), loo
 
 
@@ -106,8 +114,7 @@ def refit_table(study: Study, n_cpus: int = 1) -> pd.DataFrame:
 def _numbers(study: Study) -> pd.DataFrame:
     """Return the models' numbers, a row a target and contrast, with both panel FDRs.
 
-    BH runs over the fitted targets of a contrast, without independent filtering; a gene that two
-    targets name counts once.
+    BH runs over the fitted targets of a contrast, without independent filtering.
     """
     parts = []
     for contrast in study.contrasts:
@@ -118,33 +125,30 @@ def _numbers(study: Study) -> pd.DataFrame:
         part.insert(1, "gene_id", pd.Series(study.genes.values(), dtype=object).to_numpy())
         part["contrast"], part["kind"] = contrast.name, contrast.kind
         part["status"] = part["status"].astype(object).where(part["gene_id"].notna(), "absent")
-        once = part["gene_id"].notna() & ~part["gene_id"].duplicated()
         for prefix in ("", "second_"):
-            adjusted = benjamini_hochberg(part[f"{prefix}pvalue"][once].to_numpy(float))
-            by_gene = pd.Series(adjusted, index=part["gene_id"][once].to_numpy())
-            part[f"{prefix}panel_padj"] = by_gene.reindex(part["gene_id"].to_numpy()).to_numpy()
+            part[f"{prefix}panel_padj"] = panel_adjusted(part[f"{prefix}pvalue"], part["gene_id"])
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
 
 def _refits(study: Study, numbers: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
-    """Return the leave-one-donor-out refits of all models, with shares (see `refits`)."""
+    """Return the leave-one-donor-out refits of all models with their shares."""
     parts = []
     for model, fit in study.fits.items():
         own = [contrast for contrast in study.contrasts if contrast.model == model]
         rows = numbers["contrast"].isin([c.name for c in own]) & numbers["pvalue"].notna()
         fitted = sorted(set(numbers.loc[rows, "gene_id"]))
-        part = donors.Samples(
+        part = donor_values.Samples(
             study.samples.obs,
             study.samples.counts[fitted].astype(np.int64),
             study.samples.log2[fitted],
             study.samples.before,
         )
-        parts.append(refits.leave_each_out(fit, part, own, n_cpus))
+        parts.append(leave_one_out.leave_each_out(fit, part, own, n_cpus))
     whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
     full = whole.set_index(["gene_id", "contrast"])["log2FoldChange"]
     kept = [part for part in parts if len(part)] or parts[:1]
-    return refits.with_shares(pd.concat(kept, ignore_index=True), full)
+    return leave_one_out.with_shares(pd.concat(kept, ignore_index=True), full)
 
 
 def _single_donor(members: pd.DataFrame) -> tuple[str | None, str | None]:
@@ -179,18 +183,18 @@ def _phrases(study: Study, numbers: pd.DataFrame) -> dict[tuple[str, str], Phras
 
 
 def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
-    """Return the `targets` table, with `held_back` (see `Verdict`)."""
+    """Return the `targets` table, with `driven_by_one_donor` (see `Verdict`)."""
     named = named_outliers(study)
     second = second_without(study, numbers, named, n_cpus)
-    needed = needed_donors(loo, study.members, donors.changes(study.samples))
+    needed = needed_donors(loo, study.members, donor_values.changes(study.samples))
     ratios = {c.name: ratio_of(study.fits[c.model], c) for c in study.contrasts}
-    robust = refits.robustness(loo, study.members)
+    robust = leave_one_out.robustness(loo, study.members)
     said = _phrases(study, numbers)
     single = {name: _single_donor(members) for name, members in study.members.items()}
     panels = numbers[numbers["pvalue"].notna()].groupby("contrast")["gene_id"].nunique()
     without = loo.set_index(["gene_id", "contrast", "left_out"])
     ups = donors_up(
-        donors.changes(study.samples),
+        donor_values.changes(study.samples),
         study.members,
         study.contrasts,
         [contrast.name for contrast in study.contrasts if study.pooled(contrast.name)],
@@ -218,15 +222,18 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
             **_without(key, outlier, without, widening(ratios[contrast])),
         )
         panel = int(panels.get(contrast, 0))
-        verdict = judge(evidence, study.rule, said[row["target"], contrast], panel=panel)
-        up, caveat = ups.get(key, Rising()), spread_sentence(ratios[contrast])
+        verdict = judge(evidence, study.rule)
+        why = reason(verdict, evidence, study.rule, said[row["target"], contrast], panel=panel)
+        up = ups.get(key, DonorsUp())
+        if fitted:
+            why += rising_donors(up.by_group) + unequal_variance_caveat(ratios[contrast])
         has_robust = fitted and key in robust.index and not study.pooled(contrast)
         rows.append(
             row
             | {
                 "verdict": verdict.word,
-                "reason": verdict.reason + (up.sentence + caveat if fitted else ""),
-                "held_back": verdict.held_back,
+                "reason": why,
+                "driven_by_one_donor": verdict.driven_by_one_donor,
                 "donors_up": up.up,
                 "donors": up.donors,
                 "robust": bool(robust[key]) if has_robust else None,
@@ -235,7 +242,7 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
         )
     table = pd.DataFrame(rows).drop(columns="status")
     table = table.astype({"donors_up": "Int64", "donors": "Int64"})
-    return table[[*tables.schemas()["targets"].names, "held_back"]]
+    return table[[*tables.schemas()["targets"].names, "driven_by_one_donor"]]
 
 
 def _without(
@@ -263,7 +270,9 @@ def _loo_table(study: Study, loo: pd.DataFrame) -> pd.DataFrame:
     return joined[tables.schemas()["target_loo"].names]
 
 
-def _power(study: Study, numbers: pd.DataFrame, published: pd.DataFrame | None) -> pd.DataFrame:
+def _power(
+    study: Study, numbers: pd.DataFrame, published: pd.DataFrame | None, power_lfc: float
+) -> pd.DataFrame:
     rows = []
     by_contrast = {contrast.name: contrast for contrast in study.contrasts}
     panels = numbers[numbers["pvalue"].notna()].groupby("contrast")["gene_id"].nunique()
@@ -276,6 +285,8 @@ def _power(study: Study, numbers: pd.DataFrame, published: pd.DataFrame | None) 
             spread = (fitted["second_lfcSE"], fitted["second_df"])
             second = (np.nan, np.nan) if study.rule.alone else spread
             precision = Precision(row["lfcSE"], float(second[0]), float(second[1]))
+        known = published_effect(published, row["target"], contrast, study.groups)
+        effect = Effect(power_lfc, "fixed") if known is None else Effect(known, "published")
         rows.append(
             power_row(
                 row["target"],
@@ -284,7 +295,7 @@ def _power(study: Study, numbers: pd.DataFrame, published: pd.DataFrame | None) 
                 precision,
                 int(panels.get(contrast.name, 0)),
                 study.rule,
-                published_effect(published, row["target"], contrast, study.groups),
+                effect,
             )
         )
     return pd.DataFrame(rows)

@@ -10,8 +10,25 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.targets import donor_values as donors
+from fibroserum.targets import donor_values
 from fibroserum.targets.verdict import Rule
+
+
+@dataclass(frozen=True)
+class TargetSettings:
+    """What the tables on the targets depend on besides the fits.
+
+    alpha: false discovery rate. equivalence_lfc: |log2 fold change| that counts as unchanged, or
+    None. power_lfc: log2 fold change whose power is given where no published effect is known.
+    randomised: whether donors were randomised to groups. n_cpus: threads; results do not depend
+    on it.
+    """
+
+    alpha: float
+    equivalence_lfc: float | None
+    power_lfc: float
+    randomised: bool
+    n_cpus: int = 1
 
 
 @dataclass(frozen=True)
@@ -27,7 +44,7 @@ class Study:
     groups: list[str]
     crossover: bool
     contrasts: list[Contrast]
-    samples: donors.Samples
+    samples: donor_values.Samples
     members: dict[str, pd.DataFrame]
     fits: Mapping[str, ad.AnnData]
     de: dict[str, pd.DataFrame]
@@ -58,7 +75,7 @@ def target_study(
     contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
     contrasts = [contrast for contrast in contrasts if contrast.model in fits]
     present = sorted({gene for gene in noted["targets"].values() if gene is not None})
-    samples = donors.target_samples(cohort, present, noted["before"])
+    samples = donor_values.target_samples(cohort, present, noted["before"])
     return Study(
         genes=noted["targets"],
         groups=noted["groups"],

@@ -1,6 +1,6 @@
-"""The verdict on a target: pure rules from numbers to a word, and the reason in words.
+"""The verdict on a target: pure rules from numbers to a word and its ground.
 
-Nothing here reads a table or fits a model.
+Nothing here reads a table or fits a model. `targets.sentences` says the verdict's reason in words.
 """
 
 from __future__ import annotations
@@ -10,12 +10,22 @@ from typing import Literal
 
 import numpy as np
 
-from fibroserum.targets.phrases import Phrases, fdr, number, sentence, unit_name
-
 Word = Literal["up", "down", "no_change", "inconclusive", "untestable", "absent"]
+Ground = Literal[
+    "absent",
+    "not_fitted",
+    "one_sample",
+    "one_pair",
+    "outlier",
+    "few_pairs",
+    "called",
+    "within_bounds",
+    "open",
+]
+DRIVEN_BY_ONE_DONOR = ("one_pair", "outlier", "few_pairs")
 NORMAL_95 = 1.6448536269514722
 HALF = 0.5
-SECOND_NAMES = {"voom": "voom", "edger_ql": "edgeR-QL"}
+CALLED = ("up", "down")
 
 
 @dataclass(frozen=True)
@@ -23,8 +33,8 @@ class Rule:
     """What a verdict is judged by.
 
     alpha: false discovery rate. equivalence_lfc: |log2 fold change| that counts as unchanged, or
-    None. second_opinion: `voom`, `edger_ql`, or `none` (the main model decides). lfc_threshold:
-    the p values test |log2 fold change| above it.
+    None. second_opinion: `voom`, or `none` (the main model decides). lfc_threshold: the p values
+    test |log2 fold change| above it.
     """
 
     alpha: float = 0.05
@@ -43,8 +53,7 @@ class Needed:
     """The donor of a small group that an estimate rests on most, and the estimate without it.
 
     group: None where there is no other. pairs: of that group (in a baseline contrast, donors).
-    estimate: log2, NaN where nothing can be
-    estimated without the donor.
+    estimate: log2, NaN where nothing can be estimated without the donor.
     """
 
     donor: str
@@ -87,11 +96,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The word, the reason, and whether it is inconclusive because one donor stands behind it."""
+    """The word and what it rests on, which decides the sentence of its reason."""
 
     word: Word
-    reason: str
-    held_back: bool = False
+    ground: Ground
+
+    @property
+    def driven_by_one_donor(self) -> bool:
+        """Return whether it is inconclusive because it depends on one donor."""
+        return self.ground in DRIVEN_BY_ONE_DONOR
 
 
 def within_equivalence(estimate: float, se: float, rule: Rule) -> bool:
@@ -102,7 +115,7 @@ def within_equivalence(estimate: float, se: float, rule: Rule) -> bool:
 
 
 def plain_word(evidence: Evidence, rule: Rule) -> Word:
-    """Return what the numbers say, with neither outliers nor single pairs thought of."""
+    """Return what the numbers say, without regard to outliers and single pairs."""
     significant = evidence.panel_padj < rule.alpha
     agreed = rule.alone or (
         evidence.second_panel_padj < rule.alpha
@@ -115,12 +128,12 @@ def plain_word(evidence: Evidence, rule: Rule) -> Word:
     return "inconclusive"
 
 
-def is_carried(evidence: Evidence, rule: Rule) -> bool:
-    """Return whether the outlying donor carries the verdict.
+def driven_by_outlier(evidence: Evidence, rule: Rule) -> bool:
+    """Return whether the verdict depends on the outlying donor.
 
     Without it the verdict is another, the estimate loses more than half, or the second model's
-    turns its sign. A donor whose leaving makes the effect larger does not carry it: a lower number
-    of donors alone would then take the significance away.
+    turns its sign. It does not depend on a donor without whom the effect is larger: the lower
+    number of donors alone would then take the significance away.
     """
     word = plain_word(evidence, rule)
     if evidence.outlier is None or word == "inconclusive":
@@ -146,192 +159,28 @@ def _share_kept(evidence: Evidence) -> float:
 def loses_estimate(evidence: Evidence) -> bool:
     """Return whether more than half the estimate, or a model's sign, goes with the outlying donor.
 
-    What is left of a verdict that such a donor carries is at most a lost significance, which fewer
-    donors alone may cost.
+    Otherwise a verdict that depends on this donor loses its significance only, which fewer donors
+    alone may cost.
     """
     turns = evidence.second_estimate_without * evidence.estimate < 0
     return bool(_share_kept(evidence) < HALF or turns)
 
 
-def judge(evidence: Evidence, rule: Rule, said: Phrases, *, panel: int = 1) -> Verdict:
-    """Return the verdict on one target in one contrast; panel: the number of fitted targets."""
+def judge(evidence: Evidence, rule: Rule) -> Verdict:
+    """Return the verdict on one target in one contrast."""
     if evidence.status == "absent":
-        return Verdict("absent", "It is not in the count matrix.")
-    unfitted = {
-        "all_zero": "It has no count in any sample of this model.",
-        "low_count": "It has too few counts to be fitted.",
-        "not_converged": "The model did not converge for it.",
-    }
+        return Verdict("absent", "absent")
     if evidence.status == "outlier":
-        reason = "One sample decides the fit (Cook's distance), so no p value is given."
-        return Verdict("inconclusive", reason)
+        return Verdict("inconclusive", "one_sample")
     if not np.isfinite(evidence.panel_padj):
-        return Verdict("untestable", unfitted[evidence.status])
+        return Verdict("untestable", "not_fitted")
     word = plain_word(evidence, rule)
     if evidence.single is not None:
-        return Verdict("inconclusive", _single_reason(evidence, said), held_back=True)
-    if is_carried(evidence, rule):
-        reason = _carried_reason(evidence, rule, word, said)
-        return Verdict("inconclusive", reason, held_back=True)
-    if word in ("up", "down") and evidence.needed is not None:
-        reason = _needed_reason(evidence, evidence.needed, said)
-        return Verdict("inconclusive", reason, held_back=True)
-    if word in ("up", "down"):
-        return Verdict(word, _called_reason(evidence, rule, said))
-    if word == "no_change":
-        return Verdict(word, _unchanged_reason(evidence, rule, said))
-    return Verdict(word, _open_reason(evidence, rule, said, panel))
-
-
-def _numbers(evidence: Evidence) -> str:
-    interval = f"{number(evidence.ci_low)} to {number(evidence.ci_high)}"
-    return f"log2 fold change {number(evidence.estimate)}, 95 % interval {interval}"
-
-
-def _narrow(evidence: Evidence) -> str:
-    """Return the 90 % interval, which is held against the equivalence bounds."""
-    half = NORMAL_95 * evidence.se
-    return f"{number(evidence.estimate - half)} to {number(evidence.estimate + half)}"
-
-
-def _second_name(rule: Rule) -> str:
-    return SECOND_NAMES.get(rule.second_opinion, rule.second_opinion)
-
-
-def _claim(sign: float, rule: Rule, said: Phrases) -> str:
-    """Return what a significant p value says: with a threshold, that the effect is beyond it."""
-    beyond = f" by more than {rule.lfc_threshold:g} (log2)" if rule.lfc_threshold > 0 else ""
-    return f"{said.of(sign)}{beyond}"
-
-
-def _single_reason(evidence: Evidence, said: Phrases) -> str:
-    kind, _, name = unit_name(str(evidence.single), evidence.pools).partition(" ")
-    where = f"{evidence.single_group} has" if evidence.single_group else "There is"
-    return (
-        f"{where} one {said.unit} alone, of {kind} {name}: one "
-        f"{'pool' if kind == 'pool' else 'person'} cannot speak for others; {_numbers(evidence)}."
-    )
-
-
-def _called_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
-    text = f"{sentence(said.of(evidence.estimate))}{said.size(evidence.estimate)} "
-    text += f"({_numbers(evidence)}); "
-    if rule.alone:
-        text += f"the main model alone decides (panel FDR {fdr(evidence.panel_padj)})"
-    else:
-        second = f"{_second_name(rule)} {fdr(evidence.second_panel_padj)}"
-        text += f"both models agree (panel FDR {fdr(evidence.panel_padj)}, {second})"
-    if rule.lfc_threshold > 0:
-        text += f"; tested for more than ± {rule.lfc_threshold:g}"
-    if within_equivalence(evidence.estimate, evidence.se, rule):
-        text += (
-            f"; yet the {said.noun} is within ± {rule.equivalence_lfc:g}, declared as negligible"
-        )
-    if evidence.outlier is not None:
-        name = unit_name(evidence.outlier, evidence.pools)
-        text += f"; {name} stands outside the others and does not carry it"
-    return f"{text}."
-
-
-def _unchanged_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
-    return (
-        f"The {said.noun} is at most negligible: its 90 % interval, {_narrow(evidence)}, lies "
-        f"within ± {rule.equivalence_lfc:g}, declared as no change{_outside(evidence)}."
-    )
-
-
-def _outside(evidence: Evidence) -> str:
-    if evidence.outlier is None:
-        return ""
-    return f"; {unit_name(evidence.outlier, evidence.pools)} stands outside the others"
-
-
-def _carried_reason(evidence: Evidence, rule: Rule, word: Word, said: Phrases) -> str:
-    kind, _, name = unit_name(str(evidence.outlier), evidence.pools).partition(" ")
-    if word == "no_change":
-        claim = f"finding of no change beyond ± {rule.equivalence_lfc:g}"
-    else:
-        claim = f"finding that {said.of(evidence.estimate)}"
-    known = np.isfinite(evidence.estimate_without)
-    if known and word != "no_change" and not loses_estimate(evidence):
-        return (
-            f"Without {kind} {name}, whose own {said.own} stands outside the others', it is no "
-            f"longer called: the estimate is {number(evidence.estimate_without)} (panel FDR "
-            f"{fdr(evidence.panel_padj_without)}). With all {said.unit}s, by the p values, "
-            f"{said.of(evidence.estimate)} ({_numbers(evidence)})."
-        )
-    text = f"{sentence(kind)} {name} alone carries the {claim} ({_numbers(evidence)})"
-    if not known:
-        return f"{text}; without this {kind} it cannot be estimated."
-    return (
-        f"{text}: without this {kind}, whose own {said.own} stands outside the others', the "
-        f"estimate is {number(evidence.estimate_without)} (panel FDR "
-        f"{fdr(evidence.panel_padj_without)})."
-    )
-
-
-def _needed_reason(evidence: Evidence, needed: Needed, said: Phrases) -> str:
-    """Return why a verdict from a group of two or three does not stand."""
-    kind, _, name = unit_name(needed.donor, evidence.pools).partition(" ")
-    where = f" of {needed.group}" if needed.group else ""
-    text = (
-        f"By its p values {said.of(evidence.estimate)} ({_numbers(evidence)}), but among "
-        f"{needed.pairs} {said.unit}s{where} no outlier can be told, and the finding rests on "
-        f"{kind} {name}"
-    )
-    if not np.isfinite(needed.estimate):
-        return f"{text}: without this {kind} it cannot be estimated."
-    return f"{text}: without this {kind} the estimate is {number(needed.estimate)}."
-
-
-def _open_reason(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> str:
-    """Return why a fitted target got no other word."""
-    main = evidence.panel_padj < rule.alpha
-    second = evidence.second_panel_padj < rule.alpha
-    name, padj = _second_name(rule), fdr(evidence.panel_padj)
-    agree = np.sign(evidence.second_estimate) == np.sign(evidence.estimate)
-    claim = _claim(evidence.estimate, rule, said)
-    if main and not np.isfinite(evidence.second_panel_padj):
-        text = f"The main model says {claim} (panel FDR {padj}), {name} could not test it"
-    elif main and second and not agree:
-        text = f"The main model and {name} see opposite signs"
-    elif main:
-        text = (
-            f"The main model says {claim} (panel FDR {padj}), {name} does not confirm it (panel "
-            f"FDR {fdr(evidence.second_panel_padj)})"
-        )
-    elif second and not rule.alone:
-        text = (
-            f"Only {name} says {_claim(evidence.second_estimate, rule, said)} (panel FDR "
-            f"{fdr(evidence.second_panel_padj)}), not the main model (panel FDR {padj})"
-        )
-    else:
-        text = _not_significant(evidence, rule, said, panel)
-    text += f"; {_numbers(evidence)}"
-    if rule.equivalence_lfc is not None:
-        text += f"; its 90 % interval, {_narrow(evidence)}, is not within "
-        text += f"± {rule.equivalence_lfc:g} either"
-    return f"{text}{_outside(evidence)}."
-
-
-def _not_significant(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> str:
-    """Return what the main model's interval leaves open where no model is significant."""
-    padj, bound = fdr(evidence.panel_padj), rule.lfc_threshold
-    nearest = max(evidence.ci_low, -evidence.ci_high)
-    if nearest > bound:
-        beyond = f"beyond ± {bound:g}" if bound > 0 else "without 0"
-        why = (
-            f"after allowing for {panel} targets"
-            if panel > 1
-            else f"at a false discovery rate of {rule.alpha:g}"
-        )
-        return (
-            f"The {said.noun} has an interval {beyond}, but is not significant {why} (panel FDR "
-            f"{padj})"
-        )
-    if nearest > 0:
-        return (
-            f"The {said.noun} has an interval without 0, but is not shown to be beyond ± {bound:g} "
-            f"(panel FDR {padj})"
-        )
-    return f"The data allow for either sign of the {said.noun} (panel FDR {padj})"
+        return Verdict("inconclusive", "one_pair")
+    if driven_by_outlier(evidence, rule):
+        return Verdict("inconclusive", "outlier")
+    if word in CALLED and evidence.needed is not None:
+        return Verdict("inconclusive", "few_pairs")
+    if word in CALLED:
+        return Verdict(word, "called")
+    return Verdict(word, "within_bounds" if word == "no_change" else "open")

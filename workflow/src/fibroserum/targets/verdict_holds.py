@@ -12,25 +12,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.targets.verdict import Evidence, Rule, plain_word
 
 
-def padj_among(pvalues: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return the BH-adjusted value of each p value among the same other p values.
-
-    pvalues: one of them at a time joins others, of which there may be none; NaN stays NaN.
-    """
-    held = np.sort(others[np.isfinite(others)])
-    size = len(held) + 1
-    # of a larger p value at 0-based place k among the others, the rank with one more below: k + 2
-    larger = held * size / (np.arange(len(held)) + 2)
-    from_here = np.append(np.minimum.accumulate(larger[::-1])[::-1], 1.0)
-    below = np.searchsorted(held, pvalues, side="right")
-    adjusted = np.minimum(pvalues * size / (below + 1), from_here[below])
-    return np.where(np.isfinite(pvalues), np.minimum(adjusted, 1.0), np.nan)
-
-
-def with_standing(
+def with_verdicts(
     loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule, wider: Mapping[str, float]
 ) -> pd.DataFrame:
     """Return the refits with `panel_padj` and `verdict_stands`.
@@ -47,7 +33,10 @@ def with_standing(
         full = _evidence(panel.loc[gene], wider[str(contrast)])
         word = plain_word(full, rule)
         others = panel["pvalue"].drop(gene).to_numpy(float)
-        adjusted = padj_among(rows["pvalue"].to_numpy(float), others)
+        adjusted = [
+            benjamini_hochberg(np.append(pvalue, others))[0]
+            for pvalue in rows["pvalue"].astype(float)
+        ]
         table.loc[rows.index, "panel_padj"] = adjusted
         stands = [
             plain_word(replace(full, estimate=estimate, se=se, panel_padj=padj), rule) == word

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from fibroserum.targets import donor_values as donors
-from fibroserum.targets import outliers
+from fibroserum.targets import donor_values, outliers
 from fibroserum.targets.leave_one_out_voom import estimates_without
 from fibroserum.targets.study import Study
 
@@ -26,9 +25,9 @@ def named_outliers(study: Study) -> dict[tuple[str, str], str | None]:
         trend = trend.fillna(float(np.nanmedian(fit.var["fitted_dispersions"]))).to_numpy(float)
         design = fit.obsm["design_matrix"]
         if contrast.kind == "baseline":
-            own = donors.own_levels(study.samples, contrast, design, trend)
+            own = donor_values.own_levels(study.samples, contrast, design, trend)
         else:
-            own = donors.own_changes(study.samples, design, trend)
+            own = donor_values.own_changes(study.samples, design, trend)
         groups = sorted(set(study.members[contrast.name].index.get_level_values("group")))
         prior = outliers.prior_df(float(fit.uns["model"]["prior_variance"]))
         named = outliers.outlying_donors(own, groups, prior)

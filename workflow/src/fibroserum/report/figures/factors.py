@@ -6,6 +6,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from fibroserum.factors import calls
+from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.report.figures.change import LOWEST_P
 from fibroserum.report.loading import RunTables, label_order, labelled
 from fibroserum.report.theme import (
@@ -13,7 +15,6 @@ from fibroserum.report.theme import (
     OPPOSITE,
     PREDICTED,
     QUIET,
-    RESPONSIVE,
     UNDECIDED,
     WIDTH,
     ZERO,
@@ -29,7 +30,7 @@ from fibroserum.report.theme import (
     zero_line,
 )
 
-GENE_CALLS = ["confirmed", "responsive", "not_responsive", "not_assessable"]
+GENE_CALLS = [*calls.RESPONSIVE, "not_responsive", "not_assessable"]
 MOST_LABELS = 15
 MOST_CALLED = 900
 
@@ -140,14 +141,14 @@ def evidence(run: RunTables, factor: str) -> Figure:
         return empty(f"No gene was tested in every line of evidence on {factor}.")
     symbols = frame["symbol"].fillna("")
     frame["gene"] = symbols.where(symbols != "", frame["gene_id"])
-    hits = frame["call"].isin(["confirmed", "responsive"])
+    hits = frame["call"].isin(calls.RESPONSIVE)
     strongest = frame["responsive_pvalue"].fillna(1).rank(method="first") <= MOST_CALLED
     frame = frame.assign(x=frame[across], y=frame[up])
     frame = weighted(thin(frame, "x", "y", hits & strongest), "call", GENE_CALLS[:2])
     rank = frame["call"].map({name: -i for i, name in enumerate(GENE_CALLS)})
     frame = frame.sort_values("responsive_pvalue", ascending=False)
     frame = frame.iloc[np.argsort(rank.loc[frame.index], kind="stable")]
-    named = frame[frame["call"].isin(["confirmed", "responsive"])]
+    named = frame[frame["call"].isin(calls.RESPONSIVE)]
     named = named.sort_values(["call", "responsive_pvalue"]).head(MOST_LABELS)
     x, y = alt.X("x:Q", title=titles[across]), alt.Y("y:Q", title=titles[up])
     cloud = (

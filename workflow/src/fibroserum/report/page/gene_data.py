@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.report.loading import RunTables
 from fibroserum.report.page.pack import Pack, folded, planes, squeeze
 
@@ -137,7 +138,7 @@ def set_membership(run: RunTables, ids: list[str]) -> list[dict[str, Any]]:
 def factor_flags(run: RunTables, ids: list[str]) -> list[dict[str, Any]]:
     """Return what the factors say of a gene: those it responds to, by its place in the index."""
     place = {gene: number for number, gene in enumerate(ids)}
-    hits = run.factors[run.factors["call"].isin(["confirmed", "responsive"])]
+    hits = run.factors[run.factors["call"].isin(RESPONSIVE)]
     return [
         {
             "gene": place[row.gene_id],

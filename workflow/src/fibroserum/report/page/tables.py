@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.linear import UNEQUAL, unequal
 from fibroserum.report.figures.sets import keys_of, relatives
 from fibroserum.report.figures.targets import target_names
@@ -168,7 +169,7 @@ def few_found(run: RunTables) -> list[dict[str, Any]]:
 def _factor_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """Return every called gene, and of the others those with the smallest p values."""
     ranked = frame.sort_values(["responsive_pvalue", "gene_id"], kind="stable")
-    hits = ranked["call"].isin(["confirmed", "responsive"])
+    hits = ranked["call"].isin(RESPONSIVE)
     rest = ranked[~hits & ranked["responsive_pvalue"].notna()].head(MOST_FACTOR_GENES)
     return pd.concat([ranked[hits], rest])
 

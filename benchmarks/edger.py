@@ -1,4 +1,4 @@
-"""edgeR's quasi-likelihood F test as a second opinion, through edgepython's library functions."""
+"""edgeR's quasi-likelihood F test, which the second model is compared with."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def edger_ql(
 
     counts: samples x genes, filtered. contrasts: numeric, over the design's columns.
     One row a gene: log2FoldChange, se (|log2FoldChange / t|), t (signed root of F), pvalue,
-    df_total. The library treats donors as dense columns: minutes where voom takes a second.
+    df_total. edgepython treats donors as dense columns: minutes where voom takes a second.
     Raises ValueError for a design that `find_blocks` refuses.
     """
     import edgepython

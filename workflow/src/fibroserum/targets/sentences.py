@@ -1,0 +1,349 @@
+"""The sentences of a verdict: its reason, in the phrases of its contrast, and what is added.
+
+`reason` has a sentence for each ground of a verdict (`targets.verdict`). Added to it: how many
+donors rise in each group, and that groups vary unequally, both below; and what the groups'
+baseline says (`targets.baseline.regression_clause`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast
+from fibroserum.linear import UNEQUAL
+from fibroserum.targets.verdict import (
+    NORMAL_95,
+    Evidence,
+    Rule,
+    Verdict,
+    loses_estimate,
+    plain_word,
+    within_equivalence,
+)
+
+UNFITTED = {
+    "all_zero": "It has no count in any sample of this model.",
+    "low_count": "It has too few counts to be fitted.",
+    "not_converged": "The model did not converge for it.",
+}
+# log2 ratios beyond which two decimals are too few or too many
+LARGE = 3.0
+
+
+@dataclass(frozen=True)
+class Phrases:
+    """What a contrast's effect is called.
+
+    up, down: clauses with the target as "it", when the effect is positive and when it is negative.
+    compared: the groups of a difference, whose size is a ratio of fold changes.
+    noun: the effect itself. own: what of a donor is looked at for outliers. unit: what is counted.
+    """
+
+    up: str
+    down: str
+    noun: str
+    own: str = "change"
+    unit: str = "pair"
+    compared: tuple[str, str] | None = None
+
+    def size(self, log2: float) -> str:
+        """Return how large an effect is, to stand after its clause."""
+        if self.compared is None:
+            return f", by {percent(log2)}"
+        group, other = self.compared
+        ratio = f"{2**log2:.2f}" if abs(log2) < LARGE else f"{2**log2:.3g}"
+        return f": its ratio of after to before in {group} is {ratio} times that in {other}"
+
+    def of(self, sign: float) -> str:
+        """Return the clause of a positive or negative effect."""
+        return self.up if sign > 0 else self.down
+
+
+def phrases(
+    contrast: Contrast, own: float | None = None, reference: float | None = None
+) -> Phrases:
+    """Return the phrases of a contrast.
+
+    own, reference: the estimated changes of the two groups of a difference. "Falls more" and
+    "rises less" are both negative differences: which of them it is, the groups' changes tell.
+    """
+    group, other = contrast.group, contrast.reference
+    if contrast.kind == "change":
+        where = "" if group == SINGLE_GROUP else f" in {group}"
+        return Phrases(f"it rises{where}", f"it falls{where}", f"change{where}")
+    if contrast.kind == "average":
+        return Phrases(
+            "it rises on average over the groups",
+            "it falls on average over the groups",
+            "mean change over the groups",
+        )
+    if contrast.kind == "difference":
+        up, down = _compared(str(group), str(other), own, reference)
+        noun = f"difference between the changes in {group} and {other}"
+        return Phrases(up, down, noun, compared=(str(group), str(other)))
+    return Phrases(
+        f"it starts higher in {group} than in {other}",
+        f"it starts lower in {group} than in {other}",
+        f"difference between {group} and {other} before the intervention",
+        own="level",
+        unit="donor",
+    )
+
+
+def _compared(
+    group: str, other: str, own: float | None, reference: float | None
+) -> tuple[str, str]:
+    """Return the clauses of a positive and of a negative difference between two changes."""
+    up = f"its change in {group} lies above that in {other}"
+    down = f"its change in {group} lies below that in {other}"
+    if own is None or reference is None:
+        return up, down
+    # as printed: a change of 0.00 neither rises nor falls
+    first, second = round(own, 2), round(reference, 2)
+    if min(first, second) > 0:
+        if first > second:
+            up = f"it rises more in {group} than in {other}"
+        else:
+            down = f"it rises less in {group} than in {other}"
+    elif max(first, second) < 0:
+        if first > second:
+            up = f"it falls less in {group} than in {other}"
+        else:
+            down = f"it falls more in {group} than in {other}"
+    return up, down
+
+
+def about(subject: str, clause: str) -> str:
+    """Return a clause about "it" with another subject in its place."""
+    if clause.startswith("its "):
+        return f"{subject}'s {clause.removeprefix('its ')}"
+    return f"{subject} {clause.removeprefix('it ')}"
+
+
+def sentence(clause: str) -> str:
+    """Return a clause with a capital at its start."""
+    return clause[:1].upper() + clause[1:]
+
+
+def number(value: float) -> str:
+    """Return a log2 fold change as it is printed in sentences."""
+    # negative zero is a zero
+    return f"{round(value, 2) + 0.0:.2f}"
+
+
+def fdr(value: float) -> str:
+    """Return an adjusted p value as it is printed in sentences."""
+    return f"{value:.3g}" if value > 0 else "below 1e-300"
+
+
+def percent(log2: float) -> str:
+    """Return a log2 fold change as percent, unsigned."""
+    size = abs(2**log2 - 1) * 100
+    return f"{size:.0f} %" if size >= 0.5 else "less than 1 %"
+
+
+def unit_name(donor: str, pools: frozenset[str]) -> str:
+    """Return "donor D1", or "pool D1" where the donor is a pool of sera."""
+    return f"{'pool' if donor in pools else 'donor'} {donor}"
+
+
+def reason(
+    verdict: Verdict, evidence: Evidence, rule: Rule, said: Phrases, *, panel: int = 1
+) -> str:
+    """Return why a target has its verdict in a contrast; panel: the number of fitted targets."""
+    match verdict.ground:
+        case "absent":
+            return "It is not in the count matrix."
+        case "one_sample":
+            return "One sample decides the fit (Cook's distance), so no p value is given."
+        case "not_fitted":
+            return UNFITTED[evidence.status]
+        case "one_pair":
+            return _one_pair_reason(evidence, said)
+        case "outlier":
+            return _outlier_reason(evidence, rule, said)
+        case "few_pairs":
+            return _few_pairs_reason(evidence, said)
+        case "called":
+            return _called_reason(evidence, rule, said)
+        case "within_bounds":
+            return _within_bounds_reason(evidence, rule, said)
+        case "open":
+            return _open_reason(evidence, rule, said, panel)
+
+
+def rising_donors(counts: Mapping[str, tuple[int, int]]) -> str:
+    """Return how many donors rise, of how many, by group; with a space before it."""
+    told = ", ".join(f"{up} of {donors} in {group}" for group, (up, donors) in counts.items())
+    return f" Donors that rise: {told}." if counts else ""
+
+
+def unequal_variance_caveat(ratio: float) -> str:
+    """Return the caveat on a contrast's intervals, with a space before it; empty without one.
+
+    ratio: how many times its typical variance is larger with one variance for each group.
+    """
+    if not ratio > UNEQUAL:
+        return ""
+    off = 100 * (1 - 1 / np.sqrt(ratio))
+    return (
+        " Donors do not spread equally in all groups, which the main model takes for granted: "
+        f"typical variances here are {ratio:.2g} times what it says, and its 95 % interval is some "
+        f"{off:.0f} % too narrow."
+    )
+
+
+def _numbers(evidence: Evidence) -> str:
+    interval = f"{number(evidence.ci_low)} to {number(evidence.ci_high)}"
+    return f"log2 fold change {number(evidence.estimate)}, 95 % interval {interval}"
+
+
+def _narrow(evidence: Evidence) -> str:
+    """Return the 90 % interval, which is compared with the equivalence bounds."""
+    half = NORMAL_95 * evidence.se
+    return f"{number(evidence.estimate - half)} to {number(evidence.estimate + half)}"
+
+
+def _claim(sign: float, rule: Rule, said: Phrases) -> str:
+    """Return what a significant p value says: with a threshold, that the effect is beyond it."""
+    beyond = f" by more than {rule.lfc_threshold:g} (log2)" if rule.lfc_threshold > 0 else ""
+    return f"{said.of(sign)}{beyond}"
+
+
+def _one_pair_reason(evidence: Evidence, said: Phrases) -> str:
+    kind, _, name = unit_name(str(evidence.single), evidence.pools).partition(" ")
+    where = f"{evidence.single_group} has" if evidence.single_group else "There is"
+    return (
+        f"{where} one {said.unit} alone, of {kind} {name}: one "
+        f"{'pool' if kind == 'pool' else 'person'} cannot speak for others; {_numbers(evidence)}."
+    )
+
+
+def _called_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
+    text = f"{sentence(said.of(evidence.estimate))}{said.size(evidence.estimate)} "
+    text += f"({_numbers(evidence)}); "
+    if rule.alone:
+        text += f"the main model alone decides (panel FDR {fdr(evidence.panel_padj)})"
+    else:
+        second = fdr(evidence.second_panel_padj)
+        text += f"both models agree (panel FDR {fdr(evidence.panel_padj)}, voom {second})"
+    if rule.lfc_threshold > 0:
+        text += f"; tested for more than ± {rule.lfc_threshold:g}"
+    if within_equivalence(evidence.estimate, evidence.se, rule):
+        text += (
+            f"; yet the {said.noun} is within ± {rule.equivalence_lfc:g}, declared as negligible"
+        )
+    if evidence.outlier is not None:
+        name = unit_name(evidence.outlier, evidence.pools)
+        text += f"; {name} stands outside the others and does not carry it"
+    return f"{text}."
+
+
+def _within_bounds_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
+    return (
+        f"The {said.noun} is at most negligible: its 90 % interval, {_narrow(evidence)}, lies "
+        f"within ± {rule.equivalence_lfc:g}, declared as no change{_outside(evidence)}."
+    )
+
+
+def _outside(evidence: Evidence) -> str:
+    if evidence.outlier is None:
+        return ""
+    return f"; {unit_name(evidence.outlier, evidence.pools)} stands outside the others"
+
+
+def _outlier_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
+    word = plain_word(evidence, rule)
+    kind, _, name = unit_name(str(evidence.outlier), evidence.pools).partition(" ")
+    if word == "no_change":
+        claim = f"finding of no change beyond ± {rule.equivalence_lfc:g}"
+    else:
+        claim = f"finding that {said.of(evidence.estimate)}"
+    known = np.isfinite(evidence.estimate_without)
+    if known and word != "no_change" and not loses_estimate(evidence):
+        return (
+            f"Without {kind} {name}, whose own {said.own} stands outside the others', it is no "
+            f"longer called: the estimate is {number(evidence.estimate_without)} (panel FDR "
+            f"{fdr(evidence.panel_padj_without)}). With all {said.unit}s, by the p values, "
+            f"{said.of(evidence.estimate)} ({_numbers(evidence)})."
+        )
+    text = f"{sentence(kind)} {name} alone carries the {claim} ({_numbers(evidence)})"
+    if not known:
+        return f"{text}; without this {kind} it cannot be estimated."
+    return (
+        f"{text}: without this {kind}, whose own {said.own} stands outside the others', the "
+        f"estimate is {number(evidence.estimate_without)} (panel FDR "
+        f"{fdr(evidence.panel_padj_without)})."
+    )
+
+
+def _few_pairs_reason(evidence: Evidence, said: Phrases) -> str:
+    """Return which donor a verdict from a group of two or three pairs depends on."""
+    needed = evidence.needed
+    assert needed is not None, "the ground of the verdict"
+    kind, _, name = unit_name(needed.donor, evidence.pools).partition(" ")
+    where = f" of {needed.group}" if needed.group else ""
+    text = (
+        f"By its p values {said.of(evidence.estimate)} ({_numbers(evidence)}), but among "
+        f"{needed.pairs} {said.unit}s{where} no outlier can be told, and the finding rests on "
+        f"{kind} {name}"
+    )
+    if not np.isfinite(needed.estimate):
+        return f"{text}: without this {kind} it cannot be estimated."
+    return f"{text}: without this {kind} the estimate is {number(needed.estimate)}."
+
+
+def _open_reason(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> str:
+    """Return why a fitted target got no other word."""
+    main = evidence.panel_padj < rule.alpha
+    second = evidence.second_panel_padj < rule.alpha
+    padj = fdr(evidence.panel_padj)
+    agree = np.sign(evidence.second_estimate) == np.sign(evidence.estimate)
+    claim = _claim(evidence.estimate, rule, said)
+    if main and not np.isfinite(evidence.second_panel_padj):
+        text = f"The main model says {claim} (panel FDR {padj}), voom could not test it"
+    elif main and second and not agree:
+        text = "The main model and voom see opposite signs"
+    elif main:
+        text = (
+            f"The main model says {claim} (panel FDR {padj}), voom does not confirm it (panel "
+            f"FDR {fdr(evidence.second_panel_padj)})"
+        )
+    elif second and not rule.alone:
+        text = (
+            f"Only voom says {_claim(evidence.second_estimate, rule, said)} (panel FDR "
+            f"{fdr(evidence.second_panel_padj)}), not the main model (panel FDR {padj})"
+        )
+    else:
+        text = _not_significant(evidence, rule, said, panel)
+    text += f"; {_numbers(evidence)}"
+    if rule.equivalence_lfc is not None:
+        text += f"; its 90 % interval, {_narrow(evidence)}, is not within "
+        text += f"± {rule.equivalence_lfc:g} either"
+    return f"{text}{_outside(evidence)}."
+
+
+def _not_significant(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> str:
+    """Return what the main model's interval leaves open where no model is significant."""
+    padj, bound = fdr(evidence.panel_padj), rule.lfc_threshold
+    nearest = max(evidence.ci_low, -evidence.ci_high)
+    if nearest > bound:
+        beyond = f"beyond ± {bound:g}" if bound > 0 else "without 0"
+        why = (
+            f"after allowing for {panel} targets"
+            if panel > 1
+            else f"at a false discovery rate of {rule.alpha:g}"
+        )
+        return (
+            f"The {said.noun} has an interval {beyond}, but is not significant {why} (panel FDR "
+            f"{padj})"
+        )
+    if nearest > 0:
+        return (
+            f"The {said.noun} has an interval without 0, but is not shown to be beyond ± {bound:g} "
+            f"(panel FDR {padj})"
+        )
+    return f"The data allow for either sign of the {said.noun} (panel FDR {padj})"
