@@ -56,7 +56,7 @@ calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.
 	$(BIN)/python benchmarks/calibrate_identity.py --cohorts 3 --clean 15 --write docs/calibration.md
 
 docs: $(VENV)/installed ## write the pages that are generated from schemas, and checksums of resources
-	$(BIN)/python -m fibroserum.documentation
+	$(BIN)/python workflow/documentation.py
 	$(BIN)/python resources/build/update_sources.py
 
 lock: ## resolve pyproject.toml anew (needs uv)

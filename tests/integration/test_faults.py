@@ -17,7 +17,7 @@ import pytest
 from small_cohort import good
 from small_runs import SAMPLES, command, environment, outputs, run
 
-from fibroserum.runtime import provenance
+from fibroserum.runtime import reruns
 from fibroserum.runtime.lock import OVER, VARIABLE, take
 from support import REPOSITORY
 
@@ -302,15 +302,15 @@ def test_a_file_within_a_folder_counts_and_so_does_the_time_of_a_large_one(
     file = folder / "S1" / "counts"
     file.write_text("1")
     os.utime(file, (1e9, 1e9))
-    seen = [provenance.stamp([str(folder)])]
+    seen = [reruns.stamp([str(folder)])]
     file.write_text("2")
     os.utime(file, (1e9, 1e9))
-    seen.append(provenance.stamp([str(folder)]))
-    monkeypatch.setattr(provenance, "STAMPED", 0)
-    seen.append(provenance.stamp([str(folder)]))
+    seen.append(reruns.stamp([str(folder)]))
+    monkeypatch.setattr(reruns, "STAMPED", 0)
+    seen.append(reruns.stamp([str(folder)]))
     os.utime(file, (1e9, 1e9 + 1))
-    seen.append(provenance.stamp([str(folder)]))
+    seen.append(reruns.stamp([str(folder)]))
     assert len({stamp[str(folder)] for stamp in seen}) == 4
-    assert seen[3] == provenance.stamp([str(folder)])
-    absent = provenance.stamp([str(tmp_path / "absent")])
+    assert seen[3] == reruns.stamp([str(folder)])
+    absent = reruns.stamp([str(tmp_path / "absent")])
     assert "No such file" in absent[str(tmp_path / "absent")]

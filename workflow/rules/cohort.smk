@@ -1,13 +1,15 @@
 # One cohort: check its config; names that all its stages share. No stage's logic stands here.
 import re
 
+from fibroserum.input.config import load_schema
 from fibroserum.input.paths import input_paths
+from fibroserum.runtime.command_line import with_types
 from fibroserum.runtime.headline import print_headline
 from fibroserum.cohort.plan import plan
-from fibroserum.runtime.provenance import stamp
+from fibroserum.runtime.reruns import stamp
 
-SCHEMA = configuration.load_schema(SCHEMAS / "config.schema.yaml")
-PLAN = planned(plan, configuration.with_types(dict(config), OVERRIDES, SCHEMA), SCHEMA)
+SCHEMA = load_schema(SCHEMAS / "config.schema.yaml")
+PLAN = planned(plan, with_types(dict(config), OVERRIDES, SCHEMA), SCHEMA)
 CONFIG = PLAN.config
 OUT = f"results/{PLAN.folder}"
 LOG = f"logs/{PLAN.folder}"

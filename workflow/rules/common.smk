@@ -15,11 +15,11 @@ if not LIBRARY.is_dir():
     )
 sys.path.insert(0, str(LIBRARY))
 
-from fibroserum.input import config as configuration
 from fibroserum.errors import InputError
+from fibroserum.runtime.command_line import config_source
 from fibroserum.runtime.job import clear_refused, prepare_environment, why_killed
 from fibroserum.runtime.lock import OVER, VARIABLE, Refused, run_is_over, take, why_not_kept
-from fibroserum.runtime.provenance import code_of
+from fibroserum.runtime.reruns import code_of
 
 prepare_environment(LIBRARY)
 if workflow.remote_exec and run_is_over():
@@ -39,7 +39,7 @@ if not FILES and "cohorts" not in config and set(config) <= set(OVERRIDES):
     configfile: str(FILES[0])
 
 
-WHERE = configuration.source(FILES, OVERRIDES)
+WHERE = config_source(FILES, OVERRIDES)
 SCHEMAS = ROOT / "workflow" / "schemas"
 LOCKS = []
 

@@ -6,16 +6,17 @@ Nothing heavy is imported here.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import resource
 import shutil
 import sys
-import time
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from fibroserum.errors import InputError
 from fibroserum.runtime.lock import Refused, job_of_run
@@ -36,9 +37,23 @@ def prepare_environment(library: Path) -> None:
     os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 
 
-def progress(text: str) -> None:
-    """Print a line with the time of day, for steps that take a while."""
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+#: What the library logs: `info` says how far a long step has come.
+logger = logging.getLogger("fibroserum")
+
+
+@contextmanager
+def _logged(file: TextIO) -> Iterator[None]:
+    """Write what the library logs to a file, each message with the time of day."""
+    handler = logging.StreamHandler(file)
+    handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%H:%M:%S"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def used() -> str:
@@ -146,9 +161,9 @@ def job(log: str) -> Iterator[None]:
             sys.stdout = sys.stderr = file
             try:
                 # logs stand in a folder of the cohort's name, as results do
-                with job_of_run(cohort=path.parent.name):
+                with _logged(file), job_of_run(cohort=path.parent.name):
                     yield
-                progress(used())
+                    logger.info(used())
             except (InputError, Refused) as error:
                 said = f"{error}\n"
                 file.write(said)
