@@ -48,7 +48,7 @@ TABLES_HEAD = """# The tables of a run
 Under `results/{cohort}/`: UTF-8, tab-separated, with a header; an empty field is missing; a table
 without rows means that nothing was found. A positive log2 fold change means higher after, or higher
 in the group than in the reference. This page is generated from
-`workflow/src/fibroserum/tables.yaml`.
+`workflow/src/fibroserum/data/tables.yaml`.
 """
 
 

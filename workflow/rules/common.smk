@@ -18,7 +18,14 @@ sys.path.insert(0, str(LIBRARY))
 from fibroserum.errors import InputError
 from fibroserum.runtime.command_line import config_source
 from fibroserum.runtime.job import clear_refused, prepare_environment, why_killed
-from fibroserum.runtime.lock import OVER, VARIABLE, Refused, run_is_over, take, why_not_kept
+from fibroserum.runtime.lock import (
+    OVER,
+    VARIABLE,
+    Refused,
+    run_is_over,
+    take,
+    why_not_kept,
+)
 from fibroserum.runtime.reruns import code_of
 
 prepare_environment(LIBRARY)

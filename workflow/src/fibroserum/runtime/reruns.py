@@ -68,8 +68,19 @@ def _file_of(name: str) -> Path | None:
     return None
 
 
+@cache
+def _data(path: Path) -> frozenset[Path]:
+    """Return the files of the package's data that a module names."""
+    texts = {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return frozenset(file for file in (PACKAGE / "data").iterdir() if file.name in texts)
+
+
 def modules_of(script: str | Path) -> list[Path]:
-    """Return the library's files that a script needs, directly or through others."""
+    """Return the library's files that a script needs, directly or through others; data too."""
     waiting = [Path(script)]
     seen: set[Path] = set()
     while waiting:
@@ -81,9 +92,7 @@ def modules_of(script: str | Path) -> list[Path]:
                 if file and file not in seen:
                     seen.add(file)
                     waiting.append(file)
-    if PACKAGE / "tables.py" in seen:
-        seen.add(PACKAGE / "tables.yaml")
-    return sorted(seen)
+    return sorted(seen | {file for module in seen for file in _data(module)})
 
 
 def code_of(script: str | Path) -> str:
