@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -101,3 +103,50 @@ def test_data_files_are_packaged() -> None:
     }
     # the engine has a licence of its own
     assert elsewhere == {"data", "inference"}
+
+
+#: Imports every module; says each file or folder that is written, made, moved or removed.
+IMPORT_ALL = """
+import importlib, os, pkgutil, sys
+import pydeseq2.dds  # imports matplotlib, which writes a list of fonts
+
+def written(event, arguments):
+    if event == "open":
+        path, mode, flags = arguments
+        writes = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+        if isinstance(path, str) and flags & writes and path != os.devnull:
+            print(event, path)
+    elif event in ("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink"):
+        print(event, arguments[0])
+
+sys.addaudithook(written)
+import fibroserum
+names = [found.name for found in pkgutil.walk_packages(fibroserum.__path__, "fibroserum.")]
+for name in names:
+    if not name.endswith("__main__"):
+        importlib.import_module(name)
+print(len(names), "modules")
+"""
+
+
+def test_importing_every_module_writes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(LIBRARY.parent),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": str(tmp_path / "home"),
+    }
+    environment.pop("XDG_CACHE_HOME", None)
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    *said, last = done.stdout.splitlines()
+    assert said == []
+    assert int(last.split()[0]) > 100
