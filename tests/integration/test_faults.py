@@ -210,7 +210,8 @@ def test_a_read_only_folder_of_snakemakes_own(tmp_path: Path) -> None:
         subprocess.run(["umount", "--lazy", str(notes)], check=True)
     assert closed.returncode == 1
     assert (
-        ".snakemake, where Snakemake keeps its notes, cannot be written: Read-only" in closed.stdout
+        ".snakemake, where Snakemake keeps its records, cannot be written: Read-only"
+        in closed.stdout
     )
     assert "Traceback" not in closed.stdout
     assert outputs(tmp_path) == {}
