@@ -139,6 +139,48 @@ def test_a_second_run_on_a_cohort_is_refused_and_another_cohort_is_not(tmp_path:
     assert sorted(outputs(tmp_path)) == ["other/samples.tsv", "small/samples.tsv"]
 
 
+def test_a_run_waits_for_a_job_that_outlived_the_last_run(tmp_path: Path) -> None:
+    """Or that job would write after it, with the config of the last run."""
+    good().write(tmp_path)
+    words = command(tmp_path, "--", SAMPLES)
+    first = subprocess.Popen(
+        words,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        cwd=tmp_path,
+    )
+    while not _jobs(tmp_path):
+        assert first.poll() is None
+        time.sleep(0.01)
+    (job,) = _jobs(tmp_path)
+    # it lives on for as long as the test wants
+    os.kill(job, signal.SIGSTOP)
+    first.kill()
+    first.wait()
+    log = tmp_path / "second.txt"
+    with log.open("w", encoding="utf-8") as file:
+        second = subprocess.Popen(
+            words,
+            env=environment(),
+            stdout=file,
+            stderr=file,
+            stdin=subprocess.DEVNULL,
+            cwd=tmp_path,
+        )
+    waiting = f"Waiting for jobs that outlived the run which started them (process {job} on "
+    while waiting not in log.read_text(encoding="utf-8"):
+        assert second.poll() is None, log.read_text(encoding="utf-8")
+        time.sleep(0.05)
+    assert outputs(tmp_path) == {}
+    os.kill(job, signal.SIGCONT)
+    assert second.wait(timeout=300) == 0, log.read_text(encoding="utf-8")
+    assert "is taken over from a run that has died: process " in log.read_text(encoding="utf-8")
+    assert list(outputs(tmp_path)) == ["small/samples.tsv"]
+    assert [path.name for path in (tmp_path / "results").rglob(".*")] == []
+
+
 def test_a_job_whose_run_is_gone_leaves_the_files_of_a_later_run(tmp_path: Path) -> None:
     """As a cluster starts it, out of a queue in which it outlived its run."""
     good().write(tmp_path)
