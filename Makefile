@@ -30,7 +30,7 @@ check: $(VENV)/installed ## what a reviewer would run: ruff, snakefmt, mypy, lin
 	$(BIN)/mypy
 	$(BIN)/python workflow/lint.py
 
-slurm: $(VENV)/installed ## install what runs on a SLURM cluster need besides
+slurm: $(VENV)/installed ## install what runs on a SLURM cluster need in addition
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements-slurm.lock
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true
@@ -59,7 +59,7 @@ docs: $(VENV)/installed ## write the pages that are generated from schemas, and 
 	$(BIN)/python workflow/documentation.py
 	$(BIN)/python resources/build/update_sources.py
 
-lock: ## resolve pyproject.toml anew (needs uv)
+lock: ## resolve the versions in pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --fork-strategy fewest --no-header --no-annotate \
 	  --quiet --output-file requirements.lock
