@@ -33,7 +33,7 @@ check: $(VENV)/installed ## what a reviewer would run: ruff, snakefmt, mypy, lin
 	$(BIN)/mypy
 	$(BIN)/python workflow/lint.py
 
-slurm: $(VENV)/installed ## install what runs on a SLURM cluster need besides
+slurm: $(VENV)/installed ## install what runs on a SLURM cluster need in addition
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements-slurm.lock
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true
@@ -59,10 +59,10 @@ calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.
 	$(BIN)/python benchmarks/calibrate_identity.py --cohorts 3 --clean 15 --write docs/calibration.md
 
 docs: $(VENV)/installed ## write the pages that are generated from schemas, and checksums of resources
-	$(BIN)/python -m fibroserum.documentation
+	$(BIN)/python workflow/documentation.py
 	$(BIN)/python resources/build/update_sources.py
 
-lock: ## resolve pyproject.toml anew (needs uv)
+lock: ## resolve the versions in pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --fork-strategy fewest --no-header --no-annotate \
 	  --quiet --output-file requirements.lock

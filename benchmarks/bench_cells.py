@@ -32,11 +32,11 @@ READER = """
 import json, resource, sys, time
 from pathlib import Path
 import numpy as np
-from fibroserum.counts.cells import Part
 from fibroserum.counts.stage import sum_part
+from fibroserum.runtime.scatter import part_of
 path, truth, part = sys.argv[1:]
 start = time.monotonic()
-found = sum_part([Path(path)], {"sample": "sample", "min_cells": 10}, Part.named(part))[path]
+found = sum_part([Path(path)], {"sample": "sample", "min_cells": 10}, part_of(part))[path]
 seconds = time.monotonic() - start
 own, child = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
 unit = 1 if sys.platform == "darwin" else 1024

@@ -1,5 +1,5 @@
 #!/bin/sh
-# install.sh VENV PYTHON...: make VENV with the first Python that fits, and install requirements.lock.
+# install.sh VENV PYTHON...: create VENV with the first suitable Python, and install requirements.lock.
 set -eu
 venv=$1
 shift
@@ -21,16 +21,16 @@ if ! "$found" -c 'import venv, ensurepip' 2>/dev/null; then
     echo "(or name another Python: make run PYTHON=/path/to/python3.12)" >&2
     exit 1
 fi
-# an environment of another Python, or half of one, is not mended but made anew
+# an environment of another Python, or an incomplete one, is replaced
 if ! "$venv/bin/python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
 then
     rm -rf "$venv"
     "$found" -m venv "$venv"
 fi
-echo "Installing the locked environment into $venv (some minutes the first time) ..." >&2
+echo "Installing the locked environment into $venv (takes a few minutes on first use) ..." >&2
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
     -r requirements.lock
-# pip leaves this undone where PYTHONDONTWRITEBYTECODE is set, and then every job's imports take twice
-# as long; a file of a package that does not compile is one that nothing imports
+# pip does not do this if PYTHONDONTWRITEBYTECODE is set, and then the imports of every job take twice
+# as long. Nothing imports the files that do not compile (templates of packages).
 "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true
 touch "$venv/installed"

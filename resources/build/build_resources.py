@@ -14,13 +14,16 @@ import gzip
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from dermal_sets import SETS
 
 BUILD = Path(__file__).resolve().parent
 RESOURCES = BUILD.parent
+DATA = RESOURCES.parent / "workflow" / "src" / "fibroserum" / "data"
+# what flags/context.tsv scores, whatever gene sets the config names
+FOOTPRINTS = ("TGF_BETA_RESPONSE", "PROLIFERATION")
 ONTOLOGIES = {"BP": "biological process", "CC": "cellular component", "MF": "molecular function"}
 
 
@@ -32,9 +35,11 @@ def gmt_text(sets: Iterable[tuple[str, str, Iterable[str]]]) -> str:
     )
 
 
-def curated_text() -> str:
-    """Return the curated collection as a GMT file's text."""
-    return gmt_text((name, description, genes.split()) for name, description, genes in SETS)
+def curated_text(names: Collection[str] = frozenset(name for name, *_ in SETS)) -> str:
+    """Return the curated sets of these names, all by default, as a GMT file's text."""
+    return gmt_text(
+        (name, description, genes.split()) for name, description, genes in SETS if name in names
+    )
 
 
 def go_text(table: Path) -> str:
@@ -59,17 +64,22 @@ def write_gzip(text: bytes, path: Path) -> None:
 
 
 def main() -> None:
-    """Write resources/genes/human.tsv.gz and resources/gene_sets/*.gmt."""
+    """Write the gene table and the footprints of the library, and resources/gene_sets/*.gmt."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--curated", action="store_true", help="the curated sets alone")
     arguments = parser.parse_args()
     sets = RESOURCES / "gene_sets"
-    (sets / "dermal_ecm.gmt").write_text(curated_text(), encoding="utf-8", newline="\n")
+    curated = {
+        sets / "dermal_ecm.gmt": curated_text(),
+        DATA / "footprints.gmt": curated_text(FOOTPRINTS),
+    }
+    for path, text in curated.items():
+        path.write_text(text, encoding="utf-8", newline="\n")
     if arguments.curated:
         return
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["Rscript", str(BUILD / "export_annotation.R"), folder], check=True)
-        write_gzip(Path(folder, "genes.tsv").read_bytes(), RESOURCES / "genes" / "human.tsv.gz")
+        write_gzip(Path(folder, "genes.tsv").read_bytes(), DATA / "human.tsv.gz")
         text = go_text(Path(folder, "go.tsv"))
         (sets / "go_ecm.gmt").write_text(text, encoding="utf-8", newline="\n")
         sys.stdout.write(Path(folder, "versions.tsv").read_text(encoding="utf-8"))

@@ -3,7 +3,8 @@
 Written by hand from general knowledge of what the proteins are and do, in current HGNC symbols,
 and compared with public lists afterwards (tests/unit/test_gene_sets.py); no list was copied, but
 for the twelve genes of the panel, which its paper measured. `build_resources.py` turns them
-into resources/gene_sets/dermal_ecm.gmt, in this order. A definition is (name, description, genes),
+into resources/gene_sets/dermal_ecm.gmt, in this order, and two of them also into the library's
+footprints.gmt. A definition is (name, description, genes),
 the genes separated by white space.
 """
 

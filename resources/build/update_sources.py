@@ -14,7 +14,9 @@ import hashlib
 import sys
 from pathlib import Path
 
-RESOURCES = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
+RESOURCES = REPOSITORY / "resources"
+DATA = REPOSITORY / "workflow" / "src" / "fibroserum" / "data"
 SOURCES = RESOURCES / "SOURCES.tsv"
 COLUMNS = ("path", "origin", "version", "licence", "sha256", "how_built")
 
@@ -37,15 +39,17 @@ KNOWN = {
 }
 
 
-def bundled_files(resources: Path = RESOURCES) -> list[Path]:
-    """Return the bundled files, relative to the repository; scripts and SOURCES.tsv are not."""
+def bundled_files() -> list[Path]:
+    """Return the bundled files, relative to the repository; code and SOURCES.tsv are not."""
     return sorted(
-        path.relative_to(resources.parent)
-        for path in resources.rglob("*")
+        path.relative_to(REPOSITORY)
+        for folder in (RESOURCES, DATA)
+        for path in folder.rglob("*")
         if path.is_file()
         and path.name != SOURCES.name
+        and path.suffix not in (".py", ".pyc", ".yaml")
         and not path.name.startswith(".")
-        and "build" not in path.relative_to(resources).parts
+        and path.parent.name != "build"
     )
 
 
@@ -76,7 +80,7 @@ def main() -> int:
         if row is None:
             unknown.append(name)
             continue
-        updated.append({**row, "path": name, "sha256": sha256(RESOURCES.parent / path)})
+        updated.append({**row, "path": name, "sha256": sha256(REPOSITORY / path)})
     lines = ["\t".join(COLUMNS), *("\t".join(row[c] for c in COLUMNS) for row in updated)]
     SOURCES.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
     for name in unknown:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from fibroserum.runtime import provenance
+from fibroserum.runtime import reruns
 from fibroserum.runtime.lock import OVER, VARIABLE, take
 from helpers.pipeline import REPOSITORY, planned
 from helpers.small_cohort import good
@@ -148,6 +148,48 @@ def test_a_second_run_on_a_cohort_is_refused_and_another_cohort_is_not(tmp_path:
     assert sorted(outputs(tmp_path)) == ["other/samples.tsv", "small/samples.tsv"]
 
 
+def test_a_run_waits_for_a_job_that_outlived_the_last_run(tmp_path: Path) -> None:
+    """Or that job would write after it, with the config of the last run."""
+    good().write(tmp_path)
+    words = command(tmp_path, "--", SAMPLES)
+    first = subprocess.Popen(
+        words,
+        env=environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+        cwd=tmp_path,
+    )
+    while not _jobs(tmp_path):
+        assert first.poll() is None
+        time.sleep(0.01)
+    (job,) = _jobs(tmp_path)
+    # it lives on for as long as the test wants
+    os.kill(job, signal.SIGSTOP)
+    first.kill()
+    first.wait()
+    log = tmp_path / "second.txt"
+    with log.open("w", encoding="utf-8") as file:
+        second = subprocess.Popen(
+            words,
+            env=environment(),
+            stdout=file,
+            stderr=file,
+            stdin=subprocess.DEVNULL,
+            cwd=tmp_path,
+        )
+    waiting = f"Waiting for jobs that outlived the run which started them (process {job} on "
+    while waiting not in log.read_text(encoding="utf-8"):
+        assert second.poll() is None, log.read_text(encoding="utf-8")
+        time.sleep(0.05)
+    assert outputs(tmp_path) == {}
+    os.kill(job, signal.SIGCONT)
+    assert second.wait(timeout=300) == 0, log.read_text(encoding="utf-8")
+    assert "is taken over from a run that has died: process " in log.read_text(encoding="utf-8")
+    assert list(outputs(tmp_path)) == ["small/samples.tsv"]
+    assert [path.name for path in (tmp_path / "results").rglob(".*")] == []
+
+
 def test_a_job_whose_run_is_gone_leaves_the_files_of_a_later_run(tmp_path: Path) -> None:
     """As a cluster starts it, out of a queue in which it outlived its run."""
     good().write(tmp_path)
@@ -206,7 +248,8 @@ def test_a_read_only_folder_of_snakemakes_own(tmp_path: Path) -> None:
         subprocess.run(["umount", "--lazy", str(notes)], check=True)
     assert closed.returncode == 1
     assert (
-        ".snakemake, where Snakemake keeps its notes, cannot be written: Read-only" in closed.stdout
+        ".snakemake, where Snakemake keeps its records, cannot be written: Read-only"
+        in closed.stdout
     )
     assert "Traceback" not in closed.stdout
     assert outputs(tmp_path) == {}
@@ -298,15 +341,15 @@ def test_a_file_within_a_folder_counts_and_so_does_the_time_of_a_large_one(
     file = folder / "S1" / "counts"
     file.write_text("1")
     os.utime(file, (1e9, 1e9))
-    seen = [provenance.stamp([str(folder)])]
+    seen = [reruns.stamp([str(folder)])]
     file.write_text("2")
     os.utime(file, (1e9, 1e9))
-    seen.append(provenance.stamp([str(folder)]))
-    monkeypatch.setattr(provenance, "STAMPED", 0)
-    seen.append(provenance.stamp([str(folder)]))
+    seen.append(reruns.stamp([str(folder)]))
+    monkeypatch.setattr(reruns, "STAMPED", 0)
+    seen.append(reruns.stamp([str(folder)]))
     os.utime(file, (1e9, 1e9 + 1))
-    seen.append(provenance.stamp([str(folder)]))
+    seen.append(reruns.stamp([str(folder)]))
     assert len({stamp[str(folder)] for stamp in seen}) == 4
-    assert seen[3] == provenance.stamp([str(folder)])
-    absent = provenance.stamp([str(tmp_path / "absent")])
+    assert seen[3] == reruns.stamp([str(folder)])
+    absent = reruns.stamp([str(tmp_path / "absent")])
     assert "No such file" in absent[str(tmp_path / "absent")]

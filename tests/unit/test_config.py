@@ -233,23 +233,3 @@ def test_keys_that_stand_twice(tmp_path: Path) -> None:
     ]
     path.write_text("")
     assert list(configuration.repeated_keys(path)) == []
-
-
-def test_the_source_of_a_config_is_named_as_the_user_would(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    files = [tmp_path / "config" / "a.yaml", Path("/elsewhere/b.yaml")]
-    assert configuration.source(files, {}) == "config/a.yaml, /elsewhere/b.yaml"
-    assert configuration.source(files[:1], {"seed": 2}) == "config/a.yaml, --config"
-    assert configuration.source([], {}) == "config"
-
-
-def test_numbers_inside_braces_on_the_command_line_are_numbers(schema: dict[str, Any]) -> None:
-    given = {"alpha": "0.1", "second_opinion": "none", "equivalence_lfc": "null"}
-    config = {"cohort": "5", "differential_expression": given, "seed": 2}
-    typed = configuration.with_types(config, {"differential_expression": given, "seed": 2}, schema)
-    assert typed["differential_expression"] == {
-        "alpha": 0.1, "second_opinion": "none", "equivalence_lfc": None,
-    }  # fmt: skip
-    assert typed["cohort"] == "5"

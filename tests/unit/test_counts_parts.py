@@ -22,6 +22,7 @@ from fibroserum.counts.cells import Part
 from fibroserum.counts.stage import sum_part, write_sums
 from fibroserum.errors import InputError
 from fibroserum.input.config import load_schema
+from fibroserum.runtime.scatter import part_of
 from helpers import count_files as files
 from helpers.cells_cohort import cells_cohort
 
@@ -44,7 +45,7 @@ def parted(paths: list[Path], number: int, folder: Path, options: Any = CELLS) -
     """Return the files of the parts, as the jobs of a run leave them."""
     made = [folder / f"{n}-of-{number}.npz" for n in range(1, number + 1)]
     for path in made:
-        write_sums(sum_part(paths, options, Part.named(path.stem)), path)
+        write_sums(sum_part(paths, options, part_of(path.stem)), path)
     return made
 
 

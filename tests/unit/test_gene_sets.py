@@ -12,6 +12,7 @@ import pytest
 
 from fibroserum.genes.gmt import GeneSet, read_gmt
 from fibroserum.genes.table import bundled
+from fibroserum.targets import context
 
 PANEL = [
     "BGN",
@@ -85,8 +86,13 @@ def test_curated_sets_are_built_from_their_definitions(
     build = repository / "resources/build"
     monkeypatch.syspath_prepend(str(build))
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    text = runpy.run_path(str(build / "build_resources.py"))["curated_text"]()
+    script = runpy.run_path(str(build / "build_resources.py"))
+    text = script["curated_text"]()
     assert text == (repository / "resources/gene_sets/dermal_ecm.gmt").read_text(encoding="utf-8")
+    # the library's own copy of two of them
+    assert set(script["FOOTPRINTS"]) == set(context.FOOTPRINTS)
+    assert script["curated_text"](script["FOOTPRINTS"]) == context.SETS.read_text(encoding="utf-8")
+    assert set(context.SETS.read_text("utf-8").splitlines()) < set(text.splitlines())
 
 
 def test_collagens_fall_into_classes(dermal: dict[str, set[str]]) -> None:

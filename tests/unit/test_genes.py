@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibroserum.genes import mapping as genes
-from fibroserum.genes.table import bundled
+from fibroserum.genes.table import PREVIOUS_SYMBOLS, bundled
 
 PANEL = [
     "BGN",
@@ -78,8 +78,8 @@ def test_shared_ensembl_id_goes_to_the_named_protein_coding_gene() -> None:
     assert list(found["symbol"]) == ["CYP2D6", "IPO11", "ZNF275"]
 
 
-def test_previous_symbols_are_no_official_ones_and_lead_somewhere(repository: Path) -> None:
-    table = pd.read_csv(repository / "resources/genes/previous_symbols.tsv", sep="\t", dtype=str)
+def test_previous_symbols_are_no_official_ones_and_lead_somewhere() -> None:
+    table = pd.read_csv(PREVIOUS_SYMBOLS, sep="\t", dtype=str)
     index = bundled()
     for previous, symbol in zip(table["previous"], table["symbol"], strict=True):
         assert previous not in index.symbol

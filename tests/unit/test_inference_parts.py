@@ -270,20 +270,3 @@ def test_irls_fallback_finds_the_bounded_maximum():
     best = minimize(loss, [0.0, 0.0], method="L-BFGS-B", bounds=[(-30, 30)] * 2, tol=1e-14)
     assert converged.all()
     assert loss(beta[0]) <= best.fun + 1e-6
-
-
-@pytest.mark.parametrize("place", ["first", "second"])
-def test_cache_moves_on_when_it_cannot_be_written(monkeypatch, tmp_path, place):
-    from fibroserum.inference import compiling
-
-    blocked = tmp_path / "file"
-    blocked.write_text("")
-    named = tmp_path / "named"
-    monkeypatch.setattr(
-        compiling, "_places", lambda: iter([named if place == "first" else blocked, tmp_path / "b"])
-    )
-    found = compiling.cache_directory()
-    assert found is not None
-    assert found.parent == (named if place == "first" else tmp_path / "b")
-    monkeypatch.setattr(compiling, "_places", lambda: iter([blocked]))
-    assert compiling.cache_directory() is None

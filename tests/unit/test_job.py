@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from fibroserum.errors import refuse
-from fibroserum.runtime.job import clear_refused, job, prepare_environment, progress
+from fibroserum.runtime.job import clear_refused, job, prepare_environment
 
 
 def test_prints_and_warnings_go_to_the_log(
@@ -20,7 +21,7 @@ def test_prints_and_warnings_go_to_the_log(
     log = tmp_path / "logs" / "cohort" / "fit.log"
     with job(str(log)):
         print("fitting")
-        progress("half of it")
+        logging.getLogger("fibroserum.permutations.stage").info("half of it")
         print("a warning", file=sys.stderr)
     print("after")
     assert log.read_text(encoding="utf-8").startswith("fitting\n[")

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -254,27 +251,6 @@ def test_elimination_is_least_squares(model: tuple) -> None:
 def test_samples_are_ordered_by_donor_then_time(design: pd.DataFrame) -> None:
     order = canonical_order(design, linear.find_blocks(design))
     assert list(design.index[order[:4]]) == ["A1_pre", "A1_post", "A2_pre", "A2_post"]
-
-
-def test_kernels_run_where_no_machine_code_can_be_kept() -> None:
-    """A tree, a home and a directory for temporary files that cannot be written to."""
-    script = """
-import numpy as np
-from numba.core import caching
-from fibroserum.inference import compiling
-caching.CacheImpl._locator_classes = []
-compiling.cache_directory = lambda: None
-from fibroserum.linear import kernels
-print(kernels._inverse(np.diag([4.0, 16.0])).tolist())
-"""
-    run = subprocess.run(
-        [sys.executable, "-c", script],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.stdout == "[[0.25, 0.0], [0.0, 0.0625]]\n", run.stderr
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0, -1.0])

@@ -40,4 +40,4 @@ def test_every_row_is_complete(script: dict[str, Any]) -> None:
 
 
 def test_the_gene_table_stays_small(repository: Path) -> None:
-    assert (repository / "resources/genes/human.tsv.gz").stat().st_size < 2.5 * 2**20
+    assert (repository / "workflow/src/fibroserum/data/human.tsv.gz").stat().st_size < 2.5 * 2**20

@@ -1,13 +1,15 @@
-# One cohort: check its config; names that all its stages share. No stage's logic stands here.
+# One cohort: check its config; names that all its stages share. The stages have files of their own.
 import re
 
+from fibroserum.input.config import load_schema
 from fibroserum.input.paths import input_paths
+from fibroserum.runtime.command_line import with_types
 from fibroserum.runtime.headline import print_headline
 from fibroserum.cohort.plan import plan
-from fibroserum.runtime.provenance import stamp
+from fibroserum.runtime.reruns import stamp
 
-SCHEMA = configuration.load_schema(SCHEMAS / "config.schema.yaml")
-PLAN = planned(plan, configuration.with_types(dict(config), OVERRIDES, SCHEMA), SCHEMA)
+SCHEMA = load_schema(SCHEMAS / "config.schema.yaml")
+PLAN = planned(plan, with_types(dict(config), OVERRIDES, SCHEMA), SCHEMA)
 CONFIG = PLAN.config
 OUT = f"results/{PLAN.folder}"
 LOG = f"logs/{PLAN.folder}"
@@ -24,18 +26,18 @@ wildcard_constraints:
 
 
 def section(*keys):
-    """Return the config's values that a rule depends on, so that it is re-run for these alone."""
+    """Return the config's values that a rule depends on, so that only these make it run again."""
     return {key: CONFIG[key] for key in keys}
 
 
 def inputs_of(*keys):
-    """Return the files that the config names under keys that begin so."""
+    """Return the files that the config names under keys that start with one of these."""
     found = input_paths(CONFIG).items()
     return [path for key, paths in found if key.startswith(keys) for path in paths]
 
 
 def say_headline():
-    """Say where the report is, and what stands in it; of a stage alone, nothing."""
+    """Print the path and the summary of the report, if the run was asked for it."""
     if asked_for("report"):
         print_headline(OUT)
 
@@ -49,7 +51,7 @@ include: "report.smk"
 include: "stages.smk"
 
 
-# every table, so that one that was removed is made again
+# every table, so that a removed one is made again
 RESULTS = [
     rules.report.output.html,
     rules.workbook.output.workbook,

@@ -1,4 +1,4 @@
-# Several cohorts in one DAG: this very workflow as a module, once a cohort, and their synthesis.
+# Several cohorts in one DAG: this workflow as a module, once for each cohort, and their synthesis.
 from fibroserum.cohort.several import plan_several
 from fibroserum.runtime.headline import print_headlines
 from fibroserum.report.figures.synthesis_catalogue import META, synthesis_figures
@@ -24,20 +24,20 @@ for cohort_prefix, cohort_plan in COHORTS.items():
 
 
 def of_cohorts(*names):
-    """Return a table of every cohort."""
+    """Return these tables of every cohort."""
     return [
         f"results/{one.folder}/{name}" for one in COHORTS.values() for name in names
     ]
 
 
 def stage(name):
-    """Return what a stage makes of every cohort."""
+    """Return the output of a stage for every cohort."""
     made = [getattr(rules, f"{prefix}{name}") for prefix in COHORTS]
     return [list(rule.output) or list(rule.input) for rule in made]
 
 
 def say_headline():
-    """Say where the reports are, and what stands in them; of stages alone, nothing."""
+    """Print the paths and summaries of the reports, if the run was asked for them."""
     if asked_for("overview"):
         print_headlines(FOLDERS)
 

@@ -1,4 +1,4 @@
-# Load the config; what one cohort (cohort.smk) and several (cohorts.smk) share.
+# Load the config; what one cohort (cohort.smk) and several cohorts (cohorts.smk) share.
 import atexit
 import os
 import sys
@@ -15,21 +15,26 @@ if not LIBRARY.is_dir():
     )
 sys.path.insert(0, str(LIBRARY))
 
-from fibroserum.input import config as configuration
 from fibroserum.errors import InputError
-from fibroserum.runtime.job import clear_refused, prepare_environment, why_killed
-from fibroserum.runtime.lock import OVER, VARIABLE, Refused, run_is_over, take, why_not_kept
-from fibroserum.runtime.provenance import code_of
+from fibroserum.runtime.command_line import config_source
+from fibroserum.runtime.job import (
+    clear_refused,
+    prepare_environment,
+    why_killed,
+    why_unwritable,
+)
+from fibroserum.runtime.lock import OVER, VARIABLE, Refused, run_is_over, take
+from fibroserum.runtime.reruns import code_of
 
 prepare_environment(LIBRARY)
 if workflow.remote_exec and run_is_over():
     logger.error(OVER)
     sys.exit(1)
-if unwritable := why_not_kept():
+if unwritable := why_unwritable():
     logger.error(unwritable)
     sys.exit(1)
 
-# A cohort is read from its own file alone: Snakemake would merge it into the default deeply.
+# A cohort is read from its own file only: Snakemake would merge it deeply into the default.
 FILES = [Path(name) for name in workflow.overwrite_configfiles]
 OVERRIDES = workflow.config_settings.config
 if not FILES and "cohorts" not in config and set(config) <= set(OVERRIDES):
@@ -39,17 +44,17 @@ if not FILES and "cohorts" not in config and set(config) <= set(OVERRIDES):
     configfile: str(FILES[0])
 
 
-WHERE = configuration.source(FILES, OVERRIDES)
+WHERE = config_source(FILES, OVERRIDES)
 SCHEMAS = ROOT / "workflow" / "schemas"
 LOCKS = []
 
 
 def planned(plan, *arguments):
-    """Return what a function of the library plans, or end here with what is wrong with the input."""
+    """Return what a function of the library plans, or stop here with the problems in the input."""
     try:
         return plan(*arguments, ROOT, WHERE, FILES)
     except InputError as error:
-        # as a WorkflowError it would stand between lines about this file, where nothing is wrong
+        # as a WorkflowError it would be printed among lines about this file, which is not at fault
         logger.error(str(error))
         sys.exit(1)
 
@@ -60,9 +65,10 @@ def code(script):
 
 
 def memory(least, per_mb=0):
-    """Return mem_mb for a rule: `least`, or more by the MB of its input; as much again a retry.
+    """Return mem_mb for a rule: `least`, or more by the MB of its input; as much again for a retry.
 
-    Input that is not made yet counts nothing. Snakemake asks anew once it is, but for jobs of a group.
+    Input that does not exist yet counts as 0 MB. Snakemake asks again once it exists, except for
+    jobs of a group.
     """
     return lambda wildcards, input, attempt: attempt * max(
         least, int(per_mb * megabytes(input)) if per_mb else 0
@@ -70,18 +76,18 @@ def memory(least, per_mb=0):
 
 
 def megabytes(files):
-    """Return the size of those files of a rule that are there."""
+    """Return the total size of the files of a rule that exist."""
     return sum(os.path.getsize(name) for name in files if os.path.exists(name)) / 1e6
 
 
 def asked_for(rule):
-    """Return whether what this run was asked for includes a rule, if only as up to date."""
+    """Return whether the targets of this run need a rule, even if its output is up to date."""
     return any(job.rule.name == rule for job in workflow.dag.jobs)
 
 
 def lock_results():
-    """Take the lock of each folder of results, held until the run ends, or end here."""
-    # a hook of runs alone: dry runs, reports, lints and jobs elsewhere never come here
+    """Take the lock of each folder of results until the run ends, or stop here."""
+    # called by runs only: not by dry runs, reports, lints or jobs on other hosts
     atexit.register(unlock_results)
     try:
         for folder in FOLDERS:
@@ -94,12 +100,12 @@ def lock_results():
 
 
 def leave_nothing_refused():
-    """Remove what was made of input that was then refused."""
+    """Remove what was made from input that was then refused."""
     for folder in map(Path, FOLDERS):
         clear_refused(folder, Path("logs") / folder.name)
 
 
 def unlock_results():
-    """Give the locks back."""
+    """Release the locks."""
     while LOCKS:
         LOCKS.pop().release()

@@ -72,11 +72,7 @@ rule report:
     params:
         config=CONFIG,
         inputs=sorted(
-            {
-                path
-                for paths in input_paths(CONFIG).values()
-                for path in paths
-            }
+            {path for paths in input_paths(CONFIG).values() for path in paths}
         ),
         code=code("report.py"),
     script:

@@ -1,6 +1,6 @@
 """Fit the models of a cohort: one fit serves all contrasts of a model."""
 
-from fibroserum.runtime.job import job, progress
+from fibroserum.runtime.job import job, logger
 
 with job(snakemake.log[0]):
     from fibroserum.cohort.accessors import counts_of, settings_of
@@ -15,7 +15,9 @@ with job(snakemake.log[0]):
     )
     models = models_of(cohort.obs, settings_of(cohort))
     for model, path in zip(models, snakemake.output.fits, strict=True):
-        progress(f"fitting {model.name}: {model.design.shape[0]} samples × {cohort.n_vars} genes")
+        logger.info(
+            f"fitting {model.name}: {model.design.shape[0]} samples × {cohort.n_vars} genes"
+        )
         fit = fit_model(
             counts_of(cohort), model, cohort.obs["size_factor"], cohort.var["target"], settings
         )

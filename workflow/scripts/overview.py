@@ -6,9 +6,9 @@ with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum.report.figures.synthesis_catalogue import META
+    from fibroserum.report.provenance import versions
     from fibroserum.report.synthesis.loading import read_synthesis
     from fibroserum.report.synthesis.stage import build_synthesis, synthesis_provenance
-    from fibroserum.runtime.provenance import versions
 
     params, files = snakemake.params, snakemake.input
     run = read_synthesis(

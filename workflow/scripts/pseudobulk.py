@@ -5,9 +5,9 @@ from fibroserum.runtime.job import job
 with job(snakemake.log[0]):
     from pathlib import Path
 
-    from fibroserum.counts.cells import Part
     from fibroserum.counts.stage import sum_part, write_sums
+    from fibroserum.runtime.scatter import part_of
 
     params = snakemake.params
-    part = Part.named(snakemake.wildcards.scatteritem)
+    part = part_of(snakemake.wildcards.scatteritem)
     write_sums(sum_part([*map(Path, params.counts)], params.cells, part), snakemake.output.sums)

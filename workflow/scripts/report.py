@@ -10,8 +10,8 @@ with job(snakemake.log[0]):
         from pathlib import Path
 
         from fibroserum.report.loading import load_run
+        from fibroserum.report.provenance import record
         from fibroserum.report.stage import ReportPaths, build_report
-        from fibroserum.runtime.provenance import record
 
         config = snakemake.params.config
         paths = ReportPaths.under(Path(snakemake.output.html).parent)

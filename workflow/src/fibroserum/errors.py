@@ -7,9 +7,23 @@ at once.
 from __future__ import annotations
 
 import difflib
+import importlib.util
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+
+
+def require(*modules: str) -> None:
+    """Raise ImportError, with what to install, where a module of the `workflow` extra is missing.
+
+    Called before such a module is imported. Most of the library needs none of them.
+    """
+    for module in modules:
+        if importlib.util.find_spec(module) is None:
+            raise ImportError(
+                f"{module} is not installed: pip install 'fibroserum[workflow]'", name=module
+            )
+
 
 #: Problems that a message lists; further ones are counted.
 MOST_PROBLEMS = 100

@@ -1,6 +1,6 @@
 """The tables of a run: one schema a table, checked before it is written, whole or not at all.
 
-The schemas stand in `tables.yaml`, a sentence a column; the documentation and the first sheet of
+The schemas are in `data/tables.yaml`, a sentence a column; the documentation and the first sheet of
 the workbook are made from them.
 """
 
@@ -11,13 +11,14 @@ import json
 import os
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
+
+from fibroserum.data import data_file
 
 FLOAT_FORMAT = "%.10g"
 
@@ -63,7 +64,7 @@ def _column(name: str, entry: dict[str, Any]) -> Column:
 @cache
 def schemas() -> dict[str, Table]:
     """Return every table's schema by name."""
-    text = (files("fibroserum") / "tables.yaml").read_text(encoding="utf-8")
+    text = data_file("tables.yaml").read_text(encoding="utf-8")
     return {
         name: Table(
             name,

@@ -46,12 +46,6 @@ class Part:
     number: int = 1
     of: int = 1
 
-    @classmethod
-    def named(cls, name: str) -> Part:
-        """Return the part that Snakemake's scatter item `2-of-5` names."""
-        number, of = name.split("-of-")
-        return cls(int(number), int(of))
-
     def span(self, length: int) -> range:
         """Return this part's share of `length` rows: parts differ by one row at most."""
         return range(length * (self.number - 1) // self.of, length * self.number // self.of)

@@ -6,6 +6,7 @@ for endless memory or time. `hdf5.read_hdf5` runs this first, in a process that 
 
 from __future__ import annotations
 
+import resource
 import sys
 
 import h5py
@@ -16,10 +17,6 @@ _TEXTS_AT_ONCE = 1 << 20
 
 
 def _limit_memory() -> None:
-    try:
-        import resource
-    except ImportError:  # not on every system; the time limit holds there too
-        return
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
 
 import numpy as np
 import pandas as pd
 from scipy.interpolate import CubicHermiteSpline
+
+from fibroserum.data import data_file
 
 EDGES = np.arange(-20, 21) / 2
 VARIANCES = np.linspace(0, 8, 200)
@@ -22,8 +23,7 @@ def _drawn(df: int) -> np.ndarray:
     They are R's own 10,000 draws a variance with the seed that DESeq2 sets: they depend on nothing
     but the degrees of freedom, and its answer moves by 0.01 with the draws.
     """
-    with files("fibroserum.deseq").joinpath(DRAWS).open("rb") as stream:
-        table = pd.read_csv(stream, sep="\t", compression="gzip")
+    table = pd.read_csv(data_file(DRAWS), sep="\t")
     return table[table["df"] == df].iloc[:, 2:].to_numpy(dtype=float)
 
 

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.enrichment.membership import Membership
+from fibroserum.errors import require
 
 # GSEApy returns the running sum of every set; in portions they stay out of memory's way.
 PORTION = 250
@@ -32,6 +33,7 @@ def prerank(
     large, of m; NES is the score over the mean size of these m, NaN where there is none. NaN and an
     empty leading edge where no gene of the set, or every gene, is ranked.
     """
+    require("gseapy")
     from gseapy.gse import prerank_rs
 
     values, ranked = statistic.to_numpy(dtype=float), ranking(statistic)

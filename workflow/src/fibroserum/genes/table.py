@@ -6,14 +6,14 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-GENES = Path(__file__).resolve().parents[4] / "resources" / "genes"
-HUMAN_TABLE = GENES / "human.tsv.gz"
-PREVIOUS_SYMBOLS = GENES / "previous_symbols.tsv"
+from fibroserum.data import data_file
+
+HUMAN_TABLE = data_file("human.tsv.gz")
+PREVIOUS_SYMBOLS = data_file("previous_symbols.tsv")
 
 # What tables hold where they hold no name; NA is an alias of a gene, too.
 NOT_A_NAME = frozenset({"", "NA", "N/A", "nan", "NaN", "None", "NULL", "-", "---"})

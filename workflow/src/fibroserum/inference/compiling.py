@@ -3,76 +3,129 @@
 # The terms stand in the file LICENSE beside this one.
 """Compiling kernels, and keeping their machine code between runs.
 
-Numba looks at a kernel's own file to tell whether its stored code is stale, not at the files of the
-kernels it calls. The directory of the cache is therefore named after the contents of them all. It
-stands beside the sources or, where those cannot be written, in the user's cache directory; numba
-writes whole files there and then renames them, so that processes may compile at the same time.
+Machine code is looked for beside this module, in the folder that `shipped` names: an installation
+may have put it there. Then in the user's cache, where new code is kept. Where that cannot be
+written, kernels are compiled in memory, with a warning. Nothing is written before a kernel is used.
+
+Both folders are named after the contents of this package: a kernel holds its parts' code, and numba
+itself looks at the kernel's own file only. Each kernel, signature and processor has a file of its
+own, which numba writes whole and then renames. So processes may compile at the same time, also on
+hosts with different processors that share a home. (Numba numbers its files, and keeps the numbers
+in an index: two processes that add to it at once give their code the same number.)
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
-from collections.abc import Callable, Iterator
+import sys
+import warnings
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numba
+from numba.core import caching
+from numba.core.compiler import CompileResult
 
-
-def _digest() -> str:
-    sha = hashlib.sha256(numba.__version__.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        sha.update(source.read_bytes())
-    return sha.hexdigest()[:16]
-
-
-def _places() -> Iterator[Path]:
-    named = os.environ.get("NUMBA_CACHE_DIR")
-    if named:
-        yield Path(named)
-    yield Path(__file__).parent / "__pycache__"
-    home = os.environ.get("XDG_CACHE_HOME")
-    yield (Path(home) if home else Path("~/.cache").expanduser()) / "blocked_inference"
-    yield Path(tempfile.gettempdir()) / f"blocked_inference_{os.getuid()}"
-
-
-def cache_directory() -> Path | None:
-    """Return the first directory that can be written, made if need be; None if there is none."""
-    digest = _digest()
-    for place in _places():
-        directory = place / f"kernels-{digest}"
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=directory):
-                return directory
-        except OSError:
-            continue
-    return None
-
-
-_DIRECTORY = cache_directory()
 REORDERED = {"reassoc", "contract", "nsz"}
 
 
-def _compile(function: Callable[..., Any], fastmath: set[str], *, whole: bool = False) -> Any:
-    before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
+@cache
+def _folder() -> str:
+    """Return the name of the folder for the machine code of these sources."""
+    sha = hashlib.sha256(f"{numba.__version__} {sys.version_info[:2]}".encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        sha.update(source.read_bytes())
+    return f"kernels-{sha.hexdigest()[:16]}"
+
+
+def shipped() -> Path:
+    """Return the folder in which an installation may bring machine code; it is only read."""
+    return Path(__file__).parent / _folder()
+
+
+def kept() -> Path | None:
+    """Return the user's folder for machine code, there or not; None where there is no home."""
+    named = os.environ.get("NUMBA_CACHE_DIR") or os.environ.get("XDG_CACHE_HOME")
     try:
-        # the place is settled when the kernel is declared
-        numba.config.CACHE_DIR = str(_DIRECTORY or "")  # type: ignore[attr-defined]
-        compile_: Any = numba.njit  # its annotations lack documented options
-        return compile_(
-            function,
-            cache=whole and _DIRECTORY is not None,
-            nogil=True,
-            error_model="numpy",
-            fastmath=fastmath,
-            forceinline=not whole,
-            no_cfunc_wrapper=True,
-        )
-    finally:
-        numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+        place = Path(named) if named else Path.home() / ".cache"
+    except RuntimeError:
+        return None
+    return place / "fibroserum" / _folder()
+
+
+@cache
+def _warn(reason: str) -> None:
+    warnings.warn(
+        f"Compiled code cannot be kept ({reason}): every process compiles anew, for some 15 s. "
+        "Set XDG_CACHE_HOME to a folder that can be written.",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+class _KernelCache(caching.FunctionCache):
+    """The machine code of one kernel, for numba: a file for each signature and processor."""
+
+    def __init__(self, function: Callable[..., Any]):
+        # not numba's own, which looks for a place and makes it
+        self._py_func = function
+        source = Path(function.__code__.co_filename).read_bytes()
+        self._stem = f"{function.__name__}-{hashlib.sha256(source).hexdigest()[:16]}"
+        self._cache_path = str(kept())
+
+    def _name(self, signature: Any, codegen: Any) -> str:
+        key = str(self._index_key(signature, codegen))
+        return f"{self._stem}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.nbc"
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return what was compiled for a signature, or None."""
+        target_context.refresh()
+        name = self._name(sig, target_context.codegen())
+        for folder in filter(None, (shipped(), kept())):
+            try:
+                stored = _files(folder)._load_data(name)
+            except (OSError, EOFError, caching.pickle.UnpicklingError):
+                # not there, or half a file after a loss of power: it is compiled and written anew
+                continue
+            return CompileResult._rebuild(target_context, *stored)
+        return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        """Keep what was compiled for a signature, if it can be."""
+        folder = kept()
+        if folder is None:
+            return _warn("there is no home directory")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            return _files(folder)._save_data(self._name(sig, data.codegen), data._reduce())
+        except OSError as error:
+            return _warn(f"{folder}: {error.strerror}")
+
+
+def _files(folder: Path) -> Any:
+    """Return numba's reader and writer of the files in a folder; their names are ours."""
+    return caching.IndexDataCacheFile(str(folder), "", "")
+
+
+def keeping(kernel: Any) -> Any:
+    """Return a kernel that `numba.njit` has made, whose machine code is kept from now on."""
+    kernel._cache = _KernelCache(kernel.py_func)
+    return kernel
+
+
+def _compile(function: Callable[..., Any], fastmath: set[str], *, inline: bool) -> Any:
+    compile_: Any = numba.njit  # its annotations lack documented options
+    return compile_(
+        function,
+        nogil=True,
+        error_model="numpy",
+        fastmath=fastmath,
+        forceinline=inline,
+        no_cfunc_wrapper=True,
+    )
 
 
 def compiled(function: Callable[..., Any]) -> Any:
@@ -81,7 +134,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     A division by zero gives an infinity, without a branch to an exception. Sums may be reordered
     (in one fixed order for each compiled loop); nothing else is relaxed.
     """
-    return _compile(function, REORDERED, whole=True)
+    return keeping(_compile(function, REORDERED, inline=False))
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -91,9 +144,9 @@ def inlined(function: Callable[..., Any]) -> Any:
     calls a part elsewhere gets the copy that was compiled first, in which sums may be in another
     order, so that a first run and later ones would differ in the last bits.
     """
-    return _compile(function, REORDERED)
+    return _compile(function, REORDERED, inline=True)
 
 
 def strict(function: Callable[..., Any]) -> Any:
     """Compile a part with no freedom in floating-point arithmetic at all."""
-    return _compile(function, set())
+    return _compile(function, set(), inline=True)

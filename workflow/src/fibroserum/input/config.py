@@ -8,7 +8,7 @@ from __future__ import annotations
 import copy
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ def with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
     return filled
 
 
-def _at(schema: Mapping[str, Any], path: list[Any]) -> Mapping[str, Any]:
+def schema_at(schema: Mapping[str, Any], path: list[Any]) -> Mapping[str, Any]:
     """Return the part of the schema that governs a place in the config."""
     for step in path:
         if isinstance(step, int):
@@ -122,7 +122,7 @@ def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Itera
     ):
         path = list(error.absolute_path)
         place = f"{where}, {_key(path)}"
-        about = _at(schema, path)
+        about = schema_at(schema, path)
         if error.validator == "additionalProperties":
             known = list(about.get("properties", {}))
             for key in sorted(set(error.instance) - set(known), key=str):
@@ -132,7 +132,7 @@ def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Itera
         elif error.validator == "required":
             for key in error.validator_value:
                 if key not in error.instance:
-                    expected = _expected(_at(schema, [*path, key]))
+                    expected = _expected(schema_at(schema, [*path, key]))
                     yield Problem(f"missing key '{key}'", place, expected)
         elif error.validator == "enum":
             valid = [item for item in error.validator_value if item is not None]
@@ -222,40 +222,16 @@ def _column_problems(design: Config, where: str) -> Iterator[Problem]:
             )
 
 
-def source(files: Sequence[Path], overrides: Mapping[str, Any]) -> str:
-    """Return where the config comes from, for messages: its files, and the command line."""
+def source(file: Path) -> str:
+    """Return a config file's path for messages, relative to the working directory."""
     here = Path.cwd()
-    names = [str(f.relative_to(here) if f.is_relative_to(here) else f) for f in files]
-    return ", ".join([*names, *(["--config"] if overrides else [])]) or "config"
-
-
-def with_types(config: Config, overrides: Mapping[str, Any], schema: dict[str, Any]) -> Config:
-    """Return the config with numbers for the text that `--config key={inner: 0.1}` gives.
-
-    Snakemake reads what is inside braces as text. Only values that were given on the command line
-    and that the schema does not want as text are read again, as YAML.
-    """
-
-    def retyped(value: Any, path: list[Any]) -> Any:
-        if isinstance(value, Mapping):
-            return {key: retyped(item, [*path, key]) for key, item in value.items()}
-        kinds = _at(schema, path).get("type", "string")
-        wants_text = "string" in ([kinds] if isinstance(kinds, str) else kinds)
-        if isinstance(value, str) and not wants_text:
-            try:
-                return yaml.safe_load(value)
-            except yaml.YAMLError:
-                return value
-        return value
-
-    changed = {key: retyped(config[key], [key]) for key in overrides if key in config}
-    return {**config, **changed}
+    return str(file.relative_to(here) if file.is_relative_to(here) else file)
 
 
 def repeated_keys(path: Path) -> Iterator[Problem]:
     """Yield a problem for each key that stands twice in one section of a config file.
 
-    YAML itself takes the last of them without a word. The file is one that Snakemake has read.
+    YAML itself uses the last one without a warning. The file must be valid YAML.
     """
     waiting = [yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)]
     while waiting:
@@ -271,7 +247,7 @@ def repeated_keys(path: Path) -> Iterator[Problem]:
             first = lines.setdefault(str(key.value), line)
             if first != line:
                 what = f"the key '{key.value}' stands in line {first} already"
-                where = f"{source([path], {})}, line {line}"
+                where = f"{source(path)}, line {line}"
                 yield Problem(what, where, "each key once", "The last one would win: merge them.")
 
 
@@ -302,7 +278,7 @@ def usable(config: Config, schema: dict[str, Any]) -> Config | None:
         if error.validator == "additionalProperties":
             for step in path:
                 parent = parent[step]
-            for key in set(error.instance) - set(_at(schema, path).get("properties", {})):
+            for key in set(error.instance) - set(schema_at(schema, path).get("properties", {})):
                 parent.pop(key, None)
         elif path and error.validator != "required":
             for step in path[:-1]:

@@ -13,24 +13,12 @@ from typing import Any
 import numba
 import numpy as np
 
-from fibroserum.inference.compiling import cache_directory
-
-_DIRECTORY = cache_directory()
+from fibroserum.inference.compiling import keeping
 
 
 def _compiled(*, parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """Compile a kernel; its machine code is kept where there is a place that can be written."""
-
-    def declare(function: Callable[..., Any]) -> Any:
-        before = numba.config.CACHE_DIR  # type: ignore[attr-defined]
-        try:
-            # the place is settled when the kernel is declared
-            numba.config.CACHE_DIR = str(_DIRECTORY or "")  # type: ignore[attr-defined]
-            return numba.njit(function, parallel=parallel, cache=_DIRECTORY is not None)
-        finally:
-            numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
-
-    return declare
+    """Return a decorator that compiles a kernel, and keeps its machine code."""
+    return lambda function: keeping(numba.njit(function, parallel=parallel))
 
 
 @contextmanager

@@ -14,6 +14,7 @@ Bioinformatics 21:4280).
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from zlib import crc32
@@ -31,7 +32,8 @@ from fibroserum.inference.wald import beyond
 from fibroserum.linear import LinearFit, find_blocks
 from fibroserum.permutations import labels
 from fibroserum.permutations.labels import Permutations
-from fibroserum.runtime.job import progress
+
+logger = logging.getLogger(__name__)
 
 # Fewer distinct permutations describe, and estimate no false discovery rate.
 FEWEST = 50
@@ -112,7 +114,7 @@ def permutation_tables(
         obs = cohort.obs.loc[engine.design.index, ["donor", "group", "time"]].astype(str)
         rng = np.random.default_rng([seed, crc32(f"permutations {contrast.name}".encode())])
         found = labels.draw_permutations(contrast, obs, engine.counts, settings, permutations, rng)
-        progress(f"{contrast.name}: {len(found.rows)} relabellings ({found.what})")
+        logger.info(f"{contrast.name}: {len(found.rows)} relabellings ({found.what})")
         row, part = _one_contrast(contrast, engine, found, table, alpha)
         rows.append(row)
         quantiles.append(part)
@@ -243,7 +245,7 @@ def _one_contrast(
         small.append(int((second["pvalue"] < alpha).sum()))
         drawn.append(_log_quantiles(second["pvalue"], ranks))
         if number % max(1, len(found.rows) // 10) == 0:
-            progress(f"{contrast.name}: {number} of {len(found.rows)} relabellings")
+            logger.info(f"{contrast.name}: {number} of {len(found.rows)} relabellings")
     observed = int((table["call"] != "none").sum())
     observed_small = int((data["pvalue"] < alpha).sum())
     row = {

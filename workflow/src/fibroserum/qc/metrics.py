@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from scipy.spatial.distance import pdist, squareform
 
+from fibroserum.errors import require
+
 MOST_VARIABLE = 500
 MOST_PAIRS = 60_000
 
@@ -26,6 +28,7 @@ def gene_classes(var: pd.DataFrame) -> pd.DataFrame:
 
 def sample_metrics(cohort: ad.AnnData) -> pd.DataFrame:
     """Return scanpy's QC metrics of each sample, with donor, group and time (index: sample)."""
+    require("scanpy")
     import scanpy as sc
 
     plain = ad.AnnData(X=np.asarray(cohort.X, dtype=float), var=gene_classes(cohort.var))
@@ -65,6 +68,7 @@ def most_variable(cohort: ad.AnnData, genes: int = MOST_VARIABLE) -> pd.DataFram
 
 def _scores(values: pd.DataFrame, count: int = 2) -> tuple[pd.DataFrame, np.ndarray]:
     """Return scores on the first components and all shares of variance; signs are made definite."""
+    require("scanpy")
     import scanpy as sc
 
     most = min(values.shape) - 1

@@ -4,6 +4,9 @@ Only the list of figures is offered here, and nothing heavy is imported: the Sna
 The work begins at `fibroserum.report.stage.build_report`.
 """
 
+from fibroserum.errors import require
 from fibroserum.report.figures.catalogue import figure_names
 
 __all__ = ["figure_names"]
+
+require("altair", "itables", "jinja2", "vl_convert", "xlsxwriter")

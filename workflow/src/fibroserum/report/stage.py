@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,8 @@ from fibroserum.report.loading import RunTables
 from fibroserum.report.page.build import page
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import spec
-from fibroserum.runtime.job import progress
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,14 @@ def build_report(
     if apart is None:
         with Apart() as begun:
             return build_report(run, config, templates, paths, begun)
-    progress("drawing the figures")
+    logger.info("drawing the figures")
     specs = {name: spec(figure) for name, figure in draw(run, config).items()}
     apart.draw(specs)
-    progress("writing the page")
+    logger.info("writing the page")
     tables.write_json(summary(run, config), paths.summary)
     tables.write_json(run.provenance, paths.provenance)
     html = build_page(run, config, templates, specs, apart.library())
     tables.write_text(html, paths.html)
-    progress("writing the figures")
+    logger.info("writing the figures")
     write_figures(apart.images(), paths.figures)
     return None

@@ -1,1 +1,1 @@
-"""What knows of Snakemake, processes, locks and terminals; the rest imports none of it."""
+"""Everything that knows of Snakemake, processes, locks and terminals; no other package does."""

@@ -1,4 +1,4 @@
-"""What the end of a run says in the terminal. Reads tables as text: nothing heavy is imported."""
+"""The summary that a run prints at its end. Tables are read as text: imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def headline(folder: str | Path) -> list[str]:
-    """Return the lines: where the report is, the first target's verdicts, responsive genes.
+    """Return the lines: the path of the report, the first target's verdicts, responsive genes.
 
     folder: `results/{cohort}`, complete.
     """
@@ -51,7 +51,7 @@ def headline(folder: str | Path) -> list[str]:
 
 
 def one_line(folder: str | Path) -> str:
-    """Return what a finished cohort says in one line, where a run holds several."""
+    """Return the summary of a finished cohort in one line, for runs of several cohorts."""
     place = Path(folder)
     parts = [str(place / "report.html")]
     targets = _rows(place / "flags" / "targets.tsv")
@@ -73,7 +73,7 @@ def one_line(folder: str | Path) -> str:
 
 
 def synthesis_line(folder: str | Path) -> str:
-    """Return what a finished synthesis says of its first target in one line."""
+    """Return the summary of a finished synthesis, of its first target, in one line."""
     place = Path(folder)
     rows = _rows(place / "meta" / "targets.tsv")
     said = []
@@ -89,7 +89,7 @@ def synthesis_line(folder: str | Path) -> str:
 
 
 def headlines(folders: Sequence[str | Path]) -> list[str]:
-    """Return a line a cohort, and one for the synthesis, whose folder is the last."""
+    """Return one line for each cohort, and one for the synthesis, whose folder is the last."""
     return [*map(one_line, folders[:-1]), synthesis_line(folders[-1])]
 
 

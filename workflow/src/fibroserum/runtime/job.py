@@ -1,32 +1,34 @@
-"""What every job does around its work: its log keeps prints, warnings and tracebacks.
+"""What surrounds the work of every job: its log keeps prints, warnings and tracebacks.
 
-Nothing heavy is imported here.
+Imports nothing heavy.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import re
 import resource
 import shutil
 import sys
-import time
+import tempfile
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from fibroserum.errors import InputError
 from fibroserum.runtime.lock import Refused, job_of_run
 
 
 def prepare_environment(library: Path) -> None:
-    """Set the variables that every job inherits: where the library is, one thread for BLAS.
+    """Set the variables that every job inherits: the path of the library, one thread for BLAS.
 
-    BLAS sums in another order with another number of threads, and results must not depend on
-    cores; the project's own kernels have their threads apart. Threads take memory in
-    many small pieces, which glibc keeps, apart for each thread, unless there is one arena for all.
+    BLAS sums in an order that depends on its number of threads, and results must not depend on
+    cores; the project's own kernels use threads of their own. One arena for malloc: glibc
+    otherwise keeps the many small blocks that threads free, separately for each thread.
     """
     inherited = os.environ.get("PYTHONPATH")
     paths = [str(library), *(inherited.split(os.pathsep) if inherited else [])]
@@ -36,15 +38,29 @@ def prepare_environment(library: Path) -> None:
     os.environ.setdefault("MALLOC_ARENA_MAX", "1")
 
 
-def progress(text: str) -> None:
-    """Print a line with the time of day, for steps that take a while."""
-    print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
+#: What the library logs: `info` says how far a long step has come.
+logger = logging.getLogger("fibroserum")
+
+
+@contextmanager
+def _logged(file: TextIO) -> Iterator[None]:
+    """Write what the library logs to a file, each message with the time of day."""
+    handler = logging.StreamHandler(file)
+    handler.setFormatter(logging.Formatter("[%(asctime)s] %(message)s", "%H:%M:%S"))
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
 def used() -> str:
-    """Return what this process and its finished children have taken, as a job's log ends.
+    """Return what this process and its finished children used, for the end of a job's log.
 
-    The largest of them is the memory said: of a process and its children nobody keeps the sum.
+    Memory is that of the largest process: the system does not record their sum.
     """
     own, children = (resource.getrusage(who) for who in _WHOSE)
     processor = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
@@ -54,7 +70,7 @@ def used() -> str:
 
 _WHOSE = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
-#: What the machine refuses a job, in plain words.
+#: What the machine can refuse, in plain words.
 _REFUSED = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
@@ -67,11 +83,11 @@ _REFUSED = {
 
 
 def _number(error: BaseException | None) -> int | None:
-    """Return the first number among an error and those before it that `_REFUSED` knows."""
+    """Return the first error number in `_REFUSED` of an error and those that caused it."""
     while error:
         found = getattr(error, "errno", None)
         if isinstance(error, RuntimeError):
-            # HDF5 has it in its words alone
+            # HDF5 has it in its message only
             told = re.search(r"errno = (\d+)", str(error))
             found = int(told[1]) if told else None
         if found in _REFUSED:
@@ -81,7 +97,7 @@ def _number(error: BaseException | None) -> int | None:
 
 
 def fault(error: BaseException) -> str:
-    """Return in plain words what the machine lacks, or an empty string for any other fault."""
+    """Return in plain words what the machine lacks, or an empty string for other errors."""
     if isinstance(error, MemoryError):
         return (
             f"Out of memory{f' ({error})' if str(error) else ''}. Free some, or run with fewer "
@@ -91,13 +107,29 @@ def fault(error: BaseException) -> str:
     if number is None:
         return ""
     where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
-    return f"Stopped: {_REFUSED[number]}{where}. Mend that; then run the same command again."
+    return f"Stopped: {_REFUSED[number]}{where}. Fix this; then run the same command again."
+
+
+def why_unwritable(folder: str | os.PathLike[str] = ".snakemake") -> str:
+    """Return why Snakemake cannot keep its records in a folder, or an empty string if it can.
+
+    The folder is created if needed. Checked first, because Snakemake ends with a traceback.
+    """
+    try:
+        Path(folder).mkdir(exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return ""
+    except OSError as error:
+        return (
+            f"{folder}, where Snakemake keeps its records, cannot be written: {error.strerror}. "
+            "Fix this, then run the same command again."
+        )
 
 
 def why_killed(logs: Iterable[str]) -> str:
-    """Return in plain words that a run's logs tell of a job killed from outside, or nothing.
+    """Return a message if a run's logs show that a job was killed from outside, or nothing.
 
-    A job that the kernel kills, as it does when memory runs out, cannot say so itself.
+    A job that the kernel kills, as it does when memory runs out, cannot report it.
     """
     texts = [Path(log).read_text(encoding="utf-8", errors="replace") for log in logs]
     if not any("died with <Signals.SIGKILL" in text for text in texts):
@@ -109,9 +141,9 @@ def why_killed(logs: Iterable[str]) -> str:
 
 
 def clear_refused(results: Path, logs: Path) -> None:
-    """Remove the sums of a cohort's single cells where its input was refused: nothing is left.
+    """Remove the sums of a cohort's single cells if its input was refused, so that nothing is left.
 
-    Sums that are younger than what was said are of a run that has not come so far: they stay.
+    Sums that are newer than that log belong to a run that has not reached this point: they stay.
     """
     log = logs / "counts.log"
     made = [path.stat().st_mtime_ns for path in (results / "pseudobulk").glob("*.npz")]
@@ -121,16 +153,16 @@ def clear_refused(results: Path, logs: Path) -> None:
         shutil.rmtree(results / "pseudobulk")
 
 
-#: The head of an InputError.
+#: The first line of an InputError.
 _REFUSAL = re.compile(r"^\d+ problems? with the input:$", re.MULTILINE)
 
 
 @contextmanager
 def job(log: str) -> Iterator[None]:
-    """Run a job: prints and warnings go to `log`, what went wrong to `log` and the terminal.
+    """Run a job: prints and warnings go to `log`, errors to `log` and the terminal.
 
-    A problem with the input, or with the machine, is said without a traceback in the terminal.
-    Exits with status 1 when the work fails.
+    A problem with the input or the machine is reported without a traceback. Exits with status 1
+    when the work fails.
     """
     path = Path(log)
     try:
@@ -145,19 +177,19 @@ def job(log: str) -> Iterator[None]:
         with file:
             sys.stdout = sys.stderr = file
             try:
-                # logs stand in a folder of the cohort's name, as results do
-                with job_of_run(cohort=path.parent.name):
+                # the folder of the logs has the cohort's name, as that of the results
+                with _logged(file), job_of_run(cohort=path.parent.name):
                     yield
-                progress(used())
+                    logger.info(used())
             except (InputError, Refused) as error:
                 said = f"{error}\n"
                 file.write(said)
             except Exception as error:  # noqa: BLE001
-                # not swallowed: said in both places, and the status is 1
+                # not swallowed: reported in both places, and the status is 1
                 said = f"{fault(error) or traceback.format_exc().rstrip()}\nThe log is {log}\n"
                 file.write(said)
     except OSError as error:
-        # the log itself could not be written: what is known is said in the terminal
+        # the log itself could not be written: the terminal gets what is known
         said = said or f"{fault(error) or error}\n"
     finally:
         sys.stdout, sys.stderr = terminal_out, terminal

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -19,13 +18,14 @@ import pandas as pd
 from fibroserum.cohort.accessors import rows_of_targets, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.cohort.models import models_of
+from fibroserum.data import data_file
 from fibroserum.enrichment.scores import score_samples, test_scores
 from fibroserum.genes.gmt import map_sets, read_gmt
 from fibroserum.genes.mapping import resolve
 from fibroserum.intervals import sign_of_interval
 from fibroserum.targets.sentences import about, phrases, sentence
 
-SETS = Path(__file__).resolve().parents[4] / "resources" / "gene_sets" / "dermal_ecm.gmt"
+SETS = data_file("footprints.gmt")
 FOOTPRINTS = {
     "TGF_BETA_RESPONSE": (
         "A rise beside a rise of BGN may come from TGF-beta in the serum, platelets' included: ask "

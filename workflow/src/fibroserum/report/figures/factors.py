@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.factors import calls
-from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.report.figures.change import LOWEST_P
 from fibroserum.report.loading import RunTables, label_order, labelled
 from fibroserum.report.theme import (
@@ -15,6 +14,7 @@ from fibroserum.report.theme import (
     OPPOSITE,
     PREDICTED,
     QUIET,
+    RESPONSIVE,
     UNDECIDED,
     WIDTH,
     ZERO,

@@ -7,7 +7,6 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.report.figures.factors import GENE_CALLS
 from fibroserum.report.figures.sets import set_rows
 from fibroserum.report.figures.targets import contrast_colour, target_names
@@ -15,6 +14,7 @@ from fibroserum.report.loading import RunTables, label_order, labelled
 from fibroserum.report.theme import (
     CONFIRMED,
     DOWN,
+    RESPONSIVE,
     UP,
     ZERO,
     Figure,

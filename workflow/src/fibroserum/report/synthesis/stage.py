@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -9,6 +10,7 @@ from typing import Any, cast
 import pandas as pd
 
 from fibroserum import tables
+from fibroserum.files.checksum import sha256
 from fibroserum.report.figures import synthesis as figures_synthesis
 from fibroserum.report.figures.catalogue import Entry
 from fibroserum.report.figures.render import images
@@ -20,9 +22,8 @@ from fibroserum.report.page.pack import squeeze, squeeze_json
 from fibroserum.report.stage import write_figures
 from fibroserum.report.synthesis.loading import SynthesisRun, synthesis_summary
 from fibroserum.report.theme import CONFIG, Figure, records, spec
-from fibroserum.runtime.job import progress
-from fibroserum.runtime.provenance import sha256
 
+logger = logging.getLogger(__name__)
 SCRIPTS = ("unpack.js", "charts.js", "synthesis.js")
 MOST_SETS, MOST_GENES = 100, 100
 
@@ -124,10 +125,10 @@ def build_synthesis(
     run: SynthesisRun, templates: Path, folder: Path, provenance: Mapping[str, Any]
 ) -> None:
     """Write the report of a synthesis into its folder; templates: `workflow/report`."""
-    progress("drawing the figures")
+    logger.info("drawing the figures")
     specs = {name: spec(figure) for name, figure in draw_synthesis(run).items()}
     write_figures(images(specs), folder / "figures")
-    progress("writing the page")
+    logger.info("writing the page")
     summary = synthesis_summary(run)
     tables.write_json(summary, folder / "summary.json")
     tables.write_json(provenance, folder / "provenance.json")

@@ -1,6 +1,6 @@
 """Documentation that is generated, so that it cannot differ from the schemas it describes.
 
-`python -m fibroserum.documentation` writes config/README.md and docs/tables.md.
+`python workflow/documentation.py` writes config/README.md and docs/tables.md.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from fibroserum.input.config import load_schema
 from fibroserum.tables import Column, schemas, write_text
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[1]
 
 CONFIG_HEAD = """# The configuration of a cohort
 
@@ -48,7 +48,7 @@ TABLES_HEAD = """# The tables of a run
 Under `results/{cohort}/`: UTF-8, tab-separated, with a header; an empty field is missing; a table
 without rows means that nothing was found. A positive log2 fold change means higher after, or higher
 in the group than in the reference. This page is generated from
-`workflow/src/fibroserum/tables.yaml`.
+`workflow/src/fibroserum/data/tables.yaml`.
 """
 
 

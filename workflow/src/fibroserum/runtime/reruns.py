@@ -1,49 +1,18 @@
-"""What a result was made from: checksums of inputs and of code, versions, the resolved config."""
+"""What makes Snakemake run a rule again: checksums of its input files and of the code it uses."""
 
 from __future__ import annotations
 
 import ast
 import hashlib
-import platform
 from collections.abc import Iterable
 from functools import cache
-from importlib import metadata
 from pathlib import Path
-from typing import Any
 
-from fibroserum import __version__
+from fibroserum.files.checksum import sha256
 
 PACKAGE = Path(__file__).resolve().parents[1]
 #: Bytes of an input that are read at each start to see whether it changed.
 STAMPED = 64_000_000
-NAMED = (
-    "fibroserum",
-    "anndata",
-    "edgepython",
-    "gseapy",
-    "numba",
-    "numpy",
-    "pandas",
-    "pydeseq2",
-    "scanpy",
-    "scipy",
-    "snakemake",
-    "statsmodels",
-)
-
-
-def sha256(path: str | Path) -> str:
-    """Return the SHA-256 of a file, or of a folder's files by their names and contents."""
-    digest = hashlib.sha256()
-    place = Path(path)
-    files = sorted(p for p in place.rglob("*") if p.is_file()) if place.is_dir() else [place]
-    for file in files:
-        if place.is_dir():
-            digest.update(file.relative_to(place).as_posix().encode())
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
 
 
 def stamp(paths: Iterable[str]) -> dict[str, str]:
@@ -99,8 +68,19 @@ def _file_of(name: str) -> Path | None:
     return None
 
 
+@cache
+def _data(path: Path) -> frozenset[Path]:
+    """Return the files of the package's data that a module names."""
+    texts = {
+        node.value
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+    return frozenset(file for file in (PACKAGE / "data").iterdir() if file.name in texts)
+
+
 def modules_of(script: str | Path) -> list[Path]:
-    """Return the library's files that a script needs, directly or through others."""
+    """Return the library's files that a script needs, directly or through others; data too."""
     waiting = [Path(script)]
     seen: set[Path] = set()
     while waiting:
@@ -112,9 +92,7 @@ def modules_of(script: str | Path) -> list[Path]:
                 if file and file not in seen:
                     seen.add(file)
                     waiting.append(file)
-    if PACKAGE / "tables.py" in seen:
-        seen.add(PACKAGE / "tables.yaml")
-    return sorted(seen)
+    return sorted(seen | {file for module in seen for file in _data(module)})
 
 
 def code_of(script: str | Path) -> str:
@@ -125,25 +103,3 @@ def code_of(script: str | Path) -> str:
     """
     files = [Path(script), *modules_of(script)]
     return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()[:16]
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return __version__ if name == "fibroserum" else "not installed"
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what results depend on, by name."""
-    return {"python": platform.python_version(), **{name: _version(name) for name in NAMED}}
-
-
-def record(config: dict[str, Any], inputs: Iterable[str]) -> dict[str, Any]:
-    """Return the content of `provenance.json`."""
-    return {
-        "versions": versions(),
-        "config": config,
-        "inputs": {path: sha256(path) for path in sorted(set(inputs))},
-        "seed": config["seed"],
-    }

@@ -1,0 +1,140 @@
+"""Where the machine code of kernels is kept, and what happens where it cannot be."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).resolve().parents[2] / "workflow" / "src"
+#: Compiles a small kernel for two layouts of its matrix; says what it was and how often it loaded.
+SCRIPT = """
+import numpy as np
+from fibroserum.linear.kernels import _inverse
+matrix = np.array([[4.0, 0.0], [0.0, 16.0]])
+for layout in "CF":
+    print(_inverse(np.asarray(matrix, order=layout)).tolist())
+print(sum(_inverse.stats.cache_hits.values()))
+"""
+ANSWER = "[[0.25, 0.0], [0.0, 0.0625]]\n" * 2
+WARNING = "RuntimeWarning: Compiled code cannot be kept ("
+
+
+def begin(source: Path = SOURCE, script: str = SCRIPT, **changes: str) -> subprocess.Popen[str]:
+    """Start the script; `changes` to the environment, in which an empty text is no variable."""
+    inherited = {k: v for k, v in os.environ.items() if k not in ("HOME", "NUMBA_CACHE_DIR")}
+    environment = inherited | {"PYTHONPATH": str(source), "XDG_CACHE_HOME": ""} | changes
+    return subprocess.Popen(
+        [sys.executable, "-c", script],
+        env={name: value for name, value in environment.items() if value},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[str, str]:
+    said, warned = process.communicate(timeout=300)
+    assert process.returncode == 0, warned
+    return said, warned
+
+
+def kernels(cache: Path) -> list[Path]:
+    return sorted(cache.glob("fibroserum/kernels-*/*"))
+
+
+def test_the_second_process_loads_what_the_first_compiled(tmp_path: Path) -> None:
+    cache = str(tmp_path / "cache")
+    assert ended(begin(XDG_CACHE_HOME=cache)) == (f"{ANSWER}0\n", "")
+    made = {path: path.stat().st_mtime_ns for path in kernels(tmp_path / "cache")}
+    assert len(made) == 2
+    assert {path.suffix for path in made} == {".nbc"}
+    assert ended(begin(XDG_CACHE_HOME=cache)) == (f"{ANSWER}2\n", "")
+    assert {path: path.stat().st_mtime_ns for path in kernels(tmp_path / "cache")} == made
+    # without XDG_CACHE_HOME: below the home directory
+    home = tmp_path / "home"
+    home.mkdir()
+    (tmp_path / "cache").rename(home / ".cache")
+    assert ended(begin(HOME=str(home))) == (f"{ANSWER}2\n", "")
+
+
+def test_processes_that_compile_at_once_do_not_disturb_each_other(tmp_path: Path) -> None:
+    cache = str(tmp_path)
+    running = [begin(XDG_CACHE_HOME=cache) for _ in range(4)]
+    for process in running:
+        said, warned = ended(process)
+        assert (said[:-2], warned) == (ANSWER, "")
+    assert len(kernels(tmp_path)) == 2
+    assert ended(begin(XDG_CACHE_HOME=cache)) == (f"{ANSWER}2\n", "")
+
+
+def test_code_that_comes_with_an_installation_is_read_and_not_written(tmp_path: Path) -> None:
+    ended(begin(XDG_CACHE_HOME=str(tmp_path / "cache")))
+    folder = kernels(tmp_path / "cache")[0].parent
+    # the same sources at another place, by someone who cannot write
+    library = tmp_path / "site"
+    shutil.copytree(SOURCE, library, ignore=shutil.ignore_patterns("__pycache__"))
+    shipped = library / "fibroserum" / "inference" / folder.name
+    folder.rename(shipped)
+    nowhere = tmp_path / "file"
+    nowhere.write_text("")
+    done = ended(begin(library, XDG_CACHE_HOME=str(nowhere), PYTHONDONTWRITEBYTECODE="1"))
+    assert done == (f"{ANSWER}2\n", "")
+    # of other sources, it is not used
+    engine = library / "fibroserum" / "inference" / "special.py"
+    engine.write_text(engine.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    said, _ = ended(begin(library, XDG_CACHE_HOME=str(tmp_path / "other")))
+    assert said == f"{ANSWER}0\n"
+    assert len(kernels(tmp_path / "other")) == 2
+
+
+@pytest.mark.parametrize("text", [b"", b"\x00" * 500, b"half"])
+def test_half_a_file_is_written_anew(text: bytes, tmp_path: Path) -> None:
+    cache = str(tmp_path)
+    ended(begin(XDG_CACHE_HOME=cache))
+    broken = kernels(tmp_path)[0]
+    whole = broken.stat().st_size
+    broken.write_bytes(text or broken.read_bytes()[:1000])
+    assert ended(begin(XDG_CACHE_HOME=cache)) == (f"{ANSWER}1\n", "")
+    assert broken.stat().st_size == pytest.approx(whole, rel=0.1)
+    assert ended(begin(XDG_CACHE_HOME=cache)) == (f"{ANSWER}2\n", "")
+
+
+def assert_only_warned(process: subprocess.Popen[str], reason: str) -> None:
+    said, warned = ended(process)
+    assert said == f"{ANSWER}0\n"
+    assert warned.count(WARNING) == 1
+    assert f"{reason}): every process compiles anew" in warned
+
+
+def test_a_file_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert_only_warned(begin(XDG_CACHE_HOME=str(tmp_path / "file")), "Not a directory")
+
+
+def test_no_home(tmp_path: Path) -> None:
+    lost = "import pathlib\ndef home(): raise RuntimeError('no home')\npathlib.Path.home = home\n"
+    assert_only_warned(begin(script=lost + SCRIPT), "there is no home directory")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder that is a disk of 64 KiB."""
+    words = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)]
+    if shutil.which("mount") is None or subprocess.run(words, capture_output=True).returncode:
+        pytest.skip("a small disk needs the right to mount one (root on Linux)")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+def test_a_full_disk_and_a_read_only_one(disk: Path) -> None:
+    (disk / "filling").write_bytes(bytes(60 << 10))
+    assert_only_warned(begin(XDG_CACHE_HOME=str(disk)), "No space left on device")
+    assert kernels(disk) == []
+    subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+    assert_only_warned(begin(XDG_CACHE_HOME=str(disk)), "Read-only file system")
