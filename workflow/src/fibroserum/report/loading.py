@@ -16,6 +16,7 @@ from fibroserum.cohort.accessors import settings_of
 from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_gmt
 from fibroserum.input.names import file_name
+from fibroserum.input.published import read_published
 
 Frames = dict[str, pd.DataFrame]
 
@@ -88,7 +89,7 @@ class Tables:
 class RunTables(Tables):
     """The tables of a run, and what else a report needs.
 
-    published: the published table as given, or None; normalized: samples × genes; obs and genes:
+    published: as `read_published` returns it, or None; normalized: samples × genes; obs and genes:
     the cohort's sheet and annotation; settings: before, after, groups (reference first), crossover,
     lines …; gene_sets: with the matrix's gene ids; ranked: by contrast, the genes that set tests
     rank.
@@ -169,12 +170,11 @@ def load_run(
         place, {name: bool(about["stimulation"]) for name, about in config["factors"].items()}
     )
     cohort = ad.read_h5ad(place / "cohort.h5ad")
-    published = config["published"]
     if provenance is None:
         provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
     return RunTables(
         **vars(made),
-        published=None if published is None else pd.read_csv(published, sep="\t", dtype=str),
+        published=read_published(Path(config["published"])) if config["published"] else None,
         normalized=cohort.to_df("normalized"),
         obs=cohort.obs,
         genes=cohort.var.astype({"symbol": str}),

@@ -6,6 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.report.loading import RunTables, filled_words, label_order, labelled
 from fibroserum.report.theme import (
     ACCENT,
@@ -22,6 +23,7 @@ from fibroserum.report.theme import (
     panels,
     zero_line,
 )
+from fibroserum.targets.power import published_effect
 
 MOST_TARGETS = 24
 MOST_LINES = 40
@@ -49,34 +51,15 @@ def contrast_colour(run: RunTables) -> alt.Color:
 
 
 def published_effects(run: RunTables) -> pd.DataFrame:
-    """Return the published log2 ratio of means for every target and contrast that it speaks of.
-
-    Groups are matched by name alone. The published table holds means per group; `all` stands for
-    the average where each of the cohort's groups was studied, and a difference is that of two
-    groups' log2 ratios.
-    """
-    if run.published is None:
-        return pd.DataFrame(columns=["target", "contrast", "published"])
-    means = run.published[["before", "after"]].apply(pd.to_numeric, errors="coerce")
-    ratio = np.log2(means["after"] / means["before"])
-    keys = zip(run.published["gene"], run.published["group"], strict=True)
-    known = {key: number for key, number in zip(keys, ratio, strict=True) if np.isfinite(number)}
-    studied = set(run.groups) <= set(run.published["group"])
-    rows = []
-    for target in target_names(run):
-        for row in run.contrasts.itertuples():
-            if row.kind == "change":
-                found = known.get((target, row.group))
-            elif row.kind == "average":
-                found = known.get((target, "all")) if studied else None
-            elif row.kind == "difference":
-                own, other = known.get((target, row.group)), known.get((target, row.reference))
-                found = None if own is None or other is None else own - other
-            else:
-                found = None
-            if found is not None:
-                rows.append((target, row.contrast, found))
-    return pd.DataFrame(rows, columns=["target", "contrast", "published"])
+    """Return the published log2 ratio of means for every target and contrast of a change."""
+    contrasts = contrasts_of(run.groups, run.settings["before"], run.settings["after"])
+    rows = [
+        (target, contrast.name, published_effect(run.published, target, contrast, run.groups))
+        for target in target_names(run)
+        for contrast in contrasts
+        if contrast.kind != "baseline"
+    ]
+    return pd.DataFrame(rows, columns=["target", "contrast", "published"]).dropna()
 
 
 def _facets(run: RunTables, layers: list[alt.Chart], height: int, held: str) -> alt.FacetChart:
