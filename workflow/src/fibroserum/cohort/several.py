@@ -126,7 +126,7 @@ def _read(path: str, root: Path, where: str) -> tuple[Config, Path]:
         expected = "a cohort's config file, relative to the working directory"
         raise refuse(f"there is no file '{path}'", f"{where}, cohorts", expected, hint)
     try:
-        content = yaml.safe_load(place.read_text(encoding="utf-8"))
+        content = configuration.read_config(place)
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         said = " ".join(str(error).split())
         raise refuse(f"cannot be read: {said}", path, "a config in YAML") from error
