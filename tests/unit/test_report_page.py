@@ -15,14 +15,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import vl_convert
 from hypothesis import example, given
 from hypothesis import strategies as st
 from report_fixture import HOSTILE, Shape, make_run
 
 from fibroserum.report.figures.draw import draw
 from fibroserum.report.loading import RunTables, labels_of, load_run
-from fibroserum.report.page import assets, gene_data
+from fibroserum.report.page import gene_data
 from fibroserum.report.page.build import environment, minus, number_columns
 from fibroserum.report.stage import ReportPaths, build_page, build_report
 from fibroserum.report.summary import summary
@@ -387,11 +386,3 @@ def test_the_same_tables_give_the_same_page(normal: Any, repository: Path) -> No
 def test_a_large_cohort_fits_six_megabytes(tmp_path: Path, repository: Path) -> None:
     _, _, page = page_of(tmp_path, repository, Shape(genes=20_000, pairs=28, sets=60))
     assert len(page.encode()) < 6_000_000
-
-
-def test_the_pages_library_is_kept_as_it_is_made() -> None:
-    made = assets.vega.__wrapped__()
-    kept = list((Path(assets.__file__).parent / "__pycache__").glob("vega-embed-*.js"))
-    assert any(one.read_text(encoding="utf-8") == made for one in kept)
-    assert "window.vegaEmbed=" in made
-    assert made == assets._wrapped(vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;"))

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from fibroserum import tables
-from fibroserum.report.apart import Apart, Images
+from fibroserum.report.drawing import Drawing
 from fibroserum.report.figures.draw import catalogue_of, draw
+from fibroserum.report.figures.render import Images
 from fibroserum.report.figures.targets import lookup_figures
 from fibroserum.report.loading import RunTables
 from fibroserum.report.page.build import page
@@ -69,24 +70,24 @@ def build_report(
     config: Mapping[str, Any],
     templates: str | Path,
     paths: ReportPaths,
-    apart: Apart | None = None,
+    drawing: Drawing | None = None,
 ) -> None:
     """Write the report of a run.
 
-    config: the resolved config; templates: `workflow/report`; apart: what draws in processes of its
-    own, where it was begun before the tables were read.
+    config: the resolved config; templates: `workflow/report`; drawing: what draws in processes of
+    its own, where it was begun before the tables were read.
     """
-    if apart is None:
-        with Apart() as begun:
+    if drawing is None:
+        with Drawing() as begun:
             return build_report(run, config, templates, paths, begun)
     progress("drawing the figures")
     specs = {name: spec(figure) for name, figure in draw(run, config).items()}
-    apart.draw(specs)
+    drawing.begin(specs)
     progress("writing the page")
     tables.write_json(summary(run, config), paths.summary)
     tables.write_json(run.provenance, paths.provenance)
-    html = build_page(run, config, templates, specs, apart.library())
+    html = build_page(run, config, templates, specs, drawing.library())
     tables.write_text(html, paths.html)
     progress("writing the figures")
-    write_figures(apart.images(), paths.figures)
+    write_figures(drawing.images(), paths.figures)
     return None
