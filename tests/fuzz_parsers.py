@@ -26,6 +26,7 @@ from fibroserum.cohort.stage import build_cohort
 from fibroserum.counts import read_counts
 from fibroserum.errors import InputError
 from fibroserum.files.table import read_sheet
+from fibroserum.genes import ids as gene_ids
 from fibroserum.genes import mapping as genes
 from fibroserum.genes.gmt import read_gmt
 from fibroserum.input.config import load_schema, repeated_keys, resolve, usable
@@ -190,10 +191,10 @@ def _arm(folder: Path) -> None:
 
 def _ids(folder: Path) -> None:
     names = (folder / "ids").read_bytes().decode("utf-8", "replace").split("\n")
-    found = genes.mangled(names)
+    found = gene_ids.mangled(names)
     assert all(str(problem) for problem in found)
     with contextlib.suppress(InputError):
-        kind = genes.recognise(names, "ids")
+        kind = gene_ids.recognise(names, "ids")
         table = genes.annotate(names, kind)
         assert len(table) == len(names)
         genes.resolve(names[:5], table)
