@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fibroserum import linear
-from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.camera import (
     camera,
     normal_from_t,
@@ -25,9 +24,16 @@ from fibroserum.enrichment.group_wise import own_fry, own_group_fit
 from fibroserum.enrichment.membership import restrict
 from fibroserum.enrichment.overrepresentation import overrepresentation
 from fibroserum.enrichment.prerank import _scores, null_scores, prerank
-from fibroserum.enrichment.set_tests import COLUMNS, SetTests, main_model_tests, test_sets
+from fibroserum.enrichment.set_tests import (
+    COLUMNS,
+    SetSettings,
+    SetTests,
+    main_model_tests,
+    test_sets,
+)
 from fibroserum.enrichment.stage import left_out_of
 from fibroserum.genes.gmt import GeneSet
+from fibroserum.multiple_testing import adjust
 from fibroserum.report.figures.edges import running_sum
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
@@ -298,25 +304,12 @@ def test_adjustment_is_within_collections() -> None:
 
 def _tests(fit: linear.LinearFit, sets: list[GeneSet], n_cpus: int = 1) -> SetTests:
     contrasts = {name: _contrast(fit, name) for name in ("RT", "difference")}
-    tables = {name: linear.moderated_t(fit, vector) for name, vector in contrasts.items()}
-    return test_sets(
-        fit,
-        contrasts,
-        {name: table["t"] for name, table in tables.items()},
-        {name: table["log2FoldChange"] for name, table in tables.items()},
-        {
-            name: pd.Series(np.where(table["pvalue"] < 0.01, "up", "none"), index=table.index)
-            for name, table in tables.items()
-        },
-        {name: table["pvalue"].notna() for name, table in tables.items()},
-        sets,
-        alpha=0.05,
-        min_size=5,
-        max_size=100,
-        permutations=50,
-        seed=1,
-        n_cpus=n_cpus,
-    )
+    results = {}
+    for name, vector in contrasts.items():
+        table = linear.moderated_t(fit, vector).rename(columns={"t": "stat"})
+        called = np.where(table["pvalue"] < 0.01, "up", "none")
+        results[name] = table.assign(call=called, padj=table["pvalue"])
+    return test_sets(fit, contrasts, results, sets, SetSettings(0.05, 5, 100, 50, 1, n_cpus))
 
 
 def test_tables_have_the_columns_and_the_calls_follow_them(
@@ -487,13 +480,14 @@ def test_the_background_of_overrepresentation_is_the_genes_that_could_be_called(
     change = pd.Series(1.0, index=genes)
     # the matrix has genes in another order, and one that the fit has not
     order = [*genes[::-1], "elsewhere"]
-    ours = main_model_tests(
-        own,
-        genes,
-        change.reindex(order),
-        calls.reindex(order, fill_value="none"),
-        tested.reindex(order, fill_value=True),
+    result = pd.DataFrame(
+        {
+            "log2FoldChange": change.reindex(order),
+            "call": calls.reindex(order, fill_value="none"),
+            "padj": tested.map({True: 1.0, False: np.nan}).reindex(order, fill_value=1.0),
+        }
     )
+    ours = main_model_tests(own, genes, result)
     members = tested & genes.isin(genes[:30])
     overlap = int((members & called).sum())
     expected = stats.hypergeom(int(tested.sum()), int(called.sum()), int(members.sum()))

@@ -7,7 +7,8 @@ with job(snakemake.log[0]):
 
     from fibroserum import tables
     from fibroserum.cohort.storage import norm_factors_of, read_h5ad
-    from fibroserum.enrichment.stage import SetSettings, enrich
+    from fibroserum.enrichment.set_tests import SetSettings
+    from fibroserum.enrichment.stage import enrich
     from fibroserum.genes.gmt import read_gmt
 
     params = snakemake.params

@@ -7,6 +7,7 @@ needs which makes the tables of a cohort.
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 
 THETAS = 50
 LOWESS_SPAN = 1 / 5
@@ -25,6 +26,14 @@ def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
     scaled = p[falling] * (number / np.arange(number, 0, -1))
     adjusted[falling] = np.minimum(np.minimum.accumulate(scaled), 1.0)
     return adjusted
+
+
+def adjust(pvalue: pd.Series, collection: pd.Series) -> pd.Series:
+    """Return Benjamini-Hochberg adjusted p values within each collection; NaN stays out of it."""
+    result = pd.Series(np.nan, index=pvalue.index)
+    for _, rows in pvalue.dropna().groupby(collection):
+        result[rows.index] = benjamini_hochberg(rows.to_numpy())
+    return result
 
 
 def _rejections(p: np.ndarray, means: np.ndarray, cutoffs: np.ndarray, alpha: float) -> np.ndarray:
