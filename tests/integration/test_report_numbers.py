@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from fibroserum.input.names import file_name
-from fibroserum.report.page.build import minus
+from fibroserum.report.page.templates import minus
 from support import Run
 
 

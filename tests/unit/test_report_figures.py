@@ -17,8 +17,8 @@ import pytest
 from report_fixture import HOSTILE, Shape, make_run
 
 from fibroserum.report.figures.cohort import MOST_CELLS
-from fibroserum.report.figures.draw import catalogue_of, draw
 from fibroserum.report.figures.edges import running_sum
+from fibroserum.report.figures.registry import catalogue_of, draw
 from fibroserum.report.figures.render import png, svg
 from fibroserum.report.figures.sets import others_of, relatives, strongest_sets
 from fibroserum.report.figures.targets import lookup_figures, published_effects

@@ -19,10 +19,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from report_fixture import HOSTILE, Shape, make_run
 
-from fibroserum.report.figures.draw import draw
+from fibroserum.report.figures.registry import draw
 from fibroserum.report.loading import RunTables, labels_of, load_run
 from fibroserum.report.page import gene_data
-from fibroserum.report.page.build import environment, minus, number_columns
+from fibroserum.report.page.templates import environment, minus, number_columns
 from fibroserum.report.stage import ReportPaths, build_page, build_report
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import spec

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 from fibroserum.input.names import file_name
 
@@ -26,7 +26,12 @@ class ContrastLike(Protocol):
         """What it estimates: change, difference, average or baseline."""
 
 
-Entry = dict[str, object]
+class Entry(TypedDict):
+    """A figure's caption (a file under `workflow/report/`), its category, and words by what of."""
+
+    caption: str
+    category: str
+    label: dict[str, str]
 
 
 def factor_category(factor: str) -> str:
