@@ -9,9 +9,9 @@ from typing import Any
 
 from fibroserum import tables
 from fibroserum.report.drawing import Drawing
+from fibroserum.report.figures.lookup import lookup_figures
 from fibroserum.report.figures.registry import catalogue_of, draw
 from fibroserum.report.figures.render import Images
-from fibroserum.report.figures.targets import lookup_figures
 from fibroserum.report.loading import RunTables
 from fibroserum.report.page.cohort_page import page
 from fibroserum.report.summary import summary

@@ -22,7 +22,8 @@ UP, DOWN, QUIET, ACCENT = "#D55E00", "#5D3A9B", "#9A9A9A", "#595959"
 # what is neither a group nor a direction borrows the colour of neither
 CONFIRMED, RESPONSIVE = "#882255", "#CC6677"
 PREDICTED, UNDECIDED, OPPOSITE = "#404040", "#C9C9C9", "#882255"
-PUBLISHED = "#000000"
+PUBLISHED = IN_BOTH_GROUPS = "#000000"
+MARK, RULE = "#111111", "#767676"
 # purple through white to orange: the colours of down and up
 DIVERGING = [DOWN, "#A991CF", "#F4F2F5", "#F0A56B", UP]
 CALLS = ["up", "down", "none"]
@@ -138,6 +139,21 @@ def group_scale(groups: Sequence[str]) -> alt.Scale:
     """Return the colour scale of the groups."""
     colours = group_colours(groups)
     return alt.Scale(domain=list(colours), range=list(colours.values()))
+
+
+def contrast_scale(contrasts: pd.DataFrame, groups: Sequence[str]) -> alt.Scale:
+    """Return the colours of the contrasts: its group's for a change, grey for the others."""
+    colours = group_colours(groups)
+    shades = [
+        colours.get(row.group, ACCENT) if row.kind == "change" else ACCENT
+        for row in contrasts.itertuples()
+    ]
+    return alt.Scale(domain=list(contrasts["contrast"]), range=shades)
+
+
+def contrast_colour(contrasts: pd.DataFrame, groups: Sequence[str]) -> alt.Color:
+    """Return the colour of a contrast (field `contrast`)."""
+    return alt.Color("contrast:N", scale=contrast_scale(contrasts, groups), legend=None)
 
 
 def call_colour(title: str = "Call", **options: Any) -> alt.Color:
