@@ -14,11 +14,11 @@ from small_cohort import GENES, SmallCohort, good
 
 from fibroserum.cohort.annotation import find_targets
 from fibroserum.cohort.inputs import Inputs, read_all
-from fibroserum.cohort.plan import Plan, plan, with_located_paths
+from fibroserum.cohort.plan import Plan, plan
 from fibroserum.counts.companions import read_along
 from fibroserum.errors import InputError
 from fibroserum.input import config as configuration
-from fibroserum.input.paths import input_paths
+from fibroserum.input.paths import input_paths, with_located_paths
 
 Spoil = Callable[[SmallCohort], object]
 

@@ -11,9 +11,9 @@ import pandas as pd
 
 from fibroserum.cohort.inputs import Inputs
 from fibroserum.cohort.lines import line_shift
-from fibroserum.cohort.samples import canonical_sheet, combined_samples, obs_name
+from fibroserum.cohort.samples import canonical_sheet, combined_samples
 from fibroserum.cohort.size_factors import size_factors
-from fibroserum.input.sheet import pools_of
+from fibroserum.input.sheet import obs_name, pools_of
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ import anndata as ad
 import pandas as pd
 
 from fibroserum import tables
+from fibroserum.cohort import contrasts
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_gmt
@@ -191,22 +192,8 @@ def filled_words(run: RunTables) -> str:
 
 
 def labels_of(run: RunTables) -> dict[str, str]:
-    """Return the few words that stand for each contrast in pictures and headings.
-
-    A contrast keeps its name where two would get the same words.
-    """
-    before, after = run.settings["before"], run.settings["after"]
-    alone = len(run.groups) == 1
-    words = {}
-    for row in run.contrasts.itertuples():
-        words[row.contrast] = {
-            "change": f"{after} vs {before}" if alone else f"{row.group}: {after} vs {before}",
-            "difference": f"{row.group} vs {row.reference}: change",
-            "average": f"average: {after} vs {before}",
-            "baseline": f"{row.group} vs {row.reference}: {before}",
-        }[row.kind]
-    said = list(words.values())
-    return {name: name if said.count(text) > 1 else text for name, text in words.items()}
+    """Return the few words that stand for each contrast in pictures and headings."""
+    return contrasts.labels_of(run.groups, run.settings["before"], run.settings["after"])
 
 
 def labelled(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
@@ -221,12 +208,5 @@ def label_order(run: RunTables) -> list[str]:
 
 def effect_of(run: RunTables, contrast: str) -> str:
     """Return what a contrast's fold change compares, for an axis or a heading."""
-    row = run.contrasts.set_index("contrast").loc[contrast]
-    before, after = run.settings["before"], run.settings["after"]
-    change = f"{after} vs {before}"
-    return {
-        "change": change if len(run.groups) == 1 else f"{row['group']}, {change}",
-        "difference": f"change in {row['group']} minus change in {row['reference']}",
-        "average": f"mean of the groups, {after} vs {before}",
-        "baseline": f"{row['group']} vs {row['reference']}, {before}",
-    }[row["kind"]]
+    effects = contrasts.effects_of(run.groups, run.settings["before"], run.settings["after"])
+    return effects[contrast]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import SimpleNamespace
 from typing import Any
 
+from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.input.names import file_name
 from fibroserum.report.figures import change, cohort, edges, factors, glance, sets, targets
 from fibroserum.report.figures.catalogue import Entry, figure_names
@@ -48,9 +48,7 @@ OF_FACTOR = {
 
 def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
     """Return the catalogue's entries for the contrasts and factors of a run."""
-    contrasts = [
-        SimpleNamespace(name=row.contrast, kind=row.kind) for row in run.contrasts.itertuples()
-    ]
+    contrasts = contrasts_of(run.groups, run.settings["before"], run.settings["after"])
     return figure_names(contrasts, config["factors"])
 
 

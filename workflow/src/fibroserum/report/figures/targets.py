@@ -101,9 +101,7 @@ def forest(run: RunTables) -> Figure:
             x="log2FoldChange:Q",
             y=y,
             color=colour,
-            fill=alt.Fill(
-                "contrast:N", scale=contrast_scale(run.contrasts, run.groups), legend=None
-            ),
+            fill=alt.Fill("contrast:N", scale=scale, legend=None),
             fillOpacity=hollow_or_filled(),
             tooltip=tooltip,
         )
