@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from fibroserum.cohort.contrasts import Contrast
+from fibroserum.input.sheet import MISSING
 
 Scale = Literal["linear", "log2"]
 PAIR_COLUMNS = ["donor", "group", "before_log2", "after_log2", "change_log2", "used", "reason"]
@@ -46,7 +47,7 @@ def log2_level(cell: object, scale: Scale) -> tuple[float, str]:
     """Return the log2 of a sheet's cell, or NaN and what is wrong with it."""
     text = str(cell).strip()
     value = float(pd.to_numeric(pd.Series([text]), errors="coerce").iloc[0])
-    if text == "" or text.lower() in ("nan", "na", "n/a", "none", "null"):
+    if text.lower() in MISSING:
         return np.nan, "is missing"
     if not np.isfinite(value):
         return np.nan, f"'{text}' is no number"
