@@ -64,12 +64,13 @@ def name_problems(contrasts: Sequence[Contrast], where: str) -> Iterator[Problem
 
 
 def labels_of(groups: Sequence[str], before: str, after: str) -> dict[str, str]:
-    """Return the few words that stand for each contrast in pictures and headings, by its name.
+    """Return a few words for each contrast, for pictures and headings, by its name.
 
-    A contrast keeps its name where two would get the same words.
+    No two are the same: contrasts of the same words have the same name, which `name_problems`
+    refuses.
     """
     change = f"{after} vs {before}"
-    words = {
+    return {
         contrast.name: {
             "change": change if len(groups) == 1 else f"{contrast.group}: {change}",
             "difference": f"{contrast.group} vs {contrast.reference}: change",
@@ -78,8 +79,6 @@ def labels_of(groups: Sequence[str], before: str, after: str) -> dict[str, str]:
         }[contrast.kind]
         for contrast in contrasts_of(groups, before, after)
     }
-    said = list(words.values())
-    return {name: name if said.count(text) > 1 else text for name, text in words.items()}
 
 
 def effects_of(groups: Sequence[str], before: str, after: str) -> dict[str, str]:

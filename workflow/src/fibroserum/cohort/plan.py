@@ -16,8 +16,7 @@ from fibroserum.cohort.contrasts import (
 )
 from fibroserum.cohort.inputs import check_tables, checked_sheet, read_all
 from fibroserum.errors import Collector, Problem
-from fibroserum.input import config as configuration
-from fibroserum.input.config import Config
+from fibroserum.input.config import Config, repeated_keys, resolve, usable
 from fibroserum.input.names import file_name
 from fibroserum.input.paths import can_be_path, missing_files, with_located_paths
 
@@ -47,14 +46,14 @@ def plan(
     Raises InputError with every problem of the config, the sheets and tables and, when there is
     any, of the counts too.
     """
-    config, problems = configuration.resolve(raw, schema, where)
+    config, problems = resolve(raw, schema, where)
     found = Collector()
     for file in files:
-        found.problems += configuration.repeated_keys(file)
+        found.problems += repeated_keys(file)
     found.problems += problems
     if problems:
         # go on with what can be used, to say everything at once
-        mended = configuration.usable(raw, schema)
+        mended = usable(raw, schema)
         if mended is None:
             found.finish()
         config = mended or config
