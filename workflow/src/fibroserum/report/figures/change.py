@@ -248,9 +248,9 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     return Figure(chart, held, said, labels="names")
 
 
-def pvalues(run: RunTables, bins: int = 20) -> Figure:
+def pvalues(run: RunTables) -> Figure:
     """Histogram of the raw p values of every contrast."""
-    edges = np.linspace(0, 1, bins + 1)
+    edges = np.linspace(0, 1, 21)
     parts = []
     for contrast in run.contrast_names:
         counts, _ = np.histogram(run.de[contrast]["pvalue"].dropna(), edges)

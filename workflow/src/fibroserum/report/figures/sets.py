@@ -98,9 +98,9 @@ def others_of(names: list[str], collection: str = "") -> str:
     return "; ".join(filter(None, [collection, others])).replace("_", " ")
 
 
-def wrapped(name: str, width: int = 27) -> str:
+def wrapped(name: str) -> str:
     """Return a set's name for a picture: words instead of underscores, broken where it is long."""
-    return "\n".join(textwrap.wrap(name.replace("_", " "), width, break_on_hyphens=False)) or name
+    return "\n".join(textwrap.wrap(name.replace("_", " "), 27, break_on_hyphens=False)) or name
 
 
 BROKEN = "split(datum.label, '\\n')"
