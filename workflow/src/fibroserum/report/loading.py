@@ -15,7 +15,7 @@ from fibroserum import tables
 from fibroserum.cohort import contrasts
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.enrichment.stage import tested_genes
-from fibroserum.genes.gmt import GeneSet, map_sets, read_gmt
+from fibroserum.genes.gmt import GeneSet, map_sets, read_collections
 from fibroserum.input.names import file_name
 from fibroserum.input.published import read_published
 
@@ -125,8 +125,7 @@ def _read(name: str, folder: Path, **names: str) -> pd.DataFrame:
 
 
 def _gene_sets(config: Mapping[str, Any], genes: pd.DataFrame) -> tuple[GeneSet, ...]:
-    sets = [one for path in config["gene_sets"] for one in read_gmt(Path(path))]
-    mapped, _ = map_sets(sets, genes)
+    mapped, _ = map_sets(read_collections(config["gene_sets"]), genes)
     return tuple(mapped)
 
 
