@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import linear
-from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.camera import camera, normal_scores, set_against_rest
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import restrict
@@ -25,6 +24,7 @@ from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.rotation import mixed
 from fibroserum.genes.gmt import GeneSet, map_sets, read_gmt
 from fibroserum.genes.mapping import annotate
+from fibroserum.multiple_testing import adjust
 
 FILES = ("NABA_human_v7.4.gmt", "h.all.v7.4.symbols.gmt", "SAUL_SEN_MAYO.v2023.1.Hs.gmt")
 # Shown whatever their p values: what a dermal cohort would look at.

@@ -72,9 +72,9 @@ def all_tests(
     own = restrict(sets, fit.genes, fit.genes, min_size=5, max_size=500)
     for contrast in contrasts.values():
         rotation_tests(fit, contrast, own, n_cpus)
-        table = moderated_t(fit, contrast)
-        calls = pd.Series(np.where(table["pvalue"] < 0.01, "up", "none"), index=table.index)
-        main_model_tests(own, fit.genes, table["t"], table["log2FoldChange"], calls)
+        table = moderated_t(fit, contrast).assign(padj=1.0)
+        table["call"] = np.where(table["pvalue"] < 0.01, "up", "none")
+        main_model_tests(own, fit.genes, table)
     return own
 
 

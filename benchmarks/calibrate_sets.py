@@ -30,7 +30,6 @@ import pandas as pd
 import set_spread
 from set_rivals import camera_fixed, flips, romer
 
-from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.camera import camera, normal_scores, set_against_rest
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import restrict
@@ -38,6 +37,7 @@ from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.rotation import mixed
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import genewise_effects, moderated_t, voom_fit
+from fibroserum.multiple_testing import adjust
 from sections import took, write_section
 
 GENES = 4000

@@ -21,7 +21,8 @@ from fibroserum.cohort.inputs import Inputs
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.stage import build_cohort, stimulation_arm
 from fibroserum.de.stage import FitSettings, fit_model, result_table
-from fibroserum.enrichment.stage import SetSettings, enrich
+from fibroserum.enrichment.set_tests import SetSettings
+from fibroserum.enrichment.stage import enrich
 from fibroserum.factors.stage import FactorSettings, flag_factors
 from fibroserum.factors.stimulation import stimulation_table
 from fibroserum.genes.gmt import GeneSet

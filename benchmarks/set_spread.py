@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.camera import normal_scores, set_against_rest
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.group_wise import own_group_fit
@@ -21,6 +20,7 @@ from fibroserum.enrichment.membership import restrict
 from fibroserum.enrichment.rotation import mixed
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import fit_weighted, genewise_effects
+from fibroserum.multiple_testing import adjust
 
 GENES, SETS, SIZE, SHIFTED, SHIFT = 1500, 40, 20, 10, 0.3
 DONORS = (4, 6, 10)

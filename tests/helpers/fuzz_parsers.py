@@ -17,13 +17,14 @@ import h5py
 import numpy as np
 import yaml
 
-from fibroserum.cohort.inputs import read_all, serum_columns
+from fibroserum.cohort.inputs import read_all
 from fibroserum.cohort.plan import plan
-from fibroserum.cohort.samples import check_design, column_problems
+from fibroserum.cohort.samples import check_design
 from fibroserum.cohort.stage import build_cohort
 from fibroserum.counts import read_counts
 from fibroserum.errors import InputError
 from fibroserum.files.table import read_sheet
+from fibroserum.genes import ids as gene_ids
 from fibroserum.genes import mapping as genes
 from fibroserum.genes.gmt import read_gmt
 from fibroserum.input.config import load_schema, repeated_keys, resolve, usable
@@ -146,12 +147,10 @@ def whole_config() -> dict[str, Any]:
 
 def parse_tree(tree: dict[str, Any]) -> None:
     """Check a config as far as no file is needed."""
-    resolved, problems = resolve(tree, schema())
+    _, problems = resolve(tree, schema())
     assert all(str(problem) for problem in problems)
     if problems:
         usable(tree, schema())
-    else:
-        serum_columns(resolved)
 
 
 def _counts(name: str, **options: Any) -> Callable[[Path], object]:
@@ -174,9 +173,8 @@ def _sheet(folder: Path) -> None:
     design = config["design"] | {"covariates": ["age", "plate"], "line": "line", "pool": "pool"}
     config = config | {"design": design}
     sheet = read_sheet(folder / "samples.tsv")
-    found = [*check_sheet(sheet, design, serum_columns(config), ["D1_pre"])]
-    found += check_sheet(sheet, design, serum_columns(config), None)
-    found += column_problems(sheet, design)
+    found = [*check_sheet(sheet, design, config["factors"], ["D1_pre"])]
+    found += check_sheet(sheet, design, config["factors"], None)
     assert all(str(problem) for problem in found)
     if not found:
         check_design(sheet, config)
@@ -190,10 +188,10 @@ def _arm(folder: Path) -> None:
 
 def _ids(folder: Path) -> None:
     names = (folder / "ids").read_bytes().decode("utf-8", "replace").split("\n")
-    found = genes.mangled(names)
+    found = gene_ids.mangled(names)
     assert all(str(problem) for problem in found)
     with contextlib.suppress(InputError):
-        kind = genes.recognise(names, "ids")
+        kind = gene_ids.recognise(names, "ids")
         table = genes.annotate(names, kind)
         assert len(table) == len(names)
         genes.resolve(names[:5], table)

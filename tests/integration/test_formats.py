@@ -13,12 +13,12 @@ from fibroserum import tables
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.inputs import read_all
 from fibroserum.cohort.models import models_of
-from fibroserum.cohort.plan import with_located_paths
 from fibroserum.cohort.stage import build_cohort
 from fibroserum.counts import read_counts
 from fibroserum.de.stage import FitSettings, fit_model, result_table
 from fibroserum.genes.table import bundled
 from fibroserum.input.config import load_schema, resolve
+from fibroserum.input.paths import with_located_paths
 from helpers import count_files as files
 from helpers.pipeline import REPOSITORY
 

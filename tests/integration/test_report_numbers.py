@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from fibroserum.input.names import file_name
-from fibroserum.report.page.build import minus
+from fibroserum.report.page.templates import minus
 from helpers.page_blocks import block, levels, signed
 from helpers.pipeline import Run
 

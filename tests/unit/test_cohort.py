@@ -16,14 +16,14 @@ from fibroserum.cohort.inputs import Inputs
 from fibroserum.cohort.samples import (
     canonical_sheet,
     check_design,
-    column_problems,
     combine_libraries,
-    obs_name,
     use_of_samples,
 )
 from fibroserum.cohort.stage import Cohort, build_cohort, stimulation_arm
 from fibroserum.cohort.storage import read_h5ad, write_h5ad
 from fibroserum.errors import InputError
+from fibroserum.input.sheet import obs_name
+from fibroserum.input.sheet_checks import check_sheet
 
 DESIGN: dict[str, Any] = {
     "donor": "donor", "group": "group", "time": "time", "before": "pre", "after": "post",
@@ -222,7 +222,7 @@ def test_columns_of_the_sheet_do_not_hide_the_pipelines_own() -> None:
     assert table.loc["a1", ["donor", "group", "time", "line"]].tolist() == ["D1", "AT", "pre", ""]
     names = ["sheet.donor", "sheet.line", "sheet.used_for", "sheet.time", "serum_lot"]
     assert table.loc["a1", names].tolist() == ["x", "y", "z", "t", "3"]
-    assert list(column_problems(sheet, design)) == []
+    assert check_sheet(sheet, design, {}, None) == ()
 
 
 def test_a_covariate_named_like_a_column_of_the_pipeline_keeps_its_values() -> None:
@@ -242,7 +242,7 @@ def test_a_covariate_named_like_a_column_of_the_pipeline_keeps_its_values() -> N
 )
 def test_columns_whose_names_meet_are_refused(columns: list[str], met: str) -> None:
     sheet = rows(TWO).assign(**dict.fromkeys(columns, "x"))
-    (problem,) = column_problems(sheet, DESIGN)
+    (problem,) = check_sheet(sheet, DESIGN, {}, None)
     assert met in str(problem)
 
 

@@ -17,13 +17,13 @@ import pandas as pd
 import pytest
 
 from fibroserum import linear
-from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.camera import camera, normal_scores, set_against_rest
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import restrict
 from fibroserum.enrichment.prerank import prerank
 from fibroserum.genes.gmt import map_sets, read_gmt
 from fibroserum.genes.mapping import annotate
+from fibroserum.multiple_testing import adjust
 
 FILES = ("NABA_human_v7.4.gmt", "h.all.v7.4.symbols.gmt", "SAUL_SEN_MAYO.v2023.1.Hs.gmt")
 

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.enrichment.rotation import chance_of_larger, mixed, standardised_alike
 from fibroserum.enrichment.set_tests import COLUMNS, decide
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import Effects
+from fibroserum.multiple_testing import adjust
 
 
 def _sets(genes: int, sizes: list[int]) -> Membership:

@@ -8,13 +8,13 @@ import pytest
 from scipy import stats
 
 from fibroserum import linear
-from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.camera import (
     normal_scores,
     set_against_rest,
 )
 from fibroserum.enrichment.membership import restrict
 from fibroserum.genes.gmt import GeneSet
+from fibroserum.multiple_testing import adjust
 from helpers.limma_cohort import LIMITS
 
 

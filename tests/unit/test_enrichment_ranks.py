@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.membership import restrict
 from fibroserum.enrichment.overrepresentation import overrepresentation
 from fibroserum.enrichment.prerank import _scores, null_scores, prerank
 from fibroserum.enrichment.set_tests import main_model_tests
 from fibroserum.genes.gmt import GeneSet
+from fibroserum.multiple_testing import adjust
 from fibroserum.report.figures.edges import running_sum
 from helpers.limma_cohort import LIMITS, golden, limma_sets
 
@@ -170,13 +170,14 @@ def test_the_background_of_overrepresentation_is_the_genes_that_could_be_called(
     change = pd.Series(1.0, index=genes)
     # the matrix has genes in another order, and one that the fit has not
     order = [*genes[::-1], "elsewhere"]
-    ours = main_model_tests(
-        own,
-        genes,
-        change.reindex(order),
-        calls.reindex(order, fill_value="none"),
-        tested.reindex(order, fill_value=True),
+    result = pd.DataFrame(
+        {
+            "log2FoldChange": change.reindex(order),
+            "call": calls.reindex(order, fill_value="none"),
+            "padj": tested.map({True: 1.0, False: np.nan}).reindex(order, fill_value=1.0),
+        }
     )
+    ours = main_model_tests(own, genes, result)
     members = tested & genes.isin(genes[:30])
     overlap = int((members & called).sum())
     expected = stats.hypergeom(int(tested.sum()), int(called.sum()), int(members.sum()))

@@ -17,7 +17,7 @@ from fibroserum.enrichment.camera import (
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.group_wise import own_fry, own_group_fit
 from fibroserum.enrichment.membership import restrict
-from fibroserum.enrichment.set_tests import COLUMNS, SetTests, test_sets
+from fibroserum.enrichment.set_tests import COLUMNS, SetSettings, SetTests, test_sets
 from fibroserum.enrichment.stage import left_out_of
 from fibroserum.genes.gmt import GeneSet
 from helpers.limma_cohort import CONTRASTS, LIMITS, contrast_of, golden, limma_fits, limma_sets
@@ -134,25 +134,12 @@ def test_normal_scores_follow_the_exact_quantiles() -> None:
 
 def _tests(fit: linear.LinearFit, sets: list[GeneSet], n_cpus: int = 1) -> SetTests:
     contrasts = {name: contrast_of(fit, name) for name in ("RT", "difference")}
-    tables = {name: linear.moderated_t(fit, vector) for name, vector in contrasts.items()}
-    return test_sets(
-        fit,
-        contrasts,
-        {name: table["t"] for name, table in tables.items()},
-        {name: table["log2FoldChange"] for name, table in tables.items()},
-        {
-            name: pd.Series(np.where(table["pvalue"] < 0.01, "up", "none"), index=table.index)
-            for name, table in tables.items()
-        },
-        {name: table["pvalue"].notna() for name, table in tables.items()},
-        sets,
-        alpha=0.05,
-        min_size=5,
-        max_size=100,
-        permutations=50,
-        seed=1,
-        n_cpus=n_cpus,
-    )
+    results = {}
+    for name, vector in contrasts.items():
+        table = linear.moderated_t(fit, vector).rename(columns={"t": "stat"})
+        called = np.where(table["pvalue"] < 0.01, "up", "none")
+        results[name] = table.assign(call=called, padj=table["pvalue"])
+    return test_sets(fit, contrasts, results, sets, SetSettings(0.05, 5, 100, 50, 1, n_cpus))
 
 
 def test_tables_have_the_columns_and_the_calls_follow_them(

@@ -6,14 +6,12 @@ import csv
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from fibroserum.genes import ids as gene_ids
 from fibroserum.genes import mapping as genes
-from fibroserum.genes.table import PREVIOUS_SYMBOLS, bundled
+from fibroserum.genes.table import PREVIOUS_SYMBOLS, bundled, load_table
 
 PANEL = [
     "BGN",
@@ -38,7 +36,7 @@ def small_table(*rows: tuple[str, str, str, str]) -> pd.DataFrame:
 
 
 def test_table_has_one_row_a_gene() -> None:
-    table = genes.load_table()
+    table = load_table()
     assert list(table) == ["symbol", "ensembl", "entrez", "chromosome", "type", "name", "aliases"]
     assert len(table) == 63_805
     assert table["entrez"].is_unique
@@ -50,7 +48,7 @@ def test_table_has_one_row_a_gene() -> None:
 def test_table_agrees_with_annotationdbi(repository: Path) -> None:
     with (repository / "tests/golden/genes/genes.tsv").open(newline="") as file:
         reference = list(csv.DictReader(file, delimiter="\t"))
-    table = genes.load_table().set_index("symbol")
+    table = load_table().set_index("symbol")
     for row in reference:
         ours = table.loc[row["SYMBOL"]]
         assert ours["entrez"] == row["ENTREZID"]
@@ -59,14 +57,14 @@ def test_table_agrees_with_annotationdbi(repository: Path) -> None:
 
 
 def test_primary_ensembl_ids_are_those_of_the_reference_genome() -> None:
-    primary = genes.load_table().set_index("symbol")["ensembl"].str.partition("|")[0]
+    primary = load_table().set_index("symbol")["ensembl"].str.partition("|")[0]
     assert primary["HLA-A"] == "ENSG00000206503"
     assert primary["CYP2D6"] == "ENSG00000100197"
     assert primary["BGN"] == "ENSG00000182492"
 
 
 def test_mitochondrial_genes_have_their_hgnc_names() -> None:
-    table = genes.load_table()
+    table = load_table()
     mitochondrial = table[table["chromosome"] == "MT"]
     assert len(mitochondrial) == 37
     assert mitochondrial["symbol"].str.startswith("MT-").all()
@@ -93,7 +91,7 @@ def test_versions_come_off_and_par_y_stays_apart() -> None:
         "ENSGR0000182378.10",
         " ENSG00000182378",
     ]
-    assert genes.canonical(ids, "ensembl") == [
+    assert gene_ids.canonical(ids, "ensembl") == [
         "ENSG00000182492",
         "ENSG00000182378_PAR_Y",
         "ENSG00000182378_PAR_Y",
@@ -137,8 +135,8 @@ def test_what_is_no_name_is_no_gene() -> None:
 
 
 @pytest.mark.parametrize("id_type", ["symbol", "ensembl", "entrez"])
-def test_every_kind_of_id_leads_to_the_same_genes(id_type: genes.IdType) -> None:
-    table = genes.load_table().set_index("symbol", drop=False).loc[PANEL]
+def test_every_kind_of_id_leads_to_the_same_genes(id_type: gene_ids.IdType) -> None:
+    table = load_table().set_index("symbol", drop=False).loc[PANEL]
     ids = table[id_type].str.partition("|")[0].tolist()
     found = genes.annotate(ids, id_type)
     assert list(found.columns) == ["symbol", "ensembl", "entrez", "chromosome", "type", "match"]
@@ -171,7 +169,7 @@ def test_annotates_with_any_table() -> None:
 
 
 def test_the_official_row_of_a_gene_is_taken() -> None:
-    table = genes.load_table().set_index("symbol")
+    table = load_table().set_index("symbol")
     ids = table.loc["HLA-A", "ensembl"].split("|")
     named, _ = genes.resolve(["HLA-A", ids[2]], genes.annotate(ids[::-1], "ensembl"))
     assert named == {"HLA-A": [ids[0]], ids[2]: [ids[2]]}
@@ -193,7 +191,7 @@ def test_older_symbols_find_their_entrez_ids(shared_data: Callable[[str], Path])
     reference = pd.read_csv(path, sep="\t", dtype=str, keep_default_na=False)
     reference = reference[~reference["hgnc_symbol"].isin(["", "NA"])]
     reference = reference[~reference["hgnc_symbol"].duplicated(keep=False)]
-    reference = reference[reference["entrez"].isin(genes.load_table()["entrez"])]
+    reference = reference[reference["entrez"].isin(load_table()["entrez"])]
     found = genes.annotate(reference["hgnc_symbol"].tolist(), "symbol")
     mapped = (found["entrez"] != "").to_numpy()
     assert mapped.mean() > 0.99
@@ -208,40 +206,14 @@ def test_older_symbols_find_their_entrez_ids(shared_data: Callable[[str], Path])
     ],
 )
 def test_real_matrices(
-    shared_data: Callable[[str], Path], name: str, kind: genes.IdType, mapped: float
+    shared_data: Callable[[str], Path], name: str, kind: gene_ids.IdType, mapped: float
 ) -> None:
     ids = pd.read_csv(shared_data(name), sep="\t", usecols=[0], dtype=str).iloc[:, 0].tolist()
-    assert genes.recognise(ids) == kind
-    assert genes.mangled(ids) == []
+    assert gene_ids.recognise(ids) == kind
+    assert gene_ids.mangled(ids) == []
     found = genes.annotate(ids, kind)
     assert found.index.tolist() == ids
     assert (found["match"] != "unknown").mean() > mapped
     named, unmapped = genes.resolve([*PANEL, "CCL28", "PF4"], found)
     assert unmapped == []
     assert all(len(rows) == 1 for rows in named.values())
-
-
-def test_duplicates_are_summed_and_logged() -> None:
-    counts = pd.DataFrame(
-        {"s1": [1, 2, 3, 4], "s2": [10, 20, 30, 40]}, index=["b", "a", "b", "c"], dtype="int32"
-    )
-    summed, log = genes.sum_duplicates(counts)
-    assert summed.to_dict("index") == {
-        "b": {"s1": 4, "s2": 40},
-        "a": {"s1": 2, "s2": 20},
-        "c": {"s1": 4, "s2": 40},
-    }
-    assert summed.index.tolist() == ["b", "a", "c"]
-    assert log.to_dict("records") == [{"gene_id": "b", "rows": 2, "total": 44.0}]
-
-
-@given(st.lists(st.sampled_from("abcdef"), max_size=12))
-def test_summing_keeps_every_count(ids: list[str]) -> None:
-    counts = pd.DataFrame(
-        {"s": np.arange(len(ids), dtype=np.int64)}, index=pd.Index(ids, dtype=object)
-    )
-    summed, log = genes.sum_duplicates(counts)
-    assert summed["s"].sum() == counts["s"].sum()
-    assert summed.index.tolist() == list(dict.fromkeys(ids))
-    assert log["rows"].sum() - len(log) == len(ids) - len(summed)
-    assert list(log) == ["gene_id", "rows", "total"]

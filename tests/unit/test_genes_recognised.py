@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from fibroserum.errors import InputError
-from fibroserum.genes import mapping as genes
-from fibroserum.genes.table import bundled
+from fibroserum.genes import ids as gene_ids
+from fibroserum.genes.table import bundled, load_table
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from fibroserum.genes.table import bundled
     ],
 )
 def test_recognises(ids: list[str], kind: str) -> None:
-    assert genes.recognise(ids) == kind
+    assert gene_ids.recognise(ids) == kind
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_recognises(ids: list[str], kind: str) -> None:
 )
 def test_refuses_what_is_no_human_gene(ids: list[str], said: str, advised: str) -> None:
     with pytest.raises(InputError) as caught:
-        genes.recognise(ids, "counts.tsv")
+        gene_ids.recognise(ids, "counts.tsv")
     (problem,) = caught.value.problems
     assert said in problem.what
     assert problem.where == "counts.tsv"
@@ -61,15 +61,15 @@ def test_refuses_what_is_no_human_gene(ids: list[str], said: str, advised: str) 
 
 
 def test_own_annotation_lets_any_ids_in() -> None:
-    assert genes.recognise(["ENSMUSG00000031375"], own={"ENSMUSG00000031375"}) == "symbol"
-    assert genes.recognise(["99999999"], own={"99999999"}) == "entrez"
+    assert gene_ids.recognise(["ENSMUSG00000031375"], own={"ENSMUSG00000031375"}) == "symbol"
+    assert gene_ids.recognise(["99999999"], own={"99999999"}) == "entrez"
 
 
 @given(st.lists(st.text(max_size=12), max_size=20))
 @example(["1" * 10, "٣"])
 def test_recognise_answers_or_refuses(ids: list[str]) -> None:
     try:
-        kind = genes.recognise(ids)
+        kind = gene_ids.recognise(ids)
     except InputError as error:
         assert len(error.problems) == 1  # noqa: PT017 (both ends are right)
     else:
@@ -99,28 +99,28 @@ def test_recognise_answers_or_refuses(ids: list[str]) -> None:
     ],
 )
 def test_mangled_ids_are_found(name: str, likely: str) -> None:
-    (problem,) = genes.mangled(["BGN", name, "DCN"], "counts.tsv")
+    (problem,) = gene_ids.mangled(["BGN", name, "DCN"], "counts.tsv")
     assert f"'{name}'" in problem.what
     assert problem.where == "counts.tsv, gene 2"
     assert likely in problem.hint
 
 
 def test_no_gene_of_the_table_is_mangled() -> None:
-    table = genes.load_table()
+    table = load_table()
     names = [*bundled().alias, *table["symbol"], *bundled().ensembl]
-    assert genes.mangled(names) == []
-    assert genes.mangled(table["entrez"].tolist()) == []
+    assert gene_ids.mangled(names) == []
+    assert gene_ids.mangled(table["entrez"].tolist()) == []
 
 
 def test_all_septins_and_marches_are_named_again() -> None:
     for number in range(1, 13):
-        (problem,) = genes.mangled(["BGN", f"{number}-Sep"])
+        (problem,) = gene_ids.mangled(["BGN", f"{number}-Sep"])
         assert f"SEPTIN{number}." in problem.hint
     for number in range(1, 12):
-        (problem,) = genes.mangled(["BGN", f"{number}-Mar"])
+        (problem,) = gene_ids.mangled(["BGN", f"{number}-Mar"])
         assert f"MARCHF{number}" in problem.hint
 
 
 @given(st.lists(st.text(max_size=24), max_size=10))
 def test_mangled_never_fails(ids: list[str]) -> None:
-    assert len(genes.mangled(ids)) <= len(ids)
+    assert len(gene_ids.mangled(ids)) <= len(ids)

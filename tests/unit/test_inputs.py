@@ -12,11 +12,11 @@ import yaml
 
 from fibroserum.cohort.annotation import find_targets
 from fibroserum.cohort.inputs import Inputs, read_all
-from fibroserum.cohort.plan import Plan, plan, with_located_paths
+from fibroserum.cohort.plan import Plan, plan
 from fibroserum.counts.companions import read_along
 from fibroserum.errors import InputError
 from fibroserum.input import config as configuration
-from fibroserum.input.paths import input_paths
+from fibroserum.input.paths import input_paths, with_located_paths
 from helpers import count_files as files
 from helpers.small_cohort import GENES, SmallCohort, good
 

@@ -16,11 +16,12 @@ import pandas as pd
 import pytest
 
 from fibroserum.report.figures.cohort import MOST_CELLS
-from fibroserum.report.figures.draw import catalogue_of, draw
 from fibroserum.report.figures.edges import running_sum
+from fibroserum.report.figures.lookup import lookup_figures
+from fibroserum.report.figures.registry import catalogue_of, draw
 from fibroserum.report.figures.render import png, svg
 from fibroserum.report.figures.sets import others_of, relatives, strongest_sets
-from fibroserum.report.figures.targets import lookup_figures, published_effects
+from fibroserum.report.figures.targets import published_effects
 from fibroserum.report.loading import RunTables, load_run
 from fibroserum.report.page.tables import few_found
 from fibroserum.report.theme import DOWN, GROUP_COLOURS, UP, Figure, data, in_order, spec, thin

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from fibroserum.input.config import load_schema, with_defaults
-from fibroserum.report.page.build import environment
 from fibroserum.report.page.tables import spread_of_groups, unused_levels
+from fibroserum.report.page.templates import environment
 
 RAW = {
     "cohort": "c",

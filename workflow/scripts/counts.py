@@ -6,15 +6,12 @@ with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum import tables
-    from fibroserum.cohort.inputs import read_all
-    from fibroserum.cohort.stage import build_cohort, stimulation_arm
+    from fibroserum.cohort.stage import read_cohort
     from fibroserum.cohort.storage import write_h5ad
 
-    config = snakemake.params.config
-    inputs = read_all(config, [Path(path) for path in snakemake.input.cells])
-    cohort = build_cohort(inputs, config, snakemake.params.min_count)
-    arms = [stimulation_arm(*arm, cohort.adata.var) for arm in inputs.stimulation.values()]
-    for arm, path in zip(arms, snakemake.output.stimulation, strict=True):
+    params = snakemake.params
+    found = read_cohort(params.config, [*map(Path, snakemake.input.cells)], params.min_count)
+    for arm, path in zip(found.stimulation.values(), snakemake.output.stimulation, strict=True):
         write_h5ad(arm, path)
-    tables.write("samples", cohort.samples, snakemake.output.samples)
-    write_h5ad(cohort.adata, snakemake.output.cohort)
+    tables.write("samples", found.samples, snakemake.output.samples)
+    write_h5ad(found.adata, snakemake.output.cohort)

@@ -3,19 +3,18 @@
 from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
-    from pathlib import Path
-
     from fibroserum import tables
     from fibroserum.cohort.storage import norm_factors_of, read_h5ad
-    from fibroserum.enrichment.stage import SetSettings, enrich
-    from fibroserum.genes.gmt import read_gmt
+    from fibroserum.enrichment.set_tests import SetSettings
+    from fibroserum.enrichment.stage import enrich
+    from fibroserum.genes.gmt import read_collections
 
     params = snakemake.params
     names = params.contrasts
     results = {
         name: tables.read("de", path) for name, path in zip(names, snakemake.input.de, strict=True)
     }
-    sets = [gene_set for path in snakemake.input.gene_sets for gene_set in read_gmt(Path(path))]
+    sets = read_collections(snakemake.input.gene_sets)
     settings = SetSettings(
         **params.settings, alpha=params.alpha, seed=params.seed, n_cpus=snakemake.threads
     )

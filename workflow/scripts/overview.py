@@ -7,20 +7,16 @@ with job(snakemake.log[0]):
 
     from fibroserum.report.figures.synthesis_catalogue import META
     from fibroserum.report.provenance import versions
-    from fibroserum.report.synthesis.loading import read_synthesis
+    from fibroserum.report.synthesis.loading import SynthesisSettings, read_synthesis
     from fibroserum.report.synthesis.stage import build_synthesis, synthesis_provenance
 
     params, files = snakemake.params, snakemake.input
-    run = read_synthesis(
-        params.name,
-        {name: files[name] for name in META},
-        files.summaries,
-        params.cohorts,
-        params.targets,
-        params.factors,
-        params.alpha,
+    settings = SynthesisSettings(
+        params.name, params.cohorts, params.targets, params.factors, params.alpha
     )
-    read = [*(files[name] for name in META), *files.summaries]
+    paths = {name: files[name] for name in META}
+    read = [*paths.values(), *files.summaries]
     provenance = synthesis_provenance(params.config, read, versions())
     templates = Path(snakemake.scriptdir).parent / "report"
+    run = read_synthesis(settings, paths, files.summaries)
     build_synthesis(run, templates, Path(snakemake.output.html).parent, provenance)

@@ -2,20 +2,15 @@
 
 from fibroserum.runtime.job import job
 
-with job(snakemake.log[0]):
-    from fibroserum.report.apart import Apart
-
-    # begun before the heavy imports, which it works beside
-    with Apart() as apart:
+# the processes that draw import this file, and must not run it
+if __name__ == "__main__":
+    with job(snakemake.log[0]):
         from pathlib import Path
 
-        from fibroserum.report.loading import load_run
         from fibroserum.report.provenance import record
-        from fibroserum.report.stage import ReportPaths, build_report
+        from fibroserum.report.stage import write_report
 
         config = snakemake.params.config
-        paths = ReportPaths.under(Path(snakemake.output.html).parent)
-        provenance = record(config, snakemake.params.inputs)
-        run = load_run(paths.html.parent, config, provenance)
+        folder = Path(snakemake.output.html).parent
         templates = Path(snakemake.scriptdir).parent / "report"
-        build_report(run, config, templates, paths, apart)
+        write_report(folder, config, record(config, snakemake.params.inputs), templates)

@@ -102,9 +102,7 @@ def nearest(value: object, valid: Iterable[object]) -> str:
         return f"Did you mean '{folded[close[0]]}'?"
     if not names:
         return ""
-    shown = ", ".join(f"'{name}'" for name in names[:8])
-    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
-    return f"Valid: {shown}{more}."
+    return f"Valid: {listed(names, 8)}."
 
 
 #: Cells of one kind of mistake that are listed one by one; the rest is counted.
@@ -115,9 +113,9 @@ SHOWN = 5
 MAX_PROBLEMS = 20
 
 
-def listed(names: Collection[object], shown: int = SHOWN) -> str:
+def listed(names: Collection[object], shown: int = SHOWN, quote: str = "'") -> str:
     """Return the first names in quotes and how many more there are."""
-    text = ", ".join(f"'{name}'" for name in list(names)[:shown])
+    text = ", ".join(f"{quote}{name}{quote}" for name in list(names)[:shown])
     more = len(names) - shown
     return f"{text} and {more:,} more" if more > 0 else text
 

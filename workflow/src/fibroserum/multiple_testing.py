@@ -42,6 +42,14 @@ def panel_adjusted(pvalues: np.ndarray, genes: Sequence[str | None]) -> np.ndarr
     return adjusted.reindex(panel.index).to_numpy()
 
 
+def adjust(pvalue: pd.Series, collection: pd.Series) -> pd.Series:
+    """Return Benjamini-Hochberg adjusted p values within each collection; NaN stays out of it."""
+    result = pd.Series(np.nan, index=pvalue.index)
+    for _, rows in pvalue.dropna().groupby(collection):
+        result[rows.index] = benjamini_hochberg(rows.to_numpy())
+    return result
+
+
 def _rejections(p: np.ndarray, means: np.ndarray, cutoffs: np.ndarray, alpha: float) -> np.ndarray:
     """Return how many genes are called at `alpha` (Benjamini-Hochberg) above each cutoff."""
     tested = np.flatnonzero(np.isfinite(p) & np.isfinite(means))

@@ -9,8 +9,14 @@ from typing import cast
 import pandas as pd
 
 from fibroserum.errors import Collector, InputError, Problem, nearest, refuse
-from fibroserum.genes import mapping as genes
-from fibroserum.genes.ids import IdType, canonical_ensembl
+from fibroserum.genes.ids import IdType, canonical, canonical_ensembl, recognise
+from fibroserum.genes.mapping import (
+    annotate,
+    annotate_with,
+    read_annotation,
+    resolve,
+    why_unmapped,
+)
 from fibroserum.genes.table import bundled
 from fibroserum.input.config import Config
 
@@ -24,15 +30,15 @@ def annotation_of(counts: pd.DataFrame, config: Config) -> pd.DataFrame:
     table = None
     if own:
         with found.collecting():
-            table = genes.read_annotation(Path(own))
+            table = read_annotation(Path(own))
     named = frozenset() if table is None else frozenset(table["gene_id"])
     id_type = declared
     with found.collecting():
         id_type = _id_type(list(counts.columns), declared, source, named)
     found.finish()
     if table is None:
-        return genes.annotate(list(counts.columns), id_type)
-    return genes.annotate_with(table, list(counts.columns), id_type)
+        return annotate(list(counts.columns), id_type)
+    return annotate_with(table, list(counts.columns), id_type)
 
 
 def _id_type(ids: list[str], declared: str, source: str, named: frozenset[str]) -> IdType:
@@ -42,7 +48,7 @@ def _id_type(ids: list[str], declared: str, source: str, named: frozenset[str]) 
     names may be declared symbols: then nobody asks whether they are human genes.
     """
     try:
-        found = genes.recognise(ids, source, named)
+        found = recognise(ids, source, named)
     except InputError:
         if declared == "symbol":
             return "symbol"
@@ -70,7 +76,7 @@ def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]
         if entry["gene"]
     ]
     index = bundled()
-    _, unmapped = genes.resolve((name for _, name in asked), annotation)
+    _, unmapped = resolve((name for _, name in asked), annotation)
     for key, name in asked:
         plain = canonical_ensembl(name.strip())
         if name not in unmapped:
@@ -91,8 +97,8 @@ def find_targets(
 
     Of several rows with the same right, the one with more counts is taken, and a note says so.
     """
-    found, unmapped = genes.resolve(targets, annotation)
-    notes = [f"target {genes.why_unmapped(name, annotation)}" for name in unmapped]
+    found, unmapped = resolve(targets, annotation)
+    notes = [f"target {why_unmapped(name, annotation)}" for name in unmapped]
     chosen: dict[str, str | None] = dict.fromkeys(targets)
     for name, rows in found.items():
         totals = counts[rows].sum()
@@ -113,10 +119,8 @@ def as_in_cohort(counts: pd.DataFrame, annotation: pd.DataFrame, source: str) ->
 
     Raises InputError where fewer than half of them are in the cohort's matrix.
     """
-    kind = genes.recognise(
-        list(counts.columns), f"gene ids of {source}", frozenset(annotation.index)
-    )
-    renamed = counts.set_axis(genes.canonical(counts.columns, kind), axis=1)
+    kind = recognise(list(counts.columns), f"gene ids of {source}", frozenset(annotation.index))
+    renamed = counts.set_axis(canonical(counts.columns, kind), axis=1)
     shared = renamed.columns.isin(annotation.index)
     if shared.mean() < 0.5:
         raise refuse(

@@ -7,11 +7,12 @@ vector over those columns.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from fibroserum.input.names import file_name
+from fibroserum.errors import Problem
+from fibroserum.input.names import file_name, long_names, name_clashes
 
 Kind = Literal["change", "difference", "average", "baseline"]
 SINGLE_GROUP = "all"
@@ -53,3 +54,42 @@ def contrasts_of(groups: Sequence[str], before: str, after: str) -> list[Contras
         for g in others
     ]
     return found
+
+
+def name_problems(contrasts: Sequence[Contrast], where: str) -> Iterator[Problem]:
+    """Yield a problem for each name that file names cannot hold or tell from another."""
+    names = [contrast.name for contrast in contrasts]
+    yield from name_clashes(names, where, "group and time names")
+    yield from long_names(names, where)
+
+
+def labels_of(groups: Sequence[str], before: str, after: str) -> dict[str, str]:
+    """Return a few words for each contrast, for pictures and headings, by its name.
+
+    No two are the same: contrasts of the same words have the same name, which `name_problems`
+    refuses.
+    """
+    change = f"{after} vs {before}"
+    return {
+        contrast.name: {
+            "change": change if len(groups) == 1 else f"{contrast.group}: {change}",
+            "difference": f"{contrast.group} vs {contrast.reference}: change",
+            "average": f"average: {change}",
+            "baseline": f"{contrast.group} vs {contrast.reference}: {before}",
+        }[contrast.kind]
+        for contrast in contrasts_of(groups, before, after)
+    }
+
+
+def effects_of(groups: Sequence[str], before: str, after: str) -> dict[str, str]:
+    """Return what each contrast's fold change compares, for an axis or a heading, by its name."""
+    change = f"{after} vs {before}"
+    return {
+        contrast.name: {
+            "change": change if len(groups) == 1 else f"{contrast.group}, {change}",
+            "difference": f"change in {contrast.group} minus change in {contrast.reference}",
+            "average": f"mean of the groups, {change}",
+            "baseline": f"{contrast.group} vs {contrast.reference}, {before}",
+        }[contrast.kind]
+        for contrast in contrasts_of(groups, before, after)
+    }

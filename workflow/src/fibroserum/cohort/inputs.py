@@ -6,29 +6,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
 from fibroserum.cohort.annotation import annotation_of, as_in_cohort, find_targets, unknown_genes
-from fibroserum.cohort.samples import check_design, column_problems
+from fibroserum.cohort.samples import check_design
 from fibroserum.counts import read_counts
-from fibroserum.errors import Collector, Problem, listed
+from fibroserum.errors import Collector, Problem
 from fibroserum.files.table import read_sheet
 from fibroserum.genes.gmt import check_human, collection_name, read_gmt
 from fibroserum.input.config import Config
 from fibroserum.input.published import read_published
-from fibroserum.input.sheet_checks import check_sheet
+from fibroserum.input.sheet_checks import check_sheet, problems_without
+from fibroserum.input.sheet_design import turned_times
 from fibroserum.input.signature import read_signature
 from fibroserum.input.stimulation_sheet import check_stimulation, left_out
-
-
-def serum_columns(config: Config) -> dict[str, Any]:
-    """Return the factors that have a measured level."""
-    return {name: entry for name, entry in config["factors"].items() if entry["serum"]}
 
 
 def checked_sheet(config: Config, counted: list[str] | None = None) -> pd.DataFrame:
@@ -37,8 +32,7 @@ def checked_sheet(config: Config, counted: list[str] | None = None) -> pd.DataFr
     sheet = pd.DataFrame()
     with found.collecting():
         sheet = read_sheet(Path(config["samples"]))
-        problems = list(check_sheet(sheet, config["design"], serum_columns(config), counted))
-        problems += column_problems(sheet, config["design"])
+        problems = check_sheet(sheet, config["design"], config["factors"], counted)
         found.problems += problems
         if not problems:
             check_design(sheet, config)
@@ -136,47 +130,6 @@ def _unused_cells(config: Config, used: frozenset[str]) -> Iterator[Problem]:
         )
 
 
-_EARLY = ("pre", "before", "baseline", "vor", "vorher", "avant")
-_LATE = ("post", "after", "nach", "nachher", "apres", "après", "followup", "follow-up")
-
-
-def _turned_times(design: Mapping[str, Any]) -> list[str]:
-    """Return a note where the levels of time are named the other way round."""
-    before, after = design["before"], design["after"]
-    if before.casefold() not in _LATE or after.casefold() not in _EARLY:
-        return []
-    return [
-        f"before is '{before}' and after is '{after}': a positive log2 fold change means higher in "
-        f"'{after}'; exchange the two in design unless that is meant"
-    ]
-
-
-def _without_few_cells(
-    config: Config, sheet: pd.DataFrame, dropped: Mapping[str, str], counted: list[str]
-) -> list[Problem]:
-    """Return what is wrong with the samples that are left once those of few cells are gone.
-
-    Half a pair may have gone with its cells, or a whole group, which contrasts were planned for.
-    """
-    design = config["design"]
-    rest = sheet[~sheet["sample"].isin(dropped)]
-    problems = list(check_sheet(rest, design, {}, counted))
-    if design["group"]:
-        left = sorted(set(rest[design["group"]]))
-        problems += [
-            Problem(
-                f"of the group '{group}' no sample is left",
-                config["samples"],
-                f"cells enough in samples of each group ({listed(left)} have)",
-            )
-            for group in dict.fromkeys(sheet[design["group"]])
-            # of the reference group check_sheet says it
-            if group not in left and group != design["reference_group"]
-        ]
-    gone = f"Left out for too few cells (cells.min_cells): {listed(sorted(dropped))}."
-    return [replace(one, hint=f"{one.hint} {gone}".strip()) for one in problems]
-
-
 def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     """Read and check everything the config names. Raises InputError with every problem found.
 
@@ -203,7 +156,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     with found.collecting():
         checked_sheet(config, counted)
     if table is not None and dropped and not found.problems:
-        found.problems += _without_few_cells(config, sheet, dropped, list(table.counts.index))
+        found.problems += problems_without(sheet, config["design"], dropped)
     if table is not None:
         with found.collecting():
             annotation = annotation_of(table.counts, config)
@@ -220,7 +173,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     targets, notes = find_targets(config["targets"], annotation, counts)
     for name, (_, arm_sheet) in arms.items():
         notes += left_out(name, arm_sheet, config["factors"][name]["stimulation"])
-    notes += _turned_times(config["design"])
+    notes += turned_times(config["design"])
     if config["tx2gene"] and "tx2gene" not in table.used | used:
         notes.append(
             f"tx2gene ({config['tx2gene']}) is not used: no count input is a folder of Salmon or "

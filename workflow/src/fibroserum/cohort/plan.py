@@ -7,13 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast, contrasts_of, order_groups
+from fibroserum.cohort.contrasts import (
+    SINGLE_GROUP,
+    Contrast,
+    contrasts_of,
+    name_problems,
+    order_groups,
+)
 from fibroserum.cohort.inputs import check_tables, checked_sheet, read_all
 from fibroserum.errors import Collector, Problem
-from fibroserum.input import config as configuration
-from fibroserum.input.config import Config
-from fibroserum.input.names import file_name, long_names, name_clashes
-from fibroserum.input.paths import can_be_path, locate, missing_files
+from fibroserum.input.config import Config, repeated_keys, resolve, usable
+from fibroserum.input.names import file_name
+from fibroserum.input.paths import can_be_path, missing_files, with_located_paths
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,14 @@ def plan(
     Raises InputError with every problem of the config, the sheets and tables and, when there is
     any, of the counts too.
     """
-    config, problems = configuration.resolve(raw, schema, where)
+    config, problems = resolve(raw, schema, where)
     found = Collector()
     for file in files:
-        found.problems += configuration.repeated_keys(file)
+        found.problems += repeated_keys(file)
     found.problems += problems
     if problems:
         # go on with what can be used, to say everything at once
-        mended = configuration.usable(raw, schema)
+        mended = usable(raw, schema)
         if mended is None:
             found.finish()
         config = mended or config
@@ -74,10 +79,7 @@ def plan(
     names = sorted(sheet[column].unique()) if column else [SINGLE_GROUP]
     groups = order_groups(names, config["design"]["reference_group"])
     contrasts = contrasts_of(groups, config["design"]["before"], config["design"]["after"])
-    place = f"{where}, names of contrasts"
-    made = [contrast.name for contrast in contrasts]
-    found.problems += name_clashes(made, place, "group and time names")
-    found.problems += long_names(made, place)
+    found.problems += name_problems(contrasts, f"{where}, names of contrasts")
     found.finish()
     return Plan(config, file_name(config["cohort"]), tuple(groups), tuple(contrasts))
 
@@ -103,22 +105,3 @@ def _named(problem: Problem, where: str) -> Problem:
     if problem.where.startswith("config, "):
         return replace(problem, where=f"{where}, {problem.where.removeprefix('config, ')}")
     return problem
-
-
-def with_located_paths(config: Config, root: Path) -> Config:
-    """Return the config with bundled resources found below `root` where the user has none."""
-    located = dict(config)
-    for key in ("samples", "tx2gene", "published"):
-        located[key] = locate(config[key], root)
-    for key in ("counts", "gene_sets"):
-        located[key] = [locate(path, root) for path in config[key]]
-    located["genes"] = config["genes"] | {"annotation": locate(config["genes"]["annotation"], root)}
-    located["factors"] = {name: _located_factor(f, root) for name, f in config["factors"].items()}
-    return located
-
-
-def _located_factor(factor: dict[str, Any], root: Path) -> dict[str, Any]:
-    arm = factor["stimulation"]
-    if arm:
-        arm = arm | {key: locate(arm[key], root) for key in ("counts", "samples")}
-    return factor | {"stimulation": arm, "signature": locate(factor["signature"], root)}

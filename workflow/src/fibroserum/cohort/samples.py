@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,39 +12,7 @@ import pandas as pd
 from fibroserum.cohort.contrasts import SINGLE_GROUP, order_groups
 from fibroserum.cohort.models import models_of
 from fibroserum.errors import InputError, Problem
-from fibroserum.files.table import place
-
-CANONICAL = ("donor", "group", "time", "line")
-
-
-#: Names that columns of `obs` cannot take from the sheet: the pipeline's own, and h5ad's.
-_TAKEN = frozenset({*CANONICAL, "used_for", "size_factor", "sample", "_index"})
-
-
-def obs_name(column: str) -> str:
-    """Return the name in `obs` of a sheet's column that is none of the design's.
-
-    h5ad files take no `/` in names. A column that bears a name of the pipeline's own (`line`,
-    `used_for`) and means something else is `sheet.{name}`.
-    """
-    return f"sheet.{column}" if column in _TAKEN else column.replace("/", "_")
-
-
-def column_problems(sheet: pd.DataFrame, design: dict[str, Any]) -> Iterator[Problem]:
-    """Yield a problem for each pair of the sheet's columns that get one name in `obs`."""
-    meant = {design[name] for name in CANONICAL} | {"sample"}
-    seen: dict[str, str] = {}
-    for column in sheet.columns:
-        if column in meant:
-            continue
-        other = seen.setdefault(obs_name(column), column)
-        if other != column:
-            yield Problem(
-                f"the columns '{other}' and '{column}' both become '{obs_name(column)}'",
-                f"{place(sheet)}, header",
-                "names that differ in more than '/' and '_'",
-                "Rename one of them.",
-            )
+from fibroserum.input.sheet import DESIGN_KEYS, obs_name
 
 
 def canonical_sheet(sheet: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame:
@@ -53,7 +21,7 @@ def canonical_sheet(sheet: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame
     The other columns are named by `obs_name`.
     """
     indexed = sheet.set_index("sample")
-    meant = {name: design[name] for name in CANONICAL}
+    meant = {name: design[name] for name in DESIGN_KEYS}
     front = pd.DataFrame(index=indexed.index)
     for name, column in meant.items():
         absent = SINGLE_GROUP if name == "group" else ""
@@ -142,12 +110,12 @@ def use_of_samples(
 def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
     """Raise InputError for a design that cannot be fitted.
 
-    sheet: one in which `check_sheet` and `column_problems` found nothing. Libraries that are
+    sheet: one in which `check_sheet` found nothing. Libraries that are
     summed must agree, and the models must have full rank and residual degrees of freedom. A config
     that gives a column or a level two meanings has been refused, and there is nothing to add.
     """
     design = config["design"]
-    columns = [design[name] for name in CANONICAL if design[name]] + design["covariates"]
+    columns = [design[name] for name in DESIGN_KEYS if design[name]] + design["covariates"]
     if design["before"] != design["after"] and len(set(columns)) == len(columns):
         combined_samples(canonical_sheet(sheet, design), config)
 

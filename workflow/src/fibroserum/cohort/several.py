@@ -13,8 +13,7 @@ import yaml
 
 from fibroserum.cohort.plan import Plan, plan
 from fibroserum.errors import InputError, Problem, nearest, refuse
-from fibroserum.input import config as configuration
-from fibroserum.input.config import Config
+from fibroserum.input.config import Config, load_schema, read_config, repeated_keys, schema_problems
 from fibroserum.input.names import file_name, long_names
 from fibroserum.input.paths import can_be_path, locate
 
@@ -76,9 +75,9 @@ def plan_several(
     Schemas; root, where, files: as `inputs.plan` has them. Raises InputError with every problem of
     this config and of each cohort's config and input.
     """
-    own = configuration.load_schema(schemas / "cohorts.schema.yaml")
-    schema = configuration.load_schema(schemas / "config.schema.yaml")
-    problems = [p for file in files for p in configuration.repeated_keys(file)]
+    own = load_schema(schemas / "cohorts.schema.yaml")
+    schema = load_schema(schemas / "config.schema.yaml")
+    problems = [p for file in files for p in repeated_keys(file)]
     problems += _own_problems(raw, own, schema, where)
     listed = raw["cohorts"] if isinstance(raw["cohorts"], list) else []
     plans: dict[str, Plan] = {}
@@ -113,7 +112,7 @@ def _own_problems(
             "Write it in each cohort's own file.",
         )
     rest = {key: value for key, value in raw.items() if key not in elsewhere}
-    yield from configuration.schema_problems(rest, own, where)
+    yield from schema_problems(rest, own, where)
 
 
 def _read(path: str, root: Path, where: str) -> tuple[Config, Path]:
@@ -126,7 +125,7 @@ def _read(path: str, root: Path, where: str) -> tuple[Config, Path]:
         expected = "a cohort's config file, relative to the working directory"
         raise refuse(f"there is no file '{path}'", f"{where}, cohorts", expected, hint)
     try:
-        content = yaml.safe_load(place.read_text(encoding="utf-8"))
+        content = read_config(place)
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
         said = " ".join(str(error).split())
         raise refuse(f"cannot be read: {said}", path, "a config in YAML") from error

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.inputs import Inputs
+from fibroserum.cohort.inputs import Inputs, read_all
 from fibroserum.cohort.lines import line_shift
-from fibroserum.cohort.samples import canonical_sheet, combined_samples, obs_name
+from fibroserum.cohort.samples import canonical_sheet, combined_samples
 from fibroserum.cohort.size_factors import size_factors
-from fibroserum.input.sheet import pools_of
+from fibroserum.input.sheet import obs_name, pools_of
 
 
 @dataclass(frozen=True)
 class Cohort:
-    """The cohort's AnnData (samples × genes) and its table of libraries."""
+    """The cohort's AnnData (samples × genes), its table of libraries, its stimulation arms."""
 
     adata: ad.AnnData
     samples: pd.DataFrame
+    stimulation: dict[str, ad.AnnData]
+
+
+def read_cohort(config: dict[str, Any], summed: Sequence[Path], min_count: int) -> Cohort:
+    """Return the cohort that the complete `config` describes, everything it names read and checked.
+
+    summed: single cells that other jobs have read; min_count: as in `build_cohort`. Raises
+    InputError with every problem found.
+    """
+    return build_cohort(read_all(config, summed), config, min_count)
 
 
 def _normalized_layers(adata: ad.AnnData) -> None:
@@ -73,7 +85,8 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     if shift is not None:
         adata.uns["fibroserum"]["line_shift"] = asdict(shift)
     _normalized_layers(adata)
-    return Cohort(adata, samples)
+    arms = {name: stimulation_arm(*arm, adata.var) for name, arm in inputs.stimulation.items()}
+    return Cohort(adata, samples, arms)
 
 
 def _well_counted(counts: pd.DataFrame, min_count: int) -> np.ndarray:

@@ -56,10 +56,9 @@ WHOLE = Part()
 
 @dataclass(frozen=True)
 class Genes:
-    """The genes of a single-cell matrix: ids, symbols or None, and which are kept."""
+    """The genes of a single-cell matrix: ids, and which are kept."""
 
     ids: tuple[str, ...]
-    symbols: tuple[str, ...] | None
     keep: np.ndarray
     notes: tuple[str, ...] = ()
 
@@ -98,7 +97,6 @@ def pseudobulk(
         notes.append(f"{where}: {unassigned:,} cells without a sample left out")
     notes += [f"{where}: sample '{name}' left out, {why}" for name, why in dropped.items()]
     ids = tuple(np.asarray(genes.ids, dtype=object)[genes.keep])
-    symbols = genes.symbols and tuple(np.asarray(genes.symbols, dtype=object)[genes.keep])
     return Matrix(
         where,
         ids,
@@ -106,7 +104,6 @@ def pseudobulk(
         summed[:, genes.keep].T,
         (),
         (*notes, *genes.notes),
-        symbols,
         (),
         dropped,
     )
@@ -198,25 +195,19 @@ def _features(path: Path) -> Genes:
     rows = [[cell.strip() for cell in line.split("\t")] for line in read_text(path).lines]
     width = min(map(len, rows))
     ids = tuple(row[0] for row in rows)
-    symbols = tuple(row[1] for row in rows) if width > 1 else None
     kinds = [row[2] for row in rows] if width > 2 else None
-    return expressed(ids, symbols, kinds, str(path))
+    return expressed(ids, kinds, str(path))
 
 
-def expressed(
-    ids: tuple[str, ...],
-    symbols: tuple[str, ...] | None,
-    kinds: Sequence[str] | None,
-    where: str,
-) -> Genes:
+def expressed(ids: tuple[str, ...], kinds: Sequence[str] | None, where: str) -> Genes:
     """Return the genes, features of other kinds (antibodies, guides) marked to be left out."""
     keep = np.ones(len(ids), dtype=bool)
     if kinds is None or "Gene Expression" not in kinds:
-        return Genes(ids, symbols, keep)
+        return Genes(ids, keep)
     keep = np.asarray([kind == "Gene Expression" for kind in kinds])
     others = sorted({kind for kind in kinds if kind != "Gene Expression"})
     said = f"{where}: {int((~keep).sum()):,} features that are no genes left out ({listed(others)})"
-    return Genes(ids, symbols, keep, (said,) if others else ())
+    return Genes(ids, keep, (said,) if others else ())
 
 
 def _matrix_market(path: Path, genes: int) -> sparse.coo_matrix:

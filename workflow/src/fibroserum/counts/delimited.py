@@ -14,12 +14,10 @@ from fibroserum.counts.table import Matrix
 from fibroserum.errors import SHOWN, Problem, listed, refuse
 from fibroserum.files.grid import EUROPEAN_HINT, SPECIAL_ROWS, Grid, parse_lines, split
 
-SYMBOL_COLUMNS = (
+#: Columns that describe a gene and are no samples (featureCounts, nf-core, biomaRt, Subread).
+ANNOTATION_COLUMNS = {
     "gene_name", "gene_symbol", "symbol", "symbols", "gene_names", "gene_symbols",
     "external_gene_name", "hgnc_symbol", "genename", "feature_name",
-)  # fmt: skip
-#: Columns that describe a gene and are no samples (featureCounts, nf-core, biomaRt, Subread).
-ANNOTATION_COLUMNS = frozenset(SYMBOL_COLUMNS) | {
     "chr", "start", "end", "strand", "length", "gene_biotype", "gene_type", "biotype",
     "description", "chromosome", "entrezid", "entrez_id", "gene_description",
 }  # fmt: skip
@@ -33,8 +31,8 @@ ENSEMBL = re.compile(r"ENS[A-Z]*[GT]\d{11}(\.\d+)?.*")
 def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> Matrix:
     """Return a grid's numbers with genes in rows; cells that are no numbers are its problems.
 
-    featureCounts' and nf-core/rnaseq's describing columns are left out and noted, their symbols
-    kept; rows of reads outside genes (__no_feature, N_unmapped …) left out and noted.
+    featureCounts' and nf-core/rnaseq's describing columns and rows of reads outside genes
+    (__no_feature, N_unmapped …) are left out and noted.
     """
     if grid.header is None:
         return _headless_matrix(grid, path, known_samples)
@@ -47,13 +45,7 @@ def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> 
     ]  # fmt: skip
     columns = [i for i in range(1, grid.width) if i not in set(described)]
     samples, notes = _sample_names(grid, header, columns, described, known_samples)
-    symbol_column = _symbol_column(header, described)
-    return numbers(grid, samples, columns, symbol_column, notes)
-
-
-def _symbol_column(header: Sequence[str], described: Sequence[int]) -> int | None:
-    found = {header[index].lower(): index for index in reversed(described)}
-    return next((found[name] for name in SYMBOL_COLUMNS if name in found), None)
+    return numbers(grid, samples, columns, notes)
 
 
 def _sample_names(
@@ -145,8 +137,7 @@ def _headless_matrix(grid: Grid, path: Path, known_samples: Collection[str]) -> 
         )
     sample = sample_name(path, known_samples)
     note = f"{grid.where}: no header (as HTSeq writes it); the sample is '{sample}'"
-    symbol_column = 1 if grid.width == 3 else None
-    return numbers(grid, (sample,), columns, symbol_column, (*grid.notes, note))
+    return numbers(grid, (sample,), columns, (*grid.notes, note))
 
 
 _FILE_ENDINGS = re.compile(
@@ -171,7 +162,6 @@ def numbers(
     grid: Grid,
     samples: tuple[str, ...],
     columns: Sequence[int],
-    symbol_column: int | None,
     notes: tuple[str, ...],
 ) -> Matrix:
     """Return the named columns of a grid as a matrix, gene ids in the first column.
@@ -194,8 +184,7 @@ def numbers(
     rows = tuple(np.asarray(grid.numbers)[keep].tolist())
     draft = Matrix(grid.where, tuple(genes), samples, np.empty((0, 0)), rows, notes)
     values, problems = _values(frame[list(columns)], draft)
-    symbols = tuple(frame[symbol_column].str.strip()) if symbol_column is not None else None
-    return replace(draft, values=values, symbols=symbols, problems=problems)
+    return replace(draft, values=values, problems=problems)
 
 
 def _values(frame: pd.DataFrame, draft: Matrix) -> tuple[np.ndarray, tuple[Problem, ...]]:

@@ -124,7 +124,7 @@ def read_star(files: Sequence[Path], known_samples: Collection[str], where: str)
         grid = read_grid(path)
         if not is_star(grid):
             raise refuse("is not STAR's ReadsPerGene table", str(path), "four columns")
-        whole = numbers(grid, _STRANDS, (1, 2, 3), None, ())
+        whole = numbers(grid, _STRANDS, (1, 2, 3), ())
         problems += whole.problems
         sample = sample_name(path, known_samples)
         strand, share = _strand(whole.values)

@@ -32,7 +32,6 @@ from fibroserum.counts.cells import (
     needs_cells,
     pseudobulk,
 )
-from fibroserum.counts.delimited import SYMBOL_COLUMNS
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import InputError, listed, nearest, refuse
 
@@ -126,10 +125,9 @@ def _ten_x(group: h5py.Group, path: Path, cells: Mapping[str, Any] | None, part:
         raise needs_cells(str(path))
     features = group.get("features", group)
     ids = _texts(features["id" if "id" in features else "genes"])
-    symbols = _texts(features["name" if "name" in features else "gene_names"])
     kinds = _texts(features["feature_type"]) if "feature_type" in features else None
     barcodes = _texts(group["barcodes"])
-    genes = expressed(ids, symbols, kinds, str(path))
+    genes = expressed(ids, kinds, str(path))
     samples = cell_samples(path.parent, str(cells["sample"]), barcodes)
     blocks = _by_cell(group, len(barcodes), len(ids), str(path), part)
     return pseudobulk(str(path), blocks, samples, genes, cells)
@@ -243,7 +241,7 @@ def _bulk_h5ad(handle: h5py.File, where: str, known_samples: Collection[str]) ->
     for block in _blocks(item, *values.shape, where):
         places = block.cells.astype(np.int64) * len(genes.ids) + block.genes
         np.add.at(values.reshape(-1), places, block.counts.astype(values.dtype))
-    return Matrix(where, genes.ids, names, values.T, (), genes.notes, genes.symbols)
+    return Matrix(where, genes.ids, names, values.T, (), genes.notes)
 
 
 def _raw_counts(handle: h5py.File, rows: int, where: str) -> tuple[str, Genes]:
@@ -294,14 +292,12 @@ def _raw_layer(handle: h5py.File, rows: int, where: str) -> tuple[str, pd.DataFr
 
 
 def _genes(var: pd.DataFrame, where: str) -> Genes:
-    """Return gene ids and symbols: var's gene_ids where scanpy put the 10x ids, else its index."""
+    """Return gene ids: var's gene_ids where scanpy put the 10x ids, else its index."""
     names = tuple(map(str, var.index))
     lower = {str(column).lower(): column for column in reversed(list(var.columns))}
-    symbol_column = next((lower[name] for name in SYMBOL_COLUMNS if name in lower), None)
-    symbols = tuple(var[symbol_column].astype(str)) if symbol_column is not None else None
     keep = np.ones(len(names), dtype=bool)
     if "gene_ids" in lower and var[lower["gene_ids"]].astype(str).is_unique:
         ids = tuple(var[lower["gene_ids"]].astype(str))
         note = f"{where}: gene ids taken from var['gene_ids']"
-        return Genes(ids, symbols or names, keep, (note,))
-    return Genes(names, symbols, keep)
+        return Genes(ids, keep, (note,))
+    return Genes(names, keep)

@@ -26,7 +26,6 @@ class Counted:
     samples: tuple[str, ...]
     counts: np.ndarray
     notes: tuple[str, ...]
-    symbols: dict[str, str]
     dropped: dict[str, str]
     used: str
 
@@ -91,9 +90,6 @@ def without_versions(matrix: Matrix, counts: np.ndarray, notes: tuple[str, ...])
     Every sum is noted.
     """
     plain = [_ENSEMBL_VERSION.sub(r"\1\2", gene) for gene in matrix.genes]
-    symbols: dict[str, str] = {}
-    for gene, symbol in zip(plain, matrix.symbols or (), strict=False):
-        symbols.setdefault(gene, symbol)
     stripped = sum(a != b for a, b in zip(plain, matrix.genes, strict=True))
     if stripped:
         notes = (*notes, f"{matrix.where}: version taken off {stripped:,} Ensembl ids")
@@ -104,7 +100,7 @@ def without_versions(matrix: Matrix, counts: np.ndarray, notes: tuple[str, ...])
         summed = np.zeros((len(genes), counts.shape[1]), dtype=np.int64)
         np.add.at(summed, codes, counts)
         counts = summed
-    said = (notes, symbols, matrix.dropped, matrix.used)
+    said = (notes, matrix.dropped, matrix.used)
     return Counted(matrix.where, tuple(genes), matrix.samples, counts, *said)
 
 
@@ -178,15 +174,4 @@ def join(tables: Sequence[Counted]) -> CountTable:
     notes = tuple(dict.fromkeys(note for table in tables for note in table.notes))
     dropped = {name: reason for table in tables for name, reason in table.dropped.items()}
     used = frozenset(table.used for table in tables) - {""}
-    return CountTable(frame, notes, _annotation(tables, frame.columns), dropped, used)
-
-
-def _annotation(tables: Sequence[Counted], genes: pd.Index) -> pd.DataFrame | None:
-    symbols: dict[str, str] = {}
-    for table in tables:
-        for gene, symbol in table.symbols.items():
-            if symbol:
-                symbols.setdefault(gene, symbol)
-    if not symbols:
-        return None
-    return pd.DataFrame({"symbol": [symbols.get(gene, "") for gene in genes]}, index=genes)
+    return CountTable(frame, notes, dropped, used)

@@ -63,7 +63,7 @@ def read_quants(
     ]
     if problems:
         raise InputError(capped(problems, where))
-    genes, symbols = _genes_of(first, tx2gene)
+    genes = _genes_of(first, tx2gene)
     codes, names = pd.factorize(np.asarray(genes, dtype=object))
     values = length_scaled(
         np.column_stack([sample.reads for sample in samples]),
@@ -72,9 +72,8 @@ def read_quants(
         codes,
     )
     note = f"{where}: counts scaled by length from {len(samples)} transcript estimates"
-    found = tuple(symbols.get(name, "") for name in names) if symbols else None
     named = tuple(_quant_sample(path, known_samples) for path in files)
-    return Matrix(where, tuple(names), named, values, (), (note,), found)
+    return Matrix(where, tuple(names), named, values, (), (note,))
 
 
 def _quant_sample(path: Path, known_samples: Collection[str]) -> str:
@@ -120,7 +119,7 @@ def _read_one(path: Path) -> Transcripts:
     grid = read_grid(path, header=True)
     assert grid.header is not None, "asked for"
     columns = (2, 3, 4)
-    table = numbers(grid, tuple(grid.header[i] for i in columns), columns, None, ())
+    table = numbers(grid, tuple(grid.header[i] for i in columns), columns, ())
     estimates = _estimates(table)
     reads, tpm = (2, 1) if tuple(grid.header) == SALMON_HEADER else (1, 2)
     length = estimates[:, 0]
@@ -141,9 +140,9 @@ def _estimates(matrix: Matrix) -> np.ndarray:
     return values
 
 
-def _genes_of(sample: Transcripts, tx2gene: Path) -> tuple[list[str], dict[str, str]]:
-    """Return the gene of each transcript and symbols by gene, versions and `|` parts aside."""
-    genes_by_name, symbols = _read_tx2gene(tx2gene, frozenset(sample.names))
+def _genes_of(sample: Transcripts, tx2gene: Path) -> list[str]:
+    """Return the gene of each transcript, versions and `|` parts aside."""
+    genes_by_name = _read_tx2gene(tx2gene, frozenset(sample.names))
     without_version = {_bare(name): gene for name, gene in genes_by_name.items()}
     genes: list[str] = []
     lacking: list[str] = []
@@ -162,7 +161,7 @@ def _genes_of(sample: Transcripts, tx2gene: Path) -> tuple[list[str], dict[str, 
             "a row for every transcript",
             "Take the tx2gene table of the annotation that the index was made from.",
         )
-    return genes, symbols
+    return genes
 
 
 _VERSION = re.compile(r"(?<=\d{11})\.\d+")
@@ -173,15 +172,13 @@ def _bare(name: str) -> str:
     return _VERSION.sub("", name, count=1) if name.startswith("ENS") else name
 
 
-def _read_tx2gene(
-    path: Path, transcripts: Collection[str]
-) -> tuple[dict[str, str], dict[str, str]]:
+def _read_tx2gene(path: Path, transcripts: Collection[str]) -> dict[str, str]:
     require(path)
     grid = read_grid(path, header=True)
     assert grid.header is not None, "asked for"
     frame = parse_lines(grid, dict.fromkeys(range(grid.width), str))
-    rows = [[cell.strip() for cell in row[:3]] for row in frame.itertuples(index=False, name=None)]
-    first = [cell.strip() for cell in grid.header[:3]]
+    rows = [[cell.strip() for cell in row[:2]] for row in frame.itertuples(index=False, name=None)]
+    first = [cell.strip() for cell in grid.header[:2]]
     bare = {_bare(name.split("|")[0]) for name in transcripts}
     if _bare(first[0].split("|")[0]) in bare:
         rows.insert(0, first)
@@ -197,4 +194,4 @@ def _read_tx2gene(
             problems.append(Problem(what, str(path), "one gene for each transcript"))
     if problems:
         raise InputError(capped(problems, str(path)))
-    return genes, {row[1]: row[2] for row in rows if len(row) > 2}
+    return genes

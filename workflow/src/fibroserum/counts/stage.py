@@ -26,7 +26,7 @@ from fibroserum.tables import write_bytes
 #: The sums of each file of single cells, by its name.
 Sums = dict[str, Matrix]
 
-_TEXTS = ("where", "genes", "samples", "notes", "symbols", "dropped", "used")
+_TEXTS = ("where", "genes", "samples", "notes", "dropped", "used")
 
 
 def sum_part(paths: Sequence[Path], cells: Mapping[str, Any], part: Part) -> Sums:
@@ -66,8 +66,7 @@ def _read_sums(path: Path) -> Sums:
 
 def _matrix(text: dict[str, Any], values: np.ndarray) -> Matrix:
     tuples = {key: tuple(text[key]) for key in ("genes", "samples", "notes")}
-    symbols = text["symbols"] and tuple(text["symbols"])
-    return Matrix(**text | tuples | {"symbols": symbols, "values": values})
+    return Matrix(**text | tuples | {"values": values})
 
 
 def gather(parts: Sequence[Path]) -> Sums:

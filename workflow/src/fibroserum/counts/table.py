@@ -19,14 +19,12 @@ class CountTable:
 
     counts: int32, or int64 where a count needs it; index sample names, columns gene ids, both text.
     notes: what was done to the input (rounded, rows left out, ids merged), a sentence each.
-    annotation: symbols found in the files, index gene id, column `symbol`; None without any.
     dropped: samples of the input that are not in the counts, with the reason (too few cells).
     used: keys of the config that some of the files needed: `cells`, `tx2gene`.
     """
 
     counts: pd.DataFrame
     notes: tuple[str, ...]
-    annotation: pd.DataFrame | None
     dropped: dict[str, str] = field(default_factory=dict)
     used: frozenset[str] = frozenset()
 
@@ -36,9 +34,8 @@ class Matrix:
     """One matrix as read: numbers not yet checked.
 
     values: genes × samples, int64 or float64. rows: line of each gene in the file, empty where a
-    line means nothing. symbols: one text a gene (empty where unknown), or None. problems: cells
-    that held no number (0 in values). dropped: samples left out, with the reason. used: the key of
-    the config that it needed: `cells`, `tx2gene` or none.
+    line means nothing. problems: cells that held no number (0 in values). dropped: samples left
+    out, with the reason. used: the key of the config that it needed: `cells`, `tx2gene` or none.
     """
 
     where: str
@@ -47,7 +44,6 @@ class Matrix:
     values: np.ndarray
     rows: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
-    symbols: tuple[str, ...] | None = None
     problems: tuple[Problem, ...] = ()
     dropped: dict[str, str] = field(default_factory=dict)
     used: Literal["", "cells", "tx2gene"] = ""

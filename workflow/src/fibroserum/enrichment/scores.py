@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.membership import restrict
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import LinearFit, estimates, fit_weighted
+from fibroserum.multiple_testing import adjust
 
 # GSEApy's and the authors' exponent of the rank.
 WEIGHT = 0.25

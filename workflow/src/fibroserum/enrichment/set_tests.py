@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from fibroserum.enrichment.adjust import adjust
 from fibroserum.enrichment.camera import camera, normal_scores, set_against_rest
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.group_wise import own_fry
@@ -20,6 +19,7 @@ from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.rotation import mixed
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import LinearFit, genewise_effects
+from fibroserum.multiple_testing import adjust
 
 COLUMNS = [
     "collection",
@@ -56,6 +56,18 @@ COLUMNS = [
 
 
 @dataclass(frozen=True)
+class SetSettings:
+    """alpha, the sizes between which sets are tested, permutations of prerank, seed, threads."""
+
+    alpha: float
+    min_size: int
+    max_size: int
+    permutations: int
+    seed: int
+    n_cpus: int
+
+
+@dataclass(frozen=True)
 class SetTests:
     """Set tests of several contrasts.
 
@@ -70,45 +82,36 @@ class SetTests:
 def test_sets(
     fit: LinearFit,
     contrasts: Mapping[str, np.ndarray],
-    statistics: Mapping[str, pd.Series],
-    log2fc: Mapping[str, pd.Series],
-    calls: Mapping[str, pd.Series],
-    tested: Mapping[str, pd.Series],
+    results: Mapping[str, pd.DataFrame],
     sets: Sequence[GeneSet],
-    *,
-    alpha: float,
-    min_size: int,
-    max_size: int,
-    permutations: int,
-    seed: int,
-    n_cpus: int,
+    settings: SetSettings,
 ) -> SetTests:
     """Test every set in every contrast.
 
     fit: the linear model of the tested genes. contrasts: numeric, over its design's columns.
-    statistics, log2fc, calls, tested: by contrast, of the main model, indexed by all genes of the
-    matrix: signed Wald statistic and log2 fold change (NaN where not tested); up, down or none; and
-    whether the gene could be called at all (it has an adjusted p value).
-    sets: of matrix gene ids (`gmt.map_sets`). The answer does not depend on the number of cores.
+    results: by contrast, the main model's `de` table of all genes of the matrix, by gene id. sets:
+    of matrix gene ids (`gmt.map_sets`). The answer does not depend on the number of cores.
     """
-    matrix_genes = pd.Index(next(iter(statistics.values())).index) if statistics else fit.genes
-    restricted = restrict(sets, fit.genes, matrix_genes, min_size=min_size, max_size=max_size)
+    matrix_genes = next(iter(results.values())).index
+    sizes = {"min_size": settings.min_size, "max_size": settings.max_size}
+    restricted = restrict(sets, fit.genes, matrix_genes, **sizes)
     tables = {}
     for name, contrast in contrasts.items():
         if restricted.table.empty:
             tables[name] = pd.DataFrame(columns=COLUMNS)
             continue
         parts = [
-            rotation_tests(fit, contrast, restricted, n_cpus),
-            main_model_tests(restricted, fit.genes, log2fc[name], calls[name], tested[name]),
+            rotation_tests(fit, contrast, restricted, settings.n_cpus),
+            main_model_tests(restricted, fit.genes, results[name]),
             prerank(
-                statistics[name].reindex(fit.genes),
+                results[name]["stat"].reindex(fit.genes),
                 restricted,
-                permutations=permutations,
-                seed=purpose_seed(seed, "prerank"),
+                permutations=settings.permutations,
+                seed=purpose_seed(settings.seed, "prerank"),
             ),
         ]
-        tables[name] = decide(pd.concat([restricted.table, *parts], axis=1), alpha)
+        table = pd.concat([restricted.table, *parts], axis=1)
+        tables[name] = decide(table, settings.alpha)
     return SetTests(tables, restricted.left_out)
 
 
@@ -141,21 +144,16 @@ def rotation_tests(
     return found.assign(**strongest)
 
 
-def main_model_tests(
-    sets: Membership,
-    genes: pd.Index,
-    log2fc: pd.Series,
-    calls: pd.Series,
-    tested: pd.Series,
-) -> pd.DataFrame:
+def main_model_tests(sets: Membership, genes: pd.Index, result: pd.DataFrame) -> pd.DataFrame:
     """Over-representation of calls and mean fold changes, from the main model.
 
-    The background of over-representation is the genes that could be called: those `tested`, without
-    the genes that independent filtering or an outlying count left without an adjusted p value.
+    result: its `de` table by gene id. The background of over-representation is the genes that could
+    be called: those with an adjusted p value, which independent filtering or an outlying count may
+    have taken from a gene.
     """
-    testable = tested.reindex(genes, fill_value=False).to_numpy(dtype=bool)
-    called = calls.reindex(genes).isin(["up", "down"]).to_numpy()
-    change = log2fc.reindex(genes).to_numpy(dtype=float)
+    testable = result["padj"].notna().reindex(genes, fill_value=False).to_numpy(dtype=bool)
+    called = result["call"].reindex(genes).isin(["up", "down"]).to_numpy()
+    change = result["log2FoldChange"].reindex(genes).to_numpy(dtype=float)
     known = np.isfinite(change)
     total = np.asarray(sets.members @ np.where(known, change, 0.0))
     count = np.asarray(sets.members @ known.astype(float))

@@ -14,7 +14,7 @@ from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.models import Model, models_of
 from fibroserum.de.stage import linear_model, well_counted
 from fibroserum.enrichment.scores import score_samples, test_scores
-from fibroserum.enrichment.set_tests import SetTests, test_sets
+from fibroserum.enrichment.set_tests import SetSettings, SetTests, test_sets
 from fibroserum.genes.gmt import GeneSet, map_sets
 
 
@@ -26,18 +26,6 @@ class Enrichment:
     scores: pd.DataFrame
     score_tests: pd.DataFrame
     left_out: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class SetSettings:
-    """alpha, the sizes between which sets are tested, permutations of prerank, seed, threads."""
-
-    alpha: float
-    min_size: int
-    max_size: int
-    permutations: int
-    seed: int
-    n_cpus: int
 
 
 def enrich(
@@ -104,21 +92,7 @@ def _test_model(
     counts = _fitted_counts(cohort, next(iter(own.values())))
     factor = factors[model.name]
     fit = linear_model(counts, model, cohort.var["target"], factor, settings.n_cpus)
-    return test_sets(
-        fit,
-        model.contrasts,
-        {name: table["stat"] for name, table in own.items()},
-        {name: table["log2FoldChange"] for name, table in own.items()},
-        {name: table["call"] for name, table in own.items()},
-        {name: table["padj"].notna() for name, table in own.items()},
-        sets,
-        alpha=settings.alpha,
-        min_size=settings.min_size,
-        max_size=settings.max_size,
-        permutations=settings.permutations,
-        seed=settings.seed,
-        n_cpus=settings.n_cpus,
-    )
+    return test_sets(fit, model.contrasts, own, sets, settings)
 
 
 def _fitted_counts(cohort: ad.AnnData, result: pd.DataFrame) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.contrasts import Contrast
+from fibroserum.input.sheet import MISSING
 from fibroserum.intervals import one_sample_t, sign_of_interval, welch_t
 
 Scale = Literal["linear", "log2"]
@@ -39,7 +40,7 @@ def log2_level(cell: object, scale: Scale) -> tuple[float, str]:
     """Return the log2 of a sheet's cell, or NaN and what is wrong with it."""
     text = str(cell).strip()
     value = float(pd.to_numeric(pd.Series([text]), errors="coerce").iloc[0])
-    if text == "" or text.lower() in ("nan", "na", "n/a", "none", "null"):
+    if text.lower() in MISSING:
         return np.nan, "is missing"
     if not np.isfinite(value):
         return np.nan, f"'{text}' is no number"

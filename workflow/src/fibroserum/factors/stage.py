@@ -13,7 +13,6 @@ import pandas as pd
 from fibroserum import tables
 from fibroserum.cohort.accessors import counts_of, rows_of_targets, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.cohort.samples import obs_name
 from fibroserum.de.stage import linear_model_of
 from fibroserum.factors.combine import combine
 from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
@@ -23,6 +22,7 @@ from fibroserum.factors.serum import SerumModel, serum_model
 from fibroserum.factors.stimulation import stimulation_evidence, stimulation_scores
 from fibroserum.genes.mapping import resolve
 from fibroserum.input.names import file_name
+from fibroserum.input.sheet import obs_name
 from fibroserum.input.signature import on_genes
 from fibroserum.linear import LinearFit
 

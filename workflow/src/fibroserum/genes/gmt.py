@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -85,6 +85,11 @@ def read_gmt(path: Path) -> list[GeneSet]:
         raise refuse("there is no gene set in the file", str(path), _EXPECTED)
     _check_descriptions(sets, path)
     return sets
+
+
+def read_collections(paths: Iterable[str]) -> list[GeneSet]:
+    """Return the sets of several GMT files, in the order of the files."""
+    return [one for path in paths for one in read_gmt(Path(path))]
 
 
 def _bare(field: str) -> str:

@@ -57,7 +57,7 @@ def canonical(ids: Iterable[str], id_type: IdType) -> list[str]:
     """Return the ids as all tables show them: trimmed, Ensembl versions off, `_PAR_Y` kept.
 
     GENCODE's older name for a gene in the pseudoautosomal region of Y, ENSGR0000182378, becomes
-    ENSG00000182378_PAR_Y. Ids that meet this way are to be summed (`genes.sum_duplicates`).
+    ENSG00000182378_PAR_Y. Counts of ids that meet this way are summed (`counts.join`).
     """
     names = (str(name).strip() for name in ids)
     return [canonical_ensembl(name) for name in names] if id_type == "ensembl" else list(names)

@@ -16,23 +16,8 @@ import pandas as pd
 
 from fibroserum.errors import InputError, Problem, nearest, refuse
 from fibroserum.files.table import read_sheet
-from fibroserum.genes.ids import IdType, canonical, canonical_ensembl, mangled, recognise
-from fibroserum.genes.table import NOT_A_NAME, Lookup, build_lookup, bundled, load_table
-
-__all__ = [
-    "IdType",
-    "Match",
-    "annotate",
-    "annotate_with",
-    "canonical",
-    "load_table",
-    "mangled",
-    "read_annotation",
-    "recognise",
-    "resolve",
-    "sum_duplicates",
-    "why_unmapped",
-]
+from fibroserum.genes.ids import IdType, canonical, canonical_ensembl
+from fibroserum.genes.table import NOT_A_NAME, Lookup, build_lookup, bundled
 
 Match = Literal["official", "secondary", "alias", "shadowed", "ambiguous", "unknown"]
 ANNOTATION_COLUMNS = ("symbol", "ensembl", "entrez", "chromosome", "type", "match")
@@ -140,17 +125,15 @@ def read_annotation(path: Path) -> pd.DataFrame:
     return table
 
 
-def annotate_with(
-    own: pd.DataFrame, ids: Sequence[str], id_type: IdType, table: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def annotate_with(own: pd.DataFrame, ids: Sequence[str], id_type: IdType) -> pd.DataFrame:
     """Like `annotate`, but symbols come from the user's own table (`read_annotation`).
 
     An own row decides the symbol, and the gene behind it is looked up by its official symbol;
     ids that the own table lacks are mapped as `annotate` does. Raises InputError where it has
     none of the ids.
     """
-    index = _lookup(table)
-    out = annotate(ids, id_type, table)
+    index = bundled()
+    out = annotate(ids, id_type)
     given = own.set_index(pd.Index(canonical(own["gene_id"], id_type)))
     given = given[~given.index.duplicated()]
     rows = np.flatnonzero(out.index.isin(given.index))
@@ -217,9 +200,9 @@ def _best_rows(annotation: pd.DataFrame, column: str) -> dict[str, list[str]]:
     return {**others, **official}
 
 
-def why_unmapped(name: str, annotation: pd.DataFrame, table: pd.DataFrame | None = None) -> str:
+def why_unmapped(name: str, annotation: pd.DataFrame) -> str:
     """Return in words why `resolve` did not find a name, with the nearest symbol or the gene."""
-    index = _lookup(table)
+    index = bundled()
     key = canonical_ensembl(name.strip())
     if key in index.ambiguous:
         return f"'{name}' is an alias of several genes: {', '.join(index.ambiguous[key])}"
@@ -230,21 +213,3 @@ def why_unmapped(name: str, annotation: pd.DataFrame, table: pd.DataFrame | None
         return f"{known} is a human gene, but not in the count matrix"
     symbols = [symbol for symbol in annotation["symbol"] if symbol]
     return f"'{name}' is no known human gene. {nearest(key, dict.fromkeys(symbols))}".strip()
-
-
-def sum_duplicates(counts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Sum rows with the same gene id.
-
-    counts: genes × samples, indexed by canonical gene id. Returns the counts with each id once,
-    in order of first appearance, and a log of what was summed: gene_id, rows (how many), total
-    (counts over all samples).
-    """
-    twice = counts.index.duplicated(keep=False)
-    if not twice.any():
-        return counts, pd.DataFrame({"gene_id": [], "rows": [], "total": []}).astype(
-            {"gene_id": object, "rows": np.int64, "total": np.float64}
-        )
-    summed = counts.groupby(level=0, sort=False).sum()
-    repeated = counts[twice].sum(axis=1).groupby(level=0, sort=False)
-    log = pd.DataFrame({"rows": repeated.size(), "total": repeated.sum().astype(np.float64)})
-    return summed, log.rename_axis("gene_id").reset_index()

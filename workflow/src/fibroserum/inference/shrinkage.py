@@ -14,7 +14,8 @@ from __future__ import annotations
 import numpy as np
 
 from .arrowhead import copy, factor, fill, predict, solve
-from .coefficients import (
+from .compiling import compiled, inlined
+from .regression_steps import (
     HALVINGS,
     LAST_GAIN,
     LONGEST,
@@ -26,7 +27,6 @@ from .coefficients import (
     promised,
     score_and_weights,
 )
-from .compiling import compiled, inlined
 from .structure import Blocks
 
 STEPS = 200

@@ -6,6 +6,7 @@ Defaults live in `workflow/schemas/config.schema.yaml` alone.
 from __future__ import annotations
 
 import copy
+import json
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -24,6 +25,20 @@ Config = dict[str, Any]
 def load_schema(path: str | Path) -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of the config, written as YAML."""
     return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+
+
+def read_config(path: Path) -> Any:
+    """Return the content of a config file, JSON or else YAML, as Snakemake reads it."""
+    text = path.read_text(encoding="utf-8")
+    return json.loads(text) if _is_json(text) else yaml.safe_load(text)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
@@ -233,7 +248,10 @@ def repeated_keys(path: Path) -> Iterator[Problem]:
 
     YAML itself uses the last one without a warning. The file must be valid YAML.
     """
-    waiting = [yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)]
+    text = path.read_text(encoding="utf-8")
+    # JSON is YAML but for tabs, which stand between its words alone
+    text = text.replace("\t", " ") if _is_json(text) else text
+    waiting = [yaml.compose(text, Loader=yaml.SafeLoader)]
     while waiting:
         node = waiting.pop()
         if isinstance(node, yaml.SequenceNode):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from fibroserum.counts.companions import read_along
 from fibroserum.errors import Problem, nearest
@@ -49,6 +50,25 @@ def input_paths(config: Config) -> dict[str, list[str]]:
         beside = [other for path in paths["counts"] for other in read_along(Path(path), column)]
         paths["cells"] = list(dict.fromkeys(beside))
     return paths | {"gene_sets": config["gene_sets"]}
+
+
+def with_located_paths(config: Config, root: Path) -> Config:
+    """Return the config with bundled resources found below `root` where the user has none."""
+    located = dict(config)
+    for key in ("samples", "tx2gene", "published"):
+        located[key] = locate(config[key], root)
+    for key in ("counts", "gene_sets"):
+        located[key] = [locate(path, root) for path in config[key]]
+    located["genes"] = config["genes"] | {"annotation": locate(config["genes"]["annotation"], root)}
+    located["factors"] = {name: _located_factor(f, root) for name, f in config["factors"].items()}
+    return located
+
+
+def _located_factor(factor: dict[str, Any], root: Path) -> dict[str, Any]:
+    arm = factor["stimulation"]
+    if arm:
+        arm = arm | {key: locate(arm[key], root) for key in ("counts", "samples")}
+    return factor | {"stimulation": arm, "signature": locate(factor["signature"], root)}
 
 
 def missing_files(config: Config, where: str) -> Iterator[tuple[str, Problem]]:

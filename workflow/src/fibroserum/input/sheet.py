@@ -16,6 +16,17 @@ from fibroserum.files.table import place, rows_text
 MISSING = frozenset({"", "na", "nan", "n/a", "#n/a", "null", "none"})
 #: Keys of `design` that name columns of the sheet.
 DESIGN_KEYS = ("donor", "group", "time", "line")
+#: Names that columns of `obs` cannot take from the sheet: the pipeline's own, and h5ad's.
+_TAKEN = frozenset({*DESIGN_KEYS, "used_for", "size_factor", "sample", "_index"})
+
+
+def obs_name(column: str) -> str:
+    """Return the name in `obs` of a sheet's column that is none of the design's.
+
+    h5ad files take no `/` in names. A column that bears a name of the pipeline's own (`line`,
+    `used_for`) and means something else is `sheet.{name}`.
+    """
+    return f"sheet.{column}" if column in _TAKEN else column.replace("/", "_")
 
 
 def empty_cells(

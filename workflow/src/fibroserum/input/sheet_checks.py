@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 
 from fibroserum.errors import SHOWN, Problem, listed, nearest
 from fibroserum.files.table import place, rows_text
-from fibroserum.input.sheet import DESIGN_KEYS, MISSING, empty_cells, folded, variants
+from fibroserum.input.sheet import DESIGN_KEYS, MISSING, empty_cells, folded, obs_name, variants
 from fibroserum.input.sheet_design import design_problems
 
 
@@ -24,10 +25,11 @@ def check_sheet(
 ) -> tuple[Problem, ...]:
     """Return everything wrong with a sheet, or nothing.
 
-    sheet: as `read_sheet` returns it. design: the config's section, complete. factors: those with a
-    `serum` column, by name. counts_samples: the samples that were counted; None where the matrices
-    have not been read. That `before` differs from `after` is the config's to check.
+    sheet: as `read_sheet` returns it. design, factors: the config's sections, complete.
+    counts_samples: the samples that were counted; None where the matrices have not been read. That
+    `before` differs from `after` is the config's to check.
     """
+    factors = {name: factor for name, factor in factors.items() if factor["serum"]}
     problems = list(_column_problems(sheet, design, factors))
     if "sample" in sheet.columns:
         problems += _sample_problems(sheet)
@@ -39,7 +41,49 @@ def check_sheet(
     for name, factor in factors.items():
         if factor["serum"] in sheet.columns:
             problems += _serum_problems(sheet, name, factor)
-    return (*problems, *design_problems(sheet, design))
+    return (*problems, *design_problems(sheet, design), *_name_problems(sheet, design))
+
+
+def problems_without(
+    sheet: pd.DataFrame, design: Mapping[str, Any], dropped: Collection[str]
+) -> list[Problem]:
+    """Return what is wrong with a sound sheet once samples with too few cells are gone.
+
+    Half a pair may have gone with its cells, or a whole group, which contrasts were planned for.
+    """
+    rest = sheet[~sheet["sample"].isin(dropped)]
+    problems = list(check_sheet(rest, design, {}, None))
+    if design["group"]:
+        left = sorted(set(rest[design["group"]]))
+        problems += [
+            Problem(
+                f"of the group '{group}' no sample is left",
+                place(sheet),
+                f"cells enough in samples of each group ({listed(left)} have)",
+            )
+            for group in dict.fromkeys(sheet[design["group"]])
+            # of the reference group check_sheet says it
+            if group not in left and group != design["reference_group"]
+        ]
+    gone = f"Left out for too few cells (cells.min_cells): {listed(sorted(dropped))}."
+    return [replace(one, hint=f"{one.hint} {gone}".strip()) for one in problems]
+
+
+def _name_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for each pair of the sheet's columns that get one name in `obs`."""
+    meant = {design[name] for name in DESIGN_KEYS} | {"sample"}
+    seen: dict[str, str] = {}
+    for column in sheet.columns:
+        if column in meant:
+            continue
+        other = seen.setdefault(obs_name(column), column)
+        if other != column:
+            yield Problem(
+                f"the columns '{other}' and '{column}' both become '{obs_name(column)}'",
+                f"{place(sheet)}, header",
+                "names that differ in more than '/' and '_'",
+                "Rename one of them.",
+            )
 
 
 def _column_problems(

@@ -184,3 +184,18 @@ def _line_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[P
                 "the same lines at both times",
                 "Leave the samples of the other lines out of both tables.",
             )
+
+
+_EARLY = ("pre", "before", "baseline", "vor", "vorher", "avant")
+_LATE = ("post", "after", "nach", "nachher", "apres", "après", "followup", "follow-up")
+
+
+def turned_times(design: Mapping[str, Any]) -> list[str]:
+    """Return a note where the levels of time are named the other way round."""
+    before, after = design["before"], design["after"]
+    if before.casefold() not in _LATE or after.casefold() not in _EARLY:
+        return []
+    return [
+        f"before is '{before}' and after is '{after}': a positive log2 fold change means higher in "
+        f"'{after}'; exchange the two in design unless that is meant"
+    ]

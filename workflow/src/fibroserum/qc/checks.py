@@ -10,7 +10,8 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.lines import NOTABLE, LineShift
-from fibroserum.qc.check import Check, listed
+from fibroserum.errors import listed
+from fibroserum.qc.check import Check
 from fibroserum.qc.copies import (
     copies,
     count_distances,
@@ -61,7 +62,7 @@ def pools(cohort: ad.AnnData) -> Iterator[Check]:
     own = [donor for donor in donors if donor in set(found)]
     if not own:
         return
-    subject = listed(own)
+    subject = listed(own, quote="")
     said = "each counts as one donor, and nothing is said of the persons in it"
     if len(own) == len(donors):
         yield Check("pools of sera", "ok", subject, f"every donor is a pool of sera: {said}")
@@ -161,7 +162,7 @@ def cell_identity(cohort: ad.AnnData) -> Iterator[Check]:
             continue
         high = other.max(axis=1) > fibroblast.median(axis=1)
         if high.any():
-            names = listed(sorted(map(str, high.index[high])))
+            names = listed(sorted(map(str, high.index[high])), quote="")
             message = (
                 f"{', '.join(other.columns)} as high as fibroblast markers: {cells} in the culture?"
             )
@@ -199,7 +200,7 @@ def line_sex(cohort: ad.AnnData, declared: str | None) -> Iterator[Check]:
             f"declared {declared}, by XIST and Y genes {counts}: another line, a mix-up of cells? "
             "These genes tell about the cells, not the serum"
         )
-        yield Check("sex of the line", "warning", listed(odd), message)
+        yield Check("sex of the line", "warning", listed(odd, quote=""), message)
     else:
         yield Check("sex of the line", "ok", "", f"{counts}, as declared ({declared})")
 

@@ -16,7 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fibroserum.qc.check import LEVEL, Check, listed
+from fibroserum.errors import listed
+from fibroserum.qc.check import LEVEL, Check
 from fibroserum.qc.profiles import Profiles
 
 #: Genes compared: of a level at which small differences between runs hide in counting noise.
@@ -98,7 +99,7 @@ def duplicates(same: list[list[str]], again: Copies) -> Iterator[Check]:
         said = (
             "the very same counts: all but one are copies. Look which file belongs to which sample"
         )
-        yield Check("duplicated library", "warning", listed(names), said)
+        yield Check("duplicated library", "warning", listed(names, quote=""), said)
     known = {frozenset(pair) for names in same for pair in combinations(names, 2)}
     runs = [copy for copy in again.found if frozenset(copy[:2]) not in known]
     for one, other, ratio in runs:

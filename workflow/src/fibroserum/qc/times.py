@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fibroserum.qc.check import LEVEL, Check, listed
+from fibroserum.errors import listed
+from fibroserum.qc.check import LEVEL, Check
 from fibroserum.qc.identity import FEWEST_PAIRS, paired
 from fibroserum.qc.profiles import Profiles
 
@@ -168,9 +169,10 @@ def swapped_times(turned: Reversals) -> Iterator[Check]:
         said = f"cannot be told here: it takes {FEWEST_PAIRS} pairs of one group"
         yield Check("swapped times", "ok", "", said)
     elif turned.blind:
+        blind = listed(turned.blind, quote="")
         said = (
-            f"cannot be told in {listed(turned.blind)}: the donors there share too little of a "
-            "change for one that points the other way to stand out"
+            f"cannot be told in {blind}: the donors there share too little of a change for one "
+            "that points the other way to stand out"
         )
         yield Check("swapped times", "ok", "", said)
     elif not turned.found:

@@ -1,7 +1,7 @@
 """The report: figures, data for the page, the page, the workbook.
 
 Only the list of figures is offered here, and nothing heavy is imported: the Snakefile asks for it.
-The work begins at `fibroserum.report.stage.build_report`.
+The work begins at `fibroserum.report.stage.write_report`.
 """
 
 from fibroserum.errors import require

@@ -12,10 +12,12 @@ import anndata as ad
 import pandas as pd
 
 from fibroserum import tables
+from fibroserum.cohort import contrasts
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.enrichment.stage import tested_genes
-from fibroserum.genes.gmt import GeneSet, map_sets, read_gmt
+from fibroserum.genes.gmt import GeneSet, map_sets, read_collections
 from fibroserum.input.names import file_name
+from fibroserum.input.published import read_published
 
 Frames = dict[str, pd.DataFrame]
 
@@ -88,7 +90,7 @@ class Tables:
 class RunTables(Tables):
     """The tables of a run, and what else a report needs.
 
-    published: the published table as given, or None; normalized: samples × genes; obs and genes:
+    published: as `read_published` returns it, or None; normalized: samples × genes; obs and genes:
     the cohort's sheet and annotation; settings: before, after, groups (reference first), crossover,
     lines …; gene_sets: with the matrix's gene ids; ranked: by contrast, the genes that set tests
     rank.
@@ -123,8 +125,7 @@ def _read(name: str, folder: Path, **names: str) -> pd.DataFrame:
 
 
 def _gene_sets(config: Mapping[str, Any], genes: pd.DataFrame) -> tuple[GeneSet, ...]:
-    sets = [one for path in config["gene_sets"] for one in read_gmt(Path(path))]
-    mapped, _ = map_sets(sets, genes)
+    mapped, _ = map_sets(read_collections(config["gene_sets"]), genes)
     return tuple(mapped)
 
 
@@ -169,12 +170,11 @@ def load_run(
         place, {name: bool(about["stimulation"]) for name, about in config["factors"].items()}
     )
     cohort = ad.read_h5ad(place / "cohort.h5ad")
-    published = config["published"]
     if provenance is None:
         provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
     return RunTables(
         **vars(made),
-        published=None if published is None else pd.read_csv(published, sep="\t", dtype=str),
+        published=read_published(Path(config["published"])) if config["published"] else None,
         normalized=cohort.to_df("normalized"),
         obs=cohort.obs,
         genes=cohort.var.astype({"symbol": str}),
@@ -191,22 +191,8 @@ def filled_words(run: RunTables) -> str:
 
 
 def labels_of(run: RunTables) -> dict[str, str]:
-    """Return the few words that stand for each contrast in pictures and headings.
-
-    A contrast keeps its name where two would get the same words.
-    """
-    before, after = run.settings["before"], run.settings["after"]
-    alone = len(run.groups) == 1
-    words = {}
-    for row in run.contrasts.itertuples():
-        words[row.contrast] = {
-            "change": f"{after} vs {before}" if alone else f"{row.group}: {after} vs {before}",
-            "difference": f"{row.group} vs {row.reference}: change",
-            "average": f"average: {after} vs {before}",
-            "baseline": f"{row.group} vs {row.reference}: {before}",
-        }[row.kind]
-    said = list(words.values())
-    return {name: name if said.count(text) > 1 else text for name, text in words.items()}
+    """Return the few words that stand for each contrast in pictures and headings."""
+    return contrasts.labels_of(run.groups, run.settings["before"], run.settings["after"])
 
 
 def labelled(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
@@ -221,12 +207,5 @@ def label_order(run: RunTables) -> list[str]:
 
 def effect_of(run: RunTables, contrast: str) -> str:
     """Return what a contrast's fold change compares, for an axis or a heading."""
-    row = run.contrasts.set_index("contrast").loc[contrast]
-    before, after = run.settings["before"], run.settings["after"]
-    change = f"{after} vs {before}"
-    return {
-        "change": change if len(run.groups) == 1 else f"{row['group']}, {change}",
-        "difference": f"change in {row['group']} minus change in {row['reference']}",
-        "average": f"mean of the groups, {after} vs {before}",
-        "baseline": f"{row['group']} vs {row['reference']}, {before}",
-    }[row["kind"]]
+    effects = contrasts.effects_of(run.groups, run.settings["before"], run.settings["after"])
+    return effects[contrast]

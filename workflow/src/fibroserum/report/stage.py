@@ -4,41 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fibroserum import tables
-from fibroserum.report.apart import Apart, Images
-from fibroserum.report.figures.draw import catalogue_of, draw
-from fibroserum.report.figures.targets import lookup_figures
-from fibroserum.report.loading import RunTables
-from fibroserum.report.page.build import page
+from fibroserum.report.drawing import Drawing
+from fibroserum.report.figures.lookup import lookup_figures
+from fibroserum.report.figures.registry import catalogue_of, draw
+from fibroserum.report.figures.render import Images
+from fibroserum.report.loading import RunTables, load_run
+from fibroserum.report.page.cohort_page import page
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import spec
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class ReportPaths:
-    """Where a report goes: `figures` is a folder, the others are files."""
-
-    html: Path
-    summary: Path
-    provenance: Path
-    figures: Path
-
-    @classmethod
-    def under(cls, folder: str | Path) -> ReportPaths:
-        """Return the paths of SPEC under `results/{cohort}/`."""
-        place = Path(folder)
-        return cls(
-            place / "report.html",
-            place / "summary.json",
-            place / "provenance.json",
-            place / "figures",
-        )
 
 
 def write_figures(images: Images, folder: Path) -> None:
@@ -70,25 +49,29 @@ def build_report(
     run: RunTables,
     config: Mapping[str, Any],
     templates: str | Path,
-    paths: ReportPaths,
-    apart: Apart | None = None,
+    folder: Path,
+    drawing: Drawing,
 ) -> None:
-    """Write the report of a run.
+    """Write the report of a run into its folder.
 
-    config: the resolved config; templates: `workflow/report`; apart: what draws in processes of its
-    own, where it was begun before the tables were read.
+    config: the resolved config; templates: `workflow/report`; drawing: what draws the figures.
     """
-    if apart is None:
-        with Apart() as begun:
-            return build_report(run, config, templates, paths, begun)
     logger.info("drawing the figures")
     specs = {name: spec(figure) for name, figure in draw(run, config).items()}
-    apart.draw(specs)
+    drawing.begin(specs)
     logger.info("writing the page")
-    tables.write_json(summary(run, config), paths.summary)
-    tables.write_json(run.provenance, paths.provenance)
-    html = build_page(run, config, templates, specs, apart.library())
-    tables.write_text(html, paths.html)
+    tables.write_json(summary(run, config), folder / "summary.json")
+    tables.write_json(run.provenance, folder / "provenance.json")
+    html = build_page(run, config, templates, specs, drawing.library())
+    tables.write_text(html, folder / "report.html")
     logger.info("writing the figures")
-    write_figures(apart.images(), paths.figures)
-    return None
+    write_figures(drawing.images(), folder / "figures")
+
+
+def write_report(
+    folder: Path, config: Mapping[str, Any], provenance: Mapping[str, Any], templates: Path
+) -> None:
+    """Read the tables of a finished run under `results/{cohort}/`, and write its report there."""
+    with Drawing() as drawing:
+        run = load_run(folder, config, provenance)
+        build_report(run, config, templates, folder, drawing)

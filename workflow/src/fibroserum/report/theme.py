@@ -22,11 +22,14 @@ UP, DOWN, QUIET, ACCENT = "#D55E00", "#5D3A9B", "#9A9A9A", "#595959"
 # what is neither a group nor a direction borrows the colour of neither
 CONFIRMED, RESPONSIVE = "#882255", "#CC6677"
 PREDICTED, UNDECIDED, OPPOSITE = "#404040", "#C9C9C9", "#882255"
-PUBLISHED = "#000000"
+PUBLISHED = IN_BOTH_GROUPS = "#000000"
+MARK, RULE = "#111111", "#767676"
 # purple through white to orange: the colours of down and up
 DIVERGING = [DOWN, "#A991CF", "#F4F2F5", "#F0A56B", UP]
 CALLS = ["up", "down", "none"]
 WIDTH = 600
+#: Names that an axis can print; cells along each side of a picture, of which `thin` keeps a point.
+MOST_LABELS, CELLS = 44, 56
 
 CONFIG: dict[str, Any] = {
     "background": "white",
@@ -140,17 +143,31 @@ def group_scale(groups: Sequence[str]) -> alt.Scale:
     return alt.Scale(domain=list(colours), range=list(colours.values()))
 
 
-def call_colour(title: str = "Call", **options: Any) -> alt.Color:
+def contrast_scale(contrasts: pd.DataFrame, groups: Sequence[str]) -> alt.Scale:
+    """Return the colours of the contrasts: its group's for a change, grey for the others."""
+    colours = group_colours(groups)
+    shades = [
+        colours.get(row.group, ACCENT) if row.kind == "change" else ACCENT
+        for row in contrasts.itertuples()
+    ]
+    return alt.Scale(domain=list(contrasts["contrast"]), range=shades)
+
+
+def contrast_colour(contrasts: pd.DataFrame, groups: Sequence[str]) -> alt.Color:
+    """Return the colour of a contrast (field `contrast`)."""
+    return alt.Color("contrast:N", scale=contrast_scale(contrasts, groups), legend=None)
+
+
+def call_colour() -> alt.Color:
     """Return the colour of a call (field `call`): up, down or none."""
-    return alt.Color(
-        "call:N", scale=alt.Scale(domain=CALLS, range=[UP, DOWN, QUIET]), title=title, **options
-    )
+    scale = alt.Scale(domain=CALLS, range=[UP, DOWN, QUIET])
+    return alt.Color("call:N", scale=scale, title="Call")
 
 
-def call_shape(title: str = "Call") -> alt.Shape:
+def call_shape() -> alt.Shape:
     """Return the shape of a call (field `call`), so that it can be told without colour."""
     shapes = ["triangle-up", "triangle-down", "circle"]
-    return alt.Shape("call:N", scale=alt.Scale(domain=CALLS, range=shapes), title=title)
+    return alt.Shape("call:N", scale=alt.Scale(domain=CALLS, range=shapes), title="Call")
 
 
 def fold_change_scale(most: float) -> alt.Scale:
@@ -168,10 +185,10 @@ def mark_size(count: int, full: float) -> float:
     return full if count <= 60 else max(9.0, full * 60 / count)
 
 
-def names_axis(count: int, limit: int = 110, most: int = 44) -> alt.Axis:
+def names_axis(count: int, limit: int = 110) -> alt.Axis:
     """Return an axis of names that stand upright, or none where there are too many to print."""
     return alt.Axis(
-        labels=shown_labels(count, most),
+        labels=shown_labels(count),
         labelAngle=-90,
         labelLimit=limit,
         labelExpr=both_ends(limit),
@@ -280,23 +297,21 @@ def zero_line(axis: str) -> alt.Chart:
 ZERO = pd.DataFrame({"at": [0.0]})
 
 
-def thin(
-    frame: pd.DataFrame, x: str, y: str, keep: pd.Series, *, per_cell: int = 1, cells: int = 56
-) -> pd.DataFrame:
+def thin(frame: pd.DataFrame, x: str, y: str, keep: pd.Series) -> pd.DataFrame:
     """Drop points that lie upon others, the same ones every time.
 
-    The picture is divided into cells × cells; of each cell's points the first `per_cell` rows stay,
-    and all that `keep` marks. Points at the rim of the cloud are alone in their cells, and stay.
+    The picture is divided into CELLS × CELLS; of each cell's points the first row stays, and all
+    that `keep` marks. Points at the rim of the cloud are alone in their cells, and stay.
     """
     spot = {}
     for name in (x, y):
         numbers = frame[name].to_numpy(float)
         low, high = np.nanmin(numbers, initial=np.inf), np.nanmax(numbers, initial=-np.inf)
-        spot[name] = np.floor((numbers - low) / max(high - low, 1e-12) * (cells - 1e-9))
+        spot[name] = np.floor((numbers - low) / max(high - low, 1e-12) * (CELLS - 1e-9))
     order = frame.groupby([spot[x], spot[y]]).cumcount()
-    return frame[keep | (order < per_cell).to_numpy()]
+    return frame[keep | (order == 0).to_numpy()]
 
 
-def shown_labels(count: int, most: int = 44) -> bool:
+def shown_labels(count: int) -> bool:
     """Whether an axis with `count` names can print them all."""
-    return count <= most
+    return count <= MOST_LABELS

@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 import pandas as pd
 
-from fibroserum.genes.mapping import load_table
+from fibroserum.genes.table import load_table
 from fibroserum.simulate.gene_lists import (
     CATEGORIES,
     CPM,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Protocol
+from typing import TypedDict
 
+from fibroserum.cohort.contrasts import Contrast
 from fibroserum.input.names import file_name
 
 GLANCE = "At a glance"
@@ -14,19 +15,12 @@ TARGETS = "Targets"
 ECM = "Extracellular matrix"
 
 
-class ContrastLike(Protocol):
-    """What is asked of a contrast here; `design.Contrast` has it."""
+class Entry(TypedDict):
+    """A figure's caption (a file under `workflow/report/`), its category, and words by what of."""
 
-    @property
-    def name(self) -> str:
-        """Its name."""
-
-    @property
-    def kind(self) -> str:
-        """What it estimates: change, difference, average or baseline."""
-
-
-Entry = dict[str, object]
+    caption: str
+    category: str
+    label: dict[str, str]
 
 
 def factor_category(factor: str) -> str:
@@ -42,7 +36,7 @@ def _entry(kind: str, category: str, figure: str, **subject: str) -> Entry:
     }
 
 
-def _per_contrast(contrast: ContrastLike) -> Iterator[tuple[str, Entry]]:
+def _per_contrast(contrast: Contrast) -> Iterator[tuple[str, Entry]]:
     name, subject = file_name(contrast.name), {"contrast": contrast.name}
     yield f"volcano_{name}", _entry("volcano", CHANGE, "Volcano", **subject)
     yield f"ma_{name}", _entry("ma", CHANGE, "Mean and change", **subject)
@@ -67,10 +61,10 @@ def _per_factor(factor: str) -> Iterator[tuple[str, Entry]]:
         )
 
 
-def figure_names(contrasts: Iterable[ContrastLike], factors: Iterable[str]) -> dict[str, Entry]:
+def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[str, Entry]:
     """Return every figure of a report in the order of its sections.
 
-    contrasts: with `name` and `kind`; factors: their names. A figure's name is that of its files
+    factors: their names. A figure's name is that of its files
     under `figures/`; its entry holds `caption` (a file under `workflow/report/`), `category` and
     `label` (a dict of words), as `snakemake --report` wants them.
     """

@@ -9,6 +9,7 @@ import pandas as pd
 from fibroserum.report.loading import RunTables, effect_of, label_order, labelled
 from fibroserum.report.theme import (
     ACCENT,
+    IN_BOTH_GROUPS,
     QUIET,
     WIDTH,
     ZERO,
@@ -193,7 +194,7 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     keep = frame["gene_id"].isin(target_ids(run)) | (frame["called"] != "neither")
     frame = thin(frame, "x", "y", keep if keep.sum() < MOST_CALLED * 2 else keep & False)
     colours = group_colours(run.groups)
-    palette = ["#000000", colours[names[0]], colours[names[1]], QUIET]
+    palette = [IN_BOTH_GROUPS, colours[names[0]], colours[names[1]], QUIET]
     frame = as_shown(weighted(frame, "called", order[:3]), ["x", "y"]).drop(columns="difference")
     marked = _marked(run, frame)
     rank = frame["called"].map({name: i for i, name in enumerate(reversed(order))})
@@ -247,9 +248,9 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     return Figure(chart, held, said, labels="names")
 
 
-def pvalues(run: RunTables, bins: int = 20) -> Figure:
+def pvalues(run: RunTables) -> Figure:
     """Histogram of the raw p values of every contrast."""
-    edges = np.linspace(0, 1, bins + 1)
+    edges = np.linspace(0, 1, 21)
     parts = []
     for contrast in run.contrast_names:
         counts, _ = np.histogram(run.de[contrast]["pvalue"].dropna(), edges)

@@ -195,7 +195,7 @@ def _arrows(run: RunTables, frame: pd.DataFrame, width: int, height: int) -> pd.
     return arrows
 
 
-def _components(run: RunTables, suffix: str, space: str, height: int = 330) -> Figure:
+def _components(run: RunTables, suffix: str, space: str) -> Figure:
     named = {f"PC1{suffix}": "x", f"PC2{suffix}": "y"}
     columns = ["sample", "donor", "group", "time", *named]
     frame = run.metrics[columns].rename(columns=named).dropna(subset=["x", "y"])
@@ -208,7 +208,7 @@ def _components(run: RunTables, suffix: str, space: str, height: int = 330) -> F
         f"PC{i + 1}" + ("" if share[i] is None else f" ({100 * share[i]:.0f} % of variance)")
         for i in range(2)
     ]
-    width = 480
+    width, height = 480, 330
     scales = []
     for name in ("x", "y"):
         low, high = frame[name].min(), frame[name].max()

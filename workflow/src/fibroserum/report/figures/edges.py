@@ -15,7 +15,7 @@ from fibroserum.report.figures.sets import (
     strongest_sets,
     titles,
 )
-from fibroserum.report.figures.targets import evenly
+from fibroserum.report.figures.slopes import evenly
 from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import (
     ACCENT,

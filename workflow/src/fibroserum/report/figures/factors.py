@@ -15,6 +15,7 @@ from fibroserum.report.theme import (
     PREDICTED,
     QUIET,
     RESPONSIVE,
+    RULE,
     UNDECIDED,
     WIDTH,
     ZERO,
@@ -80,7 +81,7 @@ def level(run: RunTables, factor: str) -> Figure:
     )
     middles = (
         alt.Chart(data("means"))
-        .mark_point(shape="diamond", filled=True, size=90, color="#767676", opacity=1)
+        .mark_point(shape="diamond", filled=True, size=90, color=RULE, opacity=1)
         .encode(
             x="change_log2:Q",
             y=y,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from fibroserum.report.figures.factors import GENE_CALLS
 from fibroserum.report.figures.sets import set_rows
-from fibroserum.report.figures.targets import contrast_colour, target_names
+from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables, label_order, labelled
 from fibroserum.report.theme import (
     CONFIRMED,
@@ -19,6 +19,7 @@ from fibroserum.report.theme import (
     ZERO,
     Figure,
     both_ends,
+    contrast_colour,
     data,
     empty,
     group_scale,
@@ -101,7 +102,7 @@ def target(run: RunTables) -> Figure:
         ["contrast", "label", "log2FoldChange", "ci_low", "ci_high", "verdict"]
     ]
     y = alt.Y("label:N", sort=label_order(run), title=None, axis=_axis())
-    colour = contrast_colour(run)
+    colour = contrast_colour(run.contrasts, run.groups)
     bars = (
         alt.Chart(data("estimates"))
         .mark_rule(strokeWidth=2)

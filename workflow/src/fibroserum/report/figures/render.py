@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
+#: Figures as SVG and PNG, by their names.
+Images = dict[str, tuple[str, bytes]]
+
 SCALE = 2.0
 # labels look for room around their point, in the order of the rows, and are left out where there is
 # none; to keep off other marks as well (avoidMarks) needs a canvas, which vl-convert has not
@@ -54,7 +57,7 @@ def png(drawing: str) -> bytes:
     return vl_convert.svg_to_png(drawing, scale=SCALE)
 
 
-def images(specs: Mapping[str, dict[str, Any]]) -> dict[str, tuple[str, bytes]]:
+def images(specs: Mapping[str, dict[str, Any]]) -> Images:
     """Return every specification as SVG and PNG, by its name."""
     drawn = {name: svg(spec) for name, spec in specs.items()}
     return {name: (drawing, png(drawing)) for name, drawing in drawn.items()}

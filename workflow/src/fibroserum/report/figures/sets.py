@@ -8,9 +8,10 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from fibroserum.report.figures.targets import slopes
+from fibroserum.report.figures.slopes import slopes
 from fibroserum.report.loading import RunTables, label_order, labelled
 from fibroserum.report.theme import (
+    MARK,
     Figure,
     data,
     empty,
@@ -97,9 +98,9 @@ def others_of(names: list[str], collection: str = "") -> str:
     return "; ".join(filter(None, [collection, others])).replace("_", " ")
 
 
-def wrapped(name: str, width: int = 27) -> str:
+def wrapped(name: str) -> str:
     """Return a set's name for a picture: words instead of underscores, broken where it is long."""
-    return "\n".join(textwrap.wrap(name.replace("_", " "), width, break_on_hyphens=False)) or name
+    return "\n".join(textwrap.wrap(name.replace("_", " "), 27, break_on_hyphens=False)) or name
 
 
 BROKEN = "split(datum.label, '\\n')"
@@ -180,7 +181,7 @@ def set_matrix(run: RunTables) -> Figure:
     calls = ["up", "down", "mixed"]
     marks = (
         alt.Chart(data("called"))
-        .mark_point(filled=True, size=60, color="#111111", opacity=1)
+        .mark_point(filled=True, size=60, color=MARK, opacity=1)
         .encode(
             x=x,
             y=y,
@@ -194,7 +195,7 @@ def set_matrix(run: RunTables) -> Figure:
     )
     rings = (
         alt.Chart(data("enriched"))
-        .mark_point(size=210, color="#111111", strokeWidth=1.3, shape="circle")
+        .mark_point(size=210, color=MARK, strokeWidth=1.3, shape="circle")
         .encode(x=x, y=y, tooltip=tooltip)
     )
     width = max(160, 62 * len(run.contrasts))

@@ -6,25 +6,22 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from fibroserum.report.loading import RunTables, filled_words, label_order, labelled
+from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.report.figures.slopes import evenly, slopes
+from fibroserum.report.loading import RunTables, label_order, labelled
 from fibroserum.report.theme import (
     ACCENT,
     PUBLISHED,
-    ZERO,
     Figure,
-    both_ends,
-    data,
+    contrast_colour,
+    contrast_scale,
     empty,
-    group_colours,
-    group_scale,
     hollow_or_filled,
-    names_axis,
     panels,
-    zero_line,
 )
+from fibroserum.targets.power import published_effect
 
 MOST_TARGETS = 24
-MOST_LINES = 40
 PANEL = 190
 
 
@@ -33,50 +30,16 @@ def target_names(run: RunTables) -> list[str]:
     return list(dict.fromkeys(run.targets["target"]))
 
 
-def contrast_scale(run: RunTables) -> alt.Scale:
-    """Return the colours of the contrasts: its group's for a change, grey for the others."""
-    colours = group_colours(run.groups)
-    shades = [
-        colours.get(row.group, ACCENT) if row.kind == "change" else ACCENT
-        for row in run.contrasts.itertuples()
-    ]
-    return alt.Scale(domain=run.contrast_names, range=shades)
-
-
-def contrast_colour(run: RunTables) -> alt.Color:
-    """Return the colour of a contrast (field `contrast`)."""
-    return alt.Color("contrast:N", scale=contrast_scale(run), legend=None)
-
-
 def published_effects(run: RunTables) -> pd.DataFrame:
-    """Return the published log2 ratio of means for every target and contrast that it speaks of.
-
-    Groups are matched by name alone. The published table holds means per group; `all` stands for
-    the average where each of the cohort's groups was studied, and a difference is that of two
-    groups' log2 ratios.
-    """
-    if run.published is None:
-        return pd.DataFrame(columns=["target", "contrast", "published"])
-    means = run.published[["before", "after"]].apply(pd.to_numeric, errors="coerce")
-    ratio = np.log2(means["after"] / means["before"])
-    keys = zip(run.published["gene"], run.published["group"], strict=True)
-    known = {key: number for key, number in zip(keys, ratio, strict=True) if np.isfinite(number)}
-    studied = set(run.groups) <= set(run.published["group"])
-    rows = []
-    for target in target_names(run):
-        for row in run.contrasts.itertuples():
-            if row.kind == "change":
-                found = known.get((target, row.group))
-            elif row.kind == "average":
-                found = known.get((target, "all")) if studied else None
-            elif row.kind == "difference":
-                own, other = known.get((target, row.group)), known.get((target, row.reference))
-                found = None if own is None or other is None else own - other
-            else:
-                found = None
-            if found is not None:
-                rows.append((target, row.contrast, found))
-    return pd.DataFrame(rows, columns=["target", "contrast", "published"])
+    """Return the published log2 ratio of means for every target and contrast of a change."""
+    contrasts = contrasts_of(run.groups, run.settings["before"], run.settings["after"])
+    rows = [
+        (target, contrast.name, published_effect(run.published, target, contrast, run.groups))
+        for target in target_names(run)
+        for contrast in contrasts
+        if contrast.kind != "baseline"
+    ]
+    return pd.DataFrame(rows, columns=["target", "contrast", "published"]).dropna()
 
 
 def _facets(run: RunTables, layers: list[alt.Chart], height: int, held: str) -> alt.FacetChart:
@@ -116,7 +79,8 @@ def forest(run: RunTables) -> Figure:
         alt.Tooltip("published:Q", title="Published", format=".3f"),
     ]
     y = _target_axis(names)
-    colour = contrast_colour(run)
+    colour = contrast_colour(run.contrasts, run.groups)
+    scale = contrast_scale(run.contrasts, run.groups)
     zero = alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x="zero:Q")
     bars = (
         alt.Chart()
@@ -137,7 +101,7 @@ def forest(run: RunTables) -> Figure:
             x="log2FoldChange:Q",
             y=y,
             color=colour,
-            fill=alt.Fill("contrast:N", scale=contrast_scale(run), legend=None),
+            fill=alt.Fill("contrast:N", scale=scale, legend=None),
             fillOpacity=hollow_or_filled(),
             tooltip=tooltip,
         )
@@ -156,108 +120,6 @@ def forest(run: RunTables) -> Figure:
     chart = _facets(run, [zero, bars, *known, dots, notes], _height(names), "estimates")
     words = f"Estimates with intervals of {len(names)} targets in {len(run.contrasts)} contrasts."
     return Figure(chart, {"estimates": frame}, words, responsive=False, panel=PANEL + 110)
-
-
-def slopes(
-    run: RunTables,
-    frame: pd.DataFrame,
-    subjects: list[str],
-    y_title: str,
-    words: str,
-    least: int = 130,
-    *,
-    spaced: bool = False,
-) -> Figure:
-    """Draw a line from before to after for every donor, a panel a subject.
-
-    frame: panel, donor, group, before, after. Groups stand side by side within a panel.
-    """
-    change = frame["after"] - frame["before"]
-    drawn = frame.loc[evenly(change, [frame["panel"], frame["group"]])]
-    if len(drawn) < len(frame):
-        words += f" At most {MOST_LINES} donors of a group are drawn, evenly by their change."
-    long = slope_rows(run, drawn)
-    drawing = slope_chart(run, y_title, panel=True, least=least)
-    chart = panels(drawing, "panel", "slopes", subjects, 4, least + 58, spaced=spaced)
-    chart = chart.resolve_scale(y="independent").properties(spacing={"row": 90, "column": 62})
-    return Figure(chart, {"slopes": long}, words, responsive=False, panel=least + 70)
-
-
-def evenly(values: pd.Series, keys: list[pd.Series], most: int = MOST_LINES) -> list[int]:
-    """Return the rows of up to `most` values of each group, evenly along their order.
-
-    The least and the greatest stay, and the same rows are kept every time.
-    """
-    kept: list[int] = []
-    for _, part in values.groupby(keys, sort=False):
-        ranked = part.sort_values(kind="stable").index
-        picks = np.unique(np.linspace(0, len(ranked) - 1, min(most, len(ranked))).round())
-        kept += list(ranked[picks.astype(int)])
-    return sorted(kept)
-
-
-def slope_rows(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return before and after below each other: panel, donor, group, time, slot, level, filled."""
-    times = {"before": run.settings["before"], "after": run.settings["after"]}
-    long = frame.melt(
-        ["panel", "donor", "group"], list(times), var_name="time", value_name="level"
-    ).dropna(subset=["level"])
-    long["slot"] = [
-        slot_of(run, group, times[time])
-        for group, time in zip(long["group"], long["time"], strict=True)
-    ]
-    long["filled"] = (long["time"] == "after").astype(int)
-    long["time"] = long["time"].map(times)
-    return long
-
-
-def slot_of(run: RunTables, group: str, time: str) -> str:
-    """Return the name of a place along the axis of a slope chart."""
-    return time if len(run.groups) == 1 else f"{group} {time}"
-
-
-def slope_slots(run: RunTables) -> list[str]:
-    """Return the places along the axis of a slope chart: group by group, before and after."""
-    times = [run.settings["before"], run.settings["after"]]
-    return [slot_of(run, group, time) for group in run.groups for time in times]
-
-
-def slope_chart(
-    run: RunTables, y_title: str, *, panel: bool, least: int = 130
-) -> alt.LayerChart | alt.FacetChart:
-    """Return the layers of a slope chart over rows of `slope_rows` (data `slopes`)."""
-    source = alt.Chart() if panel else alt.Chart(data("slopes"))
-    slots = slope_slots(run)
-    x = alt.X(
-        "slot:N",
-        sort=slots,
-        scale=alt.Scale(domain=slots),
-        title=None,
-        axis=names_axis(len(slots), 90),
-    )
-    scale = alt.Scale(zero=False, nice=False, padding=8)
-    ticks = alt.Axis(tickCount=4, labelBound=True)
-    y = alt.Y("level:Q", title=y_title, scale=scale, axis=ticks)
-    title = filled_words(run)
-    colour = alt.Color("group:N", scale=group_scale(run.groups), title=title)
-    lines = source.mark_line(strokeWidth=1.1).encode(
-        x=x, y=y, color=colour, detail=["donor:N", "group:N"]
-    )
-    dots = source.mark_point(size=24, strokeWidth=1.2).encode(
-        x=x,
-        y=y,
-        color=colour,
-        fill=alt.Fill("group:N", scale=group_scale(run.groups), title=title),
-        fillOpacity=hollow_or_filled(),
-        tooltip=[
-            alt.Tooltip("donor:N", title="Donor"),
-            alt.Tooltip("group:N", title="Group"),
-            alt.Tooltip("time:N", title="Time"),
-            alt.Tooltip("level:Q", title="log2 level", format=".2f"),
-        ],
-    )
-    width = max(least, 34 * len(slots))
-    return alt.layer(lines, dots).properties(width=width, height=130)
 
 
 def pairs(run: RunTables) -> Figure:
@@ -305,7 +167,7 @@ def leave_one_out(run: RunTables) -> Figure:
                 axis=alt.Axis(tickCount=4),
             ),
             y=y,
-            color=contrast_colour(run),
+            color=contrast_colour(run.contrasts, run.groups),
             opacity=alt.Opacity("alpha:Q", scale=None),
             tooltip=tooltip,
         )
@@ -345,73 +207,15 @@ def detectable(run: RunTables) -> Figure:
         .encode(
             x=alt.X("detectable_lfc:Q", title="|log2 fold change|", axis=alt.Axis(tickCount=4)),
             y=y,
-            color=contrast_colour(run),
+            color=contrast_colour(run.contrasts, run.groups),
             tooltip=tooltip,
         )
     )
     dots = (
         alt.Chart()
         .mark_point(size=40, filled=True)
-        .encode(x="size:Q", y=y, color=contrast_colour(run), tooltip=tooltip)
+        .encode(x="size:Q", y=y, color=contrast_colour(run.contrasts, run.groups), tooltip=tooltip)
     )
     chart = _facets(run, [bars, dots], _height(names), "effects")
     words = f"Detectable and estimated effects of {len(names)} targets."
     return Figure(chart, {"effects": frame}, words, responsive=False, panel=PANEL + 110)
-
-
-def forest_of_one(run: RunTables) -> alt.LayerChart | alt.FacetChart:
-    """Return a forest of one gene over the contrasts (data `estimates`), for the gene lookup."""
-    y = alt.Y(
-        "label:N",
-        sort=None,
-        title=None,
-        axis=alt.Axis(labelLimit=170, labelExpr=both_ends(170)),
-    )
-    colour = contrast_colour(run)
-    bars = (
-        alt.Chart(data("estimates"))
-        .mark_rule(strokeWidth=1.8)
-        .encode(
-            x=alt.X("low:Q", title="log2 fold change, 95 % interval", axis=alt.Axis(tickCount=5)),
-            x2="high:Q",
-            y=y,
-            color=colour,
-        )
-    )
-    dots = (
-        alt.Chart(data("estimates"))
-        .mark_point(size=52, filled=True)
-        .encode(
-            x="estimate:Q",
-            y=y,
-            color=colour,
-            tooltip=[
-                alt.Tooltip("label:N", title="Contrast"),
-                alt.Tooltip("estimate:Q", title="log2 fold change", format=".3f"),
-            ],
-        )
-    )
-    return alt.layer(zero_line("x"), bars, dots).properties(width=300, height={"step": 24})
-
-
-def lookup_figures(run: RunTables) -> dict[str, Figure]:
-    """Return the two pictures of the gene lookup, whose data the page fills in."""
-    fields = ["panel", "donor", "group", "time", "slot", "level", "filled"]
-    no_rows = pd.DataFrame(columns=fields)
-    estimates = pd.DataFrame(columns=["contrast", "label", "estimate", "low", "high"])
-    return {
-        "lookup_donors": Figure(
-            slope_chart(run, "log2 normalized count", panel=False).properties(
-                width=340, height=220
-            ),
-            {"slopes": no_rows},
-            "Level of the gene in every donor, before and after.",
-            responsive=False,
-        ),
-        "lookup_estimates": Figure(
-            forest_of_one(run),
-            {"estimates": estimates, "zero": ZERO},
-            "Estimate of the gene in every contrast.",
-            responsive=False,
-        ),
-    }

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import os
 import re
 from functools import cache
 from importlib import metadata
@@ -28,24 +29,29 @@ def _wrapped(code: str) -> str:
     return f'(function(){{"use strict";\n{body}\n}})();'
 
 
+def cache_folder() -> Path:
+    """Return the user's folder for what can be made anew. Raises RuntimeError without a home."""
+    named = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    # the XDG base directory specification ignores relative paths
+    return (named if named.is_absolute() else Path.home() / ".cache") / "fibroserum"
+
+
 @cache
 def vega() -> str:
     """Return a script that sets `window.vegaEmbed`.
 
-    Putting it together takes seconds. It is kept where Python keeps what it compiles, if that can
-    be written and read, under the name of the versions of the library and of this file.
+    Putting it together takes seconds. It is kept in `cache_folder` where that can be written and
+    read, under the name of the versions of the library and of this file; else it is made anew.
     """
-    import vl_convert
-
     version, own = metadata.version("vl-convert-python"), Path(__file__).read_bytes()
     name = f"vega-embed-{version}-{hashlib.sha256(own).hexdigest()[:16]}.js"
-    kept = Path(__file__).parent / "__pycache__" / name
-    with contextlib.suppress(OSError):
-        return kept.read_text(encoding="utf-8")
+    with contextlib.suppress(OSError, RuntimeError):
+        return (cache_folder() / name).read_text(encoding="utf-8")
+    import vl_convert
+
     made = _wrapped(vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;"))
-    # a folder of somebody else's, or a full disk: then it is made anew each time, as the first
-    with contextlib.suppress(OSError):
-        write_text(made, kept)
+    with contextlib.suppress(OSError, RuntimeError):
+        write_text(made, cache_folder() / name)
     return made
 
 

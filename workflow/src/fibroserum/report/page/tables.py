@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from fibroserum.errors import listed
 from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.linear import UNEQUAL, unequal
 from fibroserum.report.figures.sets import keys_of, relatives
@@ -64,11 +65,8 @@ def sheet_facts(run: RunTables) -> list[tuple[str, str]]:
     for name in run.obs.columns:
         if str(name).casefold().removeprefix("sheet.") in SHEET_WORDS:
             values = sorted({str(value) for value in run.obs[name]} - {"", "nan"})
-            shown = ", ".join(values[:8]) + (
-                f" and {len(values) - 8} more" if len(values) > 8 else ""
-            )
-            if shown:
-                facts.append((str(name), shown))
+            if values:
+                facts.append((str(name), listed(values, 8, quote="")))
     return facts
 
 

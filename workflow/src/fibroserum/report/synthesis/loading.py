@@ -16,25 +16,31 @@ from fibroserum.report.theme import value
 
 
 @dataclass(frozen=True)
-class SynthesisRun:
-    """The tables of a finished synthesis, and what the cohorts' own summaries say.
+class SynthesisSettings:
+    """What the config says of a synthesis.
 
     name: of the synthesis; folders: each cohort's folder beside its own, by the cohort's name;
-    summaries: `summary.json` of each cohort; order: targets in the order of their pages, factors
-    likewise; alpha: false discovery rate of its calls.
+    order: targets in the order of their pages, factors likewise; alpha: false discovery rate of its
+    calls.
     """
 
     name: str
+    folders: dict[str, str]
+    order: Sequence[str]
+    factors: Sequence[str]
+    alpha: float
+
+
+@dataclass(frozen=True)
+class SynthesisRun(SynthesisSettings):
+    """The tables of a finished synthesis; summaries: `summary.json` of each cohort."""
+
     cohorts: pd.DataFrame
     targets: pd.DataFrame
     gene_sets: pd.DataFrame
     factor_genes: pd.DataFrame
     estimates: pd.DataFrame
-    folders: dict[str, str]
     summaries: dict[str, dict[str, Any]]
-    order: tuple[str, ...]
-    factors: tuple[str, ...]
-    alpha: float
 
     @property
     def contrasts(self) -> list[str]:
@@ -48,27 +54,13 @@ class SynthesisRun:
 
 
 def read_synthesis(
-    name: str,
-    paths: Mapping[str, str | Path],
-    summaries: Sequence[str | Path],
-    folders: Mapping[str, str],
-    targets: Sequence[str],
-    factors: Sequence[str],
-    alpha: float,
+    settings: SynthesisSettings, paths: Mapping[str, str | Path], summaries: Sequence[str | Path]
 ) -> SynthesisRun:
     """Read a synthesis; paths: of its tables by field; summaries: of the cohorts, as in folders."""
     read = {field: tables.read(f"meta_{field}", paths[field]) for field in META}
     texts = (Path(path).read_text(encoding="utf-8") for path in summaries)
-    said = dict(zip(folders, map(json.loads, texts), strict=True))
-    return SynthesisRun(
-        name,
-        **read,
-        folders=dict(folders),
-        summaries=said,
-        order=tuple(targets),
-        factors=tuple(factors),
-        alpha=alpha,
-    )
+    said = dict(zip(settings.folders, map(json.loads, texts), strict=True))
+    return SynthesisRun(**vars(settings), **read, summaries=said)
 
 
 _SHOWN = (

@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 
 from fibroserum import tables
 from fibroserum.files.checksum import sha256
-from fibroserum.report.figures import synthesis as figures_synthesis
-from fibroserum.report.figures.catalogue import Entry
+from fibroserum.report.figures import synthesis
 from fibroserum.report.figures.render import images
 from fibroserum.report.figures.synthesis import most_telling
 from fibroserum.report.figures.synthesis_catalogue import synthesis_figures, unique_files
 from fibroserum.report.page import assets
-from fibroserum.report.page.build import caption_of, environment
-from fibroserum.report.page.pack import squeeze, squeeze_json
+from fibroserum.report.page.pack import squeeze_json
+from fibroserum.report.page.templates import figure_block, fill, library_blocks
 from fibroserum.report.stage import write_figures
 from fibroserum.report.synthesis.loading import SynthesisRun, synthesis_summary
 from fibroserum.report.theme import CONFIG, Figure, records, spec
@@ -31,16 +30,16 @@ MOST_SETS, MOST_GENES = 100, 100
 def draw_synthesis(run: SynthesisRun) -> dict[str, Figure]:
     """Return every figure that the catalogue names, in its order."""
     made = {
-        "targets": figures_synthesis.targets(run.targets, run.order),
-        "heterogeneity": figures_synthesis.heterogeneity(run.targets),
-        "gene_sets": figures_synthesis.gene_sets(run.gene_sets),
+        "targets": synthesis.targets(run.targets, run.order),
+        "heterogeneity": synthesis.heterogeneity(run.targets),
+        "gene_sets": synthesis.gene_sets(run.gene_sets),
     }
     for target, file in unique_files(run.order).items():
         pooled = run.targets[run.targets["target"] == target]
         own = run.estimates_of("target", target)
-        made[f"forest_{file}"] = figures_synthesis.forest(own, pooled, target)
+        made[f"forest_{file}"] = synthesis.forest(own, pooled, target)
     for factor, file in unique_files(run.factors).items():
-        made[f"factor_{file}"] = figures_synthesis.factor_genes(run.factor_genes, factor)
+        made[f"factor_{file}"] = synthesis.factor_genes(run.factor_genes, factor)
     return {name: made[name] for name in synthesis_figures(run.order, run.factors)}
 
 
@@ -75,49 +74,30 @@ def _views(run: SynthesisRun) -> dict[str, Any]:
     }
 
 
-def _subject(entry: Entry) -> str:
-    """Return what a figure is about: its target or its factor."""
-    label = cast("dict[str, str]", entry["label"])
-    return label.get("target") or label.get("factor") or ""
-
-
 def synthesis_page(
     run: SynthesisRun, templates: Path, summary: Mapping[str, Any], specs: Mapping[str, Any]
 ) -> str:
     """Return `report.html`; specs: every figure's specification, by the catalogue's names."""
-    env = environment(templates)
-    code = "\n".join((templates / name).read_text(encoding="utf-8") for name in SCRIPTS)
-    script = f'"use strict";\n{code}'.replace("\r\n", "\n")
-    bare = {
-        name: {key: part for key, part in one.items() if key not in ("config", "$schema")}
-        for name, one in specs.items()
-    }
+    libraries = {"vega": assets.vega()}
     blocks = {
-        "library-vega": squeeze(assets.vega().encode("utf-8")),
+        **library_blocks(libraries),
         "settings": squeeze_json({"config": CONFIG}),
-        "figures": squeeze_json(bare),
+        "figures": figure_block(specs),
     }
-    catalogue = synthesis_figures(run.order, run.factors)
-    figures = {
-        name: {
-            **entry,
-            "subject": _subject(entry),
-            "caption": caption_of(env, entry),
-            "description": specs[name]["description"],
-        }
-        for name, entry in catalogue.items()
-    }
-    return env.get_template("synthesis.html").render(
+    return fill(
+        templates,
+        "synthesis.html",
+        scripts=SCRIPTS,
+        libraries=libraries,
+        catalogue=synthesis_figures(run.order, run.factors),
+        specs=specs,
+        subject=lambda entry: entry["label"].get("target") or entry["label"].get("factor", ""),
+        blocks=blocks,
         run=run,
         summary=summary,
         views=_views(run),
-        figures=figures,
         forests={target: f"forest_{file}" for target, file in unique_files(run.order).items()},
         factors={factor: f"factor_{file}" for factor, file in unique_files(run.factors).items()},
-        blocks=blocks,
-        policy=assets.policy([script, assets.vega()]),
-        script=script,
-        style=(templates / "style.css").read_text(encoding="utf-8"),
     )
 
 

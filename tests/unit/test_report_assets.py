@@ -1,0 +1,48 @@
+"""The page's library: kept in the user's cache folder where that can be, else made anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import vl_convert
+
+from fibroserum.report.page import assets
+
+
+@pytest.fixture(scope="module")
+def made() -> str:
+    return assets._wrapped(vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;"))
+
+
+def test_it_is_kept_in_the_cache_folder(
+    made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert assets.vega.__wrapped__() == made
+    (kept,) = (tmp_path / "fibroserum").iterdir()
+    assert kept.read_text(encoding="utf-8") == made
+    kept.write_text("as it was kept", encoding="utf-8")
+    assert assets.vega.__wrapped__() == "as it was kept"
+
+
+def test_without_a_name_it_is_below_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    for ignored in ("", "relative"):
+        monkeypatch.setenv("XDG_CACHE_HOME", ignored)
+        assert assets.cache_folder() == Path("/home/somebody/.cache/fibroserum")
+
+
+def test_a_folder_that_cannot_be_written_is_no_failure(
+    made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert assets.vega.__wrapped__() == made
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    monkeypatch.setattr(Path, "home", no_home)
+    assert assets.vega.__wrapped__() == made
+
+
+def no_home() -> Path:
+    raise RuntimeError("Could not determine home directory.")

@@ -1,0 +1,66 @@
+"""Which function draws each figure of the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.input.names import file_name
+from fibroserum.report.figures import change, cohort, edges, factors, glance, sets, targets
+from fibroserum.report.figures.catalogue import Entry, figure_names
+from fibroserum.report.loading import RunTables
+from fibroserum.report.theme import Figure
+
+WHOLE = {
+    "glance_pairs": glance.pairs,
+    "glance_calls": glance.calls,
+    "glance_target": glance.target,
+    "glance_factors": glance.factors,
+    "glance_ecm": glance.ecm,
+    "cohort_grid": cohort.cohort_grid,
+    "library_sizes": cohort.library_sizes,
+    "pca": cohort.pca,
+    "pca_within": cohort.pca_within,
+    "sample_distances": cohort.sample_distances,
+    "pair_similarity": cohort.pair_similarity,
+    "pvalues": change.pvalues,
+    "targets_forest": targets.forest,
+    "targets_pairs": targets.pairs,
+    "targets_leave_one_out": targets.leave_one_out,
+    "targets_detectable": targets.detectable,
+    "ecm_sets": sets.set_matrix,
+    "ecm_running_sums": edges.running_sums,
+    "ecm_leading_edge": edges.leading_edge,
+    "ecm_scores": sets.scores,
+}
+OF_CONTRAST = {
+    "volcano": change.volcano,
+    "ma": change.ma,
+    "quadrants": change.quadrants,
+}
+OF_FACTOR = {
+    "level": factors.level,
+    "evidence": factors.evidence,
+    "concordance": factors.concordance,
+}
+
+
+def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
+    """Return the catalogue's entries for the contrasts and factors of a run."""
+    contrasts = contrasts_of(run.groups, run.settings["before"], run.settings["after"])
+    return figure_names(contrasts, config["factors"])
+
+
+def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
+    """Return every figure that the catalogue names, in its order."""
+    figures: dict[str, Figure] = {name: whole(run) for name, whole in WHOLE.items()}
+    kinds = dict(zip(run.contrasts["contrast"], run.contrasts["kind"], strict=True))
+    for contrast, kind in kinds.items():
+        for name, of_contrast in OF_CONTRAST.items():
+            if name != "quadrants" or kind == "difference":
+                figures[f"{name}_{file_name(contrast)}"] = of_contrast(run, contrast)
+    for factor in config["factors"]:
+        for name, of_factor in OF_FACTOR.items():
+            figures[f"factor_{file_name(factor)}_{name}"] = of_factor(run, factor)
+    return {name: figures[name] for name in catalogue_of(run, config)}

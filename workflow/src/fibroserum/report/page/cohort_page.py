@@ -1,0 +1,119 @@
+"""The page of a cohort's report: facts for its template, blocks of data for its script."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from fibroserum import tables
+from fibroserum.input.names import file_name
+from fibroserum.report.figures.catalogue import Entry
+from fibroserum.report.figures.render import LABEL_LAYOUT
+from fibroserum.report.loading import RunTables, effect_of, labels_of
+from fibroserum.report.page import assets, gene_data
+from fibroserum.report.page import tables as page_tables
+from fibroserum.report.page.pack import squeeze, squeeze_json
+from fibroserum.report.page.templates import figure_block, fill, library_blocks
+from fibroserum.report.theme import CONFIG, group_colours
+
+SCRIPTS = ("unpack.js", "charts.js", "tables.js", "lookup.js", "page.js")
+
+
+def gene_blocks(run: RunTables) -> dict[str, str]:
+    """Return the blocks of the gene tables."""
+    index = gene_data.gene_index(run)
+    blocks = {
+        f"contrast-{number}": gene_data.pack_contrast(run.de[name])
+        for number, name in enumerate(run.contrast_names)
+    }
+    levels = gene_data.pack_levels(run, index["id"])
+    blocks["levels-middle"], blocks["levels-rest"] = levels["middle"], levels["rest"]
+    sets = gene_data.set_membership(run, index["id"])
+    flags = gene_data.factor_flags(run, index["id"])
+    blocks["genes"] = squeeze_json(
+        {"index": index, "samples": levels["samples"], "sets": sets, "flags": flags}
+    )
+    return blocks
+
+
+def _settings(run: RunTables, config: Mapping[str, Any], donors: str) -> dict[str, Any]:
+    """Return what the script must know beside the data. donors: whose levels the page holds."""
+    rows, labels = run.contrasts.itertuples(), labels_of(run)
+    return {
+        "cohort": file_name(str(config["cohort"])),
+        "before": run.settings["before"],
+        "after": run.settings["after"],
+        "groups": group_colours(run.groups),
+        "targets": page_tables.targets_of_genes(run),
+        "contrasts": [
+            {
+                "name": row.contrast,
+                "file": file_name(row.contrast),
+                "label": labels[row.contrast],
+            }
+            for row in rows
+        ],
+        "labels": LABEL_LAYOUT,
+        "config": CONFIG,
+        "lookup_donors": donors,
+    }
+
+
+def _facts(run: RunTables, config: Mapping[str, Any], headline: dict[str, Any]) -> dict[str, Any]:
+    """Return the names that the templates may use."""
+    return {
+        "run": run,
+        "config": config,
+        "summary": headline,
+        "settings": run.settings,
+        "effect": lambda name: effect_of(run, name),
+        "labels": labels_of(run),
+        "views": page_tables.views(run, config),
+        "provenance": run.provenance,
+        "schemas": tables.schemas(),
+        "config_json": json.dumps(config, indent=2, ensure_ascii=False),
+    }
+
+
+def page(
+    run: RunTables,
+    config: Mapping[str, Any],
+    templates: Path,
+    headline: dict[str, Any],
+    specs: Mapping[str, dict[str, Any]],
+    catalogue: Mapping[str, Entry],
+    vega: str | None = None,
+) -> str:
+    """Return `report.html`.
+
+    headline: of `summary.summary`; specs: every figure's Vega-Lite specification, those of the gene
+    lookup included; catalogue: what `figure_names` says of them; vega: the
+    script of `assets.vega` where it is at hand.
+    """
+    table_code, table_css = assets.datatables()
+    libraries = {"vega": vega or assets.vega(), "datatables": table_code}
+    donors = gene_data.donors_in_words(run)
+    blocks = {
+        **library_blocks(libraries),
+        "style-datatables": squeeze(table_css.encode("utf-8")),
+        "settings": squeeze_json(_settings(run, config, donors)),
+        "figures": figure_block(specs),
+        "tables": squeeze_json(page_tables.long_tables(run)),
+        **gene_blocks(run),
+    }
+    labels = labels_of(run)
+    return fill(
+        templates,
+        "report.html",
+        scripts=SCRIPTS,
+        libraries=libraries,
+        catalogue=catalogue,
+        specs=specs,
+        subject=lambda entry: labels.get(entry["label"].get("contrast", ""), ""),
+        blocks=blocks,
+        lookup_donors=donors,
+        bibtex=(templates / "references.bib").read_text(encoding="utf-8"),
+        **_facts(run, config, headline),
+    )

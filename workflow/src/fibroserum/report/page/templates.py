@@ -1,0 +1,153 @@
+"""What both pages are made with: the templates' environment, numbers in print, the page's frame.
+
+Prose stands in `workflow/report/`. Everything from the data goes through Jinja's escaping, or
+travels as base64 that the script reads as data; the Content-Security-Policy runs the page's own
+scripts, by their hashes, and no other.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from fibroserum.input.names import file_name
+from fibroserum.report.figures.catalogue import Entry
+from fibroserum.report.page import assets
+from fibroserum.report.page.pack import squeeze, squeeze_json
+
+
+def missing(number: Any) -> bool:
+    """Whether a cell is empty."""
+    return number is None or number is pd.NA or (isinstance(number, float) and number != number)
+
+
+def minus(text: str) -> str:
+    """Return text whose negative numbers have a minus, which is read out as one, not a hyphen.
+
+    And whose powers of ten are written as the page's script writes them: 1e-5.
+    """
+    text = re.sub(r"(?<=\de-)0+(?=\d)", "", text)
+    return re.sub(r"(?<![\w.-])-(?=\.?\d)", "−", text)
+
+
+def fixed(number: Any, digits: int = 3) -> str:
+    """Print a number with so many decimals; a missing one is a dash."""
+    return "–" if missing(number) else minus(f"{float(number):.{digits}f}")
+
+
+def significant(number: Any, digits: int = 3) -> str:
+    """Print a number with so many significant digits; a missing one is a dash."""
+    if missing(number):
+        return "–"
+    return minus(re.sub(r"\.(?=e|$)", "", f"{float(number):#.{digits}g}"))
+
+
+def whole(number: Any) -> str:
+    """Print a whole number with thousands apart."""
+    return "–" if missing(number) else f"{int(number):,}"
+
+
+def interval(low: Any, high: Any, digits: int = 3) -> str:
+    """Print an interval."""
+    return (
+        "–" if missing(low) or missing(high) else f"{fixed(low, digits)} to {fixed(high, digits)}"
+    )
+
+
+def number_columns(rows: Sequence[Sequence[Any]]) -> list[int]:
+    """Return the places of the columns that hold numbers or intervals alone, the first left out."""
+    # no version such as 3.11.7
+    number = r"−?\d[\d,]*(?:\.\d+)?(?:e[−-]?\d+)?"
+    found = re.compile(rf"–|{number}( (to|of) {number})?")
+    several = zip(*rows, strict=True) if rows else ()
+    return [
+        place
+        for place, cells in enumerate(several)
+        if place
+        and all(found.fullmatch(str(cell)) for cell in cells)
+        and any(cell != "–" for cell in cells)
+    ]
+
+
+def environment(templates: Path) -> jinja2.Environment:
+    """Return the templates' environment: everything is escaped, and a missing name is an error."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "fixed": fixed,
+        "significant": significant,
+        "whole": whole,
+        "file_name": file_name,
+        "minus": minus,
+        "text": lambda value: "–" if missing(value) or value == "" else str(value),
+    }
+    made.globals |= {"interval": interval, "number_columns": number_columns}
+    return made
+
+
+def library_blocks(libraries: Mapping[str, str]) -> dict[str, str]:
+    """Return the blocks of scripts that the page's own script runs."""
+    return {f"library-{name}": squeeze(code.encode("utf-8")) for name, code in libraries.items()}
+
+
+def figure_block(specs: Mapping[str, dict[str, Any]]) -> str:
+    """Return every figure's specification as a block; what they share is in the page's settings."""
+    return squeeze_json(
+        {
+            name: {key: part for key, part in one.items() if key not in ("config", "$schema")}
+            for name, one in specs.items()
+        }
+    )
+
+
+def fill(
+    templates: Path,
+    name: str,
+    *,
+    scripts: Sequence[str],
+    libraries: Mapping[str, str],
+    catalogue: Mapping[str, Entry],
+    specs: Mapping[str, dict[str, Any]],
+    subject: Callable[[Entry], str],
+    **facts: Any,
+) -> str:
+    """Return a page.
+
+    templates: `workflow/report`; name: of the page's template there; scripts: files of its own
+    script; libraries: scripts that it may run besides; catalogue: its figures; specs: their
+    specifications; subject: what a figure is about, for its caption; facts: what else the template
+    names.
+    """
+
+    def text(file: str) -> str:
+        return (templates / file).read_text(encoding="utf-8")
+
+    env = environment(templates)
+    code = "\n".join(map(text, scripts))
+    script = f'"use strict";\n{code}'.replace("\r\n", "\n")
+    figures = {
+        name: {
+            **entry,
+            "subject": subject(entry),
+            "caption": env.get_template(str(entry["caption"])).render(),
+            "description": specs[name]["description"],
+        }
+        for name, entry in catalogue.items()
+    }
+    return env.get_template(name).render(
+        **facts,
+        figures=figures,
+        policy=assets.policy([script, *libraries.values()]),
+        script=script,
+        style=text("style.css"),
+    )
