@@ -18,13 +18,13 @@ from fibroserum.multiple_testing import benjamini_hochberg
 
 # Beyond this a normal tail is below the smallest number a float can hold.
 LARGEST_Z = 37.0
-# a line's own two-sided p value below which it stands against a call of the other sign
+# a source's own two-sided p value below which it contradicts a call of the other sign
 OPPOSED = 0.05
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One line of evidence on a factor's genes.
+    """One source of evidence on a factor's genes.
 
     name: stimulation or serum. z: by gene id, the signed normal score of its p value, NaN where it
     was not tested. df_prior, df_residual: of the moderated t test behind it.
@@ -58,7 +58,7 @@ def two_sided(z: np.ndarray) -> np.ndarray:
 
 
 def stouffer(z: np.ndarray) -> np.ndarray:
-    """Return the combined score of lines (genes × lines) with equal, fixed weights."""
+    """Return the combined score of sources (genes × sources) with equal, fixed weights."""
     return np.asarray(z.sum(axis=1) / np.sqrt(z.shape[1]))
 
 
@@ -87,36 +87,39 @@ def _legendre(number: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shared_variance_df(first: Evidence, second: Evidence) -> float:
-    """Return the degrees of freedom of the t distribution that the combined score of lines follows.
+    """Return the degrees of freedom of the t distribution that the combined score follows.
 
     A moderated t test keeps its level over genes, not within a gene: one that varies more than its
-    estimate says has too large a |z| in every line. In two experiments on the same cells that gene
-    is the same, so |z| goes together and the combined score has heavier tails than the normal. With
-    c = Cov(z1², z2²) of a null gene whose variance holds the same rank in both lines, its excess
+    estimate says has too large a |z| in every source. In two experiments on the same cells that
+    gene is the same, so |z| goes together and the combined score has heavier tails than the
+    normal. With
+    c = Cov(z1², z2²) of a null gene whose variance holds the same rank in both sources, its excess
     kurtosis is 1.5 c, which is that of a t distribution with 4 + 4/c degrees of freedom.
     """
     if not np.isfinite([first.df_prior, second.df_prior]).all():
         return np.inf
     _, weights = _legendre(100)
-    squares = [_square_given_variance(line.df_prior, line.df_residual) for line in (first, second)]
+    squares = [
+        _square_given_variance(source.df_prior, source.df_residual) for source in (first, second)
+    ]
     centred = [square - square @ weights for square in squares]
     c = float((centred[0] * centred[1]) @ weights)
     return 4 + 4 / c if c > 0 else np.inf
 
 
-def combined_pvalue(lines: list[Evidence], combined: np.ndarray) -> np.ndarray:
+def combined_pvalue(sources: list[Evidence], combined: np.ndarray) -> np.ndarray:
     """Return two-sided p values of combined scores.
 
-    One line: normal. Two: a t distribution of variance 1, see `shared_variance_df`.
+    One source: normal. Two: a t distribution of variance 1, see `shared_variance_df`.
     """
-    df = shared_variance_df(lines[0], lines[1]) if len(lines) == 2 else np.inf
+    df = shared_variance_df(sources[0], sources[1]) if len(sources) == 2 else np.inf
     if not np.isfinite(df):
         return two_sided(combined)
     return np.asarray(2 * student.sf(np.abs(combined) * np.sqrt(df / (df - 2)), df))
 
 
 def partial_conjunction(z: np.ndarray) -> np.ndarray:
-    """Return the p value that every line (genes × lines) shows the gene, with one sign.
+    """Return the p value that every source (genes × sources) shows the gene, with one sign.
 
     Twice the smaller of (largest one-sided p for up, largest one-sided p for down), at most 1.
     """
@@ -124,37 +127,40 @@ def partial_conjunction(z: np.ndarray) -> np.ndarray:
     return np.asarray(np.minimum(1.0, 2 * np.minimum(up, down)))
 
 
-def _against(z: np.ndarray, combined: np.ndarray, lines: list[Evidence]) -> list[str | None]:
-    """Return for each gene (genes × lines) the line that by itself points the other way, or None.
+def _against(z: np.ndarray, combined: np.ndarray, sources: list[Evidence]) -> list[str | None]:
+    """Return for each gene (genes × sources) the source that points the other way, or None.
 
-    Scores that cancel in part may still combine to a call; a line at p < 0.05 against it is told.
+    Scores that cancel in part may still combine to a call; a source at p < 0.05 against it is
+    named.
     """
     said: list[str | None] = [None] * len(z)
     other = (np.sign(z) == -np.sign(combined)[:, None]) & (two_sided(z) < OPPOSED)
-    for gene, line in np.argwhere(other):
-        p = two_sided(z[gene, line])
-        said[gene] = f"the other line, {lines[line].name}, points the other way (p = {p:.2g})"
+    for gene, source in np.argwhere(other):
+        p = two_sided(z[gene, source])
+        said[gene] = f"the other line, {sources[source].name}, points the other way (p = {p:.2g})"
     return said
 
 
-def combine(lines: list[Evidence], genes: pd.Index, alpha: float) -> pd.DataFrame:
+def combine(sources: list[Evidence], genes: pd.Index, alpha: float) -> pd.DataFrame:
     """Return the verdict on each gene.
 
     genes: gene ids, one row each. Columns: direction, evidence, responsive_pvalue,
     responsive_padj, confirmed_pvalue, confirmed_padj, call, reason. BH runs over the genes that all
-    lines tested; a gene that one of two lines did not test is not assessable, and `reason` says so;
-    so it does of a called gene whose other line points the other way.
+    sources tested; a gene that one of two sources did not test is not assessable, and `reason` says
+    so; so it does of a called gene whose other source points the other way.
     """
     out = pd.DataFrame(index=genes)
-    tested = pd.DataFrame({line.name: line.z.reindex(genes).notna() for line in lines}, index=genes)
-    names = np.array([line.name for line in lines], dtype=object)
+    tested = pd.DataFrame(
+        {source.name: source.z.reindex(genes).notna() for source in sources}, index=genes
+    )
+    names = np.array([source.name for source in sources], dtype=object)
     seen = tested.to_numpy(bool)
     out["direction"], out["evidence"], out["reason"] = None, None, None
     for name in ("responsive", "confirmed"):
         out[f"{name}_pvalue"] = np.nan
         out[f"{name}_padj"] = np.nan
     out["call"] = "not_assessable"
-    if not lines:
+    if not sources:
         out["reason"] = "the cohort holds no evidence on this factor"
         return out
     said = {tuple(row): " and ".join(names[row]) or None for row in np.unique(seen, axis=0)}
@@ -164,12 +170,12 @@ def combine(lines: list[Evidence], genes: pd.Index, alpha: float) -> pd.DataFram
         f"not tested: {missing[tuple(row)]}" if not row.all() else None for row in seen
     ]
     full = seen.all(axis=1)
-    z = np.column_stack([line.z.reindex(genes).to_numpy(float) for line in lines])[full]
+    z = np.column_stack([source.z.reindex(genes).to_numpy(float) for source in sources])[full]
     combined = stouffer(z)
-    out.loc[full, "responsive_pvalue"] = combined_pvalue(lines, combined)
+    out.loc[full, "responsive_pvalue"] = combined_pvalue(sources, combined)
     directions = {1.0: "induced", -1.0: "suppressed", 0.0: None}
     out.loc[full, "direction"] = [directions[sign] for sign in np.sign(combined)]
-    if len(lines) > 1:
+    if len(sources) > 1:
         out.loc[full, "confirmed_pvalue"] = partial_conjunction(z)
     for name in ("responsive", "confirmed"):
         out[f"{name}_padj"] = benjamini_hochberg(out[f"{name}_pvalue"].to_numpy(float))
@@ -177,8 +183,8 @@ def combine(lines: list[Evidence], genes: pd.Index, alpha: float) -> pd.DataFram
     words = np.where(responsive, "responsive", "not_responsive")
     words = np.where(responsive & (out["confirmed_padj"] < alpha), "confirmed", words)
     out["call"] = np.where(full, words, "not_assessable")
-    if len(lines) > 1:
-        against = pd.Series(_against(z, combined, lines), index=genes[full])
+    if len(sources) > 1:
+        against = pd.Series(_against(z, combined, sources), index=genes[full])
         called = responsive & full & out["reason"].isna()
         out["reason"] = against.reindex(genes).where(called, out["reason"])
     return out

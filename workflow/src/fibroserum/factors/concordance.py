@@ -1,4 +1,4 @@
-"""Do the responsive genes move as the factor's measured change foretells?
+"""Do the responsive genes change in the direction predicted by the factor's measured change?
 
 Gene by gene (`concordance`), and as a set with the genes' directions as signs (`signed_sets`).
 """
@@ -36,11 +36,11 @@ def word_of(predicted: int, seen: int) -> str | None:
 def concordance(
     genes: pd.DataFrame, contrast: str, change: Change | None, de: pd.DataFrame
 ) -> pd.DataFrame:
-    """Return one row a responsive gene: what it does in a contrast, and whether that was foretold.
+    """Return one row a responsive gene: its change in a contrast, and whether that is as predicted.
 
     genes: `responsive_genes`; change: of the factor's level in this contrast, None where it was not
     measured; de: the contrast's result table. A sign counts where the 95 % interval excludes 0.
-    A gene whose lines point in two directions (it has a `reason`) foretells nothing.
+    A gene whose lines point in two directions (it has a `reason`) predicts nothing.
     """
     own = de.set_index("gene_id").reindex(genes["gene_id"])
     factor = 0 if change is None else change.sign

@@ -3,7 +3,7 @@
 A pair whose level changes much has much leverage. Where one of its libraries is an outlier, the
 slope follows it and little residual is left to show it, whatever the moderation of variances. All
 deletions follow from the one fit (Cook & Weisberg 1982, Residuals and Influence in Regression,
-2.2): nothing is fitted anew.
+2.2): nothing is refitted.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ def without_each_pair(fit: LinearFit, column: int) -> Deletion:
     """Return for each gene the pair that its slope needs most.
 
     fit: blocks of two samples each, before and after; column: position of the slope among the
-    dense columns. Precision weights and the prior of the variances are held. A pair that decides
-    its own fitted value is left out of the comparison: the slope does not depend on it.
+    dense columns. Precision weights and the prior of the variances are those of the fit. A pair
+    that decides its own fitted value is not compared: the slope does not depend on it.
     """
     first, second = _pairs(fit)
     dense = fit.design.to_numpy(dtype=float)[:, fit.blocks.dense]

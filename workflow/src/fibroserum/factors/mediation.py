@@ -179,7 +179,7 @@ NOTE_WITHIN = (
 
 
 def between_groups(group: np.ndarray, reference: np.ndarray, seed: int, name: str) -> Mediation:
-    """Return the mediation of a group's effect, whether it is one aside (`mediated.with_calls`).
+    """Return the mediation of a group's effect, without a call (`mediation_calls.with_calls`).
 
     group, reference: (donors, 2), changes of the factor's log2 level and of the target's log2
     expression; donors with both alone. seed, name: of the bootstrap, within groups.

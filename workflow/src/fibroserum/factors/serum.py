@@ -4,7 +4,7 @@ The model of changes within donors gets one more column: each pair's change of t
 centred within its group, on the after sample. Its coefficient is the change of log2 expression per
 doubling of the level, among donors of one group. Centring leaves the groups' own mean changes to
 the groups' columns, so that a group's response to its intervention is no evidence here, and the
-slope says nothing about the contrasts that it is later held against.
+slope says nothing about the contrasts that it is later compared with.
 """
 
 from __future__ import annotations

@@ -160,7 +160,7 @@ def _from_groups(
     limit: int,
     rng: np.random.Generator,
 ) -> Permutations:
-    """Choose anew which donors are in the group, as many as there are."""
+    """Draw which donors are in the group, as many as there are."""
     place = obs.reset_index(drop=True)
     pooled = place[place["group"].isin([contrast.group, contrast.reference])]
     donors = _ordered([sorted(rows) for rows in pooled.groupby("donor").groups.values()], counts)

@@ -4,7 +4,7 @@ A permutation leaves every sample where it is and permutes the rows of the desig
 before and after within a donor, or the group of whole donors. The linear model is refitted
 genome-wide, with its precision weights kept: they belong to the samples, not to the labels.
 Genes that pass its bar are refitted in the negative binomial model too, with size factors, trend
-and prior held and the gene's own dispersion estimated anew.
+and prior kept and the gene's own dispersion re-estimated.
 
 Flipping a real effect makes it spread: its gene then varies more than its noise does, and where
 variances borrow from other genes' it passes a bar more often than an unchanged gene. So the genes

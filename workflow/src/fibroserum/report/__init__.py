@@ -5,8 +5,10 @@ The work begins at `fibroserum.report.stage.write_report`.
 """
 
 from fibroserum.errors import require
-from fibroserum.report.figures.catalogue import figure_names
+
+# first, so that no module of this package is imported without them
+require("altair", "itables", "jinja2", "vl_convert", "xlsxwriter")
+
+from fibroserum.report.figures.catalogue import figure_names  # noqa: E402
 
 __all__ = ["figure_names"]
-
-require("altair", "itables", "jinja2", "vl_convert", "xlsxwriter")

@@ -16,7 +16,7 @@ from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.input.names import file_name
 
 KINDS = ("change", "difference")
-#: Words of `de` status whose estimate stands for nothing.
+#: Words of `de` status whose estimate is not used.
 WITHHELD = {
     "not_converged": "its fit did not converge there",
     "outlier": "one sample decides its estimate there (Cook's distance)",

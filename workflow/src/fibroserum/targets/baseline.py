@@ -1,7 +1,7 @@
 """Where groups started, and what an analysis adjusted for it says: regression to the mean, visible.
 
 Everything here is on log2(normalized + 0.5) of donors with a complete pair, with Student's t; it
-stands beside the verdicts and decides none. Where it disagrees, their reasons say so.
+is shown beside the verdicts and decides none. Where it disagrees, their reasons say so.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ def regression_clause(row: Mapping[str, Any], called: bool) -> str:
 def with_clauses(verdicts: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
     """Return the `targets` table with what the start has to say of differences in their reasons.
 
-    baseline: `target_baseline`. No verdict changes. The clause stands in `start` too, for patterns.
+    baseline: `target_baseline`. No verdict changes. The clause is also in the column `start`.
     """
     rows = {
         (row["target"], f"{row['group']}_vs_{row['reference']}_change"): row

@@ -107,7 +107,7 @@ def _footprints(cohort: ad.AnnData, contrasts: Mapping[str, Contrast]) -> list[d
 def _caution(name: str, sign: int | None, contrast: Contrast) -> str:
     """Return what a footprint warns of, or nothing where what it warns of is not seen.
 
-    The TGF-beta response stands beside a rise of BGN: only a rise of its own says anything of it.
+    The TGF-beta response could explain a rise of BGN: it warns only where it rises itself.
     """
     warns = sign == 1 and contrast.kind != "baseline" if name == "TGF_BETA_RESPONSE" else bool(sign)
     return f" {FOOTPRINTS[name]}." if warns else ""

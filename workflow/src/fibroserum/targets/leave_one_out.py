@@ -1,7 +1,7 @@
 """The targets refitted without each donor in turn: is the effect driven by one donor?
 
 Size factors, dispersion trend and prior are those of the whole fit; the gene's own dispersion and
-coefficients are estimated anew.
+coefficients are re-estimated.
 """
 
 from __future__ import annotations

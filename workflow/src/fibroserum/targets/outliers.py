@@ -1,4 +1,4 @@
-"""Which donor's own change stands outside the others'.
+"""Which donor's own change is an outlier among the others'.
 
 Nothing in a model with donors blocked guards against an outlier: each pair has its own intercept,
 so Cook's distance sees no replicates. The rule is a deleted studentised residual of the donors'
@@ -21,7 +21,7 @@ LN2 = float(np.log(2))
 
 @dataclass(frozen=True)
 class OwnValues:
-    """Values that can stand outside: changes of pairs, or levels before in a baseline contrast.
+    """Values that can be outliers: changes of pairs, or levels before in a baseline contrast.
 
     donors, groups: (units,) labels. values, variances: units × genes, log2, and their expected
     variance from the dispersion trend and the counts. design: units × columns.
@@ -37,8 +37,8 @@ class OwnValues:
 def log_count_variance(counts: np.ndarray, dispersions: np.ndarray) -> np.ndarray:
     """Return the expected variance of log2 counts (samples × genes) by the delta method.
 
-    A count y has variance y + dispersion × y² about its mean; y + 0.5 stands for the mean, so that
-    a zero has a wide variance and is no outlier by itself.
+    A count y has variance y + dispersion × y² about its mean; y + 0.5 is taken for the mean, so
+    that a zero has a wide variance and is no outlier by itself.
     """
     return (1.0 / (counts + 0.5) + dispersions) / LN2**2
 
@@ -89,7 +89,7 @@ def deleted_residual_pvalues(own: OwnValues, df_prior: float) -> np.ndarray:
 def outlying_donors(
     own: OwnValues, groups: list[str], df_prior: float, false_alarm: float = FALSE_ALARM
 ) -> list[str | None]:
-    """Return for each gene the donor that stands outside, among the given groups, or None.
+    """Return for each gene the outlying donor among the given groups, or None.
 
     Groups of fewer than 4 donors are not looked at. Of several the most extreme is named, ties
     broken by value and then by name, so that the order of donors decides nothing.

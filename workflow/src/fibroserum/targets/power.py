@@ -44,7 +44,7 @@ def power_of(effect: float, precision: Precision, alpha: float, threshold: float
     """Return the chance that both models reach p <= alpha for a true |log2 fold change|.
 
     The main model's statistic is normal, the second's is noncentral t; both rest on the same data,
-    so the smaller of the two chances stands for both at once. threshold: as in `Rule`.
+    so the chance of both at once is taken as the smaller of the two. threshold: as in `Rule`.
     """
     beyond = effect - threshold
     main = ndtr(beyond / precision.se + ndtri(alpha / 2))

@@ -50,7 +50,7 @@ class Phrases:
     compared: tuple[str, str] | None = None
 
     def size(self, log2: float) -> str:
-        """Return how large an effect is, to stand after its clause."""
+        """Return how large an effect is, to follow its clause."""
         if self.compared is None:
             return f", by {percent(log2)}"
         group, other = self.compared

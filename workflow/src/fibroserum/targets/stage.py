@@ -71,7 +71,7 @@ def flag_targets(
     settings: TargetSettings,
     published: pd.DataFrame | None = None,
 ) -> TargetTables:
-    """Return the verdict on every target in every contrast, and what stands behind it.
+    """Return the verdict on every target in every contrast, and the numbers behind it.
 
     fits: by model (`paired`, and `baseline` where there are several groups); de: the result table
     of each contrast by its name; published: as `read_published` returns it.
@@ -165,7 +165,7 @@ def _single_donor(members: pd.DataFrame) -> tuple[str | None, str | None]:
 
 
 def _phrases(study: Study, numbers: pd.DataFrame) -> dict[tuple[str, str], Phrases]:
-    """Return the phrases of each target and contrast; a difference is told by its two changes."""
+    """Return the phrases of each target and contrast; a difference has those of its two changes."""
     named = numbers.set_index(["target", "contrast"])["log2FoldChange"].astype(float)
     changes = {c.group: c.name for c in study.contrasts if c.kind == "change"}
     found = {}
@@ -248,7 +248,7 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
 def _without(
     key: tuple[str, str], outlier: str | None, loo: pd.DataFrame, wider: float
 ) -> dict[str, Any]:
-    """Return the main model's numbers without the outlying donor, all other targets held."""
+    """Return the main model's numbers without the outlying donor; the other targets keep theirs."""
     if outlier is None:
         return {}
     refit = loo.loc[(*key, outlier)]

@@ -71,8 +71,8 @@ class Evidence:
     the fitted targets. second_*: the same of the second model. single: the donor of a group with
     only one pair (in a baseline contrast, one donor), single_group: that group's name, None where
     there is no other. pools: the donors that are pools of sera. outlier: the donor whose own
-    change stands outside; *_without: both models refitted without it. needed: the
-    donor of a group of two or three without whom the estimate does not stand.
+    change is an outlier; *_without: both models refitted without it. needed: the
+    donor of a group of two or three without whom the estimate loses its sign or half its size.
     """
 
     status: str

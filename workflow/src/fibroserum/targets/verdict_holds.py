@@ -1,7 +1,7 @@
-"""Whether a verdict's word stands in each leave-one-donor-out refit.
+"""Whether a verdict's word is the same in each leave-one-donor-out refit.
 
 The refit's p value takes the target's place in the panel; the other targets' p values and the
-second opinion are held.
+second model are those of all donors.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def with_verdicts(
 
     loo: columns gene_id, contrast, log2FoldChange, lfcSE, pvalue; numbers: a row a target and
     contrast, with both models' estimates and panel FDRs; wider: by contrast, what the verdict
-    multiplies standard errors by (`spread.widening`).
+    multiplies standard errors by (`unequal_variance.widening`).
     """
     table = loo.assign(panel_padj=np.nan, verdict_stands=None)
     whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])

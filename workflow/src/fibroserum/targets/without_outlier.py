@@ -1,4 +1,4 @@
-"""What a study's verdicts owe to single donors: outliers by name, and estimates without them."""
+"""The outlying donor of each target and contrast, and the second model's estimate without it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fibroserum.targets.study import Study
 
 
 def named_outliers(study: Study) -> dict[tuple[str, str], str | None]:
-    """Return by (gene, contrast) the donor whose own value stands outside."""
+    """Return by (gene, contrast) the donor whose own value is an outlier."""
     found: dict[tuple[str, str], str | None] = {}
     genes = list(study.samples.log2.columns)
     if not genes:
@@ -21,7 +21,7 @@ def named_outliers(study: Study) -> dict[tuple[str, str], str | None]:
     for contrast in study.contrasts:
         fit = study.fits[contrast.model]
         trend = fit.var["fitted_dispersions"].reindex(genes)
-        # a gene without a trend was not fitted: it has no verdict that a donor could carry
+        # a gene without a trend was not fitted: it has no verdict
         trend = trend.fillna(float(np.nanmedian(fit.var["fitted_dispersions"]))).to_numpy(float)
         design = fit.obsm["design_matrix"]
         if contrast.kind == "baseline":
@@ -40,7 +40,7 @@ def second_without(
 ) -> dict[tuple[str, str], float]:
     """Return by (gene, contrast) the second model's estimate without the outlying donor.
 
-    Only where both models are significant over the panel, for only there a verdict can be carried.
+    Only where both models are significant over the panel: elsewhere no verdict is up or down.
     numbers: a row a target and contrast; named: `named_outliers`.
     """
     if study.rule.alone:
