@@ -98,7 +98,7 @@ def report(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Callab
     """Return a function from the name of a shape to its run with a page, made once."""
     from fibroserum.report.figures.registry import draw
     from fibroserum.report.loading import load_run
-    from fibroserum.report.stage import build_page
+    from fibroserum.report.page.cohort_page import build_page
     from fibroserum.report.theme import spec
 
     made: dict[str, Run] = {}

@@ -24,3 +24,15 @@ def test_what_no_check_refuses_is_missing(cell: str) -> None:
     value, why = log2_level(cell, "linear")
     assert np.isnan(value)
     assert why == "is missing"
+
+
+@pytest.mark.parametrize("cell", ["inf", "-Infinity"])
+def test_a_covariate_of_numbers_has_no_infinite_ones(cell: str) -> None:
+    rows = [(f"s{i}", f"D{i // 2}", ("pre", "post")[i % 2]) for i in range(4)]
+    sheet = pd.DataFrame(rows, columns=["sample", "donor", "time"])
+    sheet["dose"] = [cell, "1", cell, "2"]
+    (problem,) = check_sheet(sheet, DESIGN | {"covariates": ["dose"]}, {}, None)
+    assert f"'{cell}' is no number" in problem.what
+    # of categories one may be called so
+    sheet["dose"] = [cell, "none given", "saline", cell]
+    assert check_sheet(sheet, DESIGN | {"covariates": ["dose"]}, {}, None) == ()

@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from fibroserum.report.figures.registry import draw
 from fibroserum.report.loading import RunTables, labels_of, load_run
 from fibroserum.report.page import gene_data
+from fibroserum.report.page.cohort_page import build_page
 from fibroserum.report.page.templates import environment, minus, number_columns
-from fibroserum.report.stage import build_page, write_report
+from fibroserum.report.stage import write_report
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import spec
 from helpers.page_blocks import block, levels

@@ -13,11 +13,11 @@ _NAMES = ("barcode", "feature", "gene")
 
 
 def header_of(path: Path) -> list[str]:
-    """Return the column names of a table of cells by its first line; none for what is no table.
+    """Return the column names of a table of cells, comments before them; none for what is no table.
 
     Raises InputError for a file that cannot be read or unpacked.
     """
-    line = first_line(path) if path.is_file() else ""
+    line = first_line(path, "#") if path.is_file() else ""
     names = [name.strip().strip('"') for name in line.split("\t" if "\t" in line else ",")]
     return names if len(names) > 1 and len(line) <= LONGEST_HEADER else []
 

@@ -95,14 +95,20 @@ def unpack(path: Path) -> bytes:
     return b"".join(parts)
 
 
-def first_line(path: Path) -> str:
-    """Return a file's first line, unpacked; empty where it is no text or longer than 1 MiB."""
+def first_line(path: Path, comment: str | None = None) -> str:
+    """Return a file's first line, unpacked, behind those that begin with `comment`.
+
+    Empty where it is no text, or not within the first 1 MiB.
+    """
     start = next(_chunks(path), b"")
-    line = start.split(b"\n", 1)[0].rstrip(b"\r")
     try:
-        return line.decode("utf-8-sig") if b"\0" not in line else ""
+        for line in start.split(b"\n"):
+            text = line.rstrip(b"\r").decode("utf-8-sig")
+            if comment is None or not text.startswith(comment):
+                return text if "\0" not in text else ""
     except UnicodeDecodeError:
         return ""
+    return ""
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -178,7 +178,9 @@ def _covariate_problems(sheet: pd.DataFrame, name: str) -> Iterator[Problem]:
     given = [row for row, v in enumerate(values) if v.strip().lower() not in MISSING]
     numeric = ~np.isnan(_numbers(values))
     text = [row for row in given if not numeric[row]]
-    if text and len(text) < 0.5 * len(given):
+    # infinite values would be numbers to the model
+    endless = pd.to_numeric(values, errors="coerce").notna().all()
+    if text and (len(text) < 0.5 * len(given) or endless):
         what = f"'{values.iloc[text[0]]}' is no number, as the covariate is in most rows"
         expected = "numbers throughout, or categories throughout"
         yield Problem(

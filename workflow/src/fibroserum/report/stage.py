@@ -9,11 +9,10 @@ from typing import Any
 
 from fibroserum import tables
 from fibroserum.report.drawing import Drawing
-from fibroserum.report.figures.lookup import lookup_figures
-from fibroserum.report.figures.registry import catalogue_of, draw
+from fibroserum.report.figures.registry import draw
 from fibroserum.report.figures.render import Images
 from fibroserum.report.loading import RunTables, load_run
-from fibroserum.report.page.cohort_page import page
+from fibroserum.report.page.cohort_page import build_page
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import spec
 
@@ -25,24 +24,6 @@ def write_figures(images: Images, folder: Path) -> None:
     for name, (drawing, picture) in images.items():
         tables.write_text(drawing, folder / f"{name}.svg")
         tables.write_bytes(picture, folder / f"{name}.png")
-
-
-def build_page(
-    run: RunTables,
-    config: Mapping[str, Any],
-    templates: str | Path,
-    specs: Mapping[str, dict[str, Any]],
-    vega: str | None = None,
-) -> str:
-    """Return `report.html`.
-
-    specs: every figure's specification, by the names of the catalogue; vega: the script of
-    `assets.vega` where it is at hand.
-    """
-    lookup = {name: spec(figure) for name, figure in lookup_figures(run).items()}
-    entries = catalogue_of(run, config)
-    made = {**specs, **lookup}
-    return page(run, config, Path(templates), summary(run, config), made, entries, vega)
 
 
 def build_report(

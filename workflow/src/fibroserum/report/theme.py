@@ -17,6 +17,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+# of those that are too dark for a dark screen, workflow/report/style.css has lighter ones
 GROUP_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
 UP, DOWN, QUIET, ACCENT = "#D55E00", "#5D3A9B", "#9A9A9A", "#595959"
 # what is neither a group nor a direction borrows the colour of neither

@@ -9,14 +9,22 @@ from typing import Any
 
 from fibroserum import tables
 from fibroserum.input.names import file_name
-from fibroserum.report.figures.catalogue import Entry
+from fibroserum.report.figures.lookup import lookup_figures
+from fibroserum.report.figures.registry import catalogue_of
 from fibroserum.report.figures.render import LABEL_LAYOUT
 from fibroserum.report.loading import RunTables, effect_of, labels_of
 from fibroserum.report.page import assets, gene_data
 from fibroserum.report.page import tables as page_tables
 from fibroserum.report.page.pack import squeeze, squeeze_json
-from fibroserum.report.page.templates import figure_block, fill, library_blocks
-from fibroserum.report.theme import CONFIG, group_colours
+from fibroserum.report.page.templates import (
+    environment,
+    figure_block,
+    figure_entries,
+    fill,
+    library_blocks,
+)
+from fibroserum.report.summary import summary
+from fibroserum.report.theme import CONFIG, group_colours, spec
 
 SCRIPTS = ("unpack.js", "charts.js", "tables.js", "lookup.js", "page.js")
 
@@ -61,12 +69,12 @@ def _settings(run: RunTables, config: Mapping[str, Any], donors: str) -> dict[st
     }
 
 
-def _facts(run: RunTables, config: Mapping[str, Any], headline: dict[str, Any]) -> dict[str, Any]:
+def _facts(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the names that the templates may use."""
     return {
         "run": run,
         "config": config,
-        "summary": headline,
+        "summary": summary(run, config),
         "settings": run.settings,
         "effect": lambda name: effect_of(run, name),
         "labels": labels_of(run),
@@ -77,43 +85,46 @@ def _facts(run: RunTables, config: Mapping[str, Any], headline: dict[str, Any]) 
     }
 
 
-def page(
+def build_page(
     run: RunTables,
     config: Mapping[str, Any],
-    templates: Path,
-    headline: dict[str, Any],
+    templates: str | Path,
     specs: Mapping[str, dict[str, Any]],
-    catalogue: Mapping[str, Entry],
     vega: str | None = None,
 ) -> str:
     """Return `report.html`.
 
-    headline: of `summary.summary`; specs: every figure's Vega-Lite specification, those of the gene
-    lookup included; catalogue: what `figure_names` says of them; vega: the
-    script of `assets.vega` where it is at hand.
+    specs: every figure's Vega-Lite specification, by the names of the catalogue; vega: the script
+    of `assets.vega` where it is at hand.
     """
+    env = environment(Path(templates))
     table_code, table_css = assets.datatables()
     libraries = {"vega": vega or assets.vega(), "datatables": table_code}
     donors = gene_data.donors_in_words(run)
+    lookup = {name: spec(figure) for name, figure in lookup_figures(run).items()}
     blocks = {
         **library_blocks(libraries),
         "style-datatables": squeeze(table_css.encode("utf-8")),
         "settings": squeeze_json(_settings(run, config, donors)),
-        "figures": figure_block(specs),
+        "figures": figure_block({**specs, **lookup}),
         "tables": squeeze_json(page_tables.long_tables(run)),
         **gene_blocks(run),
     }
     labels = labels_of(run)
+    figures = figure_entries(
+        env,
+        catalogue_of(run, config),
+        specs,
+        lambda entry: labels.get(entry["label"].get("contrast", ""), ""),
+    )
     return fill(
-        templates,
+        env,
         "report.html",
-        scripts=SCRIPTS,
-        libraries=libraries,
-        catalogue=catalogue,
-        specs=specs,
-        subject=lambda entry: labels.get(entry["label"].get("contrast", ""), ""),
+        SCRIPTS,
+        libraries,
         blocks=blocks,
+        figures=figures,
         lookup_donors=donors,
-        bibtex=(templates / "references.bib").read_text(encoding="utf-8"),
-        **_facts(run, config, headline),
+        bibtex=(Path(templates) / "references.bib").read_text(encoding="utf-8"),
+        **_facts(run, config),
     )

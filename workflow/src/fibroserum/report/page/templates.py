@@ -110,43 +110,45 @@ def figure_block(specs: Mapping[str, dict[str, Any]]) -> str:
     )
 
 
-def fill(
-    templates: Path,
-    name: str,
-    *,
-    scripts: Sequence[str],
-    libraries: Mapping[str, str],
+def figure_entries(
+    env: jinja2.Environment,
     catalogue: Mapping[str, Entry],
     specs: Mapping[str, dict[str, Any]],
     subject: Callable[[Entry], str],
-    **facts: Any,
-) -> str:
-    """Return a page.
-
-    templates: `workflow/report`; name: of the page's template there; scripts: files of its own
-    script; libraries: scripts that it may run besides; catalogue: its figures; specs: their
-    specifications; subject: what a figure is about, for its caption; facts: what else the template
-    names.
-    """
-
-    def text(file: str) -> str:
-        return (templates / file).read_text(encoding="utf-8")
-
-    env = environment(templates)
-    code = "\n".join(map(text, scripts))
-    script = f'"use strict";\n{code}'.replace("\r\n", "\n")
-    figures = {
+) -> dict[str, dict[str, Any]]:
+    """Return what a template says of each figure; subject: what a figure is about."""
+    return {
         name: {
             **entry,
             "subject": subject(entry),
-            "caption": env.get_template(str(entry["caption"])).render(),
+            "caption": env.get_template(entry["caption"]).render(),
             "description": specs[name]["description"],
         }
         for name, entry in catalogue.items()
     }
+
+
+def fill(
+    env: jinja2.Environment,
+    name: str,
+    scripts: Sequence[str],
+    libraries: Mapping[str, str],
+    **facts: Any,
+) -> str:
+    """Return a page.
+
+    name: of its template; scripts: files of its own script; libraries: scripts that it may run
+    besides; facts: what else the template names.
+    """
+
+    def text(file: str) -> str:
+        assert env.loader is not None, "see `environment`"
+        return env.loader.get_source(env, file)[0]
+
+    code = "\n".join(map(text, scripts))
+    script = f'"use strict";\n{code}'.replace("\r\n", "\n")
     return env.get_template(name).render(
         **facts,
-        figures=figures,
         policy=assets.policy([script, *libraries.values()]),
         script=script,
         style=text("style.css"),

@@ -17,7 +17,13 @@ from fibroserum.report.figures.synthesis import most_telling
 from fibroserum.report.figures.synthesis_catalogue import synthesis_figures, unique_files
 from fibroserum.report.page import assets
 from fibroserum.report.page.pack import squeeze_json
-from fibroserum.report.page.templates import figure_block, fill, library_blocks
+from fibroserum.report.page.templates import (
+    environment,
+    figure_block,
+    figure_entries,
+    fill,
+    library_blocks,
+)
 from fibroserum.report.stage import write_figures
 from fibroserum.report.synthesis.loading import SynthesisRun, synthesis_summary
 from fibroserum.report.theme import CONFIG, Figure, records, spec
@@ -84,15 +90,20 @@ def synthesis_page(
         "settings": squeeze_json({"config": CONFIG}),
         "figures": figure_block(specs),
     }
+    env = environment(templates)
+    figures = figure_entries(
+        env,
+        synthesis_figures(run.order, run.factors),
+        specs,
+        lambda entry: entry["label"].get("target") or entry["label"].get("factor", ""),
+    )
     return fill(
-        templates,
+        env,
         "synthesis.html",
-        scripts=SCRIPTS,
-        libraries=libraries,
-        catalogue=synthesis_figures(run.order, run.factors),
-        specs=specs,
-        subject=lambda entry: entry["label"].get("target") or entry["label"].get("factor", ""),
+        SCRIPTS,
+        libraries,
         blocks=blocks,
+        figures=figures,
         run=run,
         summary=summary,
         views=_views(run),
