@@ -56,11 +56,11 @@ def test_within_another_workflow_stage_by_stage_it_makes_the_same(
     cohort.instead |= {"cohort.yaml": None, "config.yaml": yaml.safe_dump(own, sort_keys=False)}
     cohort.write(tmp_path)
     # each stage by its name: what is there is not made again
-    for stage in ("qc", "de", "enrichment", "flags"):
+    for stage in ("qc", "flags"):
         said = _theirs(tmp_path, theirs, f"skin_{stage}")
         assert "Nothing to be done" not in said
         assert said.count("rule skin_counts:") == (stage == "qc")
-        assert said.count("rule skin_fit:") == (stage == "de")
+        assert said.count("rule skin_fit:") == (stage == "flags")
     assert not (tmp_path / "results/small/report.html").exists()
     said = _theirs(tmp_path, theirs)
     assert "rule skin_report:" in said

@@ -41,13 +41,12 @@ def test_a_sample_that_lost_its_cells_has_its_row(one_part: Path) -> None:
     assert [p.name for p in (one_part / "results/small/pseudobulk").iterdir()] == ["1-of-1.npz"]
 
 
-@pytest.mark.parametrize("number", [2, 5])
-def test_the_number_of_jobs_does_not_matter(number: int, one_part: Path, tmp_path: Path) -> None:
+def test_the_number_of_jobs_does_not_matter(one_part: Path, tmp_path: Path) -> None:
     cells_cohort(FEW).write(tmp_path)
-    done = run(tmp_path, "--set-scatter", f"pseudobulk={number}", "--", SAMPLES)
+    done = run(tmp_path, "--set-scatter", "pseudobulk=5", "--", SAMPLES)
     assert done.returncode == 0, done.stdout
     parts = sorted(p.name for p in (tmp_path / "results/small/pseudobulk").iterdir())
-    assert parts == [f"{n}-of-{number}.npz" for n in range(1, number + 1)]
+    assert parts == [f"{n}-of-5.npz" for n in range(1, 6)]
     assert (tmp_path / SAMPLES).read_bytes() == (one_part / SAMPLES).read_bytes()
     one, other = ad.read_h5ad(one_part / COHORT), ad.read_h5ad(tmp_path / COHORT)
     np.testing.assert_array_equal(np.asarray(other.X), np.asarray(one.X))
