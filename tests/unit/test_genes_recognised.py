@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fibroserum.errors import InputError
 from fibroserum.genes import ids as gene_ids
+from fibroserum.genes import mapping as genes
 from fibroserum.genes.table import bundled, load_table
 
 
