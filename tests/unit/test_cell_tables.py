@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import count_files as files
 import pandas as pd
 import pytest
 
 from fibroserum.counts import read_counts
+from helpers import count_files as files
 
 CELLS = {"sample": "donor_time", "min_cells": 10}
 
