@@ -24,7 +24,9 @@ from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.samples import canonical_sheet
 from fibroserum.cohort.size_factors import size_factors
-from fibroserum.de.stage import FitSettings, fit_model, result_table
+from fibroserum.de.fitting import fit_model
+from fibroserum.de.settings import FitSettings
+from fibroserum.de.stage import result_table
 from fibroserum.permutations.labels import draw_permutations
 from fibroserum.permutations.stage import bars_of, engine_of, linear_test, passing, permuted
 from fibroserum.simulate.cohort import simulate_cohort

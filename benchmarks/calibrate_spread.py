@@ -27,7 +27,8 @@ import pandas as pd
 from calibrate_targets import ALPHA, CONTRASTS, analyse, outcome, panels_of, rate
 
 from fibroserum import linear
-from fibroserum.de.stage import call_genes, linear_model_of
+from fibroserum.de.stage import call_genes
+from fibroserum.de.stored_fit import linear_model_of
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate import Arm, CohortSpec, simulate_cohort
 from sections import took, write_section

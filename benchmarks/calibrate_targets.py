@@ -29,7 +29,9 @@ from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.inputs import Inputs
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.stage import build_cohort
-from fibroserum.de.stage import FitSettings, call_genes, fit_model, result_table
+from fibroserum.de.fitting import fit_model
+from fibroserum.de.settings import FitSettings
+from fibroserum.de.stage import call_genes, result_table
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate import Arm, CohortSpec, SimulatedCohort, simulate_cohort
 from fibroserum.simulate.panel import generator

@@ -20,7 +20,9 @@ from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.inputs import Inputs
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.stage import build_cohort, stimulation_arm
-from fibroserum.de.stage import FitSettings, fit_model, result_table
+from fibroserum.de.fitting import fit_model
+from fibroserum.de.settings import FitSettings
+from fibroserum.de.stage import result_table
 from fibroserum.enrichment.set_tests import SetSettings
 from fibroserum.enrichment.stage import enrich
 from fibroserum.factors.stage import FactorSettings, flag_factors

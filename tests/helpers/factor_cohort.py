@@ -12,7 +12,9 @@ from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.cohort.stage import stimulation_arm
-from fibroserum.de.stage import FitSettings, fit_model, result_table
+from fibroserum.de.fitting import fit_model
+from fibroserum.de.settings import FitSettings
+from fibroserum.de.stage import result_table
 
 GENES = 300
 # the first follow the factor: ten are suppressed by it, ten induced

@@ -15,7 +15,9 @@ from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.inputs import Inputs
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.stage import build_cohort
-from fibroserum.de.stage import FitSettings, fit_model, result_table
+from fibroserum.de.fitting import fit_model
+from fibroserum.de.settings import FitSettings
+from fibroserum.de.stage import result_table
 from fibroserum.targets import TargetSettings, TargetTables, flag_targets
 
 GENES = 250

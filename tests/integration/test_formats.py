@@ -15,7 +15,9 @@ from fibroserum.cohort.inputs import read_all
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.stage import build_cohort
 from fibroserum.counts import read_counts
-from fibroserum.de.stage import FitSettings, fit_model, result_table
+from fibroserum.de.fitting import fit_model
+from fibroserum.de.settings import FitSettings
+from fibroserum.de.stage import result_table
 from fibroserum.genes.table import bundled
 from fibroserum.input.config import load_schema, resolve
 from fibroserum.input.paths import with_located_paths

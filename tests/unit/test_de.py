@@ -17,16 +17,9 @@ from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.models import Model, models_of
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.cohort.storage import write_h5ad
-from fibroserum.de.stage import (
-    FitSettings,
-    call_genes,
-    contrast_row,
-    fit_model,
-    initial_status,
-    pairs_of,
-    read_fit,
-    result_table,
-)
+from fibroserum.de.fitting import fit_model, initial_status, read_fit
+from fibroserum.de.settings import FitSettings
+from fibroserum.de.stage import call_genes, contrast_row, pairs_of, result_table
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate import CohortSpec, simulate_cohort

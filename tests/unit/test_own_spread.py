@@ -12,7 +12,8 @@ from scipy import stats
 from fibroserum import linear
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.models import Model, models_of
-from fibroserum.de.stage import FitSettings, linear_model, norm_factors, second_opinion
+from fibroserum.de.second_model import linear_model, norm_factors, second_opinion
+from fibroserum.de.settings import FitSettings
 from fibroserum.linear.group_variance import variance_parts
 from fibroserum.simulate import Arm, CohortSpec, simulate_cohort
 

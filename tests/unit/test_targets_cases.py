@@ -12,7 +12,7 @@ from statsmodels.api import GLM
 from statsmodels.genmod.families import NegativeBinomial
 
 from fibroserum import tables
-from fibroserum.de.stage import FitSettings
+from fibroserum.de.settings import FitSettings
 from fibroserum.input.published import read_published
 from fibroserum.targets import TargetTables
 from helpers.target_cohorts import Drawn, Planted, draw, flagged, verdict

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from fibroserum.cohort.contrasts import contrasts_of
-from fibroserum.de.stage import FitSettings
+from fibroserum.de.settings import FitSettings
 from fibroserum.input.published import read_published
 from fibroserum.targets.leave_one_out import estimable
 from fibroserum.targets.power import published_effect

@@ -11,7 +11,9 @@ import pytest
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.size_factors import size_factors
-from fibroserum.de.stage import FitSettings, fit_model, linear_model_of
+from fibroserum.de.fitting import fit_model
+from fibroserum.de.settings import FitSettings
+from fibroserum.de.stored_fit import linear_model_of
 from fibroserum.linear import UNEQUAL
 from fibroserum.targets import TargetTables
 from fibroserum.targets.leave_one_out_voom import estimates_without

@@ -12,7 +12,7 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.models import Model, models_of
-from fibroserum.de.stage import linear_model, well_counted
+from fibroserum.de.second_model import linear_model, well_counted
 from fibroserum.enrichment.scores import score_samples, test_scores
 from fibroserum.enrichment.set_tests import SetSettings, SetTests, test_sets
 from fibroserum.genes.gmt import GeneSet, map_sets

@@ -12,7 +12,10 @@ from fibroserum import linear
 from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.models import TREATED, Model, stimulation_design
 from fibroserum.cohort.size_factors import size_factors
-from fibroserum.de.stage import FitSettings, fit_model, linear_model_of, result_table
+from fibroserum.de.fitting import fit_model
+from fibroserum.de.settings import FitSettings
+from fibroserum.de.stage import result_table
+from fibroserum.de.stored_fit import linear_model_of
 from fibroserum.factors.combine import Evidence, nearer_to_zero, signed_z, two_sided
 from fibroserum.linear import LinearFit
 

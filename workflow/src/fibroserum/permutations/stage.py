@@ -26,7 +26,8 @@ import pandas as pd
 from fibroserum import deseq, linear, tables
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.de.stage import held_fit, linear_model_of, result_table
+from fibroserum.de.stage import result_table
+from fibroserum.de.stored_fit import held_fit, linear_model_of
 from fibroserum.deseq import NegativeBinomialFit
 from fibroserum.inference.wald import beyond
 from fibroserum.linear import LinearFit, find_blocks

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.contrasts import Contrast
-from fibroserum.de.stage import held_fit
+from fibroserum.de.stored_fit import held_fit
 from fibroserum.deseq import refit_genes
 from fibroserum.deseq.model import usable_structure
 from fibroserum.inference.structure import BlockStructure, find_blocks, without_block

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import linear
-from fibroserum.de.stage import linear_model_of
+from fibroserum.de.stored_fit import linear_model_of
 from fibroserum.linear.blocks import DONOR_PREFIX
 from fibroserum.targets.leave_one_out import estimable
 

@@ -1,0 +1,130 @@
+"""The fit of a model: one fit serves all its contrasts."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from fibroserum.cohort.accessors import counts_of, settings_of
+from fibroserum.cohort.models import Model, models_of
+from fibroserum.cohort.storage import read_h5ad
+from fibroserum.de.second_model import norm_factors, second_opinion
+from fibroserum.de.settings import FitSettings
+from fibroserum.de.stored_fit import held_fit
+from fibroserum.deseq import with_coefficients
+from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
+from fibroserum.input.names import file_name
+
+logger = logging.getLogger(__name__)
+
+# as PyDESeq2 names them
+DISPERSIONS = ["genewise_dispersions", "fitted_dispersions", "MAP_dispersions", "dispersions"]
+
+
+def initial_status(counts: pd.DataFrame, min_count: int) -> pd.Series:
+    """Return `all_zero`, `low_count` or `tested` for each gene (counts: samples × genes)."""
+    totals = counts.sum(axis=0)
+    status = np.where(totals == 0, "all_zero", np.where(totals < min_count, "low_count", "tested"))
+    return pd.Series(status, index=counts.columns, dtype=object)
+
+
+def fit_model(
+    counts: pd.DataFrame,
+    model: Model,
+    size_factors: pd.Series,
+    always: pd.Series,
+    settings: FitSettings,
+) -> ad.AnnData:
+    """Fit a model and test its contrasts.
+
+    counts: samples × genes, raw, at least the model's samples; size_factors: by sample; always: by
+    gene, whether the second opinion keeps it whatever its counts (the targets). Returns the fit as
+    docs/architecture.md describes it.
+    """
+    counts = counts.loc[model.design.index]
+    status = initial_status(counts, settings.min_count)
+    fitted = counts.loc[:, status == "tested"]
+    factors = size_factors.loc[model.design.index].to_numpy(float)
+    groups = "" if model.groups is None else model.groups
+    obs = pd.DataFrame({"size_factors": factors, "group": groups}, index=counts.index)
+    dataset = BlockedDeseqDataSet(
+        counts=fitted,
+        metadata=obs[["size_factors"]],
+        design=model.design,
+        n_cpus=settings.n_cpus,
+        quiet=True,
+    )
+    dataset.deseq2()
+    fit = dataset.fitted
+    assert fit is not None, "with DESeq2's limits the fit is ours"
+    status.loc[fitted.columns[~fit.converged]] = "not_converged"
+    var = pd.DataFrame({"status": status, "baseMean": counts.div(factors, axis=0).mean(axis=0)})
+    var[DISPERSIONS] = dataset.var[DISPERSIONS].reindex(counts.columns)
+    var["count_outlier"] = counts.columns.isin(fitted.columns[fit.count_outlier])
+    var["replaced"] = counts.columns.isin(fitted.columns[fit.replaced])
+    adata = ad.AnnData(X=counts.to_numpy(), obs=obs, var=var)
+    adata.obsm["design_matrix"] = model.design
+    adata.obsm["replaced_counts"] = fit.replaced_counts
+    adata.obs["norm_factors"] = norm_factors(fitted, model, always)
+    second = second_opinion(fitted, model, always, settings, adata.obs["norm_factors"])
+    for name, vector in model.contrasts.items():
+        stats = BlockedDeseqStats(
+            dataset,
+            vector,
+            lfc_null=settings.lfc_threshold,
+            alt_hypothesis="greaterAbs" if settings.lfc_threshold else None,
+            independent_filter=False,
+            quiet=True,
+        )
+        stats.summary()
+        table = stats.results_df[["log2FoldChange", "lfcSE", "stat", "pvalue"]].copy()
+        table["log2FoldChange_shrunken"] = stats.shrink_contrast()
+        table = table.reindex(counts.columns)
+        table.loc[status == "not_converged", ["stat", "pvalue"]] = np.nan
+        adata.varm[file_name(name)] = table.join(second.tables[name])
+    adata.uns["model"] = {
+        "name": model.name,
+        "contrasts": {file_name(name): vector for name, vector in model.contrasts.items()},
+        "trend_type": fit.trend_type,
+        "trend_coefficients": (
+            np.array([]) if fit.trend_coefficients is None else fit.trend_coefficients
+        ),
+        "prior_variance": fit.prior_variance,
+        "squared_logres": fit.squared_logres,
+        "second_opinion": settings.second_opinion,
+        "lfc_threshold": settings.lfc_threshold,
+        "spread_ratio": {file_name(name): second.spread_ratio[name] for name in model.contrasts},
+        "own_spread": second.own_spread,
+        "pooled_groups": list(second.pooled_groups),
+    }
+    return adata
+
+
+def fit_cohort(cohort: ad.AnnData, settings: FitSettings) -> Iterator[ad.AnnData]:
+    """Yield the fit of each model of a cohort, the paired one first.
+
+    cohort: samples × genes, as `cohort.stage.build_cohort` returns it.
+    """
+    counts, factors = counts_of(cohort), cohort.obs["size_factor"]
+    for model in models_of(cohort.obs, settings_of(cohort)):
+        logger.info(f"fitting {model.name}: {len(model.design)} samples × {cohort.n_vars} genes")
+        yield fit_model(counts, model, factors, cohort.var["target"], settings)
+
+
+def read_fit(path: str | os.PathLike[str], *, n_cpus: int | None = None) -> BlockedDeseqDataSet:
+    """Return a fit of a run (`fit/*.h5ad`) as PyDESeq2's dataset, for tests of other contrasts.
+
+    All genes of the input are in it; those that were not fitted hold NaN. n_cpus: threads, all
+    unless given. PyDESeq2's own `DeseqStats` runs on it, as `BlockedDeseqStats` does.
+    """
+    fit = read_h5ad(path)
+    design = fit.obsm["design_matrix"]
+    dataset = BlockedDeseqDataSet(adata=fit, design=design, n_cpus=n_cpus, quiet=True)
+    held = held_fit(fit)
+    dataset.hold(with_coefficients(held, dataset.to_df(), n_cpus=dataset.inference.n_cpus))
+    return dataset
