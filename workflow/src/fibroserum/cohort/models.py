@@ -10,33 +10,22 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.designs import Design, indicators
 from fibroserum.cohort.rank import check_rank
 from fibroserum.errors import InputError, Problem
 
 
 @dataclass(frozen=True)
 class Model:
-    """A design matrix (samples × columns) and for each contrast a numeric vector over them.
+    """A design with its blocks, and for each contrast a numeric vector over all its columns.
 
     groups: of each sample, which may spread differently; None: they are one.
     """
 
     name: Literal["paired", "baseline", "stimulation"]
-    design: pd.DataFrame
+    design: Design
     contrasts: dict[str, np.ndarray]
     groups: pd.Series | None = None
-
-    @property
-    def residual_df(self) -> int:
-        """Samples minus columns."""
-        return self.design.shape[0] - self.design.shape[1]
-
-
-def _indicators(values: pd.Series, label: str, levels: Sequence[str]) -> pd.DataFrame:
-    return pd.DataFrame(
-        {f"{label}[{level}]": (values == level).astype(float) for level in levels},
-        index=values.index,
-    )
 
 
 def covariate_columns(obs: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
@@ -48,12 +37,12 @@ def covariate_columns(obs: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFr
             parts.append((numbers.astype(float) - numbers.mean()).to_frame(name))
         else:
             text = obs[name].astype(str)
-            parts.append(_indicators(text, name, sorted(text.unique())[1:]))
+            parts.append(indicators(text, name, sorted(text.unique())[1:]))
     return pd.concat(parts, axis=1)
 
 
-def _vector(design: pd.DataFrame, weights: dict[str, float]) -> np.ndarray:
-    return np.array([weights.get(column, 0.0) for column in design.columns])
+def _vector(design: Design, weights: dict[str, float]) -> np.ndarray:
+    return design.contrast(np.array([weights.get(name, 0.0) for name in design.dense.columns]))
 
 
 def _paired_weights(contrast: Contrast, groups: Sequence[str]) -> dict[str, float]:
@@ -78,10 +67,10 @@ def paired_model(
     obs: samples × (donor, group, time, covariates), complete pairs only; groups: reference first.
     Raises InputError when the design is rank-deficient, naming the columns.
     """
-    donors = _indicators(obs["donor"], "donor", sorted(obs["donor"].unique()))
-    main = _indicators(obs["group"], "group", groups[1:] if crossover else [])
-    changes = _indicators(obs["group"].where(obs["time"] == after), "after", groups)
-    design = pd.concat([donors, main, changes, covariate_columns(obs, covariates)], axis=1)
+    main = indicators(obs["group"], "group", list(groups[1:]) if crossover else [])
+    changes = indicators(obs["group"].where(obs["time"] == after), "after", list(groups))
+    dense = pd.concat([main, changes, covariate_columns(obs, covariates)], axis=1)
+    design = Design(dense, obs["donor"])
     own = [contrast for contrast in contrasts if contrast.model == "paired"]
     check_rank(design, "the model of changes", obs, covariates)
     vectors = {c.name: _vector(design, _paired_weights(c, groups)) for c in own}
@@ -100,12 +89,9 @@ def baseline_model(
 
     obs: before samples only. Raises InputError when the design is rank-deficient.
     """
-    if crossover:
-        donors = _indicators(obs["donor"], "donor", sorted(obs["donor"].unique()))
-        main = pd.concat([donors, _indicators(obs["group"], "group", groups[1:])], axis=1)
-    else:
-        main = _indicators(obs["group"], "group", groups)
-    design = pd.concat([main, covariate_columns(obs, covariates)], axis=1)
+    main = indicators(obs["group"], "group", list(groups[1:] if crossover else groups))
+    dense = pd.concat([main, covariate_columns(obs, covariates)], axis=1)
+    design = Design(dense, obs["donor"] if crossover else None)
     check_rank(design, "the baseline model", obs, covariates)
     vectors = {}
     for contrast in contrasts:
@@ -144,18 +130,16 @@ def models_of(obs: pd.DataFrame, settings: dict[str, Any]) -> list[Model]:
 TREATED = "treated"
 
 
-def stimulation_design(sheet: pd.DataFrame, arm: dict[str, Any]) -> pd.DataFrame:
-    """Return the design (samples × columns): blocks as indicators, then `treated`.
+def stimulation_design(sheet: pd.DataFrame, arm: dict[str, Any]) -> Design:
+    """Return the design of a stimulation experiment: its blocks, and the column `treated`.
 
-    Blocks stand where the cohort has its donors, and are named and eliminated like them; without
-    blocks there is one for all samples. Samples of other levels are left out. Raises InputError
-    where the design is rank-deficient.
+    Without blocks there is one for all samples. Samples of other levels are left out. Raises
+    InputError where the design is rank-deficient.
     """
     used = sheet[sheet[arm["column"]].isin([arm["control"], arm["treated"]])].set_index("sample")
     used = used.sort_index()
     blocks = used[arm["block"]] if arm["block"] else pd.Series("all", index=used.index)
-    columns = {f"donor[{b}]": (blocks == b).astype(float) for b in sorted(blocks.unique())}
-    columns[TREATED] = (used[arm["column"]] == arm["treated"]).astype(float)
-    design = pd.DataFrame(columns, index=used.index)
+    treated = (used[arm["column"]] == arm["treated"]).astype(float)
+    design = Design(treated.to_frame(TREATED), blocks)
     check_rank(design, f"the stimulation arm of {arm['samples']}")
     return design

@@ -7,18 +7,23 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from fibroserum.cohort.designs import Design
 from fibroserum.errors import refuse
 
 
-def aliased_columns(design: pd.DataFrame) -> list[str]:
-    """Return the columns that are linear combinations of those before them (Gram-Schmidt)."""
-    values = design.to_numpy(float)
+def aliased_columns(design: Design) -> list[str]:
+    """Return the dense columns that are linear combinations of those before them (Gram-Schmidt).
+
+    The blocks come first: they are eliminated, at a cost linear in their number.
+    """
+    values = design.dense_values
     values = values / np.maximum(np.abs(values).max(axis=0, initial=0), np.finfo(float).tiny)
+    within = design.centred(values)
     basis = np.empty((values.shape[0], 0))
     aliased = []
-    for name, column in zip(design.columns, values.T, strict=True):
+    for name, column, centred in zip(design.dense.columns, values.T, within.T, strict=True):
         size = np.linalg.norm(column)
-        rest = column / size if size else column
+        rest = centred / size if size else centred
         # twice is enough: one pass loses orthogonality where columns nearly coincide
         for _ in range(2):
             rest = rest - basis @ (basis.T @ rest)
@@ -50,17 +55,17 @@ def _why_aliased(obs: pd.DataFrame, name: str) -> str:
 
 
 def check_rank(
-    design: pd.DataFrame, what: str, obs: pd.DataFrame | None = None, covariates: Sequence[str] = ()
+    design: Design, what: str, obs: pd.DataFrame | None = None, covariates: Sequence[str] = ()
 ) -> None:
     """Raise InputError when a design is rank-deficient or leaves no residual degree of freedom.
 
     obs: samples × (donor, group, time, covariates), to say why a covariate is to blame.
     """
     aliased = aliased_columns(design)
-    rank = design.shape[1] - len(aliased)
-    if design.shape[0] <= rank:
+    rank = design.n_columns - len(aliased)
+    if len(design.samples) <= rank:
         raise refuse(
-            f"{design.shape[0]} samples for {design.shape[1]} columns leave no residual "
+            f"{len(design.samples)} samples for {design.n_columns} columns leave no residual "
             "degree of freedom",
             what,
             "more samples than columns",

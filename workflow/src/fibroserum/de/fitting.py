@@ -15,7 +15,7 @@ from fibroserum.cohort.models import Model, models_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.de.second_model import norm_factors, second_opinion
 from fibroserum.de.settings import FitSettings
-from fibroserum.de.stored_fit import held_fit
+from fibroserum.de.stored_fit import design_of, held_fit, keep_design
 from fibroserum.deseq import with_coefficients
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.input.names import file_name
@@ -46,16 +46,17 @@ def fit_model(
     gene, whether the second opinion keeps it whatever its counts (the targets). Returns the fit as
     docs/architecture.md describes it.
     """
-    counts = counts.loc[model.design.index]
+    design = model.design
+    counts = counts.loc[design.samples]
     status = initial_status(counts, settings.min_count)
     fitted = counts.loc[:, status == "tested"]
-    factors = size_factors.loc[model.design.index].to_numpy(float)
+    factors = size_factors.loc[design.samples].to_numpy(float)
     groups = "" if model.groups is None else model.groups
     obs = pd.DataFrame({"size_factors": factors, "group": groups}, index=counts.index)
     dataset = BlockedDeseqDataSet(
         counts=fitted,
         metadata=obs[["size_factors"]],
-        design=model.design,
+        design=design.matrix,
         n_cpus=settings.n_cpus,
         quiet=True,
     )
@@ -68,7 +69,7 @@ def fit_model(
     var["count_outlier"] = counts.columns.isin(fitted.columns[fit.count_outlier])
     var["replaced"] = counts.columns.isin(fitted.columns[fit.replaced])
     adata = ad.AnnData(X=counts.to_numpy(), obs=obs, var=var)
-    adata.obsm["design_matrix"] = model.design
+    keep_design(adata, design)
     adata.obsm["replaced_counts"] = fit.replaced_counts
     adata.obs["norm_factors"] = norm_factors(fitted, model, always)
     second = second_opinion(fitted, model, always, settings, adata.obs["norm_factors"])
@@ -112,7 +113,9 @@ def fit_cohort(cohort: ad.AnnData, settings: FitSettings) -> Iterator[ad.AnnData
     """
     counts, factors = counts_of(cohort), cohort.obs["size_factor"]
     for model in models_of(cohort.obs, settings_of(cohort)):
-        logger.info(f"fitting {model.name}: {len(model.design)} samples × {cohort.n_vars} genes")
+        logger.info(
+            f"fitting {model.name}: {len(model.design.samples)} samples × {cohort.n_vars} genes"
+        )
         yield fit_model(counts, model, factors, cohort.var["target"], settings)
 
 
@@ -123,7 +126,7 @@ def read_fit(path: str | os.PathLike[str], *, n_cpus: int | None = None) -> Bloc
     unless given. PyDESeq2's own `DeseqStats` runs on it, as `BlockedDeseqStats` does.
     """
     fit = read_h5ad(path)
-    design = fit.obsm["design_matrix"]
+    design = design_of(fit).matrix
     dataset = BlockedDeseqDataSet(adata=fit, design=design, n_cpus=n_cpus, quiet=True)
     held = held_fit(fit)
     dataset.hold(with_coefficients(held, dataset.to_df(), n_cpus=dataset.inference.n_cpus))

@@ -80,7 +80,7 @@ def _second_columns(table: pd.DataFrame, settings: FitSettings) -> pd.DataFrame:
 
 def well_counted(counts: pd.DataFrame, model: Model, always: pd.Series) -> pd.DataFrame:
     """Return the model's samples and the genes that pass edgeR's filterByExpr, or are `always`."""
-    own = counts.loc[model.design.index]
+    own = counts.loc[model.design.samples]
     keep = linear.filter_by_expr(own, model.design, keep=always[own.columns].to_numpy())
     return own.loc[:, keep]
 

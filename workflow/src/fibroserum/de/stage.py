@@ -10,6 +10,7 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.de.stored_fit import design_of
 from fibroserum.input.names import file_name
 from fibroserum.intervals import NORMAL_975
 from fibroserum.multiple_testing import benjamini_hochberg, independent_filtering
@@ -60,14 +61,13 @@ def contrast_row(
 ) -> dict[str, object]:
     """Return the row of `contrasts.tsv`."""
     main = call_genes(table, alpha, main_only=True)
-    design = fit.obsm["design_matrix"]
     return {
         "contrast": contrast.name,
         "kind": contrast.kind,
         "group": contrast.group,
         "reference": contrast.reference,
         "pairs": pairs,
-        "residual_df": design.shape[0] - design.shape[1],
+        "residual_df": design_of(fit).residual_df,
         "tested": int((table["status"] == "tested").sum()),
         "up": int((table["call"] == "up").sum()),
         "down": int((table["call"] == "down").sum()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from fibroserum.cohort.designs import Design
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import Membership
 from fibroserum.linear import LinearFit, fit_weighted, genewise_effects
@@ -24,7 +25,7 @@ def own_fry(
     own = own_group_fit(fit, contrast, n_cpus=n_cpus)
     if own is None:
         return pd.DataFrame({"fry_own_pvalue": np.full(len(sets.table), np.nan)})
-    effects = genewise_effects(own, np.eye(own.design.shape[1])[-1], n_cpus=n_cpus)
+    effects = genewise_effects(own, np.eye(own.design.n_columns)[-1], n_cpus=n_cpus)
     found = fry(standardised(effects), sets, n_cpus=n_cpus)
     return found[["fry_pvalue"]].rename(columns={"fry_pvalue": "fry_own_pvalue"})
 
@@ -37,22 +38,19 @@ def own_group_fit(fit: LinearFit, contrast: np.ndarray, *, n_cpus: int = 1) -> L
     where no other donors are in the fit, and where fewer than FEWEST_DF residual degrees of
     freedom would be left.
     """
-    weights = np.asarray(contrast, dtype=float)[fit.blocks.dense]
-    used = np.flatnonzero(weights)
-    matrix = fit.design.to_numpy(dtype=float)
-    dense = matrix[:, fit.blocks.dense]
+    design = fit.design
+    used, dense = np.flatnonzero(design.dense_contrast(contrast)), design.dense_values
     if len(used) != 1:
         return None
-    carriers = np.unique(fit.blocks.of_sample[dense[:, used[0]] != 0])
-    rows = np.isin(fit.blocks.of_sample, carriers)
+    carriers = np.unique(design.codes[dense[:, used[0]] != 0])
+    rows = np.isin(design.codes, carriers)
     alone = not np.delete(dense[rows], used[0], axis=1).any()
     df = int(rows.sum()) - len(carriers) - 1
-    if carriers.min() < 0 or rows.all() or not alone or df < FEWEST_DF:
+    if design.blocks is None or rows.all() or not alone or df < FEWEST_DF:
         return None
-    columns = fit.design.columns[np.append(fit.blocks.donors[carriers], fit.blocks.dense[used])]
     return fit_weighted(
         pd.DataFrame(fit.E[rows], index=fit.samples[rows], columns=fit.genes),
-        fit.design.loc[fit.samples[rows], columns],
+        Design(design.dense.loc[rows].iloc[:, used], design.blocks[rows]),
         fit.weights[rows],
         n_cpus=n_cpus,
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from fibroserum.cohort.designs import Design
 from fibroserum.enrichment.membership import restrict
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import LinearFit, estimates, fit_weighted
@@ -70,14 +71,14 @@ def score_samples(
 
 def test_scores(
     scores: pd.DataFrame,
-    design: pd.DataFrame,
+    design: Design,
     contrasts: Mapping[str, np.ndarray],
 ) -> pd.DataFrame:
     """Return the t test of each contrast in each set's scores, donors blocked.
 
-    scores: as `score_samples` gives them. design: samples x columns; only its samples are used.
+    scores: as `score_samples` gives them. design: only its samples are used.
     One row a contrast and set: estimate, ci_low, ci_high (95 %), pvalue, padj (BH within
-    contrast and collection). Raises ValueError for a design that `find_blocks` refuses, and where
+    contrast and collection). Raises ValueError for a design that cannot be fitted, and where
     a sample of the design has no scores.
     """
     if scores.empty:
@@ -85,10 +86,10 @@ def test_scores(
     wide = scores.pivot_table(
         index="sample", columns=["collection", "gene_set"], values="score", aggfunc="first"
     )
-    missing = design.index.difference(wide.index)
+    missing = design.samples.difference(wide.index)
     if len(missing):
         raise ValueError(f"no scores for {', '.join(map(str, missing))}")
-    fit = fit_weighted(wide.loc[design.index], design)
+    fit = fit_weighted(wide.loc[design.samples], design)
     frames = [_test(fit, name, contrast) for name, contrast in contrasts.items()]
     if not frames:
         return pd.DataFrame(columns=TEST_COLUMNS)

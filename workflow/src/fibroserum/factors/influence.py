@@ -43,9 +43,9 @@ def without_each_pair(fit: LinearFit, column: int) -> Deletion:
     that decides its own fitted value is not compared: the slope does not depend on it.
     """
     first, second = _pairs(fit)
-    dense = fit.design.to_numpy(dtype=float)[:, fit.blocks.dense]
+    dense = fit.design.dense_values
     steps = dense[second] - dense[first]
-    beta = fit.coefficients[:, fit.blocks.dense]
+    beta = fit.dense_coefficients
     variance, total = posterior_variance(fit.sigma**2, fit.df_residual)
     prior = max(total - fit.df_residual, 0.0)
     # (total × posterior - df × own) is what the prior adds to the sum of squares
@@ -79,8 +79,8 @@ def without_each_pair(fit: LinearFit, column: int) -> Deletion:
 
 def _pairs(fit: LinearFit) -> tuple[np.ndarray, np.ndarray]:
     """Return the two samples of each block as positions."""
-    order = np.argsort(fit.blocks.of_sample, kind="stable")
-    sizes = np.bincount(fit.blocks.of_sample, minlength=len(fit.blocks.donors))
-    if (fit.blocks.of_sample < 0).any() or (sizes != 2).any():
+    codes = fit.design.codes
+    order = np.argsort(codes, kind="stable")
+    if (codes < 0).any() or (np.bincount(codes, minlength=len(fit.design.labels)) != 2).any():
         raise ValueError("every block must hold two samples, before and after")
     return order[::2], order[1::2]

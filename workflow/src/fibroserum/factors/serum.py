@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import linear
+from fibroserum.cohort.designs import Design
 from fibroserum.cohort.models import paired_model
 from fibroserum.cohort.rank import check_rank
 from fibroserum.errors import InputError
@@ -55,9 +56,7 @@ def centred_changes(pairs: pd.DataFrame) -> pd.Series:
     return change - change.groupby(groups).transform("mean")
 
 
-def serum_design(
-    obs: pd.DataFrame, settings: Mapping[str, Any], pairs: pd.DataFrame
-) -> pd.DataFrame:
+def serum_design(obs: pd.DataFrame, settings: Mapping[str, Any], pairs: pd.DataFrame) -> Design:
     """Return the design of the serum model, `level` last.
 
     obs: samples × (donor, group, time, covariates) of complete pairs; settings: `groups`, `after`,
@@ -80,15 +79,15 @@ def serum_design(
         covariates=settings["covariates"],
     )
     after = (kept["time"] == settings["after"]).to_numpy(float)
-    design = model.design
+    dense = model.design.dense
     if crossover:
         changes = {
             f"after[{donor}]": after * (kept["donor"] == donor)
             for donor in sorted(kept["donor"].unique())
         }
-        design = design.drop(columns=f"after[{groups[0]}]").assign(**changes)
+        dense = dense.drop(columns=f"after[{groups[0]}]").assign(**changes)
     own = np.array([level[key] for key in _keys(kept)], dtype=float)
-    design = design.assign(**{LEVEL: after * own})
+    design = Design(dense.assign(**{LEVEL: after * own}), model.design.blocks)
     check_rank(design, "the model of the serum level")
     return design
 
@@ -138,19 +137,20 @@ def serum_model(
             used=False, reason=pairs["reason"].where(~pairs["used"], f"line unavailable: {why}")
         )
         return SerumModel(nothing, unused, why)
-    own = counts.loc[design.index]
+    own = counts.loc[design.samples]
     # which genes have counts enough is a matter of the groups, not of donors or the level
     after = obs.loc[own.index, "group"].where(obs.loc[own.index, "time"] == settings["after"])
     plain = pd.DataFrame({f"after[{group}]": (after == group) * 1.0 for group in after.unique()})
     keep = linear.filter_by_expr(
         own,
-        plain.loc[:, plain.any()],
+        Design(plain.loc[:, plain.any()]),
         keep=force_kept[counts.columns].to_numpy(bool),
     )
     fit = linear.voom_fit(own.loc[:, keep], design, n_cpus=n_cpus)
-    slope = (design.columns == LEVEL).astype(float)
+    column = design.dense.columns.get_loc(LEVEL)
+    slope = design.contrast((design.dense.columns == LEVEL).astype(float))
     tested = linear.moderated_t(fit, slope)
-    alone = without_each_pair(fit, int(np.flatnonzero(slope[fit.blocks.dense])[0]))
+    alone = without_each_pair(fit, column)
     made = (alone.share < HALF) & (tested["pvalue"] < ASKED)
     pvalue = tested["pvalue"].mask(made, np.maximum(tested["pvalue"], alone.pvalue))
     table = pd.DataFrame({"serum_slope": tested["log2FoldChange"], "serum_pvalue": pvalue})

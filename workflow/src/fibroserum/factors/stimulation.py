@@ -48,9 +48,9 @@ def stimulation_table(
     """
     sheet = adata.obs.astype(str).rename_axis("sample").reset_index()
     design = stimulation_design(sheet, arm)
-    counts = counts_of(adata).loc[design.index]
+    counts = counts_of(adata).loc[design.samples]
     factors, _ = size_factors(counts.loc[:, counts.sum() >= min_count].to_numpy())
-    contrast = (design.columns == TREATED).astype(float)
+    contrast = design.contrast(np.ones(1))
     model = Model("stimulation", design, {TREATED: contrast})
     settings = FitSettings(min_count=min_count, second_opinion="none", n_cpus=n_cpus)
     scale = pd.Series(factors, index=counts.index)

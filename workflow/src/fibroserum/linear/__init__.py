@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fibroserum.linear.blocks import Blocks, find_blocks
 from fibroserum.linear.effects import Effects, genewise_effects
 from fibroserum.linear.group_variance import (
     UNEQUAL,
@@ -25,13 +24,11 @@ from fibroserum.linear.voom import (
 
 __all__ = [
     "UNEQUAL",
-    "Blocks",
     "Effects",
     "LinearFit",
     "OwnSpread",
     "estimates",
     "filter_by_expr",
-    "find_blocks",
     "fit_weighted",
     "genewise_effects",
     "moderated_t",

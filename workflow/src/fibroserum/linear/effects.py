@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fibroserum.linear import kernels
-from fibroserum.linear.blocks import canonical_order, dense_contrast
+from fibroserum.linear.blocks import canonical_order
 from fibroserum.linear.voom import LinearFit
 
 
@@ -73,11 +73,10 @@ def sample_layout(fit: LinearFit, contrast: np.ndarray) -> tuple[np.ndarray, np.
     each donor, then pivots of the dense columns, then the others; and the number of donors.
     In this order the effects are those of R's qr() of the weighted design.
     """
-    blocks = fit.blocks
-    dense = contrast_as_last(fit.design.to_numpy(dtype=float)[:, blocks.dense], contrast)
-    canonical = canonical_order(fit.design, blocks)
-    members = blocks.of_sample[canonical]
-    donors = [canonical[members == block] for block in range(len(blocks.donors))]
+    dense = contrast_as_last(fit.design.dense_values, contrast)
+    canonical = canonical_order(fit.design)
+    members = fit.design.codes[canonical]
+    donors = [canonical[members == block] for block in range(len(fit.design.labels))]
     pivots = np.array([rows[0] for rows in donors], dtype=np.int64)
     rest = canonical[~np.isin(canonical, pivots)]
     order = np.concatenate([pivots, _pivot_order(_eliminated(dense, donors), rest)])
@@ -90,8 +89,8 @@ def genewise_effects(fit: LinearFit, contrast: np.ndarray, *, n_cpus: int = 1) -
     They are those of limma's .lmEffects with the fit's weights, for samples in `sample_layout`'s
     order and a design in which the contrast is the last column.
     """
-    dense, order, donors = sample_layout(fit, dense_contrast(contrast, fit.blocks))
-    members = fit.blocks.of_sample[order]
+    dense, order, donors = sample_layout(fit, fit.design.dense_contrast(contrast))
+    members = fit.design.codes[order]
     rows = [order[members == block] for block in range(donors)]
     start = np.concatenate([[0], np.cumsum([len(block) for block in rows], dtype=np.int64)])
     with kernels.threads(n_cpus):

@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from scipy.special import digamma
 
+from fibroserum.cohort.designs import centred_within
 from fibroserum.linear import kernels
-from fibroserum.linear.blocks import dense_contrast, eliminate
 from fibroserum.linear.voom import LinearFit, estimates, posterior_variance, t_table
 
 # A ratio (`spread_ratio`) beyond which groups do not spread alike: a nominal 95 % interval of a
@@ -64,7 +64,7 @@ def own_spread(fit: LinearFit, groups: pd.Series | None, *, n_cpus: int = 1) -> 
         values = groups.loc[fit.samples].astype(str)
         names = tuple(sorted(set(values)))
         of_sample = np.array([names.index(value) for value in values], dtype=np.int64)
-    cells = _cells(fit.blocks.of_sample, of_sample, len(names))
+    cells = _cells(fit.design.codes, of_sample, len(names))
     rss = _residual_squares(fit, cells, of_sample, len(names), n_cpus)
     df = _degrees_of_freedom(fit, cells, of_sample, len(names))
     everything = _described(fit.sigma**2, fit.df_residual)
@@ -105,13 +105,13 @@ def _residual_squares(
     fit: LinearFit, cells: np.ndarray, of_sample: np.ndarray, groups: int, n_cpus: int
 ) -> np.ndarray:
     """Return the weighted residual sums of squares within cells (G, groups)."""
-    dense = np.ascontiguousarray(fit.design.to_numpy(dtype=float)[:, fit.blocks.dense])
+    dense = np.ascontiguousarray(fit.design.dense_values)
     with kernels.threads(n_cpus):
         result: np.ndarray = kernels.grouped_squares(
             fit.E.T,
             fit.weights.T,
             dense,
-            np.ascontiguousarray(fit.coefficients[:, fit.blocks.dense]),
+            np.ascontiguousarray(fit.dense_coefficients),
             cells,
             int(cells.max(initial=-1)) + 1,
             of_sample,
@@ -124,20 +124,14 @@ def _degrees_of_freedom(
     fit: LinearFit, cells: np.ndarray, of_sample: np.ndarray, groups: int
 ) -> np.ndarray:
     """Return the residual degrees of freedom within each group's cells (groups,)."""
-    values = fit.design.to_numpy(dtype=float)[:, fit.blocks.dense]
-    centred = eliminate(values, fit.blocks)
+    centred = fit.design.centred(fit.design.dense_values)
     inverse = np.linalg.inv(centred.T @ centred)
     found = np.empty(groups)
     for group in range(groups):
         rows = of_sample == group
-        own, where = centred[rows], cells[rows]
-        blocks = where >= 0
-        _, index = np.unique(where[blocks], return_inverse=True)
-        sums = np.zeros((int(index.max(initial=-1)) + 1, own.shape[1]))
-        np.add.at(sums, index, own[blocks])
-        within = own.copy()
-        within[blocks] -= (sums / np.maximum(np.bincount(index), 1)[:, None])[index]
-        found[group] = len(own) - len(sums) - np.trace(inverse @ within.T @ within)
+        within = centred_within(centred[rows], cells[rows])
+        own_cells = np.unique(cells[rows][cells[rows] >= 0])
+        found[group] = rows.sum() - len(own_cells) - np.trace(inverse @ within.T @ within)
     # the order of samples must not decide a last bit
     return found.round(9)
 
@@ -150,14 +144,14 @@ def variance_parts(
     contrast: over the design's columns. The sum over the group's samples of their squared
     influence on the estimate over their weights; over all groups, the pooled fit's own.
     """
-    vector = dense_contrast(contrast, fit.blocks)
-    dense = np.ascontiguousarray(fit.design.to_numpy(dtype=float)[:, fit.blocks.dense])
+    vector = fit.design.dense_contrast(contrast)
+    dense = np.ascontiguousarray(fit.design.dense_values)
     with kernels.threads(n_cpus):
         parts: np.ndarray = kernels.grouped_variance(
             fit.weights.T,
             dense,
-            fit.blocks.of_sample,
-            len(fit.blocks.donors),
+            fit.design.codes,
+            len(fit.design.labels),
             np.ascontiguousarray(fit.covariance @ vector),
             spread.of_sample,
             len(spread.groups),

@@ -13,8 +13,9 @@ import pandas as pd
 from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
+from fibroserum.cohort.designs import Design
 from fibroserum.linear import kernels
-from fibroserum.linear.blocks import Blocks, dense_contrast, eliminate, find_blocks
+from fibroserum.linear.blocks import check_design
 
 
 @dataclass(frozen=True)
@@ -28,8 +29,7 @@ class LinearFit:
 
     samples: pd.Index
     genes: pd.Index
-    design: pd.DataFrame
-    blocks: Blocks
+    design: Design
     E: np.ndarray
     weights: np.ndarray
     coefficients: np.ndarray
@@ -39,10 +39,15 @@ class LinearFit:
     amean: np.ndarray
     span: float
 
+    @property
+    def dense_coefficients(self) -> np.ndarray:
+        """The coefficients of the dense columns, (G, k)."""
+        return self.coefficients[:, len(self.design.labels) :]
+
 
 def filter_by_expr(
     counts: pd.DataFrame,
-    design: pd.DataFrame,
+    design: Design,
     lib_size: np.ndarray | None = None,
     keep: np.ndarray | None = None,
 ) -> np.ndarray:
@@ -54,11 +59,11 @@ def filter_by_expr(
     """
     import edgepython
 
-    blocks = find_blocks(design)
+    check_design(design)
     matrix = counts.to_numpy(dtype=float)
     size = matrix.sum(axis=1) if lib_size is None else np.asarray(lib_size, dtype=float)
-    dense = design.to_numpy(dtype=float)[:, blocks.dense]
-    passed = np.asarray(edgepython.filter_by_expr(matrix.T, design=dense, lib_size=size), bool)
+    kept = edgepython.filter_by_expr(matrix.T, design=design.dense_values, lib_size=size)
+    passed = np.asarray(kept, bool)
     if keep is not None:
         passed |= np.asarray(keep, dtype=bool) & (matrix.sum(axis=0) > 0)
     return passed
@@ -79,7 +84,7 @@ def lowess_span(genes: int) -> float:
 
 def fit_weighted(
     expression: pd.DataFrame,
-    design: pd.DataFrame,
+    design: Design,
     weights: np.ndarray | None = None,
     *,
     n_cpus: int = 1,
@@ -87,32 +92,28 @@ def fit_weighted(
 ) -> LinearFit:
     """Fit a linear model to each column of expression (samples x genes), weights alike or none.
 
-    Raises ValueError as `find_blocks` does, and for values that are not finite.
+    Raises ValueError as `check_design` does, and for values that are not finite.
     """
-    if not expression.index.equals(design.index):
+    if not expression.index.equals(design.samples):
         raise ValueError("expression and design must hold the same samples in the same order")
-    blocks = find_blocks(design)
+    check_design(design)
     values = np.ascontiguousarray(expression.to_numpy(dtype=float).T)
     w = np.ones_like(values) if weights is None else np.ascontiguousarray(np.asarray(weights).T)
     if not np.isfinite(values).all() or not (np.isfinite(w).all() and (w > 0).all()):
         raise ValueError("expression must be finite, weights finite and positive")
-    dense = np.ascontiguousarray(design.to_numpy(dtype=float)[:, blocks.dense])
+    dense, blocks = np.ascontiguousarray(design.dense_values), len(design.labels)
     with kernels.threads(n_cpus):
         beta, donor_beta, covariance, rss = kernels.weighted_fit(
-            values, w, dense, blocks.of_sample, len(blocks.donors)
+            values, w, dense, design.codes, blocks
         )
-    coefficients = np.empty((values.shape[0], design.shape[1]))
-    coefficients[:, blocks.dense] = beta
-    coefficients[:, blocks.donors] = donor_beta
-    df = design.shape[0] - design.shape[1]
+    df = design.residual_df
     return LinearFit(
         samples=expression.index,
         genes=expression.columns,
         design=design,
-        blocks=blocks,
         E=values.T,
         weights=w.T,
-        coefficients=coefficients,
+        coefficients=np.hstack([donor_beta, beta]),
         covariance=covariance,
         sigma=np.sqrt(rss / df),
         df_residual=df,
@@ -123,7 +124,7 @@ def fit_weighted(
 
 def voom_fit(
     counts: pd.DataFrame,
-    design: pd.DataFrame,
+    design: Design,
     *,
     norm_factors: np.ndarray | None = None,
     span: float | None = None,
@@ -132,7 +133,7 @@ def voom_fit(
     """Fit limma-voom to counts (samples x genes), filtered beforehand (`filter_by_expr`).
 
     norm_factors: (n,), by default TMM. span: of the trend, by default limma's for so many genes.
-    Raises ValueError as `find_blocks` does, and for fewer than two genes, negative counts, or a
+    Raises ValueError as `check_design` does, and for fewer than two genes, negative counts, or a
     sample without any.
     """
     raw = counts.to_numpy(dtype=float)
@@ -150,7 +151,7 @@ def voom_fit(
     log_cpm /= (size + 1.0)[:, None]
     log_cpm *= 1e6
     np.log2(log_cpm, out=log_cpm)
-    fitted, sigma = _unweighted(log_cpm, design, find_blocks(design))
+    fitted, sigma = _unweighted(log_cpm, design)
     offset = np.log2(size + 1.0) - np.log2(1e6)
     mean = log_cpm.mean(axis=0)
     knots, trend = _trend(mean[seen] + offset.mean(), np.sqrt(sigma[seen]), width)
@@ -163,17 +164,14 @@ def voom_fit(
     return fit_weighted(frame, design, weights, n_cpus=n_cpus, span=width)
 
 
-def _unweighted(
-    values: np.ndarray, design: pd.DataFrame, blocks: Blocks
-) -> tuple[np.ndarray, np.ndarray]:
+def _unweighted(values: np.ndarray, design: Design) -> tuple[np.ndarray, np.ndarray]:
     """Return fitted values (n, G) and residual standard deviations (G,) without weights."""
-    residual = eliminate(values, blocks)
-    dense = eliminate(design.to_numpy(dtype=float)[:, blocks.dense], blocks)
+    residual, dense = design.centred(values), design.centred(design.dense_values)
     # one thread in BLAS: a product that it splits between threads could differ in the last bit
     with threadpool_limits(limits=1, user_api="blas"):
         basis, _ = np.linalg.qr(dense)
         residual -= basis @ (basis.T @ residual)
-    df = design.shape[0] - design.shape[1]
+    df = design.residual_df
     sigma = np.sqrt((residual**2).sum(axis=0) / df)
     return np.subtract(values, residual, out=residual), sigma
 
@@ -225,8 +223,8 @@ def t_table(
 
 def estimates(fit: LinearFit, contrast: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return a contrast's estimates (G,) and their standard errors (G,) over sigma."""
-    vector = dense_contrast(contrast, fit.blocks)
-    estimate = (fit.coefficients[:, fit.blocks.dense] * vector).sum(axis=1)
+    vector = fit.design.dense_contrast(contrast)
+    estimate = (fit.dense_coefficients * vector).sum(axis=1)
     return estimate, np.sqrt(np.einsum("i,gij,j->g", vector, fit.covariance, vector))
 
 

@@ -26,11 +26,12 @@ import pandas as pd
 from fibroserum import deseq, linear, tables
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.designs import Design
 from fibroserum.de.stage import result_table
-from fibroserum.de.stored_fit import held_fit, linear_model_of
+from fibroserum.de.stored_fit import design_of, held_fit, linear_model_of
 from fibroserum.deseq import NegativeBinomialFit
 from fibroserum.inference.wald import beyond
-from fibroserum.linear import LinearFit, find_blocks
+from fibroserum.linear import LinearFit
 from fibroserum.permutations import labels
 from fibroserum.permutations.labels import Permutations
 
@@ -60,7 +61,7 @@ class Engine:
     """
 
     counts: pd.DataFrame
-    design: pd.DataFrame
+    design: Design
     groups: pd.Series | None
     negative_binomial: NegativeBinomialFit
     linear: LinearFit
@@ -112,7 +113,7 @@ def permutation_tables(
         if contrast.model not in engines:
             engines[contrast.model] = engine_of(fit, cohort.var["target"].astype(bool), n_cpus)
         engine = engines[contrast.model]
-        obs = cohort.obs.loc[engine.design.index, ["donor", "group", "time"]].astype(str)
+        obs = cohort.obs.loc[engine.design.samples, ["donor", "group", "time"]].astype(str)
         rng = np.random.default_rng([seed, crc32(f"permutations {contrast.name}".encode())])
         found = labels.draw_permutations(contrast, obs, engine.counts, settings, permutations, rng)
         logger.info(f"{contrast.name}: {len(found.rows)} relabellings ({found.what})")
@@ -145,7 +146,7 @@ def engine_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> Engine:
     fitted, noted = fit.var_names[fit.var["fitted_dispersions"].notna()], fit.uns["model"]
     return Engine(
         counts=counts_of(fit)[fitted],
-        design=fit.obsm["design_matrix"],
+        design=design_of(fit),
         groups=fit.obs["group"].astype(str) if noted["own_spread"] else None,
         negative_binomial=held_fit(fit),
         linear=linear_model_of(fit, force_kept, n_cpus),
@@ -157,7 +158,7 @@ def engine_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> Engine:
 
 
 def linear_test(
-    engine: Engine, design: pd.DataFrame, groups: pd.Series | None, vector: np.ndarray
+    engine: Engine, design: Design, groups: pd.Series | None, vector: np.ndarray
 ) -> pd.DataFrame:
     """Return the linear model's log2FoldChange and pvalue by gene, for a permuted design.
 
@@ -174,14 +175,12 @@ def linear_test(
     return pd.DataFrame({"log2FoldChange": estimate, "pvalue": pvalue})
 
 
-def main_test(
-    engine: Engine, genes: pd.Index, design: pd.DataFrame, vector: np.ndarray
-) -> pd.DataFrame:
+def main_test(engine: Engine, genes: pd.Index, design: Design, vector: np.ndarray) -> pd.DataFrame:
     """Return the negative binomial model's log2FoldChange and pvalue of some genes, permuted."""
     refit = deseq.refit_genes(
         engine.negative_binomial,
         engine.counts[genes],
-        design,
+        design.matrix,
         {"": vector},
         n_cpus=engine.n_cpus,
     )
@@ -206,7 +205,7 @@ def bars_of(table: pd.DataFrame, alpha: float, *, main_only: bool) -> Bars:
 
 
 def passing(
-    engine: Engine, bars: Bars, second: pd.DataFrame, design: pd.DataFrame, vector: np.ndarray
+    engine: Engine, bars: Bars, second: pd.DataFrame, design: Design, vector: np.ndarray
 ) -> int:
     """Return how many counted genes pass the bars in a permuted design.
 
@@ -286,9 +285,7 @@ def _note(found: Permutations, observed: int) -> str:
     return "; ".join(parts)
 
 
-def permuted(
-    engine: Engine, found: Permutations
-) -> Iterator[tuple[pd.DataFrame, pd.Series | None]]:
+def permuted(engine: Engine, found: Permutations) -> Iterator[tuple[Design, pd.Series | None]]:
     """Yield the design and the samples' groups, if the engine has them, of each permutation."""
     designs = permuted_designs(engine.design, found)
     for rows, design in zip(found.rows, designs, strict=True):
@@ -298,14 +295,11 @@ def permuted(
         yield design, groups
 
 
-def permuted_designs(design: pd.DataFrame, found: Permutations) -> Iterator[pd.DataFrame]:
-    """Yield the design of each permutation: donor columns stay, rows of the others are permuted."""
-    dense = find_blocks(design).dense
-    values = design.to_numpy(dtype=float)
+def permuted_designs(design: Design, found: Permutations) -> Iterator[Design]:
+    """Yield the design of each permutation: blocks stay, rows of the other columns are permuted."""
     for rows in found.rows:
-        changed = values.copy()
-        changed[:, dense] = values[np.ix_(rows, dense)]
-        yield pd.DataFrame(changed, index=design.index, columns=design.columns)
+        dense = pd.DataFrame(design.dense_values[rows], design.samples, design.dense.columns)
+        yield Design(dense, design.blocks)
 
 
 def quantile_ranks(genes: int) -> np.ndarray:

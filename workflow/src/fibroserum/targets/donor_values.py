@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.contrasts import Contrast
-from fibroserum.linear.blocks import DONOR_PREFIX
+from fibroserum.cohort.designs import Design
 from fibroserum.targets.outliers import OwnValues, log_count_variance
 
 
@@ -103,11 +103,11 @@ def _between(
     samples: Samples,
     upper: pd.Series,
     lower: pd.Series,
-    design: pd.DataFrame,
+    design: Design,
     trend: np.ndarray,
 ) -> OwnValues:
     """Return the differences between two samples of each donor, with all columns that differ."""
-    dense = design.loc[:, [not str(c).startswith(DONOR_PREFIX) for c in design.columns]]
+    dense = design.dense
     steps = dense.loc[upper].to_numpy(float) - dense.loc[lower].to_numpy(float)
     variance = [
         log_count_variance(samples.counts.loc[names].to_numpy(), trend) for names in (upper, lower)
@@ -121,14 +121,14 @@ def _between(
     )
 
 
-def own_changes(samples: Samples, design: pd.DataFrame, trend: np.ndarray) -> OwnValues:
+def own_changes(samples: Samples, design: Design, trend: np.ndarray) -> OwnValues:
     """Return the changes of the pairs; design: of the paired model; trend: of its dispersions."""
     pairs = samples.pairs()
     return _between(samples, pairs["after"], pairs["before"], design, trend)
 
 
 def own_levels(
-    samples: Samples, contrast: Contrast, design: pd.DataFrame, trend: np.ndarray
+    samples: Samples, contrast: Contrast, design: Design, trend: np.ndarray
 ) -> OwnValues:
     """Return the levels before that a baseline contrast compares.
 
@@ -136,7 +136,7 @@ def own_levels(
     design: of the baseline model; trend: of its dispersions.
     """
     first = samples.first()["before"]
-    if any(str(column).startswith(DONOR_PREFIX) for column in design.columns):
+    if design.blocks is not None:
         upper, lower = (
             first.xs(name, level="group") for name in (contrast.group, contrast.reference)
         )
@@ -148,5 +148,5 @@ def own_levels(
         groups=first.index.get_level_values("group").to_numpy(),
         values=samples.log2.loc[first].to_numpy(),
         variances=log_count_variance(samples.counts.loc[first].to_numpy(), trend),
-        design=design.loc[first].to_numpy(float),
+        design=design.dense.loc[first].to_numpy(float),
     )

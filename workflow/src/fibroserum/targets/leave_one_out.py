@@ -11,12 +11,11 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.contrasts import Contrast
-from fibroserum.de.stored_fit import held_fit
+from fibroserum.de.stored_fit import design_of, held_fit
 from fibroserum.deseq import refit_genes
 from fibroserum.deseq.model import usable_structure
 from fibroserum.inference.structure import BlockStructure, find_blocks, without_block
 from fibroserum.inference.wald import beyond
-from fibroserum.linear.blocks import DONOR_PREFIX
 from fibroserum.targets.donor_values import Samples
 from fibroserum.targets.verdict import HALF
 
@@ -52,7 +51,8 @@ def leave_each_out(
     samples: the cohort with the targets that were fitted. Columns `COLUMNS`; estimates are empty
     where the model cannot be fitted without the donor.
     """
-    whole, design = held_fit(fit), fit.obsm["design_matrix"]
+    whole, blocked = held_fit(fit), design_of(fit)
+    design, labels = blocked.matrix, blocked.labels
     counts = samples.counts.loc[design.index]
     donor_of = samples.obs.loc[design.index, "donor"]
     vectors = {c.name: np.asarray(fit.uns["model"]["contrasts"][c.file]) for c in contrasts}
@@ -61,7 +61,7 @@ def leave_each_out(
     parts = [pd.DataFrame(columns=COLUMNS)]
     structure = usable_structure(design, design.index)
     for donor in sorted(set().union(*concerned.values())) if counts.shape[1] else []:
-        column = int(design.columns.get_indexer([f"{DONOR_PREFIX}{donor}]"])[0])
+        column = labels.index(donor) if donor in labels else -1
         columns = np.arange(design.shape[1]) != column
         rest: pd.DataFrame | BlockStructure
         if column in structure.block_columns:

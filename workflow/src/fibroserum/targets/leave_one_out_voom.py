@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import linear
-from fibroserum.de.stored_fit import linear_model_of
-from fibroserum.linear.blocks import DONOR_PREFIX
+from fibroserum.de.stored_fit import design_of, linear_model_of
 from fibroserum.targets.leave_one_out import estimable
 
 
@@ -34,20 +33,21 @@ def estimates_without(
     wanted = list(asked)
     if not wanted:
         return {}
-    design = fit.obsm["design_matrix"]
+    design = design_of(fit)
     force_kept = pd.Series(fit.var_names.isin(list(targets)), index=fit.var_names)
     whole = linear_model_of(fit, force_kept, n_cpus)
-    donors = donor_of.loc[design.index].astype(str).to_numpy()
+    donors = donor_of.loc[design.samples].astype(str).to_numpy()
     found = {}
     for gene, contrast, donor in wanted:
-        keep, columns = donors != donor, design.columns != f"{DONOR_PREFIX}{donor}]"
-        rest = design.loc[keep, columns]
-        if gene not in whole.genes or not estimable(rest):
+        keep = donors != donor
+        rest = design.of(keep)
+        if gene not in whole.genes or not estimable(rest.matrix):
             found[gene, contrast] = float("nan")
             continue
         place = [whole.genes.get_loc(gene)]
-        values = pd.DataFrame(whole.E[np.ix_(keep, place)], index=rest.index, columns=[gene])
+        values = pd.DataFrame(whole.E[np.ix_(keep, place)], index=rest.samples, columns=[gene])
         refit = linear.fit_weighted(values, rest, whole.weights[np.ix_(keep, place)])
-        vector = np.asarray(fit.uns["model"]["contrasts"][contrast])[columns]
+        weights = design.dense_contrast(fit.uns["model"]["contrasts"][contrast])
+        vector = rest.contrast(weights)
         found[gene, contrast] = float(linear.estimates(refit, vector)[0][0])
     return found

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from fibroserum.de.stored_fit import design_of
 from fibroserum.targets import donor_values, outliers
 from fibroserum.targets.leave_one_out_voom import estimates_without
 from fibroserum.targets.study import Study
@@ -23,7 +24,7 @@ def named_outliers(study: Study) -> dict[tuple[str, str], str | None]:
         trend = fit.var["fitted_dispersions"].reindex(genes)
         # a gene without a trend was not fitted: it has no verdict
         trend = trend.fillna(float(np.nanmedian(fit.var["fitted_dispersions"]))).to_numpy(float)
-        design = fit.obsm["design_matrix"]
+        design = design_of(fit)
         if contrast.kind == "baseline":
             own = donor_values.own_levels(study.samples, contrast, design, trend)
         else:

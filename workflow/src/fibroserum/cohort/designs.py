@@ -1,0 +1,115 @@
+"""Designs with blocks: each sample's block, and the columns beside the blocks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+BLOCK = "donor"
+
+
+def indicators(values: pd.Series, label: str, levels: list[str]) -> pd.DataFrame:
+    """Return an indicator column `label[level]` for each level, float64."""
+    return pd.DataFrame(
+        {f"{label}[{level}]": (values == level).astype(float) for level in levels},
+        index=values.index,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Design:
+    """A design matrix: one indicator column per block, then the dense columns.
+
+    Attributes
+    ----------
+    dense : pandas.DataFrame
+        Samples × k, float64: all columns that are not indicators of blocks.
+    blocks : pandas.Series or None
+        By sample, the block (its donor) as text. None: the design has no blocks.
+    """
+
+    dense: pd.DataFrame
+    blocks: pd.Series | None = None
+
+    @property
+    def samples(self) -> pd.Index:
+        """Names of the samples, (n,)."""
+        return self.dense.index
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """Names of the D blocks, sorted."""
+        return [] if self.blocks is None else sorted(self.blocks.unique())
+
+    @cached_property
+    def codes(self) -> np.ndarray:
+        """The block of each sample as a position in `labels`, (n,); -1 without blocks."""
+        if self.blocks is None:
+            return np.full(len(self.samples), -1)
+        return np.asarray(pd.Categorical(self.blocks, self.labels).codes, dtype=np.int64)
+
+    @cached_property
+    def dense_values(self) -> np.ndarray:
+        """The dense columns, (n, k)."""
+        return self.dense.to_numpy(dtype=float)
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns, D + k."""
+        return len(self.labels) + self.dense.shape[1]
+
+    @property
+    def residual_df(self) -> int:
+        """Samples minus columns."""
+        return len(self.samples) - self.n_columns
+
+    @cached_property
+    def matrix(self) -> pd.DataFrame:
+        """The whole matrix, (n, D + k): columns `donor[…]`, then the dense ones."""
+        if self.blocks is None:
+            return self.dense
+        return pd.concat([indicators(self.blocks, BLOCK, self.labels), self.dense], axis=1)
+
+    def contrast(self, weights: np.ndarray) -> np.ndarray:
+        """Return weights of the dense columns (k,) as a vector over all columns (D + k,)."""
+        return np.concatenate([np.zeros(len(self.labels)), weights])
+
+    def dense_contrast(self, vector: np.ndarray) -> np.ndarray:
+        """Return a vector over all columns (D + k,) as one over the dense columns (k,).
+
+        Raises ValueError where it has another length, is all zero, or compares blocks.
+        """
+        weights = np.asarray(vector, dtype=float)
+        if weights.shape != (self.n_columns,):
+            raise ValueError(
+                f"a contrast over {self.n_columns} columns was expected, not {weights.shape}"
+            )
+        if np.any(weights[: len(self.labels)] != 0):
+            raise ValueError("a contrast may not compare donors: they are eliminated")
+        if not np.any(weights):
+            raise ValueError("the contrast is all zero")
+        return weights[len(self.labels) :]
+
+    def of(self, kept: np.ndarray) -> Design:
+        """Return the design of some samples; kept: (n,) mask. Blocks without samples are gone."""
+        blocks = None if self.blocks is None else self.blocks[kept]
+        return Design(self.dense.loc[kept], blocks)
+
+    def centred(self, values: np.ndarray) -> np.ndarray:
+        """Return values (n × columns) minus the mean of each block's samples, unweighted."""
+        return centred_within(values, self.codes)
+
+
+def centred_within(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return values (n × columns) minus the mean within each code; code -1: unchanged."""
+    inside = codes >= 0
+    own = codes[inside]
+    counts = np.bincount(own)
+    sums = np.zeros((len(counts), values.shape[1]))
+    np.add.at(sums, own, values[inside])
+    result = np.array(values, dtype=float)
+    result[inside] -= (sums / np.maximum(counts, 1)[:, None])[own]
+    return result
