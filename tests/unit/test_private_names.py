@@ -17,12 +17,19 @@ import pytest
 import snakemake.api  # noqa: F401  (snakemake.workflow cannot be imported before it)
 
 WORKFLOW = Path(__file__).resolve().parents[2] / "workflow"
-PACKAGES = {"pydeseq2", "gseapy", "xlsxwriter", "edgepython", "snakemake"}
+PACKAGES = {"pydeseq2", "gseapy", "xlsxwriter", "edgepython", "snakemake", "numba"}
 # modules that their packages document; what a package itself exports is public too
 DOCUMENTED = {
     *(f"pydeseq2.{name}" for name in ("dds", "ds", "inference", "preprocessing", "utils")),
     *(f"xlsxwriter.{name}" for name in ("format", "utility", "workbook", "worksheet")),
     *(f"snakemake.{name}" for name in ("exceptions", "utils")),
+    "numba.config",
+}
+# what a module's own names for an object stand for
+OBJECTS = {
+    "_files(folder)": "numba.core.caching.IndexDataCacheFile",
+    "data": "numba.core.compiler.CompileResult",
+    "kernel": "numba.core.dispatcher.Dispatcher",
 }
 # what namedtuples and Snakemake's scripts have of public names
 NAMEDTUPLE = {"_replace", "_fields", "_asdict", "_make"}
@@ -35,6 +42,19 @@ PRIVATE = {
     "gseapy.gse.prerank_rs": (
         "gseapy.prerank gives the same scores in twice the time, and warns of ties in any order"
     ),
+    # numba's documented cache is a folder that it makes at import and that must be writable
+    "numba.core.caching": "a cache that is also read where it cannot be written",
+    "numba.core.caching.FunctionCache": "likewise: what a dispatcher asks",
+    "numba.core.caching.FunctionCache._py_func": "likewise: the kernel",
+    "numba.core.caching.FunctionCache._cache_path": "likewise: the folder that statistics name",
+    "numba.core.caching.FunctionCache._index_key": "likewise: signature and processor of the code",
+    "numba.core.caching.IndexDataCacheFile": "likewise: reading and writing of machine code",
+    "numba.core.caching.IndexDataCacheFile._load_data": "likewise",
+    "numba.core.caching.IndexDataCacheFile._save_data": "likewise: written whole or not at all",
+    "numba.core.compiler.CompileResult": "likewise: machine code as it is kept",
+    "numba.core.compiler.CompileResult._rebuild": "likewise",
+    "numba.core.compiler.CompileResult._reduce": "likewise",
+    "numba.core.dispatcher.Dispatcher._cache": "likewise: the cache of a kernel",
     "xlsxwriter.worksheet.Worksheet._write_rows": "cells a column at a time: a quarter of the time",
     "xlsxwriter.worksheet.Worksheet.dim_rowmax": "likewise: the last row",
     "xlsxwriter.worksheet.Worksheet.fh": "likewise: the stream",
@@ -98,7 +118,7 @@ def is_public(full: str) -> bool:
     module, _, name = full.rpartition(".")
     package = module.split(".")[0]
     known = module in DOCUMENTED or module == package or full in DOCUMENTED
-    return known and not name.startswith("_")
+    return known and (name == "__version__" or not name.startswith("_"))
 
 
 def uses(tree: ast.AST) -> Iterator[str]:
@@ -108,8 +128,10 @@ def uses(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ClassDef):
             for base in map(ast.unparse, node.bases):
-                if base in names:
-                    yield from inherited(node, names[base])
+                owner, _, name = base.rpartition(".")
+                full = names.get(base) or (f"{names[owner]}.{name}" if owner in names else "")
+                if full:
+                    yield from inherited(node, full)
         if not isinstance(node, ast.Attribute):
             continue
         owner, hidden = ast.unparse(node.value), re.match(r"_[a-z]", node.attr)
@@ -117,8 +139,10 @@ def uses(tree: ast.AST) -> Iterator[str]:
             full = f"{names[owner]}.{node.attr}"
             if hidden or (is_module(names[owner]) and not is_public(full)):
                 yield full
-        elif hidden and owner not in ("self", "cls", "super()") and node.attr not in NAMEDTUPLE:
-            yield f"{owner}.{node.attr}"
+        elif (
+            hidden and owner not in ("self", "cls", "super()", "os") and node.attr not in NAMEDTUPLE
+        ):
+            yield f"{OBJECTS.get(owner, owner)}.{node.attr}"
 
 
 def inherited(node: ast.ClassDef, base: str) -> Iterator[str]:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pickle
 import sys
 import warnings
 from collections.abc import Callable
@@ -76,18 +77,18 @@ class _KernelCache(caching.FunctionCache):
         self._stem = f"{function.__name__}-{hashlib.sha256(source).hexdigest()[:16]}"
         self._cache_path = str(kept())
 
-    def _name(self, signature: Any, codegen: Any) -> str:
+    def _file_name(self, signature: Any, codegen: Any) -> str:
         key = str(self._index_key(signature, codegen))
         return f"{self._stem}-{hashlib.sha256(key.encode()).hexdigest()[:32]}.nbc"
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what was compiled for a signature, or None."""
         target_context.refresh()
-        name = self._name(sig, target_context.codegen())
+        name = self._file_name(sig, target_context.codegen())
         for folder in filter(None, (shipped(), kept())):
             try:
                 stored = _files(folder)._load_data(name)
-            except (OSError, EOFError, caching.pickle.UnpicklingError):
+            except (OSError, EOFError, pickle.UnpicklingError):
                 # not there, or half a file after a loss of power: it is compiled and written anew
                 continue
             return CompileResult._rebuild(target_context, *stored)
@@ -100,7 +101,7 @@ class _KernelCache(caching.FunctionCache):
             return _warn("there is no home directory")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            return _files(folder)._save_data(self._name(sig, data.codegen), data._reduce())
+            return _files(folder)._save_data(self._file_name(sig, data.codegen), data._reduce())
         except OSError as error:
             return _warn(f"{folder}: {error.strerror}")
 
