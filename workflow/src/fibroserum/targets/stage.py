@@ -131,6 +131,12 @@ def _numbers(study: Study) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def _panel_sizes(numbers: pd.DataFrame) -> dict[str, int]:
+    """Return by contrast the number of fitted targets, a gene of two targets counted once."""
+    fitted = numbers["gene_id"].where(numbers["pvalue"].notna())
+    return {str(k): int(n) for k, n in fitted.groupby(numbers["contrast"]).nunique().items()}
+
+
 def _refits(study: Study, numbers: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
     """Return the leave-one-donor-out refits of all models with their shares."""
     parts = []
@@ -191,7 +197,7 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
     robust = leave_one_out.robustness(loo, study.members)
     said = _phrases(study, numbers)
     single = {name: _single_donor(members) for name, members in study.members.items()}
-    panels = numbers[numbers["pvalue"].notna()].groupby("contrast")["gene_id"].nunique()
+    panels = _panel_sizes(numbers)
     without = loo.set_index(["gene_id", "contrast", "left_out"])
     ups = donors_up(
         donor_values.changes(study.samples),
@@ -221,7 +227,7 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
             second_estimate_without=second.get(key, np.nan),
             **_without(key, outlier, without, widening(ratios[contrast])),
         )
-        panel = int(panels.get(contrast, 0))
+        panel = panels[contrast]
         verdict = judge(evidence, study.rule)
         why = reason(verdict, evidence, study.rule, said[row["target"], contrast], panel=panel)
         up = ups.get(key, DonorsUp())
@@ -275,7 +281,7 @@ def _power(
 ) -> pd.DataFrame:
     rows = []
     by_contrast = {contrast.name: contrast for contrast in study.contrasts}
-    panels = numbers[numbers["pvalue"].notna()].groupby("contrast")["gene_id"].nunique()
+    panels = _panel_sizes(numbers)
     sizes = {name: members_by_group(members) for name, members in study.members.items()}
     for row in numbers.to_dict("records"):
         contrast = by_contrast[row["contrast"]]
@@ -293,7 +299,7 @@ def _power(
                 contrast,
                 sizes[contrast.name],
                 precision,
-                int(panels.get(contrast.name, 0)),
+                panels[contrast.name],
                 study.rule,
                 effect,
             )
