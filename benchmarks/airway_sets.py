@@ -64,7 +64,9 @@ def collect(data: Path) -> pd.DataFrame:
     sheet = pd.read_csv(data / "airway/samples.csv", index_col="sample")
     counts = pd.read_csv(data / "airway/counts.tsv.gz", sep="\t", index_col=0).T.loc[sheet.index]
     after = (sheet["dex"] == "treated").astype(float)
-    design = Design(after.to_frame("after"), sheet["donor"])
+    # named so that donors keep the order they have in the sheet, and in R's qr()
+    donors = pd.Series(pd.factorize(sheet["donor"])[0].astype(str), sheet.index)
+    design = Design(after.to_frame("after"), donors)
     given = [one for file in FILES for one in read_gmt(data / "genesets" / file)]
     sets, _ = map_sets(given, annotate(list(counts.columns), "ensembl"))
     reference = data / "airway/reference"

@@ -38,7 +38,9 @@ def airway(shared_data: Callable[[str], Path]) -> pd.DataFrame:
     counts = pd.read_csv(shared_data("airway/counts.tsv.gz"), sep="\t", index_col=0).T
     counts = counts.loc[sheet.index]
     after = (sheet["dex"] == "treated").astype(float)
-    design = Design(after.to_frame("after"), sheet["donor"])
+    # named so that donors keep the order they have in the sheet, and in R's qr()
+    donors = pd.Series(pd.factorize(sheet["donor"])[0].astype(str), sheet.index)
+    design = Design(after.to_frame("after"), donors)
     # the reference's filter has the donors in its design
     whole = design.matrix.to_numpy()
     kept = edgepython.filter_by_expr(counts.to_numpy(dtype=float).T, design=whole)
