@@ -132,7 +132,7 @@ def simulate(cell: Cell, cohort: int) -> Simulated:
     ]
     return Simulated(
         counts=pd.DataFrame(rng.poisson(np.exp(level)).T, index=index, columns=names),
-        design=Design(dense, pd.Series(donor.astype(str), index)),
+        design=Design(dense, pd.Series([f"D{d:03d}" for d in donor], index)),
         sets=sets,
         shifted=shifted,
     )

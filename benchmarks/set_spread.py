@@ -66,7 +66,7 @@ def one_cohort(spread: Spread, donors: int, cohort: int) -> dict[str, float]:
             values[tested & (after == 1), first : first + SIZE // 2] += SHIFT
     samples = pd.Index([f"s{i}" for i in range(4 * donors)])
     dense = pd.DataFrame({"after[A]": after * ~tested, "after[B]": after * tested}, samples)
-    design = Design(dense, pd.Series(donor.astype(str), samples))
+    design = Design(dense, pd.Series([f"D{d:03d}" for d in donor], samples))
     whole = fit_weighted(pd.DataFrame(values, samples, names), design)
     own = own_group_fit(whole, design.contrast(np.array([0.0, 1.0])))
     if own is None:
