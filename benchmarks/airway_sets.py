@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import linear
+from fibroserum.cohort.designs import Design
 from fibroserum.enrichment.camera import camera, normal_scores, set_against_rest
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import restrict
@@ -40,7 +41,7 @@ ALPHA, MIN_COUNT, PERMUTATIONS = 0.05, 10, 1000
 
 def tests(
     counts: pd.DataFrame,
-    design: pd.DataFrame,
+    design: Design,
     sets: list[GeneSet],
     statistic: pd.Series,
     span: float | None,
@@ -48,7 +49,7 @@ def tests(
     """Return every test's p value by set; counts: of the genes to be fitted."""
     fit = linear.voom_fit(counts, design, span=span)
     own = restrict(sets, fit.genes, fit.genes, min_size=5, max_size=1000)
-    effects = linear.genewise_effects(fit, np.eye(design.shape[1])[-1])
+    effects = linear.genewise_effects(fit, design.contrast(np.ones(1)))
     scores = normal_scores(effects)
     ranked = prerank(statistic.reindex(fit.genes), own, permutations=PERMUTATIONS, seed=1)
     parts = [own.table, fry(standardised(effects), own), mixed(effects, own), camera(scores, own)]
@@ -62,9 +63,10 @@ def collect(data: Path) -> pd.DataFrame:
     """Return R's answers, and ours with the suffixes `_same` (settings) and `_run`."""
     sheet = pd.read_csv(data / "airway/samples.csv", index_col="sample")
     counts = pd.read_csv(data / "airway/counts.tsv.gz", sep="\t", index_col=0).T.loc[sheet.index]
-    donors = dict.fromkeys(sheet["donor"])
-    columns = {f"donor[{donor}]": sheet["donor"] == donor for donor in donors}
-    design = pd.DataFrame({**columns, "after": sheet["dex"] == "treated"}).astype(float)
+    after = (sheet["dex"] == "treated").astype(float)
+    # named so that donors keep the order they have in the sheet, and in R's qr()
+    donors = pd.Series(pd.factorize(sheet["donor"])[0].astype(str), sheet.index)
+    design = Design(after.to_frame("after"), donors)
     given = [one for file in FILES for one in read_gmt(data / "genesets" / file)]
     sets, _ = map_sets(given, annotate(list(counts.columns), "ensembl"))
     reference = data / "airway/reference"
@@ -74,7 +76,9 @@ def collect(data: Path) -> pd.DataFrame:
     theirs = pd.read_csv(
         reference / "camera_fry_dex_treated_vs_control_paired.csv", index_col="set"
     )
-    in_r = edgepython.filter_by_expr(counts.to_numpy(dtype=float).T, design=design.to_numpy())
+    in_r = edgepython.filter_by_expr(
+        counts.to_numpy(dtype=float).T, design=design.matrix.to_numpy()
+    )
     fitted = counts.loc[:, counts.sum() >= MIN_COUNT]
     in_run = linear.filter_by_expr(fitted, design)
     same = tests(counts.loc[:, in_r], design, sets, wald, 0.5)

@@ -30,6 +30,7 @@ import yaml
 
 from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.storage import read_h5ad
+from fibroserum.de.stored_fit import design_of
 from fibroserum.simulate import CohortSpec, simulate_cohort, write_cohort
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -148,7 +149,7 @@ def deseq2(folder: Path, cohort: str) -> float:
     place = folder / f"deseq2_{cohort}"
     place.mkdir()
     counts_of(fit).T.to_csv(place / "counts.tsv", sep="\t")
-    fit.obsm["design_matrix"].to_csv(place / "design.tsv", sep="\t")
+    design_of(fit).matrix.to_csv(place / "design.tsv", sep="\t")
     contrasts = np.array(list(fit.uns["model"]["contrasts"].values()), dtype=float)[:2]
     np.savetxt(place / "contrasts.tsv", contrasts, delimiter="\t")
     command = ["Rscript", str(Path(__file__).with_name("bench_fit.R")), "deseq2", str(place)]

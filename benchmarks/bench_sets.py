@@ -22,13 +22,14 @@ import numpy as np
 import pandas as pd
 
 from edger import edger_ql
+from fibroserum.cohort.designs import Design
 from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.enrichment.set_tests import main_model_tests, rotation_tests
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import LinearFit, moderated_t, tmm_factors, voom_fit
 
 
-def cohort(donors: int, genes: int) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, np.ndarray]]:
+def cohort(donors: int, genes: int) -> tuple[pd.DataFrame, Design, dict[str, np.ndarray]]:
     """Return counts, design and four contrasts of a cohort of two groups, half the donors each."""
     rng = np.random.default_rng(1)
     donor, after = np.repeat(np.arange(donors), 2), np.tile([0.0, 1.0], donors)
@@ -39,12 +40,10 @@ def cohort(donors: int, genes: int) -> tuple[pd.DataFrame, pd.DataFrame, dict[st
     counts = pd.DataFrame(
         rng.poisson(rng.gamma(20, mean / 20)), samples, [f"g{i:05d}" for i in range(genes)]
     )
-    design = pd.DataFrame(
-        {f"donor[{d}]": (donor == d).astype(float) for d in range(donors)}, index=samples
-    )
-    design["after[AT]"], design["after[RT]"] = after * ~second, after * second
+    dense = pd.DataFrame({"after[AT]": after * ~second, "after[RT]": after * second}, samples)
+    design = Design(dense, pd.Series(donor.astype(str), samples))
     weights = {"AT": (1, 0), "RT": (0, 1), "difference": (-1, 1), "average": (0.5, 0.5)}
-    contrasts = {n: np.append(np.zeros(donors), w) for n, w in weights.items()}
+    contrasts = {n: design.contrast(np.array(w)) for n, w in weights.items()}
     return counts, design, contrasts
 
 
@@ -84,12 +83,12 @@ def library(fit: LinearFit, contrast: np.ndarray, own: Membership) -> None:
 
     index = {str(row): own.positions(row) for row in range(len(own.table))}
     data = {"E": np.ascontiguousarray(fit.E.T), "weights": np.ascontiguousarray(fit.weights.T)}
-    design = fit.design.to_numpy()
+    design = fit.design.matrix.to_numpy()
     edgepython.fry(data, index, design, contrast, sort="none")
     edgepython.camera(data, index, design, contrast, inter_gene_cor=None, sort=False)
 
 
-def limma(counts: pd.DataFrame, design: pd.DataFrame) -> float:
+def limma(counts: pd.DataFrame, design: Design) -> float:
     """Return seconds of R's voom, lmFit and eBayes; NaN without Rscript."""
     if shutil.which("Rscript") is None:
         return float("nan")
@@ -102,7 +101,7 @@ def limma(counts: pd.DataFrame, design: pd.DataFrame) -> float:
     """
     with tempfile.TemporaryDirectory() as folder:
         counts.to_csv(Path(folder, "counts.csv"))
-        design.to_csv(Path(folder, "design.csv"))
+        design.matrix.to_csv(Path(folder, "design.csv"))
         answer = subprocess.run(
             ["Rscript", "-e", script], cwd=folder, capture_output=True, text=True, check=True
         )

@@ -130,7 +130,7 @@ def evidence(
         "serum alone": serum.table["serum_pvalue"],
     }
     if others:
-        design = serum_design(obs, SETTINGS, pairs)
+        design = serum_design(obs, SETTINGS, pairs).matrix
         tested = counts.loc[design.index, serum.table.index]
         found |= {
             "responsive, normal reference": plain["responsive_pvalue"],

@@ -30,6 +30,7 @@ import pandas as pd
 import set_spread
 from set_rivals import camera_fixed, flips, romer
 
+from fibroserum.cohort.designs import Design
 from fibroserum.enrichment.camera import camera, normal_scores, set_against_rest
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import restrict
@@ -83,7 +84,7 @@ class Simulated:
     """Counts, paired design, sets, and whether each set is shifted (in the order of the sets)."""
 
     counts: pd.DataFrame
-    design: pd.DataFrame
+    design: Design
     sets: list[GeneSet]
     shifted: np.ndarray
 
@@ -124,14 +125,14 @@ def simulate(cell: Cell, cohort: int) -> Simulated:
     level = np.log(mean)[:, None] + rng.normal(0, 0.5, (GENES, cell.donors))[:, donor]
     level += deviation * noise + np.log(2) * change[:, None] * after + rng.normal(0, 0.2, samples)
     index = pd.Index([f"D{d}_{a}" for d, a in zip(donor, after, strict=True)])
-    columns = {f"donor[{d}]": (donor == d).astype(float) for d in range(cell.donors)}
+    dense = pd.DataFrame({"after": after.astype(float)}, index)
     sets = [
         GeneSet("sets", f"s{i:02d}", "", tuple(names[g] for g in genes))
         for i, genes in enumerate(members)
     ]
     return Simulated(
         counts=pd.DataFrame(rng.poisson(np.exp(level)).T, index=index, columns=names),
-        design=pd.DataFrame({**columns, "after": after.astype(float)}, index=index),
+        design=Design(dense, pd.Series([f"D{d:03d}" for d in donor], index)),
         sets=sets,
         shifted=shifted,
     )
@@ -141,7 +142,7 @@ def one_cohort(cell: Cell, cohort: int, slow: bool) -> pd.DataFrame:
     """Return p values of every set by every test: size, shifted, then a column a test."""
     drawn = simulate(cell, cohort)
     fit = voom_fit(drawn.counts, drawn.design)
-    contrast = np.eye(drawn.design.shape[1])[-1]
+    contrast = drawn.design.contrast(np.ones(1))
     sets = restrict(drawn.sets, fit.genes, fit.genes, min_size=1, max_size=500)
     effects = genewise_effects(fit, contrast)
     scores = normal_scores(effects)

@@ -32,6 +32,7 @@ from fibroserum.cohort.stage import build_cohort
 from fibroserum.de.fitting import fit_model
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stage import call_genes, result_table
+from fibroserum.de.stored_fit import design_of
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate import Arm, CohortSpec, SimulatedCohort, simulate_cohort
 from fibroserum.simulate.panel import generator
@@ -274,7 +275,7 @@ def plain_pydeseq2(seed: int) -> dict[str, float]:
     cell = Cell(4, effects=True, outliers=False)
     simulated = simulate_cohort(cell.spec, seed)
     cohort, fits, tables = analyse(simulated)
-    design = fits["paired"].obsm["design_matrix"]
+    design = design_of(fits["paired"]).matrix
     counts = counts_of(cohort).loc[design.index]
     counts = counts.loc[:, counts.sum() >= 10]
     inference = DefaultInference(n_cpus=1)

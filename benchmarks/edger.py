@@ -7,12 +7,13 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from fibroserum.linear.blocks import dense_contrast, find_blocks
+from fibroserum.cohort.designs import Design
+from fibroserum.linear.blocks import check_design
 
 
 def edger_ql(
     counts: pd.DataFrame,
-    design: pd.DataFrame,
+    design: Design,
     contrasts: Mapping[str, np.ndarray],
     *,
     norm_factors: np.ndarray | None = None,
@@ -22,19 +23,19 @@ def edger_ql(
     counts: samples x genes, filtered. contrasts: numeric, over the design's columns.
     One row a gene: log2FoldChange, se (|log2FoldChange / t|), t (signed root of F), pvalue,
     df_total. edgepython treats donors as dense columns: minutes where voom takes a second.
-    Raises ValueError for a design that `find_blocks` refuses.
+    Raises ValueError for a design that `check_design` refuses.
     """
     import edgepython
 
-    blocks = find_blocks(design)
+    check_design(design)
     for contrast in contrasts.values():
-        dense_contrast(contrast, blocks)
+        design.dense_contrast(contrast)
     data = edgepython.make_dgelist(counts.to_numpy(dtype=float).T)
     if norm_factors is None:
         data = edgepython.calc_norm_factors(data)
     else:
         data["samples"]["norm.factors"] = np.asarray(norm_factors, dtype=float)
-    fit = edgepython.glm_ql_fit(data, design=design.to_numpy(dtype=float))
+    fit = edgepython.glm_ql_fit(data, design=design.matrix.to_numpy(dtype=float))
     df = np.asarray(fit["df.prior"], float) + np.asarray(fit["df.residual.adj"], float)
     df_total = np.minimum(df, np.sum(fit["df.residual"]))
     return {

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fibroserum.cohort.designs import Design
 from fibroserum.enrichment.camera import normal_scores, set_against_rest
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.group_wise import own_group_fit
@@ -64,11 +65,10 @@ def one_cohort(spread: Spread, donors: int, cohort: int) -> dict[str, float]:
         for first in range(0, SHIFTED * SIZE, SIZE):
             values[tested & (after == 1), first : first + SIZE // 2] += SHIFT
     samples = pd.Index([f"s{i}" for i in range(4 * donors)])
-    columns = {f"donor[{d}]": (donor == d).astype(float) for d in range(2 * donors)}
-    columns |= {"after[A]": after * ~tested, "after[B]": after * tested}
-    design = pd.DataFrame(columns, index=samples)
+    dense = pd.DataFrame({"after[A]": after * ~tested, "after[B]": after * tested}, samples)
+    design = Design(dense, pd.Series([f"D{d:03d}" for d in donor], samples))
     whole = fit_weighted(pd.DataFrame(values, samples, names), design)
-    own = own_group_fit(whole, np.eye(design.shape[1])[-1])
+    own = own_group_fit(whole, design.contrast(np.array([0.0, 1.0])))
     if own is None:
         raise ValueError("the tested group has no fit of its own")
     gene_sets = [
@@ -78,7 +78,7 @@ def one_cohort(spread: Spread, donors: int, cohort: int) -> dict[str, float]:
     sets = restrict(gene_sets, names, names, min_size=1, max_size=500)
     result: dict[str, float] = {}
     for used, fit in (("all", whole), ("own", own)):
-        effects = genewise_effects(fit, np.eye(fit.design.shape[1])[-1])
+        effects = genewise_effects(fit, np.eye(fit.design.n_columns)[-1])
         pvalues = (
             fry(standardised(effects), sets)["fry_pvalue"],
             mixed(effects, sets)["mixed_pvalue"],

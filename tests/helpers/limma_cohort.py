@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import linear
+from fibroserum.cohort.designs import Design
 from fibroserum.genes.gmt import GeneSet
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
@@ -21,15 +22,19 @@ def golden(name: str) -> pd.DataFrame:
     return pd.read_csv(GOLDEN / name, sep="\t", index_col=0)
 
 
+def golden_design() -> Design:
+    """Return the design that R had: donors, `after[AT]` and `after[RT]`."""
+    sheet = pd.read_csv(GOLDEN / "sheet.tsv", sep="\t", dtype=str, index_col=0)
+    after = sheet["time"] == "post"
+    dense = {f"after[{group}]": after & (sheet["group"] == group) for group in ("AT", "RT")}
+    return Design(pd.DataFrame(dense).astype(float), sheet["donor"])
+
+
 @functools.cache
 def limma_fits() -> dict[str, linear.LinearFit]:
     """Return the fit with voom's weights and the one without, by name."""
     counts = golden("counts.tsv").T
-    sheet = pd.read_csv(GOLDEN / "sheet.tsv", sep="\t", dtype=str, index_col=0)
-    columns = {f"donor[{d}]": sheet["donor"] == d for d in dict.fromkeys(sheet["donor"])}
-    for group in ("AT", "RT"):
-        columns[f"after[{group}]"] = (sheet["group"] == group) & (sheet["time"] == "post")
-    design = pd.DataFrame(columns, index=sheet.index).astype(float)
+    design = golden_design()
     voom = linear.voom_fit(counts, design)
     plain = pd.DataFrame(voom.E, index=voom.samples, columns=voom.genes)
     return {"voom": voom, "plain": linear.fit_weighted(plain, design)}
@@ -45,6 +50,4 @@ def limma_sets() -> list[GeneSet]:
 
 def contrast_of(fit: linear.LinearFit, name: str) -> np.ndarray:
     """Return a contrast over the columns of a fit's design."""
-    vector = np.zeros(fit.design.shape[1])
-    vector[-2:] = CONTRASTS[name]
-    return vector
+    return fit.design.contrast(np.array(CONTRASTS[name], dtype=float))

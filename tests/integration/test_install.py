@@ -25,7 +25,9 @@ from fibroserum.cohort.inputs import read_all
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.stage import build_cohort
 from fibroserum.cohort.storage import read_h5ad, write_h5ad
-from fibroserum.de.stage import FitSettings, fit_model, result_table
+from fibroserum.de.fitting import fit_model
+from fibroserum.de.settings import FitSettings
+from fibroserum.de.stage import result_table
 from fibroserum.input.config import load_schema, resolve
 
 raw = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))

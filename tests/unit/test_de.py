@@ -176,7 +176,7 @@ def test_pydeseq2_runs_on_a_fit_that_is_read(
     models: list[Model],
 ) -> None:
     counts = simulated[0].assign(ENSG99999999999=0)
-    counts.loc[models[1].design.index[0], counts.columns[:20]] = 50_000
+    counts.loc[models[1].design.samples[0], counts.columns[:20]] = 50_000
     always = pd.Series(False, index=counts.columns)
     factors = pd.Series(size_factors(counts.to_numpy())[0], index=counts.index)
     settings = FitSettings(second_opinion="none")
@@ -187,7 +187,7 @@ def test_pydeseq2_runs_on_a_fit_that_is_read(
         dataset = read_fit(tmp_path / "fit.h5ad", n_cpus=1)
         assert isinstance(dataset, BlockedDeseqDataSet)
         design = dataset.obsm["design_matrix"]
-        pd.testing.assert_frame_equal(design, model.design, check_exact=True)
+        pd.testing.assert_frame_equal(design, model.design.matrix, check_exact=True)
         low = np.exp(design @ dataset.varm["LFC"].T).mul(dataset.obs["size_factors"], axis=0) < 0.5
         replaced[model.name] = dataset.var["replaced"].sum()
         for name, vector in model.contrasts.items():

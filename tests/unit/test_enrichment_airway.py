@@ -17,6 +17,7 @@ import pandas as pd
 import pytest
 
 from fibroserum import linear
+from fibroserum.cohort.designs import Design
 from fibroserum.enrichment.camera import camera, normal_scores, set_against_rest
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import restrict
@@ -36,16 +37,18 @@ def airway(shared_data: Callable[[str], Path]) -> pd.DataFrame:
     sheet = pd.read_csv(shared_data("airway/samples.csv"), index_col="sample")
     counts = pd.read_csv(shared_data("airway/counts.tsv.gz"), sep="\t", index_col=0).T
     counts = counts.loc[sheet.index]
-    columns = {f"donor[{d}]": sheet["donor"] == d for d in dict.fromkeys(sheet["donor"])}
-    design = pd.DataFrame({**columns, "after": sheet["dex"] == "treated"}).astype(float)
+    after = (sheet["dex"] == "treated").astype(float)
+    # named so that donors keep the order they have in the sheet, and in R's qr()
+    donors = pd.Series(pd.factorize(sheet["donor"])[0].astype(str), sheet.index)
+    design = Design(after.to_frame("after"), donors)
     # the reference's filter has the donors in its design
-    kept = edgepython.filter_by_expr(counts.to_numpy(dtype=float).T, design=design.to_numpy())
+    whole = design.matrix.to_numpy()
+    kept = edgepython.filter_by_expr(counts.to_numpy(dtype=float).T, design=whole)
     fit = linear.voom_fit(counts.loc[:, kept], design, span=0.5)
     gene_sets = [s for file in FILES for s in read_gmt(shared_data(f"genesets/{file}"))]
     mapped, _ = map_sets(gene_sets, annotate(list(counts.columns), "ensembl"))
     sets = restrict(mapped, fit.genes, counts.columns, min_size=5, max_size=1000)
-    contrast = np.eye(design.shape[1])[-1]
-    effects = linear.genewise_effects(fit, contrast)
+    effects = linear.genewise_effects(fit, design.contrast(np.ones(1)))
     scores = normal_scores(effects)
     wald = "airway/reference/deseq2_R_dex_treated_vs_control_paired.csv.gz"
     statistic = pd.read_csv(shared_data(wald), index_col=0)["stat"].reindex(fit.genes)

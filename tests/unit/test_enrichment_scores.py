@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from fibroserum.cohort.designs import Design
 from fibroserum.enrichment.scores import SCORE_COLUMNS, TEST_COLUMNS, score_samples, test_scores
 from fibroserum.genes.gmt import GeneSet
 
@@ -23,10 +24,10 @@ def expression() -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def design(expression: pd.DataFrame) -> pd.DataFrame:
-    columns = {f"donor[D{i}]": expression.index.str.startswith(f"D{i}_") for i in range(6)}
-    columns["after"] = expression.index.str.endswith("_post")
-    return pd.DataFrame(columns, index=expression.index).astype(float)
+def design(expression: pd.DataFrame) -> Design:
+    samples = expression.index
+    after = pd.DataFrame({"after": samples.str.endswith("_post") * 1.0}, samples)
+    return Design(after, pd.Series(samples.str.slice(0, 2), samples))
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +103,10 @@ def test_a_score_depends_on_its_own_sample_and_set_alone(
 
 
 def test_the_test_is_the_paired_t(
-    expression: pd.DataFrame, design: pd.DataFrame, sets: list[GeneSet]
+    expression: pd.DataFrame, design: Design, sets: list[GeneSet]
 ) -> None:
     scores = score_samples(expression, sets, **LIMITS)
-    contrast = np.zeros(design.shape[1])
-    contrast[-1] = 1
-    table = test_scores(scores, design, {"after_vs_before": contrast})
+    table = test_scores(scores, design, {"after_vs_before": design.contrast(np.ones(1))})
     assert list(table.columns) == TEST_COLUMNS
     for row in table.itertuples():
         values = scores[scores["gene_set"] == row.gene_set]["score"].to_numpy()
@@ -123,7 +122,7 @@ def test_the_test_is_the_paired_t(
 
 
 def test_nothing_to_score_gives_empty_tables(
-    expression: pd.DataFrame, design: pd.DataFrame, sets: list[GeneSet]
+    expression: pd.DataFrame, design: Design, sets: list[GeneSet]
 ) -> None:
     scores = score_samples(expression, sets[2:], **LIMITS)
     assert scores.empty
@@ -132,15 +131,16 @@ def test_nothing_to_score_gives_empty_tables(
 
 
 def test_a_sample_without_scores_is_named(
-    expression: pd.DataFrame, design: pd.DataFrame, sets: list[GeneSet]
+    expression: pd.DataFrame, design: Design, sets: list[GeneSet]
 ) -> None:
     scores = score_samples(expression.iloc[1:], sets, **LIMITS)
     with pytest.raises(ValueError, match="D0_pre"):
         test_scores(scores, design, {"x": np.eye(7)[-1]})
 
 
-def test_scores_without_variation_have_p_one(design: pd.DataFrame) -> None:
-    flat = pd.DataFrame({"sample": design.index, "collection": "c", "gene_set": "s", "score": 3.0})
+def test_scores_without_variation_have_p_one(design: Design) -> None:
+    flat = pd.DataFrame({"sample": design.samples, "collection": "c", "gene_set": "s"})
+    flat["score"] = 3.0
     table = test_scores(flat, design, {"x": np.eye(7)[-1]})
     assert table["estimate"].abs().max() < 1e-12
     assert (table["pvalue"] > 0.99).all()

@@ -13,6 +13,7 @@ from scipy import stats
 
 from fibroserum import linear
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.designs import Design
 from fibroserum.cohort.models import stimulation_design
 from fibroserum.errors import InputError
 from fibroserum.factors.concordance import signed_sets
@@ -91,10 +92,9 @@ def test_the_level_tested_in_each_contrast_is_that_of_r(obs: pd.DataFrame) -> No
 def test_the_signed_set_test_is_limmas_fry_with_gene_weights(
     obs: pd.DataFrame, counts: pd.DataFrame
 ) -> None:
-    columns = {f"donor[{d}]": obs["donor"] == d for d in dict.fromkeys(obs["donor"])}
-    for group in ("AT", "RT"):
-        columns[f"after[{group}]"] = (obs["group"] == group) & (obs["time"] == "post")
-    design = pd.DataFrame(columns, index=obs.index).astype(float)
+    after = obs["time"] == "post"
+    dense = {f"after[{group}]": after & (obs["group"] == group) for group in ("AT", "RT")}
+    design = Design(pd.DataFrame(dense).astype(float), obs["donor"])
     tested = counts.loc[:, linear.filter_by_expr(counts, design)]
     plain = linear.voom_fit(tested, design)
     values = pd.DataFrame(plain.E, index=plain.samples, columns=plain.genes)
@@ -102,7 +102,7 @@ def test_the_signed_set_test_is_limmas_fry_with_gene_weights(
     genes = pd.DataFrame(
         {"gene_id": signs["gene"], "direction": signs["sign"].map({1: "induced", -1: "suppressed"})}
     )
-    vector = (design.columns == "after[RT]").astype(float)
+    vector = design.contrast(np.array([0.0, 1.0]))
     row = signed_sets(linear.fit_weighted(values, design), {"RT": vector}, genes, {}, 0.05).iloc[0]
     expected = _table("signed_set.tsv").iloc[0]
     assert row["genes"] == expected["NGenes"]
@@ -303,12 +303,12 @@ def test_the_stimulation_design_eliminates_blocks_and_leaves_others_out() -> Non
         "block": "culture",
     }
     design = stimulation_design(sheet, arm)
-    assert list(design.columns) == ["donor[1]", "donor[2]", "donor[3]", "treated"]
-    assert "s6" not in design.index
-    assert list(design["treated"]) == [1, 0, 1, 0, 1, 0, 0]
-    assert (design.drop(columns="treated").sum(axis=1) == 1).all()
+    assert list(design.matrix.columns) == ["donor[1]", "donor[2]", "donor[3]", "treated"]
+    assert list(design.samples) == ["s0", "s1", "s2", "s3", "s4", "s5", "s7"]
+    assert list(design.dense["treated"]) == [1, 0, 1, 0, 1, 0, 0]
+    assert design.blocks.tolist() == ["1", "1", "2", "2", "3", "3", "3"]
     alone = stimulation_design(sheet, arm | {"block": None})
-    assert list(alone.columns) == ["donor[all]", "treated"]
+    assert list(alone.matrix.columns) == ["donor[all]", "treated"]
 
 
 def _signature(path: Path, text: str) -> Path:

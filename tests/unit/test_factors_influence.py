@@ -8,21 +8,23 @@ import pytest
 from scipy import stats
 
 from fibroserum import linear
+from fibroserum.cohort.designs import Design
 from fibroserum.factors.influence import HALF, without_each_pair
 
 PAIRS = 7
+# the slope among the dense columns
+LEVEL = np.array([0.0, 0.0, 1.0])
 
 
 def _fit(values: np.ndarray, level: np.ndarray, weights: np.ndarray) -> linear.LinearFit:
     """Fit pairs of two groups on a level, each pair's before sample first."""
     group = np.arange(PAIRS) < 3
-    columns = {f"donor[D{n}]": np.repeat(np.arange(PAIRS) == n, 2) for n in range(PAIRS)}
     after = np.tile([0.0, 1.0], PAIRS)
-    columns |= {"after[AT]": after * np.repeat(group, 2), "after[RT]": after * np.repeat(~group, 2)}
+    columns = {"after[AT]": after * np.repeat(group, 2), "after[RT]": after * np.repeat(~group, 2)}
     centred = level - np.where(group, level[group].mean(), level[~group].mean())
     columns["level"] = after * np.repeat(centred, 2)
     names = [f"D{n}{time}" for n in range(PAIRS) for time in ("a", "b")]
-    design = pd.DataFrame(columns, index=names).astype(float)
+    design = Design(pd.DataFrame(columns, names), pd.Series([name[:2] for name in names], names))
     return linear.fit_weighted(pd.DataFrame(values, index=names), design, weights)
 
 
@@ -43,14 +45,14 @@ def test_deletions_are_those_of_refits(drawn: tuple[np.ndarray, np.ndarray, np.n
     added = total * variance - fit.df_residual * fit.sigma**2
     for pair in range(PAIRS):
         keep = np.repeat(np.arange(PAIRS) != pair, 2)
-        rest = fit.design.loc[keep].drop(columns=f"donor[D{pair}]")
-        frame = pd.DataFrame(values[keep], index=rest.index)
+        rest = fit.design.of(keep)
+        assert f"D{pair}" not in rest.labels
+        frame = pd.DataFrame(values[keep], index=rest.samples)
         again = linear.fit_weighted(frame, rest, weights[keep])
-        vector = (rest.columns == "level").astype(float)
-        slopes[pair], unscaled = linear.estimates(again, vector)
+        slopes[pair], unscaled = linear.estimates(again, rest.contrast(LEVEL))
         rss = again.sigma**2 * again.df_residual + added
         statistics[pair] = slopes[pair] / (unscaled * np.sqrt(rss / (total - 1)))
-    shares = slopes / fit.coefficients[:, fit.design.columns.get_loc("level")]
+    shares = slopes / fit.dense_coefficients[:, 2]
     worst = shares.argmin(axis=0)
     np.testing.assert_array_equal(found.pair, worst)
     np.testing.assert_allclose(found.share, shares.min(axis=0), rtol=1e-8)
@@ -65,9 +67,8 @@ def test_an_outlier_with_leverage_makes_no_slope(
     level[5] = 6.0
     values[11, 0] += 40.0
     fit = _fit(values, level, weights)
-    vector = (fit.design.columns == "level").astype(float)
     found = without_each_pair(fit, 2)
-    assert linear.moderated_t(fit, vector)["pvalue"][0] < 1e-6
+    assert linear.moderated_t(fit, fit.design.contrast(LEVEL))["pvalue"][0] < 1e-6
     assert found.pair[0] == 5
     assert found.share[0] < HALF
     assert found.pvalue[0] > 0.01
@@ -78,19 +79,19 @@ def test_a_pair_that_decides_its_own_value_is_left_alone() -> None:
     rng = np.random.default_rng(7)
     level = rng.normal(size=PAIRS)
     fit = _fit(rng.normal(size=(2 * PAIRS, 5)), level, np.ones((2 * PAIRS, 5)))
-    design = fit.design.assign(**{"after[only]": 0.0})
-    design.loc["D0b", ["after[only]", "after[AT]"]] = [1.0, 0.0]
+    dense = fit.design.dense.assign(**{"after[only]": 0.0})
+    dense.loc["D0b", ["after[only]", "after[AT]"]] = [1.0, 0.0]
     values = pd.DataFrame(fit.E, index=fit.samples)
-    lonely = linear.fit_weighted(values, design)
+    lonely = linear.fit_weighted(values, Design(dense, fit.design.blocks))
     found = without_each_pair(lonely, 2)
     assert (found.pair != 0).all()
     assert np.isfinite(found.share).all()
 
 
-def test_blocks_that_are_no_pairs_are_refused() -> None:
-    design = pd.DataFrame(
-        {"donor[A]": [1, 1, 1, 0, 0.0], "donor[B]": [0, 0, 0, 1, 1.0], "x": [0, 1, 2, 0, 3.0]}
-    )
+@pytest.mark.parametrize("blocks", [list("AAABB"), list("AABBC"), None])
+def test_blocks_that_are_no_pairs_are_refused(blocks: list[str] | None) -> None:
+    dense = pd.DataFrame({"x": [0, 1, 2, 0, 3.0]})
+    design = Design(dense, None if blocks is None else pd.Series(blocks))
     frame = pd.DataFrame(np.random.default_rng(8).normal(size=(5, 4)))
     with pytest.raises(ValueError, match="two samples"):
         without_each_pair(linear.fit_weighted(frame, design), 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,53 +11,40 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fibroserum import linear
-from fibroserum.linear.blocks import canonical_order
+from fibroserum.cohort.designs import Design
+from fibroserum.linear.blocks import canonical_order, check_design
 from fibroserum.linear.effects import sample_layout
-
-GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
-CONTRASTS = ("AT", "RT", "difference", "average")
+from helpers.limma_cohort import CONTRASTS, GOLDEN, contrast_of, golden, golden_design, limma_fits
 
 
-def _read(name: str) -> pd.DataFrame:
-    return pd.read_csv(GOLDEN / name, sep="\t", index_col=0)
-
-
-def _design(sheet: pd.DataFrame) -> pd.DataFrame:
-    columns = {f"donor[{d}]": sheet["donor"] == d for d in dict.fromkeys(sheet["donor"])}
-    for group in ("AT", "RT"):
-        columns[f"after[{group}]"] = (sheet["group"] == group) & (sheet["time"] == "post")
-    return pd.DataFrame(columns, index=sheet.index).astype(float)
-
-
-def _contrast(design: pd.DataFrame, name: str) -> np.ndarray:
-    weights = {"AT": (1, 0), "RT": (0, 1), "difference": (-1, 1), "average": (0.5, 0.5)}[name]
-    vector = np.zeros(design.shape[1])
-    vector[-2:] = weights
-    return vector
+def _reordered(design: Design, order: np.ndarray) -> Design:
+    """Return the design of the same samples in another order (positions)."""
+    blocks = None if design.blocks is None else design.blocks.iloc[order]
+    return Design(design.dense.iloc[order], blocks)
 
 
 @pytest.fixture(scope="module")
 def counts() -> pd.DataFrame:
-    return _read("counts.tsv").T
+    return golden("counts.tsv").T
 
 
 @pytest.fixture(scope="module")
-def design() -> pd.DataFrame:
-    return _design(pd.read_csv(GOLDEN / "sheet.tsv", sep="\t", dtype=str, index_col=0))
+def design() -> Design:
+    return golden_design()
 
 
 @pytest.fixture(scope="module")
-def fit(counts: pd.DataFrame, design: pd.DataFrame) -> linear.LinearFit:
-    return linear.voom_fit(counts, design)
+def fit() -> linear.LinearFit:
+    return limma_fits()["voom"]
 
 
-def test_filter_agrees_with_edger(counts: pd.DataFrame, design: pd.DataFrame) -> None:
-    expected = _read("filter.tsv")["kept"].to_numpy(dtype=bool)
+def test_filter_agrees_with_edger(counts: pd.DataFrame, design: Design) -> None:
+    expected = golden("filter.tsv")["kept"].to_numpy(dtype=bool)
     assert 0 < expected.sum() < len(expected)
     np.testing.assert_array_equal(linear.filter_by_expr(counts, design), expected)
 
 
-def test_filter_keeps_what_it_is_told_to(counts: pd.DataFrame, design: pd.DataFrame) -> None:
+def test_filter_keeps_what_it_is_told_to(counts: pd.DataFrame, design: Design) -> None:
     silent = counts.assign(zero=0, faint=0)
     silent.iloc[0, -1] = 1
     keep = np.zeros(silent.shape[1], dtype=bool)
@@ -70,13 +56,13 @@ def test_filter_keeps_what_it_is_told_to(counts: pd.DataFrame, design: pd.DataFr
 
 
 def test_tmm_agrees_with_edger(counts: pd.DataFrame) -> None:
-    expected = _read("norm_factors.tsv")["norm.factors"]
+    expected = golden("norm_factors.tsv")["norm.factors"]
     np.testing.assert_allclose(linear.tmm_factors(counts), expected, rtol=1e-10)
 
 
 def test_voom_agrees_with_limma(fit: linear.LinearFit) -> None:
-    expected = _read("fit.tsv")
-    np.testing.assert_allclose(fit.weights, _read("weights.tsv").T, rtol=1e-6)
+    expected = golden("fit.tsv")
+    np.testing.assert_allclose(fit.weights, golden("weights.tsv").T, rtol=1e-6)
     np.testing.assert_allclose(
         fit.coefficients, expected.iloc[:, : fit.coefficients.shape[1]], rtol=1e-6, atol=1e-9
     )
@@ -85,10 +71,8 @@ def test_voom_agrees_with_limma(fit: linear.LinearFit) -> None:
 
 
 @pytest.mark.parametrize("name", CONTRASTS)
-def test_moderated_t_agrees_with_limma(
-    fit: linear.LinearFit, design: pd.DataFrame, name: str
-) -> None:
-    table, expected = linear.moderated_t(fit, _contrast(design, name)), _read(f"ebayes_{name}.tsv")
+def test_moderated_t_agrees_with_limma(fit: linear.LinearFit, name: str) -> None:
+    table, expected = linear.moderated_t(fit, contrast_of(fit, name)), golden(f"ebayes_{name}.tsv")
     for column, reference in {
         "log2FoldChange": "logFC",
         "se": "se",
@@ -99,12 +83,14 @@ def test_moderated_t_agrees_with_limma(
         np.testing.assert_allclose(table[column], expected[reference], rtol=1e-6, atol=1e-9)
 
 
-def test_voom_agrees_with_edgepython(counts: pd.DataFrame, design: pd.DataFrame) -> None:
+def test_voom_agrees_with_edgepython(counts: pd.DataFrame, design: Design) -> None:
     import edgepython
 
     factors = linear.tmm_factors(counts)
     size = counts.to_numpy(dtype=float).sum(axis=1) * factors
-    reference = edgepython.voom(counts.to_numpy(dtype=float).T, design.to_numpy(), lib_size=size)
+    reference = edgepython.voom(
+        counts.to_numpy(dtype=float).T, design.matrix.to_numpy(), lib_size=size
+    )
     fit = linear.voom_fit(counts, design, norm_factors=factors)
     assert fit.span == pytest.approx(reference["span"], rel=1e-12)
     np.testing.assert_allclose(fit.E.T, reference["E"], rtol=1e-12)
@@ -112,12 +98,14 @@ def test_voom_agrees_with_edgepython(counts: pd.DataFrame, design: pd.DataFrame)
 
 
 @pytest.mark.parametrize("name", ["RT", "difference"])
-def test_edger_follows_r(counts: pd.DataFrame, design: pd.DataFrame, name: str) -> None:
+def test_edger_follows_r(
+    counts: pd.DataFrame, design: Design, fit: linear.LinearFit, name: str
+) -> None:
     """R's edgeR here is 3.40, whose fold changes are the same and whose p values are near."""
-    contrast = _contrast(design, name)
+    contrast = contrast_of(fit, name)
     comparator = runpy.run_path(str(GOLDEN.parents[2] / "benchmarks" / "edger.py"))
     table = comparator["edger_ql"](counts, design, {name: contrast})[name]
-    expected = _read(f"edger_{name}.tsv")
+    expected = golden(f"edger_{name}.tsv")
     np.testing.assert_allclose(table["log2FoldChange"], expected["logFC"], atol=0.02)
     here, there = -np.log10(table["pvalue"]), -np.log10(expected["PValue"].to_numpy())
     assert np.corrcoef(here, there)[0, 1] > 0.98
@@ -126,10 +114,8 @@ def test_edger_follows_r(counts: pd.DataFrame, design: pd.DataFrame, name: str) 
 
 
 @pytest.mark.parametrize("name", CONTRASTS)
-def test_the_golden_samples_stand_in_the_layout(
-    fit: linear.LinearFit, design: pd.DataFrame, name: str
-) -> None:
-    _, order, donors = sample_layout(fit, _contrast(design, name)[fit.blocks.dense])
+def test_the_golden_samples_stand_in_the_layout(fit: linear.LinearFit, name: str) -> None:
+    _, order, donors = sample_layout(fit, np.array(CONTRASTS[name], dtype=float))
     assert donors == 9
     expected = np.arange(18)
     if name == "AT":  # the RT column comes first there, and takes an RT sample for its pivot
@@ -137,14 +123,14 @@ def test_the_golden_samples_stand_in_the_layout(
     np.testing.assert_array_equal(order, expected)
 
 
-def test_order_of_samples_does_not_matter(counts: pd.DataFrame, design: pd.DataFrame) -> None:
+def test_order_of_samples_does_not_matter(counts: pd.DataFrame, design: Design) -> None:
     shuffled = np.random.default_rng(3).permutation(len(counts))
-    contrast = _contrast(design, "difference")
     factors = linear.tmm_factors(counts)
     one = linear.voom_fit(counts, design, norm_factors=factors)
     two = linear.voom_fit(
-        counts.iloc[shuffled], design.iloc[shuffled], norm_factors=factors[shuffled]
+        counts.iloc[shuffled], _reordered(design, shuffled), norm_factors=factors[shuffled]
     )
+    contrast = contrast_of(one, "difference")
     np.testing.assert_allclose(one.coefficients, two.coefficients, rtol=1e-9, atol=1e-10)
     first, second = (linear.genewise_effects(fit, contrast) for fit in (one, two))
     np.testing.assert_allclose(first.contrast, second.contrast, rtol=1e-8, atol=1e-8)
@@ -153,10 +139,10 @@ def test_order_of_samples_does_not_matter(counts: pd.DataFrame, design: pd.DataF
 
 @pytest.mark.parametrize("n_cpus", [2, 8])
 def test_the_same_bits_for_any_number_of_threads(
-    counts: pd.DataFrame, design: pd.DataFrame, n_cpus: int
+    counts: pd.DataFrame, design: Design, n_cpus: int
 ) -> None:
-    contrast = _contrast(design, "AT")
     one, many = linear.voom_fit(counts, design), linear.voom_fit(counts, design, n_cpus=n_cpus)
+    contrast = contrast_of(one, "AT")
     assert one.coefficients.tobytes() == many.coefficients.tobytes()
     assert one.covariance.tobytes() == many.covariance.tobytes()
     effects = [linear.genewise_effects(fit, contrast, n_cpus=n_cpus) for fit in (one, many)]
@@ -166,22 +152,27 @@ def test_the_same_bits_for_any_number_of_threads(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda d: d.assign(**{"after[copy]": d["after[AT]"]}), "rank-deficient"),
-        (lambda d: d.assign(**{"donor[none]": 0.0}), "rank-deficient"),
-        (lambda d: d.assign(**{"donor[A1]": 0.5}), "indicators"),
-        (lambda d: d.assign(**{"donor[B9]": 1.0}), "indicators"),
-        (lambda d: d.filter(like="donor["), "nothing to estimate"),
+        (lambda d: d.assign(copy=d["after[AT]"]), "rank-deficient: copy"),
+        (lambda d: d.assign(nothing=0.0), "rank-deficient: nothing"),
+        (lambda d: d.assign(arm=d.index.str.startswith("A") * 1.0), "rank-deficient: arm"),
+        (lambda d: d[[]], "nothing to estimate"),
         (lambda d: d.assign(age=np.nan), "not finite"),
-        (lambda d: d.iloc[[0, 1, 9, 10], [0, 1, -2, -1]], "rank-deficient|no residual"),
+        (lambda d: d.iloc[[0, 1, 9, 10]], r"rank-deficient: after\[RT\]"),
+        (lambda d: d.iloc[[0, 9]][["after[AT]"]], "2 samples and 2 columns leave no residual"),
     ],
 )
-def test_designs_that_are_refused(design: pd.DataFrame, change, message: str) -> None:
+def test_designs_that_are_refused(design: Design, change, message: str) -> None:
+    dense = change(design.dense)
+    refused = Design(dense, design.blocks.loc[dense.index])
     with pytest.raises(ValueError, match=message):
-        linear.find_blocks(change(design))
+        check_design(refused)
+    values = pd.DataFrame(np.zeros((len(dense), 2)), dense.index)
+    with pytest.raises(ValueError, match=message):
+        linear.fit_weighted(values, refused)
 
 
-def test_contrasts_that_are_refused(fit: linear.LinearFit, design: pd.DataFrame) -> None:
-    p = design.shape[1]
+def test_contrasts_that_are_refused(fit: linear.LinearFit) -> None:
+    p = fit.design.n_columns
     with pytest.raises(ValueError, match="all zero"):
         linear.moderated_t(fit, np.zeros(p))
     with pytest.raises(ValueError, match="donors"):
@@ -190,7 +181,7 @@ def test_contrasts_that_are_refused(fit: linear.LinearFit, design: pd.DataFrame)
         linear.moderated_t(fit, np.ones(2))
 
 
-def test_counts_that_are_refused(counts: pd.DataFrame, design: pd.DataFrame) -> None:
+def test_counts_that_are_refused(counts: pd.DataFrame, design: Design) -> None:
     with pytest.raises(ValueError, match="two genes"):
         linear.voom_fit(counts.iloc[:, :1], design)
     with pytest.raises(ValueError, match="not negative"):
@@ -201,44 +192,38 @@ def test_counts_that_are_refused(counts: pd.DataFrame, design: pd.DataFrame) -> 
         linear.voom_fit(counts.iloc[::-1], design)
 
 
-def test_hostile_genes_give_finite_numbers(counts: pd.DataFrame, design: pd.DataFrame) -> None:
+def test_hostile_genes_give_finite_numbers(counts: pd.DataFrame, design: Design) -> None:
     hostile = counts.assign(zero=0, constant=7, one_sample=0, huge=10**9)
     hostile.loc[hostile.index[4], "one_sample"] = 500
     fit = linear.voom_fit(hostile, design, norm_factors=np.ones(len(hostile)))
-    table = linear.moderated_t(fit, _contrast(design, "difference"))
+    table = linear.moderated_t(fit, contrast_of(fit, "difference"))
     assert np.isfinite(table.to_numpy()).all()
 
 
 @st.composite
-def _weighted_models(draw: st.DrawFn) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
+def _weighted_models(draw: st.DrawFn) -> tuple[pd.DataFrame, Design, np.ndarray]:
+    """Values, a design with blocks of any size or without blocks, and weights, in any order."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    sizes = draw(st.lists(st.integers(1, 4), min_size=0, max_size=6))
-    loose = draw(st.integers(0 if sum(sizes) > len(sizes) + 4 else 6, 8))
-    covariates = draw(st.integers(1, 3))
-    n = sum(sizes) + loose
-    blocks = np.repeat(np.arange(len(sizes)), sizes)
-    design = pd.DataFrame(index=[f"s{i}" for i in range(n)])
-    for block in range(len(sizes)):
-        design[f"donor[{block}]"] = np.append(blocks == block, np.zeros(loose)).astype(float)
-    for j in range(covariates):
-        design[f"x{j}"] = rng.normal(size=n)
-    values = pd.DataFrame(rng.normal(size=(n, 5)), index=design.index)
-    return values, design, rng.uniform(0.2, 5, size=(n, 5))
+    sizes = [*draw(st.lists(st.integers(1, 4), max_size=6)), 6]
+    columns = [f"x{j}" for j in range(draw(st.integers(1, 3)))]
+    names = np.repeat([f"d{i}" for i in range(len(sizes))], sizes)
+    blocks = pd.Series(rng.permutation(names), [f"s{i}" for i in range(len(names))])
+    dense = pd.DataFrame(rng.normal(size=(len(names), len(columns))), blocks.index, columns)
+    values = pd.DataFrame(rng.normal(size=(len(names), 5)), index=blocks.index)
+    design = Design(dense, blocks if draw(st.booleans()) else None)
+    return values, design, rng.uniform(0.2, 5, size=values.shape)
 
 
 @given(_weighted_models())
 @settings(max_examples=40)
 def test_elimination_is_least_squares(model: tuple) -> None:
     values, design, weights = model
-    order = np.random.default_rng(len(values)).permutation(len(values))
-    values, design, weights = values.iloc[order], design.iloc[order], weights[order]
     fit = linear.fit_weighted(values, design, weights)
-    contrast = np.zeros(design.shape[1])
-    contrast[fit.blocks.dense] = np.linspace(1, 2, len(fit.blocks.dense))
+    contrast = design.contrast(np.linspace(1, 2, design.dense.shape[1]))
     effects = linear.genewise_effects(fit, contrast)
     for g in range(values.shape[1]):
         root = np.sqrt(weights[:, g])
-        x, y = design.to_numpy() * root[:, None], values.to_numpy()[:, g] * root
+        x, y = design.matrix.to_numpy() * root[:, None], values.to_numpy()[:, g] * root
         beta, *_ = np.linalg.lstsq(x, y, rcond=None)
         np.testing.assert_allclose(fit.coefficients[g], beta, rtol=1e-6, atol=1e-7)
         rss = float(np.sum((y - x @ beta) ** 2))
@@ -248,18 +233,16 @@ def test_elimination_is_least_squares(model: tuple) -> None:
         assert float(np.sum(effects.residual[g] ** 2)) == pytest.approx(rss, rel=1e-7)
 
 
-def test_samples_are_ordered_by_donor_then_time(design: pd.DataFrame) -> None:
-    order = canonical_order(design, linear.find_blocks(design))
-    assert list(design.index[order[:4]]) == ["A1_pre", "A1_post", "A2_pre", "A2_post"]
+def test_samples_are_ordered_by_donor_then_time(design: Design) -> None:
+    order = canonical_order(design)
+    assert list(design.samples[order[:4]]) == ["A1_pre", "A1_post", "A2_pre", "A2_post"]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 0.0, -1.0])
 def test_unusable_weights_are_refused(bad: float):
     rng = np.random.default_rng(0)
-    design = pd.DataFrame(
-        {"donor[A]": [1, 1, 0, 0], "donor[B]": [0, 0, 1, 1], "after": [0, 1, 0, 1]}
-    )
-    expression = pd.DataFrame(rng.normal(size=(4, 3)), index=design.index)
+    design = Design(pd.DataFrame({"after": [0, 1, 0, 1]}), pd.Series(list("AABB")))
+    expression = pd.DataFrame(rng.normal(size=(4, 3)))
     weights = np.ones((4, 3))
     weights[2, 1] = bad
     with pytest.raises(ValueError, match="weights finite and positive"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,12 +14,7 @@ from fibroserum.de.second_model import linear_model, norm_factors, second_opinio
 from fibroserum.de.settings import FitSettings
 from fibroserum.linear.group_variance import variance_parts
 from fibroserum.simulate import Arm, CohortSpec, simulate_cohort
-
-GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "limma"
-
-
-def _read(name: str) -> pd.DataFrame:
-    return pd.read_csv(GOLDEN / name, sep="\t", index_col=0)
+from helpers.limma_cohort import CONTRASTS, contrast_of, golden, limma_fits
 
 
 def _sheet(sizes: dict[str, int], *, crossover: bool = False) -> pd.DataFrame:
@@ -56,7 +49,7 @@ def _level(
     values += rng.normal(size=values.shape) * extra.to_numpy()[:, None]
     model = _model(sheet, crossover=crossover)
     frame = pd.DataFrame(values, index=sheet.index)
-    fit = linear.fit_weighted(frame, model.design.loc[sheet.index])
+    fit = linear.fit_weighted(frame, model.design)
     spread = linear.own_spread(fit, model.groups)
     return {
         name: float((linear.own_spread_t(fit, vector, spread)["pvalue"] < 0.05).mean())
@@ -65,27 +58,19 @@ def _level(
 
 
 @pytest.fixture(scope="module")
-def golden() -> tuple[linear.LinearFit, pd.Series]:
-    sheet = pd.read_csv(GOLDEN / "sheet.tsv", sep="\t", dtype=str, index_col=0)
-    columns = {f"donor[{d}]": sheet["donor"] == d for d in dict.fromkeys(sheet["donor"])}
-    for group in ("AT", "RT"):
-        columns[f"after[{group}]"] = (sheet["group"] == group) & (sheet["time"] == "post")
-    design = pd.DataFrame(columns, index=sheet.index).astype(float)
-    return linear.voom_fit(_read("counts.tsv").T, design), sheet["group"]
+def voom() -> tuple[linear.LinearFit, pd.Series]:
+    """R's small cohort, fitted, and each sample's group."""
+    return limma_fits()["voom"], golden("sheet.tsv")["group"]
 
 
-@pytest.mark.parametrize(
-    ("name", "weights"),
-    [("AT", (1, 0)), ("RT", (0, 1)), ("difference", (-1, 1)), ("average", (0.5, 0.5))],
-)
+@pytest.mark.parametrize("name", list(CONTRASTS))
 def test_a_change_is_what_limma_has_of_the_group_alone(
-    golden: tuple[linear.LinearFit, pd.Series], name: str, weights: tuple[float, float]
+    voom: tuple[linear.LinearFit, pd.Series], name: str
 ) -> None:
-    fit, groups = golden
+    fit, groups = voom
     spread = linear.own_spread(fit, groups)
-    vector = np.zeros(fit.design.shape[1])
-    vector[-2:] = weights
-    table, expected = linear.own_spread_t(fit, vector, spread), _read(f"own_spread_{name}.tsv")
+    table = linear.own_spread_t(fit, contrast_of(fit, name), spread)
+    expected = golden(f"own_spread_{name}.tsv")
     for column, reference in {
         "log2FoldChange": "logFC",
         "se": "se",
@@ -96,9 +81,9 @@ def test_a_change_is_what_limma_has_of_the_group_alone(
     assert spread.pooled == ()
 
 
-def test_one_group_is_the_pooled_test(golden: tuple[linear.LinearFit, pd.Series]) -> None:
-    fit, groups = golden
-    vector = np.eye(fit.design.shape[1])[-1]
+def test_one_group_is_the_pooled_test(voom: tuple[linear.LinearFit, pd.Series]) -> None:
+    fit, groups = voom
+    vector = contrast_of(fit, "RT")
     pooled = linear.moderated_t(fit, vector)
     for labels in (None, pd.Series("", index=groups.index)):
         spread = linear.own_spread(fit, labels)
@@ -108,11 +93,10 @@ def test_one_group_is_the_pooled_test(golden: tuple[linear.LinearFit, pd.Series]
 
 
 def test_the_groups_parts_add_up_to_the_pooled_variance(
-    golden: tuple[linear.LinearFit, pd.Series],
+    voom: tuple[linear.LinearFit, pd.Series],
 ) -> None:
-    fit, groups = golden
-    vector = np.zeros(fit.design.shape[1])
-    vector[-2:] = (-1, 1)
+    fit, groups = voom
+    vector = contrast_of(fit, "difference")
     parts = variance_parts(fit, vector, linear.own_spread(fit, groups))
     unscaled = linear.voom.estimates(fit, vector)[1]
     np.testing.assert_allclose(parts.sum(axis=1), unscaled**2, rtol=1e-10)
@@ -156,7 +140,7 @@ def test_a_covariate_takes_its_degree_of_freedom_from_both_groups() -> None:
     assert np.isfinite(prior[1])
     from fibroserum.linear.group_variance import _cells, _degrees_of_freedom
 
-    cells = _cells(fit.blocks.of_sample, spread.of_sample, 2)
+    cells = _cells(fit.design.codes, spread.of_sample, 2)
     df = _degrees_of_freedom(fit, cells, spread.of_sample, 2)
     assert df.sum() == pytest.approx(fit.df_residual)
     assert 2 < df[0] < 3

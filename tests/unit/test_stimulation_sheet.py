@@ -81,8 +81,8 @@ def test_other_treatments_are_left_out_of_the_design_and_noted(tmp_path: Path) -
     arm = good().arm | {"samples": str(tmp_path / "arm.tsv")}
     sheet = read_sheet(tmp_path / "arm.tsv")
     design = stimulation_design(sheet, arm)
-    assert design.shape == (6, 4)
-    assert design["treated"].sum() == 3
+    assert design.matrix.shape == (6, 4)
+    assert design.dense["treated"].sum() == 3
     assert left_out("CCL28", sheet, arm) == [
         "stimulation with CCL28: C4_tgfb left out, treatment is 'TGFB1'"
     ]

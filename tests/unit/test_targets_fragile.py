@@ -123,9 +123,10 @@ def test_second_estimates_are_weighted_least_squares_without_the_donor(small: Dr
     place = whole.genes.get_loc("T")
     for gene, contrast, donor in asked:
         keep = (sheet["donor"] != donor).to_numpy()
-        columns = model.design.columns != f"donor[{donor}]"
+        columns = model.design.matrix.columns != f"donor[{donor}]"
+        assert columns.sum() == model.design.n_columns - 1
         root = np.sqrt(whole.weights[keep, place])
-        design = model.design.loc[keep, columns].to_numpy() * root[:, None]
+        design = model.design.matrix.loc[keep, columns].to_numpy() * root[:, None]
         beta = np.linalg.lstsq(design, whole.E[keep, place] * root, rcond=None)[0]
         expected = model.contrasts[contrast][columns] @ beta
         assert found[gene, contrast] == pytest.approx(expected, rel=1e-8)
