@@ -150,7 +150,7 @@ def open_page(browser: Any) -> Iterator[Callable[..., Seen]]:
         )
         seen.page.on("request", lambda request: seen.requests.append(request.url))
         seen.page.goto(address)
-        seen.page.wait_for_selector("html[data-ready]", state="attached", timeout=90_000)
+        seen.page.wait_for_selector("html[data-ready]", state="attached", timeout=300_000)
         return seen
 
     yield open_at

@@ -19,9 +19,7 @@ from fibroserum.cohort.stage import build_cohort
 from fibroserum.input.config import load_schema
 from helpers.pipeline import REPOSITORY
 from helpers.small_cohort import SmallCohort, good
-from helpers.small_runs import environment
-
-SECONDS = 300
+from helpers.small_runs import SECONDS, environment
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ class Cluster:
                 )
             )
 
-    def wait_for(self, *command: str, until: str, seconds: float = 30) -> None:
+    def wait_for(self, *command: str, until: str, seconds: float = 300) -> None:
         """Wait until a command prints a text; raise RuntimeError with the logs if it does not."""
         deadline, ended = time.monotonic() + seconds, []
         while time.monotonic() < deadline:

@@ -28,7 +28,7 @@ PLUGIN = "snakemake_executor_plugin_slurm"
 PROFILE = REPOSITORY / "workflow" / "profiles" / "slurm"
 #: The job that is cancelled: the second, which starts when the first has ended.
 VICTIM = "2"
-SECONDS = 600
+SECONDS = 1800
 PARTITION = ("--default-resources", "slurm_partition=batch")
 POLL = "--slurm-init-seconds-before-status-checks"
 
