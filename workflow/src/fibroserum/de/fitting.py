@@ -15,7 +15,7 @@ from fibroserum.cohort.models import Model, models_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.de.second_model import norm_factors, second_opinion
 from fibroserum.de.settings import FitSettings
-from fibroserum.de.stored_fit import design_of, held_fit, keep_design
+from fibroserum.de.stored_fit import design_of, fixed_prior_fit, keep_design
 from fibroserum.deseq import with_coefficients
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.input.names import file_name
@@ -37,14 +37,14 @@ def fit_model(
     counts: pd.DataFrame,
     model: Model,
     size_factors: pd.Series,
-    always: pd.Series,
+    force_kept: pd.Series,
     settings: FitSettings,
 ) -> ad.AnnData:
     """Fit a model and test its contrasts.
 
-    counts: samples × genes, raw, at least the model's samples; size_factors: by sample; always: by
-    gene, whether the second opinion keeps it whatever its counts (the targets). Returns the fit as
-    docs/architecture.md describes it.
+    counts: samples × genes, raw, at least the model's samples; size_factors: by sample;
+    force_kept: by gene, whether the second model keeps it whatever its counts (the targets).
+    Returns the fit as docs/architecture.md describes it.
     """
     design = model.design
     counts = counts.loc[design.samples]
@@ -71,8 +71,8 @@ def fit_model(
     adata = ad.AnnData(X=counts.to_numpy(), obs=obs, var=var)
     keep_design(adata, design)
     adata.obsm["replaced_counts"] = fit.replaced_counts
-    adata.obs["norm_factors"] = norm_factors(fitted, model, always)
-    second = second_opinion(fitted, model, always, settings, adata.obs["norm_factors"])
+    adata.obs["norm_factors"] = norm_factors(fitted, model, force_kept)
+    second = second_opinion(fitted, model, force_kept, settings, adata.obs["norm_factors"])
     for name, vector in model.contrasts.items():
         stats = BlockedDeseqStats(
             dataset,
@@ -100,7 +100,7 @@ def fit_model(
         "second_opinion": settings.second_opinion,
         "lfc_threshold": settings.lfc_threshold,
         "spread_ratio": {file_name(name): second.spread_ratio[name] for name in model.contrasts},
-        "own_spread": second.own_spread,
+        "own_spread": second.group_wise,
         "pooled_groups": list(second.pooled_groups),
     }
     return adata
@@ -128,6 +128,6 @@ def read_fit(path: str | os.PathLike[str], *, n_cpus: int | None = None) -> Bloc
     fit = read_h5ad(path)
     design = design_of(fit).matrix
     dataset = BlockedDeseqDataSet(adata=fit, design=design, n_cpus=n_cpus, quiet=True)
-    held = held_fit(fit)
+    held = fixed_prior_fit(fit)
     dataset.hold(with_coefficients(held, dataset.to_df(), n_cpus=dataset.inference.n_cpus))
     return dataset

@@ -20,20 +20,20 @@ class Second:
 
     tables: by contrast, a row a gene that it tests: second_log2FoldChange, second_pvalue,
     second_lfcSE, second_df. spread_ratio: by contrast, `linear.spread_ratio`, NaN without voom.
-    own_spread: whether each group was given a variance of its own. pooled_groups: groups too
+    group_wise: whether each group has a variance of its own. pooled_groups: groups too
     small for one.
     """
 
     tables: dict[str, pd.DataFrame]
     spread_ratio: dict[str, float]
-    own_spread: bool = False
+    group_wise: bool = False
     pooled_groups: tuple[str, ...] = ()
 
 
 def second_opinion(
     counts: pd.DataFrame,
     model: Model,
-    always: pd.Series,
+    force_kept: pd.Series,
     settings: FitSettings,
     factors: pd.Series,
 ) -> Second:
@@ -49,15 +49,15 @@ def second_opinion(
     if settings.second_opinion == "none":
         nothing = pd.DataFrame(np.nan, index=counts.columns[:0], columns=columns)
         return Second(dict.fromkeys(model.contrasts, nothing), unknown)
-    fit = linear_model(counts, model, always, factors, settings.n_cpus)
-    spread = linear.own_spread(fit, model.groups, n_cpus=settings.n_cpus)
+    fit = linear_model(counts, model, force_kept, factors, settings.n_cpus)
+    spread = linear.group_variances(fit, model.groups, n_cpus=settings.n_cpus)
     ratios = {
         name: linear.spread_ratio(fit, vector, spread, n_cpus=settings.n_cpus)
         for name, vector in model.contrasts.items()
     }
     own = linear.unequal(ratios.values())
     tables = {
-        name: linear.own_spread_t(fit, vector, spread, n_cpus=settings.n_cpus)
+        name: linear.group_wise_t(fit, vector, spread, n_cpus=settings.n_cpus)
         if own
         else linear.moderated_t(fit, vector)
         for name, vector in model.contrasts.items()
@@ -78,26 +78,26 @@ def _second_columns(table: pd.DataFrame, settings: FitSettings) -> pd.DataFrame:
     )
 
 
-def well_counted(counts: pd.DataFrame, model: Model, always: pd.Series) -> pd.DataFrame:
-    """Return the model's samples and the genes that pass edgeR's filterByExpr, or are `always`."""
+def well_counted(counts: pd.DataFrame, model: Model, force_kept: pd.Series) -> pd.DataFrame:
+    """Return the model's samples and its genes: passed by edgeR's filterByExpr, or force-kept."""
     own = counts.loc[model.design.samples]
-    keep = linear.filter_by_expr(own, model.design, keep=always[own.columns].to_numpy())
+    keep = linear.filter_by_expr(own, model.design, keep=force_kept[own.columns].to_numpy())
     return own.loc[:, keep]
 
 
-def norm_factors(counts: pd.DataFrame, model: Model, always: pd.Series) -> pd.Series:
+def norm_factors(counts: pd.DataFrame, model: Model, force_kept: pd.Series) -> pd.Series:
     """Return TMM factors of the model's samples, over the genes that are `well_counted`."""
-    well = well_counted(counts, model, always)
+    well = well_counted(counts, model, force_kept)
     return pd.Series(linear.tmm_factors(well), index=well.index)
 
 
 def linear_model(
-    counts: pd.DataFrame, model: Model, always: pd.Series, factors: pd.Series, n_cpus: int
+    counts: pd.DataFrame, model: Model, force_kept: pd.Series, factors: pd.Series, n_cpus: int
 ) -> LinearFit:
     """Return the voom fit that serves the second opinion and the set tests.
 
     factors: `norm_factors` of these counts, by sample, as a fit's `obs` has them.
     """
-    well = well_counted(counts, model, always)
+    well = well_counted(counts, model, force_kept)
     factor = factors.loc[well.index].to_numpy(float)
     return linear.voom_fit(well, model.design, norm_factors=factor, n_cpus=n_cpus)

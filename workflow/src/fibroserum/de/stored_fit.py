@@ -32,7 +32,7 @@ def design_of(fit: ad.AnnData) -> Design:
     return Design(dense, fit.obs.get(BLOCK))
 
 
-def held_fit(fit: ad.AnnData) -> NegativeBinomialFit:
+def fixed_prior_fit(fit: ad.AnnData) -> NegativeBinomialFit:
     """Return what `deseq.refit_genes` holds of a fit that `fit_model` made; no coefficients."""
     design = design_of(fit).matrix
     noted, var = fit.uns["model"], fit.var
@@ -59,11 +59,11 @@ def held_fit(fit: ad.AnnData) -> NegativeBinomialFit:
     )
 
 
-def linear_model_of(fit: ad.AnnData, always: pd.Series, n_cpus: int) -> LinearFit:
+def linear_model_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> LinearFit:
     """Return the voom fit of a model that `fit_model` fitted.
 
-    always: by gene, whether it is kept whatever its counts (the targets).
+    force_kept: by gene, whether it is kept whatever its counts (the targets).
     """
     fitted = fit.var_names[fit.var["fitted_dispersions"].notna().to_numpy()]
     model = Model(fit.uns["model"]["name"], design_of(fit), {})
-    return linear_model(counts_of(fit)[fitted], model, always, fit.obs["norm_factors"], n_cpus)
+    return linear_model(counts_of(fit)[fitted], model, force_kept, fit.obs["norm_factors"], n_cpus)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from fibroserum.linear.effects import Effects, genewise_effects
 from fibroserum.linear.group_variance import (
     UNEQUAL,
-    OwnSpread,
-    own_spread,
-    own_spread_t,
+    GroupVariance,
+    group_variances,
+    group_wise_t,
     spread_ratio,
     unequal,
 )
@@ -25,15 +25,15 @@ from fibroserum.linear.voom import (
 __all__ = [
     "UNEQUAL",
     "Effects",
+    "GroupVariance",
     "LinearFit",
-    "OwnSpread",
     "estimates",
     "filter_by_expr",
     "fit_weighted",
     "genewise_effects",
+    "group_variances",
+    "group_wise_t",
     "moderated_t",
-    "own_spread",
-    "own_spread_t",
     "posterior_variance",
     "spread_ratio",
     "tmm_factors",

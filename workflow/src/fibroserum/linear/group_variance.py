@@ -30,7 +30,7 @@ FEWEST_DF = 1.0 - 1e-8
 
 
 @dataclass(frozen=True)
-class OwnSpread:
+class GroupVariance:
     """Moderated residual variances of G genes, one a group.
 
     groups: names, sorted. of_sample: (n,) the group of each sample, as a position. variances:
@@ -50,7 +50,7 @@ class OwnSpread:
     pooled: tuple[str, ...]
 
 
-def own_spread(fit: LinearFit, groups: pd.Series | None, *, n_cpus: int = 1) -> OwnSpread:
+def group_variances(fit: LinearFit, groups: pd.Series | None, *, n_cpus: int = 1) -> GroupVariance:
     """Return the residual variances of each group of samples in a linear fit.
 
     groups: by sample; None: all are one. A group's residuals are taken about the means of its
@@ -75,7 +75,7 @@ def own_spread(fit: LinearFit, groups: pd.Series | None, *, n_cpus: int = 1) -> 
         own = _described(rss[:, group] / df[group], df[group]) if enough else everything
         variances[:, group], totals[group], typical[group] = own
     pooled = tuple(name for name, own in zip(names, df, strict=True) if own < FEWEST_DF)
-    return OwnSpread(
+    return GroupVariance(
         names, of_sample, variances, totals, everything[1], typical, everything[2], pooled
     )
 
@@ -137,7 +137,7 @@ def _degrees_of_freedom(
 
 
 def variance_parts(
-    fit: LinearFit, contrast: np.ndarray, spread: OwnSpread, *, n_cpus: int = 1
+    fit: LinearFit, contrast: np.ndarray, spread: GroupVariance, *, n_cpus: int = 1
 ) -> np.ndarray:
     """Return by gene and group what a unit variance of the group adds to a contrast's (G, groups).
 
@@ -159,8 +159,8 @@ def variance_parts(
     return parts
 
 
-def own_spread_t(
-    fit: LinearFit, contrast: np.ndarray, spread: OwnSpread, *, n_cpus: int = 1
+def group_wise_t(
+    fit: LinearFit, contrast: np.ndarray, spread: GroupVariance, *, n_cpus: int = 1
 ) -> pd.DataFrame:
     """Return the moderated t of a contrast with a variance for each group.
 
@@ -179,7 +179,7 @@ def own_spread_t(
 
 
 def spread_ratio(
-    fit: LinearFit, contrast: np.ndarray, spread: OwnSpread, *, n_cpus: int = 1
+    fit: LinearFit, contrast: np.ndarray, spread: GroupVariance, *, n_cpus: int = 1
 ) -> float:
     """Return how much larger a contrast's typical variance is than a pooled one says.
 

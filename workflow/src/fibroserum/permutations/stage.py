@@ -28,7 +28,7 @@ from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.cohort.designs import Design
 from fibroserum.de.stage import result_table
-from fibroserum.de.stored_fit import design_of, held_fit, linear_model_of
+from fibroserum.de.stored_fit import design_of, fixed_prior_fit, linear_model_of
 from fibroserum.deseq import NegativeBinomialFit
 from fibroserum.inference.wald import beyond
 from fibroserum.linear import LinearFit
@@ -148,7 +148,7 @@ def engine_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> Engine:
         counts=counts_of(fit)[fitted],
         design=design_of(fit),
         groups=fit.obs["group"].astype(str) if noted["own_spread"] else None,
-        negative_binomial=held_fit(fit),
+        negative_binomial=fixed_prior_fit(fit),
         linear=linear_model_of(fit, force_kept, n_cpus),
         vectors={file: np.asarray(v, dtype=float) for file, v in noted["contrasts"].items()},
         lfc_threshold=float(noted["lfc_threshold"]),
@@ -168,8 +168,8 @@ def linear_test(
     fit = engine.linear
     values = pd.DataFrame(fit.E, index=fit.samples, columns=fit.genes)
     again = linear.fit_weighted(values, design, fit.weights, n_cpus=engine.n_cpus)
-    spread = linear.own_spread(again, groups, n_cpus=engine.n_cpus)
-    table = linear.own_spread_t(again, vector, spread, n_cpus=engine.n_cpus)
+    spread = linear.group_variances(again, groups, n_cpus=engine.n_cpus)
+    table = linear.group_wise_t(again, vector, spread, n_cpus=engine.n_cpus)
     estimate = table["log2FoldChange"]
     pvalue = beyond(estimate, table["se"], engine.lfc_threshold, table["df_total"])
     return pd.DataFrame({"log2FoldChange": estimate, "pvalue": pvalue})

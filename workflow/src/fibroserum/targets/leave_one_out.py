@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.contrasts import Contrast
-from fibroserum.de.stored_fit import design_of, held_fit
+from fibroserum.de.stored_fit import design_of, fixed_prior_fit
 from fibroserum.deseq import refit_genes
 from fibroserum.deseq.model import usable_structure
 from fibroserum.inference.structure import BlockStructure, find_blocks, without_block
@@ -51,7 +51,7 @@ def leave_each_out(
     samples: the cohort with the targets that were fitted. Columns `COLUMNS`; estimates are empty
     where the model cannot be fitted without the donor.
     """
-    whole, blocked = held_fit(fit), design_of(fit)
+    whole, blocked = fixed_prior_fit(fit), design_of(fit)
     design, labels = blocked.matrix, blocked.labels
     counts = samples.counts.loc[design.index]
     donor_of = samples.obs.loc[design.index, "donor"]

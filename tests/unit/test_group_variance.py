@@ -50,9 +50,9 @@ def _level(
     model = _model(sheet, crossover=crossover)
     frame = pd.DataFrame(values, index=sheet.index)
     fit = linear.fit_weighted(frame, model.design)
-    spread = linear.own_spread(fit, model.groups)
+    spread = linear.group_variances(fit, model.groups)
     return {
-        name: float((linear.own_spread_t(fit, vector, spread)["pvalue"] < 0.05).mean())
+        name: float((linear.group_wise_t(fit, vector, spread)["pvalue"] < 0.05).mean())
         for name, vector in model.contrasts.items()
     }
 
@@ -68,8 +68,8 @@ def test_a_change_is_what_limma_has_of_the_group_alone(
     voom: tuple[linear.LinearFit, pd.Series], name: str
 ) -> None:
     fit, groups = voom
-    spread = linear.own_spread(fit, groups)
-    table = linear.own_spread_t(fit, contrast_of(fit, name), spread)
+    spread = linear.group_variances(fit, groups)
+    table = linear.group_wise_t(fit, contrast_of(fit, name), spread)
     expected = golden(f"own_spread_{name}.tsv")
     for column, reference in {
         "log2FoldChange": "logFC",
@@ -86,8 +86,8 @@ def test_one_group_is_the_pooled_test(voom: tuple[linear.LinearFit, pd.Series]) 
     vector = contrast_of(fit, "RT")
     pooled = linear.moderated_t(fit, vector)
     for labels in (None, pd.Series("", index=groups.index)):
-        spread = linear.own_spread(fit, labels)
-        own = linear.own_spread_t(fit, vector, spread)
+        spread = linear.group_variances(fit, labels)
+        own = linear.group_wise_t(fit, vector, spread)
         pd.testing.assert_frame_equal(own, pooled.astype(float), rtol=1e-12)
         assert linear.spread_ratio(fit, vector, spread) == pytest.approx(1.0, rel=1e-12)
 
@@ -97,7 +97,7 @@ def test_the_groups_parts_add_up_to_the_pooled_variance(
 ) -> None:
     fit, groups = voom
     vector = contrast_of(fit, "difference")
-    parts = variance_parts(fit, vector, linear.own_spread(fit, groups))
+    parts = variance_parts(fit, vector, linear.group_variances(fit, groups))
     unscaled = linear.voom.estimates(fit, vector)[1]
     np.testing.assert_allclose(parts.sum(axis=1), unscaled**2, rtol=1e-10)
     assert (parts > 0).all()
@@ -111,7 +111,7 @@ def test_a_change_is_the_paired_t_test_of_its_own_donors() -> None:
         # two genes are not moderated: what is left is the classical test
         frame = pd.DataFrame(rng.normal(size=(len(sheet), 2)), index=sheet.index)
         fit = linear.fit_weighted(frame, model.design)
-        spread = linear.own_spread(fit, model.groups)
+        spread = linear.group_variances(fit, model.groups)
         alone = [name for name, size in sizes.items() if size == 1]
         assert list(spread.pooled) == alone
         pooled = linear.moderated_t(fit, model.contrasts["RT_post_vs_pre"])
@@ -124,7 +124,7 @@ def test_a_change_is_the_paired_t_test_of_its_own_donors() -> None:
         share = variance_parts(fit, model.contrasts["RT_post_vs_pre"], spread)
         own = share[:, spread.groups.index("RT")]
         np.testing.assert_allclose(own, 2 / sizes["RT"], rtol=1e-10)
-        found = linear.own_spread_t(fit, model.contrasts["RT_post_vs_pre"], spread)["pvalue"]
+        found = linear.group_wise_t(fit, model.contrasts["RT_post_vs_pre"], spread)["pvalue"]
         np.testing.assert_allclose(found, expected, rtol=1e-8)
 
 
@@ -135,7 +135,7 @@ def test_a_covariate_takes_its_degree_of_freedom_from_both_groups() -> None:
     model = _model(sheet, covariates=("hours",))
     frame = pd.DataFrame(rng.normal(size=(len(sheet), 20)), index=sheet.index)
     fit = linear.fit_weighted(frame, model.design)
-    spread = linear.own_spread(fit, model.groups)
+    spread = linear.group_variances(fit, model.groups)
     prior = linear.posterior_variance(fit.sigma**2, fit.df_residual)
     assert np.isfinite(prior[1])
     from fibroserum.linear.group_variance import _cells, _degrees_of_freedom
@@ -165,7 +165,7 @@ def test_the_ratio_says_how_far_a_pooled_variance_is_off() -> None:
     values[(sheet["group"] == "RT").to_numpy()] *= 2
     model = _model(sheet)
     fit = linear.fit_weighted(pd.DataFrame(values, index=sheet.index), model.design)
-    spread = linear.own_spread(fit, model.groups)
+    spread = linear.group_variances(fit, model.groups)
     found = {n: linear.spread_ratio(fit, v, spread) for n, v in model.contrasts.items()}
     # variances 4 and 1, pooled 2.5; typical ones are geometric means, which pool a little lower
     assert found["RT_post_vs_pre"] == pytest.approx(1.6, abs=0.1)
@@ -182,7 +182,9 @@ def test_neither_the_order_of_samples_nor_names_decide_anything() -> None:
         model = _model(sheet.iloc[order])
         fit = linear.fit_weighted(frame.iloc[order], model.design)
         vectors.append(model.contrasts["RT_vs_AT_change"])
-        tables.append(linear.own_spread_t(fit, vectors[-1], linear.own_spread(fit, model.groups)))
+        tables.append(
+            linear.group_wise_t(fit, vectors[-1], linear.group_variances(fit, model.groups))
+        )
     pd.testing.assert_frame_equal(tables[0], tables[1], rtol=1e-9)
 
 
@@ -194,12 +196,12 @@ def test_the_prior_counts_once_where_groups_are_compared() -> None:
     model = _model(sheet)
     values = pd.DataFrame(rng.normal(size=(len(sheet), 6000)) * scale, index=sheet.index)
     fit = linear.fit_weighted(values, model.design)
-    spread = linear.own_spread(fit, model.groups)
-    table = linear.own_spread_t(fit, model.contrasts["RT_vs_AT_change"], spread)
+    spread = linear.group_variances(fit, model.groups)
+    table = linear.group_wise_t(fit, model.contrasts["RT_vs_AT_change"], spread)
     pooled = linear.moderated_t(fit, model.contrasts["RT_vs_AT_change"])["df_total"].iloc[0]
     assert table["df_total"].max() <= pooled
     assert 0.04 < (table["pvalue"] < 0.05).mean() < 0.06
-    alone = linear.own_spread_t(fit, model.contrasts["RT_post_vs_pre"], spread)
+    alone = linear.group_wise_t(fit, model.contrasts["RT_post_vs_pre"], spread)
     assert np.ptp(alone["df_total"]) < 1e-9
 
 
@@ -216,11 +218,11 @@ def test_groups_are_pooled_unless_they_spread_unequally(unequal: bool) -> None:
     factors = norm_factors(counts, model, never)
     second = second_opinion(counts, model, never, FitSettings(), factors)
     fit = linear_model(counts, model, never, factors, 1)
-    assert second.own_spread == unequal
+    assert second.group_wise == unequal
     assert (max(second.spread_ratio.values()) > linear.UNEQUAL) == unequal
     for name, vector in model.contrasts.items():
         pooled = linear.moderated_t(fit, vector)["pvalue"]
-        own = linear.own_spread_t(fit, vector, linear.own_spread(fit, model.groups))["pvalue"]
+        own = linear.group_wise_t(fit, vector, linear.group_variances(fit, model.groups))["pvalue"]
         found = second.tables[name]["second_pvalue"]
         pd.testing.assert_series_equal(found, own if unequal else pooled, check_names=False)
         assert not np.allclose(own, pooled)
