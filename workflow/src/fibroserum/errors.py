@@ -27,6 +27,10 @@ def require(*modules: str) -> None:
 
 #: Problems that a message lists; further ones are counted.
 MOST_PROBLEMS = 100
+#: Problems of one file that are listed; the rest is counted.
+MAX_PROBLEMS = 20
+#: Cells of one kind of mistake that are listed one by one; the rest is counted.
+SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -103,14 +107,6 @@ def nearest(value: object, valid: Iterable[object]) -> str:
     if not names:
         return ""
     return f"Valid: {listed(names, 8)}."
-
-
-#: Cells of one kind of mistake that are listed one by one; the rest is counted.
-SHOWN = 5
-
-
-#: Problems of one file that are listed; the rest is counted.
-MAX_PROBLEMS = 20
 
 
 def listed(names: Collection[object], shown: int = SHOWN, quote: str = "'") -> str:
