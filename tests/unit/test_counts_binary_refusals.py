@@ -135,6 +135,24 @@ def test_mtx_folders_are_whole(tmp_path: Path) -> None:
     assert "has no features file beside its matrix" in refusal(folder, **options)
 
 
+def test_mtx_folders_name_every_cell(tmp_path: Path) -> None:
+    folder = files.ten_x_mtx(tmp_path)
+    barcodes = gzip.decompress((folder / "barcodes.tsv.gz").read_bytes())
+    (folder / "barcodes.tsv.gz").write_bytes(gzip.compress(barcodes.rsplit(b"\n", 1)[0]))
+    said = refusal(folder, cells={"sample": "donor_time", "min_cells": 10})
+    assert "has 48 cells, and barcodes.tsv.gz names 47; expected a barcode for each cell" in said
+
+
+def test_pointers_that_are_fractions_are_refused(tmp_path: Path) -> None:
+    path = files.cells_h5ad(tmp_path)
+    with h5py.File(path, "a") as handle:
+        pointers = handle["X/indptr"][:].astype(float)
+        del handle["X/indptr"]
+        handle["X/indptr"] = pointers
+    said = refusal(path, cells={"sample": "donor_time"})
+    assert "its matrix points at cells or genes by no whole numbers" in said
+
+
 def test_hdf5_that_crashes_or_never_ends_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

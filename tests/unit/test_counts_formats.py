@@ -197,6 +197,33 @@ def test_whole_numbers_in_other_writing_are_counts(tmp_path: Path) -> None:
     assert counts.to_numpy().dtype == np.int64
 
 
+def test_a_header_that_begins_as_a_comment_is_one(tmp_path: Path) -> None:
+    header, *rows = files.lines(files.truth())
+    path = files.write(tmp_path / "x", ["# counted in March", f"#{header}", *rows])
+    assert_truth(read_counts([path]).counts)
+
+
+def test_spaces_around_sample_names_are_taken_away_and_said(tmp_path: Path) -> None:
+    header, *rows = files.lines(files.truth())
+    path = files.write(tmp_path / "x", [header.replace("\t", " \t "), *rows])
+    table = read_counts([path])
+    assert_truth(table.counts)
+    assert table.notes == (f"{path}: spaces around column names taken away",)
+
+
+def test_empty_files_of_a_folder_are_passed_over(tmp_path: Path) -> None:
+    folder = files.star(tmp_path)
+    (folder / "empty.ReadsPerGene.out.tab").touch()
+    assert_truth(read_counts([folder]).counts)
+
+
+def test_a_table_of_cells_whose_first_line_is_a_comment_is_passed_over(tmp_path: Path) -> None:
+    folder = files.ten_x_mtx(tmp_path)
+    (folder / "about.csv").write_text("#barcode,donor_time\nbarcode,batch\nAAAC0000-1,1\n")
+    table = read_counts([folder], cells={"sample": "donor_time", "min_cells": 10})
+    assert_truth(table.counts)
+
+
 def test_matrices_are_joined_on_gene_id(tmp_path: Path) -> None:
     table = files.truth()
     one = files.write(tmp_path / "a", files.lines(table.iloc[:2]))
