@@ -44,7 +44,9 @@ def in_seven_tables() -> SmallCohort:
     They change nothing: each gene has its own symbol, and each transcript is a gene.
     """
     cohort = good()
-    cohort.tables["signature.tsv"].put("BGN", "source", "doi:10.1/x, table 2")
+    header, *rows = cohort.tables["signature.tsv"].rows
+    sources = [[*row, "doi:10.1/x, table 2"] for row in rows]
+    cohort.tables["signature.tsv"] = Table([[*header, "source"], *sources])
     cohort.tables["published.tsv"].put("BGN", "p", "0.01, two-sided")
     cohort.tables["annotation.tsv"] = Table([["gene_id", "symbol"], *([g, g] for g in GENES)])
     pairs = [[f"T{gene}", gene] for gene in GENES]

@@ -26,7 +26,9 @@ def faults(tree: ast.AST) -> list[str]:
         if isinstance(node, ast.Import):
             names = [alias.name.split(".")[0] for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            names = [(node.module or "").split(".")[0]]
+            # an exception can be caught by name; it runs nothing
+            harmless = all(alias.name.endswith("Error") for alias in node.names)
+            names = [] if harmless else [(node.module or "").split(".")[0]]
         found += [f"line {node.lineno}: {name}" for name in names if name in MODULES]
         if not isinstance(node, ast.Call):
             continue
@@ -43,7 +45,8 @@ def faults(tree: ast.AST) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("text", ["import pickle", "from joblib import load", "eval(x)",
+@pytest.mark.parametrize("text", ["import pickle", "from joblib import load",
+                                  "from pickle import UnpicklingError, loads", "eval(x)",
                                   "frame.query('a > 1')", "yaml.load(x)", "run(x, shell=True)",
                                   "np.load(x, allow_pickle=True)"])  # fmt: skip
 def test_the_check_sees_each_kind(text: str) -> None:

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-import pickle
 import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numba
@@ -88,7 +88,7 @@ class _KernelCache(caching.FunctionCache):
         for folder in filter(None, (shipped(), kept())):
             try:
                 stored = _files(folder)._load_data(name)
-            except (OSError, EOFError, pickle.UnpicklingError):
+            except (OSError, EOFError, UnpicklingError):
                 # not there, or half a file after a loss of power: it is compiled and written anew
                 continue
             return CompileResult._rebuild(target_context, *stored)
