@@ -29,8 +29,8 @@ import psutil
 import yaml
 
 from fibroserum.cohort.accessors import counts_of
+from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.storage import read_h5ad
-from fibroserum.de.stored_fit import design_of
 from fibroserum.simulate import CohortSpec, simulate_cohort, write_cohort
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -26,13 +26,13 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.inputs import Inputs
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.stage import build_cohort
 from fibroserum.de.fitting import fit_model
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stage import call_genes, result_table
-from fibroserum.de.stored_fit import design_of
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate import Arm, CohortSpec, SimulatedCohort, simulate_cohort
 from fibroserum.simulate.panel import generator

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-#: Made of code or of versions, not of the data alone.
-MAY_DIFFER = {".h5ad", ".html", ".json", ".npz"}
+#: Made of code or of versions, not of the data alone. A file that is missing always counts.
+MAY_DIFFER = re.compile(r"(.*/)?(fit/\w+\.h5ad|report\.html|provenance\.json)")
 
 
 def run(checkout: Path, config: str, folder: Path, cores: int) -> None:
@@ -44,7 +45,8 @@ def compared(one: Path, other: Path) -> tuple[list[str], list[str], int]:
     first, second = files_of(one), files_of(other)
     names = sorted(first.keys() | second.keys())
     differ = [name for name in names if first.get(name) != second.get(name)]
-    wrong = [name for name in differ if Path(name).suffix not in MAY_DIFFER]
+    both = first.keys() & second.keys()
+    wrong = [name for name in differ if name not in both or not MAY_DIFFER.fullmatch(name)]
     return wrong, [name for name in differ if name not in wrong], len(names) - len(differ)
 
 

@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibroserum.cohort.designs import Design
+from fibroserum.cohort.designs import Design, design_of, keep_design
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.storage import read_h5ad, write_h5ad
-from fibroserum.de.stored_fit import design_of, keep_design
 
 
 def adata() -> ad.AnnData:

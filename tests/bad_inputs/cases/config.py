@@ -107,6 +107,26 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
+    "Entrez ids without quotes as keys of the context",
+    "cohort.yaml, context.pattern: the key 633 is not text; expected names as keys. YAML reads it "
+    "as a number: put it in quotes, '633'.",
+    "cohort.yaml, context.receptors: the key 1237 is not text; expected names as keys. YAML reads "
+    "it as a number: put it in quotes, '1237'.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["context"] = {"pattern": {633: "up"}, "receptors": {1237: "CCL28"}}
+
+
+@case(
+    "a factor named by a number",
+    "cohort.yaml, factors: the key 28 is not text; expected names as keys. YAML reads it as a "
+    "number: put it in quotes, '28'.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["factors"] = {28: {"gene": "CCL28"}}
+
+
+@case(
     "a key of the context misspelt",
     "cohort.yaml, context: unknown key 'receptor'; expected a key of the schema. Did you mean "
     "'receptors'?",

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import stats
 
-NORMAL_975 = 1.959963984540054
 # values whose range is below this share of their size differ by rounding, not by measurement
 ROUNDING = 1e-9
 

@@ -1,7 +1,7 @@
 """p values adjusted for the number of tests.
 
-scipy has the adjustment too; to import its statistics takes longer than all else that the job
-needs which makes the tables of a cohort.
+scipy.stats has the adjustment too, but importing it takes longer than all other imports of the job
+that makes the result tables.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+# of the standard normal; scipy.stats takes longer to import than all else that the tables need
+NORMAL_975 = 1.959963984540054
 THETAS = 50
 LOWESS_SPAN = 1 / 5
 

@@ -1,1 +1,18 @@
 """A cohort: its plan, its inputs, its samples and genes, its contrasts and models."""
+
+__all__ = [
+    "accessors",
+    "annotation",
+    "contrasts",
+    "designs",
+    "inputs",
+    "lines",
+    "models",
+    "plan",
+    "rank",
+    "samples",
+    "several",
+    "size_factors",
+    "stage",
+    "storage",
+]

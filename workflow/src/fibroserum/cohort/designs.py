@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
@@ -113,3 +114,27 @@ def centred_within(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     result = np.array(values, dtype=float)
     result[inside] -= (sums / np.maximum(counts, 1)[:, None])[own]
     return result
+
+
+# in a fit's `obs`: the block of each sample; in its `obsm`: the other columns of the design
+OF_SAMPLE, DENSE = "block", "design_dense"
+# HDF5 takes `/` for a path: names of columns (groups) hold this in its place
+SLASH = "\u2215"
+
+
+def keep_design(fit: ad.AnnData, design: Design) -> None:
+    """Put a design into a fit: a block per sample, and the dense columns."""
+    if design.blocks is not None:
+        fit.obs[OF_SAMPLE] = design.blocks
+    fit.obsm[DENSE] = design.dense.rename(columns=lambda name: str(name).replace("/", SLASH))
+
+
+def design_of(fit: ad.AnnData) -> Design:
+    """Return the design of a fit, as `keep_design` put it there.
+
+    Raises ValueError for the file of an older version, which holds another form of it.
+    """
+    if DENSE not in fit.obsm:
+        raise ValueError("this fit was made by an older version: run the pipeline again")
+    dense = fit.obsm[DENSE].rename(columns=lambda name: str(name).replace(SLASH, "/"))
+    return Design(dense, fit.obs.get(OF_SAMPLE))

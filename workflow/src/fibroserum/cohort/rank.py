@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.designs import Design
-from fibroserum.errors import refuse
+from fibroserum.errors import listed, refuse
 
 
 def aliased_columns(design: Design) -> list[str]:
@@ -61,6 +61,14 @@ def check_rank(
 
     obs: samples × (donor, group, time, covariates), to say why a covariate is to blame.
     """
+    names = design.dense.columns
+    if len(repeated := names[names.duplicated()].unique()):
+        raise refuse(
+            f"a column of the sheet is named as one of the model: {listed(repeated)}",
+            what,
+            "other names for covariates",
+            "Rename it in the sheet and in the config.",
+        )
     aliased = aliased_columns(design)
     rank = design.n_columns - len(aliased)
     if len(design.samples) <= rank:

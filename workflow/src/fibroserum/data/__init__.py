@@ -7,3 +7,6 @@ from pathlib import Path
 def data_file(name: str) -> Path:
     """Return the path of a file of this package, which is always installed as files."""
     return Path(str(files(__name__) / name))
+
+
+__all__ = []

@@ -1,1 +1,9 @@
 """Differential expression: the fit, the tables and the calls of all contrasts."""
+
+__all__ = [
+    "fitting",
+    "second_model",
+    "settings",
+    "stage",
+    "stored_fit",
+]

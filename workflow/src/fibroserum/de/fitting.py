@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import counts_of, settings_of
+from fibroserum.cohort.designs import design_of, keep_design
 from fibroserum.cohort.models import Model, models_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.de.second_model import norm_factors, second_opinion
 from fibroserum.de.settings import FitSettings
-from fibroserum.de.stored_fit import design_of, fixed_prior_fit, keep_design
+from fibroserum.de.stored_fit import fixed_prior_fit
 from fibroserum.deseq import with_coefficients
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.input.names import file_name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 SecondOpinion = Literal["voom", "none"]
 
@@ -20,3 +20,9 @@ class FitSettings:
     second_opinion: SecondOpinion = "voom"
     lfc_threshold: float = 0.0
     n_cpus: int = 1
+
+    def __post_init__(self) -> None:
+        if self.second_opinion not in get_args(SecondOpinion):
+            raise ValueError(
+                f"no second model '{self.second_opinion}': {', '.join(get_args(SecondOpinion))}"
+            )

@@ -10,10 +10,9 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.de.stored_fit import design_of
+from fibroserum.cohort.designs import design_of
 from fibroserum.input.names import file_name
-from fibroserum.intervals import NORMAL_975
-from fibroserum.multiple_testing import benjamini_hochberg, independent_filtering
+from fibroserum.multiple_testing import NORMAL_975, benjamini_hochberg, independent_filtering
 
 
 def call_genes(table: pd.DataFrame, alpha: float, *, main_only: bool) -> pd.Series:

@@ -7,29 +7,11 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import counts_of
-from fibroserum.cohort.designs import Design
+from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.models import Model
 from fibroserum.de.second_model import linear_model
 from fibroserum.deseq import NegativeBinomialFit
 from fibroserum.linear import LinearFit
-
-# in a fit's `obs`: the block of each sample; in its `obsm`: the other columns of the design
-BLOCK, DENSE = "block", "design_dense"
-# HDF5 takes `/` for a path: names of columns (groups) hold this in its place
-SLASH = "\u2215"
-
-
-def keep_design(fit: ad.AnnData, design: Design) -> None:
-    """Put a design into a fit: a block per sample, and the dense columns."""
-    if design.blocks is not None:
-        fit.obs[BLOCK] = design.blocks
-    fit.obsm[DENSE] = design.dense.rename(columns=lambda name: str(name).replace("/", SLASH))
-
-
-def design_of(fit: ad.AnnData) -> Design:
-    """Return the design of a fit, as `keep_design` put it there."""
-    dense = fit.obsm[DENSE].rename(columns=lambda name: str(name).replace(SLASH, "/"))
-    return Design(dense, fit.obs.get(BLOCK))
 
 
 def fixed_prior_fit(fit: ad.AnnData) -> NegativeBinomialFit:

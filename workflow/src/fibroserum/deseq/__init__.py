@@ -1,7 +1,6 @@
 """Negative binomial regression with DESeq2's semantics, fast for designs with donors blocked.
 
-PyDESeq2's classes on these functions are in `fibroserum.deseq.datasets`, apart because PyDESeq2
-takes a second to import and refits need none of it.
+PyDESeq2's classes on these functions are in `fibroserum.deseq.datasets`.
 """
 
 from fibroserum.deseq.fitting import fit, with_coefficients

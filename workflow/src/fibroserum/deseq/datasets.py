@@ -47,6 +47,7 @@ class BlockedDeseqDataSet(DeseqDataSet):
         super().__init__(**arguments)
         self.fitted: NegativeBinomialFit | None = None
         self.keeps_size_factors = False
+        self.estimated: np.ndarray | None = None
 
     def _check_full_rank_design(self) -> None:
         """Raise ValueError for a rank-deficient design; the parent only warns, and is slow."""
@@ -66,13 +67,21 @@ class BlockedDeseqDataSet(DeseqDataSet):
         self.layers["normed_counts"] = self.X / self.obs["size_factors"].to_numpy(float)[:, None]
         self.var["_normed_means"] = self.layers["normed_counts"].mean(axis=0)
 
+    def _given_size_factors(self) -> bool:
+        """Return whether there are size factors that an earlier `deseq2()` did not estimate."""
+        if "size_factors" not in self.obs:
+            return False
+        return self.estimated is None or not np.array_equal(
+            self.obs["size_factors"].to_numpy(float), self.estimated
+        )
+
     def deseq2(self, fit_type: Literal["parametric", "mean"] | None = None) -> None:
         """Estimate size factors unless given, dispersions and log fold changes.
 
         Raises ValueError for what `fibroserum.deseq.fit` refuses.
         """
         self.fitted = None
-        self.keeps_size_factors = "size_factors" in self.obs
+        self.keeps_size_factors = self._given_size_factors()
         usual = all(getattr(self, name) == value for name, value in USUAL.items())
         try:
             if not usual or (fit_type or self.fit_type) != "parametric":
@@ -80,6 +89,7 @@ class BlockedDeseqDataSet(DeseqDataSet):
                 return
             if not self.keeps_size_factors:
                 self.fit_size_factors(self.size_factors_fit_type, self.control_genes)
+                self.estimated = self.obs["size_factors"].to_numpy(float)
                 del self.layers["normed_counts"]
         finally:
             self.keeps_size_factors = False

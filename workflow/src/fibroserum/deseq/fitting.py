@@ -167,7 +167,7 @@ def fit(
 def with_coefficients(
     fit: NegativeBinomialFit, counts: pd.DataFrame | np.ndarray, *, n_cpus: int = 1
 ) -> NegativeBinomialFit:
-    """Return a fit with its coefficients computed anew from its dispersions: the same bits.
+    """Return a fit with coefficients and base means computed anew from what was fitted.
 
     With the coefficients (genes × donors) a file would be more than twice as large. counts: the
     ones fitted.
@@ -184,4 +184,5 @@ def with_coefficients(
     )
     coefficients = np.full((len(known), structure.n_columns), np.nan)
     coefficients[np.ix_(known, structure.columns)] = regression(problem, fit.dispersions[known])
-    return replace(fit, coefficients=coefficients)
+    base_mean = (fit.counts_fitted(matrix) / fit.size_factors[:, None]).mean(axis=0)
+    return replace(fit, coefficients=coefficients, base_mean=base_mean)

@@ -1,1 +1,14 @@
 """Gene-set enrichment: sets, self-contained and competitive tests, scores, calls."""
+
+__all__ = [
+    "camera",
+    "fry",
+    "group_wise",
+    "membership",
+    "overrepresentation",
+    "prerank",
+    "rotation",
+    "scores",
+    "set_tests",
+    "stage",
+]

@@ -1,1 +1,14 @@
 """Genes that respond to a circulating factor: evidence, combination, concordance."""
+
+__all__ = [
+    "calls",
+    "combine",
+    "concordance",
+    "influence",
+    "levels",
+    "mediation",
+    "mediation_calls",
+    "serum",
+    "stage",
+    "stimulation",
+]

@@ -82,7 +82,7 @@ def serum_design(obs: pd.DataFrame, settings: Mapping[str, Any], pairs: pd.DataF
     dense = model.design.dense
     if crossover:
         changes = {
-            f"after[{donor}]": after * (kept["donor"] == donor)
+            f"donor_after[{donor}]": after * (kept["donor"] == donor)
             for donor in sorted(kept["donor"].unique())
         }
         dense = dense.drop(columns=f"after[{groups[0]}]").assign(**changes)

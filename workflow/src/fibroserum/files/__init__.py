@@ -1,1 +1,8 @@
 """Reading files: compression, encodings, delimited text, tables; whatever they hold."""
+
+__all__ = [
+    "checksum",
+    "contents",
+    "grid",
+    "table",
+]

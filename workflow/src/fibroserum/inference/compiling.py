@@ -23,7 +23,6 @@ import warnings
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numba
@@ -88,10 +87,10 @@ class _KernelCache(caching.FunctionCache):
         for folder in filter(None, (shipped(), kept())):
             try:
                 stored = _files(folder)._load_data(name)
-            except (OSError, EOFError, UnpicklingError):
-                # not there, or half a file after a loss of power: it is compiled and written anew
+                return CompileResult._rebuild(target_context, *stored)
+            except Exception:  # noqa: BLE001
+                # not there, or damaged, which ends in any kind of error: compiled and written anew
                 continue
-            return CompileResult._rebuild(target_context, *stored)
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:

@@ -1,1 +1,13 @@
 """Reading what a user writes: config, sample sheets and tables; every problem of them in words."""
+
+__all__ = [
+    "config",
+    "names",
+    "paths",
+    "published",
+    "sheet",
+    "sheet_checks",
+    "sheet_design",
+    "signature",
+    "stimulation_sheet",
+]

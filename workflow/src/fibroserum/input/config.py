@@ -149,6 +149,14 @@ def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Itera
                 if key not in error.instance:
                     expected = _expected(schema_at(schema, [*path, key]))
                     yield Problem(f"missing key '{key}'", place, expected)
+        elif "propertyNames" in error.absolute_schema_path:
+            what = (
+                "a key is empty"
+                if error.instance == ""
+                else f"the key {error.instance} is not text"
+            )
+            hint = _yaml_hint(error.instance, "string")
+            yield Problem(what, place, "names as keys", hint)
         elif error.validator == "enum":
             valid = [item for item in error.validator_value if item is not None]
             hint = _RETIRED.get(str(error.instance)) or nearest(error.instance, valid)

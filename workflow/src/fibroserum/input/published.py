@@ -9,6 +9,7 @@ import pandas as pd
 
 from fibroserum.errors import InputError, Problem, nearest
 from fibroserum.files.table import place, read_sheet
+from fibroserum.input.sheet import empty_cells
 
 COLUMNS = ("gene", "group", "pairs", "before", "before_se", "after", "after_se", "p")
 
@@ -18,8 +19,8 @@ def read_published(path: Path) -> pd.DataFrame:
 
     The file is TSV or CSV with the columns of `COLUMNS`; `p` is text, as printed. `log2_ratio` is
     log2(after / before) and `log2_ratio_se` its standard error by the delta method, which ignores
-    the correlation within pairs and is therefore too wide. Raises InputError for missing columns or
-    values that are no positive numbers.
+    the correlation within pairs and is therefore too wide. Raises InputError for missing columns,
+    genes without a name, or values that are not positive numbers.
     """
     table = read_sheet(path)
     problems = [
@@ -29,6 +30,9 @@ def read_published(path: Path) -> pd.DataFrame:
     ]
     if problems:
         raise InputError(problems)
+    for name in ("gene", "group"):
+        table[name] = table[name].str.strip()
+    problems += empty_cells(table, "gene")
     for name in COLUMNS[2:7]:
         numbers = pd.to_numeric(table[name], errors="coerce")
         for row in table.index[~((numbers > 0) & np.isfinite(numbers))]:

@@ -1,1 +1,6 @@
 """Calibration by permutation of donors' labels."""
+
+__all__ = [
+    "labels",
+    "stage",
+]

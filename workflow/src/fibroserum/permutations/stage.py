@@ -26,9 +26,9 @@ import pandas as pd
 from fibroserum import deseq, linear, tables
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.cohort.designs import Design
+from fibroserum.cohort.designs import Design, design_of
 from fibroserum.de.stage import result_table
-from fibroserum.de.stored_fit import design_of, fixed_prior_fit, linear_model_of
+from fibroserum.de.stored_fit import fixed_prior_fit, linear_model_of
 from fibroserum.deseq import NegativeBinomialFit
 from fibroserum.inference.wald import beyond
 from fibroserum.linear import LinearFit

@@ -1,1 +1,12 @@
 """Quality control: metrics, components, distances, and checks that recommend and drop nothing."""
+
+__all__ = [
+    "check",
+    "checks",
+    "copies",
+    "identity",
+    "metrics",
+    "profiles",
+    "stage",
+    "times",
+]

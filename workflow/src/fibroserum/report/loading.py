@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import anndata as ad
 import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort import contrasts
 from fibroserum.cohort.accessors import settings_of
+from fibroserum.cohort.storage import read_h5ad
 from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_collections
 from fibroserum.input.names import file_name
@@ -169,7 +169,7 @@ def load_run(
     made = read_tables(
         place, {name: bool(about["stimulation"]) for name, about in config["factors"].items()}
     )
-    cohort = ad.read_h5ad(place / "cohort.h5ad")
+    cohort = read_h5ad(place / "cohort.h5ad")
     if provenance is None:
         provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
     return RunTables(

@@ -1,1 +1,7 @@
 """Synthesis over cohorts: meta-analysis of what each cohort estimates by itself."""
+
+__all__ = [
+    "evidence",
+    "pooling",
+    "stage",
+]

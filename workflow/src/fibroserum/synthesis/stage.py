@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.intervals import NORMAL_975
-from fibroserum.multiple_testing import panel_adjusted
+from fibroserum.multiple_testing import NORMAL_975, panel_adjusted
 from fibroserum.synthesis.evidence import (
     Estimate,
     Evidence,

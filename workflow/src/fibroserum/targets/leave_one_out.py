@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.contrasts import Contrast
-from fibroserum.de.stored_fit import design_of, fixed_prior_fit
+from fibroserum.cohort.designs import design_of
+from fibroserum.de.stored_fit import fixed_prior_fit
 from fibroserum.deseq import refit_genes
 from fibroserum.deseq.model import usable_structure
 from fibroserum.inference.structure import BlockStructure, find_blocks, without_block

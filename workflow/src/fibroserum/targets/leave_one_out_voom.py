@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import linear
-from fibroserum.de.stored_fit import design_of, linear_model_of
+from fibroserum.cohort.designs import design_of
+from fibroserum.de.stored_fit import linear_model_of
 from fibroserum.targets.leave_one_out import estimable
 
 

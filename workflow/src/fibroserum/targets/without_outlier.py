@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from fibroserum.de.stored_fit import design_of
+from fibroserum.cohort.designs import design_of
 from fibroserum.targets import donor_values, outliers
 from fibroserum.targets.leave_one_out_voom import estimates_without
 from fibroserum.targets.study import Study

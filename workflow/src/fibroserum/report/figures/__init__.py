@@ -1,1 +1,18 @@
 """The figures of a report."""
+
+__all__ = [
+    "catalogue",
+    "change",
+    "cohort",
+    "edges",
+    "factors",
+    "glance",
+    "lookup",
+    "registry",
+    "render",
+    "sets",
+    "slopes",
+    "synthesis",
+    "synthesis_catalogue",
+    "targets",
+]

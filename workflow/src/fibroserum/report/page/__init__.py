@@ -1,1 +1,10 @@
 """The page of a report."""
+
+__all__ = [
+    "assets",
+    "cohort_page",
+    "gene_data",
+    "pack",
+    "tables",
+    "templates",
+]

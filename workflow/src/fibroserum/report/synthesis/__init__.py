@@ -1,1 +1,6 @@
 """The report of a synthesis of several cohorts."""
+
+__all__ = [
+    "loading",
+    "stage",
+]
