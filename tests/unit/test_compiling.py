@@ -93,8 +93,8 @@ def test_code_that_comes_with_an_installation_is_read_and_not_written(tmp_path: 
     assert len(kernels(tmp_path / "other")) == 2
 
 
-@pytest.mark.parametrize("text", [b"", b"\x00" * 500, b"half"])
-def test_half_a_file_is_written_anew(text: bytes, tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [b"", b"\x00" * 500, b"half", b"cno_such_module\nname\n."])
+def test_a_damaged_file_is_written_anew(text: bytes, tmp_path: Path) -> None:
     cache = str(tmp_path)
     ended(begin(XDG_CACHE_HOME=cache))
     broken = kernels(tmp_path)[0]

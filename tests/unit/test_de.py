@@ -208,3 +208,8 @@ def test_pydeseq2_runs_on_a_fit_that_is_read(
             )
     assert replaced["paired"] == 0
     assert replaced["baseline"] >= 10
+
+
+def test_a_second_model_that_is_not_offered_is_refused() -> None:
+    with pytest.raises(ValueError, match="no second model 'edger_ql': voom, none"):
+        FitSettings(second_opinion="edger_ql")

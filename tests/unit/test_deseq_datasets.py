@@ -140,6 +140,14 @@ def test_size_factors_of_control_genes(cohort):
     expected = fit(counts, design, dataset.obs["size_factors"])
     np.testing.assert_array_equal(dataset.fitted.coefficients, expected.coefficients)
     assert not dataset.layers
+    # what it estimated itself is estimated again; what was set in between is kept
+    dataset.control_genes = controls[:150]
+    dataset.deseq2()
+    again = ratios(counts[controls[:150]])
+    np.testing.assert_allclose(dataset.obs["size_factors"], again, rtol=1e-12)
+    dataset.obs["size_factors"] = 2 * again
+    dataset.deseq2()
+    np.testing.assert_array_equal(dataset.fitted.size_factors, 2 * again)
 
 
 def test_outliers_are_withheld_unless_asked_for(cohort):

@@ -30,3 +30,14 @@ def test_mistakes_are_named(tmp_path: Path) -> None:
     said = r"column 'before': '-1' is no[\s\S]*column 'after': 'x' is"
     with pytest.raises(InputError, match=said):
         read_published(path)
+
+
+def test_spaces_around_names_mean_nothing_and_a_gene_has_a_name(tmp_path: Path) -> None:
+    path = tmp_path / "p.csv"
+    head = "gene,group,pairs,before,before_se,after,after_se,p\n"
+    path.write_text(head + "BGN , RT,30,1,0.1,2,0.1,0.2\n")
+    table = read_published(path)
+    assert table.loc[0, ["gene", "group", "log2_ratio"]].tolist() == ["BGN", "RT", 1.0]
+    path.write_text(head + " ,RT,30,1,0.1,2,0.1,0.2\n")
+    with pytest.raises(InputError, match="column 'gene': the cell is empty"):
+        read_published(path)

@@ -66,9 +66,12 @@ def fit_model(
     assert fit is not None, "with DESeq2's limits the fit is ours"
     status.loc[fitted.columns[~fit.converged]] = "not_converged"
     var = pd.DataFrame({"status": status, "baseMean": counts.div(factors, axis=0).mean(axis=0)})
+    replaced = fitted.columns[fit.replaced]
+    # as R's: the mean of the counts that were fitted
+    var.loc[replaced, "baseMean"] = fit.base_mean[fit.replaced]
     var[DISPERSIONS] = dataset.var[DISPERSIONS].reindex(counts.columns)
     var["count_outlier"] = counts.columns.isin(fitted.columns[fit.count_outlier])
-    var["replaced"] = counts.columns.isin(fitted.columns[fit.replaced])
+    var["replaced"] = counts.columns.isin(replaced)
     adata = ad.AnnData(X=counts.to_numpy(), obs=obs, var=var)
     keep_design(adata, design)
     adata.obsm["replaced_counts"] = fit.replaced_counts
