@@ -172,11 +172,6 @@ def test_outliers_are_withheld_unless_asked_for(cohort):
     pd.testing.assert_series_equal(tests[True][known], tests[False][known])
 
 
-def test_no_other_name_is_imported_lazily():
-    with pytest.raises(AttributeError, match="no attribute 'Other'"):
-        deseq.Other  # noqa: B018
-
-
 def test_stock_classes_run_with_the_engine_and_agree(cohort):
     counts, metadata, design = cohort
     engine = BlockedInference(n_cpus=2)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+
+import pytest
 
 from fibroserum.runtime import reruns
 
@@ -25,11 +28,47 @@ def test_a_script_needs_what_it_imports_and_no_more(repository: Path) -> None:
     assert not any("/qc/" in path or "/report/" in path or "/targets/" in path for path in fit)
 
 
-def test_code_changes_with_a_module(tmp_path: Path, repository: Path) -> None:
-    script = tmp_path / "one.py"
-    script.write_text("from fibroserum import errors\n")
+@pytest.fixture
+def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a copy of the library that `reruns` looks into."""
+    copied = tmp_path / "fibroserum"
+    shutil.copytree(reruns.PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(reruns, "PACKAGE", copied)
+    return copied
+
+
+@pytest.mark.parametrize(
+    ("edited", "changes"),
+    [
+        ("qc/stage.py", True),
+        ("qc/metrics.py", True),
+        ("qc/__init__.py", True),
+        ("multiple_testing.py", False),
+        ("report/page/cohort_page.py", False),
+    ],
+)
+def test_code_changes_with_a_module(
+    library: Path, repository: Path, edited: str, changes: bool
+) -> None:
+    script = repository / "workflow" / "scripts" / "qc.py"
     first = reruns.code_of(script)
     assert reruns.code_of(script) == first
-    other = tmp_path / "two.py"
-    other.write_text("from fibroserum import errors, design\n")
-    assert reruns.code_of(other) != first
+    module = library / edited
+    module.write_text(module.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    assert (reruns.code_of(script) != first) == changes
+
+
+def test_code_changes_with_a_data_file(library: Path, repository: Path) -> None:
+    script = repository / "workflow" / "scripts" / "qc.py"
+    first = reruns.code_of(script)
+    named = library / "data" / "tables.yaml"
+    named.write_bytes(named.read_bytes() + b"\n")
+    assert reruns.code_of(script) != first
+
+
+def test_code_changes_with_the_script(tmp_path: Path) -> None:
+    script = tmp_path / "one.py"
+    script.write_text("from fibroserum import errors\n", encoding="utf-8")
+    first = reruns.code_of(script)
+    script.write_text("from fibroserum import errors, tables\n", encoding="utf-8")
+    assert reruns.code_of(script) != first

@@ -133,7 +133,7 @@ def _unused_cells(config: Config, used: frozenset[str]) -> Iterator[Problem]:
 def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     """Read and check everything the config names. Raises InputError with every problem found.
 
-    summed: single cells that other jobs have read (`counts.parts`).
+    summed: single cells that other jobs have read (`counts.stage`).
     """
     found = Collector()
     sheet, table, annotation = pd.DataFrame(), None, None

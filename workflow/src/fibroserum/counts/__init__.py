@@ -35,7 +35,7 @@ def read_counts(
     cells: `{"sample": obs column, "min_cells": n}` for single cells, which are summed per sample.
     known_samples: the sheet's samples; they help to recognise transposed matrices and file names
     that stand for samples. Samples unknown to the sheet are read all the same.
-    summed: parts of the sums of single cells, made by `counts.parts`: their files are not read.
+    summed: parts of the sums of single cells, made by `counts.stage`: their files are not read.
 
     Returns samples × genes with what was done in `notes`. Raises InputError with every problem of
     every input: see `fibroserum.errors`.

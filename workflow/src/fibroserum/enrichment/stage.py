@@ -37,8 +37,8 @@ def enrich(
 ) -> Enrichment:
     """Test gene sets (as `read_gmt` gives them) in every contrast of a cohort.
 
-    cohort: samples × genes; results: `de` table by contrast name; factors: `de.norm_factors` by
-    the model's name, as its fit has them.
+    cohort: samples × genes; results: `de` table by contrast name; factors:
+    `de.second_model.norm_factors` by the model's name, as its fit has them.
     """
     mapped, lost = map_sets(sets, cohort.var)
     models = models_of(cohort.obs, settings_of(cohort))

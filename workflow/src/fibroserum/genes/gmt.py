@@ -182,9 +182,9 @@ def map_sets(
 ) -> tuple[list[GeneSet], pd.DataFrame]:
     """Find the sets' genes in a matrix.
 
-    annotation: of the matrix (`genes.annotate`). Returns the sets with matrix gene ids in place of
-    their own, in the same order, each id once (a set may lose all its genes), and a table of what
-    was not found: collection, gene_set, gene.
+    annotation: of the matrix (`genes.mapping.annotate`). Returns the sets with matrix gene ids in
+    place of their own, in the same order, each id once (a set may lose all its genes), and a table
+    of what was not found: collection, gene_set, gene.
     """
     found, _ = resolve((gene for a_set in sets for gene in a_set.genes), annotation)
     mapped = [

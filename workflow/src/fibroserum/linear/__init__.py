@@ -1,4 +1,4 @@
-"""The second opinion: linear models with donors eliminated, and effects for the set tests."""
+"""The second model: linear models with donors eliminated, and effects for the set tests."""
 
 from __future__ import annotations
 

@@ -96,9 +96,9 @@ def permutation_tables(
 ) -> PermutationTables:
     """Return observed against permuted calls of every contrast.
 
-    fits: by model name, as `de.fit_model` makes them; permutations: permutations of each contrast,
-    at most; all of them where there are fewer. Contrasts of a design with covariates are refused,
-    with the reason in their row.
+    fits: by model name, as `de.fitting.fit_model` makes them; permutations: permutations of each
+    contrast, at most; all of them where there are fewer. Contrasts of a design with covariates are
+    refused, with the reason in their row.
     """
     settings = settings_of(cohort)
     contrasts = contrasts_of(settings["groups"], settings["before"], settings["after"])
@@ -116,7 +116,7 @@ def permutation_tables(
         obs = cohort.obs.loc[engine.design.samples, ["donor", "group", "time"]].astype(str)
         rng = np.random.default_rng([seed, crc32(f"permutations {contrast.name}".encode())])
         found = labels.draw_permutations(contrast, obs, engine.counts, settings, permutations, rng)
-        logger.info(f"{contrast.name}: {len(found.rows)} relabellings ({found.what})")
+        logger.info(f"{contrast.name}: {len(found.rows)} permutations ({found.what})")
         row, part = _one_contrast(contrast, engine, found, table, alpha)
         rows.append(row)
         quantiles.append(part)
@@ -140,8 +140,8 @@ def _refused(contrast: Contrast, table: pd.DataFrame, covariates: list[str]) -> 
 def engine_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> Engine:
     """Return a model's engine.
 
-    fit: as `de.fit_model` makes it; force_kept: by gene, kept in the linear model whatever its
-    counts.
+    fit: as `de.fitting.fit_model` makes it; force_kept: by gene, kept in the linear model whatever
+    its counts.
     """
     fitted, noted = fit.var_names[fit.var["fitted_dispersions"].notna()], fit.uns["model"]
     return Engine(
@@ -245,7 +245,7 @@ def _one_contrast(
         small.append(int((second["pvalue"] < alpha).sum()))
         drawn.append(_log_quantiles(second["pvalue"], ranks))
         if number % max(1, len(found.rows) // 10) == 0:
-            logger.info(f"{contrast.name}: {number} of {len(found.rows)} relabellings")
+            logger.info(f"{contrast.name}: {number} of {len(found.rows)} permutations")
     observed = int((table["call"] != "none").sum())
     observed_small = int((data["pvalue"] < alpha).sum())
     row = {

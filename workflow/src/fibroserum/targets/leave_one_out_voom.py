@@ -26,10 +26,10 @@ def estimates_without(
 ) -> dict[tuple[str, str], float]:
     """Return by (gene, contrast) voom's log2 fold change without a donor.
 
-    fit: of the model, as `de.fit_model` makes it; asked: gene, contrast as in file names, donor;
-    donor_of: by sample; targets: genes that the second opinion keeps whatever their counts. NaN
-    where the model cannot be fitted without the donor, or does not test the gene. One fit serves
-    all: where nothing is asked, none is made.
+    fit: of the model, as `de.fitting.fit_model` makes it; asked: gene, contrast as in file names,
+    donor; donor_of: by sample; targets: genes that the second model keeps whatever their counts.
+    NaN where the model cannot be fitted without the donor, or does not test the gene. One fit
+    serves all: where nothing is asked, none is made.
     """
     wanted = list(asked)
     if not wanted:

@@ -57,7 +57,7 @@ class Study:
 
 
 def rule_of(fit: ad.AnnData, alpha: float, equivalence_lfc: float | None) -> Rule:
-    """Return the rule of the verdicts; the second opinion and the threshold are the fit's own."""
+    """Return the rule of the verdicts; the second model and the threshold are the fit's own."""
     model = fit.uns["model"]
     return Rule(
         alpha=alpha,

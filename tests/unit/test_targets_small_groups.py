@@ -20,7 +20,7 @@ from fibroserum.targets.leave_one_out_voom import estimates_without
 from fibroserum.targets.sentences import unequal_variance_caveat
 from fibroserum.targets.unequal_variance import widening
 from fibroserum.targets.verdict import Evidence, Rule, driven_by_outlier, judge
-from helpers.target_cohorts import Drawn, Planted, draw, flagged
+from helpers.target_cohorts import Drawn, Planted, draw, flagged, verdict
 
 CALLED = Evidence("tested", 0.5, 0.1, 0.3, 0.7, 0.001, 0.5, 0.01)
 CHANGE = Contrast("RT_post_vs_pre", "change", "RT", None, "paired")
@@ -99,8 +99,8 @@ def test_a_verdict_whose_second_estimate_turns_driven_by_outlier() -> None:
     assert not driven_by_outlier(held, Rule())
     turned = replace(held, second_estimate_without=-0.01)
     assert driven_by_outlier(turned, Rule())
-    verdict = judge(turned, Rule())
-    assert (verdict.word, verdict.driven_by_one_donor) == ("inconclusive", True)
+    held_back = judge(turned, Rule())
+    assert (held_back.word, held_back.driven_by_one_donor) == ("inconclusive", True)
     # what the second model could not tell decides nothing
     assert not driven_by_outlier(replace(held, second_estimate_without=np.nan), Rule())
 
@@ -135,25 +135,52 @@ def test_second_estimates_are_weighted_least_squares_without_the_donor(small: Dr
     assert np.isnan(absent["nowhere", "RT_vs_AT_change"])
 
 
-def test_unequal_spread_is_said_and_widens_the_bound() -> None:
-    drawn = draw({"T": Planted(mean=3000.0)}, {"AT": 8, "RT": 8}, seed=4)
+def _unequal(drawn: Drawn, targets: list[str]) -> Drawn:
+    """Return a cohort in which all genes but the targets vary more after serum of RT."""
     rng = np.random.default_rng(4)
     after = drawn.sheet["sample"].str.endswith("RT_post").to_numpy()
     scale = 2 ** rng.normal(0, 0.8, size=(int(after.sum()), drawn.counts.shape[1]))
-    # the target itself stays as it is: the caveat is about all genes
-    scale[:, drawn.counts.columns.get_loc("T")] = 1.0
+    scale[:, drawn.counts.columns.get_indexer(targets)] = 1.0
     values = drawn.counts.to_numpy().astype(float)
     values[after] *= scale
-    unequal = Drawn(
-        pd.DataFrame(values.round(), drawn.counts.index, drawn.counts.columns).astype(np.int64),
-        drawn.sheet,
-    )
+    counts = pd.DataFrame(values.round(), drawn.counts.index, drawn.counts.columns)
+    return Drawn(counts.astype(np.int64), drawn.sheet)
+
+
+def _bound(estimate: float, se: float) -> float:
+    """Return the end of the 90 % interval that is farther from 0."""
+    return abs(estimate) + 1.645 * se
+
+
+def test_unequal_spread_is_said_and_widens_the_bound() -> None:
+    drawn = draw({"T": Planted(mean=3000.0)}, {"AT": 8, "RT": 8}, seed=4)
     plain = flagged(drawn, ["T"], equivalence_lfc=0.3)
-    found = flagged(unequal, ["T"], equivalence_lfc=0.3)
+    found = flagged(_unequal(drawn, ["T"]), ["T"], equivalence_lfc=0.3)
     said = "Donors do not spread equally in all groups"
     assert said not in " ".join(plain.targets["reason"])
     assert said in _row(found, "RT_post_vs_pre")["reason"]
     assert said not in _row(found, "AT_post_vs_pre")["reason"]
+    # the interval as it is lies within the bound in both, and widened it does not
+    for flags, word in ((plain, "no_change"), (found, "inconclusive")):
+        row = _row(flags, "RT_post_vs_pre")
+        assert _bound(row["log2FoldChange"], row["lfcSE"]) < 0.25
+        assert row["verdict"] == word
+        assert pd.isna(row["outlier_donor"])
+
+
+def test_unequal_spread_widens_the_bound_without_the_outlying_donor() -> None:
+    planted = Planted(mean=3000.0, change={"RT": -0.25}, samples={"RT03_RT_post": 1.5})
+    drawn = draw({"T": Planted(mean=3000.0), "U": planted}, {"AT": 8, "RT": 8}, seed=5)
+    found = flagged(_unequal(drawn, ["T", "U"]), ["T", "U"], equivalence_lfc=0.55)
+    row = verdict(found, "U", "RT_post_vs_pre")
+    assert row["outlier_donor"] == "RT03"
+    loo = found.loo.set_index(["target", "contrast", "left_out"])
+    refit = loo.loc[("U", "RT_post_vs_pre", "RT03")]
+    # only the widened interval of the refit ends beyond 0.55
+    assert _bound(row["log2FoldChange"], 1.35 * row["lfcSE"]) < 0.55
+    assert _bound(refit["log2FoldChange"], refit["lfcSE"]) < 0.55
+    assert row["verdict"] == "inconclusive"
+    assert row["reason"].startswith("Donor RT03 alone carries the finding of no change")
 
 
 def test_the_caveat_and_the_widening_follow_the_ratio() -> None:
