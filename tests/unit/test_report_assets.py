@@ -26,11 +26,13 @@ def test_it_is_kept_in_the_cache_folder(
     assert assets.vega.__wrapped__() == "as it was kept"
 
 
-def test_without_a_name_it_is_below_the_home(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/somebody")
+def test_without_a_name_it_is_below_the_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     for ignored in ("", "relative"):
         monkeypatch.setenv("XDG_CACHE_HOME", ignored)
-        assert assets.cache_folder() == Path("/home/somebody/.cache/fibroserum")
+        assert assets.cache_folder() == tmp_path / ".cache" / "fibroserum"
 
 
 def test_a_folder_that_cannot_be_written_is_no_failure(
