@@ -15,6 +15,8 @@ from helpers.pipeline import REPOSITORY, copy_pipeline
 from helpers.small_cohort import good
 from helpers.small_runs import SECONDS, environment, outputs, run
 
+pytestmark = pytest.mark.long
+
 THEIRS = Path("tests/integration/building_block")
 STAGES = {
     "counts": {"counts"},
