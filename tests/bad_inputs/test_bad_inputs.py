@@ -41,7 +41,7 @@ def test_a_mistake_stops_the_run_and_is_said(case: Case, tmp_path: Path) -> None
     assert outcome.status == 1, outcome.output
     for text in case.expected:
         assert text in outcome.output
-    # a job's list stands in its own output, too
+    # a job's list is in its own output too
     counted = set(re.findall(r"(\d+) problems? with the input:", outcome.output))
     problems = set() if case.name in SNAKEMAKES_OWN else {str(len(case.expected))}
     assert counted == problems, outcome.output

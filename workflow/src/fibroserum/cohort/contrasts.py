@@ -30,7 +30,7 @@ class Contrast:
 
     @property
     def file(self) -> str:
-        """The name as it stands in file names."""
+        """The name as used in file names."""
         return file_name(self.name)
 
 

@@ -30,7 +30,7 @@ class Several:
 
     @property
     def folder(self) -> str:
-        """The synthesis's name as it stands in file names."""
+        """The synthesis's name as used in file names."""
         return file_name(self.name)
 
     @property

@@ -12,7 +12,7 @@ LONGEST_NAME = 120
 
 
 def file_name(name: str) -> str:
-    """Return `name` as it stands in file names: letters, digits, `.`, `_`, `-`, else `_`."""
+    """Return `name` as used in file names: letters, digits, `.`, `_`, `-`, else `_`."""
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
 

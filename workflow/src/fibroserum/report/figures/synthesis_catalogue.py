@@ -14,7 +14,7 @@ SETS = "Gene sets over cohorts"
 
 
 def unique_files(names: Iterable[str]) -> dict[str, str]:
-    """Return each name as it stands in file names, numbered where two would be the same."""
+    """Return each name as used in file names, numbered where two would be the same."""
     files: dict[str, str] = {}
     taken: set[str] = set()
     for name in names:
