@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import anndata as ad
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
@@ -16,21 +17,40 @@ from fibroserum.multiple_testing import NORMAL_975, benjamini_hochberg, independ
 
 
 def call_genes(table: pd.DataFrame, alpha: float, *, main_only: bool) -> pd.Series:
-    """Return `up`, `down` or `none` for each gene: both models significant, with the same sign.
+    """Return `up`, `down` or `none` for each gene.
 
-    main_only: the main model alone decides.
+    A gene is called where both models are significant with the same sign, and the interval
+    excludes 0. main_only: the main model alone decides, and its interval.
     """
     sign = np.sign(table["log2FoldChange"])
     called = table["padj"] < alpha
-    if not main_only:
+    if main_only:
+        called &= table["log2FoldChange"].abs() > NORMAL_975 * table["lfcSE"]
+    else:
         agree = (table["second_padj"] < alpha) & (np.sign(table["second_log2FoldChange"]) == sign)
-        called &= agree
+        called &= agree & (table["ci_low"] * table["ci_high"] > 0)
     words = np.where(called & (sign > 0), "up", np.where(called & (sign < 0), "down", "none"))
     return pd.Series(words, index=table.index, dtype=object)
 
 
-def result_table(fit: ad.AnnData, contrast: str, symbols: pd.Series, alpha: float) -> pd.DataFrame:
-    """Return `de/{contrast}.tsv`: one row a gene of the input, in the order of the fit."""
+def half_width(numbers: pd.DataFrame, level: float = 0.975) -> pd.Series:
+    """Return half the width of the interval of each log2 fold change.
+
+    numbers: lfcSE, second_lfcSE, second_df. The larger of the two models' standard errors, times
+    the quantile of the second model's t; of the main model alone where the second does not test.
+    """
+    se, df = numbers["second_lfcSE"].astype(float), numbers["second_df"].astype(float)
+    both = np.fmax(numbers["lfcSE"].astype(float), se)
+    return both * stdtrit(df.where(se.notna(), np.inf), level)
+
+
+def result_table(
+    fit: ad.AnnData, contrast: str, symbols: pd.Series, alpha: float, *, interval: bool = True
+) -> pd.DataFrame:
+    """Return `de/{contrast}.tsv`: one row a gene of the input, in the order of the fit.
+
+    interval: False gives the main model's own intervals, which no call needs, for comparison.
+    """
     numbers = fit.varm[file_name(contrast)]
     table = pd.DataFrame({"gene_id": fit.var_names, "symbol": symbols.reindex(fit.var_names)})
     table = table.set_index(fit.var_names)
@@ -38,8 +58,9 @@ def result_table(fit: ad.AnnData, contrast: str, symbols: pd.Series, alpha: floa
     table["baseMean"] = fit.var["baseMean"]
     for name in ("log2FoldChange", "lfcSE", "stat", "pvalue", "log2FoldChange_shrunken"):
         table[name] = numbers[name]
-    table["ci_low"] = table["log2FoldChange"] - NORMAL_975 * table["lfcSE"]
-    table["ci_high"] = table["log2FoldChange"] + NORMAL_975 * table["lfcSE"]
+    half = half_width(numbers) if interval else NORMAL_975 * table["lfcSE"]
+    table["ci_low"] = table["log2FoldChange"] - half
+    table["ci_high"] = table["log2FoldChange"] + half
     pvalues, means = table["pvalue"].to_numpy(float), table["baseMean"].to_numpy(float)
     table["padj"] = independent_filtering(pvalues, means, alpha)
     table["dispersion"] = fit.var["dispersions"]

@@ -18,7 +18,7 @@ from scipy.special import digamma
 
 from fibroserum.cohort.designs import centred_within
 from fibroserum.linear import kernels
-from fibroserum.linear.voom import LinearFit, estimates, posterior_variance, t_table
+from fibroserum.linear.voom import LinearFit, VariancePrior, estimates, t_table, variance_prior
 
 # A ratio (`spread_ratio`) beyond which groups do not spread alike: a nominal 95 % interval of a
 # model that pools them covers less than 93 %. In simulated cohorts whose donors do spread alike,
@@ -35,7 +35,7 @@ class GroupVariance:
 
     groups: names, sorted. of_sample: (n,) the group of each sample, as a position. variances:
     (G, groups). df: (groups,) total degrees of freedom; df_pooled: of the variance of all.
-    typical: (groups,) the geometric mean of the genes' variances, before moderation;
+    priors: of each group's variance. typical: (groups,) the geometric mean of the genes' variances, before moderation;
     typical_pooled: the same of all samples together. pooled: groups without a residual degree
     of freedom, which have the variance of all.
     """
@@ -45,6 +45,7 @@ class GroupVariance:
     variances: np.ndarray
     df: np.ndarray
     df_pooled: float
+    priors: tuple[VariancePrior, ...]
     typical: np.ndarray
     typical_pooled: float
     pooled: tuple[str, ...]
@@ -67,30 +68,43 @@ def group_variances(fit: LinearFit, groups: pd.Series | None, *, n_cpus: int = 1
     cells = _cells(fit.design.codes, of_sample, len(names))
     rss = _residual_squares(fit, cells, of_sample, len(names), n_cpus)
     df = _degrees_of_freedom(fit, cells, of_sample, len(names))
-    everything = _described(fit.sigma**2, fit.df_residual)
+    everything = _described(fit.sigma**2, fit.df_residual, fit.covariate)
     variances = np.empty((len(fit.genes), len(names)))
-    totals, typical = np.empty(len(names)), np.empty(len(names))
+    totals, typical, priors = np.empty(len(names)), np.empty(len(names)), []
     for group in range(len(names)):
         enough = df[group] >= FEWEST_DF and len(names) > 1
-        own = _described(rss[:, group] / df[group], df[group]) if enough else everything
-        variances[:, group], totals[group], typical[group] = own
+        variance = rss[:, group] / df[group] if enough else fit.sigma**2
+        own = _described(variance, df[group], fit.covariate) if enough else everything
+        prior, typical[group] = own
+        variances[:, group], totals[group] = prior.posterior(variance), prior.total_df
+        priors.append(prior)
     pooled = tuple(name for name, own in zip(names, df, strict=True) if own < FEWEST_DF)
+    prior, whole = everything
     return GroupVariance(
-        names, of_sample, variances, totals, everything[1], typical, everything[2], pooled
+        names,
+        of_sample,
+        variances,
+        totals,
+        prior.total_df,
+        tuple(priors),
+        typical,
+        whole,
+        pooled,
     )
 
 
-def _described(variance: np.ndarray, df: float) -> tuple[np.ndarray, float, float]:
-    """Return moderated variances (G,), their total degrees of freedom, and a typical variance.
+def _described(
+    variance: np.ndarray, df: float, covariate: np.ndarray | None
+) -> tuple[VariancePrior, float]:
+    """Return the prior of variances (G,), and a typical variance.
 
     The mean logarithm of a variance on few degrees of freedom is too small by a known amount
-    (Smyth 2004, section 6.2), which is made good.
+    (Smyth 2004, section 6.2), which is corrected.
     """
-    moderated, total = posterior_variance(variance, df)
     # as limma does: a variance of almost nothing is no information on the others
     floor = np.maximum(variance, 1e-5 * np.median(variance))
     typical = np.exp(np.log(floor).mean() + np.log(df / 2) - digamma(df / 2))
-    return moderated, total, float(typical)
+    return variance_prior(variance, df, covariate), float(typical)
 
 
 def _cells(donors: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
@@ -186,8 +200,16 @@ def spread_ratio(
     1 where the groups' typical residual variances are equal. Above 1, intervals of a model that
     pools them are too narrow by its square root; below 1, too wide.
     """
+    own, pooled = typical_variances(fit, contrast, spread, n_cpus=n_cpus)
+    return own / pooled
+
+
+def typical_variances(
+    fit: LinearFit, contrast: np.ndarray, spread: GroupVariance, *, n_cpus: int = 1
+) -> tuple[float, float]:
+    """Return a contrast's typical variance with a variance for each group, and with one for all."""
     parts = np.median(variance_parts(fit, contrast, spread, n_cpus=n_cpus), axis=0)
-    return float((parts * spread.typical).sum() / (parts.sum() * spread.typical_pooled))
+    return float((parts * spread.typical).sum()), float(parts.sum() * spread.typical_pooled)
 
 
 def unequal(ratios: Iterable[float]) -> bool:
