@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fibroserum.cohort.designs import Design
+from fibroserum.cohort.models import Model
 from fibroserum.enrichment.membership import restrict
 from fibroserum.genes.gmt import GeneSet
-from fibroserum.linear import LinearFit, estimates, fit_weighted
+from fibroserum.linear import (
+    ContrastFit,
+    Expression,
+    contrast_fits,
+    contrast_variance,
+    estimates,
+    group_variances,
+)
 from fibroserum.multiple_testing import adjust
 
 # GSEApy's and the authors' exponent of the rank.
@@ -71,12 +78,11 @@ def score_samples(
 
 def test_scores(
     scores: pd.DataFrame,
-    design: Design,
-    contrasts: Mapping[str, np.ndarray],
+    model: Model,
 ) -> pd.DataFrame:
-    """Return the t test of each contrast in each set's scores, donors blocked.
+    """Return the t test of each contrast in each set's scores, over one value per donor.
 
-    scores: as `score_samples` gives them. design: only its samples are used.
+    scores: as `score_samples` gives them; only the model's samples are used.
     One row a contrast and set: estimate, ci_low, ci_high (95 %), pvalue, padj (BH within
     contrast and collection). Raises ValueError for a design that cannot be fitted, and where
     a sample of the design has no scores.
@@ -86,11 +92,13 @@ def test_scores(
     wide = scores.pivot_table(
         index="sample", columns=["collection", "gene_set"], values="score", aggfunc="first"
     )
-    missing = design.samples.difference(wide.index)
+    samples = model.design.samples
+    missing = samples.difference(wide.index)
     if len(missing):
         raise ValueError(f"no scores for {', '.join(map(str, missing))}")
-    fit = fit_weighted(wide.loc[design.samples], design)
-    frames = [_test(fit, name, contrast) for name, contrast in contrasts.items()]
+    expression = Expression(samples, wide.columns, wide.loc[samples].to_numpy(float), None)
+    fits = contrast_fits(expression, model)
+    frames = [_test(name, own) for name, own in fits.items()]
     if not frames:
         return pd.DataFrame(columns=TEST_COLUMNS)
     return pd.concat(frames, ignore_index=True)[TEST_COLUMNS]
@@ -99,16 +107,19 @@ def test_scores(
 test_scores.__test__ = False  # type: ignore[attr-defined]  # a function of ours, not of pytest
 
 
-def _test(fit: LinearFit, name: str, contrast: np.ndarray) -> pd.DataFrame:
-    estimate, unscaled = estimates(fit, contrast)
-    se = fit.sigma * unscaled
+def _test(name: str, own: ContrastFit) -> pd.DataFrame:
+    fit = own.fit
+    estimate, _ = estimates(fit, own.vector)
+    spread = group_variances(fit, own.groups, moderated=False)
+    variance, df = contrast_variance(fit, own.vector, spread)
+    se = np.sqrt(variance)
     statistic = np.where(estimate == 0, 0.0, np.copysign(np.inf, estimate))
     np.divide(estimate, se, out=statistic, where=se > 0)
-    half = stats.t.ppf(0.975, fit.df_residual) * se
+    half = stats.t.ppf(0.975, df) * se
     frame = fit.genes.to_frame(index=False)
     frame["contrast"] = name
     frame["estimate"] = estimate
     frame["ci_low"], frame["ci_high"] = estimate - half, estimate + half
-    frame["pvalue"] = 2 * stats.t.sf(np.abs(statistic), fit.df_residual)
+    frame["pvalue"] = 2 * stats.t.sf(np.abs(statistic), df)
     frame["padj"] = adjust(frame["pvalue"], frame["collection"])
     return frame

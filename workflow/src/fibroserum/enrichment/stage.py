@@ -12,10 +12,11 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.models import Model, models_of
-from fibroserum.de.second_model import linear_model, well_counted
+from fibroserum.de.second_model import expression_of, well_counted
 from fibroserum.enrichment.scores import score_samples, test_scores
 from fibroserum.enrichment.set_tests import SetSettings, SetTests, test_sets
 from fibroserum.genes.gmt import GeneSet, map_sets
+from fibroserum.linear import contrast_fits
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def enrich(
 ) -> Enrichment:
     """Test gene sets (as `read_gmt` gives them) in every contrast of a cohort.
 
-    cohort: samples × genes; results: `de` table by contrast name; factors:
-    `de.second_model.norm_factors` by the model's name, as its fit has them.
+    cohort: samples × genes; results: `de` table by contrast name; factors: TMM factors by the
+    model's name, as its fit has them.
     """
     mapped, lost = map_sets(sets, cohort.var)
     models = models_of(cohort.obs, settings_of(cohort))
@@ -48,7 +49,7 @@ def enrich(
     expression = np.asarray(cohort.layers["log1p_normalized"], dtype=float)
     frame = pd.DataFrame(expression, index=cohort.obs_names, columns=cohort.var_names)
     scores = score_samples(frame, mapped, **sizes)
-    score_tests = [test_scores(scores, model.design, model.contrasts) for model in models]
+    score_tests = [test_scores(scores, model) for model in models]
     unmapped = lost.assign(reason="no gene of the matrix has this name")
     names = [model.name for model in models]
     untested = left_out_of(dict(zip(names, (test.left_out for test in tests), strict=True)))
@@ -91,8 +92,10 @@ def _test_model(
     own = {name: results[name].set_index("gene_id") for name in model.contrasts}
     counts = _fitted_counts(cohort, next(iter(own.values())))
     factor = factors[model.name]
-    fit = linear_model(counts, model, cohort.var["target"], factor, settings.n_cpus)
-    return test_sets(fit, model.contrasts, own, sets, settings)
+    well = well_counted(counts, model, cohort.var["target"])
+    expression = expression_of(well, model, factor, weighted=True)
+    fits = contrast_fits(expression, model, n_cpus=settings.n_cpus)
+    return test_sets(fits, well.columns, own, sets, settings)
 
 
 def _fitted_counts(cohort: ad.AnnData, result: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from fibroserum.linear.effects import Effects, genewise_effects
 from fibroserum.linear.group_variance import (
     UNEQUAL,
     GroupVariance,
+    contrast_variance,
     group_variances,
     group_wise_t,
     spread_ratio,
@@ -38,6 +39,7 @@ __all__ = [
     "LinearFit",
     "VariancePrior",
     "contrast_fits",
+    "contrast_variance",
     "estimates",
     "filter_by_expr",
     "fit_values",

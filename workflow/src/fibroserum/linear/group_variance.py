@@ -51,10 +51,12 @@ class GroupVariance:
     pooled: tuple[str, ...]
 
 
-def group_variances(fit: LinearFit, groups: pd.Series | None, *, n_cpus: int = 1) -> GroupVariance:
+def group_variances(
+    fit: LinearFit, groups: pd.Series | None, *, moderated: bool = True, n_cpus: int = 1
+) -> GroupVariance:
     """Return the residual variances of each group of samples in a linear fit.
 
-    groups: by sample; None: all are one. A group's residuals are taken about the means of its
+    groups: by sample; None: all are one. moderated: False leaves each gene its own variance. A group's residuals are taken about the means of its
     samples within each donor, so that in a crossover a donor's other groups have no part in them.
     Its degrees of freedom are the trace of the map from data to those residuals, without weights:
     one number for all genes.
@@ -68,13 +70,14 @@ def group_variances(fit: LinearFit, groups: pd.Series | None, *, n_cpus: int = 1
     cells = _cells(fit.design.codes, of_sample, len(names))
     rss = _residual_squares(fit, cells, of_sample, len(names), n_cpus)
     df = _degrees_of_freedom(fit, cells, of_sample, len(names))
-    everything = _described(fit.sigma**2, fit.df_residual, fit.covariate)
+    describe = _described if moderated else _as_they_are
+    everything = describe(fit.sigma**2, fit.df_residual, fit.covariate)
     variances = np.empty((len(fit.genes), len(names)))
     totals, typical, priors = np.empty(len(names)), np.empty(len(names)), []
     for group in range(len(names)):
         enough = df[group] >= FEWEST_DF and len(names) > 1
         variance = rss[:, group] / df[group] if enough else fit.sigma**2
-        own = _described(variance, df[group], fit.covariate) if enough else everything
+        own = describe(variance, df[group], fit.covariate) if enough else everything
         prior, typical[group] = own
         variances[:, group], totals[group] = prior.posterior(variance), prior.total_df
         priors.append(prior)
@@ -105,6 +108,13 @@ def _described(
     floor = np.maximum(variance, 1e-5 * np.median(variance))
     typical = np.exp(np.log(floor).mean() + np.log(df / 2) - digamma(df / 2))
     return variance_prior(variance, df, covariate), float(typical)
+
+
+def _as_they_are(
+    variance: np.ndarray, df: float, covariate: np.ndarray | None
+) -> tuple[VariancePrior, float]:
+    """Return a prior without weight, and the mean variance."""
+    return VariancePrior(variance, 0.0, df, df), float(np.mean(variance))
 
 
 def _cells(donors: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
@@ -183,13 +193,20 @@ def group_wise_t(
     the degrees of freedom are at most those of the pooled variance.
     """
     estimate, _ = estimates(fit, contrast)
+    variance, df = contrast_variance(fit, contrast, spread, n_cpus=n_cpus)
+    return t_table(fit, estimate, np.sqrt(variance), df)
+
+
+def contrast_variance(
+    fit: LinearFit, contrast: np.ndarray, spread: GroupVariance, *, n_cpus: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variance of a contrast's estimate and its degrees of freedom, by gene (G,)."""
     parts = variance_parts(fit, contrast, spread, n_cpus=n_cpus) * spread.variances
     variance = parts.sum(axis=1)
-    se = np.sqrt(variance)
-    df = variance**2 / (parts**2 / spread.df).sum(axis=1)
+    df = np.full(len(variance), spread.df_pooled)
+    np.divide(variance**2, (parts**2 / spread.df).sum(axis=1), out=df, where=variance > 0)
     several = (parts > 1e-12 * variance[:, None]).sum(axis=1) > 1
-    df = np.where(several, np.minimum(df, spread.df_pooled), df)
-    return t_table(fit, estimate, se, df)
+    return variance, np.where(several, np.minimum(df, spread.df_pooled), df)
 
 
 def spread_ratio(
