@@ -46,20 +46,16 @@ class DonorValues:
         dense = self.design.dense.loc[kept]
         used = dense.to_numpy().any(axis=0)
         groups = None if self.groups is None else self.groups[kept]
-        return DonorValues(
-            self.matrix[kept], Design(dense.loc[:, used]), self.vector[used], groups
-        )
+        return DonorValues(self.matrix[kept], Design(dense.loc[:, used]), self.vector[used], groups)
 
 
-def donor_values(model: Model, contrast: str, dense: np.ndarray | None = None) -> DonorValues:
+def donor_values(model: Model, contrast: str) -> DonorValues:
     """Return the donor values of a model's contrast.
 
-    dense: (n, k), the dense columns of the design with their rows permuted, where labels are
-    permuted; by default the model's own. A donor informs a contrast where it has every group that
-    the contrast compares. Where no donor is in several groups, all donors are in one design, and
-    all contrasts share it.
+    A donor informs a contrast where it has every group that the contrast compares. Where no donor
+    is in several groups, all donors are in one design, and all contrasts share it.
     """
-    rows = model.design.dense_values if dense is None else dense
+    rows = model.design.dense_values
     to_cells, cells = _cells(model)
     if not cells["unit"].duplicated().any():
         columns = pd.DataFrame(to_cells @ rows, cells["unit"], model.design.dense.columns)
@@ -77,7 +73,8 @@ def _cells(model: Model) -> tuple[csr_matrix, pd.DataFrame]:
 
     A matrix cells × samples, and the cells' `unit` and `group`.
     """
-    assert model.units is not None and model.groups is not None
+    assert model.units is not None, "a model without units tests samples"
+    assert model.groups is not None, "a model with units has groups"
     samples = pd.DataFrame(
         {"unit": model.units.to_numpy(), "group": model.groups.to_numpy()}, dtype=object
     )
@@ -125,9 +122,8 @@ def _one_column(
     names = [str(name) for name in model.design.dense.columns]
     effect = np.array([name.startswith(EFFECTS) for name in names])
     vector = model.design.dense_contrast(model.contrasts[contrast])
-    # 1 in the data as they are, -1 where a donor's labels are exchanged
     own = rows @ vector / (vector @ vector)
-    dense = pd.DataFrame(rows[:, ~effect], units, [n for n, e in zip(names, effect) if not e])
+    dense = pd.DataFrame(rows[:, ~effect], units, list(np.array(names)[~effect]))
     dense = dense.loc[:, dense.to_numpy().any(axis=0)]
     dense.insert(0, CONTRAST, own)
     return Design(dense), np.eye(dense.shape[1])[0]

@@ -16,7 +16,6 @@ from fibroserum.cohort.rank import check_rank
 from fibroserum.errors import InputError, Problem
 from fibroserum.input.names import file_name
 
-
 # how the names of a model's columns of groups and changes begin
 EFFECTS = ("after[", "group[")
 

@@ -15,7 +15,13 @@ from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.models import Model, keep_model, models_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.de.normalisation import normalise
-from fibroserum.de.second_model import Second, expression_of, no_second_model, second_model, well_counted
+from fibroserum.de.second_model import (
+    Second,
+    expression_of,
+    no_second_model,
+    second_model,
+    well_counted,
+)
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stored_fit import fixed_prior_fit
 from fibroserum.deseq import with_coefficients

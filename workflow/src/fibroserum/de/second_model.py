@@ -161,5 +161,3 @@ def linear_model(
     well = well_counted(counts, model, force_kept)
     expression = expression_of(well, model, factors, weighted=True)
     return linear.contrast_fits(expression, model, n_cpus=n_cpus)
-
-

@@ -41,9 +41,7 @@ def fixed_prior_fit(fit: ad.AnnData) -> NegativeBinomialFit:
     )
 
 
-def linear_models_of(
-    fit: ad.AnnData, force_kept: pd.Series, n_cpus: int
-) -> dict[str, ContrastFit]:
+def linear_models_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> dict[str, ContrastFit]:
     """Return the voom fits of a model's contrasts, by the names that they have in file names.
 
     fit: as `fit_model` makes it; force_kept: by gene, kept whatever its counts (the targets).

@@ -73,7 +73,7 @@ def signed_sets(
 ) -> pd.DataFrame:
     """Return fry's test of the responsive genes in each contrast, their directions as signs.
 
-    fits: the linear model of each contrast; genes: `responsive_genes`, the targets left out already;
+    fits: the linear model of each contrast; genes: `responsive_genes`, without the targets;
     changes: of the factor's level, by contrast where it was measured. `direction` is up where the
     genes move as more of the factor would move them. `concordance` is said where the test is
     significant at `alpha` and the factor's interval excludes 0.

@@ -36,18 +36,18 @@ class ContrastFit:
 class Expression:
     """Values that linear models are fitted to.
 
-    values: (n, G), samples × genes, log2. weights: likewise, or None where all samples count alike.
+    log2: (n, G), samples × genes. weights: likewise, or None where all samples count alike.
     """
 
     samples: pd.Index
     genes: pd.Index
-    values: np.ndarray
+    log2: np.ndarray
     weights: np.ndarray | None
 
     def of(self, genes: np.ndarray) -> Expression:
         """Return some of the genes, by position."""
         weights = None if self.weights is None else self.weights[:, genes]
-        return Expression(self.samples, self.genes[genes], self.values[:, genes], weights)
+        return Expression(self.samples, self.genes[genes], self.log2[:, genes], weights)
 
 
 def fit_values(
@@ -57,7 +57,7 @@ def fit_values(
     design = values.design
     if not len(values.vector) or design.residual_df < 1 or aliased_columns(design):
         return None
-    frame = pd.DataFrame(values.matrix @ expression.values, design.samples, expression.genes)
+    frame = pd.DataFrame(values.matrix @ expression.log2, design.samples, expression.genes)
     weights = None
     if expression.weights is not None:
         weights = 1.0 / (values.matrix.power(2) @ (1.0 / expression.weights))
@@ -66,7 +66,7 @@ def fit_values(
         design,
         weights,
         n_cpus=n_cpus,
-        amean=expression.values.mean(axis=0),
+        amean=expression.log2.mean(axis=0),
         trended=weights is None,
     )
     return ContrastFit(fit, values.vector, values.groups)
@@ -101,6 +101,6 @@ def contrast_fits(
 
 
 def _fit_samples(expression: Expression, design: Design, n_cpus: int) -> LinearFit:
-    frame = pd.DataFrame(expression.values, expression.samples, expression.genes)
+    frame = pd.DataFrame(expression.log2, expression.samples, expression.genes)
     weights = expression.weights
     return fit_weighted(frame, design, weights, n_cpus=n_cpus, trended=weights is None)

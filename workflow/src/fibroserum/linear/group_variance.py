@@ -10,7 +10,7 @@ parts, on Satterthwaite's degrees of freedom (1946, Biometrics Bull 2:110), as i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -34,10 +34,10 @@ class GroupVariance:
     """Moderated residual variances of G genes, one a group.
 
     groups: names, sorted. of_sample: (n,) the group of each sample, as a position. variances:
-    (G, groups). df: (groups,) total degrees of freedom; df_pooled: of the variance of all.
-    priors: of each group's variance. typical: (groups,) the geometric mean of the genes' variances, before moderation;
-    typical_pooled: the same of all samples together. pooled: groups without a residual degree
-    of freedom, which have the variance of all.
+    (G, groups). df: (groups,) total degrees of freedom; df_pooled: of the variance of all. priors:
+    of each group's variance, and at last of the variance of all. typical: (groups,) the geometric
+    mean of the genes' variances, before moderation; typical_pooled: the same of all samples
+    together. pooled: groups without a residual degree of freedom, which have the variance of all.
     """
 
     groups: tuple[str, ...]
@@ -50,19 +50,35 @@ class GroupVariance:
     typical_pooled: float
     pooled: tuple[str, ...]
 
+    def of(self, genes: np.ndarray) -> GroupVariance:
+        """Return the variances of some genes, by position."""
+        priors = tuple(prior.of(genes) for prior in self.priors)
+        return replace(self, variances=self.variances[genes], priors=priors)
+
+    def prior_of(self, group: str) -> VariancePrior:
+        """Return the prior of a group's variance, or of all samples' for another name."""
+        return self.priors[self.groups.index(group) if group in self.groups else -1]
+
 
 def group_variances(
-    fit: LinearFit, groups: pd.Series | None, *, moderated: bool = True, n_cpus: int = 1
+    fit: LinearFit,
+    groups: pd.Series | None,
+    *,
+    moderated: bool = True,
+    priors: GroupVariance | None = None,
+    n_cpus: int = 1,
 ) -> GroupVariance:
     """Return the residual variances of each group of samples in a linear fit.
 
-    groups: by sample; None: all are one. moderated: False leaves each gene its own variance. A group's residuals are taken about the means of its
-    samples within each donor, so that in a crossover a donor's other groups have no part in them.
-    Its degrees of freedom are the trace of the map from data to those residuals, without weights:
-    one number for all genes.
+    groups: by sample; None: all are one. moderated: False leaves each gene its own variance.
+    priors: of the same genes in other samples, in place of priors estimated here. A group's
+    residuals are taken about the means of its samples within each donor, so that in a crossover a
+    donor's other groups have no part in them. Its degrees of freedom are the trace of the map from
+    data to those residuals, without weights: one number for all genes.
     """
     if groups is None or groups.nunique() < 2:
-        names, of_sample = ("",), np.zeros(len(fit.samples), dtype=np.int64)
+        names = ("",) if groups is None or groups.empty else (str(groups.iloc[0]),)
+        of_sample = np.zeros(len(fit.samples), dtype=np.int64)
     else:
         values = groups.loc[fit.samples].astype(str)
         names = tuple(sorted(set(values)))
@@ -70,51 +86,46 @@ def group_variances(
     cells = _cells(fit.design.codes, of_sample, len(names))
     rss = _residual_squares(fit, cells, of_sample, len(names), n_cpus)
     df = _degrees_of_freedom(fit, cells, of_sample, len(names))
-    describe = _described if moderated else _as_they_are
-    everything = describe(fit.sigma**2, fit.df_residual, fit.covariate)
-    variances = np.empty((len(fit.genes), len(names)))
-    totals, typical, priors = np.empty(len(names)), np.empty(len(names)), []
-    for group in range(len(names)):
-        enough = df[group] >= FEWEST_DF and len(names) > 1
-        variance = rss[:, group] / df[group] if enough else fit.sigma**2
-        own = describe(variance, df[group], fit.covariate) if enough else everything
-        prior, typical[group] = own
-        variances[:, group], totals[group] = prior.posterior(variance), prior.total_df
-        priors.append(prior)
-    pooled = tuple(name for name, own in zip(names, df, strict=True) if own < FEWEST_DF)
-    prior, whole = everything
+
+    def prior_of(group: str, variance: np.ndarray, own: float) -> VariancePrior:
+        if not moderated:
+            return VariancePrior(variance, 0.0, own)
+        if priors is not None:
+            return priors.prior_of(group)
+        return variance_prior(variance, own, fit.covariate)
+
+    whole = fit.sigma**2
+    everything = prior_of("", whole, fit.df_residual)
+    found = []
+    for group, name in enumerate(names):
+        if df[group] >= FEWEST_DF and len(names) > 1:
+            variance, own = rss[:, group] / df[group], float(df[group])
+            prior = prior_of(name, variance, own)
+        else:
+            variance, own, prior = whole, float(fit.df_residual), everything
+        found.append((prior, prior.posterior(variance, own), prior.total_df(own), variance, own))
     return GroupVariance(
-        names,
-        of_sample,
-        variances,
-        totals,
-        prior.total_df,
-        tuple(priors),
-        typical,
-        whole,
-        pooled,
+        groups=names,
+        of_sample=of_sample,
+        variances=np.column_stack([posterior for _, posterior, *_ in found]),
+        df=np.array([total for _, _, total, *_ in found]),
+        df_pooled=everything.total_df(fit.df_residual),
+        priors=(*(prior for prior, *_ in found), everything),
+        typical=np.array([_typical(variance, own) for *_, variance, own in found]),
+        typical_pooled=_typical(whole, fit.df_residual),
+        pooled=tuple(name for name, own in zip(names, df, strict=True) if own < FEWEST_DF),
     )
 
 
-def _described(
-    variance: np.ndarray, df: float, covariate: np.ndarray | None
-) -> tuple[VariancePrior, float]:
-    """Return the prior of variances (G,), and a typical variance.
+def _typical(variance: np.ndarray, df: float) -> float:
+    """Return a typical one of variances (G,).
 
     The mean logarithm of a variance on few degrees of freedom is too small by a known amount
     (Smyth 2004, section 6.2), which is corrected.
     """
     # as limma does: a variance of almost nothing is no information on the others
-    floor = np.maximum(variance, 1e-5 * np.median(variance))
-    typical = np.exp(np.log(floor).mean() + np.log(df / 2) - digamma(df / 2))
-    return variance_prior(variance, df, covariate), float(typical)
-
-
-def _as_they_are(
-    variance: np.ndarray, df: float, covariate: np.ndarray | None
-) -> tuple[VariancePrior, float]:
-    """Return a prior without weight, and the mean variance."""
-    return VariancePrior(variance, 0.0, df, df), float(np.mean(variance))
+    floor = np.maximum(variance, max(1e-5 * np.median(variance), np.finfo(float).tiny))
+    return float(np.exp(np.log(floor).mean() + np.log(df / 2) - digamma(df / 2)))
 
 
 def _cells(donors: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:

@@ -227,8 +227,8 @@ def moderated_t(fit: LinearFit, contrast: np.ndarray) -> pd.DataFrame:
     """
     estimate, unscaled = estimates(fit, contrast)
     prior = variance_prior(fit.sigma**2, fit.df_residual, fit.covariate)
-    se = unscaled * np.sqrt(prior.posterior(fit.sigma**2))
-    return t_table(fit, estimate, se, prior.total_df)
+    se = unscaled * np.sqrt(prior.posterior(fit.sigma**2, fit.df_residual))
+    return t_table(fit, estimate, se, prior.total_df(fit.df_residual))
 
 
 def t_table(
@@ -262,25 +262,27 @@ def estimates(fit: LinearFit, contrast: np.ndarray) -> tuple[np.ndarray, np.ndar
 class VariancePrior:
     """limma's prior of G genes' variances (Smyth 2004): scaled inverse chi-square.
 
-    variance: (G,). df: of the prior, perhaps infinite. residual_df: of the variances it was
-    estimated from. total_df: of a moderated variance, at most those of all genes together.
+    variance: (G,). df: of the prior, perhaps infinite. most: degrees of freedom of all genes
+    together, which a moderated variance has at most.
     """
 
     variance: np.ndarray
     df: float
-    residual_df: float
-    total_df: float
+    most: float
 
-    def posterior(self, variance: np.ndarray, df: float | None = None) -> np.ndarray:
-        """Return moderated variances (G,); df: of `variance`, by default `residual_df`."""
-        own = self.residual_df if df is None else df
+    def posterior(self, variance: np.ndarray, df: float) -> np.ndarray:
+        """Return moderated variances (G,) of variances on df degrees of freedom."""
         if not np.isfinite(self.df):
-            return np.broadcast_to(self.variance, np.shape(variance)).astype(float)
-        return (own * variance + self.df * self.variance) / (own + self.df)
+            return self.variance
+        return (df * variance + self.df * self.variance) / (df + self.df)
+
+    def total_df(self, df: float) -> float:
+        """Return the degrees of freedom of a moderated variance."""
+        return min(df + self.df, self.most)
 
     def of(self, genes: np.ndarray) -> VariancePrior:
         """Return the prior of some genes, by position."""
-        return VariancePrior(self.variance[genes], self.df, self.residual_df, self.total_df)
+        return VariancePrior(self.variance[genes], self.df, self.most)
 
 
 def variance_prior(
@@ -297,10 +299,10 @@ def variance_prior(
         squeezed = squeeze_var(variance, np.full(len(variance), float(df)), covariate=covariate)
     prior = float(np.squeeze(squeezed["df_prior"]))
     level = np.broadcast_to(np.asarray(squeezed["var_prior"], float), variance.shape).copy()
-    return VariancePrior(level, prior, float(df), min(df + prior, len(variance) * float(df)))
+    return VariancePrior(level, prior, len(variance) * float(df))
 
 
 def posterior_variance(variance: np.ndarray, df: float) -> tuple[np.ndarray, float]:
     """Return limma's moderated variances (G,) and their total degrees of freedom."""
     prior = variance_prior(variance, df)
-    return prior.posterior(variance), prior.total_df
+    return prior.posterior(variance, df), prior.total_df(df)

@@ -91,7 +91,7 @@ def _footprints(cohort: ad.AnnData, contrasts: Mapping[str, Contrast]) -> list[d
         for name, size in sizes.items() if size < MIN_GENES
     ]  # fmt: skip
     for model in models_of(cohort.obs, settings_of(cohort)):
-        for row in test_scores(scores, model.design, model.contrasts).to_dict("records"):
+        for row in test_scores(scores, model).to_dict("records"):
             name = str(row["gene_set"])
             numbers = {key: row[key] for key in ("estimate", "ci_low", "ci_high", "pvalue")}
             sign = direction(row["estimate"], row["ci_low"], row["ci_high"])

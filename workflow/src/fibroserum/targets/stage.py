@@ -17,6 +17,7 @@ from fibroserum.targets import donor_values, leave_one_out
 from fibroserum.targets.baseline import baseline_row, with_clauses
 from fibroserum.targets.donors_up import DonorsUp, donors_up
 from fibroserum.targets.few_pairs import needed_donors
+from fibroserum.targets.leave_one_out_second import KEYS, second_without_each
 from fibroserum.targets.patterns import Comparison, pattern_table
 from fibroserum.targets.power import (
     Effect,
@@ -33,10 +34,9 @@ from fibroserum.targets.sentences import (
     unequal_variance_caveat,
 )
 from fibroserum.targets.study import Study, TargetSettings, rule_of, target_study
-from fibroserum.targets.unequal_variance import ratio_of, widening
-from fibroserum.targets.verdict import Evidence, judge
-from fibroserum.targets.verdict_holds import with_verdicts
-from fibroserum.targets.without_outlier import named_outliers, second_without
+from fibroserum.targets.verdict import judge
+from fibroserum.targets.verdict_holds import evidence_of, with_verdicts
+from fibroserum.targets.without_outlier import named_outliers
 
 NUMBERS = [
     "baseMean",
@@ -101,8 +101,7 @@ def verdict_table(
     numbers = _numbers(study)
     table = refit_table(study, n_cpus) if refitted is None else refitted
     own = table[table["gene_id"].isin(numbers["gene_id"])].reset_index(drop=True)
-    wider = {c.name: widening(ratio_of(study.fits[c.model], c)) for c in study.contrasts}
-    loo = with_verdicts(own, numbers, study.rule, wider)
+    loo = with_verdicts(own, numbers, study.rule)
     return _verdicts(study, numbers, loo, n_cpus), loo
 
 
@@ -124,6 +123,9 @@ def _numbers(study: Study) -> pd.DataFrame:
         part.insert(0, "target", list(study.genes))
         part.insert(1, "gene_id", pd.Series(study.genes.values(), dtype=object).to_numpy())
         part["contrast"], part["kind"] = contrast.name, contrast.kind
+        fitted = study.fits[contrast.model].varm[contrast.file].reindex(own.index)
+        for name in ("second_lfcSE", "second_df"):
+            part[name] = fitted[name].to_numpy(float)
         part["status"] = part["status"].astype(object).where(part["gene_id"].notna(), "absent")
         for prefix in ("", "second_"):
             part[f"{prefix}panel_padj"] = panel_adjusted(part[f"{prefix}pvalue"], part["gene_id"])
@@ -150,7 +152,10 @@ def _refits(study: Study, numbers: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
             study.samples.log2[fitted],
             study.samples.before,
         )
-        parts.append(leave_one_out.leave_each_out(fit, part, own, n_cpus))
+        refits = leave_one_out.leave_each_out(fit, part, own, n_cpus)
+        kept = pd.Series(fit.var_names.isin(list(study.genes.values())), fit.var_names)
+        second = second_without_each(fit, fitted, kept, own, study.members, n_cpus)
+        parts.append(refits.merge(second, on=KEYS, how="left"))
     whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
     full = whole.set_index(["gene_id", "contrast"])["log2FoldChange"]
     kept = [part for part in parts if len(part)] or parts[:1]
@@ -191,9 +196,11 @@ def _phrases(study: Study, numbers: pd.DataFrame) -> dict[tuple[str, str], Phras
 def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
     """Return the `targets` table, with `driven_by_one_donor` (see `Verdict`)."""
     named = named_outliers(study)
-    second = second_without(study, numbers, named, n_cpus)
     needed = needed_donors(loo, study.members, donor_values.changes(study.samples))
-    ratios = {c.name: ratio_of(study.fits[c.model], c) for c in study.contrasts}
+    ratios = {
+        c.name: float(study.fits[c.model].uns["model"]["spread_ratio"][c.file])
+        for c in study.contrasts
+    }
     robust = leave_one_out.robustness(loo, study.members)
     said = _phrases(study, numbers)
     single = {name: _single_donor(members) for name, members in study.members.items()}
@@ -210,22 +217,16 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
         contrast, key = row["contrast"], (row["gene_id"], row["contrast"])
         fitted = bool(np.isfinite(row["pvalue"]))
         outlier = named.get(key) if fitted else None
-        evidence = Evidence(
-            status=row["status"],
-            estimate=row["log2FoldChange"],
-            se=row["lfcSE"] * widening(ratios[contrast]),
+        evidence = evidence_of(
+            row,
             ci_low=row["ci_low"],
             ci_high=row["ci_high"],
-            panel_padj=row["panel_padj"],
-            second_estimate=row["second_log2FoldChange"],
-            second_panel_padj=row["second_panel_padj"],
             single=single[contrast][0],
             single_group=single[contrast][1],
             pools=study.pools,
             outlier=outlier,
             needed=needed.get(key),
-            second_estimate_without=second.get(key, np.nan),
-            **_without(key, outlier, without, widening(ratios[contrast])),
+            **_without(key, outlier, without),
         )
         panel = panels[contrast]
         verdict = judge(evidence, study.rule)
@@ -251,17 +252,18 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
     return table[[*tables.schemas()["targets"].names, "driven_by_one_donor"]]
 
 
-def _without(
-    key: tuple[str, str], outlier: str | None, loo: pd.DataFrame, wider: float
-) -> dict[str, Any]:
-    """Return the main model's numbers without the outlying donor; the other targets keep theirs."""
+def _without(key: tuple[str, str], outlier: str | None, loo: pd.DataFrame) -> dict[str, Any]:
+    """Return both models' numbers without the outlying donor; the other targets keep theirs."""
     if outlier is None:
         return {}
-    refit = loo.loc[(*key, outlier)]
+    rest = evidence_of({"status": "tested"} | loo.loc[(*key, outlier)].to_dict())
     return {
-        "estimate_without": float(refit["log2FoldChange"]),
-        "se_without": float(refit["lfcSE"]) * wider,
-        "panel_padj_without": float(refit["panel_padj"]),
+        "estimate_without": rest.estimate,
+        "se_without": rest.se,
+        "df_without": rest.df,
+        "panel_padj_without": rest.panel_padj,
+        "second_estimate_without": rest.second_estimate,
+        "second_panel_padj_without": rest.second_panel_padj,
     }
 
 
@@ -288,9 +290,8 @@ def _power(
         precision = None
         if np.isfinite(row["pvalue"]):
             fitted = study.fits[contrast.model].varm[contrast.file].loc[row["gene_id"]]
-            spread = (fitted["second_lfcSE"], fitted["second_df"])
-            second = (np.nan, np.nan) if study.rule.alone else spread
-            precision = Precision(row["lfcSE"], float(second[0]), float(second[1]))
+            second = float(fitted["second_lfcSE"]), float(fitted["second_df"])
+            precision = Precision(row["lfcSE"], *second)
         known = published_effect(published, row["target"], contrast, study.groups)
         effect = Effect(power_lfc, "fixed") if known is None else Effect(known, "published")
         rows.append(

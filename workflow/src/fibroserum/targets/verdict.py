@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from scipy.special import stdtrit
 
 Word = Literal["up", "down", "no_change", "inconclusive", "untestable", "absent"]
 Ground = Literal[
@@ -23,7 +24,6 @@ Ground = Literal[
     "open",
 ]
 DRIVEN_BY_ONE_DONOR = ("one_pair", "outlier", "few_pairs")
-NORMAL_95 = 1.6448536269514722
 HALF = 0.5
 CALLED = ("up", "down")
 
@@ -66,9 +66,11 @@ class Needed:
 class Evidence:
     """The numbers on one target in one contrast; NaN where there is none.
 
-    status: `absent`, or the gene's status in the contrast's table. estimate, se: log2 fold change
-    of the main model; ci_low, ci_high: its 95 % interval; panel_padj: its p value after BH over
-    the fitted targets. second_*: the same of the second model. single: the donor of a group with
+    status: `absent`, or the gene's status in the contrast's table. estimate: log2 fold change of
+    the main model; se: the larger of both models' standard errors, df: degrees of freedom of its t
+    quantiles, infinite where the main model is alone; ci_low, ci_high: the 95 % interval;
+    panel_padj: the main model's p value after BH over the fitted targets. second_*: the same of the
+    second model. single: the donor of a group with
     only one pair (in a baseline contrast, one donor), single_group: that group's name, None where
     there is no other. pools: the donors that are pools of sera. outlier: the donor whose own
     change is an outlier; *_without: both models refitted without it. needed: the
@@ -78,6 +80,7 @@ class Evidence:
     status: str
     estimate: float = np.nan
     se: float = np.nan
+    df: float = np.inf
     ci_low: float = np.nan
     ci_high: float = np.nan
     panel_padj: float = np.nan
@@ -89,9 +92,28 @@ class Evidence:
     outlier: str | None = None
     estimate_without: float = np.nan
     se_without: float = np.nan
+    df_without: float = np.inf
     panel_padj_without: float = np.nan
     second_estimate_without: float = np.nan
+    second_panel_padj_without: float = np.nan
     needed: Needed | None = None
+
+    def half_width(self, level: float = 0.975) -> float:
+        """Return half the width of an interval: 0.975 for 95 %, 0.95 for 90 %."""
+        return float(self.se * stdtrit(self.df, level))
+
+    @property
+    def without(self) -> Evidence:
+        """The evidence without the outlying donor; the other targets keep theirs."""
+        return replace(
+            self,
+            estimate=self.estimate_without,
+            se=self.se_without,
+            df=self.df_without,
+            panel_padj=self.panel_padj_without,
+            second_estimate=self.second_estimate_without,
+            second_panel_padj=self.second_panel_padj_without,
+        )
 
 
 @dataclass(frozen=True)
@@ -107,23 +129,24 @@ class Verdict:
         return self.ground in DRIVEN_BY_ONE_DONOR
 
 
-def within_equivalence(estimate: float, se: float, rule: Rule) -> bool:
+def within_equivalence(evidence: Evidence, rule: Rule) -> bool:
     """Return whether the 90 % interval lies within the equivalence bounds (TOST at 5 %)."""
     if rule.equivalence_lfc is None:
         return False
-    return bool(abs(estimate) + NORMAL_95 * se <= rule.equivalence_lfc)
+    return bool(abs(evidence.estimate) + evidence.half_width(0.95) <= rule.equivalence_lfc)
 
 
 def plain_word(evidence: Evidence, rule: Rule) -> Word:
     """Return what the numbers say, without regard to outliers and single pairs."""
-    significant = evidence.panel_padj < rule.alpha
+    clear = abs(evidence.estimate) > evidence.half_width()
+    significant = evidence.panel_padj < rule.alpha and clear
     agreed = rule.alone or (
         evidence.second_panel_padj < rule.alpha
         and np.sign(evidence.second_estimate) == np.sign(evidence.estimate)
     )
     if significant and agreed and evidence.estimate != 0:
         return "up" if evidence.estimate > 0 else "down"
-    if within_equivalence(evidence.estimate, evidence.se, rule):
+    if within_equivalence(evidence, rule):
         return "no_change"
     return "inconclusive"
 
@@ -140,13 +163,7 @@ def driven_by_outlier(evidence: Evidence, rule: Rule) -> bool:
         return False
     if not np.isfinite(evidence.estimate_without):
         return True
-    without = replace(
-        evidence,
-        estimate=evidence.estimate_without,
-        se=evidence.se_without,
-        panel_padj=evidence.panel_padj_without,
-    )
-    falls = plain_word(without, rule) != word
+    falls = plain_word(evidence.without, rule) != word
     if word == "no_change":
         return falls
     return bool(loses_estimate(evidence) or (falls and _share_kept(evidence) < 1))

@@ -1,13 +1,13 @@
-"""Whether a verdict's word is the same in each leave-one-donor-out refit.
+"""Whether a verdict's word is the same in each leave-one-donor-out refit of both models.
 
-The refit's p value takes the target's place in the panel; the other targets' p values and the
-second model are those of all donors.
+The refit's p values take the target's place in the panel; the other targets' are those of all
+donors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,49 +16,45 @@ from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.targets.verdict import Evidence, Rule, plain_word
 
 
-def with_verdicts(
-    loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule, wider: Mapping[str, float]
-) -> pd.DataFrame:
-    """Return the refits with `panel_padj` and `verdict_stands`.
+def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """Return the refits with `panel_padj`, `second_panel_padj` and `verdict_stands`.
 
-    loo: columns gene_id, contrast, log2FoldChange, lfcSE, pvalue; numbers: a row a target and
-    contrast, with both models' estimates and panel FDRs; wider: by contrast, what the verdict
-    multiplies standard errors by (`unequal_variance.widening`).
+    loo: columns gene_id, contrast, and the numbers of both models' refits; numbers: a row a target
+    and contrast, with both models' numbers and panel FDRs.
     """
-    table = loo.assign(panel_padj=np.nan, verdict_stands=None)
+    table = loo.assign(panel_padj=np.nan, second_panel_padj=np.nan, verdict_stands=None)
     whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
     panels = dict(list(whole.set_index("gene_id").groupby("contrast")))
     for (gene, contrast), rows in loo.groupby(["gene_id", "contrast"], sort=False):
         panel = panels[contrast]
-        full = _evidence(panel.loc[gene], wider[str(contrast)])
-        word = plain_word(full, rule)
-        others = panel["pvalue"].drop(gene).to_numpy(float)
-        adjusted = [
-            benjamini_hochberg(np.append(pvalue, others))[0]
-            for pvalue in rows["pvalue"].astype(float)
-        ]
-        table.loc[rows.index, "panel_padj"] = adjusted
+        for prefix in ("", "second_"):
+            others = panel[f"{prefix}pvalue"].drop(gene).to_numpy(float)
+            table.loc[rows.index, f"{prefix}panel_padj"] = [
+                benjamini_hochberg(np.append(pvalue, others))[0]
+                for pvalue in rows[f"{prefix}pvalue"].astype(float)
+            ]
+        word = plain_word(evidence_of(panel.loc[gene]), rule)
         stands = [
-            plain_word(replace(full, estimate=estimate, se=se, panel_padj=padj), rule) == word
-            if np.isfinite(padj)
+            plain_word(evidence_of({"status": "tested"} | row), rule) == word
+            if np.isfinite(row["panel_padj"])
             else None
-            for estimate, se, padj in zip(
-                rows["log2FoldChange"].astype(float),
-                rows["lfcSE"].astype(float) * wider[str(contrast)],
-                adjusted,
-                strict=True,
-            )
+            for row in table.loc[rows.index].to_dict("records")
         ]
         table.loc[rows.index, "verdict_stands"] = pd.Series(stands, rows.index, dtype=object)
     return table
 
 
-def _evidence(row: pd.Series, wider: float) -> Evidence:
+def evidence_of(row: Mapping[str, Any] | pd.Series, **more: Any) -> Evidence:
+    """Return the evidence in a row of both models' numbers; more: what else it holds."""
+    second_se = float(row["second_lfcSE"])
+    tested = np.isfinite(second_se)
     return Evidence(
         status=row["status"],
-        estimate=row["log2FoldChange"],
-        se=row["lfcSE"] * wider,
-        panel_padj=row["panel_padj"],
-        second_estimate=row["second_log2FoldChange"],
-        second_panel_padj=row["second_panel_padj"],
+        estimate=float(row["log2FoldChange"]),
+        se=float(np.fmax(float(row["lfcSE"]), second_se)),
+        df=float(row["second_df"]) if tested else np.inf,
+        panel_padj=float(row["panel_padj"]),
+        second_estimate=float(row["second_log2FoldChange"]),
+        second_panel_padj=float(row["second_panel_padj"]),
+        **more,
     )
