@@ -74,8 +74,8 @@ class Plan:
 def read_plan(path: Path = PLAN) -> Plan:
     """Read the plan. Raises ValueError where two rows share a name or a seed."""
     with path.open("rb") as file:
-        tables = tomllib.load(file)["row"]
-    rows = [row for table in tables for row in _rows(table)]
+        tables = tomllib.load(file)
+    rows = [row for family, table in tables.items() for row in _rows(family, table)]
     names = [row.name for row in rows]
     if len(set(names)) < len(names):
         raise ValueError("two rows of the plan have the same name")
@@ -85,24 +85,21 @@ def read_plan(path: Path = PLAN) -> Plan:
     return Plan(tuple(rows))
 
 
-def _rows(table: Mapping[str, Any]) -> list[Row]:
+def _rows(family: str, table: Mapping[str, Any]) -> list[Row]:
     """Return the rows of one table of the file: one for each `n`, or the one of its `donors`."""
-    given = dict(table)
-    family, seed = given.pop("name"), given.pop("seed")
-    sizes, cohorts = given.pop("n", [None]), given.pop("cohorts")
-    donors, settings = given.pop("donors", {}), given.pop("settings", {})
-    found = []
-    for place, (size, number) in enumerate(zip(sizes, cohorts, strict=True)):
-        found.append(
-            Row(
-                name=family if size is None else f"{family}-n{size}",
-                family=family,
-                donors=donors or {"AT": size, "RT": size},
-                settings=settings,
-                cohorts=number,
-                # a thousand seeds a size: no row has so many cohorts
-                seed=seed + 1000 * place,
-                **given,
-            )
+    given = {"source": "simulator", "settings": {}} | dict(table)
+    seed, sizes = given.pop("seed"), given.pop("n", None)
+    if sizes is None:
+        return [Row(name=family, family=family, seed=seed, **given)]
+    return [
+        Row(
+            name=f"{family}-n{size}",
+            family=family,
+            donors={"AT": int(size), "RT": int(size)},
+            cohorts=cohorts,
+            # a thousand seeds a size: no row has so many cohorts
+            seed=seed + 1000 * place,
+            **given,
         )
-    return found
+        for place, (size, cohorts) in enumerate(sizes.items())
+    ]
