@@ -1,14 +1,14 @@
 """The pipeline's own chain on one cohort, as the rules' scripts call it.
 
-A step of the chain that can be switched has a name here, and the keyword arguments of
-`FitSettings` that switch it on. Without steps the chain is the library as it is by default.
+Each step of the chain that can be switched off has a name here. Without steps the chain is what
+it was before them: voom on samples with donors as columns, one variance a gene where the groups'
+typical variances are alike, factors estimated once, and the main model's own intervals.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
 
 import anndata as ad
 import pandas as pd
@@ -20,15 +20,15 @@ from fibroserum.cohort.inputs import Inputs
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.stage import build_cohort
 from fibroserum.de.fitting import fit_model
-from fibroserum.de.settings import FitSettings
+from fibroserum.de.settings import FitSettings, Steps
 from fibroserum.de.stage import result_table
-from fibroserum.de.stored_fit import linear_model_of
+from fibroserum.de.stored_fit import linear_models_of
 from fibroserum.enrichment.set_tests import SetSettings, test_sets
 from fibroserum.genes.gmt import GeneSet
 
 ALPHA, MIN_COUNT = 0.05, 10
-#: by step: the fields of `FitSettings` that switch it on
-STEPS: dict[str, dict[str, Any]] = {}
+#: limma_trend: donor values are not weighted; the others: `fibroserum.de.settings.Steps`
+STEPS = ("renormalise", "donor_values", "limma_trend", "group_wise", "interval")
 DESIGN = {
     "donor": "donor",
     "group": "group",
@@ -51,7 +51,11 @@ class Chain:
 
 def fit_settings(steps: frozenset[str]) -> FitSettings:
     """Return the settings with the named steps switched on. Raises KeyError for another name."""
-    return FitSettings(**{k: v for step in sorted(steps) for k, v in STEPS[step].items()})
+    if unknown := steps - set(STEPS):
+        raise KeyError(f"no step {', '.join(sorted(unknown))}: {', '.join(STEPS)}")
+    of_fit = {field.name: field.name in steps for field in fields(Steps)}
+    second = "limma_trend" if "limma_trend" in steps else "voom"
+    return FitSettings(MIN_COUNT, second_opinion=second, steps=Steps(**of_fit))
 
 
 def run_chain(
@@ -79,12 +83,16 @@ def run_chain(
     noted, settings = settings_of(cohort), fit_settings(steps)
     fits: dict[str, ad.AnnData] = {
         model.name: fit_model(counts_of(cohort), model, cohort.obs["size_factor"], never, settings)
-        for model in models_of(cohort.obs, noted)
+        for model in models_of(cohort.obs, noted, donor_values=settings.steps.donor_values)
         if model.name == "paired" or baseline
     }
     tables = {
         contrast.name: result_table(
-            fits[contrast.model], contrast.name, cohort.var["symbol"], ALPHA
+            fits[contrast.model],
+            contrast.name,
+            cohort.var["symbol"],
+            ALPHA,
+            interval=settings.steps.interval,
         ).set_index("gene_id", drop=False)
         for contrast in contrasts_of(noted["groups"], noted["before"], noted["after"])
         if contrast.model in fits
@@ -108,9 +116,10 @@ def set_tables(chain: Chain, sets: Mapping[str, tuple[str, ...]]) -> dict[str, p
     fit = chain.fits["paired"]
     never = pd.Series(False, index=fit.var_names)
     known = [GeneSet("null", name, "", genes) for name, genes in sets.items()]
-    linear = linear_model_of(fit, never, 1)
+    fits = linear_models_of(fit, never, 1)
     settings = SetSettings(ALPHA, 5, 500, permutations=10, seed=1, n_cpus=1)
-    found = test_sets(linear, fit.uns["model"]["contrasts"], _by_file(chain), known, settings)
+    genes = next(iter(fits.values())).fit.genes
+    found = test_sets(fits, genes, _by_file(chain), known, settings)
     return {name: found.tables[file] for file, name in _names(chain).items()}
 
 

@@ -20,7 +20,7 @@ from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.designs import design_of
 from fibroserum.de.stage import call_genes
-from fibroserum.de.stored_fit import linear_model_of
+from fibroserum.de.stored_fit import linear_models_of
 from fibroserum.linear import moderated_t
 from fibroserum.multiple_testing import benjamini_hochberg
 
@@ -42,11 +42,10 @@ def called(table: pd.DataFrame, genes: pd.Index) -> pd.DataFrame:
 def voom(cohort: Cohort, chain: Chain) -> Tables:
     """limma-voom with donors as columns and one variance a gene: moderated t."""
     fit = chain.fits["paired"]
-    linear = linear_model_of(fit, pd.Series(False, index=fit.var_names), 1)
-    contrasts = fit.uns["model"]["contrasts"]
+    linear = linear_models_of(fit, pd.Series(False, index=fit.var_names), 1)
+    found = {c.name: linear[c.file] for c in cohort.contrasts}
     return {
-        c.name: called(moderated_t(linear, np.asarray(contrasts[c.file])), fit.var_names)
-        for c in cohort.contrasts
+        name: called(moderated_t(own.fit, own.vector), fit.var_names) for name, own in found.items()
     }
 
 

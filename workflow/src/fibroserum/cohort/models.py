@@ -47,6 +47,7 @@ def keep_model(fit: ad.AnnData, model: Model) -> None:
         "name": model.name,
         "contrasts": {file_name(name): vector for name, vector in model.contrasts.items()},
         "groups": groups,
+        "donor_values": model.units is not None,
         "group_weights": {
             file_name(name): np.array([weights.get(group, 0.0) for group in groups])
             for name, weights in model.weights.items()
@@ -66,7 +67,7 @@ def model_of(fit: ad.AnnData) -> Model:
         design=design,
         contrasts={name: np.asarray(v, dtype=float) for name, v in noted["contrasts"].items()},
         groups=fit.obs["group"].astype(str) if len(noted["groups"]) else None,
-        units=fit.obs["donor"].astype(str) if weights else None,
+        units=fit.obs["donor"].astype(str) if noted["donor_values"] else None,
         weights=weights,
     )
 
