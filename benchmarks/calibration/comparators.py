@@ -32,6 +32,7 @@ def called(table: pd.DataFrame, genes: pd.Index) -> pd.DataFrame:
     """Return a t test (log2FoldChange, se, pvalue, df_total) as a table with calls by BH."""
     half = stats.t.ppf(0.975, table["df_total"]) * table["se"]
     out = table.assign(
+        lfcSE=table["se"],
         padj=benjamini_hochberg(table["pvalue"].to_numpy(float)),
         ci_low=table["log2FoldChange"] - half,
         ci_high=table["log2FoldChange"] + half,
