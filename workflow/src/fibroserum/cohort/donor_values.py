@@ -41,12 +41,11 @@ class DonorValues:
     vector: np.ndarray
     groups: pd.Series | None
 
-    def of(self, kept: np.ndarray) -> DonorValues:
-        """Return some of the values; kept: (u,) mask. Columns without a value left are gone."""
-        dense = self.design.dense.loc[kept]
-        used = dense.to_numpy().any(axis=0)
-        groups = None if self.groups is None else self.groups[kept]
-        return DonorValues(self.matrix[kept], Design(dense.loc[:, used]), self.vector[used], groups)
+    @property
+    def informing(self) -> int:
+        """Number of donors (blocks) that the contrast compares."""
+        compared = self.design.dense_values[:, self.vector != 0]
+        return int(compared.any(axis=1).sum())
 
 
 def donor_values(model: Model, contrast: str) -> DonorValues:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import anndata as ad
@@ -25,8 +25,9 @@ class Model:
     """A design with its blocks, and for each contrast a numeric vector over all its columns.
 
     groups: of each sample, whose variances may differ; None: they are one. units: the donor of
-    each sample. weights: by contrast, the weight of each group. Without units the linear model
-    tests samples, else donor values (`donor_values`).
+    each sample, or the block of donors. weights: by contrast, the weight of each group. Without
+    units the linear model tests samples, else donor values (`donor_values`). fewest: units that a
+    contrast needs.
     """
 
     name: Literal["paired", "baseline", "stimulation"]
@@ -35,19 +36,30 @@ class Model:
     groups: pd.Series | None = None
     units: pd.Series | None = None
     weights: dict[str, dict[str, float]] = field(default_factory=dict)
+    fewest: int = 1
+
+    def of(self, kept: np.ndarray) -> Model:
+        """Return the model of some samples; kept: (n,) mask. Blocks without samples are gone."""
+        groups = None if self.groups is None else self.groups[kept]
+        units = None if self.units is None else self.units[kept]
+        design = self.design.of(kept)
+        gone = len(self.design.labels) - len(design.labels)
+        contrasts = {name: vector[gone:] for name, vector in self.contrasts.items()}
+        return replace(self, design=design, contrasts=contrasts, groups=groups, units=units)
 
 
 def keep_model(fit: ad.AnnData, model: Model) -> None:
     """Put a model into its fit, contrasts by the names that they have in file names."""
     keep_design(fit, model.design)
     fit.obs["group"] = "" if model.groups is None else model.groups
-    fit.obs["donor"] = "" if model.units is None else model.units
+    fit.obs["unit"] = "" if model.units is None else model.units
     groups = [] if model.groups is None else sorted(set(model.groups))
     fit.uns["model"] = {
         "name": model.name,
         "contrasts": {file_name(name): vector for name, vector in model.contrasts.items()},
         "groups": groups,
         "donor_values": model.units is not None,
+        "fewest": model.fewest,
         "group_weights": {
             file_name(name): np.array([weights.get(group, 0.0) for group in groups])
             for name, weights in model.weights.items()
@@ -67,8 +79,9 @@ def model_of(fit: ad.AnnData) -> Model:
         design=design,
         contrasts={name: np.asarray(v, dtype=float) for name, v in noted["contrasts"].items()},
         groups=fit.obs["group"].astype(str) if len(noted["groups"]) else None,
-        units=fit.obs["donor"].astype(str) if noted["donor_values"] else None,
+        units=fit.obs["unit"].astype(str) if noted["donor_values"] else None,
         weights=weights,
+        fewest=int(noted["fewest"]),
     )
 
 
@@ -83,6 +96,21 @@ def covariate_columns(obs: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFr
             text = obs[name].astype(str)
             parts.append(indicators(text, name, sorted(text.unique())[1:]))
     return pd.concat(parts, axis=1)
+
+
+# blocks that a contrast needs: fewer leave too little to judge their variance by
+FEWEST_BLOCKS = 4
+
+
+def _units(obs: pd.DataFrame, block: str | None) -> pd.Series:
+    """Return the unit of each sample: its donor, or the block that its donor shares with others.
+
+    A pair on two blocks is in the block of both.
+    """
+    if block is None:
+        return obs["donor"].astype(str)
+    pairs = obs.groupby(["donor", "group"])[block]
+    return pairs.transform(lambda levels: "|".join(sorted(set(levels.astype(str)))))
 
 
 def _group_weights(contrast: Contrast, groups: Sequence[str]) -> dict[str, float]:
@@ -109,15 +137,16 @@ def paired_model(
     *,
     crossover: bool,
     covariates: Sequence[str] = (),
+    block: str | None = None,
     donor_values: bool = True,
 ) -> Model:
     """Return the model of changes within donors.
 
     obs: samples × (donor, group, time, covariates), complete pairs only; groups: reference first.
     In a crossover each pair of samples is a block: a donor is in a state of its own at each visit,
-    and its responses to two interventions are two. donor_values: False blocks by donor and tests
-    samples, for comparison. Raises InputError when the design is rank-deficient, naming the
-    columns.
+    and its responses to two interventions are two. block: column of what donors share, the unit of
+    the linear model. donor_values: False blocks by donor and tests samples, for comparison. Raises
+    InputError when the design is rank-deficient, naming the columns.
     """
     donors, names = obs["donor"].astype(str), obs["group"].astype(str)
     pair_blocks = crossover and donor_values
@@ -129,8 +158,9 @@ def paired_model(
     check_rank(design, "the model of changes", obs, covariates)
     weights = {contrast.name: _group_weights(contrast, groups) for contrast in own}
     vectors = {name: _contrast_vector(design, "after", own) for name, own in weights.items()}
-    units = donors if donor_values else None
-    return Model("paired", design, vectors, names, units, weights)
+    units = _units(obs, block) if donor_values else None
+    fewest = 1 if block is None else FEWEST_BLOCKS
+    return Model("paired", design, vectors, names, units, weights, fewest)
 
 
 def baseline_model(
@@ -140,12 +170,13 @@ def baseline_model(
     *,
     crossover: bool,
     covariates: Sequence[str] = (),
+    block: str | None = None,
     donor_values: bool = True,
 ) -> Model:
     """Return the model of groups before the intervention: between donors, or within in a crossover.
 
-    obs: before samples only; donor_values: as in `paired_model`. Raises InputError when the design
-    is rank-deficient.
+    obs: before samples only; block, donor_values: as in `paired_model`. Raises InputError when the
+    design is rank-deficient.
     """
     main = indicators(obs["group"], "group", list(groups[1:] if crossover else groups))
     dense = pd.concat([main, covariate_columns(obs, covariates)], axis=1)
@@ -154,8 +185,9 @@ def baseline_model(
     own = [contrast for contrast in contrasts if contrast.model == "baseline"]
     weights = {contrast.name: _group_weights(contrast, groups) for contrast in own}
     vectors = {name: _contrast_vector(design, "group", own) for name, own in weights.items()}
-    units = obs["donor"].astype(str) if donor_values else None
-    return Model("baseline", design, vectors, obs["group"].astype(str), units, weights)
+    units = _units(obs, block) if donor_values else None
+    fewest = 1 if block is None else FEWEST_BLOCKS
+    return Model("baseline", design, vectors, obs["group"].astype(str), units, weights, fewest)
 
 
 def models_of(
@@ -164,14 +196,15 @@ def models_of(
     """Return the paired model, and the baseline model where there are several groups.
 
     obs: samples × (donor, group, time, used_for, covariates); settings: `groups` (reference first),
-    `before`, `after`, `crossover`, `covariates`; donor_values: as in `paired_model`. Raises
-    InputError with both models' problems.
+    `before`, `after`, `crossover`, `covariates`, and `block` where there is one; donor_values: as
+    in `paired_model`. Raises InputError with both models' problems.
     """
     groups, before, after = settings["groups"], settings["before"], settings["after"]
     contrasts = contrasts_of(groups, before, after)
     common = {
         "crossover": settings["crossover"],
         "covariates": settings["covariates"],
+        "block": settings.get("block"),
         "donor_values": donor_values,
     }
     problems: list[Problem] = []

@@ -84,6 +84,8 @@ def fit_model(
     adata = ad.AnnData(X=counts.to_numpy(), obs=obs, var=var)
     keep_model(adata, model)
     adata.obsm["replaced_counts"] = fit.replaced_counts
+    if scale.other is not None:
+        adata.obs["other_norm_factors"] = scale.other
     adata.var["left_out"] = counts.columns.isin(scale.left_out)
     second = _second(fitted, model, force_kept, settings, scale.norm_factors)
     for name, vector in model.contrasts.items():

@@ -98,12 +98,20 @@ def contrast_row(
 
 
 def pairs_of(contrast: Contrast, obs: pd.DataFrame, before: str) -> int:
-    """Return the complete pairs behind a contrast; for a baseline, its donors' before samples."""
+    """Return the complete pairs behind a contrast; for a baseline, its donors' before samples.
+
+    In a crossover a donor informs a difference or an average with all its groups, or not at all.
+    """
     groups = {contrast.group, contrast.reference} - {None}
     own = obs[obs["group"].isin(groups)] if groups else obs
-    if contrast.kind == "baseline":
-        return int(own.loc[own["time"] == before, "donor"].nunique())
-    return int(((own["time"] == before) & (own["used_for"] == "change")).sum())
+    first = own[own["time"] == before]
+    if contrast.kind != "baseline":
+        first = first[first["used_for"] == "change"]
+    several = first.groupby("donor", observed=True)["group"].nunique()
+    complete = several[several == first["group"].nunique()].index
+    if (several > 1).any():
+        first = first[first["donor"].isin(complete)]
+    return int(first["donor"].nunique() if contrast.kind == "baseline" else len(first))
 
 
 def result_tables(

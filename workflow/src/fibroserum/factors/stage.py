@@ -135,7 +135,8 @@ def _context(
     present = [gene for gene in dict.fromkeys(settings["targets"].values()) if gene]
     place = cohort.var_names.get_indexer(present)
     raw = np.asarray(cohort.X)[:, place].astype(float)
-    scale = cohort.obs["size_factor"].to_numpy(float)[:, None]
+    factors = paired.obs["size_factors"].astype(float).reindex(cohort.obs_names)
+    scale = factors.fillna(cohort.obs["size_factor"]).to_numpy(float)[:, None]
     fits = linear_models_of(paired, force_kept, run.n_cpus)
     own = tuple(contrast for contrast in all_contrasts if contrast.model == "paired")
     return _Context(

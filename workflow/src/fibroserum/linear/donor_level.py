@@ -49,6 +49,11 @@ class Expression:
         weights = None if self.weights is None else self.weights[:, genes]
         return Expression(self.samples, self.genes[genes], self.log2[:, genes], weights)
 
+    def of_samples(self, kept: np.ndarray) -> Expression:
+        """Return some of the samples; kept: (n,) mask."""
+        weights = None if self.weights is None else self.weights[kept]
+        return Expression(self.samples[kept], self.genes, self.log2[kept], weights)
+
 
 def fit_values(
     expression: Expression, values: DonorValues, *, n_cpus: int = 1
@@ -90,6 +95,8 @@ def contrast_fits(
     shared: ContrastFit | None = None
     for name in model.contrasts:
         values = donor_values(model, name)
+        if values.informing < model.fewest:
+            continue
         if shared is not None and values.groups is not None:
             found[name] = ContrastFit(shared.fit, values.vector, shared.groups)
             continue

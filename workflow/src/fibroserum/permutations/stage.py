@@ -18,6 +18,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 from zlib import crc32
 
 import anndata as ad
@@ -108,12 +109,16 @@ def permutation_tables(
     for contrast in contrasts:
         fit = fits[contrast.model]
         table = result_table(fit, contrast.name, cohort.var["symbol"], alpha)
-        if settings["covariates"]:
-            rows.append(_refused(contrast, table, settings["covariates"]))
+        if why := _why_refused(settings):
+            rows.append(_refused(contrast, table, why))
             continue
         if contrast.model not in engines:
             engines[contrast.model] = engine_of(fit, cohort.var["target"].astype(bool), n_cpus)
         engine = engines[contrast.model]
+        if linear_test(engine, engine.model, contrast.file).empty:
+            why = "too few donors inform this contrast for the second model"
+            rows.append(_refused(contrast, table, why))
+            continue
         obs = cohort.obs.loc[engine.counts.index, ["donor", "group", "time"]].astype(str)
         rng = np.random.default_rng([seed, crc32(f"permutations {contrast.name}".encode())])
         found = labels.draw_permutations(contrast, obs, engine.counts, settings, permutations, rng)
@@ -127,14 +132,25 @@ def permutation_tables(
     )
 
 
-def _refused(contrast: Contrast, table: pd.DataFrame, covariates: list[str]) -> dict[str, object]:
-    named = ", ".join(covariates)
+def _why_refused(settings: Mapping[str, Any]) -> str:
+    """Return why labels cannot be exchanged in a cohort, or nothing."""
+    if settings["covariates"]:
+        named = ", ".join(settings["covariates"])
+        return (
+            f"the model adjusts for {named}, which change with time; labels cannot be exchanged "
+            "while such covariates stay"
+        )
+    if settings["block"]:
+        return "donors share blocks (design.block), so that their labels are not exchangeable"
+    return ""
+
+
+def _refused(contrast: Contrast, table: pd.DataFrame, why: str) -> dict[str, object]:
     return {
         "contrast": contrast.name,
         "relabellings": 0,
         "observed": int((table["call"] != "none").sum()),
-        "note": f"refused: the model adjusts for {named}, which change with time; labels cannot be "
-        "exchanged while such covariates stay",
+        "note": f"refused: {why}",
     }
 
 

@@ -30,13 +30,15 @@ def second_without_each(
     force_kept: pd.Series,
     contrasts: Sequence[Contrast],
     members: Mapping[str, pd.DataFrame],
+    donor_of: pd.Series,
     n_cpus: int = 1,
 ) -> pd.DataFrame:
     """Return the second model's refits: a row a gene, contrast and donor, KEYS and NUMBERS.
 
     fit: of the contrasts' model, as `de.fitting.fit_model` makes it; genes: targets that were
-    fitted; force_kept: by gene; members: by contrast, `Samples.members`. NUMBERS are NaN where the
-    second model does not test the gene, or cannot be fitted without the donor.
+    fitted; force_kept: by gene; members: by contrast, `Samples.members`; donor_of: by sample.
+    NUMBERS are NaN where the second model does not test the gene, or cannot be fitted without the
+    donor.
     """
     parts = [pd.DataFrame(columns=[*KEYS, *NUMBERS])]
     if fit.uns["model"]["second_opinion"] == "none" or not len(genes):
@@ -54,10 +56,11 @@ def second_without_each(
         if id(whole.fit) not in priors:
             found = linear.group_variances(whole.fit, whole.groups, n_cpus=n_cpus)
             priors[id(whole.fit)] = found.of(place)
-        values = donor_values(model, contrast.file)
         for donor in sorted(set(members[contrast.name].index.get_level_values("donor"))):
-            rest = values.of(values.design.samples != donor)
-            part = _numbers(own, rest, priors[id(whole.fit)], threshold, n_cpus)
+            kept = (donor_of.loc[own.samples] != donor).to_numpy()
+            rest = donor_values(model.of(kept), contrast.file)
+            found = priors[id(whole.fit)]
+            part = _numbers(own.of_samples(kept), rest, found, threshold, n_cpus)
             keys = {"gene_id": own.genes, "contrast": contrast.name, "left_out": donor}
             parts.append(pd.DataFrame(keys).join(part, on="gene_id"))
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast
+from fibroserum.cohort.models import FEWEST_BLOCKS
 from fibroserum.linear import UNEQUAL
 from fibroserum.targets.verdict import (
     Evidence,
@@ -160,6 +161,11 @@ def reason(
             return "One sample decides the fit (Cook's distance), so no p value is given."
         case "not_fitted":
             return UNFITTED[evidence.status]
+        case "few_blocks":
+            return (
+                f"Donors share blocks (design.block), and only {evidence.blocks} blocks are behind "
+                f"this contrast: at least {FEWEST_BLOCKS} are needed to judge how much they differ."
+            )
         case "one_pair":
             return _one_pair_reason(evidence, said)
         case "outlier":

@@ -12,6 +12,8 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import SINGLE_GROUP
+from fibroserum.cohort.donor_values import donor_values as donor_values_of
+from fibroserum.cohort.models import model_of
 from fibroserum.multiple_testing import panel_adjusted
 from fibroserum.targets import donor_values, leave_one_out
 from fibroserum.targets.baseline import baseline_row, with_clauses
@@ -154,7 +156,8 @@ def _refits(study: Study, numbers: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
         )
         refits = leave_one_out.leave_each_out(fit, part, own, n_cpus)
         kept = pd.Series(fit.var_names.isin(list(study.genes.values())), fit.var_names)
-        second = second_without_each(fit, fitted, kept, own, study.members, n_cpus)
+        donors = study.samples.obs["donor"]
+        second = second_without_each(fit, fitted, kept, own, study.members, donors, n_cpus)
         parts.append(refits.merge(second, on=KEYS, how="left"))
     whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
     full = whole.set_index(["gene_id", "contrast"])["log2FoldChange"]
@@ -173,6 +176,18 @@ def _single_donor(members: pd.DataFrame) -> tuple[str | None, str | None]:
         return None, None
     donor = str(members.xs(lonely[0], level="group").index[0])
     return donor, None if lonely[0] == SINGLE_GROUP else lonely[0]
+
+
+def few_blocks(study: Study) -> dict[str, int]:
+    """Return by contrast the number of blocks behind it, where it needs more."""
+    found = {}
+    for contrast in study.contrasts:
+        model = model_of(study.fits[contrast.model])
+        if model.units is not None:
+            informing = donor_values_of(model, contrast.file).informing
+            if informing < model.fewest:
+                found[contrast.name] = informing
+    return found
 
 
 def _phrases(study: Study, numbers: pd.DataFrame) -> dict[tuple[str, str], Phrases]:
@@ -201,6 +216,7 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
         c.name: float(study.fits[c.model].uns["model"]["spread_ratio"][c.file])
         for c in study.contrasts
     }
+    blocks = few_blocks(study)
     robust = leave_one_out.robustness(loo, study.members)
     said = _phrases(study, numbers)
     single = {name: _single_donor(members) for name, members in study.members.items()}
@@ -226,6 +242,7 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
             pools=study.pools,
             outlier=outlier,
             needed=needed.get(key),
+            blocks=blocks.get(contrast),
             **_without(key, outlier, without),
         )
         panel = panels[contrast]

@@ -15,6 +15,7 @@ Word = Literal["up", "down", "no_change", "inconclusive", "untestable", "absent"
 Ground = Literal[
     "absent",
     "not_fitted",
+    "few_blocks",
     "one_sample",
     "one_pair",
     "outlier",
@@ -75,6 +76,7 @@ class Evidence:
     there is no other. pools: the donors that are pools of sera. outlier: the donor whose own
     change is an outlier; *_without: both models refitted without it. needed: the
     donor of a group of two or three without whom the estimate loses its sign or half its size.
+    blocks: the number of blocks behind the contrast, where blocks are the units and too few.
     """
 
     status: str
@@ -97,6 +99,7 @@ class Evidence:
     second_estimate_without: float = np.nan
     second_panel_padj_without: float = np.nan
     needed: Needed | None = None
+    blocks: int | None = None
 
     def half_width(self, level: float = 0.975) -> float:
         """Return half the width of an interval: 0.975 for 95 %, 0.95 for 90 %."""
@@ -105,12 +108,17 @@ class Evidence:
     @property
     def without(self) -> Evidence:
         """The evidence without the outlying donor; the other targets keep theirs."""
-        return replace(
+        less = replace(
             self,
             estimate=self.estimate_without,
             se=self.se_without,
             df=self.df_without,
             panel_padj=self.panel_padj_without,
+        )
+        if not np.isfinite(self.second_panel_padj_without):
+            return less
+        return replace(
+            less,
             second_estimate=self.second_estimate_without,
             second_panel_padj=self.second_panel_padj_without,
         )
@@ -191,6 +199,8 @@ def judge(evidence: Evidence, rule: Rule) -> Verdict:
         return Verdict("inconclusive", "one_sample")
     if not np.isfinite(evidence.panel_padj):
         return Verdict("untestable", "not_fitted")
+    if evidence.blocks is not None:
+        return Verdict("untestable", "few_blocks")
     word = plain_word(evidence, rule)
     if evidence.single is not None:
         return Verdict("inconclusive", "one_pair")
