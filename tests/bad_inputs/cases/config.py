@@ -90,8 +90,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a second model that is no longer offered",
-    "cohort.yaml, differential_expression.second_opinion: unknown value 'edger_ql'; expected voom "
-    "or none. edgeR's test is no longer offered as second model: write 'voom'.",
+    "cohort.yaml, differential_expression.second_opinion: unknown value 'edger_ql'; expected "
+    "limma_trend, voom or none. edgeR's test is no longer offered as second model: write "
+    "'limma_trend'.",
 )
 def _(c: SmallCohort) -> None:
     c.config["differential_expression"] = {"second_opinion": "edger_ql"}

@@ -84,7 +84,7 @@ _TYPES = {
     "string": "text",
 }
 # words that the schema no longer has, and what to write instead
-_RETIRED = {"edger_ql": "edgeR's test is no longer offered as second model: write 'voom'."}
+_RETIRED = {"edger_ql": "edgeR's test is no longer offered as second model: write 'limma_trend'."}
 _BOUNDS = {
     "minimum": "at least",
     "exclusiveMinimum": "above",
