@@ -6,6 +6,7 @@ __all__ = [
     "copies",
     "identity",
     "metrics",
+    "normalisation",
     "profiles",
     "stage",
     "times",
