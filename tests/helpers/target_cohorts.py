@@ -22,7 +22,7 @@ from fibroserum.targets import TargetSettings, TargetTables, flag_targets
 
 GENES = 250
 DISPERSION = 0.02
-VOOM = FitSettings()
+BOTH = FitSettings()
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def flagged(
     drawn: Drawn,
     targets: list[str] | dict[str, str],
     *,
-    settings: FitSettings = VOOM,
+    settings: FitSettings = BOTH,
     reference: str = "AT",
     crossover: bool = False,
     covariates: list[str] | None = None,

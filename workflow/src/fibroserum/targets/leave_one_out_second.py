@@ -45,6 +45,8 @@ def second_without_each(
         return parts[0]
     expression = expression_of_calls(fit, force_kept)
     place = np.flatnonzero(expression.genes.isin(list(genes)))
+    if not len(place):
+        return parts[0]
     own, model = expression.of(place), model_of(fit)
     fits = linear.contrast_fits(expression, model, n_cpus=n_cpus)
     priors: dict[int, GroupVariance] = {}

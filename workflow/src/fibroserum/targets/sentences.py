@@ -207,7 +207,7 @@ def _numbers(evidence: Evidence) -> str:
 
 def _narrow(evidence: Evidence) -> str:
     """Return the 90 % interval, which is compared with the equivalence bounds."""
-    half = evidence.half_width(0.95)
+    half = evidence.half_width_90
     return f"{number(evidence.estimate - half)} to {number(evidence.estimate + half)}"
 
 

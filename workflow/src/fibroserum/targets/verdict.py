@@ -11,6 +11,8 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtrit
 
+from fibroserum.intervals import sign_of_interval
+
 Word = Literal["up", "down", "no_change", "inconclusive", "untestable", "absent"]
 Ground = Literal[
     "absent",
@@ -82,7 +84,6 @@ class Evidence:
     status: str
     estimate: float = np.nan
     se: float = np.nan
-    df: float = np.inf
     ci_low: float = np.nan
     ci_high: float = np.nan
     panel_padj: float = np.nan
@@ -100,19 +101,24 @@ class Evidence:
     second_panel_padj_without: float = np.nan
     needed: Needed | None = None
     blocks: int | None = None
+    df: float = np.inf
 
-    def half_width(self, level: float = 0.975) -> float:
-        """Return half the width of an interval: 0.975 for 95 %, 0.95 for 90 %."""
-        return float(self.se * stdtrit(self.df, level))
+    @property
+    def half_width_90(self) -> float:
+        """Half the width of the 90 % interval."""
+        return float(self.se * stdtrit(self.df, 0.95))
 
     @property
     def without(self) -> Evidence:
         """The evidence without the outlying donor; the other targets keep theirs."""
+        half = float(self.se_without * stdtrit(self.df_without, 0.975))
         less = replace(
             self,
             estimate=self.estimate_without,
             se=self.se_without,
             df=self.df_without,
+            ci_low=self.estimate_without - half,
+            ci_high=self.estimate_without + half,
             panel_padj=self.panel_padj_without,
         )
         if not np.isfinite(self.second_panel_padj_without):
@@ -141,12 +147,12 @@ def within_equivalence(evidence: Evidence, rule: Rule) -> bool:
     """Return whether the 90 % interval lies within the equivalence bounds (TOST at 5 %)."""
     if rule.equivalence_lfc is None:
         return False
-    return bool(abs(evidence.estimate) + evidence.half_width(0.95) <= rule.equivalence_lfc)
+    return bool(abs(evidence.estimate) + evidence.half_width_90 <= rule.equivalence_lfc)
 
 
 def plain_word(evidence: Evidence, rule: Rule) -> Word:
     """Return what the numbers say, without regard to outliers and single pairs."""
-    clear = abs(evidence.estimate) > evidence.half_width()
+    clear = sign_of_interval(evidence.ci_low, evidence.ci_high) != 0
     significant = evidence.panel_padj < rule.alpha and clear
     agreed = rule.alone or (
         evidence.second_panel_padj < rule.alpha

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.targets.verdict import Evidence, Rule, plain_word
@@ -23,8 +24,8 @@ def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.Da
     and contrast, with both models' numbers and panel FDRs.
     """
     table = loo.assign(panel_padj=np.nan, second_panel_padj=np.nan, verdict_stands=None)
-    whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
-    panels = dict(list(whole.set_index("gene_id").groupby("contrast")))
+    genes = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
+    panels = dict(list(genes.set_index("gene_id").groupby("contrast")))
     for (gene, contrast), rows in loo.groupby(["gene_id", "contrast"], sort=False):
         panel = panels[contrast]
         for prefix in ("", "second_"):
@@ -33,7 +34,9 @@ def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.Da
                 benjamini_hochberg(np.append(pvalue, others))[0]
                 for pvalue in rows[f"{prefix}pvalue"].astype(float)
             ]
-        word = plain_word(evidence_of(panel.loc[gene]), rule)
+        whole = panel.loc[gene]
+        full = evidence_of(whole, ci_low=whole["ci_low"], ci_high=whole["ci_high"])
+        word = plain_word(full, rule)
         stands = [
             plain_word(evidence_of({"status": "tested"} | row), rule) == word
             if np.isfinite(row["panel_padj"])
@@ -45,16 +48,22 @@ def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.Da
 
 
 def evidence_of(row: Mapping[str, Any] | pd.Series, **more: Any) -> Evidence:
-    """Return the evidence in a row of both models' numbers; more: what else it holds."""
-    second_se = float(row["second_lfcSE"])
-    tested = np.isfinite(second_se)
+    """Return the evidence in a row of both models' numbers.
+
+    more: what else it holds; its interval takes the place of the one that the numbers give.
+    """
+    estimate, second_se = float(row["log2FoldChange"]), float(row["second_lfcSE"])
+    se = float(np.fmax(float(row["lfcSE"]), second_se))
+    df = float(row["second_df"]) if np.isfinite(second_se) else np.inf
+    half = float(se * stdtrit(df, 0.975))
+    own = {"ci_low": estimate - half, "ci_high": estimate + half} | more
     return Evidence(
         status=row["status"],
-        estimate=float(row["log2FoldChange"]),
-        se=float(np.fmax(float(row["lfcSE"]), second_se)),
-        df=float(row["second_df"]) if tested else np.inf,
+        estimate=estimate,
+        se=se,
+        df=df,
         panel_padj=float(row["panel_padj"]),
         second_estimate=float(row["second_log2FoldChange"]),
         second_panel_padj=float(row["second_panel_padj"]),
-        **more,
+        **own,
     )
