@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fibroserum.linear.depth import depth_matched, kept_shares
 from fibroserum.linear.effects import Effects, genewise_effects
 from fibroserum.linear.group_variance import (
     UNEQUAL,
@@ -27,12 +28,14 @@ __all__ = [
     "Effects",
     "GroupVariance",
     "LinearFit",
+    "depth_matched",
     "estimates",
     "filter_by_expr",
     "fit_weighted",
     "genewise_effects",
     "group_variances",
     "group_wise_t",
+    "kept_shares",
     "moderated_t",
     "posterior_variance",
     "spread_ratio",

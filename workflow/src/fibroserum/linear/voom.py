@@ -136,32 +136,59 @@ def voom_fit(
     Raises ValueError as `check_design` does, and for fewer than two genes, negative counts, or a
     sample without any.
     """
-    raw = counts.to_numpy(dtype=float)
-    if raw.shape[1] < 2:
+    if counts.shape[1] < 2:
         raise ValueError("at least two genes are needed to fit a mean-variance trend")
+    values, size = log_cpm(counts, norm_factors)
+    width = lowess_span(counts.shape[1]) if span is None else span
+    weights = precision_weights(values, size, design, counts.to_numpy().any(axis=0), width)
+    frame = pd.DataFrame(values, index=counts.index, columns=counts.columns)
+    return fit_weighted(frame, design, weights, n_cpus=n_cpus, span=width)
+
+
+def log_cpm(
+    counts: pd.DataFrame, norm_factors: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return voom's log2 counts per million (n, G), and effective library sizes (n,).
+
+    counts: samples x genes; norm_factors: (n,), by default TMM. Raises ValueError for negative
+    counts, or a sample without any.
+    """
+    raw = counts.to_numpy(dtype=float)
     if not (np.isfinite(raw).all() and (raw >= 0).all()) or (raw.sum(axis=1) == 0).any():
         raise ValueError("counts must be finite and not negative, and no sample all zero")
     factors = tmm_factors(counts) if norm_factors is None else np.asarray(norm_factors, dtype=float)
     size = raw.sum(axis=1) * factors
-    width = lowess_span(raw.shape[1]) if span is None else span
-    seen = raw.sum(axis=0) > 0
-    # samples x genes, of which few may stand in memory at once: each is changed in its place
-    log_cpm = raw + 0.5
-    del raw
-    log_cpm /= (size + 1.0)[:, None]
-    log_cpm *= 1e6
-    np.log2(log_cpm, out=log_cpm)
-    fitted, sigma = _unweighted(log_cpm, design)
+    # samples x genes, of which few may be in memory at once: each is changed in its place
+    values = raw + 0.5
+    values /= (size + 1.0)[:, None]
+    values *= 1e6
+    return np.log2(values, out=values), size
+
+
+def precision_weights(
+    values: np.ndarray,
+    size: np.ndarray,
+    design: Design,
+    seen: np.ndarray,
+    span: float,
+    *,
+    at_mean: bool = False,
+) -> np.ndarray:
+    """Return voom's precision weights (n, G) of `log_cpm` values.
+
+    size: (n,), effective library sizes; seen: (G,), genes with a count, which make the trend.
+    at_mean: whether the trend is read at the gene's mean, not at the sample's own fitted value.
+    """
+    fitted, sigma = _unweighted(values, design)
     offset = np.log2(size + 1.0) - np.log2(1e6)
-    mean = log_cpm.mean(axis=0)
-    knots, trend = _trend(mean[seen] + offset.mean(), np.sqrt(sigma[seen]), width)
+    mean = values.mean(axis=0)
+    knots, trend = _trend(mean[seen] + offset.mean(), np.sqrt(sigma[seen]), span)
+    if at_mean:
+        fitted[:] = mean
     fitted += offset[:, None]
     weights = np.interp(fitted, knots, trend)
-    del fitted
     weights **= 4
-    np.divide(1.0, weights, out=weights)
-    frame = pd.DataFrame(log_cpm, index=counts.index, columns=counts.columns)
-    return fit_weighted(frame, design, weights, n_cpus=n_cpus, span=width)
+    return np.divide(1.0, weights, out=weights)
 
 
 def _unweighted(values: np.ndarray, design: Design) -> tuple[np.ndarray, np.ndarray]:
