@@ -13,7 +13,7 @@ import pandas as pd
 from fibroserum import tables
 from fibroserum.cohort.accessors import counts_of, rows_of_targets, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.de.stored_fit import linear_model_of
+from fibroserum.enrichment.expression import set_model_of
 from fibroserum.factors.combine import combine
 from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
 from fibroserum.factors.levels import PAIR_COLUMNS, Change, level_change, level_pairs
@@ -149,7 +149,7 @@ def _context(
         counts=counts,
         force_kept=force_kept,
         log2=pd.DataFrame(np.log2(raw / scale + 0.5), index=cohort.obs_names, columns=present),
-        linear=linear_model_of(paired, force_kept, run.n_cpus),
+        linear=set_model_of(paired, force_kept, run.n_cpus),
         vectors={c.name: np.asarray(vectors[file_name(c.name)], dtype=float) for c in own},
         de=de,
         run=run,
