@@ -56,6 +56,8 @@ calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.
 	$(BIN)/python benchmarks/calibrate_mediation.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_relabelling.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_sets.py --write docs/calibration.md
+	mkdir -p build
+	$(BIN)/python benchmarks/calibrate_sets.py --depth build/set_depth.tsv --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_identity.py --cohorts 3 --clean 15 --write docs/calibration.md
 	$(BIN)/python benchmarks/calibration/run.py --out build/calibration.tsv --jobs 2
 	$(BIN)/python benchmarks/calibration/report.py build/calibration.tsv --write docs/calibration.md

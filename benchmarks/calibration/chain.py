@@ -22,13 +22,14 @@ from fibroserum.cohort.stage import build_cohort
 from fibroserum.de.fitting import fit_model
 from fibroserum.de.settings import FitSettings, Steps
 from fibroserum.de.stage import result_table
-from fibroserum.de.stored_fit import linear_models_of
+from fibroserum.enrichment.expression import set_models_of
 from fibroserum.enrichment.set_tests import SetSettings, test_sets
 from fibroserum.genes.gmt import GeneSet
 
 ALPHA, MIN_COUNT = 0.05, 10
-#: limma_trend: donor values are not weighted; the others: `fibroserum.de.settings.Steps`
-STEPS = ("renormalise", "donor_values", "limma_trend", "group_wise", "interval")
+#: limma_trend: donor values are not weighted; match_depth: of set tests; the others:
+#: `fibroserum.de.settings.Steps`
+STEPS = ("renormalise", "donor_values", "limma_trend", "group_wise", "interval", "match_depth")
 DESIGN = {
     "donor": "donor",
     "group": "group",
@@ -42,8 +43,12 @@ DESIGN = {
 
 @dataclass(frozen=True)
 class Chain:
-    """A cohort analysed: its AnnData, fits by model, result tables by contrast, by gene id."""
+    """A cohort analysed: its AnnData, fits by model, result tables by contrast, by gene id.
 
+    steps: that were switched on.
+    """
+
+    steps: frozenset[str]
     cohort: ad.AnnData
     fits: dict[str, ad.AnnData]
     tables: dict[str, pd.DataFrame]
@@ -97,7 +102,7 @@ def run_chain(
         for contrast in contrasts_of(noted["groups"], noted["before"], noted["after"])
         if contrast.model in fits
     }
-    return Chain(cohort, fits, tables)
+    return Chain(steps, cohort, fits, tables)
 
 
 def analyse(
@@ -116,7 +121,7 @@ def set_tables(chain: Chain, sets: Mapping[str, tuple[str, ...]]) -> dict[str, p
     fit = chain.fits["paired"]
     never = pd.Series(False, index=fit.var_names)
     known = [GeneSet("null", name, "", genes) for name, genes in sets.items()]
-    fits = linear_models_of(fit, never, 1)
+    fits = set_models_of(fit, never, 1, match_depth="match_depth" in chain.steps)
     settings = SetSettings(ALPHA, 5, 500, permutations=10, seed=1, n_cpus=1)
     genes = next(iter(fits.values())).fit.genes
     found = test_sets(fits, genes, _by_file(chain), known, settings)

@@ -152,12 +152,3 @@ def expression_of(
         seen = well.to_numpy().any(axis=0)
         weights = linear.precision_weights(values, size, model.design, seen, span)
     return Expression(well.index, well.columns, values, weights)
-
-
-def linear_model(
-    counts: pd.DataFrame, model: Model, force_kept: pd.Series, factors: pd.Series, n_cpus: int
-) -> dict[str, ContrastFit]:
-    """Return the voom fits of a model's contrasts, which serve the set tests."""
-    well = well_counted(counts, model, force_kept)
-    expression = expression_of(well, model, factors, weighted=True)
-    return linear.contrast_fits(expression, model, n_cpus=n_cpus)

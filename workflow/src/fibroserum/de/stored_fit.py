@@ -9,9 +9,9 @@ import pandas as pd
 from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.models import model_of
-from fibroserum.de.second_model import expression_of, linear_model, well_counted
+from fibroserum.de.second_model import expression_of, well_counted
 from fibroserum.deseq import NegativeBinomialFit
-from fibroserum.linear import ContrastFit, Expression
+from fibroserum.linear import ContrastFit, Expression, contrast_fits
 
 
 def fixed_prior_fit(fit: ad.AnnData) -> NegativeBinomialFit:
@@ -46,15 +46,18 @@ def linear_models_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> dic
 
     fit: as `fit_model` makes it; force_kept: by gene, kept whatever its counts (the targets).
     """
-    fitted = counts_of(fit)[fitted_genes(fit)]
-    return linear_model(fitted, model_of(fit), force_kept, fit.obs["norm_factors"], n_cpus)
+    return contrast_fits(_expression(fit, force_kept, weighted=True), model_of(fit), n_cpus=n_cpus)
 
 
 def expression_of_calls(fit: ad.AnnData, force_kept: pd.Series) -> Expression:
     """Return the values that the second model of a fit tested."""
+    weighted = str(fit.uns["model"]["second_opinion"]) == "voom"
+    return _expression(fit, force_kept, weighted=weighted)
+
+
+def _expression(fit: ad.AnnData, force_kept: pd.Series, *, weighted: bool) -> Expression:
     model = model_of(fit)
     well = well_counted(counts_of(fit)[fitted_genes(fit)], model, force_kept)
-    weighted = str(fit.uns["model"]["second_opinion"]) == "voom"
     return expression_of(well, model, fit.obs["norm_factors"], weighted=weighted)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from fibroserum.cohort.models import Model
-from fibroserum.enrichment.membership import restrict
+from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import (
     ContrastFit,
@@ -23,6 +24,8 @@ from fibroserum.multiple_testing import adjust
 
 # GSEApy's and the authors' exponent of the rank.
 WEIGHT = 0.25
+# Thinnings over which the score of a sample is averaged.
+DRAWS = 16
 
 SCORE_COLUMNS = ["sample", "collection", "gene_set", "score"]
 TEST_COLUMNS = [
@@ -38,42 +41,72 @@ TEST_COLUMNS = [
 
 
 def score_samples(
-    log_expression: pd.DataFrame,
+    expression: pd.DataFrame,
     sets: Sequence[GeneSet],
     *,
     min_size: int,
     max_size: int,
+    share: np.ndarray | None = None,
 ) -> pd.DataFrame:
     """Return single-sample enrichment scores: sample, collection, gene_set, score.
 
-    log_expression: samples x genes (matrix gene ids). The score of Barbie et al. (2009) Nature
-    462:108, not normalised: the area of the running sum of hits, weighted by rank to the power of
-    0.25, less misses. It depends on the ranks within its sample alone, not on other samples or
-    sets, and equals GSEApy's ssgsea; tied genes share their mean rank, so that their order does
-    not matter. NaN for a set of all genes. Sorted by collection, set, and sample as given.
+    expression: samples × genes (matrix gene ids), on any scale. The score of Barbie et al. (2009)
+    Nature 462:108, not normalised: the area of the running sum of hits, weighted by rank to the
+    power of 0.25, less misses. It depends on the ranks within its sample alone, not on other
+    samples or sets, and equals GSEApy's ssgsea; tied genes share their mean rank, so that their
+    order does not matter. NaN for a set of all genes. Sorted by collection, set, and sample as
+    given.
+
+    share: (n,), of the counts, which `expression` then holds: the score of a sample with a share
+    below 1 is the mean over `DRAWS` binomial thinnings to it. Ranks depend on depth where counts
+    are low.
     """
-    genes = log_expression.columns
+    genes, samples = expression.columns, expression.index
     restricted = restrict(sets, genes, genes, min_size=min_size, max_size=max_size)
     table = restricted.table
     if table.empty:
         return pd.DataFrame(columns=SCORE_COLUMNS)
-    # the running sum keeps what a hit adds for as many places as the gene has rank
-    rank = stats.rankdata(log_expression.to_numpy(dtype=float), axis=1).T
-    weight = rank**WEIGHT
-    hits = (restricted.members @ (weight * rank)) / (restricted.members @ weight)
-    others = len(genes) - table["tested"].to_numpy(dtype=float)[:, None]
-    total = len(genes) * (len(genes) + 1) / 2
-    misses = np.full(hits.shape, np.nan)
-    np.divide(total - restricted.members @ rank, others, out=misses, where=others > 0)
-    samples = len(log_expression)
+    values = expression.to_numpy()
+    scores = _areas(values, restricted)
+    if share is not None:
+        by_name = np.argsort(genes.to_numpy(dtype=str))
+        for row in np.flatnonzero(share < 1):
+            thinned = _thinnings(values[row], share[row], by_name)
+            scores[:, row] = _areas(thinned, restricted).mean(axis=1)
     return pd.DataFrame(
         {
-            "sample": np.tile(log_expression.index.to_numpy(), len(table)),
-            "collection": np.repeat(table["collection"].to_numpy(), samples),
-            "gene_set": np.repeat(table["gene_set"].to_numpy(), samples),
-            "score": (hits - misses).ravel(),
+            "sample": np.tile(samples.to_numpy(), len(table)),
+            "collection": np.repeat(table["collection"].to_numpy(), len(samples)),
+            "gene_set": np.repeat(table["gene_set"].to_numpy(), len(samples)),
+            "score": scores.ravel(),
         }
     )
+
+
+def _areas(values: np.ndarray, sets: Membership) -> np.ndarray:
+    """Return the scores (sets, n) of values (n, G)."""
+    # the running sum keeps what a hit adds for as many places as the gene has rank
+    rank = stats.rankdata(values, axis=1).T
+    weight = rank**WEIGHT
+    hits = (sets.members @ (weight * rank)) / (sets.members @ weight)
+    others = rank.shape[0] - sets.table["tested"].to_numpy(dtype=float)[:, None]
+    total = rank.shape[0] * (rank.shape[0] + 1) / 2
+    misses = np.full(hits.shape, np.nan)
+    np.divide(total - sets.members @ rank, others, out=misses, where=others > 0)
+    return np.asarray(hits - misses)
+
+
+def _thinnings(counts: np.ndarray, share: float, by_name: np.ndarray) -> np.ndarray:
+    """Return `DRAWS` binomial thinnings (draws, G) of a sample's whole counts (G,).
+
+    by_name: the order of the genes' names. The seed is the counts in that order: neither the order
+    of genes and samples nor the samples' names matter.
+    """
+    ordered = counts[by_name].astype(np.int64)
+    rng = np.random.default_rng(zlib.crc32(ordered.tobytes()))
+    thinned = np.empty((DRAWS, len(counts)), dtype=np.int64)
+    thinned[:, by_name] = rng.binomial(ordered, share, size=(DRAWS, len(counts)))
+    return thinned
 
 
 def test_scores(

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import anndata as ad
-import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.models import Model, models_of
-from fibroserum.de.second_model import expression_of, well_counted
-from fibroserum.enrichment.scores import score_samples, test_scores
+from fibroserum.de.second_model import well_counted
+from fibroserum.enrichment.expression import scores_and_tests, set_expression
 from fibroserum.enrichment.set_tests import SetSettings, SetTests, test_sets
 from fibroserum.genes.gmt import GeneSet, map_sets
 from fibroserum.linear import contrast_fits
@@ -46,10 +45,7 @@ def enrich(
     tests = [_test_model(cohort, model, results, mapped, settings, factors) for model in models]
     tables = {name: table for test in tests for name, table in test.tables.items()}
     sizes: dict[str, Any] = {"min_size": settings.min_size, "max_size": settings.max_size}
-    expression = np.asarray(cohort.layers["log1p_normalized"], dtype=float)
-    frame = pd.DataFrame(expression, index=cohort.obs_names, columns=cohort.var_names)
-    scores = score_samples(frame, mapped, **sizes)
-    score_tests = [test_scores(scores, model) for model in models]
+    scores, score_tests = scores_and_tests(cohort, mapped, **sizes)
     unmapped = lost.assign(reason="no gene of the matrix has this name")
     names = [model.name for model in models]
     untested = left_out_of(dict(zip(names, (test.left_out for test in tests), strict=True)))
@@ -57,7 +53,7 @@ def enrich(
     return Enrichment(
         {name: _with_symbols(table, cohort.var["symbol"]) for name, table in tables.items()},
         scores,
-        pd.concat(score_tests, ignore_index=True),
+        score_tests,
         left_out.replace({"gene": {"": None}}),
     )
 
@@ -93,8 +89,7 @@ def _test_model(
     counts = _fitted_counts(cohort, next(iter(own.values())))
     factor = factors[model.name]
     well = well_counted(counts, model, cohort.var["target"])
-    expression = expression_of(well, model, factor, weighted=True)
-    fits = contrast_fits(expression, model, n_cpus=settings.n_cpus)
+    fits = contrast_fits(set_expression(well, model, factor), model, n_cpus=settings.n_cpus)
     return test_sets(fits, well.columns, own, sets, settings)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from fibroserum import tables
 from fibroserum.cohort.accessors import counts_of, rows_of_targets, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.de.stored_fit import linear_models_of
+from fibroserum.enrichment.expression import set_models_of
 from fibroserum.factors.combine import combine
 from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
 from fibroserum.factors.levels import PAIR_COLUMNS, Change, level_change, level_pairs
@@ -137,7 +137,7 @@ def _context(
     raw = np.asarray(cohort.X)[:, place].astype(float)
     factors = paired.obs["size_factors"].astype(float).reindex(cohort.obs_names)
     scale = factors.fillna(cohort.obs["size_factor"]).to_numpy(float)[:, None]
-    fits = linear_models_of(paired, force_kept, run.n_cpus)
+    fits = set_models_of(paired, force_kept, run.n_cpus)
     own = tuple(contrast for contrast in all_contrasts if contrast.model == "paired")
     return _Context(
         obs=obs,

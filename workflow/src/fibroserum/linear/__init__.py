@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fibroserum.linear.depth import depth_matched, kept_shares
 from fibroserum.linear.donor_level import ContrastFit, Expression, contrast_fits, fit_values
 from fibroserum.linear.effects import Effects, genewise_effects
 from fibroserum.linear.group_variance import (
@@ -40,6 +41,7 @@ __all__ = [
     "VariancePrior",
     "contrast_fits",
     "contrast_variance",
+    "depth_matched",
     "estimates",
     "filter_by_expr",
     "fit_values",
@@ -47,6 +49,7 @@ __all__ = [
     "genewise_effects",
     "group_variances",
     "group_wise_t",
+    "kept_shares",
     "log_cpm",
     "lowess_span",
     "moderated_t",

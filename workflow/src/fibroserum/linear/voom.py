@@ -178,16 +178,25 @@ def log_cpm(
 
 
 def precision_weights(
-    values: np.ndarray, size: np.ndarray, design: Design, seen: np.ndarray, span: float
+    values: np.ndarray,
+    size: np.ndarray,
+    design: Design,
+    seen: np.ndarray,
+    span: float,
+    *,
+    at_mean: bool = False,
 ) -> np.ndarray:
     """Return voom's precision weights (n, G) of `log_cpm` values.
 
     size: (n,), effective library sizes; seen: (G,), genes with a count, which make the trend.
+    at_mean: whether the trend is read at the gene's mean, not at the sample's own fitted value.
     """
     fitted, sigma = _unweighted(values, design)
     offset = np.log2(size + 1.0) - np.log2(1e6)
     mean = values.mean(axis=0)
     knots, trend = _trend(mean[seen] + offset.mean(), np.sqrt(sigma[seen]), span)
+    if at_mean:
+        fitted[:] = mean
     fitted += offset[:, None]
     weights = np.interp(fitted, knots, trend)
     weights **= 4
