@@ -131,5 +131,9 @@ def run(
             results.append(out, run_cohort(*task))
         return
     with ProcessPoolExecutor(jobs) as pool:
-        for future in as_completed([pool.submit(run_cohort, *task) for task in left]):
-            results.append(out, future.result())
+        try:
+            for future in as_completed([pool.submit(run_cohort, *task) for task in left]):
+                results.append(out, future.result())
+        finally:
+            # an error ends the run: what has not begun is left for the next
+            pool.shutdown(cancel_futures=True)
