@@ -109,7 +109,7 @@ def passes(figure: Figure, tests: int) -> bool | None:
 def side_by_side(table: pd.DataFrame) -> pd.DataFrame:
     """Return the values with a column a variant, by row, kind, measure and seed, sorted."""
     keys = ["row", "kind", "measure", "seed"]
-    return table.set_index([*keys, "variant"])["value"].unstack().sort_index()
+    return table.pivot_table(index=keys, columns="variant", values="value")
 
 
 def paired_difference(
