@@ -77,7 +77,7 @@ def figures(table: pd.DataFrame) -> list[Figure]:
 def is_judged(figure: Figure, row: Row) -> bool:
     """Return whether a figure is among those that pass or fail."""
     if row.null:
-        return figure.measure in NULL
+        return figure.measure in (*NULL, "panel_fdp")
     return figure.measure in FDP or (figure.kind, figure.measure) == ("specific", "fdp")
 
 

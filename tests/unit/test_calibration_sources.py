@@ -242,6 +242,14 @@ def test_a_run_writes_each_cohort_and_resumes(
     assert set(table["kind"]) == {"AT", "RT", "difference", "average"}
 
 
+def test_variants_are_chosen_by_name_or_group() -> None:
+    chain = list(runner.chain_variants())
+    assert runner.chosen_variants(["chain", "voom", "none"]) == [*chain, "voom"]
+    assert runner.chosen_variants(["every"]) == [*chain, *runner.COMPARATORS]
+    with pytest.raises(KeyError, match="no variant nosuch"):
+        runner.chosen_variants(["voom", "nosuch"])
+
+
 def test_another_file_is_not_taken_for_results(tmp_path: Path) -> None:
     other = tmp_path / "other.tsv"
     other.write_text("gene\tcount\n", encoding="utf-8")
