@@ -73,12 +73,12 @@ def run_chain(
 ) -> Chain:
     """Build a cohort, fit its models, and make the tables of their contrasts.
 
-    counts: samples × genes; sheet: by sample, donor, group, time and covariates. baseline: fit
-    the baseline model too.
+    counts: samples × genes; sheet: by sample, donor, group, time and whatever else. covariates:
+    columns of the sheet that the design declares. baseline: fit the baseline model too.
     """
     genes = counts.columns
     annotation = pd.DataFrame({"symbol": genes, "ensembl": "", "entrez": ""}, index=genes)
-    rows = sheet[["donor", "group", "time", *covariates]].rename_axis("sample").reset_index()
+    rows = sheet.rename_axis("sample").reset_index()
     inputs = Inputs(counts, rows, annotation, {}, {}, ())
     crossover = bool((sheet.groupby("donor")["group"].nunique() > 1).any())
     design = DESIGN | {"crossover": crossover, "covariates": list(covariates)}

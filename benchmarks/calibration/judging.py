@@ -16,6 +16,8 @@ LEVEL, FAMILY, CEILING = 0.05, 0.05, 0.07
 FDP = ("fdp", "panel_fdp", "verdict_fdp")
 #: where nothing does: shares of cohorts, 0 or 1 in each
 NULL = ("any", "set_any")
+#: what stands beside the judged figures
+BESIDE = ("power", "panel_power", "verdict_power", "cover")
 WORDS = {
     "fdp": "call",
     "any": "call, any",
@@ -75,7 +77,7 @@ def figures(table: pd.DataFrame) -> list[Figure]:
 def is_judged(figure: Figure, row: Row) -> bool:
     """Return whether a figure is among those that pass or fail."""
     if row.null:
-        return figure.measure in NULL
+        return figure.measure in (*NULL, "panel_fdp")
     return figure.measure in FDP or (figure.kind, figure.measure) == ("specific", "fdp")
 
 
@@ -104,13 +106,21 @@ def passes(figure: Figure, tests: int) -> bool | None:
     return figure.mean <= limit(figure, tests)
 
 
+def side_by_side(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the values with a column a variant, by row, kind, measure and seed, sorted."""
+    keys = ["row", "kind", "measure", "seed"]
+    return table.pivot_table(index=keys, columns="variant", values="value")
+
+
 def paired_difference(
-    table: pd.DataFrame, row: str, variant: str, reference: str, kind: str, measure: str
+    wide: pd.DataFrame, key: tuple[str, str, str], variant: str, reference: str
 ) -> tuple[float, float]:
-    """Return the mean difference of two variants on the same cohorts, and its standard error."""
-    own = table[(table["row"] == row) & (table["kind"] == kind) & (table["measure"] == measure)]
-    wide = own.pivot_table(index="seed", columns="variant", values="value")
+    """Return the mean difference of two variants on the same cohorts, and its standard error.
+
+    wide: `side_by_side`; key: row, kind, measure.
+    """
     if variant not in wide or reference not in wide:
         return float("nan"), float("nan")
-    difference = (wide[variant] - wide[reference]).dropna()
+    own = wide.loc[key]
+    difference = (own[variant] - own[reference]).dropna()
     return float(difference.mean()), float(difference.sem())

@@ -20,17 +20,21 @@ from calibration import results
 from calibration.chain import STEPS
 from calibration.comparators import COMPARATORS
 from calibration.judging import (
+    BESIDE,
     CEILING,
     FAMILY,
+    FDP,
     LEVEL,
+    NULL,
     Figure,
     family_size,
     figures,
     is_judged,
     paired_difference,
     passes,
+    side_by_side,
 )
-from calibration.plan import PLAN, Plan, read_plan
+from calibration.plan import FRESH, PLAN, Plan, read_plan
 from calibration.runner import ALL, NONE
 from sections import write_section
 
@@ -113,16 +117,15 @@ def ablation_table(plan: Plan, table: pd.DataFrame, found: Sequence[Figure]) -> 
     variants = [*STEPS, *([ALL] if STEPS else [])]
     lines = [line(["setting", "donors", "claim", NONE, *variants])]
     lines.append("| --- " * (4 + len(variants)) + "|")
-    first = table[table["seed"].isin({s for row in plan.rows for s in row.seeds()})]
+    wide = side_by_side(table[table["seed"] < FRESH])
     for figure in found:
         row = plan.by_name[figure.row]
         if figure.variant != NONE or figure.again or not is_judged(figure, row):
             continue
         cells = [row.title, size_of(plan, figure.row), figure.claim, figure.text]
         for variant in variants:
-            mean, error = paired_difference(
-                first, figure.row, variant, NONE, figure.kind, figure.measure
-            )
+            key = (figure.row, figure.kind, figure.measure)
+            mean, error = paired_difference(wide, key, variant, NONE)
             text = "" if pd.isna(mean) else f"{mean:+.3f} ± {error:.3f}"
             cells.append(f"**{text}**" if text and mean > 2 * error else text)
         lines.append(line(cells))
@@ -172,7 +175,9 @@ def main() -> None:
     parser.add_argument("--write", type=Path, help="Markdown file whose section is replaced")
     asked = parser.parse_args()
     lines = [one for path in asked.results for one in results.read(path)]
-    made = section(read_plan(asked.plan), results.long_table(lines), asked.variant)
+    made = section(
+        read_plan(asked.plan), results.long_table(lines, {*FDP, *NULL, *BESIDE}), asked.variant
+    )
     print(made)
     if asked.write:
         write_section(asked.write, made)

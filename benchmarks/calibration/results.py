@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,13 +74,17 @@ def done(path: Path) -> set[tuple[str, str, int]]:
     return {(line.row, line.variant, line.seed) for line in read(path)}
 
 
-def long_table(lines: Iterable[Line]) -> pd.DataFrame:
-    """Return the results with a row a measure: row, variant, seed, kind, measure, value."""
-    rows = [
-        (line.row, line.variant, line.seed, *name.rsplit(".", 1), value)
-        for line in lines
-        for name, value in line.measures.items()
-    ]
+def long_table(lines: Iterable[Line], measures: Container[str] | None = None) -> pd.DataFrame:
+    """Return the results with a row a measure: row, variant, seed, kind, measure, value.
+
+    measures: which are wanted, all unless given. Of two lines of one cohort the last counts.
+    """
+    rows = []
+    for line in lines:
+        for name, value in line.measures.items():
+            kind, measure = name.rsplit(".", 1)
+            if measures is None or measure in measures:
+                rows.append((line.row, line.variant, line.seed, kind, measure, value))
     columns = ["row", "variant", "seed", "kind", "measure", "value"]
     table = pd.DataFrame(rows, columns=columns)
     return table.drop_duplicates(columns[:-1], keep="last")

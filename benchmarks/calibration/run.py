@@ -1,6 +1,6 @@
 """Run the calibration study, row by row, or what is left of it.
 
-python benchmarks/calibration/run.py --rows 1a,2a --variants all --out results.tsv --jobs 1
+python benchmarks/calibration/run.py --rows 1a,2a --variants every --out results.tsv
 python benchmarks/calibration/run.py --suitability
 """
 
@@ -39,7 +39,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--plan", type=Path, default=PLAN)
     parser.add_argument("--rows", default="all", help="names or families, comma-separated")
-    parser.add_argument("--variants", default="all", help="names, comma-separated")
+    parser.add_argument(
+        "--variants", default="every", help="names, `chain` or `every`, comma-separated"
+    )
     parser.add_argument("--out", type=Path, default=Path("results.tsv"))
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--max-cohorts", type=int, help="of each row, the first of the plan's")

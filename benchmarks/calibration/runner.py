@@ -30,16 +30,16 @@ def chain_variants() -> dict[str, frozenset[str]]:
 
 
 def chosen_variants(names: Sequence[str]) -> list[str]:
-    """Return variants by name; `all` alone: every one of the chain, and every comparator.
+    """Return variants by name; `every`: all there are; `chain`: all but the comparators.
 
     Raises KeyError for an unknown name.
     """
-    known = [*chain_variants(), *COMPARATORS]
-    if list(names) == [ALL]:
-        return known
-    if unknown := [name for name in names if name not in known]:
-        raise KeyError(f"no variant {', '.join(unknown)}: {', '.join(known)}")
-    return list(names)
+    chain = list(chain_variants())
+    known = [*chain, *COMPARATORS]
+    groups = {"every": known, "chain": chain} | {name: [name] for name in known}
+    if unknown := [name for name in names if name not in groups]:
+        raise KeyError(f"no variant {', '.join(unknown)}: {', '.join(groups)}")
+    return list(dict.fromkeys(variant for name in names for variant in groups[name]))
 
 
 def run_cohort(row: Row, seed: int, variants: Sequence[str]) -> list[Line]:
@@ -131,5 +131,9 @@ def run(
             results.append(out, run_cohort(*task))
         return
     with ProcessPoolExecutor(jobs) as pool:
-        for future in as_completed([pool.submit(run_cohort, *task) for task in left]):
-            results.append(out, future.result())
+        try:
+            for future in as_completed([pool.submit(run_cohort, *task) for task in left]):
+                results.append(out, future.result())
+        finally:
+            # an error ends the run: what has not begun is left for the next
+            pool.shutdown(cancel_futures=True)

@@ -18,6 +18,8 @@ from calibration.cohort import AFTER, BEFORE, REFERENCE, Cohort, gene_names
 #: log2 fold changes of the genes that change, and of the weak ones
 EFFECT, WEAK = (0.4, 1.0), 0.3
 SET_SIZE, RANDOM_SETS, WEAK_SETS = 30, 20, 10
+#: least expected count, at usual depth, of genes in sets: fewer are not tested
+SET_COUNT = 12.0
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,10 @@ class Dials:
     crossover: bool = False
     missing_after: float = 0.0
     genes: int = 1500
-    median_count: float = 100.0
+    median_count: float = 120.0
     level_sd: float = 1.3
     dispersion: float = 0.03
-    scatter: float = 0.5
+    scatter: float = 0.4
     inverse_gamma: bool = False
     depth_sd: float = 0.2
     depth_after: Mapping[str, float] = field(default_factory=dict)
@@ -248,11 +250,12 @@ def _counts(
 def _sets(
     unchanged: pd.Index, level: pd.Series, rng: np.random.Generator
 ) -> dict[str, tuple[str, ...]]:
-    """Return sets of unchanged genes: at random, and of the weakest third, all disjoint."""
-    ordered = unchanged[np.argsort(level[unchanged].to_numpy(), kind="stable")]
+    """Return disjoint sets of unchanged genes with enough counts: of the weakest third, any."""
+    enough = unchanged[(level[unchanged] >= np.log2(SET_COUNT)).to_numpy()]
+    ordered = enough[np.argsort(level[enough].to_numpy(), kind="stable")]
     third = len(ordered) // 3
     weak = ordered[rng.permutation(third)][: WEAK_SETS * SET_SIZE]
-    rest = unchanged.difference(weak)
+    rest = enough.difference(weak)
     random = rest[rng.permutation(len(rest))]
     found = {}
     for label, pool, number in (("weak", weak, WEAK_SETS), ("random", random, RANDOM_SETS)):

@@ -89,9 +89,8 @@ def test_the_mean_change_of_a_cohort_is_taken_away() -> None:
 
 
 def test_counts_have_the_means_and_variances_of_their_description() -> None:
-    dials = Dials(
-        {"AT": 600}, genes=60, donor_sd=0.0, depth_sd=0.0, scatter=0.0, level_sd=0.0, null=True
-    )
+    alike = {"donor_sd": 0.0, "depth_sd": 0.0, "scatter": 0.0, "level_sd": 0.0}
+    dials = Dials({"AT": 600}, genes=60, median_count=100.0, null=True, **alike)
     counts = simulate(dials, 1).counts.to_numpy()
     mean, dispersion = 100.0, 0.03 + 0.01
     variance = mean + dispersion * mean**2
@@ -243,6 +242,14 @@ def test_a_run_writes_each_cohort_and_resumes(
     assert set(table["kind"]) == {"AT", "RT", "difference", "average"}
 
 
+def test_variants_are_chosen_by_name_or_group() -> None:
+    chain = list(runner.chain_variants())
+    assert runner.chosen_variants(["chain", "voom", "none"]) == [*chain, "voom"]
+    assert runner.chosen_variants(["every"]) == [*chain, *runner.COMPARATORS]
+    with pytest.raises(KeyError, match="no variant nosuch"):
+        runner.chosen_variants(["voom", "nosuch"])
+
+
 def test_another_file_is_not_taken_for_results(tmp_path: Path) -> None:
     other = tmp_path / "other.tsv"
     other.write_text("gene\tcount\n", encoding="utf-8")
@@ -284,7 +291,8 @@ def test_differences_of_variants_are_paired_by_cohort() -> None:
         for seed, value in enumerate(own)
     ]
     table = pd.DataFrame(rows, columns=["row", "variant", "seed", "kind", "measure", "value"])
-    mean, error = judging.paired_difference(table, "row", "all", "none", "AT", "fdp")
+    wide = judging.side_by_side(table)
+    mean, error = judging.paired_difference(wide, ("row", "AT", "fdp"), "all", "none")
     assert mean == pytest.approx(-0.4 / 3)
     assert error == pytest.approx(np.std([-0.1, -0.1, -0.2], ddof=1) / np.sqrt(3))
 
