@@ -47,14 +47,14 @@ SERUM = {
     "all": SerumSteps(),
 }
 MEDIATION = {
-    "none": MediationSteps(False, False, False, False),
-    "HC3": MediationSteps(True, False, False, False),
-    "ratio": MediationSteps(False, True, False, False),
-    "interval": MediationSteps(False, False, True, False),
-    "leave-one-out": MediationSteps(False, False, False, True),
-    "all but ratio": MediationSteps(True, False, True, True),
-    "all but HC3": MediationSteps(False, True, True, True),
-    "all": MediationSteps(),
+    "none": MediationSteps(False, False, False),
+    "HC3": MediationSteps(False, False, False, hc3=True),
+    "ratio": MediationSteps(True, False, False),
+    "interval": MediationSteps(False, True, False),
+    "leave-one-out": MediationSteps(False, False, True),
+    "HC3, interval, leave-one-out": MediationSteps(False, True, True, hc3=True),
+    "ratio, interval, leave-one-out": MediationSteps(),
+    "all": MediationSteps(hc3=True),
 }
 # false, called and true calls, and nulls with p < .001, of one cohort
 Counts = tuple[float, float, float, float]
@@ -108,14 +108,14 @@ def one_panel(key: Key, seed: int) -> dict[str, Counts]:
     slopes = [own.slope() for own in targets]
     ratio = panel_ratio(slopes)
     path = welch_t(group[:, 0], reference[:, 0]).pvalue
-    least = np.maximum(path, [slope.pvalue(hc3=False) for slope in slopes])
+    least = np.maximum(path, [slope.pvalue() for slope in slopes])
     asked = benjamini_hochberg(least) < ALPHA
     if not asked.any():
         # no step lowers a p value
         return dict.fromkeys(MEDIATION, (0.0, 0.0, 0.0, np.nan))
     rows = pd.DataFrame(
         [
-            described(own, own.mediation(seed, f"m{n}", 1.0, hc3=False)) if asked[n] else {}
+            described(own, own.mediation(seed, f"m{n}")) if asked[n] else {}
             for n, own in enumerate(targets)
         ]
     ).reindex(columns=COLUMNS)

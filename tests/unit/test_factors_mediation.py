@@ -46,7 +46,7 @@ def _rows(*panel: tuple[np.ndarray, np.ndarray]) -> pd.DataFrame:
     for target, (group, reference) in enumerate(panel):
         names = [f"D{n:02d}" for n in range(len(group) + len(reference))]
         own = Complete(names, (group, reference))
-        rows.append(described(own, own.mediation(1, f"m{target}", 1.0, hc3=True)))
+        rows.append(described(own, own.mediation(1, f"m{target}")))
     return pd.DataFrame(rows).reindex(columns=COLUMNS)
 
 
@@ -86,9 +86,9 @@ def test_the_paths_are_tested_as_statsmodels_has_them() -> None:
     fit = sm.OLS(data[:, 1], sm.add_constant(np.column_stack([x, data[:, 0]]))).fit(use_t=True)
     robust = fit.get_robustcov_results("HC3", use_t=True)
     slope = between_slope(group, reference)
-    assert slope.pvalue(hc3=False) == pytest.approx(fit.pvalues[2])
-    assert slope.pvalue() == pytest.approx(max(fit.pvalues[2], robust.pvalues[2]))
-    assert slope.pvalue() != pytest.approx(slope.pvalue(hc3=False))
+    assert slope.pvalue() == pytest.approx(fit.pvalues[2])
+    assert slope.pvalue(hc3=True) == pytest.approx(max(fit.pvalues[2], robust.pvalues[2]))
+    assert slope.pvalue(hc3=True) > 1.01 * slope.pvalue()
     found = between_groups(group, reference, 1, "m")
     welch = sm.stats.ttest_ind(group[:, 0], reference[:, 0], usevar="unequal")[1]
     assert found.factor_pvalue == pytest.approx(welch)
@@ -103,8 +103,10 @@ def test_the_paths_are_tested_as_statsmodels_has_them() -> None:
         use_t=True
     )
     robust = fit.get_robustcov_results("HC3", use_t=True)
-    assert within_slope(rows).pvalue(hc3=False) == pytest.approx(fit.pvalues[1])
-    assert within_slope(rows).pvalue() == pytest.approx(max(fit.pvalues[1], robust.pvalues[1]))
+    assert within_slope(rows).pvalue() == pytest.approx(fit.pvalues[1])
+    assert within_slope(rows).pvalue(hc3=True) == pytest.approx(
+        max(fit.pvalues[1], robust.pvalues[1])
+    )
     found = within_subjects(rows, 1, "m")
     assert found.factor_pvalue == pytest.approx(stats.ttest_1samp(rows[:, 0], 0).pvalue)
     assert found.slope_pvalue == pytest.approx(within_slope(rows).pvalue())
@@ -166,7 +168,7 @@ def test_one_donor_may_not_make_an_indirect_effect() -> None:
     assert rows["left_out"][0] == "D03"
     assert rows["share_kept"][0] == pytest.approx(min(left))
     assert rows["share_kept"][0] < 0.5
-    assert with_calls(rows, ALPHA, MediationSteps(hc3=False))["call"][0] == "not_mediated"
+    assert with_calls(rows, ALPHA)["call"][0] == "not_mediated"
 
 
 @settings(max_examples=30)
@@ -273,18 +275,20 @@ def test_a_constant_level_and_a_donor_of_leverage_1_show_no_slope() -> None:
     constant = np.column_stack([np.full(20, -0.5), y])
     flat = between_slope(constant[:10], constant[10:])
     assert flat.estimate == 0
-    assert flat.pvalue() == flat.pvalue(hc3=False) == 1.0
+    assert flat.pvalue() == flat.pvalue(hc3=True) == 1.0
     assert panel_ratio([flat]) == 1.0
     # the others' levels are alike: the slope is this donor's own value, whose variance is unknown
     alone = constant.copy()
     alone[4] = [1.5, 9.0]
     slope = between_slope(alone[:10], alone[10:])
     assert slope.hat[4, 4] == pytest.approx(1)
-    assert slope.pvalue(hc3=False) < 1e-3
-    assert slope.pvalue() == 1.0
-    found = between_groups(alone[:10], alone[10:], 1, "m")
-    assert found.pvalue == 1.0
-    assert np.isfinite(found.kept).all()
+    assert slope.pvalue() < 1e-3
+    assert slope.pvalue(hc3=True) == 1.0
+    rows = _rows((alone[:10], alone[10:]))
+    # without this donor there is no slope, so that none of the effect is left
+    assert rows["left_out"][0] == "D04"
+    assert rows["share_kept"][0] == pytest.approx(0)
+    assert with_calls(rows, ALPHA)["call"][0] == "not_mediated"
 
 
 def test_a_target_on_a_line_has_no_residuals() -> None:

@@ -121,23 +121,22 @@ def hc3_pvalue(fit: LinearFit, column: int) -> np.ndarray:
 def pair_variances(fit: LinearFit, column: int, groups: np.ndarray) -> PairVariances:
     """Return the pairs' variances, from the residuals of all genes.
 
-    groups: (P,), each pair's, whose variances the model has by group. Every gene counts alike, by
-    its pairs' shares in its residual sum of squares; hat matrix and influence are those of typical
-    weights, the medians over genes of a pair's weight over the gene's mean weight.
+    groups: (P,), each pair's, whose variances the model has by group. Residuals are over the gene's
+    moderated standard deviation; hat matrix and influence are those of typical weights, the
+    medians over genes of a pair's weight over the gene's mean weight.
     """
-    varying = fit.sigma > 0
+    variance, _ = posterior_variance(fit.sigma**2, fit.df_residual)
     mean = sum(pair.weight for pair in pairs_of(fit)) / len(groups)
     squares, weights = [], []
     for pair in pairs_of(fit):
-        square = pair.weight[varying] * pair.residual[varying] ** 2
-        squares.append(float(np.mean(square / fit.sigma[varying] ** 2)))
+        squares.append(float(np.mean(pair.weight * pair.residual**2 / variance)))
         weights.append(float(np.median(pair.weight / mean)))
     first, second = _samples(fit)
     steps = fit.design.dense_values[second] - fit.design.dense_values[first]
     root = np.sqrt(weights)
     basis, triangle = np.linalg.qr(steps * root[:, None])
     hat = basis @ basis.T
-    own = np.asarray(squares)
+    own = np.asarray(squares) * fit.df_residual / sum(squares)
     influence = basis @ np.linalg.inv(triangle)[column]
     variances = unit_variances(own, hat)
     assumed = np.ones(len(groups))

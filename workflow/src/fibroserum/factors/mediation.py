@@ -158,7 +158,7 @@ def between_groups(
     name: str,
     *,
     ratio: float = 1.0,
-    hc3: bool = True,
+    hc3: bool = False,
 ) -> Mediation:
     """Return the mediation of a group's effect, without a call (`mediation_calls.with_calls`).
 
@@ -197,7 +197,7 @@ def between_groups(
 
 
 def within_subjects(
-    rows: np.ndarray, seed: int, name: str, *, ratio: float = 1.0, hc3: bool = True
+    rows: np.ndarray, seed: int, name: str, *, ratio: float = 1.0, hc3: bool = False
 ) -> Mediation:
     """Return the mediation between two conditions of the same donors.
 

@@ -33,11 +33,11 @@ class Slope:
         """The residual sum of squares."""
         return float((self.residual**2).sum())
 
-    def pvalue(self, *, ratio: float = 1.0, hc3: bool = True) -> float:
-        """Return the larger p value of t, its variance times ratio, and HC3's t.
+    def pvalue(self, *, ratio: float = 1.0, hc3: bool = False) -> float:
+        """Return the p value of t, its variance times ratio; 1 where the factor does not vary.
 
-        HC3 holds where donors vary unequally (Hayes & Cai 2007, Behav Res Methods 39:709). 1
-        where the factor does not vary, or where one donor alone decides the slope.
+        hc3: at least HC3's, which needs no donors who vary alike (Hayes & Cai 2007, Behav Res
+        Methods 39:709); 1 where one donor alone decides the slope.
         """
         square = float((self.factor**2).sum())
         if square <= 1e-12:

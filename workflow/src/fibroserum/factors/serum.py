@@ -55,7 +55,7 @@ class SerumSteps:
     hc3_beyond: float = UNLIKE
 
 
-ALL_STEPS = SerumSteps()
+STEPS = SerumSteps()
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ def serum_model(
     force_kept: pd.Series,
     *,
     n_cpus: int = 1,
-    steps: SerumSteps = ALL_STEPS,
+    steps: SerumSteps = STEPS,
 ) -> SerumModel:
     """Fit limma-voom with the serum level beside the donors, and test its slope in every gene.
 
@@ -227,7 +227,7 @@ def serum_model(
 
 
 def slope_test(
-    fit: linear.LinearFit, groups: pd.Series, steps: SerumSteps = ALL_STEPS, *, n_cpus: int = 1
+    fit: linear.LinearFit, groups: pd.Series, steps: SerumSteps = STEPS, *, n_cpus: int = 1
 ) -> tuple[pd.DataFrame, PairVariances]:
     """Return the slope's test, columns of `moderated_t`, and the pairs' variances.
 
