@@ -264,7 +264,9 @@ Panels of 12 targets, of which 3 follow the factor, which differs between the gr
 seeds and numbers: `benchmarks/uneven_donors.toml`). *none*: t test of the slope and a 95 %
 interval; *HC3*: the larger of t's and HC3's p value; *ratio*: the slope's variance times the
 ratio that the donors' variances show, by all targets; *interval*: of the adjusted level; *leave-
-one-out*: half of the indirect effect is left without any donor. FDP ± standard error / power:
+one-out*: half of the indirect effect is left without any donor. A run takes *ratio, interval,
+leave-one-out*. HC3 is left out: in place of the ratio it takes more power and is no nearer to
+the level, beside it (*all*) it takes power and repairs no row. FDP ± standard error / power:
 """
 MEDIATION_NULL = """
 Where no target follows the factor: share of panels with any call (exact binomial p value of so
