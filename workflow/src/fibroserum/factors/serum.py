@@ -36,8 +36,7 @@ from fibroserum.linear.robust import WHOLE
 
 LEVEL = "level"
 # A ratio (`PairVariances`) beyond which pairs with leverage vary more: HC3 is asked as well. In
-# simulated cohorts whose pairs vary alike it is below 1.03 from 8 donors a group on
-# (docs/calibration.md).
+# simulated cohorts whose pairs vary alike, none extreme, it is below 1.03 from 8 donors a group on.
 UNLIKE = 1.05
 
 
