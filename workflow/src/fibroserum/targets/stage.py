@@ -17,6 +17,7 @@ from fibroserum.targets import donor_values, leave_one_out
 from fibroserum.targets.baseline import baseline_row, with_clauses
 from fibroserum.targets.donors_up import DonorsUp, donors_up
 from fibroserum.targets.few_pairs import needed_donors
+from fibroserum.targets.less_than_half import less_than_half
 from fibroserum.targets.patterns import Comparison, pattern_table
 from fibroserum.targets.power import (
     Effect,
@@ -34,7 +35,7 @@ from fibroserum.targets.sentences import (
 )
 from fibroserum.targets.study import Study, TargetSettings, rule_of, target_study
 from fibroserum.targets.unequal_variance import ratio_of, widening
-from fibroserum.targets.verdict import Evidence, judge
+from fibroserum.targets.verdict import CALLED, Evidence, judge
 from fibroserum.targets.verdict_holds import with_verdicts
 from fibroserum.targets.without_outlier import named_outliers, second_without
 
@@ -87,7 +88,7 @@ def flag_targets(
         loo=tables.check("target_loo", _loo_table(study, loo)),
         power=tables.check("target_power", _power(study, verdicts, published, settings.power_lfc)),
         baseline=tables.check("target_baseline", baseline),
-        patterns=tables.check("target_patterns", _patterns(study, verdicts)),
+        patterns=tables.check("target_patterns", _patterns(study, verdicts, settings.n_cpus)),
     )
 
 
@@ -327,11 +328,17 @@ def _baseline(study: Study, randomised: bool) -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else tables.empty("target_baseline")
 
 
-def _patterns(study: Study, verdicts: pd.DataFrame) -> pd.DataFrame:
+def _patterns(study: Study, verdicts: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
     by_contrast = {
         name: rows.set_index("target") for name, rows in verdicts.groupby("contrast", sort=False)
     }
     changes = {c.group: by_contrast[c.name] for c in study.contrasts if c.kind == "change"}
+    differences = [c for c in study.contrasts if c.kind == "difference"]
+    called = [c for c in differences if by_contrast[c.name]["verdict"].isin(CALLED).any()]
+    halves = {
+        name: table.reindex(list(study.genes.values())).set_axis(list(study.genes))
+        for name, table in less_than_half(study, called, n_cpus).items()
+    }
     parts = [
         pattern_table(
             Comparison(
@@ -340,10 +347,10 @@ def _patterns(study: Study, verdicts: pd.DataFrame) -> pd.DataFrame:
                 change=changes[contrast.group],
                 reference_change=changes[contrast.reference],
                 difference=by_contrast[contrast.name],
+                less_than_half=halves.get(contrast.name),
             ),
             study.rule,
         )
-        for contrast in study.contrasts
-        if contrast.kind == "difference"
+        for contrast in differences
     ]
     return pd.concat(parts, ignore_index=True) if parts else tables.empty("target_patterns")
