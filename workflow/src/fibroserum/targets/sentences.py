@@ -1,8 +1,8 @@
 """The sentences of a verdict: its reason, in the phrases of its contrast, and what is added.
 
 `reason` has a sentence for each ground of a verdict (`targets.verdict`). Added to it: how many
-donors rise in each group, and that groups vary unequally, both below; and what the groups'
-baseline says (`targets.baseline.regression_clause`).
+donors rise in each group, that groups vary unequally, and that a verdict is no headline, all below;
+and what the groups' baseline says (`targets.baseline.regression_clause`).
 """
 
 from __future__ import annotations
@@ -193,6 +193,14 @@ def unequal_variance_caveat(ratio: float) -> str:
         " Donors do not spread equally in all groups, which the main model takes for granted: "
         f"typical variances here are {ratio:.2g} times what it says, and its 95 % interval is some "
         f"{off:.0f} % too narrow."
+    )
+
+
+def headline_caveat(padj: float, contrasts: int) -> str:
+    """Return the caveat on a verdict that is no headline, with a space before it."""
+    return (
+        f" Over all {contrasts} contrasts and all targets together it is not established (headline "
+        f"FDR {fdr(padj)})."
     )
 
 

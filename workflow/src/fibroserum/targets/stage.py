@@ -17,6 +17,7 @@ from fibroserum.targets import donor_values, leave_one_out
 from fibroserum.targets.baseline import baseline_row, with_clauses
 from fibroserum.targets.donors_up import DonorsUp, donors_up
 from fibroserum.targets.few_pairs import needed_donors
+from fibroserum.targets.headlines import with_headlines
 from fibroserum.targets.less_than_half import less_than_half
 from fibroserum.targets.patterns import Comparison, pattern_table
 from fibroserum.targets.power import (
@@ -247,7 +248,7 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
                 "outlier_donor": outlier,
             }
         )
-    table = pd.DataFrame(rows).drop(columns="status")
+    table = with_headlines(pd.DataFrame(rows).drop(columns="status"), study.rule)
     table = table.astype({"donors_up": "Int64", "donors": "Int64"})
     return table[[*tables.schemas()["targets"].names, "driven_by_one_donor"]]
 
