@@ -104,3 +104,27 @@ def test_from_counts_to_the_pattern(second: str, crossover: bool) -> None:
     assert (rows.loc[["ALONE", "FALLS"], "less_than_half_pvalue"] < 0.01).all()
     assert rows.loc["LESS", "pattern"] == "both"
     assert rows.loc["LESS", "less_than_half_pvalue"] > 0.5
+
+
+@pytest.mark.parametrize(("own", "level"), [(True, 0.05), (False, 0.085)])
+def test_a_change_of_just_half_passes_in_five_of_a_hundred(own: bool, level: float) -> None:
+    # donors of AT vary twice as much: one variance for both groups says too little of AT's change
+    sheet = sheet_of({"AT": 8, "RT": 8}).set_index("sample")
+    contrasts = contrasts_of(["AT", "RT"], "pre", "post")
+    model = paired_model(sheet, ["AT", "RT"], "post", contrasts, crossover=False)
+    rng = np.random.default_rng(6)
+    genes = 4000
+    after = (sheet["time"] == "post").to_numpy()
+    wide = (sheet["group"] == "AT").to_numpy()
+    effect = rng.choice([-4.0, 4.0], genes)
+    values = rng.normal(size=(len(sheet), genes)) * np.where(wide, 1.0, 0.5)[:, None]
+    # half of the genes at the bound, the others without a change in AT
+    share = np.where(np.arange(genes) < genes // 2, 0.5, 0.0)
+    values += after[:, None] * np.where(wide[:, None], share * effect, effect)
+    frame = pd.DataFrame(values, index=sheet.index, columns=[f"G{n}" for n in range(genes)])
+    vectors = [model.contrasts[f"{group}_post_vs_pre"] for group in ("AT", "RT")]
+    fit = fit_weighted(frame, model.design)
+    pvalues = less_than_half_pvalue(in_linear_model(fit, model.groups if own else None, *vectors))
+    at_bound, absent = pvalues[share > 0] < 0.05, pvalues[share == 0] < 0.05
+    assert at_bound.mean() == pytest.approx(level, abs=0.015)
+    assert absent.mean() > 0.9

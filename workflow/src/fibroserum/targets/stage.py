@@ -89,7 +89,7 @@ def flag_targets(
         loo=tables.check("target_loo", _loo_table(study, loo)),
         power=tables.check("target_power", _power(study, verdicts, published, settings.power_lfc)),
         baseline=tables.check("target_baseline", baseline),
-        patterns=tables.check("target_patterns", _patterns(study, verdicts, settings.n_cpus)),
+        patterns=tables.check("target_patterns", patterns(study, verdicts, settings.n_cpus)),
     )
 
 
@@ -329,7 +329,8 @@ def _baseline(study: Study, randomised: bool) -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else tables.empty("target_baseline")
 
 
-def _patterns(study: Study, verdicts: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
+def patterns(study: Study, verdicts: pd.DataFrame, n_cpus: int = 1) -> pd.DataFrame:
+    """Return `target_patterns`; verdicts: as `verdict_table` and `with_clauses` return them."""
     by_contrast = {
         name: rows.set_index("target") for name, rows in verdicts.groupby("contrast", sort=False)
     }
