@@ -24,7 +24,7 @@ os.environ.update(dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"], "1"
 import anndata as ad
 import numpy as np
 import pandas as pd
-from calibrate_targets import ALPHA, CONTRASTS, analyse, outcome, panels_of, rate
+from target_cohorts import ALPHA, CONTRASTS, analyse, outcome, panels_of, rate
 
 from fibroserum import linear
 from fibroserum.de.stage import call_genes
@@ -80,7 +80,7 @@ class Cell:
 def replicate(cell: Cell, seed: int) -> pd.DataFrame:
     """Return what one cohort shows: a row per contrast, columns by measure."""
     simulated = simulate_cohort(cell.spec, seed)
-    _, fits, tables = analyse(simulated, crossover=cell.crossover)
+    _, fits, tables = analyse(simulated.counts, simulated.samples, crossover=cell.crossover)
     fit = fits["paired"]
     one_variance = _one_variance(fit)
     panels = panels_of(simulated.truth, tables[CONTRASTS["change"]], seed)

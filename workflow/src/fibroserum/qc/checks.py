@@ -11,6 +11,7 @@ import pandas as pd
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.lines import NOTABLE, LineShift
 from fibroserum.errors import listed
+from fibroserum.qc.batches import batches
 from fibroserum.qc.check import Check
 from fibroserum.qc.copies import (
     copies,
@@ -276,6 +277,7 @@ def all_checks(
         *outliers(expression),
         *identity(cohort),
         *normalisation(cohort, fits),
+        *batches(cohort),
     ]
     table = pd.DataFrame(found, columns=Check._fields)
     # what was merely summed or counted is said last of what is in order

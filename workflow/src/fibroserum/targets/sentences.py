@@ -1,8 +1,8 @@
 """The sentences of a verdict: its reason, in the phrases of its contrast, and what is added.
 
 `reason` has a sentence for each ground of a verdict (`targets.verdict`). Added to it: how many
-donors rise in each group, and that groups vary unequally, both below; and what the groups'
-baseline says (`targets.baseline.regression_clause`).
+donors rise in each group, that groups vary unequally, and that a verdict is no headline, all below;
+and what the groups' baseline says (`targets.baseline.regression_clause`).
 """
 
 from __future__ import annotations
@@ -197,6 +197,14 @@ def unequal_variance_caveat(ratio: float) -> str:
         " Variability between donors is larger than the main model assumes: the typical variance "
         f"of this contrast is {ratio:.2g} times as large. The second model and the interval allow "
         "for it."
+    )
+
+
+def headline_caveat(padj: float, contrasts: int) -> str:
+    """Return the caveat on a verdict that is no headline, with a space before it."""
+    return (
+        f" Over all {contrasts} contrasts and all targets together it is not established (headline "
+        f"FDR {fdr(padj)})."
     )
 
 

@@ -19,7 +19,9 @@ from fibroserum.targets import donor_values, leave_one_out
 from fibroserum.targets.baseline import baseline_row, with_clauses
 from fibroserum.targets.donors_up import DonorsUp, donors_up
 from fibroserum.targets.few_pairs import needed_donors
+from fibroserum.targets.headlines import with_headlines
 from fibroserum.targets.leave_one_out_second import KEYS, second_without_each
+from fibroserum.targets.less_than_half import less_than_half
 from fibroserum.targets.patterns import Comparison, pattern_table
 from fibroserum.targets.power import (
     Effect,
@@ -36,7 +38,7 @@ from fibroserum.targets.sentences import (
     unequal_variance_caveat,
 )
 from fibroserum.targets.study import Study, TargetSettings, rule_of, target_study
-from fibroserum.targets.verdict import judge
+from fibroserum.targets.verdict import CALLED, judge
 from fibroserum.targets.verdict_holds import evidence_of, with_verdicts
 from fibroserum.targets.without_outlier import named_outliers
 
@@ -89,7 +91,7 @@ def flag_targets(
         loo=tables.check("target_loo", _loo_table(study, loo)),
         power=tables.check("target_power", _power(study, verdicts, published, settings.power_lfc)),
         baseline=tables.check("target_baseline", baseline),
-        patterns=tables.check("target_patterns", _patterns(study, verdicts)),
+        patterns=tables.check("target_patterns", patterns(study, verdicts, settings.n_cpus)),
     )
 
 
@@ -264,7 +266,7 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
                 "outlier_donor": outlier,
             }
         )
-    table = pd.DataFrame(rows).drop(columns="status")
+    table = with_headlines(pd.DataFrame(rows).drop(columns="status"), study.rule)
     table = table.astype({"donors_up": "Int64", "donors": "Int64"})
     return table[[*tables.schemas()["targets"].names, "driven_by_one_donor"]]
 
@@ -345,11 +347,18 @@ def _baseline(study: Study, randomised: bool) -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else tables.empty("target_baseline")
 
 
-def _patterns(study: Study, verdicts: pd.DataFrame) -> pd.DataFrame:
+def patterns(study: Study, verdicts: pd.DataFrame, n_cpus: int = 1) -> pd.DataFrame:
+    """Return `target_patterns`; verdicts: as `verdict_table` and `with_clauses` return them."""
     by_contrast = {
         name: rows.set_index("target") for name, rows in verdicts.groupby("contrast", sort=False)
     }
     changes = {c.group: by_contrast[c.name] for c in study.contrasts if c.kind == "change"}
+    differences = [c for c in study.contrasts if c.kind == "difference"]
+    called = [c for c in differences if by_contrast[c.name]["verdict"].isin(CALLED).any()]
+    halves = {
+        name: table.reindex(list(study.genes.values())).set_axis(list(study.genes))
+        for name, table in less_than_half(study, called, n_cpus).items()
+    }
     parts = [
         pattern_table(
             Comparison(
@@ -358,10 +367,10 @@ def _patterns(study: Study, verdicts: pd.DataFrame) -> pd.DataFrame:
                 change=changes[contrast.group],
                 reference_change=changes[contrast.reference],
                 difference=by_contrast[contrast.name],
+                less_than_half=halves.get(contrast.name),
             ),
             study.rule,
         )
-        for contrast in study.contrasts
-        if contrast.kind == "difference"
+        for contrast in differences
     ]
     return pd.concat(parts, ignore_index=True) if parts else tables.empty("target_patterns")
