@@ -38,7 +38,8 @@ class Dials:
 
     Truth: shares of the genes that change in all groups (`shared`; of `rising` all rise), in RT
     alone, in AT alone, and by ±0.3 in RT. `partial`: half of RT's own genes change in AT too, by
-    this share. `responders`: share of the donors whose genes change.
+    this share. `responders`: share of the donors whose genes change, in whom they
+    change by as much more: the mean of a group is as without it.
 
     Donors: `donor_sd` of levels; `donor_time_sd` of a donor's own change, alike in all groups;
     `visit_sd` of what both samples of a donor in a group share; `spread`: by group, sd of the
@@ -108,11 +109,10 @@ def simulate(dials: Dials, seed: int) -> Cohort:
     deeper = np.log2([dials.depth_after.get(group, 1.0) for group in groups])[codes]
     log2 += (depth + after * deeper)[:, None]
     counts = _counts(dials, level, log2, rng)
-    truth = change * dials.responders
     sets = _sets(genes[(change == 0).all(axis=1).to_numpy()], pd.Series(level, genes), rng)
     covariates = ("batch",) if dials.batch else ()
     frame = pd.DataFrame(counts, index=sheet.index, columns=genes)
-    return Cohort(frame, sheet, groups, truth, covariates, sets, classes)
+    return Cohort(frame, sheet, groups, change, covariates, sets, classes)
 
 
 def _sheet(dials: Dials, rng: np.random.Generator) -> pd.DataFrame:
@@ -177,14 +177,17 @@ def _truth(
 
 
 def _responders(dials: Dials, sheet: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
-    """Return 1 for samples of donors who respond, else 0: the share of each group's donors."""
+    """Return 0 for samples of donors who do not respond, else one over the share of those who do.
+
+    The mean change of a group is that of its genes.
+    """
     chosen: set[tuple[str, str]] = set()
     for group, rows in sheet.groupby("group", sort=False):
         donors = rng.permutation(rows["donor"].unique())
         number = round(dials.responders * len(donors))
         chosen |= {(str(group), donor) for donor in donors[:number]}
     pairs = zip(sheet["group"], sheet["donor"], strict=True)
-    return np.array([float(pair in chosen) for pair in pairs])
+    return np.array([(pair in chosen) / dials.responders for pair in pairs])
 
 
 def _donor_parts(
