@@ -1,6 +1,7 @@
 """Quality control: metrics, components, distances, and checks that recommend and drop nothing."""
 
 __all__ = [
+    "batches",
     "check",
     "checks",
     "copies",
