@@ -94,6 +94,7 @@ def flagged(
     crossover: bool = False,
     covariates: list[str] | None = None,
     pool: str | None = None,
+    block: str | None = None,
     de_edit: Any = None,
     **options: Any,
 ) -> TargetTables:
@@ -111,6 +112,7 @@ def flagged(
         "time": "time",
         "line": None,
         "pool": pool,
+        "block": block,
         "before": "pre",
         "after": "post",
         "reference_group": reference,

@@ -131,8 +131,8 @@ CHANGE, DIFFERENCE = CONTRASTS["change"], CONTRASTS["difference"]
          "The main model says it rises in {0} (panel FDR 6.77e-19), the second model does not "
          "(panel FDR 0.5); log2 fold change 0.50, 95 % interval 0.39 to 0.61."),
         (SINGLE, 0.5, 0.2, replace(WEAK, second_panel_padj=1e-5), Rule(),
-         "Only the second model says it rises (panel FDR 1e-05), not the main model (panel FDR 0.09); log2 "
-         "fold change 0.50, 95 % interval 0.05 to 0.95."),
+         "Only the second model says it rises (panel FDR 1e-05), not the main model (panel FDR "
+         "0.09); log2 fold change 0.50, 95 % interval 0.05 to 0.95."),
         (CHANGE, 0.5, 0.2, replace(STRONG, **D3), Rule(),
          "Donor D3 alone carries the finding that it rises in {0} (log2 fold change 0.50, 95 % "
          "interval 0.39 to 0.61): without this donor, whose own change stands outside the others', "
