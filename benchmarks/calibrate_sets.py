@@ -39,7 +39,7 @@ from fibroserum.enrichment.membership import restrict
 from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.rotation import mixed
 from fibroserum.genes.gmt import GeneSet
-from fibroserum.linear import genewise_effects, moderated_t, voom_fit
+from fibroserum.linear import genewise_effects, moderated_t
 from fibroserum.multiple_testing import adjust
 from sections import took, write_section
 
@@ -143,7 +143,7 @@ def simulate(cell: Cell, cohort: int) -> Simulated:
 def one_cohort(cell: Cell, cohort: int, slow: bool) -> pd.DataFrame:
     """Return p values of every set by every test: size, shifted, then a column a test."""
     drawn = simulate(cell, cohort)
-    fit = voom_fit(drawn.counts, drawn.design)
+    fit = set_depth.fit_at_one_depth(drawn.counts, drawn.design)
     contrast = drawn.design.contrast(np.ones(1))
     sets = restrict(drawn.sets, fit.genes, fit.genes, min_size=1, max_size=500)
     effects = genewise_effects(fit, contrast)

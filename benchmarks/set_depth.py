@@ -125,7 +125,7 @@ def one_cohort(row: Row, cohort: int) -> pd.DataFrame:
     sets = restrict(drawn.sets, counts.columns, counts.columns, min_size=3, max_size=500)
     fits: dict[str, Callable[[np.ndarray], LinearFit]] = {}
     voom = linear.voom_fit(counts, design, norm_factors=factors)
-    matched = _fit(counts, design, *linear.depth_matched(counts, design, factors))
+    matched = fit_at_one_depth(counts, design)
     fits["own depth"], fits["one depth"] = lambda _: voom, lambda _: matched
     if row.rivals and row.pairs > 6:
         thinned = _fit(counts, design, *thinned_once(counts, design, factors, [2, cohort]))
@@ -157,6 +157,12 @@ def one_cohort(row: Row, cohort: int) -> pd.DataFrame:
 
 def _called(p: pd.Series) -> pd.Series:
     return adjust(p, pd.Series(0, index=p.index)) < ALPHA
+
+
+def fit_at_one_depth(counts: pd.DataFrame, design: Design) -> LinearFit:
+    """Return the fit that a run's set tests rest on, of counts that are filtered."""
+    factors = linear.tmm_factors(counts)
+    return _fit(counts, design, *linear.depth_matched(counts, design, factors))
 
 
 def _fit(
