@@ -104,7 +104,8 @@ def test_the_signed_set_test_is_limmas_fry_with_gene_weights(
         {"gene_id": signs["gene"], "direction": signs["sign"].map({1: "induced", -1: "suppressed"})}
     )
     vector = design.contrast(np.array([0.0, 1.0]))
-    row = signed_sets(linear.fit_weighted(values, design), {"RT": vector}, genes, {}, 0.05).iloc[0]
+    fits = {"RT": linear.ContrastFit(linear.fit_weighted(values, design), vector, None)}
+    row = signed_sets(fits, genes, {}, 0.05).iloc[0]
     expected = _table("signed_set.tsv").iloc[0]
     assert row["genes"] == expected["NGenes"]
     assert row["direction"] == expected["Direction"].lower()

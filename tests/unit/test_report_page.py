@@ -195,7 +195,7 @@ def test_methods_hold_this_runs_settings(normal: Any) -> None:
     methods = page[page.index('id="methods-text"') :]
     text = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", methods)).split())
     assert f"{len(run.metrics)} samples" in text
-    assert "limma-voom" in text
+    assert "moderated t tests of limma" in text
     assert f"fewer than {config['differential_expression']['min_count']} counts" in text
     assert f"{config['enrichment']['permutations']} gene permutations" in text
     assert "seed 1" in text
@@ -226,7 +226,7 @@ def test_second_opinion_and_calibration_are_said_as_they_are(
     specs = {name: spec(figure) for name, figure in draw(run, config).items()}
     page = build_page(run, config, repository / "workflow" / "report", specs)
     assert "no second opinion was asked for" in page
-    assert "without a second opinion" in page
+    assert "without a second model" in page
     assert "±0.1" in page
     assert "were not randomised" in page
     assert "No relabelling was asked for" in page
