@@ -248,9 +248,11 @@ run; the cohorts share nothing with the toy's generator. Numbers in settings are
 study that found the breaches, at the code without these steps (*none*). *group-wise*: a residual
 variance for each group; *ratio*: the slope's variance times the ratio that the pairs' variances
 show; *HC3 everywhere*: the larger of t's and HC3's p value in every gene, in place of the other
-steps; *all*: group-wise, ratio, and HC3 where the ratio is above 1.05. The rule on a pair that
-makes more than half of a slope holds in every column. FDP ± standard error / power of the serum
-evidence alone; where few genes are called the error is large:
+steps; *all*, as in a run: group-wise, ratio, and HC3 where the ratio is above 1.05, for the sake
+of settings in which a part of the genes varies with the level. The rule on a pair that makes more
+than half of a slope holds in every column. The real counts are pairs before and after exercise,
+with drawn levels, and slopes thinned into some genes. FDP ± standard error / power of the serum
+evidence alone; where few genes are called (6 donors a group) the error is large:
 """
 SERUM_NULL = """
 Where no gene follows the level: share of cohorts with any call (exact binomial p value of so many
