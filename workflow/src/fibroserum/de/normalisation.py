@@ -24,8 +24,9 @@ from fibroserum.multiple_testing import benjamini_hochberg
 # As Kadota et al. 2012: genes at this false discovery rate are left out.
 FDR = 0.1
 ROUNDS = 3
-# Beyond this share of the genes there is no majority left to normalise by.
-MOST = 0.4
+# Where more than this share of the genes changes in a contrast, unchanged genes are no clear
+# majority; and where fewer than LEAST are left, there are too few to normalise by.
+MOST, LEAST = 0.4, 0.2
 # log2: where a round moves no contrast by more, another is not needed; where the last round moves
 # one by more, the factors have not settled.
 STILL, SETTLED = 0.01, 0.05
@@ -81,9 +82,9 @@ def normalise(
     tmm = norm_factors(well, nothing)
     if not settings.steps.renormalise or model.name == "stimulation":
         return Normalisation(start, tmm, nothing, 0, "off")
-    factors, left_out, moved, done = tmm, nothing, 0.0, 0
+    factors, left_out, moved, done, changing = tmm, nothing, 0.0, 0, 0.0
     while done < ROUNDS:
-        called = _called(well, model, factors, settings)
+        called, changing = _called(well, model, factors, settings)
         if called.equals(left_out):
             break
         again = norm_factors(well, called)
@@ -93,7 +94,7 @@ def normalise(
             break
     if not done:
         return Normalisation(start, tmm, nothing, done, "nothing_changed")
-    if len(left_out) > MOST * well.shape[1] - 1:
+    if changing > MOST or well.shape[1] - len(left_out) < LEAST * well.shape[1]:
         return Normalisation(start, tmm, nothing, done, "too_many", factors)
     if moved > SETTLED:
         return Normalisation(start, tmm, nothing, done, "unsettled", factors)
@@ -113,20 +114,24 @@ def _asked(model: Model) -> list[str]:
 
 def _called(
     well: pd.DataFrame, model: Model, factors: pd.Series, settings: FitSettings
-) -> pd.Index:
-    """Return the genes that the linear model calls in a change or difference, at most `MOST`.
+) -> tuple[pd.Index, float]:
+    """Return the genes that the linear model calls in a change or difference.
 
-    Where it calls more, those with the smallest adjusted p values: while the factors are off,
-    unchanged genes are called too, but less clearly.
+    At most `MOST` of each contrast, those with the smallest adjusted p values: while the factors
+    are off, unchanged genes are called too, but less clearly. And the largest share of genes that
+    change in a contrast, by the number of calls less the false ones among them.
     """
     weighted = settings.second_opinion == "voom"
     asked = replace(model, contrasts={name: model.contrasts[name] for name in _asked(model)})
     expression = expression_of(well, model, factors, weighted=weighted)
     tables = second_tables(expression, asked, replace(settings, lfc_threshold=0.0))
-    adjusted = [benjamini_hochberg(t["second_pvalue"].to_numpy(float)) for t in tables.values()]
-    smallest = np.min([np.ones(well.shape[1]), *adjusted], axis=0)
-    order = np.argsort(smallest, kind="stable")[: int(MOST * well.shape[1])]
-    return well.columns[np.sort(order[smallest[order] < FDR])]
+    found, changing = np.zeros(well.shape[1], dtype=bool), 0.0
+    for table in tables.values():
+        padj = benjamini_hochberg(table["second_pvalue"].to_numpy(float))
+        changing = max(changing, float((padj < FDR).mean()) * (1 - FDR))
+        first = np.argsort(padj, kind="stable")[: int(MOST * len(padj))]
+        found[first[padj[first] < FDR]] = True
+    return well.columns[found], changing
 
 
 def _largest_move(model: Model, ratio: pd.Series) -> float:
