@@ -229,6 +229,7 @@ def section(result: pd.DataFrame) -> tuple[str, str]:
     worst = ours.loc[ours["called_mean"].idxmax()]
     voom = alone[(alone["variant"] == "own depth") & (alone["shallower"] > 1)]["called_mean"]
     cohorts = int(null["cohorts"].max())
+    done = len(result[COLUMNS[:4]].drop_duplicates())
     finding = (
         f"where all samples after are up to 4 times shallower, a test has a false call in at most"
         f" {worst['called_mean']:.3f} of {cohorts} null cohorts ({int((chance < ALPHA).sum())} of"
@@ -247,7 +248,8 @@ def section(result: pd.DataFrame) -> tuple[str, str]:
         " voom on counts thinned binomially to the pair's shallower sample; *fry or mixed*:"
         " what a set's `call` rests on, two families of tests at 0.05 each. A cell holds the share"
         " of sets with raw p < 0.05, and after the stroke the share of cohorts with any set called"
-        " at FDR 0.05.",
+        f" at FDR 0.05. {done} of the {len(list(rows()))} rows of `benchmarks/set_depth.toml` were"
+        " run.",
         "",
         f"### Level: nothing changes ({cohorts} cohorts a row; standard errors of calls at most"
         f" {ours['called_sem'].max():.3f} for *one depth*)",

@@ -143,9 +143,9 @@ def ablation_table(plan: Plan, table: pd.DataFrame, found: Sequence[Figure]) -> 
     for figure in found:
         row = plan.by_name[figure.row]
         if figure.variant == NONE and not figure.again and is_judged(figure, row):
-            key = (figure.row, figure.measure)
-            if key not in worst or figure.mean > worst[key].mean:
-                worst[key] = figure
+            claim = (figure.row, figure.measure)
+            if claim not in worst or figure.mean > worst[claim].mean:
+                worst[claim] = figure
     for figure in worst.values():
         cells = [plan.by_name[figure.row].title, size_of(plan, figure.row), figure.claim]
         cells.append(figure.text)

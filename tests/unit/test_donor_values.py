@@ -15,7 +15,7 @@ from scipy import stats
 from fibroserum import linear
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.donor_values import donor_values
-from fibroserum.cohort.models import Model, paired_model
+from fibroserum.cohort.models import Model, baseline_model, paired_model
 from fibroserum.de.normalisation import norm_factors
 from fibroserum.de.second_model import second_model
 from fibroserum.de.settings import FitSettings
@@ -204,14 +204,53 @@ def test_shared_plates_do_not_pass_for_a_change() -> None:
     assert 0.03 < levels["plate"] < 0.07
 
 
-def test_a_pair_on_two_plates_is_in_the_block_of_both() -> None:
-    sheet = sheet_of({"RT": [f"D{i}" for i in range(8)]})
-    sheet["plate"] = [
-        f"{t}{int(d[1]) % 4}" for d, t in zip(sheet["donor"], sheet["time"], strict=True)
-    ]
+@pytest.mark.parametrize(
+    ("before", "after", "units"),
+    [
+        # each pair on plates of its own, before and after
+        ([0, 1, 2, 3], [4, 5, 6, 7], 4),
+        # one plate of all samples before: all donors share it
+        ([0, 0, 0, 0], [4, 5, 6, 7], 1),
+        # two plates before, crossed with two after
+        ([0, 0, 1, 1], [4, 5, 4, 5], 1),
+        ([0, 0, 1, 1], [4, 4, 5, 5], 2),
+    ],
+)
+def test_donors_who_share_a_plate_at_any_time_are_one_unit(
+    before: list[int], after: list[int], units: int
+) -> None:
+    sheet = sheet_of({"RT": [f"D{i:02d}" for i in range(12)]})
+    number = sheet["donor"].str[1:].astype(int) % 4
+    own = [(before if t == "pre" else after)[n] for n, t in zip(number, sheet["time"], strict=True)]
+    sheet["plate"] = [f"P{plate}" for plate in own]
     model = paired(sheet, crossover=False, block="plate")
-    values = donor_values(model, contrasts_of(["RT"], "pre", "post")[0].name)
-    assert sorted(values.design.samples) == [f"post{i}|pre{i}" for i in range(4)]
+    assert model.units is not None
+    assert model.units.nunique() == units
+    assert model.units.groupby(sheet["donor"]).nunique().eq(1).all()
+    values = donor_values(model, "RT_post_vs_pre")
+    assert values.informing == units
+    fits = linear.contrast_fits(expression(sheet), model)
+    assert ("RT_post_vs_pre" in fits) == (units >= model.fewest)
+
+
+@pytest.mark.parametrize("block", [None, "plate"])
+def test_a_crossovers_periods_on_plates_of_their_own_stay_within_donors(block: str | None) -> None:
+    """The baseline is a difference of levels, and no level is tested against 0."""
+    donors = [f"D{i:02d}" for i in range(18)]
+    sheet = sheet_of({"AT": donors, "RT": donors})
+    plate = sheet["donor"].str[1:].astype(int) % 6
+    sheet["plate"] = sheet["group"] + plate.astype(str)
+    values = expression(sheet, genes=500)
+    values.log2[:] += 8.0
+    first = sheet["time"] == "pre"
+    contrasts = contrasts_of(["AT", "RT"], "pre", "post")
+    model = baseline_model(sheet[first], ["AT", "RT"], contrasts, crossover=True, block=block)
+    found = second_of(values.of_samples(first.to_numpy()), model)["RT_vs_AT_pre"]
+    assert found["second_log2FoldChange"].abs().max() < 3
+    assert 0.02 < (found["second_pvalue"] < 0.05).mean() < 0.09
+    changes = paired(sheet, crossover=True, block=block)
+    assert changes.units is not None
+    assert changes.units.nunique() == (18 if block is None else 6)
 
 
 def test_neither_order_nor_names_of_donors_decide_anything() -> None:

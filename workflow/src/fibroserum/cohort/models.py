@@ -9,6 +9,8 @@ from typing import Any, Literal
 import anndata as ad
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.cohort.designs import Design, design_of, indicators, keep_design
@@ -103,14 +105,22 @@ FEWEST_BLOCKS = 4
 
 
 def _units(obs: pd.DataFrame, block: str | None) -> pd.Series:
-    """Return the unit of each sample: its donor, or the block that its donor shares with others.
+    """Return the unit of each sample: its donor, or all donors that share blocks with it.
 
-    A pair on two blocks is in the block of both.
+    Blocks that one donor's samples are on share that donor, so units are the connected components
+    of donors and blocks: what is in different units shares neither. A unit is named by its blocks.
     """
     if block is None:
         return obs["donor"].astype(str)
-    pairs = obs.groupby(["donor", "group"])[block]
-    return pairs.transform(lambda levels: "|".join(sorted(set(levels.astype(str)))))
+    donors, levels = (pd.factorize(obs[name].astype(str), sort=True) for name in ("donor", block))
+    size = len(donors[1]) + len(levels[1])
+    edges = (np.ones(len(obs)), (donors[0], len(donors[1]) + levels[0]))
+    _, component = connected_components(csr_matrix(edges, (size, size)), directed=False)
+    of_level = component[len(donors[1]) :]
+    named = {
+        unit: " + ".join(map(str, levels[1][of_level == unit])) for unit in np.unique(of_level)
+    }
+    return pd.Series([named[unit] for unit in component[donors[0]]], obs.index, dtype=object)
 
 
 def _group_weights(contrast: Contrast, groups: Sequence[str]) -> dict[str, float]:

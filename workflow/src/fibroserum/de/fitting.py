@@ -33,6 +33,9 @@ logger = logging.getLogger(__name__)
 # as PyDESeq2 names them
 DISPERSIONS = ["genewise_dispersions", "fitted_dispersions", "MAP_dispersions", "dispersions"]
 
+# the second model with the factors that were not kept, where these did not settle
+OTHER = ["other_log2FoldChange", "other_pvalue"]
+
 
 def initial_status(counts: pd.DataFrame, min_count: int) -> pd.Series:
     """Return `all_zero`, `low_count` or `tested` for each gene (counts: samples × genes)."""
@@ -88,6 +91,9 @@ def fit_model(
         adata.obs["other_norm_factors"] = scale.other
     adata.var["left_out"] = counts.columns.isin(scale.left_out)
     second = _second(fitted, model, force_kept, settings, scale.norm_factors)
+    other = None
+    if scale.other is not None:
+        other = _second(fitted, model, force_kept, settings, scale.other)
     for name, vector in model.contrasts.items():
         stats = BlockedDeseqStats(
             dataset,
@@ -102,7 +108,11 @@ def fit_model(
         table["log2FoldChange_shrunken"] = stats.shrink_contrast()
         table = table.reindex(counts.columns)
         table.loc[status == "not_converged", ["stat", "pvalue"]] = np.nan
-        adata.varm[file_name(name)] = table.join(second.tables[name])
+        table = table.join(second.tables[name])
+        if other is not None:
+            last = other.tables[name][["second_log2FoldChange", "second_pvalue"]]
+            table = table.join(last.set_axis(OTHER, axis=1))
+        adata.varm[file_name(name)] = table
     adata.uns["model"] |= {
         "trend_type": fit.trend_type,
         "trend_coefficients": (

@@ -16,11 +16,15 @@ from fibroserum.input.names import file_name
 from fibroserum.multiple_testing import NORMAL_975, benjamini_hochberg, independent_filtering
 
 
-def call_genes(table: pd.DataFrame, alpha: float, *, main_only: bool) -> pd.Series:
+def call_genes(
+    table: pd.DataFrame, alpha: float, *, main_only: bool, other: pd.DataFrame | None = None
+) -> pd.Series:
     """Return `up`, `down` or `none` for each gene.
 
     A gene is called where both models are significant with the same sign, and the interval
-    excludes 0. main_only: the main model alone decides, and its interval.
+    excludes 0. main_only: the main model alone decides, and its interval. other: the second model
+    with the factors that were not kept (`other_log2FoldChange`, `other_pvalue`), where factors did
+    not settle: it has to agree as well.
     """
     sign = np.sign(table["log2FoldChange"])
     called = table["padj"] < alpha
@@ -29,6 +33,10 @@ def call_genes(table: pd.DataFrame, alpha: float, *, main_only: bool) -> pd.Seri
     else:
         agree = (table["second_padj"] < alpha) & (np.sign(table["second_log2FoldChange"]) == sign)
         called &= agree & (table["ci_low"] * table["ci_high"] > 0)
+        if other is not None:
+            padj = benjamini_hochberg(other["other_pvalue"].to_numpy(float))
+            same = np.sign(other["other_log2FoldChange"]).to_numpy() == sign.to_numpy()
+            called &= (padj < alpha) & same
     words = np.where(called & (sign > 0), "up", np.where(called & (sign < 0), "down", "none"))
     return pd.Series(words, index=table.index, dtype=object)
 
@@ -58,7 +66,11 @@ def result_table(
     table["baseMean"] = fit.var["baseMean"]
     for name in ("log2FoldChange", "lfcSE", "stat", "pvalue", "log2FoldChange_shrunken"):
         table[name] = numbers[name]
+    main_only = str(fit.uns["model"]["second_opinion"]) == "none"
     half = half_width(numbers) if interval else NORMAL_975 * table["lfcSE"]
+    if not main_only and numbers["second_lfcSE"].isna().all():
+        # too few donors or blocks inform the contrast: the main model's error is not theirs
+        half = half * np.nan
     table["ci_low"] = table["log2FoldChange"] - half
     table["ci_high"] = table["log2FoldChange"] + half
     pvalues, means = table["pvalue"].to_numpy(float), table["baseMean"].to_numpy(float)
@@ -71,8 +83,8 @@ def result_table(
     for name in ("second_log2FoldChange", "second_pvalue"):
         table[name] = numbers[name]
     table["second_padj"] = benjamini_hochberg(table["second_pvalue"].to_numpy(float))
-    main_only = str(fit.uns["model"]["second_opinion"]) == "none"
-    table["call"] = call_genes(table, alpha, main_only=main_only)
+    other = numbers if "other_pvalue" in numbers else None
+    table["call"] = call_genes(table, alpha, main_only=main_only, other=other)
     return table.reset_index(drop=True)
 
 

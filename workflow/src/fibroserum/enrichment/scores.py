@@ -33,6 +33,7 @@ TEST_COLUMNS = [
     "collection",
     "gene_set",
     "estimate",
+    "se",
     "ci_low",
     "ci_high",
     "pvalue",
@@ -116,7 +117,7 @@ def test_scores(
     """Return the t test of each contrast in each set's scores, over one value per donor.
 
     scores: as `score_samples` gives them; only the model's samples are used.
-    One row a contrast and set: estimate, ci_low, ci_high (95 %), pvalue, padj (BH within
+    One row a contrast and set: estimate, se, ci_low, ci_high (95 %), pvalue, padj (BH within
     contrast and collection). Raises ValueError for a design that cannot be fitted, and where
     a sample of the design has no scores.
     """
@@ -152,6 +153,7 @@ def _test(name: str, own: ContrastFit) -> pd.DataFrame:
     frame = fit.genes.to_frame(index=False)
     frame["contrast"] = name
     frame["estimate"] = estimate
+    frame["se"] = se
     frame["ci_low"], frame["ci_high"] = estimate - half, estimate + half
     frame["pvalue"] = 2 * stats.t.sf(np.abs(statistic), df)
     frame["padj"] = adjust(frame["pvalue"], frame["collection"])

@@ -19,6 +19,7 @@ from fibroserum.factors.mediation import (
     within_subjects,
 )
 from fibroserum.factors.mediation_slope import Slope, between_slope, panel_ratio, within_slope
+from fibroserum.factors.serum import BLOCKED
 from fibroserum.intervals import sign_of_interval
 from fibroserum.multiple_testing import benjamini_hochberg
 
@@ -122,6 +123,8 @@ def mediation_rows(
             name = f"mediation {factor} {target} {group}"
             if gene is None:
                 found = not_assessable(0, "the target is not in the count matrix")
+            elif settings.get("block"):
+                found = not_assessable(0, BLOCKED)
             elif pairs.empty:
                 found = not_assessable(0, "the factor's level was not measured")
             else:

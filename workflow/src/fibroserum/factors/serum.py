@@ -78,6 +78,9 @@ class SerumModel:
         return Evidence("serum", z, self.df_prior, self.df_residual)
 
 
+BLOCKED = "donors share blocks (design.block), and their levels are not independent"
+
+
 def centred_changes(pairs: pd.DataFrame) -> pd.Series:
     """Return the usable pairs' changes of the log2 level less their group's mean, by row."""
     change = pairs.loc[pairs["used"], "change_log2"].astype(float)
@@ -197,7 +200,7 @@ def serum_model(
     0.05, its p value is that of the slope without the pair, if that is larger.
     """
     nothing = pd.DataFrame({"serum_slope": [], "serum_pvalue": []}, index=counts.columns[:0])
-    why = _why_constant(pairs)
+    why = BLOCKED if settings.get("block") else _why_constant(pairs)
     if not why:
         try:
             design = serum_design(obs, settings, pairs)

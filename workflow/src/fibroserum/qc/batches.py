@@ -82,7 +82,8 @@ class Column:
 
 def columns_by_donor(cohort: ad.AnnData, pairs: pd.DataFrame) -> dict[str, Column]:
     """Return the sheet's columns that neither the design nor a covariate takes."""
-    modelled = {*DESIGN_KEYS, "used_for", "size_factor", *settings_of(cohort)["covariates"]}
+    noted = settings_of(cohort)
+    modelled = {*DESIGN_KEYS, "used_for", "size_factor", *noted["covariates"], noted["block"]}
     found = {}
     for name in [column for column in cohort.obs.columns if column not in modelled]:
         values = cohort.obs[name].astype(str).str.strip().to_numpy()

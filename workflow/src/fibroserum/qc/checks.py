@@ -24,7 +24,7 @@ from fibroserum.qc.copies import (
 )
 from fibroserum.qc.identity import MixUps, likeness, mix_ups, pairs_and_donors, samples_of
 from fibroserum.qc.metrics import correlations, log2_normalized
-from fibroserum.qc.normalisation import normalisation
+from fibroserum.qc.normalisation import normalisation, second_model
 from fibroserum.qc.profiles import sample_profiles
 from fibroserum.qc.times import reversals, swapped_times
 
@@ -277,6 +277,7 @@ def all_checks(
         *outliers(expression),
         *identity(cohort),
         *normalisation(cohort, fits),
+        *second_model(cohort, fits),
         *batches(cohort),
     ]
     table = pd.DataFrame(found, columns=Check._fields)

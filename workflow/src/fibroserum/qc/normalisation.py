@@ -15,6 +15,10 @@ from fibroserum.de.settings import FitSettings
 from fibroserum.de.stored_fit import expression_of_calls
 from fibroserum.qc.check import Check
 
+UNPROTECTED = (
+    "a crossover without a second model: where donors respond individually, averages over the "
+    "groups are called falsely far above the level; set second_opinion: limma_trend"
+)
 WHY = {
     "too_many": "more than 40 % of the genes change",
     "unsettled": "size factors had not settled after 3 rounds without the genes that change",
@@ -38,16 +42,25 @@ def normalisation(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterato
             f"{WHY[outcome]}: the first size factors are kept, which are right only where as many "
             "genes rise as fall. "
         )
+        if str(noted["second_opinion"]) != "none":
+            said += "Calls and verdicts have to hold with the last ones too. "
         if answers:
             more = f" and {len(answers) - SHOWN} more" if len(answers) > SHOWN else ""
             said += (
-                "With the last ones the second model answers differently for "
+                "With the last ones the linear model answers differently for "
                 + "; ".join(answers[:SHOWN])
                 + more
             )
         else:
-            said += "With the last ones the second model gives the same answers for all targets"
+            said += "With the last ones the linear model gives the same answers for all targets"
         yield Check("normalisation", "warning", name, said)
+
+
+def second_model(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterator[Check]:
+    """Warn where a crossover has no second model."""
+    alone = any(str(fit.uns["model"]["second_opinion"]) == "none" for fit in fits.values())
+    if alone and settings_of(cohort)["crossover"]:
+        yield Check("second model", "warning", "", UNPROTECTED)
 
 
 def _differing(cohort: ad.AnnData, fit: ad.AnnData) -> list[str]:

@@ -21,6 +21,7 @@ from fibroserum.targets.verdict import (
     Verdict,
     loses_estimate,
     plain_word,
+    unsettled_against,
     within_equivalence,
 )
 
@@ -163,8 +164,9 @@ def reason(
             return UNFITTED[evidence.status]
         case "few_blocks":
             return (
-                f"Donors share blocks (design.block), and only {evidence.blocks} blocks are behind "
-                f"this contrast: at least {FEWEST_BLOCKS} are needed to judge how much they differ."
+                f"Donors share blocks (design.block), and this contrast has {evidence.blocks} "
+                f"independent {'unit' if evidence.blocks == 1 else 'units'} of donors: at least "
+                f"{FEWEST_BLOCKS} are needed to judge how much they differ."
             )
         case "one_pair":
             return _one_pair_reason(evidence, said)
@@ -319,6 +321,13 @@ def _open_reason(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> s
         text = f"The main model says {claim} (panel FDR {padj}), the second model could not test it"
     elif main and second and not agree:
         text = "The two models disagree on the direction of change"
+    elif main and second and unsettled_against(evidence, rule):
+        text = (
+            f"Both models say {claim} (panel FDR {padj}), but size factors did not settle (see the "
+            "check normalisation), and with the last ones the second model gives a log2 fold "
+            f"change of {number(evidence.other_estimate)} (panel FDR "
+            f"{fdr(evidence.other_panel_padj)})"
+        )
     elif main and (second or rule.alone):
         text = f"The p values say {claim} (panel FDR {padj}), but the 95 % interval contains 0"
     elif main:

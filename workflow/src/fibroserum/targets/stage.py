@@ -130,6 +130,12 @@ def _numbers(study: Study) -> pd.DataFrame:
         fitted = study.fits[contrast.model].varm[contrast.file].reindex(own.index)
         for name in ("second_lfcSE", "second_df"):
             part[name] = fitted[name].to_numpy(float)
+        part["unsettled"] = "other_pvalue" in fitted
+        if "other_pvalue" in fitted:
+            part["other_log2FoldChange"] = fitted["other_log2FoldChange"].to_numpy(float)
+            part["other_panel_padj"] = panel_adjusted(
+                fitted["other_pvalue"].to_numpy(float), part["gene_id"]
+            )
         part["status"] = part["status"].astype(object).where(part["gene_id"].notna(), "absent")
         for prefix in ("", "second_"):
             part[f"{prefix}panel_padj"] = panel_adjusted(part[f"{prefix}pvalue"], part["gene_id"])
@@ -304,6 +310,7 @@ def _power(
     by_contrast = {contrast.name: contrast for contrast in study.contrasts}
     panels = _panel_sizes(numbers)
     sizes = {name: members_by_group(members) for name, members in study.members.items()}
+    blocks = few_blocks(study)
     for row in numbers.to_dict("records"):
         contrast = by_contrast[row["contrast"]]
         precision = None
@@ -322,6 +329,7 @@ def _power(
                 panels[contrast.name],
                 study.rule,
                 effect,
+                testable=contrast.name not in blocks,
             )
         )
     return pd.DataFrame(rows)

@@ -36,13 +36,13 @@ class Rule:
     """What a verdict is judged by.
 
     alpha: false discovery rate. equivalence_lfc: |log2 fold change| that counts as unchanged, or
-    None. second_opinion: `voom`, or `none` (the main model decides). lfc_threshold: the p values
-    test |log2 fold change| above it.
+    None. second_opinion: of the config. lfc_threshold: the p values test |log2 fold change| above
+    it.
     """
 
     alpha: float = 0.05
     equivalence_lfc: float | None = None
-    second_opinion: str = "voom"
+    second_opinion: str = "limma_trend"
     lfc_threshold: float = 0.0
 
     @property
@@ -79,6 +79,8 @@ class Evidence:
     change is an outlier; *_without: both models refitted without it. needed: the
     donor of a group of two or three without whom the estimate loses its sign or half its size.
     blocks: the number of blocks behind the contrast, where blocks are the units and too few.
+    unsettled: whether size factors did not settle; other_*: the second model with the factors that
+    were not kept.
     """
 
     status: str
@@ -102,6 +104,9 @@ class Evidence:
     needed: Needed | None = None
     blocks: int | None = None
     df: float = np.inf
+    unsettled: bool = False
+    other_estimate: float = np.nan
+    other_panel_padj: float = np.nan
 
     @property
     def half_width_90(self) -> float:
@@ -150,6 +155,14 @@ def within_equivalence(evidence: Evidence, rule: Rule) -> bool:
     return bool(abs(evidence.estimate) + evidence.half_width_90 <= rule.equivalence_lfc)
 
 
+def unsettled_against(evidence: Evidence, rule: Rule) -> bool:
+    """Return whether size factors did not settle, and the ones not kept give another answer."""
+    if not evidence.unsettled or rule.alone:
+        return False
+    same = np.sign(evidence.other_estimate) == np.sign(evidence.estimate)
+    return not (evidence.other_panel_padj < rule.alpha and same)
+
+
 def plain_word(evidence: Evidence, rule: Rule) -> Word:
     """Return what the numbers say, without regard to outliers and single pairs."""
     clear = sign_of_interval(evidence.ci_low, evidence.ci_high) != 0
@@ -158,6 +171,7 @@ def plain_word(evidence: Evidence, rule: Rule) -> Word:
         evidence.second_panel_padj < rule.alpha
         and np.sign(evidence.second_estimate) == np.sign(evidence.estimate)
     )
+    agreed = agreed and not unsettled_against(evidence, rule)
     if significant and agreed and evidence.estimate != 0:
         return "up" if evidence.estimate > 0 else "down"
     if within_equivalence(evidence, rule):

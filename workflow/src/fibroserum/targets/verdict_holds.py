@@ -16,6 +16,9 @@ from scipy.special import stdtrit
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.targets.verdict import Evidence, Rule, plain_word
 
+# of all donors, where size factors did not settle
+OTHER_NUMBERS = ("unsettled", "other_log2FoldChange", "other_panel_padj")
+
 
 def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.DataFrame:
     """Return the refits with `panel_padj`, `second_panel_padj` and `verdict_stands`.
@@ -37,8 +40,9 @@ def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.Da
         whole = panel.loc[gene]
         full = evidence_of(whole, ci_low=whole["ci_low"], ci_high=whole["ci_high"])
         word = plain_word(full, rule)
+        held = {name: whole.get(name, np.nan) for name in OTHER_NUMBERS}
         stands = [
-            plain_word(evidence_of({"status": "tested"} | row), rule) == word
+            plain_word(evidence_of({"status": "tested"} | row | held), rule) == word
             if np.isfinite(row["panel_padj"])
             else None
             for row in table.loc[rows.index].to_dict("records")
@@ -65,5 +69,8 @@ def evidence_of(row: Mapping[str, Any] | pd.Series, **more: Any) -> Evidence:
         panel_padj=float(row["panel_padj"]),
         second_estimate=float(row["second_log2FoldChange"]),
         second_panel_padj=float(row["second_panel_padj"]),
+        unsettled=bool(row.get("unsettled", False)),
+        other_estimate=float(row.get("other_log2FoldChange", np.nan)),
+        other_panel_padj=float(row.get("other_panel_padj", np.nan)),
         **own,
     )
