@@ -70,18 +70,20 @@ def run_chain(
     *,
     covariates: Sequence[str] = (),
     baseline: bool = False,
+    block: str | None = None,
 ) -> Chain:
     """Build a cohort, fit its models, and make the tables of their contrasts.
 
     counts: samples × genes; sheet: by sample, donor, group, time and whatever else. covariates:
-    columns of the sheet that the design declares. baseline: fit the baseline model too.
+    columns of the sheet that the design declares, block: its `design.block`. baseline: fit the
+    baseline model too.
     """
     genes = counts.columns
     annotation = pd.DataFrame({"symbol": genes, "ensembl": "", "entrez": ""}, index=genes)
     rows = sheet.rename_axis("sample").reset_index()
     inputs = Inputs(counts, rows, annotation, {}, {}, ())
     crossover = bool((sheet.groupby("donor")["group"].nunique() > 1).any())
-    design = DESIGN | {"crossover": crossover, "covariates": list(covariates)}
+    design = DESIGN | {"crossover": crossover, "covariates": list(covariates), "block": block}
     config = {"cohort": "calibration", "design": design, "factors": {}}
     cohort = build_cohort(inputs, config, MIN_COUNT).adata
     never = pd.Series(False, index=cohort.var_names)

@@ -22,7 +22,8 @@ class Row:
     name: family and size (`1a-n10`). donors: by group, reference first. settings: of the source:
     fields of `simulator.Dials`, or the name of a real cohort. cohorts, seed: how many, and the
     seed of the first; the others follow. null: nothing changes. sets: test gene sets. verdicts:
-    panels a cohort whose full verdicts are made. baseline: fit the baseline model too.
+    panels a cohort whose full verdicts are made. baseline: fit the baseline model too. block: the
+    column of the sheet that is declared as `design.block`.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Row:
     sets: bool = False
     verdicts: int = 0
     baseline: bool = False
+    block: str | None = None
 
     def seeds(self, *, again: bool = False) -> range:
         """Return the seeds of the row's cohorts; again: those of the one re-run."""

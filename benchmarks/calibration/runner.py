@@ -55,6 +55,7 @@ def run_cohort(row: Row, seed: int, variants: Sequence[str]) -> list[Line]:
                 steps,
                 covariates=cohort.covariates,
                 baseline=row.baseline,
+                block=row.block,
             )
         return chains[steps]
 

@@ -180,6 +180,24 @@ def test_a_block_is_a_unit(nested: bool) -> None:
     assert set(rest) == ({NAMES["difference"], NAMES["average"]} if nested else set())
 
 
+def test_a_plate_that_both_groups_share_does_not_make_their_difference_untestable() -> None:
+    donors = {"AT": [f"AT{i:02d}" for i in range(18)], "RT": [f"RT{i:02d}" for i in range(18)]}
+    plate = {d: f"P{i % 6}" for i, d in enumerate(donors["AT"])}
+    plate |= {d: f"P{5 + i % 6}" for i, d in enumerate(donors["RT"])}
+    sheet = sheet_of(donors, plate=plate)
+    values = expression(sheet, genes=3)
+    fits = linear.contrast_fits(values, paired(sheet, crossover=False, block="plate"))
+    assert set(fits) == set(NAMES.values())
+    own = fits[NAMES["difference"]]
+    # P5 holds both groups: the difference is of the five plates that each group has alone
+    assert sorted(own.fit.samples) == [f"P{n}" for n in (0, 1, 10, 2, 3, 4, 6, 7, 8, 9)]
+    means = {g: change(values, sheet, g).groupby(plate).mean().drop("P5") for g in donors}
+    expected = means["RT"].mean() - means["AT"].mean()
+    np.testing.assert_allclose(linear.estimates(own.fit, own.vector)[0], expected, rtol=1e-9)
+    # the change of a group has all of its plates
+    assert len(fits[NAMES["RT"]].fit.samples) == 6
+
+
 def test_shared_plates_do_not_pass_for_a_change() -> None:
     """Twelve donors on four plates each: the level holds with plates as blocks, and not without."""
     donors = {g: [f"{g}{i:02d}" for i in range(24)] for g in ("AT", "RT")}

@@ -56,15 +56,31 @@ def donor_values(model: Model, contrast: str) -> DonorValues:
     """
     rows = model.design.dense_values
     to_cells, cells = _cells(model)
-    if not cells["unit"].duplicated().any():
-        columns = pd.DataFrame(to_cells @ rows, cells["unit"], model.design.dense.columns)
-        used = columns.to_numpy().any(axis=0)
-        vector = model.design.dense_contrast(model.contrasts[contrast])
-        groups = pd.Series(cells["group"].to_numpy(), columns.index)
-        return DonorValues(to_cells, Design(columns.loc[:, used]), vector[used], groups)
+    several = cells["unit"].duplicated(keep=False).to_numpy()
+    if not several.any():
+        return _between_units(model, contrast, to_cells, cells)
     combined, units = _within_units(cells, model.weights[contrast])
+    if len(units) < model.fewest:
+        # a few blocks hold several groups: the others are compared, where each group has some
+        alone = _between_units(model, contrast, to_cells[~several], cells[~several])
+        groups = {group for group, weight in model.weights[contrast].items() if weight}
+        if groups <= set(cells["group"][~several]):
+            return alone
     matrix = (combined @ to_cells).tocsr()
     return DonorValues(matrix, *_one_column(model, contrast, matrix @ rows, units), None)
+
+
+def _between_units(
+    model: Model, contrast: str, to_cells: csr_matrix, cells: pd.DataFrame
+) -> DonorValues:
+    """Return the values of units that are in one group each, in one design."""
+    columns = pd.DataFrame(
+        to_cells @ model.design.dense_values, cells["unit"], model.design.dense.columns
+    )
+    used = columns.to_numpy().any(axis=0)
+    vector = model.design.dense_contrast(model.contrasts[contrast])
+    groups = pd.Series(cells["group"].to_numpy(), columns.index)
+    return DonorValues(to_cells, Design(columns.loc[:, used]), vector[used], groups)
 
 
 def _cells(model: Model) -> tuple[csr_matrix, pd.DataFrame]:

@@ -97,7 +97,7 @@ def contrast_fits(
         values = donor_values(model, name)
         if values.informing < model.fewest:
             continue
-        if shared is not None and values.groups is not None:
+        if shared is not None and values.groups is not None and values.groups.equals(shared.groups):
             found[name] = ContrastFit(shared.fit, values.vector, shared.groups)
             continue
         fit = fit_values(expression, values, n_cpus=n_cpus)
