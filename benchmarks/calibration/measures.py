@@ -106,7 +106,7 @@ def adjusted_rows(pvalues: np.ndarray) -> np.ndarray:
 def panel_signs(table: pd.DataFrame, panels: np.ndarray) -> np.ndarray:
     """Return the calls on panels without the rules on outliers: 1, -1 or 0 (panels × 12).
 
-    A table without second p values is judged by its own alone.
+    A table without second p values is judged by its own alone; an interval has to exclude 0.
     """
     estimate = table["log2FoldChange"].to_numpy(float)
     found = adjusted_rows(table["pvalue"].to_numpy(float)[panels]) < ALPHA
@@ -114,6 +114,7 @@ def panel_signs(table: pd.DataFrame, panels: np.ndarray) -> np.ndarray:
         second = table["second_log2FoldChange"].to_numpy(float)
         found &= adjusted_rows(table["second_pvalue"].to_numpy(float)[panels]) < ALPHA
         found &= (np.sign(second) == np.sign(estimate))[panels]
+    found &= (table["ci_low"] * table["ci_high"] > 0).to_numpy()[panels]
     return np.where(found, np.sign(np.nan_to_num(estimate))[panels], 0.0)
 
 

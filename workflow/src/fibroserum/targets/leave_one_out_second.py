@@ -7,6 +7,7 @@ the gene's own variance and estimate are of the others.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import anndata as ad
 import numpy as np
@@ -14,8 +15,7 @@ import pandas as pd
 
 from fibroserum import linear
 from fibroserum.cohort.contrasts import Contrast
-from fibroserum.cohort.donor_values import DonorValues, donor_values
-from fibroserum.cohort.models import model_of
+from fibroserum.cohort.models import Model, model_of
 from fibroserum.de.stored_fit import expression_of_calls
 from fibroserum.inference.wald import beyond
 from fibroserum.linear import Expression, GroupVariance
@@ -60,23 +60,23 @@ def second_without_each(
             priors[id(whole.fit)] = found.of(place)
         for donor in sorted(set(members[contrast.name].index.get_level_values("donor"))):
             kept = (donor_of.loc[own.samples] != donor).to_numpy()
-            rest = donor_values(model.of(kept), contrast.file)
+            rest = model.of(kept)
+            asked = {contrast.file: rest.contrasts[contrast.file]}
             found = priors[id(whole.fit)]
-            part = _numbers(own.of_samples(kept), rest, found, threshold, n_cpus)
+            part = _numbers(
+                own.of_samples(kept), replace(rest, contrasts=asked), found, threshold, n_cpus
+            )
             keys = {"gene_id": own.genes, "contrast": contrast.name, "left_out": donor}
             parts.append(pd.DataFrame(keys).join(part, on="gene_id"))
     return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
 
 
 def _numbers(
-    expression: Expression,
-    values: DonorValues,
-    priors: GroupVariance,
-    threshold: float,
-    n_cpus: int,
+    expression: Expression, model: Model, priors: GroupVariance, threshold: float, n_cpus: int
 ) -> pd.DataFrame:
-    """Return the second model's NUMBERS over some donor values, by gene."""
-    own = linear.fit_values(expression, values, n_cpus=n_cpus)
+    """Return the second model's NUMBERS of a model's one contrast, by gene."""
+    fits = linear.contrast_fits(expression, model, n_cpus=n_cpus)
+    own = next(iter(fits.values()), None)
     if own is None or not own.vector.any():
         return pd.DataFrame(np.nan, expression.genes, NUMBERS)
     variances = linear.group_variances(own.fit, own.groups, priors=priors, n_cpus=n_cpus)
