@@ -51,10 +51,15 @@ def _calls(call: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 
 
 def _intervals(table: pd.DataFrame, truth: np.ndarray, tested: np.ndarray) -> dict[str, float]:
-    """Return the coverage of intervals of tested genes, and what unchanged genes show."""
+    """Return the coverage of intervals of tested genes, and what unchanged genes show.
+
+    Nothing where a contrast has no intervals.
+    """
     low, high = table["ci_low"].to_numpy(float), table["ci_high"].to_numpy(float)
     estimate = table["log2FoldChange"].to_numpy(float)
     known = tested & np.isfinite(low) & np.isfinite(high)
+    if not known.any():
+        return {}
     inside, null = (low <= truth) & (truth <= high), known & (truth == 0)
     found = {
         "tested": float(known.sum()),
