@@ -51,12 +51,19 @@ bench: $(VENV)/installed ## measure speed, side by side in one run
 calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_toy.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_targets.py --write docs/calibration.md
-	$(BIN)/python benchmarks/calibrate_spread.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_panels.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_factors.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_mediation.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_relabelling.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_sets.py --write docs/calibration.md
+	mkdir -p build
+	$(BIN)/python benchmarks/calibrate_sets.py --depth build/set_depth.tsv --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_identity.py --cohorts 3 --clean 15 --write docs/calibration.md
+	$(BIN)/python benchmarks/calibration/run.py --out build/calibration.tsv --jobs 2 \
+	  --variants chain,voom,deseq2,pairs
+	$(BIN)/python benchmarks/calibration/run.py --out build/calibration.tsv --jobs 2 \
+	  --variants edger --max-cohorts 10
+	$(BIN)/python benchmarks/calibration/report.py build/calibration.tsv --write docs/calibration.md
 
 docs: $(VENV)/installed ## write the pages that are generated from schemas, and checksums of resources
 	$(BIN)/python workflow/documentation.py

@@ -15,6 +15,7 @@ from pathlib import Path
 import edgepython
 import numpy as np
 import pandas as pd
+from set_depth import fit_at_one_depth
 
 from fibroserum import linear
 from fibroserum.cohort.designs import Design
@@ -25,6 +26,7 @@ from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.rotation import mixed
 from fibroserum.genes.gmt import GeneSet, map_sets, read_gmt
 from fibroserum.genes.mapping import annotate
+from fibroserum.linear import voom_fit
 from fibroserum.multiple_testing import adjust
 
 FILES = ("NABA_human_v7.4.gmt", "h.all.v7.4.symbols.gmt", "SAUL_SEN_MAYO.v2023.1.Hs.gmt")
@@ -46,8 +48,11 @@ def tests(
     statistic: pd.Series,
     span: float | None,
 ) -> pd.DataFrame:
-    """Return every test's p value by set; counts: of the genes to be fitted."""
-    fit = linear.voom_fit(counts, design, span=span)
+    """Return every test's p value by set; counts: of the genes to be fitted.
+
+    span: of voom's trend; None: the fit is a run's, at one depth within each donor.
+    """
+    fit = fit_at_one_depth(counts, design) if span is None else voom_fit(counts, design, span=span)
     own = restrict(sets, fit.genes, fit.genes, min_size=5, max_size=1000)
     effects = linear.genewise_effects(fit, design.contrast(np.ones(1)))
     scores = normal_scores(effects)

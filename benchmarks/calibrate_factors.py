@@ -20,6 +20,7 @@ os.environ.update(dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"], "1"
 
 import numpy as np
 import pandas as pd
+from uneven_studies import serum_section, serum_study
 
 from fibroserum import deseq
 from fibroserum.cohort.samples import canonical_sheet, use_of_samples
@@ -291,17 +292,20 @@ def main() -> None:
     parser.add_argument("--replicates", type=int, default=50)
     parser.add_argument("--further", type=int, default=250)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--rows", type=Path, default=Path("results/calibration/serum.jsonl"))
     parser.add_argument("--write", type=Path, help="Markdown file whose section is replaced")
     asked = parser.parse_args()
     start = time.monotonic()
     more = [
         (scenario, FURTHER_SEED + seed) for scenario in FURTHER for seed in range(asked.further)
     ]
+    data = os.environ.get("FIBROSERUM_DATA")
     with ProcessPoolExecutor(asked.processes) as pool:
+        uneven = serum_study(asked.rows, Path(data) if data else None, pool)
         parts = pool.map(one, list(jobs(asked.replicates)), chunksize=2)
         rows = [row for part in parts for row in part]
         further = pd.DataFrame(pool.map(serum_alone, more, chunksize=5))
-    section = markdown(pd.DataFrame(rows), further, asked.replicates)
+    section = markdown(pd.DataFrame(rows), further, asked.replicates) + serum_section(uneven)
     print(section)
     print(took(start))
     if asked.write:

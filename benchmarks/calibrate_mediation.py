@@ -15,13 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from uneven_studies import mediation_section, panel_study
 
-from fibroserum.factors.mediation import (
-    between_groups,
-    two_group_pvalues,
-    within_subject_pvalues,
-    within_subjects,
-)
+from fibroserum.factors.influence import HALF
+from fibroserum.factors.mediation import Mediation, between_groups, within_subjects
+from fibroserum.factors.mediation_slope import between_slope, within_slope
+from fibroserum.intervals import one_sample_t, welch_t
 from sections import took, write_section
 
 ALPHA = 0.05
@@ -61,16 +60,34 @@ def replicate(task: tuple[Cell, int, int]) -> tuple[list[bool], list[bool], list
         [cell.donors, cell.within, *(int(-100 * v) for v in (cell.a, cell.b))]
     )
     drawn = [draw(cell, rng) for _ in range(tests)]
-    paths = within_subject_pvalues if cell.within else two_group_pvalues
-    tested = [max(paths(*sides)) < ALPHA for sides in drawn]
-    whole = within_subjects if cell.within else between_groups
+    tested = [joint_pvalue(sides) < ALPHA for sides in drawn]
     claimed, covered = [], []
     for number, sides in enumerate(drawn[:intervals]):
-        found = whole(*sides, number, "calibration")
-        apart = found.ci_low > 0 or found.ci_high < 0
-        claimed.append(bool(found.pvalue < ALPHA and apart))
-        covered.append(bool(found.ci_low <= cell.a * cell.b <= found.ci_high))
+        found = mediation(sides, number)
+        if found.resampled is None or found.kept is None:
+            raise ValueError(f"not assessable: {found.note}")
+        low, high = found.resampled.interval(ALPHA)
+        apart = low > 0 or high < 0
+        claimed.append(bool(found.pvalue < ALPHA and apart and found.kept.min() >= HALF))
+        covered.append(bool(low <= cell.a * cell.b <= high))
     return tested, claimed, covered
+
+
+def joint_pvalue(sides: list[np.ndarray]) -> float:
+    """Return the larger p value of both paths; sides: as `draw` returns them."""
+    if len(sides) == 1:
+        return max(one_sample_t(sides[0][:, 0]).pvalue, within_slope(sides[0]).pvalue())
+    group, reference = sides
+    first = welch_t(group[:, 0], reference[:, 0]).pvalue
+    return max(first, between_slope(group, reference).pvalue())
+
+
+def mediation(sides: list[np.ndarray], seed: int) -> Mediation:
+    """Return the mediation of a drawn cohort."""
+    if len(sides) == 1:
+        return within_subjects(sides[0], seed, "calibration")
+    group, reference = sides
+    return between_groups(group, reference, seed, "calibration")
 
 
 def share(values: list[bool]) -> str:
@@ -94,7 +111,8 @@ def markdown(
         f"standard deviation of {FACTOR_SD:g}, the target's about their line with {TARGET_SD:g}. "
         "*factor* is by how much the factor's change differs between two groups, or within one "
         "from none; *slope* the target's on it. A mediation is true in the rows where neither is "
-        f"0. *Tests*: both paths have p < {ALPHA:g}; *claimed*: the interval leaves 0 out, too "
+        f"0. *Tests*: both paths have p < {ALPHA:g}; *claimed*: the interval excludes 0, and half "
+        "the effect is left without any donor, too "
         "(for one target and factor, so that there is nothing to adjust for).",
         "",
         "| form | donors a group | factor | slope | tests | claimed | interval covers |",
@@ -124,6 +142,7 @@ def main() -> None:
     parser.add_argument("--tests", type=int, default=2000)
     parser.add_argument("--intervals", type=int, default=300)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--rows", type=Path, default=Path("results/calibration/panels.jsonl"))
     parser.add_argument("--write", type=Path, help="Markdown file whose section is replaced")
     asked = parser.parse_args()
     start = time.monotonic()
@@ -135,8 +154,9 @@ def main() -> None:
     ]
     tasks = [(cell, asked.tests, asked.intervals) for cell in cells]
     with ProcessPoolExecutor(asked.processes) as pool:
+        uneven = panel_study(asked.rows, pool)
         found = list(pool.map(replicate, tasks))
-    section = markdown(cells, found, asked.tests, asked.intervals)
+    section = markdown(cells, found, asked.tests, asked.intervals) + mediation_section(uneven)
     print(section)
     print(took(start))
     if asked.write:

@@ -75,7 +75,6 @@ def one(job: tuple[int, float, int]) -> list[dict[str, object]]:
     engine = engine_of(fit, never, 1)
     rows = []
     for contrast in contrasts_of(["AT", "RT"], "pre", "post")[1:3]:
-        vector = model.contrasts[contrast.name]
         table = result_table(fit, contrast.name, sim.truth["symbol"], ALPHA).set_index("gene_id")
         called = table["call"] != "none"
         false = int((called & (sim.truth[contrast.name].reindex(table.index) == 0)).sum())
@@ -89,12 +88,12 @@ def one(job: tuple[int, float, int]) -> list[dict[str, object]]:
         rng = np.random.default_rng(seed)
         found = draw_permutations(contrast, obs, engine.counts, SETTINGS, RELABELLINGS, rng)
         passed = np.full((len(found.rows), len(bars)), np.nan)
-        for place, (design, groups) in enumerate(permuted(engine, found)):
-            second = linear_test(engine, design, groups, vector)
+        for place, turned in enumerate(permuted(engine.model, found)):
+            second = linear_test(engine, turned, contrast.file)
             # the main model alone refits every gene: a tenth of the relabellings must do
             taken = bars if place < MAIN_ALONE else bars[:2]
             for way, b in enumerate(taken):
-                passed[place, way] = passing(engine, b, second, design, vector) * b.scale
+                passed[place, way] = passing(engine, b, second, turned, contrast.file) * b.scale
         rows.append(
             {
                 "donors": donors,

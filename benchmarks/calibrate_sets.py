@@ -6,6 +6,7 @@ Cohorts of counts with 20 sets of 20 genes and 20 of 60, whose genes' noise corr
 set. Every cohort is drawn from its own seed; rates carry the standard error between cohorts.
 Where nothing changes, and where a fifth of all genes does, cohorts of 3 and 4 donors are drawn too.
 Then cohorts of two groups whose donors respond unequally (`set_spread`).
+With `--depth`, instead, cohorts whose samples after are shallower (`set_depth`), a section apart.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ os.environ.update(
 
 import numpy as np
 import pandas as pd
+import set_depth
 import set_spread
 from set_rivals import camera_fixed, flips, romer
 
@@ -37,7 +39,7 @@ from fibroserum.enrichment.membership import restrict
 from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.rotation import mixed
 from fibroserum.genes.gmt import GeneSet
-from fibroserum.linear import genewise_effects, moderated_t, voom_fit
+from fibroserum.linear import genewise_effects, moderated_t
 from fibroserum.multiple_testing import adjust
 from sections import took, write_section
 
@@ -141,7 +143,7 @@ def simulate(cell: Cell, cohort: int) -> Simulated:
 def one_cohort(cell: Cell, cohort: int, slow: bool) -> pd.DataFrame:
     """Return p values of every set by every test: size, shifted, then a column a test."""
     drawn = simulate(cell, cohort)
-    fit = voom_fit(drawn.counts, drawn.design)
+    fit = set_depth.fit_at_one_depth(drawn.counts, drawn.design)
     contrast = drawn.design.contrast(np.ones(1))
     sets = restrict(drawn.sets, fit.genes, fit.genes, min_size=1, max_size=500)
     effects = genewise_effects(fit, contrast)
@@ -353,8 +355,16 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--write", type=Path, help="Markdown file whose section is replaced")
     parser.add_argument("--json", type=Path, help="where to put the rates")
+    parser.add_argument("--depth", type=Path, help="file of results of the study of unequal depth")
     asked = parser.parse_args()
     start = time.monotonic()
+    if asked.depth:
+        with ProcessPoolExecutor(asked.processes) as pool:
+            section, finding = set_depth.section(set_depth.run(pool, asked.depth, say))
+        print(section, finding, sep="\n")
+        if asked.write:
+            write_section(asked.write, section, finding)
+        return
     result, far, unequal = study(asked.cohorts, asked.slow, asked.processes)
     section = "\n".join([markdown(result, far, asked.cohorts, asked.slow), *unequal, took(start)])
     print(section)

@@ -20,55 +20,43 @@ from pathlib import Path
 # before numpy: processes share the cores, and sums must not depend on their number
 os.environ.update(dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"], "1"))
 
-import anndata as ad
 import numpy as np
 import pandas as pd
+from target_cohorts import (
+    ALPHA,
+    CHANGED,
+    CONTRASTS,
+    FALSE,
+    MIN_MEAN,
+    PANEL_SIZE,
+    POWER,
+    analyse,
+    outcome,
+    panel_calls,
+    panels_of,
+    rate,
+    study_of,
+)
 
-from fibroserum.cohort.accessors import counts_of, settings_of
-from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.designs import design_of
-from fibroserum.cohort.inputs import Inputs
-from fibroserum.cohort.models import models_of
-from fibroserum.cohort.stage import build_cohort
-from fibroserum.de.fitting import fit_model
-from fibroserum.de.settings import FitSettings
-from fibroserum.de.stage import call_genes, result_table
-from fibroserum.multiple_testing import benjamini_hochberg
+from fibroserum.de.stage import call_genes
 from fibroserum.simulate import Arm, CohortSpec, SimulatedCohort, simulate_cohort
-from fibroserum.simulate.panel import generator
 from fibroserum.targets.stage import refit_table, verdict_table
-from fibroserum.targets.study import Study, target_study
-from fibroserum.targets.verdict import Rule
 from fibroserum.targets.without_outlier import named_outliers
 from sections import took, write_section
 
-ALPHA = 0.05
 GENES = 2000
 DONORS = (4, 8, 16)
 # panels a cohort whose verdicts are made where genes change; whose outliers are looked for
 PANELS, NAMED = 6, 30
-PANEL_SIZE, CHANGED = 12, 4
-MIN_MEAN = 10.0
 OUTLIER_SHARE = 0.1
-CONTRASTS = {"change": "RT_post_vs_pre", "difference": "RT_vs_AT_change"}
-DESIGN = {
-    "donor": "donor",
-    "group": "group",
-    "time": "timepoint",
-    "line": None,
-    "before": "pre",
-    "after": "post",
-    "reference_group": "AT",
-    "crossover": False,
-    "covariates": [],
-}
 READING = """\
 Outliers cost power and hardly error: they inflate dispersions, and a spiked target seldom passes
 both models, so that the outlier rule has few verdicts to take back; what it adds is the donor's
 name. The interval of a change is the main model's, which has no guard against a spike: see the
 last column of the third table, and read `outlier_donor` before such an interval."""
 LIMIT = 0.06
-FALSE, POWER = "false share of {}", "power of {}"
 
 
 @dataclass(frozen=True)
@@ -93,68 +81,10 @@ class Cell:
         return spec if self.effects else spec.null()
 
 
-def analyse(
-    simulated: SimulatedCohort, *, crossover: bool = False
-) -> tuple[ad.AnnData, dict[str, ad.AnnData], dict[str, pd.DataFrame]]:
-    """Return the cohort, its paired fit and its result tables, as the rules make them."""
-    genes = simulated.counts.columns
-    annotation = pd.DataFrame({"symbol": genes, "ensembl": "", "entrez": ""}, index=genes)
-    inputs = Inputs(simulated.counts, simulated.samples, annotation, {}, {}, ())
-    design = DESIGN | {"crossover": crossover}
-    config = {"cohort": "calibration", "design": design, "factors": {}}
-    cohort = build_cohort(inputs, config, 10).adata
-    # the second opinion keeps targets whatever their counts: panels are of well counted genes
-    never = pd.Series(False, index=cohort.var_names)
-    factors, noted = cohort.obs["size_factor"], settings_of(cohort)
-    fits = {
-        model.name: fit_model(counts_of(cohort), model, factors, never, FitSettings())
-        for model in models_of(cohort.obs, noted)
-        if model.name == "paired"
-    }
-    tables = {
-        contrast.name: result_table(
-            fits[contrast.model], contrast.name, cohort.var["symbol"], ALPHA
-        ).set_index("gene_id", drop=False)
-        for contrast in contrasts_of(noted["groups"], noted["before"], noted["after"])
-        if contrast.model == "paired"
-    }
-    return cohort, fits, tables
-
-
-def panels_of(truth: pd.DataFrame, table: pd.DataFrame, seed: int) -> list[list[str]]:
-    """Return disjoint panels of well counted genes: a third change in RT, where anything does."""
-    usable = table["second_pvalue"].notna() & (table["baseMean"] >= MIN_MEAN)
-    known = truth.loc[table.index[usable], list(CONTRASTS.values())]
-    rng = generator(seed, "panels")
-    changed = rng.permutation(known.index[(known != 0).all(axis=1)])
-    same = rng.permutation(known.index[(known == 0).all(axis=1)])
-    of_each = CHANGED if len(changed) else 0
-    rest = PANEL_SIZE - of_each
-    count = min(len(same) // rest, len(changed) // of_each if of_each else len(same))
-    return [
-        [*changed[n * of_each : (n + 1) * of_each], *same[n * rest : (n + 1) * rest]]
-        for n in range(count)
-    ]
-
-
-def outcome(words: pd.Series, truth: pd.Series, of: str) -> dict[str, float]:
-    """Return V / max(R, 1) and the share of true effects found, of calls `up` and `down`.
-
-    A call of the wrong sign is false. truth: log2 fold changes of at least the genes of `words`.
-    """
-    truth = truth[words.index]
-    called = words.isin(["up", "down"])
-    right = called & (np.where(words == "up", 1.0, -1.0) == np.sign(truth))
-    found = {FALSE.format(of): (called & ~right).sum() / max(called.sum(), 1)}
-    if (truth != 0).any():
-        found[POWER.format(of)] = right.sum() / (truth != 0).sum()
-    return found
-
-
 def replicate(cell: Cell, seed: int) -> pd.DataFrame:
     """Return what one cohort shows: a row per contrast, columns by measure."""
     simulated = simulate_cohort(cell.spec, seed)
-    cohort, fits, tables = analyse(simulated)
+    cohort, fits, tables = analyse(simulated.counts, simulated.samples)
     truth = simulated.truth
     spiked = _spiked(simulated)
     rows = {
@@ -163,12 +93,12 @@ def replicate(cell: Cell, seed: int) -> pd.DataFrame:
     }
     panels = panels_of(truth, tables[CONTRASTS["change"]], seed)
     judged = _judged(panels, tables, cell.effects)
-    study = _study(cohort, fits, tables, [gene for panel in panels[:NAMED] for gene in panel])
+    study = study_of(cohort, fits, tables, [gene for panel in panels[:NAMED] for gene in panel])
     named = named_outliers(study)
     every = [gene for place in judged for gene in panels[place]]
-    refitted = refit_table(_study(cohort, fits, tables, every)) if every else None
+    refitted = refit_table(study_of(cohort, fits, tables, every)) if every else None
     flags = {
-        place: verdict_table(_study(cohort, fits, tables, panels[place]), refitted=refitted)[0]
+        place: verdict_table(study_of(cohort, fits, tables, panels[place]), refitted=refitted)[0]
         for place in judged
     }
     for kind, name in CONTRASTS.items():
@@ -195,20 +125,9 @@ def _judged(panels: list[list[str]], tables: dict[str, pd.DataFrame], effects: b
         place
         for place, panel in enumerate(panels)
         if any(
-            (_panel_calls(tables[name].loc[panel])[0] != "none").any()
-            for name in CONTRASTS.values()
+            (panel_calls(tables[name].loc[panel])[0] != "none").any() for name in CONTRASTS.values()
         )
     ]
-
-
-def _study(
-    cohort: ad.AnnData,
-    fits: dict[str, ad.AnnData],
-    tables: dict[str, pd.DataFrame],
-    targets: list[str],
-) -> Study:
-    cohort.uns["fibroserum"] |= {"targets": targets, "target_genes": targets}
-    return target_study(cohort, fits, tables, Rule(ALPHA))
 
 
 def _spiked(simulated: SimulatedCohort) -> dict[str, pd.Series]:
@@ -233,18 +152,9 @@ def _genome_wide(table: pd.DataFrame, truth: pd.Series, spiked: pd.Series) -> di
     return row
 
 
-def _panel_calls(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
-    """Return the calls of both models, and of the main one alone, on one panel."""
-    table = rows.assign(
-        padj=benjamini_hochberg(rows["pvalue"].to_numpy(float)),
-        second_padj=benjamini_hochberg(rows["second_pvalue"].to_numpy(float)),
-    )
-    return call_genes(table, ALPHA, main_only=False), call_genes(table, ALPHA, main_only=True)
-
-
 def _models(rows: pd.DataFrame, truth: pd.Series) -> dict[str, float]:
     """Return how the models do on one panel when outliers are not looked for."""
-    both, alone = _panel_calls(rows)
+    both, alone = panel_calls(rows)
     return outcome(both, truth, "both models") | outcome(alone, truth, "panel, main model")
 
 
@@ -274,7 +184,7 @@ def plain_pydeseq2(seed: int) -> dict[str, float]:
 
     cell = Cell(4, effects=True, outliers=False)
     simulated = simulate_cohort(cell.spec, seed)
-    cohort, fits, tables = analyse(simulated)
+    cohort, fits, tables = analyse(simulated.counts, simulated.samples)
     design = design_of(fits["paired"]).matrix
     counts = counts_of(cohort).loc[design.index]
     counts = counts.loc[:, counts.sum() >= 10]
@@ -312,14 +222,6 @@ def study(cohorts: int, processes: int) -> pd.DataFrame:
     with ProcessPoolExecutor(processes) as pool:
         parts = list(pool.map(replicate, *zip(*jobs, strict=True), chunksize=4))
     return pd.concat(parts, ignore_index=True)
-
-
-def rate(values: pd.Series) -> str:
-    """Return mean ± standard error, empty where nothing is known."""
-    known = values.dropna()
-    if known.empty:
-        return ""
-    return f"{known.mean():.3f} ± {known.sem():.3f}"
 
 
 def _table(result: pd.DataFrame, measures: dict[str, str]) -> list[str]:

@@ -20,8 +20,8 @@ def took(start: float) -> str:
     return f"It took {minutes:.1f} minutes, {processor / 60:.1f} minutes of processor time."
 
 
-def write_section(path: Path, section: str, finding: str = "") -> None:
-    """Replace a `## ` section of a Markdown file, or add it at the end.
+def write_section(path: Path, section: str, finding: str = "", *, first: bool = False) -> None:
+    """Replace a `## ` section of a Markdown file, or add it at the end; first: before the others.
 
     finding: what the study shows, in a sentence or two made from its figures. It is the section's
     line in the list at the top of the page.
@@ -31,6 +31,9 @@ def write_section(path: Path, section: str, finding: str = "") -> None:
     pattern = re.compile(rf"^{re.escape(title)}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
     if pattern.search(text):
         text = pattern.sub(lambda _: section + "\n\n", text)
+    elif first and "\n## " in text:
+        top, rule, rest = text.partition("\n## ")
+        text = top + "\n" + section + "\n" + rule + rest
     else:
         text = text.rstrip("\n") + "\n\n" + section + "\n"
     if finding:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import numpy as np
+import pandas as pd
 from scipy import stats
+from scipy.special import ndtri_exp
 
+from fibroserum import deseq
+from fibroserum.cohort.designs import Design
+from fibroserum.deseq.stages import Problem, leverage
 from fibroserum.enrichment.camera import normal_scores
 from fibroserum.enrichment.membership import Membership
-from fibroserum.linear import Effects, LinearFit
+from fibroserum.inference.structure import find_blocks
+from fibroserum.linear import Effects, LinearFit, kept_shares, voom_fit
+from fibroserum.linear.effects import contrast_as_last
 
 ROTATIONS = 499
 
@@ -95,3 +103,43 @@ def camera_fixed(effects: Effects, sets: Membership, correlation: float = 0.01) 
     inflation = 1 + (m - 1) * correlation
     t = delta / np.sqrt(pooled * (inflation / m + 1 / rest))
     return 2 * stats.t.sf(np.abs(t), genes - 2)
+
+
+def thinned_once(
+    counts: pd.DataFrame, design: Design, factors: np.ndarray, seed: list[int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Voom's values and weights of counts thinned binomially to their block's shallowest sample."""
+    share = kept_shares(counts.to_numpy().sum(axis=1) * factors, design.codes)
+    thinned = np.random.default_rng(seed).binomial(counts.to_numpy(), share[:, None])
+    fit = voom_fit(
+        pd.DataFrame(thinned, counts.index, counts.columns), design, norm_factors=factors
+    )
+    return fit.E, fit.weights
+
+
+def negative_binomial_z(
+    counts: pd.DataFrame, design: Design, factors: np.ndarray
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Z scores (n, G) of counts under the fit without a contrast (over the dense columns).
+
+    Those of edgeR's `zscoreNBinom` (mid-p) in `fry.DGEList`, with this project's fit.
+    """
+    size = counts.to_numpy().sum(axis=1) * factors
+    fitted = deseq.fit(counts, design.matrix, size / np.exp(np.log(size).mean()))
+    raw = counts.to_numpy(dtype=float)
+
+    def scores(contrast: np.ndarray) -> np.ndarray:
+        dense = contrast_as_last(design.dense_values, contrast)[:, :-1]
+        columns = pd.DataFrame(dense, index=design.samples)
+        structure = find_blocks(Design(columns, design.blocks).matrix.to_numpy())
+        offsets = np.log(fitted.size_factors)[structure.order]
+        problem = Problem(raw, structure, offsets, linear_means=False, n_cpus=1)
+        mean, _ = leverage(problem, fitted.dispersions)
+        r = 1 / fitted.dispersions
+        share = r / (r + np.maximum(mean, 1e-17))
+        half = stats.nbinom.logpmf(raw, r, share) - np.log(2)
+        lower = np.logaddexp(stats.nbinom.logcdf(raw - 1, r, share), half)
+        upper = np.logaddexp(stats.nbinom.logsf(raw, r, share), half)
+        return np.where((raw == 0) | (raw < mean), ndtri_exp(lower), -ndtri_exp(upper))
+
+    return scores

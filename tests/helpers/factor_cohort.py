@@ -13,7 +13,7 @@ from fibroserum.cohort.models import models_of
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.cohort.stage import stimulation_arm
 from fibroserum.de.fitting import fit_model
-from fibroserum.de.settings import FitSettings
+from fibroserum.de.settings import FitSettings, SecondOpinion
 from fibroserum.de.stage import result_table
 
 GENES = 300
@@ -114,7 +114,7 @@ def make_arm(effect: np.ndarray, seed: int = 7, cultures: int = 4) -> ad.AnnData
 
 
 def fits_of(
-    cohort: ad.AnnData, second_opinion: str = "voom", lfc_threshold: float = 0.0
+    cohort: ad.AnnData, second_opinion: SecondOpinion = "limma_trend", lfc_threshold: float = 0.0
 ) -> dict[str, ad.AnnData]:
     """Return the cohort's fits by model."""
     settings = {

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from fibroserum import tables
 from fibroserum.input.names import file_name
+from fibroserum.multiple_testing import NORMAL_975
 from fibroserum.report.synthesis.loading import SynthesisRun, synthesis_summary
 from fibroserum.report.synthesis.stage import draw_synthesis, synthesis_page
 from fibroserum.report.theme import spec
@@ -33,26 +33,25 @@ def de_table(
 
     prefix: what ids begin with; without one they are the symbols.
     """
+    values = np.array(list(genes.values()), dtype=float).reshape(-1, 2)
+    half = NORMAL_975 * values[:, 1]
     return pd.DataFrame(
         {
             "symbol": list(genes),
             "baseMean": [100.0 + place for place in range(len(genes))],
-            "log2FoldChange": [value for value, _ in genes.values()],
-            "lfcSE": [error for _, error in genes.values()],
+            "log2FoldChange": values[:, 0],
+            "ci_low": values[:, 0] - half,
+            "ci_high": values[:, 0] + half,
             "status": [(status or {}).get(name, "tested") for name in genes],
         },
         index=pd.Index([f"{prefix}{name}" for name in genes], name="gene_id"),
     )
 
 
-def score_table(sets: Mapping[str, Gene], df: int) -> pd.DataFrame:
+def score_table(sets: Mapping[str, Gene]) -> pd.DataFrame:
     """Return the score tests of sets of one collection: estimate and standard error by name."""
-    half = stats.t.ppf(0.975, df)
-    rows = [
-        ("matrix", name, value, value - half * error, value + half * error)
-        for name, (value, error) in sets.items()
-    ]
-    columns = ["collection", "gene_set", "estimate", "ci_low", "ci_high"]
+    rows = [("matrix", name, value, error) for name, (value, error) in sets.items()]
+    columns = ["collection", "gene_set", "estimate", "se"]
     return pd.DataFrame(rows, columns=columns).set_index(["collection", "gene_set"])
 
 
@@ -84,7 +83,6 @@ def cohort(
     called: Mapping[str, str] | None = None,
     status: Mapping[str, str] | None = None,
     prefix: str = "",
-    df: int = 10,
 ) -> Evidence:
     """Return a cohort in which every contrast of `keys` has the same estimates."""
     frame = de_table(genes, prefix, status)
@@ -92,9 +90,8 @@ def cohort(
         name,
         {key: f"{name} {key.name}" for key in keys},
         dict.fromkeys(keys, 8),
-        dict.fromkeys(keys, df),
         dict.fromkeys(keys, frame),
-        dict.fromkeys(keys, score_table(sets or {}, df)),
+        dict.fromkeys(keys, score_table(sets or {})),
         {target: f"{prefix}{target}" if target in genes else None for target in targets},
         factor_table(called or {}, prefix=prefix),
     )

@@ -22,7 +22,7 @@ from fibroserum.targets import TargetSettings, TargetTables, flag_targets
 
 GENES = 250
 DISPERSION = 0.02
-VOOM = FitSettings()
+BOTH = FitSettings()
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,12 @@ def flagged(
     drawn: Drawn,
     targets: list[str] | dict[str, str],
     *,
-    settings: FitSettings = VOOM,
+    settings: FitSettings = BOTH,
     reference: str = "AT",
     crossover: bool = False,
     covariates: list[str] | None = None,
     pool: str | None = None,
+    block: str | None = None,
     de_edit: Any = None,
     **options: Any,
 ) -> TargetTables:
@@ -111,6 +112,7 @@ def flagged(
         "time": "time",
         "line": None,
         "pool": pool,
+        "block": block,
         "before": "pre",
         "after": "post",
         "reference_group": reference,

@@ -47,11 +47,18 @@ def test_the_end_of_the_run_says_what_matters(toy_run: Run) -> None:
     assert "CCL28-responsive genes: " in toy_run.said
 
 
-def test_bgn_is_up_in_rt_and_not_in_at(toy_run: Run) -> None:
-    verdicts = toy_run.table("targets").set_index(["target", "contrast"])["verdict"]
-    assert verdicts["BGN", "RT_post_vs_pre"] == "up"
-    assert verdicts["BGN", "AT_post_vs_pre"] != "up"
-    assert verdicts["HAS1", "RT_post_vs_pre"] == "untestable"
+def test_bgn_rises_and_the_verdict_says_how_sure_that_is(toy_run: Run) -> None:
+    """Nine pairs: the interval holds the truth and excludes 0, one model is not sure of it."""
+    targets = toy_run.table("targets").set_index(["target", "contrast"])
+    change = targets.loc[("BGN", "RT_post_vs_pre")]
+    assert 0 < change["ci_low"] < 0.45 < change["ci_high"]
+    assert change["panel_padj"] < 0.05 < change["second_panel_padj"]
+    assert change["verdict"] == "inconclusive"
+    assert targets.loc[("BGN", "average_post_vs_pre"), "verdict"] == "up"
+    assert targets.loc[("BGN", "AT_post_vs_pre"), "verdict"] != "up"
+    unchanged = targets.xs("RT_post_vs_pre", level="contrast").loc[["DCN", "VCAN", "HAS2"]]
+    assert not unchanged["verdict"].isin(["up", "down"]).any()
+    assert targets.loc[("HAS1", "RT_post_vs_pre"), "verdict"] == "untestable"
 
 
 def test_signs_are_right(toy_run: Run, truth: pd.DataFrame) -> None:

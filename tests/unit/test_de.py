@@ -18,10 +18,10 @@ from fibroserum.cohort.models import Model, models_of
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.cohort.storage import write_h5ad
 from fibroserum.de.fitting import fit_model, initial_status, read_fit
-from fibroserum.de.settings import FitSettings
-from fibroserum.de.stage import call_genes, contrast_row, pairs_of, result_table
+from fibroserum.de.settings import FitSettings, SecondOpinion
+from fibroserum.de.stage import call_genes, contrast_row, half_width, pairs_of, result_table
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
-from fibroserum.multiple_testing import benjamini_hochberg
+from fibroserum.multiple_testing import NORMAL_975, benjamini_hochberg
 from fibroserum.simulate import CohortSpec, simulate_cohort
 
 SETTINGS = {
@@ -65,23 +65,30 @@ def test_bh_is_scipys(pvalues: list[float]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lfc", "padj", "second_lfc", "second_padj", "call"),
+    ("lfc", "padj", "second_lfc", "second_padj", "second_se", "call"),
     [
-        (0.2, 0.01, 0.2, 0.01, "up"),
-        (-0.2, 0.01, -0.1, 0.04, "down"),
-        (0.2, 0.01, -0.2, 0.01, "none"),
-        (0.2, 0.01, 0.2, 0.06, "none"),
-        (0.2, 0.06, 0.2, 0.01, "none"),
-        (0.2, np.nan, 0.2, 0.01, "none"),
-        (0.2, 0.01, np.nan, np.nan, "none"),
+        (0.2, 0.01, 0.2, 0.01, 0.05, "up"),
+        (-0.2, 0.01, -0.1, 0.04, 0.05, "down"),
+        (0.2, 0.01, -0.2, 0.01, 0.05, "none"),
+        (0.2, 0.01, 0.2, 0.06, 0.05, "none"),
+        (0.2, 0.06, 0.2, 0.01, 0.05, "none"),
+        (0.2, np.nan, 0.2, 0.01, 0.05, "none"),
+        (0.2, 0.01, np.nan, np.nan, np.nan, "none"),
+        # the second model's estimate is larger, and so is its standard error
+        (0.2, 0.01, 0.4, 0.01, 0.11, "none"),
     ],
 )
-def test_a_call_needs_both_models(
-    lfc: float, padj: float, second_lfc: float, second_padj: float, call: str
+def test_a_call_needs_both_models_and_an_interval_without_0(
+    lfc: float, padj: float, second_lfc: float, second_padj: float, second_se: float, call: str
 ) -> None:
+    numbers = pd.DataFrame({"lfcSE": [0.05], "second_lfcSE": [second_se], "second_df": [8.0]})
+    half = half_width(numbers)
     row = pd.DataFrame(
         {
             "log2FoldChange": [lfc],
+            "lfcSE": [0.05],
+            "ci_low": lfc - half,
+            "ci_high": lfc + half,
             "padj": [padj],
             "second_log2FoldChange": [second_lfc],
             "second_padj": [second_padj],
@@ -211,5 +218,35 @@ def test_pydeseq2_runs_on_a_fit_that_is_read(
 
 
 def test_a_second_model_that_is_not_offered_is_refused() -> None:
-    with pytest.raises(ValueError, match="no second model 'edger_ql': voom, none"):
+    with pytest.raises(ValueError, match="no second model 'edger_ql': limma_trend, voom, none"):
         FitSettings(second_opinion="edger_ql")
+
+
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.2])
+@pytest.mark.parametrize("second", ["limma_trend", "voom", "none"])
+def test_nothing_called_has_an_interval_with_0(
+    simulated: tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame],
+    models: list[Model],
+    alpha: float,
+    second: SecondOpinion,
+) -> None:
+    counts = simulated[0]
+    factors = pd.Series(size_factors(counts.to_numpy())[0], counts.index)
+    never = pd.Series(False, index=counts.columns)
+    fit = fit_model(counts, models[0], factors, never, FitSettings(second_opinion=second))
+    symbols = pd.Series("", index=counts.columns)
+    called = 0
+    for name in models[0].contrasts:
+        table = result_table(fit, name, symbols, alpha)
+        own = table[table["call"] != "none"]
+        called += len(own)
+        assert ((own["ci_low"] > 0) | (own["ci_high"] < 0)).all()
+        assert (np.sign(own["ci_low"]) == np.where(own["call"] == "up", 1, -1)).all()
+        middle = (table["ci_low"] + table["ci_high"]) / 2
+        np.testing.assert_allclose(middle, table["log2FoldChange"], atol=1e-9)
+        wald = 2 * NORMAL_975 * table["lfcSE"]
+        width = table["ci_high"] - table["ci_low"]
+        untested = table["second_pvalue"].isna() & width.notna()
+        assert (width[width.notna()] >= wald[width.notna()] * (1 - 1e-12)).all()
+        np.testing.assert_allclose(width[untested], wald[untested], rtol=1e-9)
+    assert called > 20

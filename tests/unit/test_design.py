@@ -76,17 +76,11 @@ def test_contrasts_recover_planted_effects() -> None:
     assert baseline.contrasts["RT_vs_AT_pre"] @ beta == pytest.approx((9 + 2) / 2 - (5 + 1 + 3) / 3)
 
 
-def test_crossover_blocks_donors_in_both_models() -> None:
+def test_crossover_blocks_pairs_and_before_donors() -> None:
     obs = sheet({"AT": ["d1", "d2", "d3"], "RT": ["d1", "d2", "d3"]})
     paired, baseline = models_of(obs, settings_for(obs, crossover=True))
-    assert list(paired.design.matrix.columns) == [
-        "donor[d1]",
-        "donor[d2]",
-        "donor[d3]",
-        "group[RT]",
-        "after[AT]",
-        "after[RT]",
-    ]
+    pairs = [f"donor[{donor}|{group}]" for donor in ("d1", "d2", "d3") for group in ("AT", "RT")]
+    assert list(paired.design.matrix.columns) == [*pairs, "after[AT]", "after[RT]"]
     names = ["donor[d1]", "donor[d2]", "donor[d3]", "group[RT]"]
     assert list(baseline.design.matrix.columns) == names
     base = {"d1": 1.0, "d2": 4.0, "d3": 2.0}

@@ -10,6 +10,7 @@ from scipy import stats
 from fibroserum.cohort.designs import Design
 from fibroserum.enrichment.scores import SCORE_COLUMNS, TEST_COLUMNS, score_samples, test_scores
 from fibroserum.genes.gmt import GeneSet
+from helpers.pairs import model_of_pairs
 
 LIMITS = {"min_size": 2, "max_size": 50}
 
@@ -106,7 +107,7 @@ def test_the_test_is_the_paired_t(
     expression: pd.DataFrame, design: Design, sets: list[GeneSet]
 ) -> None:
     scores = score_samples(expression, sets, **LIMITS)
-    table = test_scores(scores, design, {"after_vs_before": design.contrast(np.ones(1))})
+    table = test_scores(scores, model_of_pairs(design, "after_vs_before"))
     assert list(table.columns) == TEST_COLUMNS
     for row in table.itertuples():
         values = scores[scores["gene_set"] == row.gene_set]["score"].to_numpy()
@@ -127,7 +128,7 @@ def test_nothing_to_score_gives_empty_tables(
     scores = score_samples(expression, sets[2:], **LIMITS)
     assert scores.empty
     assert list(scores.columns) == SCORE_COLUMNS
-    assert list(test_scores(scores, design, {}).columns) == TEST_COLUMNS
+    assert list(test_scores(scores, model_of_pairs(design)).columns) == TEST_COLUMNS
 
 
 def test_a_sample_without_scores_is_named(
@@ -135,12 +136,12 @@ def test_a_sample_without_scores_is_named(
 ) -> None:
     scores = score_samples(expression.iloc[1:], sets, **LIMITS)
     with pytest.raises(ValueError, match="D0_pre"):
-        test_scores(scores, design, {"x": np.eye(7)[-1]})
+        test_scores(scores, model_of_pairs(design, "x"))
 
 
 def test_scores_without_variation_have_p_one(design: Design) -> None:
     flat = pd.DataFrame({"sample": design.samples, "collection": "c", "gene_set": "s"})
     flat["score"] = 3.0
-    table = test_scores(flat, design, {"x": np.eye(7)[-1]})
+    table = test_scores(flat, model_of_pairs(design, "x"))
     assert table["estimate"].abs().max() < 1e-12
     assert (table["pvalue"] > 0.99).all()

@@ -142,7 +142,9 @@ def _tests(fit: linear.LinearFit, sets: list[GeneSet], n_cpus: int = 1) -> SetTe
         table = linear.moderated_t(fit, vector).rename(columns={"t": "stat"})
         called = np.where(table["pvalue"] < 0.01, "up", "none")
         results[name] = table.assign(call=called, padj=table["pvalue"])
-    return test_sets(fit, contrasts, results, sets, SetSettings(0.05, 5, 100, 50, 1, n_cpus))
+    models = {name: linear.ContrastFit(fit, vector, None) for name, vector in contrasts.items()}
+    settings = SetSettings(0.05, 5, 100, 50, 1, n_cpus)
+    return test_sets(models, fit.genes, results, sets, settings)
 
 
 def test_tables_have_the_columns_and_the_calls_follow_them(

@@ -15,7 +15,6 @@ from fibroserum import linear
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.cohort.designs import Design
 from fibroserum.cohort.models import stimulation_design
-from fibroserum.errors import InputError
 from fibroserum.factors.concordance import signed_sets
 from fibroserum.factors.levels import (
     difference_of_changes,
@@ -24,9 +23,8 @@ from fibroserum.factors.levels import (
     log2_level,
     mean_change,
 )
-from fibroserum.factors.serum import serum_model
+from fibroserum.factors.serum import SerumSteps, serum_model
 from fibroserum.factors.stimulation import stimulation_scores
-from fibroserum.input.signature import on_genes, read_signature
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SETTINGS = {
@@ -60,7 +58,8 @@ def _table(name: str) -> pd.DataFrame:
 
 def test_serum_slopes_are_those_of_limma(obs: pd.DataFrame, counts: pd.DataFrame) -> None:
     pairs = level_pairs(obs, SETTINGS, "level", "log2")
-    line = serum_model(counts, obs, SETTINGS, pairs, _never(counts))
+    plain = SerumSteps(group_wise=False, pair_ratio=False, hc3_beyond=np.inf)
+    line = serum_model(counts, obs, SETTINGS, pairs, _never(counts), steps=plain)
     expected = _table("slope.tsv")
     assert line.unavailable == ""
     assert list(line.table.index) == list(expected.index)
@@ -103,7 +102,8 @@ def test_the_signed_set_test_is_limmas_fry_with_gene_weights(
         {"gene_id": signs["gene"], "direction": signs["sign"].map({1: "induced", -1: "suppressed"})}
     )
     vector = design.contrast(np.array([0.0, 1.0]))
-    row = signed_sets(linear.fit_weighted(values, design), {"RT": vector}, genes, {}, 0.05).iloc[0]
+    fits = {"RT": linear.ContrastFit(linear.fit_weighted(values, design), vector, None)}
+    row = signed_sets(fits, genes, {}, 0.05).iloc[0]
     expected = _table("signed_set.tsv").iloc[0]
     assert row["genes"] == expected["NGenes"]
     assert row["direction"] == expected["Direction"].lower()
@@ -311,52 +311,61 @@ def test_the_stimulation_design_eliminates_blocks_and_leaves_others_out() -> Non
     assert list(alone.matrix.columns) == ["donor[all]", "treated"]
 
 
-def _signature(path: Path, text: str) -> Path:
-    path.write_text(text, encoding="utf-8")
-    return path
+@pytest.mark.parametrize("factor", [1e-3, 7.0])
+def test_the_unit_of_the_level_changes_slopes_and_no_p_value(
+    obs: pd.DataFrame, counts: pd.DataFrame, factor: float
+) -> None:
+    scaled = obs.assign(level=[repr(factor * float(v)) for v in obs["level"]])
+    lines = [
+        serum_model(counts, o, SETTINGS, level_pairs(o, SETTINGS, "level", "log2"), _never(counts))
+        for o in (obs, scaled)
+    ]
+    first, second = (line.table for line in lines)
+    np.testing.assert_allclose(second["serum_slope"] * factor, first["serum_slope"], rtol=1e-6)
+    np.testing.assert_allclose(second["serum_pvalue"], first["serum_pvalue"], rtol=1e-6)
 
 
-def test_a_signature_is_read_and_found_in_the_matrix(tmp_path: Path) -> None:
-    text = "gene\tdirection\nBGN\tdown\nENSG00000011465\tup\nNOSUCH1\tup\n"
-    table = read_signature(_signature(tmp_path / "s.tsv", text))
-    assert list(table.columns) == ["gene", "direction"]
-    older = "gene\tdirection\tweight\tsource\nBGN\tdown\t\t\nENSG00000011465\tup\t2\tours\n"
-    older += "NOSUCH1\tup\t-1\tours\n"
-    pd.testing.assert_frame_equal(read_signature(_signature(tmp_path / "o.tsv", older)), table)
-    annotation = pd.DataFrame(
-        {
-            "symbol": ["BGN", "DCN"],
-            "ensembl": ["ENSG00000182492", "ENSG00000011465"],
-            "entrez": ["633", "1634"],
-            "match": "official",
-        },
-        index=["BGN", "DCN"],
-    )
-    directions, left_out = on_genes(table, annotation)
-    assert dict(directions) == {"BGN": "down", "DCN": "up"}
-    assert list(left_out) == ["NOSUCH1"]
+def test_each_step_of_the_serum_evidence_only_raises_p_values(
+    obs: pd.DataFrame, counts: pd.DataFrame
+) -> None:
+    def pvalues(steps: SerumSteps) -> np.ndarray:
+        pairs = level_pairs(obs, SETTINGS, "level", "log2")
+        line = serum_model(counts, obs, SETTINGS, pairs, _never(counts), steps=steps)
+        return line.table["serum_pvalue"].to_numpy()
+
+    for group_wise in (False, True):
+        plain = pvalues(SerumSteps(group_wise, False, np.inf))
+        ratio = pvalues(SerumSteps(group_wise, True, np.inf))
+        every = pvalues(SerumSteps(group_wise, True, 0.0))
+        assert (ratio >= plain * (1 - 1e-12)).all()
+        assert (every >= ratio * (1 - 1e-12)).all()
+        assert (every > ratio).mean() > 0.2
 
 
-@pytest.mark.parametrize(
-    ("row", "said"),
-    [
-        ("BGN\tsideways", "column 'direction': "),
-        ("\tup", "column 'gene': "),
-        ("DCN\tup", "gene 'DCN' stands more than once"),
-    ],
-)
-def test_a_wrong_signature_is_refused(tmp_path: Path, row: str, said: str) -> None:
-    text = f"gene\tdirection\nDCN\tup\n{row}\n"
-    with pytest.raises(InputError) as error:
-        read_signature(_signature(tmp_path / "s.tsv", text))
-    assert said in str(error.value)
-    assert "row 3" in str(error.value)
-    assert len(error.value.problems) == 1
+def test_pairs_have_their_leverage_and_relative_variance(
+    obs: pd.DataFrame, counts: pd.DataFrame
+) -> None:
+    first = sorted(set(obs["donor"]))[0]
+    changed = obs.copy()
+    changed.loc[(obs["donor"] == first) & (obs["time"] == "post"), "level"] = ""
+    pairs = level_pairs(changed, SETTINGS, "level", "log2")
+    out = serum_model(counts, changed, SETTINGS, pairs, _never(counts)).pairs.set_index("donor")
+    assert out.loc[first, ["leverage", "relative_variance"]].isna().all()
+    rest = out.drop(first)
+    # one coefficient a group, and the slope
+    assert rest["leverage"].sum() == pytest.approx(3)
+    assert (rest["relative_variance"] >= 0).all()
+    assert rest["relative_variance"].mean() == pytest.approx(1, abs=0.5)
 
 
-def test_a_signature_without_its_columns_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError) as error:
-        read_signature(_signature(tmp_path / "s.tsv", "gene\tdirecton\nBGN\tup\n"))
-    assert "no column 'direction'" in str(error.value)
-    assert "Did you mean 'directon'?" in str(error.value)
-    assert len(error.value.problems) == 1
+def test_a_slope_that_rests_on_one_pair_is_withheld_and_names_it(
+    obs: pd.DataFrame, counts: pd.DataFrame
+) -> None:
+    donor = sorted(set(obs["donor"]))[2]
+    alone = obs.assign(level=obs["time"].map({"pre": "9", "post": "8.5"}))
+    alone.loc[(obs["donor"] == donor) & (obs["time"] == "post"), "level"] = "12"
+    pairs = level_pairs(alone, SETTINGS, "level", "log2")
+    line = serum_model(counts, alone, SETTINGS, pairs, _never(counts))
+    assert line.table.empty
+    assert line.unavailable.startswith(f"the slope rests on the pair of {donor} alone")
+    assert not line.pairs["used"].any()

@@ -5,11 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 from scipy import stats
 
 from fibroserum import linear
 from fibroserum.cohort.designs import Design
-from fibroserum.factors.influence import HALF, without_each_pair
+from fibroserum.factors.influence import (
+    HALF,
+    hc3_pvalue,
+    pair_variances,
+    without_each_pair,
+)
 
 PAIRS = 7
 # the slope among the dense columns
@@ -95,3 +101,47 @@ def test_blocks_that_are_no_pairs_are_refused(blocks: list[str] | None) -> None:
     frame = pd.DataFrame(np.random.default_rng(8).normal(size=(5, 4)))
     with pytest.raises(ValueError, match="two samples"):
         without_each_pair(linear.fit_weighted(frame, design), 0)
+
+
+def test_hc3_is_that_of_the_pair_differences(
+    drawn: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    """With one weight for all samples the fit is least squares of the pairs' differences."""
+    values, level, _ = drawn
+    fit = _fit(values, level, np.ones_like(values))
+    found = hc3_pvalue(fit, 2)
+    group = (np.arange(PAIRS) < 3).astype(float)
+    x = np.column_stack([group, 1 - group, level])
+    for gene in range(40):
+        change = values[1::2, gene] - values[::2, gene]
+        robust = sm.OLS(change, x).fit().get_robustcov_results("HC3", use_t=True)
+        assert found[gene] == pytest.approx(robust.pvalues[2], rel=1e-6)
+
+
+def test_a_poor_library_is_seen_in_all_genes_together() -> None:
+    rng = np.random.default_rng(11)
+    level = rng.normal(size=PAIRS)
+    level[5] = 2.0
+    values = rng.normal(size=(2 * PAIRS, 4000))
+    groups = np.array(["AT"] * 3 + ["RT"] * 4)
+    alike = pair_variances(_fit(values, level, np.ones_like(values)), 2, groups)
+    # 7 pairs, one with a leverage of .74: the ratio itself varies by a few hundredths
+    assert alike.ratio < 1.1
+    np.testing.assert_allclose(alike.variances, 1.0, atol=0.25)
+    values[11] += rng.normal(0, 3, 4000)
+    poor = pair_variances(_fit(values, level, np.ones_like(values)), 2, groups)
+    assert poor.variances.argmax() == 5
+    assert poor.leverage[5] > 0.5
+    assert poor.ratio > 2
+
+
+def test_a_group_that_varies_more_as_a_whole_is_the_groups_variance() -> None:
+    rng = np.random.default_rng(12)
+    level = rng.normal(size=PAIRS)
+    values = rng.normal(size=(2 * PAIRS, 4000))
+    values[6:] *= 2
+    fit = _fit(values, level, np.ones_like(values))
+    by_group = pair_variances(fit, 2, np.array(["AT"] * 3 + ["RT"] * 4))
+    alike = pair_variances(fit, 2, np.zeros(PAIRS))
+    np.testing.assert_allclose(by_group.variances, alike.variances)
+    assert by_group.ratio < alike.ratio

@@ -1,13 +1,10 @@
-"""Combining lines, calls, concordance, mediation: designed cases and mathematics."""
+"""Combining lines, calls, concordance: designed cases and mathematics."""
 
 from __future__ import annotations
-
-from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
 import pytest
-import statsmodels.api as sm
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
@@ -24,16 +21,6 @@ from fibroserum.factors.combine import (
 )
 from fibroserum.factors.concordance import concordance, responsive_genes
 from fibroserum.factors.levels import Change
-from fibroserum.factors.mediation import (
-    between_groups,
-    not_assessable,
-    two_group_effects,
-    two_group_pvalues,
-    within_subject_effects,
-    within_subject_pvalues,
-    within_subjects,
-)
-from fibroserum.factors.mediation_calls import with_calls
 
 GENES = pd.Index([f"g{i}" for i in range(200)])
 Z = st.floats(-30, 30)
@@ -220,104 +207,3 @@ def test_concordance(
     assert out["gene_id"].tolist() == ["g0"]
     assert out["log2FoldChange"].tolist() == [log2fc]
     assert out["concordance"].tolist() == [expected]
-
-
-def _cohort(seed: int, a: float, b: float, donors: int = 14) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    sides = []
-    for shift in (a, 0.0):
-        mediator = shift + rng.normal(0, 0.3, donors)
-        sides.append(np.column_stack([mediator, b * mediator + rng.normal(0, 0.2, donors)]))
-    return sides[0], sides[1]
-
-
-def test_mediation_between_groups_is_that_of_two_regressions() -> None:
-    group, reference = _cohort(3, -0.5, -0.8)
-    indirect, direct, total = two_group_effects(group, reference)
-    data = np.vstack([group, reference])
-    x = np.r_[np.ones(len(group)), np.zeros(len(reference))]
-    first = sm.OLS(data[:, 0], sm.add_constant(x)).fit().params
-    both = sm.OLS(data[:, 1], sm.add_constant(np.column_stack([x, data[:, 0]]))).fit().params
-    assert float(indirect) == pytest.approx(first[1] * both[2])
-    assert float(direct) == pytest.approx(both[1])
-    assert float(total) == pytest.approx(sm.OLS(data[:, 1], sm.add_constant(x)).fit().params[1])
-
-
-def test_mediation_within_subjects_is_montoya_and_hayes_regression() -> None:
-    rng = np.random.default_rng(4)
-    before, after = rng.normal(9, 0.5, 12), rng.normal(8.6, 0.5, 12)
-    target = -0.7 * (after - before) + 0.1 * (after + before) + rng.normal(0, 0.1, 12)
-    rows = np.column_stack([after - before, target, after + before])
-    indirect, direct, total = within_subject_effects(rows)
-    centred = rows[:, 2] - rows[:, 2].mean()
-    fit = sm.OLS(target, sm.add_constant(np.column_stack([rows[:, 0], centred]))).fit().params
-    assert float(indirect) == pytest.approx(rows[:, 0].mean() * fit[1])
-    assert float(direct) == pytest.approx(fit[0])
-    assert float(total) == pytest.approx(target.mean())
-
-
-def test_a_planted_mediation_is_found_and_an_absent_one_is_not() -> None:
-    found = between_groups(*_cohort(5, -0.6, -0.8), 1, "m")
-    absent = between_groups(*_cohort(5, -0.6, 0.0), 1, "m")
-    assert found.pvalue < 0.01
-    assert 0 < found.ci_low < found.indirect < found.ci_high
-    assert found.indirect + found.direct == pytest.approx(found.total)
-    assert "not cause" in found.note
-    assert absent.pvalue > 0.05
-    rows = pd.DataFrame([asdict(found), asdict(absent), asdict(not_assessable(3, "few"))])
-    called = with_calls(rows, 0.05)
-    assert list(called["call"]) == ["mediated", "not_mediated", "not_assessable"]
-    # two were assessed: Benjamini-Hochberg doubles the smaller p value and keeps the larger
-    assert called["padj"][0] == pytest.approx(2 * found.pvalue)
-    assert called["padj"][1] == pytest.approx(absent.pvalue)
-    assert np.isnan(called["padj"][2])
-    # an interval with 0 in it takes the word back, whatever the p value
-    wide = with_calls(rows.assign(ci_low=-1.0), 0.05)
-    assert list(wide["call"]) == ["not_mediated", "not_mediated", "not_assessable"]
-
-
-def test_the_paths_are_tested_as_statsmodels_has_them() -> None:
-    group, reference = _cohort(8, -0.3, -0.4)
-    first, slope = two_group_pvalues(group, reference)
-    expected = sm.stats.ttest_ind(group[:, 0], reference[:, 0], usevar="unequal")[1]
-    assert first == pytest.approx(expected)
-    data = np.vstack([group, reference])
-    x = np.r_[np.ones(len(group)), np.zeros(len(reference))]
-    fit = sm.OLS(data[:, 1], sm.add_constant(np.column_stack([x, data[:, 0]]))).fit()
-    assert slope == pytest.approx(fit.pvalues[2])
-    rng = np.random.default_rng(9)
-    rows = rng.normal(size=(12, 3))
-    rows[:, 1] += 0.5 * rows[:, 0]
-    first, slope = within_subject_pvalues(rows)
-    centred = rows[:, 2] - rows[:, 2].mean()
-    fit = sm.OLS(rows[:, 1], sm.add_constant(np.column_stack([rows[:, 0], centred]))).fit()
-    assert slope == pytest.approx(fit.pvalues[1])
-    assert first == pytest.approx(stats.ttest_1samp(rows[:, 0], 0).pvalue)
-    assert within_subjects(rows, 1, "m").pvalue == max(first, slope)
-
-
-@pytest.mark.parametrize(("a", "b"), [(0.0, 0.0), (0.0, -0.8), (-0.6, 0.0)])
-def test_the_joint_test_keeps_its_level_at_ten_donors_a_group(a: float, b: float) -> None:
-    pvalues = [max(two_group_pvalues(*_cohort(seed, a, b, donors=10))) for seed in range(2000)]
-    assert np.mean(np.array(pvalues) < 0.05) < 0.06
-
-
-def test_mediation_needs_ten_complete_donors_a_group() -> None:
-    group, reference = _cohort(6, -0.6, -0.8)
-    few = between_groups(group[:9], reference, 1, "m")
-    assert few.note.startswith("9 and 14 donors with complete data")
-    assert np.isnan(few.indirect)
-    one = within_subjects(np.column_stack([group[:9], group[:9, 0]]), 1, "m")
-    assert np.isnan([few.pvalue, one.pvalue, one.ci_low]).all()
-
-
-def test_mediation_ignores_the_order_of_donors_and_mirrors_with_before_and_after() -> None:
-    group, reference = _cohort(7, -0.5, -0.8)
-    first = between_groups(group, reference, 1, "m")
-    shuffled = between_groups(group[::-1], np.roll(reference, 3, axis=0), 1, "m")
-    mirrored = between_groups(-group, -reference, 1, "m")
-    for name in ("ci_low", "ci_high", "indirect", "direct"):
-        assert getattr(shuffled, name) == pytest.approx(getattr(first, name), rel=1e-9)
-    assert mirrored.ci_low == pytest.approx(-first.ci_high, rel=1e-9)
-    assert mirrored.indirect == pytest.approx(-first.indirect, rel=1e-9)
-    assert between_groups(group, reference, 2, "m").ci_low != first.ci_low

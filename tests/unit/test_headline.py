@@ -11,8 +11,9 @@ def test_verdicts_and_responsive_genes(tmp_path: Path) -> None:
     flags = tmp_path / "flags"
     flags.mkdir()
     (flags / "targets.tsv").write_text(
-        "target\tcontrast\tverdict\treason\nBGN\tRT\tup\tboth models\nDCN\tRT\tdown\tx\n"
-        "BGN\tAT\tinconclusive\twide\n"
+        "target\tcontrast\tverdict\theadline\treason\nBGN\tRT\tup\tup\tboth models\n"
+        "DCN\tRT\tdown\tdown\tx\nBGN\tAT\tinconclusive\tnone\twide\n"
+        "BGN\tRT_vs_AT\tdown\tnone\tin this contrast\n"
     )
     (flags / "factors.tsv").write_text(
         "factor\tcall\nCCL28\tconfirmed\nCCL28\tresponsive\nCCL28\tnot_responsive\n"
@@ -22,6 +23,7 @@ def test_verdicts_and_responsive_genes(tmp_path: Path) -> None:
         f"Report: {tmp_path / 'report.html'}",
         "BGN in RT: up (both models)",
         "BGN in AT: inconclusive (wide)",
+        "BGN in RT_vs_AT: not established (in this contrast)",
         "CCL28-responsive genes: 2 (1 confirmed)",
         "DMG-responsive genes: not assessable, no evidence on DMG",
     ]
@@ -36,7 +38,8 @@ def test_several_cohorts_have_a_line_each_and_one_together(tmp_path: Path) -> No
         flags = tmp_path / name / "flags"
         flags.mkdir(parents=True)
         (flags / "targets.tsv").write_text(
-            "target\tcontrast\tkind\tverdict\nBGN\tRT\tchange\tup\nBGN\tRT_vs_AT\tbaseline\tdown\n"
+            "target\tcontrast\tkind\tverdict\theadline\nBGN\tRT\tchange\tup\tup\n"
+            "BGN\tAT\tchange\tup\tnone\nBGN\tRT_vs_AT\tbaseline\tdown\tdown\n"
         )
     (tmp_path / "a" / "flags" / "factors.tsv").write_text(
         "factor\tcall\nCCL28\tconfirmed\nCCL28\tnot_responsive\n"
@@ -50,8 +53,9 @@ def test_several_cohorts_have_a_line_each_and_one_together(tmp_path: Path) -> No
         "BGN\tRT_change\t2\t0.4\t-1.234\t2\nBGN\tAT_change\t0\t\t\t\nDCN\tRT_change\t2\t1\t1\t1\n"
     )
     assert headlines([tmp_path / "a", tmp_path / "b", tmp_path / "all"]) == [
-        f"a: {tmp_path / 'a' / 'report.html'}; BGN up in RT; CCL28-responsive genes: 1",
-        f"b: {tmp_path / 'b' / 'report.html'}; BGN up in RT; 1 QC warning",
+        f"a: {tmp_path / 'a' / 'report.html'}; BGN up in RT, not established in AT; "
+        "CCL28-responsive genes: 1",
+        f"b: {tmp_path / 'b' / 'report.html'}; BGN up in RT, not established in AT; 1 QC warning",
         f"all: {tmp_path / 'all' / 'report.html'}; "
         "log2 fold change of BGN: RT_change +0.40 (-1.23 to +2.00; 2 cohorts)",
     ]

@@ -13,7 +13,7 @@ from fibroserum.inference import BlockedInference
 from fibroserum.inference import special as ours
 from fibroserum.inference.determinant import log_determinant, new_determinant
 from fibroserum.inference.dispersions import Goal, new_workspace, objective
-from fibroserum.inference.structure import BlockStructure, find_blocks, without_block
+from fibroserum.inference.structure import BlockStructure, find_blocks, without_blocks
 
 
 def test_elementary_functions():
@@ -93,7 +93,7 @@ def test_a_block_is_left_out_as_if_it_had_never_been(name: str):
     whole = find_blocks(design)
     np.testing.assert_array_equal(_matrix(whole), design)
     for column in whole.block_columns:
-        rest, kept = without_block(whole, int(column))
+        rest, kept = without_blocks(whole, np.array([column]))
         np.testing.assert_array_equal(kept, design[:, column] == 0)
         smaller = np.delete(design[kept], column, axis=1)
         np.testing.assert_array_equal(_matrix(rest), smaller)
@@ -103,8 +103,8 @@ def test_a_block_is_left_out_as_if_it_had_never_been(name: str):
                 rest.concerned(other), (smaller[:, other] != 0).any(axis=1)
             )
     for column in whole.dense_columns:
-        with pytest.raises(ValueError, match="is not a block"):
-            without_block(whole, int(column))
+        with pytest.raises(ValueError, match="are not all blocks"):
+            without_blocks(whole, np.array([column]))
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibroserum import tables
+from fibroserum import linear, tables
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.cohort.models import models_of
 from fibroserum.de.stage import result_table
@@ -21,7 +21,7 @@ from fibroserum.permutations.stage import (
     main_test,
     passing,
     permutation_tables,
-    permuted_designs,
+    permuted,
 )
 from helpers.factor_cohort import GENES, Options, fits_of, make_cohort
 
@@ -180,17 +180,16 @@ def test_the_data_as_they_are_pass_their_own_bars(cohort: ad.AnnData, lfc_thresh
     """What is held reproduces the fit, and the calls' bars let hardly any other gene pass."""
     fit = fits_of(cohort, lfc_threshold=lfc_threshold)["paired"]
     engine = engine_of(fit, cohort.var["target"], 1)
-    vector = fit.uns["model"]["contrasts"]["RT_post_vs_pre"]
     table = result_table(fit, "RT_post_vs_pre", cohort.var["symbol"], 0.05).set_index("gene_id")
-    second = linear_test(engine, engine.design, engine.groups, vector)
+    second = linear_test(engine, engine.model, "RT_post_vs_pre")
     expected = table.loc[second.index, "second_pvalue"]
     np.testing.assert_allclose(second["pvalue"], expected, rtol=1e-9)
-    main = main_test(engine, engine.counts.columns, engine.design, vector)
+    main = main_test(engine, engine.counts.columns, engine.model, "RT_post_vs_pre")
     np.testing.assert_allclose(main["pvalue"], table.loc[main.index, "pvalue"], rtol=1e-4)
     bars = bars_of(table, 0.05, main_only=False)
     assert (table["call"] != "none").sum() > 20
     assert not bars.counted[(table["call"] != "none").to_numpy()].any()
-    among = passing(engine, bars, second, engine.design, vector)
+    among = passing(engine, bars, second, engine.model, "RT_post_vs_pre")
     assert among <= 0.02 * bars.counted.sum()
 
 
@@ -198,12 +197,12 @@ def test_flipping_every_donor_mirrors_the_test(
     cohort: ad.AnnData, fits: dict[str, ad.AnnData]
 ) -> None:
     engine = engine_of(fits["paired"], cohort.var["target"], 1)
-    vector = fits["paired"].uns["model"]["contrasts"]["average_post_vs_pre"]
     rows = np.arange(len(cohort)).reshape(-1, 2)[:, ::-1].ravel()
-    design = next(permuted_designs(engine.design, Permutations((rows,), False, "")))
-    pd.testing.assert_series_equal(design.blocks, engine.design.blocks)
-    data = linear_test(engine, engine.design, engine.groups, vector)
-    mirrored = linear_test(engine, design, engine.groups, vector)
+    turned = next(permuted(engine.model, Permutations((rows,), False, "")))
+    pd.testing.assert_series_equal(turned.design.blocks, engine.model.design.blocks)
+    data, mirrored = (
+        linear_test(engine, model, "average_post_vs_pre") for model in (engine.model, turned)
+    )
     np.testing.assert_allclose(mirrored["log2FoldChange"], -data["log2FoldChange"], atol=1e-9)
     np.testing.assert_allclose(mirrored["pvalue"], data["pvalue"], rtol=1e-6)
 
@@ -261,6 +260,43 @@ def test_covariates_that_change_with_time_are_refused(cohort: ad.AnnData) -> Non
     assert found.quantiles.empty
 
 
+def test_blocks_of_donors_are_refused(cohort: ad.AnnData) -> None:
+    blocked = cohort.copy()
+    blocked.obs["plate"] = "P" + (np.arange(len(blocked)) // 6).astype(str).astype(object)
+    blocked.uns["fibroserum"] = blocked.uns["fibroserum"] | {"block": "plate"}
+    found = permutation_tables(blocked, fits_of(cohort), permutations=20, alpha=0.05, seed=1)
+    assert set(found.table["relabellings"]) == {0}
+    assert found.table["note"].str.contains("design.block").all()
+
+
+@pytest.mark.parametrize("crossover", [False, True])
+@pytest.mark.parametrize("kind", ["change", "difference", "average"])
+def test_permuted_labels_give_the_values_of_a_sheet_with_these_labels(
+    crossover: bool, kind: str
+) -> None:
+    """The permuted model is that of a cohort whose sheet had the permuted labels."""
+    obs = _obs({"AT": 5, "RT": 5}, crossover=crossover)
+    rng = np.random.default_rng(8)
+    values = linear.Expression(obs.index, pd.Index(["g"]), rng.normal(size=(len(obs), 1)), None)
+    contrast = _contrast(kind)
+    noted = SETTINGS | {"crossover": crossover}
+    model = models_of(obs.assign(used_for="change"), noted)[0]
+    found = _relabel(kind, obs, 12, crossover=crossover)
+    for rows, turned in zip(found.rows, permuted(model, found), strict=True):
+        again = models_of(_labels(obs, rows).assign(used_for="change"), noted)[0]
+        first, second = (
+            linear.contrast_fits(values, one)[contrast.name] for one in (turned, again)
+        )
+        for part in (0, 1):
+            np.testing.assert_allclose(
+                linear.estimates(first.fit, first.vector)[part],
+                linear.estimates(second.fit, second.vector)[part],
+                rtol=1e-9,
+                atol=1e-12,
+            )
+        np.testing.assert_allclose(first.fit.sigma, second.fit.sigma, rtol=1e-9)
+
+
 def test_without_a_second_opinion_the_main_model_is_calibrated(cohort: ad.AnnData) -> None:
     found = permutation_tables(cohort, fits_of(cohort, "none"), permutations=8, alpha=0.05, seed=1)
     rows = found.table.set_index("contrast")
@@ -276,7 +312,8 @@ def test_the_baseline_model_is_relabelled_between_donors(cohort: ad.AnnData) -> 
     found = draw_permutations(
         _contrast("baseline"), obs, counts, SETTINGS, 50, np.random.default_rng(1)
     )
-    for design in permuted_designs(models["baseline"].design, found):
+    for model in permuted(models["baseline"], found):
+        design = model.design
         assert design.blocks is None
         assert design.dense.sum().to_dict() == {"group[AT]": 8.0, "group[RT]": 8.0}
         assert (design.dense.sum(axis=1) == 1).all()

@@ -68,18 +68,18 @@ def samples_of(adata: ad.AnnData) -> pd.DataFrame:
 
 
 def checks_of(adata: ad.AnnData) -> pd.DataFrame:
-    return control_quality(adata, samples_of(adata), "female").checks
+    return control_quality(adata, samples_of(adata), "female", {}).checks
 
 
 def warnings_of(adata: ad.AnnData, line_sex: str | None = "female") -> dict[str, str]:
-    found = control_quality(adata, samples_of(adata), line_sex).checks
+    found = control_quality(adata, samples_of(adata), line_sex, {}).checks
     bad = found[found["level"] == "warning"]
     return dict(zip(bad["check"], bad["subject"] + ": " + bad["message"], strict=True))
 
 
 def test_a_sound_cohort_has_no_warning() -> None:
     adata = cohort()
-    quality = control_quality(adata, samples_of(adata), "female")
+    quality = control_quality(adata, samples_of(adata), "female", {})
     assert (quality.checks["level"] == "ok").all(), quality.checks
     for name, frame in (
         ("checks", quality.checks),
@@ -92,7 +92,7 @@ def test_a_sound_cohort_has_no_warning() -> None:
 
 def test_metrics_are_what_they_say() -> None:
     adata = cohort()
-    metrics = control_quality(adata, samples_of(adata), None).metrics.set_index("sample")
+    metrics = control_quality(adata, samples_of(adata), None, {}).metrics.set_index("sample")
     counts = adata.to_df()
     assert (metrics["total_counts"] == counts.sum(axis=1)).all()
     assert (metrics["n_genes"] == (counts > 0).sum(axis=1)).all()
@@ -173,7 +173,7 @@ def test_distances_are_symmetric_and_limited() -> None:
 
 def test_tiny_cohorts_do_not_break() -> None:
     adata = cohort()[:2].copy()
-    quality = control_quality(adata, samples_of(adata), None)
+    quality = control_quality(adata, samples_of(adata), None, {})
     assert len(quality.metrics) == 2
     assert len(quality.distances) == 1
 
@@ -196,7 +196,7 @@ def test_warnings_are_not_buried() -> None:
     table = samples_of(adata)
     table["reason"] = ["sum of a, b"] * 3 + ["no after sample"] + [None] * (len(table) - 4)
     table.loc[3, "used_for"] = "baseline"
-    found = control_quality(adata, table, None).checks
+    found = control_quality(adata, table, None, {}).checks
     rank = found["level"].map({"error": 0, "warning": 1, "ok": 2})
     assert rank.is_monotonic_increasing
     assert found["check"].tail(3).tolist() == ["samples used"] * 3

@@ -195,7 +195,7 @@ def test_methods_hold_this_runs_settings(normal: Any) -> None:
     methods = page[page.index('id="methods-text"') :]
     text = " ".join(html.unescape(re.sub(r"<[^>]*>", " ", methods)).split())
     assert f"{len(run.metrics)} samples" in text
-    assert "limma-voom" in text
+    assert "moderated t tests of limma" in text
     assert f"fewer than {config['differential_expression']['min_count']} counts" in text
     assert f"{config['enrichment']['permutations']} gene permutations" in text
     assert "seed 1" in text
@@ -226,7 +226,7 @@ def test_second_opinion_and_calibration_are_said_as_they_are(
     specs = {name: spec(figure) for name, figure in draw(run, config).items()}
     page = build_page(run, config, repository / "workflow" / "report", specs)
     assert "no second opinion was asked for" in page
-    assert "without a second opinion" in page
+    assert "without a second model" in page
     assert "±0.1" in page
     assert "were not randomised" in page
     assert "No relabelling was asked for" in page
@@ -243,11 +243,51 @@ def test_summary_is_the_tables(normal: Any) -> None:
     assert made["target"]["name"] == "BGN"
     for contrast, said in made["target"]["contrasts"].items():
         assert said["verdict"] == target.loc[contrast, "verdict"]
+        assert said["headline"] == target.loc[contrast, "headline"]
     calls = run.factors[run.factors["factor"] == "CCL28"]["call"]
     assert made["factors"]["CCL28"]["confirmed"] == (calls == "confirmed").sum()
     assert made["factors"]["CCL28"]["responsive"] == calls.isin(["confirmed", "responsive"]).sum()
     assert made["factors"]["CXCL4"]["responsive"] == 0
     assert json.loads(json.dumps(made)) == made
+
+
+def first_target(run: Any, made: dict[str, Any], repository: Path, contrast: str) -> str:
+    """Return what the page's top says of the first target in a contrast."""
+    template = environment(repository / "workflow" / "report").get_template("sections/glance.html")
+    made["target"]["contrasts"] = {contrast: made["target"]["contrasts"][contrast]}
+    views = {"warnings": [], "lines": [], "levels": []}
+    text = template.render(
+        summary=made, views=views, settings={"notes": [], "pools": []}, labels=labels_of(run),
+        figures=defaultdict(lambda: ENTRY),
+    )  # fmt: skip
+    return text[text.index("Did BGN move?") :]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "headline", "shown", "robust"),
+    [
+        ("up", "up", "up", True),
+        ("down", "none", "not established", False),
+        ("no_change", "none", "no change", False),
+        ("inconclusive", "none", "inconclusive", False),
+    ],
+)
+def test_the_page_s_top_shows_headlines(
+    normal: Any, repository: Path, verdict: str, headline: str, shown: str, robust: bool
+) -> None:
+    run, config, _ = normal
+    name = "AT_post_vs_pre"
+    targets = run.targets.copy()
+    bgn = (targets["target"] == "BGN") & (targets["contrast"] == name)
+    columns = ["verdict", "headline", "robust", "reason"]
+    targets["robust"] = targets["robust"].astype(object)
+    targets.loc[bgn, columns] = [verdict, headline, True, "Here it is."]
+    made = summary(replace(run, targets=targets), config)
+    text = first_target(run, made, repository, name)
+    words = " ".join(re.sub(r"<[^>]*>", " ", text[: text.index("Here it is.")]).split())
+    assert words.endswith(f": {shown}")
+    # that it stays without any one donor is said of what is established
+    assert ("without any one donor" in text) == robust
 
 
 @pytest.mark.parametrize(
@@ -280,14 +320,7 @@ def test_a_verdict_stays_only_where_every_refit_keeps_it(
     targets.loc[bgn, "reason"] = "Here it is."
     made = summary(replace(run, loo=loo, targets=targets), config)
     assert made["target"]["contrasts"][name]["needs"] == list(falls)
-    template = environment(repository / "workflow" / "report").get_template("sections/glance.html")
-    made["target"]["contrasts"] = {name: made["target"]["contrasts"][name]}
-    views = {"warnings": [], "lines": [], "levels": []}
-    text = template.render(
-        summary=made, views=views, settings={"notes": [], "pools": []}, labels=labels_of(run),
-        figures=defaultdict(lambda: ENTRY),
-    )  # fmt: skip
-    text = text[text.index("Did BGN move?") :]
+    text = first_target(run, made, repository, name)
     said = text[text.index("Here it is.") + len("Here it is.") : text.index("</li>")].strip()
     assert said.startswith(words) if words else not said
 

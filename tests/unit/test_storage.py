@@ -96,8 +96,12 @@ def test_a_design_is_stored_as_blocks_and_other_columns(
         stored = ad.read_h5ad(tmp_path / "fit.h5ad")
         assert list(stored.obsm) == ["design_dense"]
         assert stored.obsm["design_dense"].shape[1] <= 6
-        if crossover or model.name == "paired":
-            assert stored.obs["block"].astype(str).equals(stored.obs["donor"].astype(str))
+        donors = stored.obs["donor"].astype(str)
+        if crossover and model.name == "paired":
+            assert (stored.obs["block"].astype(str) == donors + "|" + sheet["group"]).all()
+            assert len(design.labels) == 22
+        elif crossover or model.name == "paired":
+            assert stored.obs["block"].astype(str).equals(donors)
             assert len(design.labels) == 11
         else:
             assert "block" not in stored.obs

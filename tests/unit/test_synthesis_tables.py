@@ -135,8 +135,8 @@ def test_sets_are_shares_of_the_ranking() -> None:
     few = {f"G{n}": (0.0, 1.0) for n in range(50)}
     many = {f"G{n}": (0.0, 1.0) for n in range(200)}
     cohorts = [
-        cohort("a", few, targets=(), sets={"ECM": (5.0, 1.0)}, df=7),
-        cohort("b", many, targets=(), sets={"ECM": (20.0, 4.0), "other": (1.0, 1.0)}, df=30),
+        cohort("a", few, targets=(), sets={"ECM": (5.0, 1.0)}),
+        cohort("b", many, targets=(), sets={"ECM": (20.0, 4.0), "other": (1.0, 1.0)}),
     ]
     found = _checked(synthesise(cohorts, ALPHA))
     row = _row(found.gene_sets, gene_set="ECM")

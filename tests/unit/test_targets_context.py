@@ -89,7 +89,7 @@ def cohort(targets: dict[str, str]) -> ad.AnnData:
     layer[np.ix_(((obs["group"] == "RT") & (obs["time"] == "post")).to_numpy(), raised)] += 1.5
     by_symbol = dict(zip(reversed(symbols), reversed(ids), strict=True))
     made = ad.AnnData(
-        X=np.zeros((len(obs), len(ids))),
+        X=np.rint(np.expm1(layer)).astype(np.int64),
         obs=obs,
         var=pd.DataFrame(
             {"symbol": symbols, "ensembl": "", "entrez": "", "match": "official"}, index=ids

@@ -190,3 +190,20 @@ def test_what_can_be_fitted_without_a_donor(
     design = design.assign(**{name: extra[name] for name in columns})
     assert estimable(design) == expected
     assert (np.linalg.matrix_rank(design) == design.shape[1] < len(design)) == expected
+
+
+@pytest.mark.parametrize(("plates", "word"), [(3, "untestable"), (6, "up")])
+def test_blocks_are_the_units_and_too_few_are_said(plates: int, word: str) -> None:
+    drawn = draw({"T": Planted(mean=5000.0, change={"RT": 2.0})}, {"RT": 12}, seed=3)
+    plate = "P" + (drawn.sheet["donor"].str[2:].astype(int) % plates).astype(str)
+    found = flagged(
+        Drawn(drawn.counts, drawn.sheet.assign(plate=plate)), ["T"], block="plate", reference="RT"
+    )
+    row = verdict(found, "T", "RT_post_vs_pre")
+    assert row["verdict"] == word
+    if word == "untestable":
+        assert row["reason"].startswith("Donors share blocks (design.block)")
+        assert "this contrast has 3 independent units of donors: at least 4" in row["reason"]
+        assert pd.isna(row["second_pvalue"])
+    else:
+        assert row["second_pvalue"] < 0.01

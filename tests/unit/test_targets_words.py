@@ -37,8 +37,10 @@ def test_small_words() -> None:
     assert fdr(0.0) == "below 1e-300"
 
 
-def rows_of(estimates: dict[str, float], verdicts: dict[str, str], p: float) -> Comparison:
-    """Return one target's comparison of RT with AT."""
+def rows_of(
+    estimates: dict[str, float], verdicts: dict[str, str], p: float, half: dict[str, float]
+) -> Comparison:
+    """Return one target's comparison of RT with AT; half: by group with the larger change."""
     parts = {}
     for name in ("RT", "AT", "difference"):
         row = {
@@ -55,7 +57,8 @@ def rows_of(estimates: dict[str, float], verdicts: dict[str, str], p: float) -> 
             "start": "",
         }
         parts[name] = pd.DataFrame([row], index=["T"])
-    return Comparison("RT", "AT", parts["RT"], parts["AT"], parts["difference"])
+    halves = pd.DataFrame(half, index=["T"])
+    return Comparison("RT", "AT", parts["RT"], parts["AT"], parts["difference"], halves)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +69,9 @@ def rows_of(estimates: dict[str, float], verdicts: dict[str, str], p: float) -> 
         (0.5, 0.1, "RT", "up", 0.2, "specific", "RT", "only the one in RT is itself established"),
         (0.1, 0.5, "AT", "down", 0.2, "specific", "AT", "only the one in AT is itself"),
         # the smaller change is not called, but its interval leaves out 0: no absence
-        (0.9, 0.3, "RT", "up", 0.2, "differ", None, "more in RT than in AT, whose own change is"),
-        (-0.3, -0.9, "AT", "up", 0.2, "differ", None, "more in AT than in RT, whose own change"),
-        (0.9, -0.3, "RT", "up", 0.2, "specific", "RT", "only the one in RT is itself established"),
+        (0.9, 0.3, "RT", "up", 0.2, "differ", None, "one in AT has an interval that leaves"),
+        (-0.3, -0.9, "AT", "up", 0.2, "differ", None, "one in RT has an interval that leaves"),
+        (0.9, -0.3, "RT", "up", 0.2, "specific", "RT", "the one in AT is less than half as large"),
         (0.5, 0.3, "AT", "up", 0.2, "differ", None, "though the one in RT is estimated to be"),
         (0.3, -0.3, "", "up", 0.2, "differ", None, "neither group's own change is established"),
         (0.5, -0.5, "both", "up", 0.01, "differ", None, "in its own direction"),
@@ -103,12 +106,40 @@ def test_every_pattern(
         name: word[name] if called in (name, "both") else "inconclusive" for name in ("RT", "AT")
     }
     estimates = {"RT": own, "AT": other, "difference": own - other}
-    rows = rows_of(estimates, verdicts | {"difference": difference}, p)
+    larger, smaller = ("RT", "AT") if abs(own) > abs(other) else ("AT", "RT")
+    half = {larger: 0.04, smaller: 0.97}
+    rows = rows_of(estimates, verdicts | {"difference": difference}, p, half)
     row = pattern_table(rows, Rule()).iloc[0]
     assert (row["pattern"], row["specific_to"]) == (pattern, group)
     assert words in row["sentence"]
     # a group is named exactly where the pattern is specific
     assert (row["specific_to"] is not None) == (row["pattern"] == "specific")
+    if difference in ("up", "down"):
+        assert row["less_than_half_pvalue"] == 0.04
+    else:
+        assert np.isnan(row["less_than_half_pvalue"])
+
+
+@pytest.mark.parametrize(
+    ("half", "word", "bound", "pattern", "words"),
+    [
+        (0.04, "inconclusive", None, "specific", "the one in AT is less than half as large"),
+        (0.06, "inconclusive", None, "differ", "the one in AT may be half as large or more"),
+        (np.nan, "inconclusive", None, "differ", "the one in AT may be half as large or more"),
+        (0.04, "inconclusive", 0.3, "differ", "the one in AT is not shown to be negligible"),
+        (0.04, "no_change", 0.3, "specific", "the one in AT is less than half as large"),
+    ],
+)
+def test_specific_needs_the_other_change_to_be_small(
+    half: float, word: str, bound: float | None, pattern: str, words: str
+) -> None:
+    estimates = {"RT": 0.9, "AT": 0.1, "difference": 0.8}
+    verdicts = {"RT": "up", "AT": word, "difference": "up"}
+    rows = rows_of(estimates, verdicts, 0.2, {"RT": half, "AT": 0.9})
+    row = pattern_table(rows, Rule(equivalence_lfc=bound)).iloc[0]
+    assert row["pattern"] == pattern
+    assert row["specific_to"] == ("RT" if pattern == "specific" else None)
+    assert words in row["sentence"]
 
 
 START = {

@@ -43,8 +43,8 @@ def say_headline():
 
 
 include: "counts.smk"
-include: "qc.smk"
 include: "differential_expression.smk"
+include: "qc.smk"
 include: "enrichment.smk"
 include: "flags.smk"
 include: "report.smk"

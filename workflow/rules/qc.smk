@@ -1,9 +1,10 @@
-# Stage qc. In: cohort.h5ad. Out: qc/*.tsv.
+# Stage qc. In: cohort.h5ad, fit/*.h5ad. Out: qc/*.tsv.
 
 
 rule qc:
     input:
         cohort=rules.counts.output.cohort,
+        fits=rules.fit.output.fits,
         samples=rules.counts.output.samples,
     output:
         checks=f"{OUT}/qc/checks.tsv",

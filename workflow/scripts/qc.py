@@ -9,7 +9,8 @@ with job(snakemake.log[0]):
 
     cohort = read_h5ad(snakemake.input.cohort)
     samples = tables.read("samples", snakemake.input.samples)
-    found = control_quality(cohort, samples, snakemake.params.line_sex)
+    fits = {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)}
+    found = control_quality(cohort, samples, snakemake.params.line_sex, fits)
     tables.write("checks", found.checks, snakemake.output.checks)
     tables.write("qc_metrics", found.metrics, snakemake.output.metrics)
     tables.write("qc_variance", found.variance, snakemake.output.variance)

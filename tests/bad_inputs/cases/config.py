@@ -90,8 +90,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a second model that is no longer offered",
-    "cohort.yaml, differential_expression.second_opinion: unknown value 'edger_ql'; expected voom "
-    "or none. edgeR's test is no longer offered as second model: write 'voom'.",
+    "cohort.yaml, differential_expression.second_opinion: unknown value 'edger_ql'; expected "
+    "limma_trend or voom or none. edgeR's test is no longer offered as second model: write "
+    "'limma_trend'.",
 )
 def _(c: SmallCohort) -> None:
     c.config["differential_expression"] = {"second_opinion": "edger_ql"}
@@ -311,3 +312,22 @@ def _(c: SmallCohort) -> None:
 )
 def _(c: SmallCohort) -> None:
     c.config["published"] = "../elsewhere/published.tsv"
+
+
+@case(
+    "a block without the second model",
+    "cohort.yaml, differential_expression.second_opinion: design.block needs the second model: the "
+    "main model takes donors for independent; expected limma_trend. Take second_opinion: none out "
+    "of the config, or design.block.",
+)
+def _(c: SmallCohort) -> None:
+    c.design["block"] = "plate"
+    c.config["differential_expression"] = {"second_opinion": "none"}
+
+
+@case(
+    "a block that the sheet does not have",
+    "has no column 'plates'; expected design.block of the config. Did you mean 'plate'?",
+)
+def _(c: SmallCohort) -> None:
+    c.design["block"] = "plates"

@@ -5,6 +5,7 @@ __all__ = [
     "annotation",
     "contrasts",
     "designs",
+    "donor_values",
     "inputs",
     "lines",
     "models",

@@ -3,29 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+import anndata as ad
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
 
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.cohort.designs import Design, indicators
+from fibroserum.cohort.designs import Design, design_of, indicators, keep_design
 from fibroserum.cohort.rank import check_rank
 from fibroserum.errors import InputError, Problem
+from fibroserum.input.names import file_name
+
+# how the names of a model's columns of groups and changes begin
+EFFECTS = ("after[", "group[")
 
 
 @dataclass(frozen=True)
 class Model:
     """A design with its blocks, and for each contrast a numeric vector over all its columns.
 
-    groups: of each sample, which may spread differently; None: they are one.
+    groups: of each sample, whose variances may differ; None: they are one. units: the donor of
+    each sample, or the block of donors. weights: by contrast, the weight of each group. Without
+    units the linear model tests samples, else donor values (`donor_values`). fewest: units that a
+    contrast needs.
     """
 
     name: Literal["paired", "baseline", "stimulation"]
     design: Design
     contrasts: dict[str, np.ndarray]
     groups: pd.Series | None = None
+    units: pd.Series | None = None
+    weights: dict[str, dict[str, float]] = field(default_factory=dict)
+    fewest: int = 1
+
+    def of(self, kept: np.ndarray) -> Model:
+        """Return the model of some samples; kept: (n,) mask. Blocks without samples are gone."""
+        groups = None if self.groups is None else self.groups[kept]
+        units = None if self.units is None else self.units[kept]
+        design = self.design.of(kept)
+        gone = len(self.design.labels) - len(design.labels)
+        contrasts = {name: vector[gone:] for name, vector in self.contrasts.items()}
+        return replace(self, design=design, contrasts=contrasts, groups=groups, units=units)
+
+
+def keep_model(fit: ad.AnnData, model: Model) -> None:
+    """Put a model into its fit, contrasts by the names that they have in file names."""
+    keep_design(fit, model.design)
+    fit.obs["group"] = "" if model.groups is None else model.groups
+    fit.obs["unit"] = "" if model.units is None else model.units
+    groups = [] if model.groups is None else sorted(set(model.groups))
+    fit.uns["model"] = {
+        "name": model.name,
+        "contrasts": {file_name(name): vector for name, vector in model.contrasts.items()},
+        "groups": groups,
+        "donor_values": model.units is not None,
+        "fewest": model.fewest,
+        "group_weights": {
+            file_name(name): np.array([weights.get(group, 0.0) for group in groups])
+            for name, weights in model.weights.items()
+        },
+    }
+
+
+def model_of(fit: ad.AnnData) -> Model:
+    """Return the model of a fit, as `keep_model` put it there: contrasts by their file names."""
+    noted, design = fit.uns["model"], design_of(fit)
+    weights = {
+        name: dict(zip(map(str, noted["groups"]), map(float, row), strict=True))
+        for name, row in noted["group_weights"].items()
+    }
+    return Model(
+        name=noted["name"],
+        design=design,
+        contrasts={name: np.asarray(v, dtype=float) for name, v in noted["contrasts"].items()},
+        groups=fit.obs["group"].astype(str) if len(noted["groups"]) else None,
+        units=fit.obs["unit"].astype(str) if noted["donor_values"] else None,
+        weights=weights,
+        fewest=int(noted["fewest"]),
+    )
 
 
 def covariate_columns(obs: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
@@ -41,16 +100,43 @@ def covariate_columns(obs: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFr
     return pd.concat(parts, axis=1)
 
 
-def _vector(design: Design, weights: dict[str, float]) -> np.ndarray:
-    return design.contrast(np.array([weights.get(name, 0.0) for name in design.dense.columns]))
+# blocks that a contrast needs: fewer leave too little to judge their variance by
+FEWEST_BLOCKS = 4
 
 
-def _paired_weights(contrast: Contrast, groups: Sequence[str]) -> dict[str, float]:
-    if contrast.kind == "change":
-        return {f"after[{contrast.group}]": 1.0}
-    if contrast.kind == "difference":
-        return {f"after[{contrast.group}]": 1.0, f"after[{contrast.reference}]": -1.0}
-    return {f"after[{group}]": 1.0 / len(groups) for group in groups}
+def _units(obs: pd.DataFrame, block: str | None) -> pd.Series:
+    """Return the unit of each sample: its donor, or all donors that share blocks with it.
+
+    Blocks that one donor's samples are on share that donor, so units are the connected components
+    of donors and blocks: what is in different units shares neither. A unit is named by its blocks.
+    """
+    if block is None:
+        return obs["donor"].astype(str)
+    donors, levels = (pd.factorize(obs[name].astype(str), sort=True) for name in ("donor", block))
+    size = len(donors[1]) + len(levels[1])
+    edges = (np.ones(len(obs)), (donors[0], len(donors[1]) + levels[0]))
+    _, component = connected_components(csr_matrix(edges, (size, size)), directed=False)
+    of_level = component[len(donors[1]) :]
+    named = {
+        unit: " + ".join(map(str, levels[1][of_level == unit])) for unit in np.unique(of_level)
+    }
+    return pd.Series([named[unit] for unit in component[donors[0]]], obs.index, dtype=object)
+
+
+def _group_weights(contrast: Contrast, groups: Sequence[str]) -> dict[str, float]:
+    """Return the weight of each group's change (in a baseline contrast, level) in a contrast."""
+    if contrast.kind == "average":
+        return {group: 1.0 / len(groups) for group in groups}
+    weights = {str(contrast.group): 1.0}
+    if contrast.reference is not None:
+        weights[contrast.reference] = -1.0
+    return weights
+
+
+def _contrast_vector(design: Design, kind: str, weights: dict[str, float]) -> np.ndarray:
+    """Return group weights as a vector over a design's columns `kind[group]`."""
+    named = {f"{kind}[{group}]": weight for group, weight in weights.items()}
+    return design.contrast(np.array([named.get(name, 0.0) for name in design.dense.columns]))
 
 
 def paired_model(
@@ -61,20 +147,30 @@ def paired_model(
     *,
     crossover: bool,
     covariates: Sequence[str] = (),
+    block: str | None = None,
+    donor_values: bool = True,
 ) -> Model:
     """Return the model of changes within donors.
 
     obs: samples × (donor, group, time, covariates), complete pairs only; groups: reference first.
-    Raises InputError when the design is rank-deficient, naming the columns.
+    In a crossover each pair of samples is a block: a donor is in a state of its own at each visit,
+    and its responses to two interventions are two. block: column of what donors share, the unit of
+    the linear model. donor_values: False blocks by donor and tests samples, for comparison. Raises
+    InputError when the design is rank-deficient, naming the columns.
     """
-    main = indicators(obs["group"], "group", list(groups[1:]) if crossover else [])
-    changes = indicators(obs["group"].where(obs["time"] == after), "after", list(groups))
+    donors, names = obs["donor"].astype(str), obs["group"].astype(str)
+    pair_blocks = crossover and donor_values
+    main = indicators(names, "group", list(groups[1:]) if crossover and not pair_blocks else [])
+    changes = indicators(names.where(obs["time"] == after), "after", list(groups))
     dense = pd.concat([main, changes, covariate_columns(obs, covariates)], axis=1)
-    design = Design(dense, obs["donor"])
+    design = Design(dense, donors + "|" + names if pair_blocks else obs["donor"])
     own = [contrast for contrast in contrasts if contrast.model == "paired"]
     check_rank(design, "the model of changes", obs, covariates)
-    vectors = {c.name: _vector(design, _paired_weights(c, groups)) for c in own}
-    return Model("paired", design, vectors, obs["group"].astype(str))
+    weights = {contrast.name: _group_weights(contrast, groups) for contrast in own}
+    vectors = {name: _contrast_vector(design, "after", own) for name, own in weights.items()}
+    units = _units(obs, block) if donor_values else None
+    fewest = 1 if block is None else FEWEST_BLOCKS
+    return Model("paired", design, vectors, names, units, weights, fewest)
 
 
 def baseline_model(
@@ -84,32 +180,43 @@ def baseline_model(
     *,
     crossover: bool,
     covariates: Sequence[str] = (),
+    block: str | None = None,
+    donor_values: bool = True,
 ) -> Model:
     """Return the model of groups before the intervention: between donors, or within in a crossover.
 
-    obs: before samples only. Raises InputError when the design is rank-deficient.
+    obs: before samples only; block, donor_values: as in `paired_model`. Raises InputError when the
+    design is rank-deficient.
     """
     main = indicators(obs["group"], "group", list(groups[1:] if crossover else groups))
     dense = pd.concat([main, covariate_columns(obs, covariates)], axis=1)
     design = Design(dense, obs["donor"] if crossover else None)
     check_rank(design, "the baseline model", obs, covariates)
-    vectors = {}
-    for contrast in contrasts:
-        if contrast.model == "baseline":
-            weights = {f"group[{contrast.group}]": 1.0, f"group[{contrast.reference}]": -1.0}
-            vectors[contrast.name] = _vector(design, weights)
-    return Model("baseline", design, vectors, obs["group"].astype(str))
+    own = [contrast for contrast in contrasts if contrast.model == "baseline"]
+    weights = {contrast.name: _group_weights(contrast, groups) for contrast in own}
+    vectors = {name: _contrast_vector(design, "group", own) for name, own in weights.items()}
+    units = _units(obs, block) if donor_values else None
+    fewest = 1 if block is None else FEWEST_BLOCKS
+    return Model("baseline", design, vectors, obs["group"].astype(str), units, weights, fewest)
 
 
-def models_of(obs: pd.DataFrame, settings: dict[str, Any]) -> list[Model]:
+def models_of(
+    obs: pd.DataFrame, settings: dict[str, Any], *, donor_values: bool = True
+) -> list[Model]:
     """Return the paired model, and the baseline model where there are several groups.
 
     obs: samples × (donor, group, time, used_for, covariates); settings: `groups` (reference first),
-    `before`, `after`, `crossover`, `covariates`. Raises InputError with both models' problems.
+    `before`, `after`, `crossover`, `covariates`, and `block` where there is one; donor_values: as
+    in `paired_model`. Raises InputError with both models' problems.
     """
     groups, before, after = settings["groups"], settings["before"], settings["after"]
     contrasts = contrasts_of(groups, before, after)
-    common = {"crossover": settings["crossover"], "covariates": settings["covariates"]}
+    common = {
+        "crossover": settings["crossover"],
+        "covariates": settings["covariates"],
+        "block": settings.get("block"),
+        "donor_values": donor_values,
+    }
     problems: list[Problem] = []
     models: list[Model] = []
     paired = obs[obs["used_for"] == "change"]

@@ -47,6 +47,11 @@ def _why_aliased(obs: pd.DataFrame, name: str) -> str:
             f"'{name}' is constant within donors, whose blocks hold it already: "
             "take it out of design.covariates."
         )
+    if obs["time"].nunique() > 1 and constant_within("donor", "group"):
+        return (
+            f"'{name}' does not vary within a donor's pair, so the blocks already absorb it: "
+            "take it out of design.covariates."
+        )
     if obs["time"].nunique() > 1 and constant_within("time"):
         return f"'{name}' is confounded with time: its effect cannot be told from the change."
     if obs["group"].nunique() > 1 and constant_within("group"):

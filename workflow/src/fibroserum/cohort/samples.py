@@ -129,12 +129,18 @@ def combined_samples(
     """
     design = config["design"]
     serum = [factor["serum"] for factor in config["factors"].values() if factor["serum"]]
-    keep_equal = [c for c in map(obs_name, (*design["covariates"], *serum)) if c in full]
+    blocks = [design["block"]] if design.get("block") else []
+    kept = map(obs_name, (*design["covariates"], *blocks, *serum))
+    keep_equal = [column for column in kept if column in full]
     combined = combine_libraries(full, keep_equal)
     obs = combined.sheet
     groups = order_groups(list(obs["group"]), design["reference_group"])
     used_for, why = use_of_samples(obs, design["before"], several_groups=len(groups) > 1)
     obs.insert(4, "used_for", used_for)
-    settings = design | {"groups": groups, "covariates": list(map(obs_name, design["covariates"]))}
+    settings = design | {
+        "groups": groups,
+        "covariates": list(map(obs_name, design["covariates"])),
+        "block": obs_name(blocks[0]) if blocks else None,
+    }
     models_of(obs, settings)
     return combined, groups, why

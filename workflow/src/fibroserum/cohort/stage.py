@@ -74,6 +74,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
         "crossover": design["crossover"],
         "pools": pools_of(inputs.sheet, design),
         "covariates": [obs_name(name) for name in design["covariates"]],
+        "block": obs_name(design["block"]) if design.get("block") else "",
         "lines": sorted(full["line"].unique()),
         "size_factor_method": method,
         "targets": list(inputs.targets),

@@ -2,6 +2,7 @@
 
 __all__ = [
     "fitting",
+    "normalisation",
     "second_model",
     "settings",
     "stage",

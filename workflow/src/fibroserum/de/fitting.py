@@ -11,10 +11,17 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import counts_of, settings_of
-from fibroserum.cohort.designs import design_of, keep_design
-from fibroserum.cohort.models import Model, models_of
+from fibroserum.cohort.designs import design_of
+from fibroserum.cohort.models import Model, keep_model, models_of
 from fibroserum.cohort.storage import read_h5ad
-from fibroserum.de.second_model import norm_factors, second_opinion
+from fibroserum.de.normalisation import normalise
+from fibroserum.de.second_model import (
+    Second,
+    expression_of,
+    no_second_model,
+    second_model,
+    well_counted,
+)
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stored_fit import fixed_prior_fit
 from fibroserum.deseq import with_coefficients
@@ -25,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 # as PyDESeq2 names them
 DISPERSIONS = ["genewise_dispersions", "fitted_dispersions", "MAP_dispersions", "dispersions"]
+
+# the second model with the factors that were not kept, where these did not settle
+OTHER = ["other_log2FoldChange", "other_pvalue"]
 
 
 def initial_status(counts: pd.DataFrame, min_count: int) -> pd.Series:
@@ -51,9 +61,11 @@ def fit_model(
     counts = counts.loc[design.samples]
     status = initial_status(counts, settings.min_count)
     fitted = counts.loc[:, status == "tested"]
-    factors = size_factors.loc[design.samples].to_numpy(float)
-    groups = "" if model.groups is None else model.groups
-    obs = pd.DataFrame({"size_factors": factors, "group": groups}, index=counts.index)
+    scale = normalise(fitted, model, size_factors, force_kept, settings)
+    factors = scale.size_factors.to_numpy(float)
+    obs = pd.DataFrame(
+        {"size_factors": factors, "norm_factors": scale.norm_factors}, index=counts.index
+    )
     dataset = BlockedDeseqDataSet(
         counts=fitted,
         metadata=obs[["size_factors"]],
@@ -73,10 +85,15 @@ def fit_model(
     var["count_outlier"] = counts.columns.isin(fitted.columns[fit.count_outlier])
     var["replaced"] = counts.columns.isin(replaced)
     adata = ad.AnnData(X=counts.to_numpy(), obs=obs, var=var)
-    keep_design(adata, design)
+    keep_model(adata, model)
     adata.obsm["replaced_counts"] = fit.replaced_counts
-    adata.obs["norm_factors"] = norm_factors(fitted, model, force_kept)
-    second = second_opinion(fitted, model, force_kept, settings, adata.obs["norm_factors"])
+    if scale.other is not None:
+        adata.obs["other_norm_factors"] = scale.other
+    adata.var["left_out"] = counts.columns.isin(scale.left_out)
+    second = _second(fitted, model, force_kept, settings, scale.norm_factors)
+    other = None
+    if scale.other is not None:
+        other = _second(fitted, model, force_kept, settings, scale.other)
     for name, vector in model.contrasts.items():
         stats = BlockedDeseqStats(
             dataset,
@@ -91,10 +108,12 @@ def fit_model(
         table["log2FoldChange_shrunken"] = stats.shrink_contrast()
         table = table.reindex(counts.columns)
         table.loc[status == "not_converged", ["stat", "pvalue"]] = np.nan
-        adata.varm[file_name(name)] = table.join(second.tables[name])
-    adata.uns["model"] = {
-        "name": model.name,
-        "contrasts": {file_name(name): vector for name, vector in model.contrasts.items()},
+        table = table.join(second.tables[name])
+        if other is not None:
+            last = other.tables[name][["second_log2FoldChange", "second_pvalue"]]
+            table = table.join(last.set_axis(OTHER, axis=1))
+        adata.varm[file_name(name)] = table
+    adata.uns["model"] |= {
         "trend_type": fit.trend_type,
         "trend_coefficients": (
             np.array([]) if fit.trend_coefficients is None else fit.trend_coefficients
@@ -104,10 +123,26 @@ def fit_model(
         "second_opinion": settings.second_opinion,
         "lfc_threshold": settings.lfc_threshold,
         "spread_ratio": {file_name(name): second.spread_ratio[name] for name in model.contrasts},
-        "own_spread": second.group_wise,
         "pooled_groups": list(second.pooled_groups),
+        "normalisation": scale.outcome,
+        "normalisation_rounds": scale.rounds,
     }
     return adata
+
+
+def _second(
+    fitted: pd.DataFrame,
+    model: Model,
+    force_kept: pd.Series,
+    settings: FitSettings,
+    factors: pd.Series,
+) -> Second:
+    """Return the second model of the genes that are fitted; factors: `norm_factors`."""
+    if settings.second_opinion == "none":
+        return no_second_model(model, fitted.columns)
+    well = well_counted(fitted, model, force_kept)
+    weighted = settings.second_opinion == "voom"
+    return second_model(expression_of(well, model, factors, weighted=weighted), model, settings)
 
 
 def fit_cohort(cohort: ad.AnnData, settings: FitSettings) -> Iterator[ad.AnnData]:
@@ -116,7 +151,8 @@ def fit_cohort(cohort: ad.AnnData, settings: FitSettings) -> Iterator[ad.AnnData
     cohort: samples × genes, as `cohort.stage.build_cohort` returns it.
     """
     counts, factors = counts_of(cohort), cohort.obs["size_factor"]
-    for model in models_of(cohort.obs, settings_of(cohort)):
+    noted, donor_values = settings_of(cohort), settings.steps.donor_values
+    for model in models_of(cohort.obs, noted, donor_values=donor_values):
         logger.info(
             f"fitting {model.name}: {len(model.design.samples)} samples × {cohort.n_vars} genes"
         )

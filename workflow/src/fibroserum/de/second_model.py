@@ -1,8 +1,8 @@
-"""The second model: limma-voom on the genes with enough counts, its estimates and p values."""
+"""The second model: moderated t tests of limma over one value per donor and contrast."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -11,59 +11,111 @@ from fibroserum import linear
 from fibroserum.cohort.models import Model
 from fibroserum.de.settings import FitSettings
 from fibroserum.inference.wald import beyond
-from fibroserum.linear import LinearFit
+from fibroserum.linear import ContrastFit, Expression, GroupVariance
+
+COLUMNS = ["second_log2FoldChange", "second_pvalue", "second_lfcSE", "second_df"]
 
 
 @dataclass(frozen=True)
 class Second:
-    """What the second opinion says.
+    """What the second model says.
 
     tables: by contrast, a row a gene that it tests: second_log2FoldChange, second_pvalue,
-    second_lfcSE, second_df. spread_ratio: by contrast, `linear.spread_ratio`, NaN without voom.
-    group_wise: whether each group has a variance of its own. pooled_groups: groups too
-    small for one.
+    second_lfcSE, second_df. spread_ratio: by contrast, `linear.spread_ratio`, NaN without a second
+    model. pooled_groups: groups too small for a variance of their own.
     """
 
     tables: dict[str, pd.DataFrame]
-    spread_ratio: dict[str, float]
-    group_wise: bool = False
+    spread_ratio: dict[str, float] = field(default_factory=dict)
     pooled_groups: tuple[str, ...] = ()
 
 
-def second_opinion(
-    counts: pd.DataFrame,
-    model: Model,
-    force_kept: pd.Series,
-    settings: FitSettings,
-    factors: pd.Series,
-) -> Second:
+def no_second_model(model: Model, genes: pd.Index) -> Second:
+    """Return the second model's part where there is none."""
+    nothing = pd.DataFrame(np.nan, index=genes[:0], columns=COLUMNS)
+    return Second(
+        dict.fromkeys(model.contrasts, nothing), dict.fromkeys(model.contrasts, float("nan"))
+    )
+
+
+def second_model(expression: Expression, model: Model, settings: FitSettings) -> Second:
     """Return the second model's estimates and p values, contrast by contrast.
 
-    Where donors of one group spread more than those of others, genome-wide, voom has a residual
-    variance for each group: the main model has one for all, and the two must agree. Elsewhere the
-    test is limma's own. counts: samples × genes that are fitted; genes below filterByExpr's bound
-    are not tested, as limma's authors advise, the targets aside. factors: `norm_factors`.
+    expression: of the genes with enough counts (`well_counted`), which it tests.
     """
-    columns = ["second_log2FoldChange", "second_pvalue", "second_lfcSE", "second_df"]
-    unknown = dict.fromkeys(model.contrasts, float("nan"))
-    if settings.second_opinion == "none":
-        nothing = pd.DataFrame(np.nan, index=counts.columns[:0], columns=columns)
-        return Second(dict.fromkeys(model.contrasts, nothing), unknown)
-    fit = linear_model(counts, model, force_kept, factors, settings.n_cpus)
-    spread = linear.group_variances(fit, model.groups, n_cpus=settings.n_cpus)
+    nothing = no_second_model(model, expression.genes)
+    fits = linear.contrast_fits(expression, model, n_cpus=settings.n_cpus)
+    spread = _group_variances(fits, settings.n_cpus)
+    ratios = _spread_ratios(expression, model, fits, spread, settings.n_cpus)
+    separate = settings.steps.group_wise or linear.unequal(ratios.values())
+    tables = _tables(fits, spread if separate else None, settings)
+    pooled = {group for own in spread.values() for group in own.pooled}
+    return Second(
+        nothing.tables | tables,
+        nothing.spread_ratio | ratios,
+        tuple(sorted(pooled)) if separate else (),
+    )
+
+
+def second_tables(
+    expression: Expression, model: Model, settings: FitSettings
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of `second_model` alone, of the contrasts that the donors allow."""
+    fits = linear.contrast_fits(expression, model, n_cpus=settings.n_cpus)
+    separate = settings.steps.group_wise
+    return _tables(fits, _group_variances(fits, settings.n_cpus) if separate else None, settings)
+
+
+def _tables(
+    fits: dict[str, ContrastFit], spread: dict[str, GroupVariance] | None, settings: FitSettings
+) -> dict[str, pd.DataFrame]:
+    """Return the tests of contrasts; spread: None for one variance of all groups."""
+    tests = {
+        name: linear.moderated_t(own.fit, own.vector)
+        if spread is None
+        else linear.group_wise_t(own.fit, own.vector, spread[name], n_cpus=settings.n_cpus)
+        for name, own in fits.items()
+    }
+    return {name: _second_columns(table, settings) for name, table in tests.items()}
+
+
+def _group_variances(fits: dict[str, ContrastFit], n_cpus: int) -> dict[str, GroupVariance]:
+    """Return the groups' variances of each contrast; contrasts of one fit share them."""
+    found: dict[int, GroupVariance] = {}
+    for own in fits.values():
+        if id(own.fit) not in found:
+            found[id(own.fit)] = linear.group_variances(own.fit, own.groups, n_cpus=n_cpus)
+    return {name: found[id(own.fit)] for name, own in fits.items()}
+
+
+def _spread_ratios(
+    expression: Expression,
+    model: Model,
+    fits: dict[str, ContrastFit],
+    spread: dict[str, GroupVariance],
+    n_cpus: int,
+) -> dict[str, float]:
+    """Return by contrast how much larger its typical variance is than a pooled model says.
+
+    Where donors are in several groups, the pooled model takes each pair for a donor of its own.
+    """
+    alone = {name: own for name, own in fits.items() if own.groups is None}
     ratios = {
-        name: linear.spread_ratio(fit, vector, spread, n_cpus=settings.n_cpus)
-        for name, vector in model.contrasts.items()
+        name: linear.spread_ratio(own.fit, own.vector, spread[name], n_cpus=n_cpus)
+        for name, own in fits.items()
+        if name not in alone
     }
-    own = linear.unequal(ratios.values())
-    tables = {
-        name: linear.group_wise_t(fit, vector, spread, n_cpus=settings.n_cpus)
-        if own
-        else linear.moderated_t(fit, vector)
-        for name, vector in model.contrasts.items()
-    }
-    found = {name: _second_columns(table, settings) for name, table in tables.items()}
-    return Second(found, ratios, own, spread.pooled)
+    if alone and model.name == "paired" and model.units is not None:
+        pairs = replace(model, units=model.units + "|" + model.groups)
+        pooled = linear.contrast_fits(expression, pairs, n_cpus=n_cpus)
+        for name, own in alone.items():
+            typical, _ = linear.typical_variances(own.fit, own.vector, spread[name], n_cpus=n_cpus)
+            every = pooled[name]
+            of_all = linear.group_variances(every.fit, None, n_cpus=n_cpus)
+            _, by_pair = linear.typical_variances(every.fit, every.vector, of_all, n_cpus=n_cpus)
+            ratios[name] = typical / by_pair
+        return ratios
+    return ratios | dict.fromkeys(alone, 1.0)
 
 
 def _second_columns(table: pd.DataFrame, settings: FitSettings) -> pd.DataFrame:
@@ -85,19 +137,18 @@ def well_counted(counts: pd.DataFrame, model: Model, force_kept: pd.Series) -> p
     return own.loc[:, keep]
 
 
-def norm_factors(counts: pd.DataFrame, model: Model, force_kept: pd.Series) -> pd.Series:
-    """Return TMM factors of the model's samples, over the genes that are `well_counted`."""
-    well = well_counted(counts, model, force_kept)
-    return pd.Series(linear.tmm_factors(well), index=well.index)
+def expression_of(
+    well: pd.DataFrame, model: Model, factors: pd.Series, *, weighted: bool
+) -> Expression:
+    """Return log2 counts per million of a model's samples, weighted: with voom's weights.
 
-
-def linear_model(
-    counts: pd.DataFrame, model: Model, force_kept: pd.Series, factors: pd.Series, n_cpus: int
-) -> LinearFit:
-    """Return the voom fit that serves the second opinion and the set tests.
-
-    factors: `norm_factors` of these counts, by sample, as a fit's `obs` has them.
+    well: `well_counted`; factors: TMM factors by sample, as a fit's `obs` has them.
     """
-    well = well_counted(counts, model, force_kept)
     factor = factors.loc[well.index].to_numpy(float)
-    return linear.voom_fit(well, model.design, norm_factors=factor, n_cpus=n_cpus)
+    values, size = linear.log_cpm(well, factor)
+    weights = None
+    if weighted:
+        span = linear.lowess_span(well.shape[1])
+        seen = well.to_numpy().any(axis=0)
+        weights = linear.precision_weights(values, size, model.design, seen, span)
+    return Expression(well.index, well.columns, values, weights)

@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-SecondOpinion = Literal["voom", "none"]
+SecondOpinion = Literal["limma_trend", "voom", "none"]
+
+
+@dataclass(frozen=True)
+class Steps:
+    """The steps of the chain from counts to calls that can be switched off, for comparison.
+
+    renormalise: size factors and TMM are re-estimated without changed genes. donor_values: the
+    linear model tests one value per donor and contrast. group_wise: each group has a variance of
+    its own, whether or not the groups differ genome-wide. interval: intervals are those of the
+    less certain model, and a call needs one without 0.
+    """
+
+    renormalise: bool = True
+    donor_values: bool = True
+    group_wise: bool = True
+    interval: bool = True
 
 
 @dataclass(frozen=True)
@@ -17,9 +33,10 @@ class FitSettings:
     """
 
     min_count: int = 10
-    second_opinion: SecondOpinion = "voom"
+    second_opinion: SecondOpinion = "limma_trend"
     lfc_threshold: float = 0.0
     n_cpus: int = 1
+    steps: Steps = Steps()
 
     def __post_init__(self) -> None:
         if self.second_opinion not in get_args(SecondOpinion):

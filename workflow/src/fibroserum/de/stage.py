@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import anndata as ad
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
@@ -15,22 +16,49 @@ from fibroserum.input.names import file_name
 from fibroserum.multiple_testing import NORMAL_975, benjamini_hochberg, independent_filtering
 
 
-def call_genes(table: pd.DataFrame, alpha: float, *, main_only: bool) -> pd.Series:
-    """Return `up`, `down` or `none` for each gene: both models significant, with the same sign.
+def call_genes(
+    table: pd.DataFrame, alpha: float, *, main_only: bool, other: pd.DataFrame | None = None
+) -> pd.Series:
+    """Return `up`, `down` or `none` for each gene.
 
-    main_only: the main model alone decides.
+    A gene is called where both models are significant with the same sign, and the interval
+    excludes 0. main_only: the main model alone decides, and its interval. other: the second model
+    with the factors that were not kept (`other_log2FoldChange`, `other_pvalue`), where factors did
+    not settle: it has to agree as well.
     """
     sign = np.sign(table["log2FoldChange"])
     called = table["padj"] < alpha
-    if not main_only:
+    if main_only:
+        called &= table["log2FoldChange"].abs() > NORMAL_975 * table["lfcSE"]
+    else:
         agree = (table["second_padj"] < alpha) & (np.sign(table["second_log2FoldChange"]) == sign)
-        called &= agree
+        called &= agree & (table["ci_low"] * table["ci_high"] > 0)
+        if other is not None:
+            padj = benjamini_hochberg(other["other_pvalue"].to_numpy(float))
+            same = np.sign(other["other_log2FoldChange"]).to_numpy() == sign.to_numpy()
+            called &= (padj < alpha) & same
     words = np.where(called & (sign > 0), "up", np.where(called & (sign < 0), "down", "none"))
     return pd.Series(words, index=table.index, dtype=object)
 
 
-def result_table(fit: ad.AnnData, contrast: str, symbols: pd.Series, alpha: float) -> pd.DataFrame:
-    """Return `de/{contrast}.tsv`: one row a gene of the input, in the order of the fit."""
+def half_width(numbers: pd.DataFrame, level: float = 0.975) -> pd.Series:
+    """Return half the width of the interval of each log2 fold change.
+
+    numbers: lfcSE, second_lfcSE, second_df. The larger of the two models' standard errors, times
+    the quantile of the second model's t; of the main model alone where the second does not test.
+    """
+    se, df = numbers["second_lfcSE"].astype(float), numbers["second_df"].astype(float)
+    both = np.fmax(numbers["lfcSE"].astype(float), se)
+    return both * stdtrit(df.where(se.notna(), np.inf), level)
+
+
+def result_table(
+    fit: ad.AnnData, contrast: str, symbols: pd.Series, alpha: float, *, interval: bool = True
+) -> pd.DataFrame:
+    """Return `de/{contrast}.tsv`: one row a gene of the input, in the order of the fit.
+
+    interval: False gives the main model's own intervals, which no call needs, for comparison.
+    """
     numbers = fit.varm[file_name(contrast)]
     table = pd.DataFrame({"gene_id": fit.var_names, "symbol": symbols.reindex(fit.var_names)})
     table = table.set_index(fit.var_names)
@@ -38,8 +66,13 @@ def result_table(fit: ad.AnnData, contrast: str, symbols: pd.Series, alpha: floa
     table["baseMean"] = fit.var["baseMean"]
     for name in ("log2FoldChange", "lfcSE", "stat", "pvalue", "log2FoldChange_shrunken"):
         table[name] = numbers[name]
-    table["ci_low"] = table["log2FoldChange"] - NORMAL_975 * table["lfcSE"]
-    table["ci_high"] = table["log2FoldChange"] + NORMAL_975 * table["lfcSE"]
+    main_only = str(fit.uns["model"]["second_opinion"]) == "none"
+    half = half_width(numbers) if interval else NORMAL_975 * table["lfcSE"]
+    if not main_only and numbers["second_lfcSE"].isna().all():
+        # too few donors or blocks inform the contrast: the main model's error is not theirs
+        half = half * np.nan
+    table["ci_low"] = table["log2FoldChange"] - half
+    table["ci_high"] = table["log2FoldChange"] + half
     pvalues, means = table["pvalue"].to_numpy(float), table["baseMean"].to_numpy(float)
     table["padj"] = independent_filtering(pvalues, means, alpha)
     table["dispersion"] = fit.var["dispersions"]
@@ -50,8 +83,8 @@ def result_table(fit: ad.AnnData, contrast: str, symbols: pd.Series, alpha: floa
     for name in ("second_log2FoldChange", "second_pvalue"):
         table[name] = numbers[name]
     table["second_padj"] = benjamini_hochberg(table["second_pvalue"].to_numpy(float))
-    main_only = str(fit.uns["model"]["second_opinion"]) == "none"
-    table["call"] = call_genes(table, alpha, main_only=main_only)
+    other = numbers if "other_pvalue" in numbers else None
+    table["call"] = call_genes(table, alpha, main_only=main_only, other=other)
     return table.reset_index(drop=True)
 
 
@@ -77,12 +110,20 @@ def contrast_row(
 
 
 def pairs_of(contrast: Contrast, obs: pd.DataFrame, before: str) -> int:
-    """Return the complete pairs behind a contrast; for a baseline, its donors' before samples."""
+    """Return the complete pairs behind a contrast; for a baseline, its donors' before samples.
+
+    In a crossover a donor informs a difference or an average with all its groups, or not at all.
+    """
     groups = {contrast.group, contrast.reference} - {None}
     own = obs[obs["group"].isin(groups)] if groups else obs
-    if contrast.kind == "baseline":
-        return int(own.loc[own["time"] == before, "donor"].nunique())
-    return int(((own["time"] == before) & (own["used_for"] == "change")).sum())
+    first = own[own["time"] == before]
+    if contrast.kind != "baseline":
+        first = first[first["used_for"] == "change"]
+    several = first.groupby("donor", observed=True)["group"].nunique()
+    complete = several[several == first["group"].nunique()].index
+    if (several > 1).any():
+        first = first[first["donor"].isin(complete)]
+    return int(first["donor"].nunique() if contrast.kind == "baseline" else len(first))
 
 
 def result_tables(

@@ -8,10 +8,10 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.designs import design_of
-from fibroserum.cohort.models import Model
-from fibroserum.de.second_model import linear_model
+from fibroserum.cohort.models import model_of
+from fibroserum.de.second_model import expression_of, well_counted
 from fibroserum.deseq import NegativeBinomialFit
-from fibroserum.linear import LinearFit
+from fibroserum.linear import ContrastFit, Expression, contrast_fits
 
 
 def fixed_prior_fit(fit: ad.AnnData) -> NegativeBinomialFit:
@@ -41,11 +41,26 @@ def fixed_prior_fit(fit: ad.AnnData) -> NegativeBinomialFit:
     )
 
 
-def linear_model_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> LinearFit:
-    """Return the voom fit of a model that `fit_model` fitted.
+def linear_models_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> dict[str, ContrastFit]:
+    """Return the voom fits of a model's contrasts, by the names that they have in file names.
 
-    force_kept: by gene, whether it is kept whatever its counts (the targets).
+    fit: as `fit_model` makes it; force_kept: by gene, kept whatever its counts (the targets).
     """
-    fitted = fit.var_names[fit.var["fitted_dispersions"].notna().to_numpy()]
-    model = Model(fit.uns["model"]["name"], design_of(fit), {})
-    return linear_model(counts_of(fit)[fitted], model, force_kept, fit.obs["norm_factors"], n_cpus)
+    return contrast_fits(_expression(fit, force_kept, weighted=True), model_of(fit), n_cpus=n_cpus)
+
+
+def expression_of_calls(fit: ad.AnnData, force_kept: pd.Series) -> Expression:
+    """Return the values that the second model of a fit tested."""
+    weighted = str(fit.uns["model"]["second_opinion"]) == "voom"
+    return _expression(fit, force_kept, weighted=weighted)
+
+
+def _expression(fit: ad.AnnData, force_kept: pd.Series, *, weighted: bool) -> Expression:
+    model = model_of(fit)
+    well = well_counted(counts_of(fit)[fitted_genes(fit)], model, force_kept)
+    return expression_of(well, model, fit.obs["norm_factors"], weighted=weighted)
+
+
+def fitted_genes(fit: ad.AnnData) -> pd.Index:
+    """Return the genes that both models were fitted to."""
+    return fit.var_names[fit.var["fitted_dispersions"].notna().to_numpy()]

@@ -2,6 +2,7 @@
 
 __all__ = [
     "camera",
+    "expression",
     "fry",
     "group_wise",
     "membership",

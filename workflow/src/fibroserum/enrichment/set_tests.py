@@ -18,7 +18,7 @@ from fibroserum.enrichment.overrepresentation import overrepresentation
 from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.rotation import mixed
 from fibroserum.genes.gmt import GeneSet
-from fibroserum.linear import LinearFit, genewise_effects
+from fibroserum.linear import ContrastFit, LinearFit, genewise_effects
 from fibroserum.multiple_testing import adjust
 
 COLUMNS = [
@@ -80,31 +80,32 @@ class SetTests:
 
 
 def test_sets(
-    fit: LinearFit,
-    contrasts: Mapping[str, np.ndarray],
+    fits: Mapping[str, ContrastFit],
+    genes: pd.Index,
     results: Mapping[str, pd.DataFrame],
     sets: Sequence[GeneSet],
     settings: SetSettings,
 ) -> SetTests:
     """Test every set in every contrast.
 
-    fit: the linear model of the tested genes. contrasts: numeric, over its design's columns.
-    results: by contrast, the main model's `de` table of all genes of the matrix, by gene id. sets:
-    of matrix gene ids (`gmt.map_sets`). The answer does not depend on the number of cores.
+    fits: the linear model of each contrast that the donors allow; genes: that they test. results:
+    by contrast, the main model's `de` table of all genes of the matrix, by gene id. sets: of matrix
+    gene ids (`gmt.map_sets`). The answer does not depend on the number of cores.
     """
     matrix_genes = next(iter(results.values())).index
     sizes = {"min_size": settings.min_size, "max_size": settings.max_size}
-    restricted = restrict(sets, fit.genes, matrix_genes, **sizes)
+    restricted = restrict(sets, genes, matrix_genes, **sizes)
     tables = {}
-    for name, contrast in contrasts.items():
-        if restricted.table.empty:
+    for name in results:
+        if restricted.table.empty or name not in fits:
             tables[name] = pd.DataFrame(columns=COLUMNS)
             continue
+        own = fits[name]
         parts = [
-            rotation_tests(fit, contrast, restricted, settings.n_cpus),
-            main_model_tests(restricted, fit.genes, results[name]),
+            rotation_tests(own.fit, own.vector, restricted, settings.n_cpus),
+            main_model_tests(restricted, genes, results[name]),
             prerank(
-                results[name]["stat"].reindex(fit.genes),
+                results[name]["stat"].reindex(genes),
                 restricted,
                 permutations=settings.permutations,
                 seed=purpose_seed(settings.seed, "prerank"),

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import anndata as ad
-import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.models import Model, models_of
-from fibroserum.de.second_model import linear_model, well_counted
-from fibroserum.enrichment.scores import score_samples, test_scores
+from fibroserum.de.second_model import well_counted
+from fibroserum.enrichment.expression import scores_and_tests, set_expression
 from fibroserum.enrichment.set_tests import SetSettings, SetTests, test_sets
 from fibroserum.genes.gmt import GeneSet, map_sets
+from fibroserum.linear import contrast_fits
 
 
 @dataclass(frozen=True)
@@ -37,18 +37,15 @@ def enrich(
 ) -> Enrichment:
     """Test gene sets (as `read_gmt` gives them) in every contrast of a cohort.
 
-    cohort: samples × genes; results: `de` table by contrast name; factors:
-    `de.second_model.norm_factors` by the model's name, as its fit has them.
+    cohort: samples × genes; results: `de` table by contrast name; factors: TMM factors by the
+    model's name, as its fit has them.
     """
     mapped, lost = map_sets(sets, cohort.var)
     models = models_of(cohort.obs, settings_of(cohort))
     tests = [_test_model(cohort, model, results, mapped, settings, factors) for model in models]
     tables = {name: table for test in tests for name, table in test.tables.items()}
     sizes: dict[str, Any] = {"min_size": settings.min_size, "max_size": settings.max_size}
-    expression = np.asarray(cohort.layers["log1p_normalized"], dtype=float)
-    frame = pd.DataFrame(expression, index=cohort.obs_names, columns=cohort.var_names)
-    scores = score_samples(frame, mapped, **sizes)
-    score_tests = [test_scores(scores, model.design, model.contrasts) for model in models]
+    scores, score_tests = scores_and_tests(cohort, mapped, **sizes)
     unmapped = lost.assign(reason="no gene of the matrix has this name")
     names = [model.name for model in models]
     untested = left_out_of(dict(zip(names, (test.left_out for test in tests), strict=True)))
@@ -56,7 +53,7 @@ def enrich(
     return Enrichment(
         {name: _with_symbols(table, cohort.var["symbol"]) for name, table in tables.items()},
         scores,
-        pd.concat(score_tests, ignore_index=True),
+        score_tests,
         left_out.replace({"gene": {"": None}}),
     )
 
@@ -91,8 +88,9 @@ def _test_model(
     own = {name: results[name].set_index("gene_id") for name in model.contrasts}
     counts = _fitted_counts(cohort, next(iter(own.values())))
     factor = factors[model.name]
-    fit = linear_model(counts, model, cohort.var["target"], factor, settings.n_cpus)
-    return test_sets(fit, model.contrasts, own, sets, settings)
+    well = well_counted(counts, model, cohort.var["target"])
+    fits = contrast_fits(set_expression(well, model, factor), model, n_cpus=settings.n_cpus)
+    return test_sets(fits, well.columns, own, sets, settings)
 
 
 def _fitted_counts(cohort: ad.AnnData, result: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ __all__ = [
     "levels",
     "mediation",
     "mediation_calls",
+    "mediation_slope",
     "serum",
     "stage",
     "stimulation",

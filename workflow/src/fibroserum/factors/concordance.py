@@ -16,7 +16,7 @@ from fibroserum.enrichment.membership import Membership
 from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.factors.levels import Change
 from fibroserum.intervals import sign_of_interval
-from fibroserum.linear import LinearFit, genewise_effects
+from fibroserum.linear import ContrastFit, genewise_effects
 
 SIGN = {"induced": 1, "suppressed": -1}
 
@@ -64,8 +64,7 @@ def concordance(
 
 
 def signed_sets(
-    fit: LinearFit,
-    contrasts: Mapping[str, np.ndarray],
+    fits: Mapping[str, ContrastFit],
     genes: pd.DataFrame,
     changes: Mapping[str, Change],
     alpha: float,
@@ -74,16 +73,17 @@ def signed_sets(
 ) -> pd.DataFrame:
     """Return fry's test of the responsive genes in each contrast, their directions as signs.
 
-    fit: the linear model of the contrasts; genes: `responsive_genes`, the targets left out already;
+    fits: the linear model of each contrast; genes: `responsive_genes`, without the targets;
     changes: of the factor's level, by contrast where it was measured. `direction` is up where the
     genes move as more of the factor would move them. `concordance` is said where the test is
     significant at `alpha` and the factor's interval excludes 0.
     """
-    known = genes[genes["gene_id"].isin(fit.genes)]
+    tested = next(iter(fits.values())).fit.genes if fits else pd.Index([])
+    known = genes[genes["gene_id"].isin(tested)]
     nothing = {"fry_pvalue": np.nan, "direction": None, "concordance": None}
     if known.empty:
-        return pd.DataFrame([{"contrast": name, "genes": 0} | nothing for name in contrasts])
-    place = fit.genes.get_indexer(known["gene_id"])
+        return pd.DataFrame([{"contrast": name, "genes": 0} | nothing for name in fits])
+    place = tested.get_indexer(known["gene_id"])
     sign = known["direction"].map(SIGN).to_numpy(float)
     one_set = Membership(
         pd.DataFrame({"tested": [len(known)]}),
@@ -91,9 +91,10 @@ def signed_sets(
         pd.DataFrame(),
     )
     rows = []
-    for name, vector in contrasts.items():
+    for name, own in fits.items():
         # all genes set the prior of the variance, the set's own signed rows make the test
-        scaled = standardised(genewise_effects(fit, vector, n_cpus=n_cpus))[place] * sign[:, None]
+        effects = genewise_effects(own.fit, own.vector, n_cpus=n_cpus)
+        scaled = standardised(effects)[place] * sign[:, None]
         row = fry(scaled, one_set).iloc[0]
         pvalue, direction = float(row["fry_pvalue"]), str(row["direction"])
         seen = (1 if direction == "up" else -1) if pvalue < alpha else 0

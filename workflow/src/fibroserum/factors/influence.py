@@ -1,25 +1,40 @@
-"""Which slopes one pair makes: each gene's slope on the serum level without every pair in turn.
+"""What each pair is to the slope on the serum level: its leverage, its variance, its deletion.
 
-A pair whose level changes much has much leverage. Where one of its libraries is an outlier, the
-slope follows it and little residual is left to show it, whatever the moderation of variances. All
-deletions follow from the one fit (Cook & Weisberg 1982, Residuals and Influence in Regression,
-2.2): nothing is refitted.
+A pair whose level changes much has much leverage. Where one of its libraries is poor or an
+outlier, the slope follows it and little residual is left to show it, whatever the moderation of
+variances. Everything follows from the one fit (Cook & Weisberg 1982, Residuals and Influence in
+Regression, 2.2): nothing is refitted.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import t as student
 
 from fibroserum.linear import LinearFit, posterior_variance
+from fibroserum.linear.robust import WHOLE, hc3_parts, slope_ratio, unit_variances
 
 # A slope that keeps less than half without one pair is that pair's, as with the targets.
 HALF = 0.5
 # Slopes that no one would take for shown are left as they are.
 ASKED = 0.05
-_WHOLE = 1 - 1e-8
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One pair in the G weighted fits of pair differences.
+
+    weight, residual, leverage: (G,). direction: (G, k), what a unit of weight times residual adds
+    to the dense coefficients.
+    """
+
+    weight: np.ndarray
+    residual: np.ndarray
+    leverage: np.ndarray
+    direction: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -35,49 +50,108 @@ class Deletion:
     pvalue: np.ndarray
 
 
+@dataclass(frozen=True)
+class PairVariances:
+    """What all genes together show of the pairs' variances.
+
+    variances: (P,) of pairs over the typical one, NaN for a pair of leverage 1. leverage: (P,) on
+    their own fitted values. ratio: how much
+    larger the slope's variance is than a model says in which the pairs of a group vary alike.
+    """
+
+    variances: np.ndarray
+    leverage: np.ndarray
+    ratio: float
+
+
+def pairs_of(fit: LinearFit) -> Iterator[Pair]:
+    """Yield the pairs of a fit in the order of its blocks.
+
+    fit: blocks of two samples each, before and after; ValueError for others.
+    """
+    first, second = _samples(fit)
+    steps = fit.design.dense_values[second] - fit.design.dense_values[first]
+    for one, other, step in zip(first, second, steps, strict=True):
+        weight = 1.0 / (1.0 / fit.weights[one] + 1.0 / fit.weights[other])
+        direction = fit.covariance @ step
+        residual = fit.E[other] - fit.E[one] - fit.dense_coefficients @ step
+        yield Pair(weight, residual, weight * (direction @ step), direction)
+
+
 def without_each_pair(fit: LinearFit, column: int) -> Deletion:
     """Return for each gene the pair that its slope needs most.
 
-    fit: blocks of two samples each, before and after; column: position of the slope among the
-    dense columns. Precision weights and the prior of the variances are those of the fit. A pair
-    that decides its own fitted value is not compared: the slope does not depend on it.
+    column: position of the slope among the dense columns. Precision weights and the prior of the
+    variances are those of the fit. A pair that decides its own fitted value is not compared.
     """
-    first, second = _pairs(fit)
-    dense = fit.design.dense_values
-    steps = dense[second] - dense[first]
-    beta = fit.dense_coefficients
+    beta = fit.dense_coefficients[:, column]
     variance, total = posterior_variance(fit.sigma**2, fit.df_residual)
     prior = max(total - fit.df_residual, 0.0)
     # (total × posterior - df × own) is what the prior adds to the sum of squares
     rss = fit.sigma**2 * fit.df_residual
     added = np.maximum(total * variance - rss, 0.0)
     genes = len(fit.genes)
-    worst = Deletion(np.full(genes, -1), np.full(genes, np.inf), np.full(genes, np.nan))
+    worst, share = np.full(genes, -1), np.full(genes, np.inf)
+    statistic = np.full(genes, np.nan)
     df = prior + fit.df_residual - 1
-    for place in range(len(first)):
-        weight = 1.0 / (1.0 / fit.weights[first[place]] + 1.0 / fit.weights[second[place]])
-        residual = fit.E[second[place]] - fit.E[first[place]] - beta @ steps[place]
-        direction = fit.covariance @ steps[place]
-        leverage = weight * (direction @ steps[place])
-        free = leverage < _WHOLE
-        rest = np.where(free, 1 - leverage, 1.0)
-        slope = beta[:, column] - direction[:, column] * weight * residual / rest
-        scale = fit.covariance[:, column, column] + weight * direction[:, column] ** 2 / rest
-        left = np.maximum(rss - weight * residual**2 / rest, 0.0) + added
-        share = np.divide(slope, beta[:, column], out=np.ones(genes), where=beta[:, column] != 0)
-        share = np.where(free, share, np.inf)
-        statistic = slope / np.sqrt(scale * left / df)
-        lower = share < worst.share
-        pvalue = 2 * student.sf(np.abs(statistic), df)
-        worst = Deletion(
-            np.where(lower, place, worst.pair),
-            np.where(lower, share, worst.share),
-            np.where(lower, pvalue, worst.pvalue),
-        )
-    return worst
+    for place, pair in enumerate(pairs_of(fit)):
+        own = pair.direction[:, column]
+        free = pair.leverage < WHOLE
+        rest = np.where(free, 1 - pair.leverage, 1.0)
+        slope = beta - own * pair.weight * pair.residual / rest
+        scale = fit.covariance[:, column, column] + pair.weight * own**2 / rest
+        left = np.maximum(rss - pair.weight * pair.residual**2 / rest, 0.0) + added
+        kept = np.divide(slope, beta, out=np.ones(genes), where=beta != 0)
+        lower = free & (kept < share)
+        worst[lower], share[lower] = place, kept[lower]
+        statistic[lower] = (slope / np.sqrt(scale * left / df))[lower]
+    return Deletion(worst, share, 2 * student.sf(np.abs(statistic), df))
 
 
-def _pairs(fit: LinearFit) -> tuple[np.ndarray, np.ndarray]:
+def hc3_pvalue(fit: LinearFit, column: int) -> np.ndarray:
+    """Return p values (G,) of a slope with HC3 standard errors over pairs, on the residual df."""
+    variance = np.zeros(len(fit.genes))
+    for pair in pairs_of(fit):
+        influence = pair.direction[:, column] * pair.weight
+        variance += hc3_parts(influence, pair.residual, pair.leverage)
+    statistic = np.abs(fit.dense_coefficients[:, column]) / np.sqrt(variance)
+    return np.asarray(2 * student.sf(statistic, fit.df_residual))
+
+
+def pair_variances(fit: LinearFit, column: int, groups: np.ndarray) -> PairVariances:
+    """Return the pairs' variances, from the residuals of all genes.
+
+    groups: (P,), each pair's, whose variances the model has by group. Residuals are over the gene's
+    moderated standard deviation; hat matrix and influence are those of typical weights, the
+    medians over genes of a pair's weight over the gene's mean weight.
+    """
+    variance, _ = posterior_variance(fit.sigma**2, fit.df_residual)
+    mean = sum(pair.weight for pair in pairs_of(fit)) / len(groups)
+    squares, weights = [], []
+    for pair in pairs_of(fit):
+        squares.append(float(np.mean(pair.weight * pair.residual**2 / variance)))
+        weights.append(float(np.median(pair.weight / mean)))
+    first, second = _samples(fit)
+    steps = fit.design.dense_values[second] - fit.design.dense_values[first]
+    root = np.sqrt(weights)
+    basis, triangle = np.linalg.qr(steps * root[:, None])
+    hat = basis @ basis.T
+    own = np.asarray(squares) * fit.df_residual / sum(squares)
+    influence = basis @ np.linalg.inv(triangle)[column]
+    variances = unit_variances(own, hat)
+    assumed = np.ones(len(groups))
+    for group in np.unique(groups):
+        inside = groups == group
+        df = float((1 - hat.diagonal()[inside]).sum())
+        # a group without a residual degree of freedom has the variance of all
+        if df >= 1 - 1e-8:
+            assumed[inside] = own[inside].sum() / df
+    leverage = np.minimum(hat.diagonal(), 1.0)
+    ratio = slope_ratio(variances, assumed, influence)
+    return PairVariances(np.where(leverage < WHOLE, variances, np.nan), leverage, ratio)
+
+
+def _samples(fit: LinearFit) -> tuple[np.ndarray, np.ndarray]:
     """Return the two samples of each block as positions."""
     codes = fit.design.codes
     order = np.argsort(codes, kind="stable")

@@ -12,8 +12,8 @@ from zlib import crc32
 
 import numpy as np
 from scipy.stats import norm
-from scipy.stats import t as student
 
+from fibroserum.factors.mediation_slope import between_slope, within_slope
 from fibroserum.intervals import one_sample_t, welch_t
 
 RESAMPLES = 5000
@@ -21,24 +21,44 @@ FEWEST_DONORS = 10
 
 
 @dataclass(frozen=True)
+class Resampled:
+    """Indirect effects of resampled donors. donors: of the smaller group."""
+
+    indirect: np.ndarray
+    donors: int
+
+    def interval(self, alpha: float) -> tuple[float, float]:
+        """Return the percentile interval of level 1 - alpha.
+
+        Resampling n values has (n - 1)/n of their variance: the quantiles are moved outwards for
+        that (Hesterberg 2015, Am Stat 69:371, section 5.2; his t quantile would make products of
+        two estimates cover too much).
+        """
+        tail = norm.cdf(np.sqrt(self.donors / (self.donors - 1)) * norm.ppf(alpha / 2))
+        low, high = np.quantile(self.indirect, [tail, 1 - tail])
+        return float(low), float(high)
+
+
+@dataclass(frozen=True)
 class Mediation:
-    """Indirect effect with its 95 % bootstrap interval, direct and total, all log2.
+    """Indirect, direct and total effects, all log2, and the evidence on them.
 
     factor_pvalue: that the factor's change differs from none (between groups, or within); slope_
-    pvalue: that the target's change goes with it. pvalue: the larger, for both at once. Numbers are
-    NaN where the mediation is not assessable.
+    pvalue: that the target's change goes with it. pvalue: the larger, for both at once. kept: (d,)
+    shares of the indirect effect that are left without each donor, in the order of the donors
+    given, the group's first. Without numbers where the mediation is not assessable.
     """
 
     donors: int
     indirect: float
-    ci_low: float
-    ci_high: float
     direct: float
     total: float
     note: str
     factor_pvalue: float = np.nan
     slope_pvalue: float = np.nan
     pvalue: float = np.nan
+    kept: np.ndarray | None = None
+    resampled: Resampled | None = None
 
 
 def _generator(seed: int, name: str) -> np.random.Generator:
@@ -46,12 +66,12 @@ def _generator(seed: int, name: str) -> np.random.Generator:
 
 
 def _by_value(values: np.ndarray) -> np.ndarray:
-    """Return the donors (rows) sorted by the size of their values.
+    """Return positions of the donors (rows) by the size of their values.
 
     The bootstrap draws rows by place: so neither names nor order change a result, and with before
     and after exchanged it is the mirror image.
     """
-    return values[np.lexsort(np.abs(values.T[::-1]))]
+    return np.lexsort(np.abs(values.T[::-1]))
 
 
 def _slope(centred_x: np.ndarray, centred_y: np.ndarray) -> np.ndarray:
@@ -98,67 +118,20 @@ def within_subject_effects(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np
     return indirect, total - indirect, total
 
 
-def _slope_pvalue(x: np.ndarray, y: np.ndarray, df: int) -> float:
-    """Return the p value of a slope; x, y: residuals after all other terms; df: what is left."""
-    square = float((x**2).sum())
-    if square <= 1e-12:
-        return 1.0
-    slope = float((x * y).sum()) / square
-    rss = float(((y - slope * x) ** 2).sum())
-    if rss <= 1e-24:
-        return 0.0 if slope else 1.0
-    return float(2 * student.sf(abs(slope) / np.sqrt(rss / df / square), df))
+def _shares(left: list[np.ndarray], indirect: float, given: np.ndarray) -> np.ndarray:
+    """Return effects without each donor over the whole one, in the order given; 0 without one.
 
-
-def two_group_pvalues(group: np.ndarray, reference: np.ndarray) -> tuple[float, float]:
-    """Return the p values of both paths: Welch's test of the factor's change, the slope's t test.
-
-    group, reference: (donors, 2), as `two_group_effects` takes them.
+    given: position of each of `left` among the donors as they were given.
     """
-    first = welch_t(group[:, 0], reference[:, 0]).pvalue
-    parts = [(_centre(side[:, 0]), _centre(side[:, 1])) for side in (group, reference)]
-    x, y = (np.concatenate([part[n] for part in parts]) for n in (0, 1))
-    return first, _slope_pvalue(x, y, len(x) - 3)
-
-
-def within_subject_pvalues(rows: np.ndarray) -> tuple[float, float]:
-    """Return the p values of both paths: the paired test of the factor, the slope's t test.
-
-    rows: (donors, 3), as `within_subject_effects` takes them.
-    """
-    x, y, s = (_centre(rows[:, column]) for column in range(3))
-    own, other = (values - _slope(s, values) * s for values in (x, y))
-    return one_sample_t(rows[:, 0]).pvalue, _slope_pvalue(own, other, len(rows) - 3)
-
-
-def _interval(drawn: np.ndarray, donors: int) -> tuple[float, float]:
-    """Return the percentile interval of bootstrap draws; donors: of the smaller group.
-
-    Resampling n values has (n - 1)/n of their variance: the quantiles are moved outwards for that
-    (Hesterberg 2015, Am Stat 69:371, section 5.2; his t quantile would make products of two
-    estimates cover too much).
-    """
-    tail = norm.cdf(np.sqrt(donors / (donors - 1)) * norm.ppf(0.025))
-    low, high = np.quantile(drawn, [tail, 1 - tail])
-    return float(low), float(high)
-
-
-def _found(
-    donors: int,
-    effects: tuple[np.ndarray, np.ndarray, np.ndarray],
-    interval: tuple[float, float],
-    pvalues: tuple[float, float],
-    note: str,
-) -> Mediation:
-    indirect, direct, total = map(float, effects)
-    # both paths are needed: an intersection-union test, which keeps its level whatever one is
-    both = max(pvalues)
-    return Mediation(donors, indirect, *interval, direct, total, note, *pvalues, both)
+    shares = np.zeros(len(left))
+    if indirect:
+        shares[given] = np.array(left) / indirect
+    return shares
 
 
 def not_assessable(donors: int, why: str) -> Mediation:
     """Return the row of a mediation that cannot be assessed."""
-    return Mediation(donors, np.nan, np.nan, np.nan, np.nan, np.nan, why)
+    return Mediation(donors, np.nan, np.nan, np.nan, why)
 
 
 def _too_few(*counts: int) -> str:
@@ -178,38 +151,80 @@ NOTE_WITHIN = (
 )
 
 
-def between_groups(group: np.ndarray, reference: np.ndarray, seed: int, name: str) -> Mediation:
+def between_groups(
+    group: np.ndarray,
+    reference: np.ndarray,
+    seed: int,
+    name: str,
+    *,
+    ratio: float = 1.0,
+    hc3: bool = False,
+) -> Mediation:
     """Return the mediation of a group's effect, without a call (`mediation_calls.with_calls`).
 
     group, reference: (donors, 2), changes of the factor's log2 level and of the target's log2
-    expression; donors with both alone. seed, name: of the bootstrap, within groups.
+    expression; donors with both alone. seed, name: of the bootstrap, within groups. ratio, hc3: of
+    the slope's test (`Slope.pvalue`).
     """
     donors = len(group) + len(reference)
     why = _too_few(len(group), len(reference))
     if why:
         return not_assessable(donors, why)
-    sides = [_by_value(group), _by_value(reference)]
+    orders = _by_value(group), _by_value(reference)
+    sides = group[orders[0]], reference[orders[1]]
     rng = _generator(seed, name)
     drawn = [side[rng.integers(len(side), size=(RESAMPLES, len(side)))] for side in sides]
-    interval = _interval(two_group_effects(*drawn)[0], min(map(len, sides)))
-    return _found(donors, two_group_effects(*sides), interval, two_group_pvalues(*sides), NOTE)
+    indirect, direct, total = map(float, two_group_effects(*sides))
+    first, second = sides
+    left = [two_group_effects(np.delete(first, n, 0), second)[0] for n in range(len(first))]
+    left += [two_group_effects(first, np.delete(second, n, 0))[0] for n in range(len(second))]
+    pvalues = (
+        welch_t(group[:, 0], reference[:, 0]).pvalue,
+        between_slope(*sides).pvalue(ratio=ratio, hc3=hc3),
+    )
+    return Mediation(
+        donors,
+        indirect,
+        direct,
+        total,
+        NOTE,
+        *pvalues,
+        # both paths are needed: an intersection-union test, which keeps its level whatever one is
+        max(pvalues),
+        _shares(left, indirect, np.concatenate([orders[0], len(group) + orders[1]])),
+        Resampled(two_group_effects(*drawn)[0], min(map(len, sides))),
+    )
 
 
-def within_subjects(rows: np.ndarray, seed: int, name: str) -> Mediation:
+def within_subjects(
+    rows: np.ndarray, seed: int, name: str, *, ratio: float = 1.0, hc3: bool = False
+) -> Mediation:
     """Return the mediation between two conditions of the same donors.
 
     rows: (donors, 3), as `within_subject_effects` takes them; donors with complete data alone.
+    seed, name, ratio, hc3: as `between_groups` has them.
     """
     why = _too_few(len(rows))
     if why:
         return not_assessable(len(rows), why)
-    ordered = _by_value(rows)
+    order = _by_value(rows)
+    ordered = rows[order]
     rng = _generator(seed, name)
     drawn = ordered[rng.integers(len(ordered), size=(RESAMPLES, len(ordered)))]
-    return _found(
+    indirect, direct, total = map(float, within_subject_effects(ordered))
+    left = [within_subject_effects(np.delete(ordered, n, 0))[0] for n in range(len(rows))]
+    pvalues = (
+        one_sample_t(rows[:, 0]).pvalue,
+        within_slope(ordered).pvalue(ratio=ratio, hc3=hc3),
+    )
+    return Mediation(
         len(rows),
-        within_subject_effects(ordered),
-        _interval(within_subject_effects(drawn)[0], len(rows)),
-        within_subject_pvalues(ordered),
+        indirect,
+        direct,
+        total,
         NOTE_WITHIN,
+        *pvalues,
+        max(pvalues),
+        _shares(left, indirect, order),
+        Resampled(within_subject_effects(drawn)[0], len(rows)),
     )

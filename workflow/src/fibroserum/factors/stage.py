@@ -13,7 +13,7 @@ import pandas as pd
 from fibroserum import tables
 from fibroserum.cohort.accessors import counts_of, rows_of_targets, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.de.stored_fit import linear_model_of
+from fibroserum.enrichment.expression import set_models_of
 from fibroserum.factors.combine import combine
 from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
 from fibroserum.factors.levels import PAIR_COLUMNS, Change, level_change, level_pairs
@@ -21,10 +21,9 @@ from fibroserum.factors.mediation_calls import mediation_rows, with_calls
 from fibroserum.factors.serum import SerumModel, serum_model
 from fibroserum.factors.stimulation import stimulation_evidence, stimulation_scores
 from fibroserum.genes.mapping import resolve
-from fibroserum.input.names import file_name
 from fibroserum.input.sheet import obs_name
 from fibroserum.input.signature import on_genes
-from fibroserum.linear import LinearFit
+from fibroserum.linear import ContrastFit
 
 
 @dataclass(frozen=True)
@@ -79,8 +78,7 @@ class _Context:
     counts: pd.DataFrame
     force_kept: pd.Series
     log2: pd.DataFrame
-    linear: LinearFit
-    vectors: dict[str, np.ndarray]
+    linear: dict[str, ContrastFit]
     de: Mapping[str, pd.DataFrame]
     run: FactorSettings
 
@@ -137,8 +135,9 @@ def _context(
     present = [gene for gene in dict.fromkeys(settings["targets"].values()) if gene]
     place = cohort.var_names.get_indexer(present)
     raw = np.asarray(cohort.X)[:, place].astype(float)
-    scale = cohort.obs["size_factor"].to_numpy(float)[:, None]
-    vectors = paired.uns["model"]["contrasts"]
+    factors = paired.obs["size_factors"].astype(float).reindex(cohort.obs_names)
+    scale = factors.fillna(cohort.obs["size_factor"]).to_numpy(float)[:, None]
+    fits = set_models_of(paired, force_kept, run.n_cpus)
     own = tuple(contrast for contrast in all_contrasts if contrast.model == "paired")
     return _Context(
         obs=obs,
@@ -149,8 +148,7 @@ def _context(
         counts=counts,
         force_kept=force_kept,
         log2=pd.DataFrame(np.log2(raw / scale + 0.5), index=cohort.obs_names, columns=present),
-        linear=linear_model_of(paired, force_kept, run.n_cpus),
-        vectors={c.name: np.asarray(vectors[file_name(c.name)], dtype=float) for c in own},
+        linear={c.name: fits[c.file] for c in own if c.file in fits},
         de=de,
         run=run,
     )
@@ -174,7 +172,6 @@ def _one_factor(
     ]
     sets = signed_sets(
         context.linear,
-        context.vectors,
         in_matrix[~in_matrix["gene_id"].isin(context.targets) & in_matrix["reason"].isna()],
         changes,
         context.run.alpha,

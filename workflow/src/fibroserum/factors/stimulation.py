@@ -15,9 +15,9 @@ from fibroserum.cohort.size_factors import size_factors
 from fibroserum.de.fitting import fit_model
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stage import result_table
-from fibroserum.de.stored_fit import linear_model_of
+from fibroserum.de.stored_fit import linear_models_of
 from fibroserum.factors.combine import Evidence, nearer_to_zero, signed_z, two_sided
-from fibroserum.linear import LinearFit
+from fibroserum.linear import ContrastFit
 
 COLUMNS = [
     "gene_id",
@@ -57,20 +57,20 @@ def stimulation_table(
     force_kept = adata.var["target"].astype(bool)
     fit = fit_model(counts, model, scale, force_kept, settings)
     table = result_table(fit, TREATED, adata.var["symbol"], alpha)
-    voom = linear_model_of(fit, force_kept, n_cpus)
-    second = _second_opinion(voom, contrast).reindex(adata.var_names)
+    voom = linear_models_of(fit, force_kept, n_cpus)[TREATED]
+    second = _second_model(voom).reindex(adata.var_names)
     return table.assign(**{name: second[name].to_numpy() for name in second})[COLUMNS]
 
 
-def _second_opinion(fit: LinearFit, contrast: np.ndarray) -> pd.DataFrame:
+def _second_model(voom: ContrastFit) -> pd.DataFrame:
     """Return voom's moderated t of the treatment, with its degrees of freedom."""
-    table = linear.moderated_t(fit, contrast)
+    table = linear.moderated_t(voom.fit, voom.vector)
     return pd.DataFrame(
         {
             "second_log2FoldChange": table["log2FoldChange"],
             "second_pvalue": table["pvalue"],
             "second_df": table["df_total"],
-            "second_residual_df": float(fit.df_residual),
+            "second_residual_df": float(voom.fit.df_residual),
         }
     )
 

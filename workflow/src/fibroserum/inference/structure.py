@@ -207,22 +207,25 @@ def _arranged(
     )
 
 
-def without_block(structure: BlockStructure, column: int) -> tuple[BlockStructure, np.ndarray]:
-    """Return the structure without a block column and its samples, and which (n,) samples stay.
+def without_blocks(
+    structure: BlockStructure, columns: np.ndarray
+) -> tuple[BlockStructure, np.ndarray]:
+    """Return the structure without block columns and their samples, and which (n,) samples stay.
 
     The blocks that are left stay blocks; no matrix is read, so that leaving each of many blocks
     out in turn costs no more than their number squared. A dense column may be left without an
-    entry. Raises ValueError where the column is no block.
+    entry. Raises ValueError where a column is not a block.
     """
-    if column not in structure.block_columns:
-        raise ValueError(f"column {column} of the design is not a block")
+    if not np.isin(columns, structure.block_columns).all():
+        raise ValueError(f"columns {columns} of the design are not all blocks")
     column_of, dense = np.empty(structure.n_samples, dtype=np.int64), structure.blocks.dense
     column_of[structure.order] = np.append(structure.block_columns, -1)[structure.block_of]
     rows = np.empty(dense.shape[::-1])
     rows[structure.order] = dense.T
-    kept = column_of != column
-    rest = np.sort(structure.block_columns[structure.block_columns != column])
+    kept = ~np.isin(column_of, columns)
+    rest = np.sort(structure.block_columns[~np.isin(structure.block_columns, columns)])
     columns_of, blocks, others = (
-        numbers - (numbers > column) for numbers in (column_of[kept], rest, structure.dense_columns)
+        numbers - np.searchsorted(np.sort(columns), numbers)
+        for numbers in (column_of[kept], rest, structure.dense_columns)
     )
     return _arranged(columns_of, blocks, rows[kept], others), kept

@@ -84,7 +84,7 @@ _TYPES = {
     "string": "text",
 }
 # words that the schema no longer has, and what to write instead
-_RETIRED = {"edger_ql": "edgeR's test is no longer offered as second model: write 'voom'."}
+_RETIRED = {"edger_ql": "edgeR's test is no longer offered as second model: write 'limma_trend'."}
 _BOUNDS = {
     "minimum": "at least",
     "exclusiveMinimum": "above",
@@ -194,6 +194,13 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
             f"{where}, enrichment",
             "min_size at most max_size",
         )
+    if design["block"] and config["differential_expression"]["second_opinion"] == "none":
+        yield Problem(
+            "design.block needs the second model: the main model takes donors for independent",
+            f"{where}, differential_expression.second_opinion",
+            "limma_trend",
+            "Take second_opinion: none out of the config, or design.block.",
+        )
     yield from _column_problems(design, f"{where}, design")
     named = {"cohort": [config["cohort"]], "factors": list(config["factors"])}
     for key, names in named.items():
@@ -228,7 +235,7 @@ def _endless_numbers(config: Config, where: str, path: tuple[str, ...] = ()) -> 
 
 def _column_problems(design: Config, where: str) -> Iterator[Problem]:
     """Yield a problem for each column of the sample sheet that the design uses twice."""
-    named = ("donor", "group", "time", "line", "pool")
+    named = ("donor", "group", "time", "line", "pool", "block")
     columns = {key: design[key] for key in named if design[key]}
     for key, column in columns.items():
         twins = [other for other in columns if other > key and columns[other] == column]

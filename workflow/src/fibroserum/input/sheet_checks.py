@@ -38,6 +38,8 @@ def check_sheet(
     for name in design["covariates"]:
         if name in sheet.columns:
             problems += _covariate_problems(sheet, name)
+    if design.get("block") in sheet.columns:
+        problems += empty_cells(sheet, design["block"])
     for name, factor in factors.items():
         if factor["serum"] in sheet.columns:
             problems += _serum_problems(sheet, name, factor)
@@ -93,6 +95,8 @@ def _column_problems(
     wanted += [(design[key], f"design.{key} of the config") for key in DESIGN_KEYS if design[key]]
     if design.get("pool"):
         wanted.append((design["pool"], "design.pool of the config"))
+    if design.get("block"):
+        wanted.append((design["block"], "design.block of the config"))
     wanted += [(name, "design.covariates of the config") for name in design["covariates"]]
     wanted += [
         (factor["serum"], f"factors.{name}.serum of the config") for name, factor in factors.items()

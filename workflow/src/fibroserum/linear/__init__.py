@@ -2,41 +2,63 @@
 
 from __future__ import annotations
 
+from fibroserum.linear.depth import depth_matched, kept_shares
+from fibroserum.linear.donor_level import ContrastFit, Expression, contrast_fits, fit_values
 from fibroserum.linear.effects import Effects, genewise_effects
 from fibroserum.linear.group_variance import (
     UNEQUAL,
     GroupVariance,
+    contrast_variance,
     group_variances,
     group_wise_t,
     spread_ratio,
+    typical_variances,
     unequal,
 )
 from fibroserum.linear.voom import (
     LinearFit,
+    VariancePrior,
     estimates,
     filter_by_expr,
     fit_weighted,
+    log_cpm,
+    lowess_span,
     moderated_t,
     posterior_variance,
+    precision_weights,
     tmm_factors,
+    variance_prior,
     voom_fit,
 )
 
 __all__ = [
     "UNEQUAL",
+    "ContrastFit",
     "Effects",
+    "Expression",
     "GroupVariance",
     "LinearFit",
+    "VariancePrior",
+    "contrast_fits",
+    "contrast_variance",
+    "depth_matched",
     "estimates",
     "filter_by_expr",
+    "fit_values",
     "fit_weighted",
     "genewise_effects",
     "group_variances",
     "group_wise_t",
+    "kept_shares",
+    "log_cpm",
+    "lowess_span",
     "moderated_t",
     "posterior_variance",
+    "precision_weights",
     "spread_ratio",
     "tmm_factors",
+    "typical_variances",
     "unequal",
+    "variance_prior",
     "voom_fit",
 ]

@@ -10,7 +10,7 @@ parts, on Satterthwaite's degrees of freedom (1946, Biometrics Bull 2:110), as i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from scipy.special import digamma
 
 from fibroserum.cohort.designs import centred_within
 from fibroserum.linear import kernels
-from fibroserum.linear.voom import LinearFit, estimates, posterior_variance, t_table
+from fibroserum.linear.voom import LinearFit, VariancePrior, estimates, t_table, variance_prior
 
 # A ratio (`spread_ratio`) beyond which groups do not spread alike: a nominal 95 % interval of a
 # model that pools them covers less than 93 %. In simulated cohorts whose donors do spread alike,
@@ -34,10 +34,10 @@ class GroupVariance:
     """Moderated residual variances of G genes, one a group.
 
     groups: names, sorted. of_sample: (n,) the group of each sample, as a position. variances:
-    (G, groups). df: (groups,) total degrees of freedom; df_pooled: of the variance of all.
-    typical: (groups,) the geometric mean of the genes' variances, before moderation;
-    typical_pooled: the same of all samples together. pooled: groups without a residual degree
-    of freedom, which have the variance of all.
+    (G, groups). df: (groups,) total degrees of freedom; df_pooled: of the variance of all. priors:
+    of each group's variance, and at last of the variance of all. typical: (groups,) the geometric
+    mean of the genes' variances, before moderation; typical_pooled: the same of all samples
+    together. pooled: groups without a residual degree of freedom, which have the variance of all.
     """
 
     groups: tuple[str, ...]
@@ -45,21 +45,40 @@ class GroupVariance:
     variances: np.ndarray
     df: np.ndarray
     df_pooled: float
+    priors: tuple[VariancePrior, ...]
     typical: np.ndarray
     typical_pooled: float
     pooled: tuple[str, ...]
 
+    def of(self, genes: np.ndarray) -> GroupVariance:
+        """Return the variances of some genes, by position."""
+        priors = tuple(prior.of(genes) for prior in self.priors)
+        return replace(self, variances=self.variances[genes], priors=priors)
 
-def group_variances(fit: LinearFit, groups: pd.Series | None, *, n_cpus: int = 1) -> GroupVariance:
+    def prior_of(self, group: str) -> VariancePrior:
+        """Return the prior of a group's variance, or of all samples' for another name."""
+        return self.priors[self.groups.index(group) if group in self.groups else -1]
+
+
+def group_variances(
+    fit: LinearFit,
+    groups: pd.Series | None,
+    *,
+    moderated: bool = True,
+    priors: GroupVariance | None = None,
+    n_cpus: int = 1,
+) -> GroupVariance:
     """Return the residual variances of each group of samples in a linear fit.
 
-    groups: by sample; None: all are one. A group's residuals are taken about the means of its
-    samples within each donor, so that in a crossover a donor's other groups have no part in them.
-    Its degrees of freedom are the trace of the map from data to those residuals, without weights:
-    one number for all genes.
+    groups: by sample; None: all are one. moderated: False leaves each gene its own variance.
+    priors: of the same genes in other samples, in place of priors estimated here. A group's
+    residuals are taken about the means of its samples within each donor, so that in a crossover a
+    donor's other groups have no part in them. Its degrees of freedom are the trace of the map from
+    data to those residuals, without weights: one number for all genes.
     """
     if groups is None or groups.nunique() < 2:
-        names, of_sample = ("",), np.zeros(len(fit.samples), dtype=np.int64)
+        names = ("",) if groups is None or groups.empty else (str(groups.iloc[0]),)
+        of_sample = np.zeros(len(fit.samples), dtype=np.int64)
     else:
         values = groups.loc[fit.samples].astype(str)
         names = tuple(sorted(set(values)))
@@ -67,30 +86,46 @@ def group_variances(fit: LinearFit, groups: pd.Series | None, *, n_cpus: int = 1
     cells = _cells(fit.design.codes, of_sample, len(names))
     rss = _residual_squares(fit, cells, of_sample, len(names), n_cpus)
     df = _degrees_of_freedom(fit, cells, of_sample, len(names))
-    everything = _described(fit.sigma**2, fit.df_residual)
-    variances = np.empty((len(fit.genes), len(names)))
-    totals, typical = np.empty(len(names)), np.empty(len(names))
-    for group in range(len(names)):
-        enough = df[group] >= FEWEST_DF and len(names) > 1
-        own = _described(rss[:, group] / df[group], df[group]) if enough else everything
-        variances[:, group], totals[group], typical[group] = own
-    pooled = tuple(name for name, own in zip(names, df, strict=True) if own < FEWEST_DF)
+
+    def prior_of(group: str, variance: np.ndarray, own: float) -> VariancePrior:
+        if not moderated:
+            return VariancePrior(variance, 0.0, own)
+        if priors is not None:
+            return priors.prior_of(group)
+        return variance_prior(variance, own, fit.covariate)
+
+    whole = fit.sigma**2
+    everything = prior_of("", whole, fit.df_residual)
+    found = []
+    for group, name in enumerate(names):
+        if df[group] >= FEWEST_DF and len(names) > 1:
+            variance, own = rss[:, group] / df[group], float(df[group])
+            prior = prior_of(name, variance, own)
+        else:
+            variance, own, prior = whole, float(fit.df_residual), everything
+        found.append((prior, prior.posterior(variance, own), prior.total_df(own), variance, own))
     return GroupVariance(
-        names, of_sample, variances, totals, everything[1], typical, everything[2], pooled
+        groups=names,
+        of_sample=of_sample,
+        variances=np.column_stack([posterior for _, posterior, *_ in found]),
+        df=np.array([total for _, _, total, *_ in found]),
+        df_pooled=everything.total_df(fit.df_residual),
+        priors=(*(prior for prior, *_ in found), everything),
+        typical=np.array([_typical(variance, own) for *_, variance, own in found]),
+        typical_pooled=_typical(whole, fit.df_residual),
+        pooled=tuple(name for name, own in zip(names, df, strict=True) if own < FEWEST_DF),
     )
 
 
-def _described(variance: np.ndarray, df: float) -> tuple[np.ndarray, float, float]:
-    """Return moderated variances (G,), their total degrees of freedom, and a typical variance.
+def _typical(variance: np.ndarray, df: float) -> float:
+    """Return a typical one of variances (G,).
 
     The mean logarithm of a variance on few degrees of freedom is too small by a known amount
-    (Smyth 2004, section 6.2), which is made good.
+    (Smyth 2004, section 6.2), which is corrected.
     """
-    moderated, total = posterior_variance(variance, df)
     # as limma does: a variance of almost nothing is no information on the others
-    floor = np.maximum(variance, 1e-5 * np.median(variance))
-    typical = np.exp(np.log(floor).mean() + np.log(df / 2) - digamma(df / 2))
-    return moderated, total, float(typical)
+    floor = np.maximum(variance, max(1e-5 * np.median(variance), np.finfo(float).tiny))
+    return float(np.exp(np.log(floor).mean() + np.log(df / 2) - digamma(df / 2)))
 
 
 def _cells(donors: np.ndarray, groups: np.ndarray, count: int) -> np.ndarray:
@@ -169,13 +204,20 @@ def group_wise_t(
     the degrees of freedom are at most those of the pooled variance.
     """
     estimate, _ = estimates(fit, contrast)
+    variance, df = contrast_variance(fit, contrast, spread, n_cpus=n_cpus)
+    return t_table(fit, estimate, np.sqrt(variance), df)
+
+
+def contrast_variance(
+    fit: LinearFit, contrast: np.ndarray, spread: GroupVariance, *, n_cpus: int = 1
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variance of a contrast's estimate and its degrees of freedom, by gene (G,)."""
     parts = variance_parts(fit, contrast, spread, n_cpus=n_cpus) * spread.variances
     variance = parts.sum(axis=1)
-    se = np.sqrt(variance)
-    df = variance**2 / (parts**2 / spread.df).sum(axis=1)
+    df = np.full(len(variance), spread.df_pooled)
+    np.divide(variance**2, (parts**2 / spread.df).sum(axis=1), out=df, where=variance > 0)
     several = (parts > 1e-12 * variance[:, None]).sum(axis=1) > 1
-    df = np.where(several, np.minimum(df, spread.df_pooled), df)
-    return t_table(fit, estimate, se, df)
+    return variance, np.where(several, np.minimum(df, spread.df_pooled), df)
 
 
 def spread_ratio(
@@ -186,8 +228,16 @@ def spread_ratio(
     1 where the groups' typical residual variances are equal. Above 1, intervals of a model that
     pools them are too narrow by its square root; below 1, too wide.
     """
+    own, pooled = typical_variances(fit, contrast, spread, n_cpus=n_cpus)
+    return own / pooled
+
+
+def typical_variances(
+    fit: LinearFit, contrast: np.ndarray, spread: GroupVariance, *, n_cpus: int = 1
+) -> tuple[float, float]:
+    """Return a contrast's typical variance with a variance for each group, and with one for all."""
     parts = np.median(variance_parts(fit, contrast, spread, n_cpus=n_cpus), axis=0)
-    return float((parts * spread.typical).sum() / (parts.sum() * spread.typical_pooled))
+    return float((parts * spread.typical).sum()), float(parts.sum() * spread.typical_pooled)
 
 
 def unequal(ratios: Iterable[float]) -> bool:

@@ -25,6 +25,7 @@ class LinearFit:
     E, weights: (n, G), log2 counts per million and precision weights. coefficients: (G, p), log2.
     covariance: (G, k, k), of the dense coefficients, times sigma squared. sigma: (G,).
     amean: (G,), mean log2 cpm. span: of the mean-variance trend, NaN where there was none.
+    trended: whether the prior of the variances is a trend over amean (limma-trend).
     """
 
     samples: pd.Index
@@ -38,6 +39,12 @@ class LinearFit:
     df_residual: int
     amean: np.ndarray
     span: float
+    trended: bool = False
+
+    @property
+    def covariate(self) -> np.ndarray | None:
+        """The covariate (G,) of a trended prior, or None."""
+        return self.amean if self.trended else None
 
     @property
     def dense_coefficients(self) -> np.ndarray:
@@ -89,8 +96,12 @@ def fit_weighted(
     *,
     n_cpus: int = 1,
     span: float = float("nan"),
+    amean: np.ndarray | None = None,
+    trended: bool = False,
 ) -> LinearFit:
     """Fit a linear model to each column of expression (samples x genes), weights alike or none.
+
+    amean: (G,), mean expression, by default that of `expression`. trended: `LinearFit.trended`.
 
     Raises ValueError as `check_design` does, and for values that are not finite.
     """
@@ -117,8 +128,9 @@ def fit_weighted(
         covariance=covariance,
         sigma=np.sqrt(rss / df),
         df_residual=df,
-        amean=values.mean(axis=1),
+        amean=values.mean(axis=1) if amean is None else amean,
         span=span,
+        trended=trended,
     )
 
 
@@ -136,32 +148,59 @@ def voom_fit(
     Raises ValueError as `check_design` does, and for fewer than two genes, negative counts, or a
     sample without any.
     """
-    raw = counts.to_numpy(dtype=float)
-    if raw.shape[1] < 2:
+    if counts.shape[1] < 2:
         raise ValueError("at least two genes are needed to fit a mean-variance trend")
+    values, size = log_cpm(counts, norm_factors)
+    width = lowess_span(counts.shape[1]) if span is None else span
+    weights = precision_weights(values, size, design, counts.to_numpy().any(axis=0), width)
+    frame = pd.DataFrame(values, index=counts.index, columns=counts.columns)
+    return fit_weighted(frame, design, weights, n_cpus=n_cpus, span=width)
+
+
+def log_cpm(
+    counts: pd.DataFrame, norm_factors: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return voom's log2 counts per million (n, G), and effective library sizes (n,).
+
+    counts: samples x genes; norm_factors: (n,), by default TMM. Raises ValueError for negative
+    counts, or a sample without any.
+    """
+    raw = counts.to_numpy(dtype=float)
     if not (np.isfinite(raw).all() and (raw >= 0).all()) or (raw.sum(axis=1) == 0).any():
         raise ValueError("counts must be finite and not negative, and no sample all zero")
     factors = tmm_factors(counts) if norm_factors is None else np.asarray(norm_factors, dtype=float)
     size = raw.sum(axis=1) * factors
-    width = lowess_span(raw.shape[1]) if span is None else span
-    seen = raw.sum(axis=0) > 0
-    # samples x genes, of which few may stand in memory at once: each is changed in its place
-    log_cpm = raw + 0.5
-    del raw
-    log_cpm /= (size + 1.0)[:, None]
-    log_cpm *= 1e6
-    np.log2(log_cpm, out=log_cpm)
-    fitted, sigma = _unweighted(log_cpm, design)
+    # samples x genes, of which few may be in memory at once: each is changed in its place
+    values = raw + 0.5
+    values /= (size + 1.0)[:, None]
+    values *= 1e6
+    return np.log2(values, out=values), size
+
+
+def precision_weights(
+    values: np.ndarray,
+    size: np.ndarray,
+    design: Design,
+    seen: np.ndarray,
+    span: float,
+    *,
+    at_mean: bool = False,
+) -> np.ndarray:
+    """Return voom's precision weights (n, G) of `log_cpm` values.
+
+    size: (n,), effective library sizes; seen: (G,), genes with a count, which make the trend.
+    at_mean: whether the trend is read at the gene's mean, not at the sample's own fitted value.
+    """
+    fitted, sigma = _unweighted(values, design)
     offset = np.log2(size + 1.0) - np.log2(1e6)
-    mean = log_cpm.mean(axis=0)
-    knots, trend = _trend(mean[seen] + offset.mean(), np.sqrt(sigma[seen]), width)
+    mean = values.mean(axis=0)
+    knots, trend = _trend(mean[seen] + offset.mean(), np.sqrt(sigma[seen]), span)
+    if at_mean:
+        fitted[:] = mean
     fitted += offset[:, None]
     weights = np.interp(fitted, knots, trend)
-    del fitted
     weights **= 4
-    np.divide(1.0, weights, out=weights)
-    frame = pd.DataFrame(log_cpm, index=counts.index, columns=counts.columns)
-    return fit_weighted(frame, design, weights, n_cpus=n_cpus, span=width)
+    return np.divide(1.0, weights, out=weights)
 
 
 def _unweighted(values: np.ndarray, design: Design) -> tuple[np.ndarray, np.ndarray]:
@@ -196,9 +235,9 @@ def moderated_t(fit: LinearFit, contrast: np.ndarray) -> pd.DataFrame:
     One row a gene: log2FoldChange, se (moderated), t, pvalue (two-sided), df_total.
     """
     estimate, unscaled = estimates(fit, contrast)
-    variance, df_total = posterior_variance(fit.sigma**2, fit.df_residual)
-    se = unscaled * np.sqrt(variance)
-    return t_table(fit, estimate, se, df_total)
+    prior = variance_prior(fit.sigma**2, fit.df_residual, fit.covariate)
+    se = unscaled * np.sqrt(prior.posterior(fit.sigma**2, fit.df_residual))
+    return t_table(fit, estimate, se, prior.total_df(fit.df_residual))
 
 
 def t_table(
@@ -228,10 +267,51 @@ def estimates(fit: LinearFit, contrast: np.ndarray) -> tuple[np.ndarray, np.ndar
     return estimate, np.sqrt(np.einsum("i,gij,j->g", vector, fit.covariance, vector))
 
 
-def posterior_variance(variance: np.ndarray, df: float) -> tuple[np.ndarray, float]:
-    """Return limma's moderated variances (G,) and their total degrees of freedom."""
+@dataclass(frozen=True)
+class VariancePrior:
+    """limma's prior of G genes' variances (Smyth 2004): scaled inverse chi-square.
+
+    variance: (G,). df: of the prior, perhaps infinite. most: degrees of freedom of all genes
+    together, which a moderated variance has at most.
+    """
+
+    variance: np.ndarray
+    df: float
+    most: float
+
+    def posterior(self, variance: np.ndarray, df: float) -> np.ndarray:
+        """Return moderated variances (G,) of variances on df degrees of freedom."""
+        if not np.isfinite(self.df):
+            return self.variance
+        return (df * variance + self.df * self.variance) / (df + self.df)
+
+    def total_df(self, df: float) -> float:
+        """Return the degrees of freedom of a moderated variance."""
+        return min(df + self.df, self.most)
+
+    def of(self, genes: np.ndarray) -> VariancePrior:
+        """Return the prior of some genes, by position."""
+        return VariancePrior(self.variance[genes], self.df, self.most)
+
+
+def variance_prior(
+    variance: np.ndarray, df: float, covariate: np.ndarray | None = None
+) -> VariancePrior:
+    """Return limma's prior of variances (G,) on df degrees of freedom.
+
+    covariate: (G,), over which the prior is a trend (limma-trend); None: one for all genes.
+    """
     from edgepython import squeeze_var
 
-    squeezed = squeeze_var(variance, np.full(len(variance), float(df)))
+    # one thread in BLAS: a product that it splits between threads could differ in the last bit
+    with threadpool_limits(limits=1, user_api="blas"):
+        squeezed = squeeze_var(variance, np.full(len(variance), float(df)), covariate=covariate)
     prior = float(np.squeeze(squeezed["df_prior"]))
-    return np.asarray(squeezed["var_post"], float), min(df + prior, len(variance) * float(df))
+    level = np.broadcast_to(np.asarray(squeezed["var_prior"], float), variance.shape).copy()
+    return VariancePrior(level, prior, len(variance) * float(df))
+
+
+def posterior_variance(variance: np.ndarray, df: float) -> tuple[np.ndarray, float]:
+    """Return limma's moderated variances (G,) and their total degrees of freedom."""
+    prior = variance_prior(variance, df)
+    return prior.posterior(variance, df), prior.total_df(df)

@@ -2,7 +2,8 @@
 
 A permutation leaves every sample where it is and permutes the rows of the design, donors aside:
 before and after within a donor, or the group of whole donors. The linear model is refitted
-genome-wide, with its precision weights kept: they belong to the samples, not to the labels.
+genome-wide, over one value per donor as in the data; factors that belong to the samples, not to the
+labels, are kept: size factors, TMM factors, and precision weights where there are any.
 Genes that pass its bar are refitted in the negative binomial model too, with size factors, trend
 and prior kept and the gene's own dispersion re-estimated.
 
@@ -16,7 +17,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 from zlib import crc32
 
 import anndata as ad
@@ -26,12 +28,13 @@ import pandas as pd
 from fibroserum import deseq, linear, tables
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.cohort.designs import Design, design_of
-from fibroserum.de.stage import result_table
-from fibroserum.de.stored_fit import fixed_prior_fit, linear_model_of
+from fibroserum.cohort.designs import Design
+from fibroserum.cohort.models import Model, model_of
+from fibroserum.de.stage import half_width, result_table
+from fibroserum.de.stored_fit import expression_of_calls, fitted_genes, fixed_prior_fit
 from fibroserum.deseq import NegativeBinomialFit
 from fibroserum.inference.wald import beyond
-from fibroserum.linear import LinearFit
+from fibroserum.linear import Expression
 from fibroserum.permutations import labels
 from fibroserum.permutations.labels import Permutations
 
@@ -55,19 +58,18 @@ class PermutationTables:
 class Engine:
     """What all permutations of a model share.
 
-    counts: samples × genes that were fitted. groups: of each sample, or None where all have one
-    variance. linear: the second model of the data as they are. vectors: the contrasts, by the name
-    that they have in file names. main_only: whether the main model decides alone.
+    counts: samples × genes that were fitted. model: of the data, its contrasts by the names that
+    they have in file names. expression: that the second model tests. main_only: whether the main
+    model decides alone. left_out: genes without a part in size factors and TMM factors.
     """
 
     counts: pd.DataFrame
-    design: Design
-    groups: pd.Series | None
+    model: Model
     negative_binomial: NegativeBinomialFit
-    linear: LinearFit
-    vectors: Mapping[str, np.ndarray]
+    expression: Expression
     lfc_threshold: float
     main_only: bool
+    left_out: int
     n_cpus: int
 
 
@@ -107,13 +109,17 @@ def permutation_tables(
     for contrast in contrasts:
         fit = fits[contrast.model]
         table = result_table(fit, contrast.name, cohort.var["symbol"], alpha)
-        if settings["covariates"]:
-            rows.append(_refused(contrast, table, settings["covariates"]))
+        if why := _why_refused(settings):
+            rows.append(_refused(contrast, table, why))
             continue
         if contrast.model not in engines:
             engines[contrast.model] = engine_of(fit, cohort.var["target"].astype(bool), n_cpus)
         engine = engines[contrast.model]
-        obs = cohort.obs.loc[engine.design.samples, ["donor", "group", "time"]].astype(str)
+        if linear_test(engine, engine.model, contrast.file).empty:
+            why = "too few donors inform this contrast for the second model"
+            rows.append(_refused(contrast, table, why))
+            continue
+        obs = cohort.obs.loc[engine.counts.index, ["donor", "group", "time"]].astype(str)
         rng = np.random.default_rng([seed, crc32(f"permutations {contrast.name}".encode())])
         found = labels.draw_permutations(contrast, obs, engine.counts, settings, permutations, rng)
         logger.info(f"{contrast.name}: {len(found.rows)} permutations ({found.what})")
@@ -126,14 +132,25 @@ def permutation_tables(
     )
 
 
-def _refused(contrast: Contrast, table: pd.DataFrame, covariates: list[str]) -> dict[str, object]:
-    named = ", ".join(covariates)
+def _why_refused(settings: Mapping[str, Any]) -> str:
+    """Return why labels cannot be exchanged in a cohort, or nothing."""
+    if settings["covariates"]:
+        named = ", ".join(settings["covariates"])
+        return (
+            f"the model adjusts for {named}, which change with time; labels cannot be exchanged "
+            "while such covariates stay"
+        )
+    if settings["block"]:
+        return "donors share blocks (design.block), so that their labels are not exchangeable"
+    return ""
+
+
+def _refused(contrast: Contrast, table: pd.DataFrame, why: str) -> dict[str, object]:
     return {
         "contrast": contrast.name,
         "relabellings": 0,
         "observed": int((table["call"] != "none").sum()),
-        "note": f"refused: the model adjusts for {named}, which change with time; labels cannot be "
-        "exchanged while such covariates stay",
+        "note": f"refused: {why}",
     }
 
 
@@ -143,51 +160,51 @@ def engine_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> Engine:
     fit: as `de.fitting.fit_model` makes it; force_kept: by gene, kept in the linear model whatever
     its counts.
     """
-    fitted, noted = fit.var_names[fit.var["fitted_dispersions"].notna()], fit.uns["model"]
+    noted = fit.uns["model"]
     return Engine(
-        counts=counts_of(fit)[fitted],
-        design=design_of(fit),
-        groups=fit.obs["group"].astype(str) if noted["own_spread"] else None,
+        counts=counts_of(fit)[fitted_genes(fit)],
+        model=model_of(fit),
         negative_binomial=fixed_prior_fit(fit),
-        linear=linear_model_of(fit, force_kept, n_cpus),
-        vectors={file: np.asarray(v, dtype=float) for file, v in noted["contrasts"].items()},
+        expression=expression_of_calls(fit, force_kept),
         lfc_threshold=float(noted["lfc_threshold"]),
         main_only=str(noted["second_opinion"]) == "none",
+        left_out=int(fit.var["left_out"].sum()),
         n_cpus=n_cpus,
     )
 
 
-def linear_test(
-    engine: Engine, design: Design, groups: pd.Series | None, vector: np.ndarray
-) -> pd.DataFrame:
-    """Return the linear model's log2FoldChange and pvalue by gene, for a permuted design.
+def linear_test(engine: Engine, model: Model, contrast: str) -> pd.DataFrame:
+    """Return the linear model's log2FoldChange, se, df and pvalue by gene, for permuted labels.
 
-    groups: of each sample, permuted likewise, where each group has its own spread, as it then
-    has in the test of the data; else None.
+    model: the engine's, its labels permuted. Empty where the donors are too few for it.
     """
-    fit = engine.linear
-    values = pd.DataFrame(fit.E, index=fit.samples, columns=fit.genes)
-    again = linear.fit_weighted(values, design, fit.weights, n_cpus=engine.n_cpus)
-    spread = linear.group_variances(again, groups, n_cpus=engine.n_cpus)
-    table = linear.group_wise_t(again, vector, spread, n_cpus=engine.n_cpus)
-    estimate = table["log2FoldChange"]
-    pvalue = beyond(estimate, table["se"], engine.lfc_threshold, table["df_total"])
-    return pd.DataFrame({"log2FoldChange": estimate, "pvalue": pvalue})
+    columns = ["log2FoldChange", "se", "df", "pvalue"]
+    asked = replace(model, contrasts={contrast: model.contrasts[contrast]})
+    fits = linear.contrast_fits(engine.expression, asked, n_cpus=engine.n_cpus)
+    if contrast not in fits:
+        return pd.DataFrame(columns=columns, dtype=float)
+    own = fits[contrast]
+    variances = linear.group_variances(own.fit, own.groups, n_cpus=engine.n_cpus)
+    table = linear.group_wise_t(own.fit, own.vector, variances, n_cpus=engine.n_cpus)
+    table = table.rename(columns={"df_total": "df"})
+    table["pvalue"] = beyond(
+        table["log2FoldChange"], table["se"], engine.lfc_threshold, table["df"]
+    )
+    return table[columns]
 
 
-def main_test(engine: Engine, genes: pd.Index, design: Design, vector: np.ndarray) -> pd.DataFrame:
-    """Return the negative binomial model's log2FoldChange and pvalue of some genes, permuted."""
+def main_test(engine: Engine, genes: pd.Index, model: Model, contrast: str) -> pd.DataFrame:
+    """Return the negative binomial model's log2FoldChange, lfcSE and pvalue of some genes."""
     refit = deseq.refit_genes(
         engine.negative_binomial,
         engine.counts[genes],
-        design.matrix,
-        {"": vector},
+        model.design.matrix,
+        {"": model.contrasts[contrast]},
         n_cpus=engine.n_cpus,
     )
-    table = refit.tests[""]
-    estimate = table["log2FoldChange"]
-    pvalue = beyond(estimate, table["lfcSE"], engine.lfc_threshold)
-    return pd.DataFrame({"log2FoldChange": estimate, "pvalue": pvalue})
+    table = refit.tests[""][["log2FoldChange", "lfcSE"]].copy()
+    table["pvalue"] = beyond(table["log2FoldChange"], table["lfcSE"], engine.lfc_threshold)
+    return table
 
 
 def bars_of(table: pd.DataFrame, alpha: float, *, main_only: bool) -> Bars:
@@ -204,12 +221,10 @@ def bars_of(table: pd.DataFrame, alpha: float, *, main_only: bool) -> Bars:
     return Bars(counted, scale, main, None if main_only else second)
 
 
-def passing(
-    engine: Engine, bars: Bars, second: pd.DataFrame, design: Design, vector: np.ndarray
-) -> int:
-    """Return how many counted genes pass the bars in a permuted design.
+def passing(engine: Engine, bars: Bars, second: pd.DataFrame, model: Model, contrast: str) -> int:
+    """Return how many counted genes pass the bars with permuted labels.
 
-    second: `linear_test` of it. Genes that pass the linear model's bar are refitted in the main.
+    second: `linear_test` of them. Genes that pass the linear model's bar are refitted in the main.
     """
     if bars.second is None:
         genes = bars.counted.index[bars.counted]
@@ -218,11 +233,13 @@ def passing(
         genes = near[bars.counted.reindex(near).to_numpy(bool)]
     if not len(genes):
         return 0
-    main = main_test(engine, genes, design, vector)
+    main = main_test(engine, genes, model, contrast)
     passed = main["pvalue"] <= bars.main
     if bars.second is not None:
-        other = second.loc[genes, "log2FoldChange"]
-        passed &= np.sign(main["log2FoldChange"]) == np.sign(other)
+        other = second.loc[genes]
+        numbers = main.assign(second_lfcSE=other["se"], second_df=other["df"])
+        passed &= np.sign(main["log2FoldChange"]) == np.sign(other["log2FoldChange"])
+        passed &= main["log2FoldChange"].abs() > half_width(numbers)
     return int(passed.sum())
 
 
@@ -234,14 +251,14 @@ def _one_contrast(
     alpha: float,
 ) -> tuple[dict[str, object], pd.DataFrame]:
     """Return the contrast's row and its quantiles."""
-    table, vector = table.set_index("gene_id"), engine.vectors[contrast.file]
-    data = linear_test(engine, engine.design, engine.groups, vector)
+    table = table.set_index("gene_id")
+    data = linear_test(engine, engine.model, contrast.file)
     bars = bars_of(table, alpha, main_only=engine.main_only)
     ranks = quantile_ranks(len(data))
     counts, small, drawn = [], [], []
-    for number, (design, groups) in enumerate(permuted(engine, found), 1):
-        second = linear_test(engine, design, groups, vector)
-        counts.append(passing(engine, bars, second, design, vector))
+    for number, model in enumerate(permuted(engine.model, found), 1):
+        second = linear_test(engine, model, contrast.file)
+        counts.append(passing(engine, bars, second, model, contrast.file))
         small.append(int((second["pvalue"] < alpha).sum()))
         drawn.append(_log_quantiles(second["pvalue"], ranks))
         if number % max(1, len(found.rows) // 10) == 0:
@@ -256,7 +273,7 @@ def _one_contrast(
         "bar": bars.main,
         "second_bar": bars.second,
         "small_pvalues": observed_small,
-        "note": _note(found, observed),
+        "note": _note(found, observed, engine.left_out),
     }
     if counts:
         mean = float(np.mean(counts)) * bars.scale
@@ -271,8 +288,13 @@ def _one_contrast(
     return row, _quantile_rows(contrast.name, data["pvalue"], ranks, drawn)
 
 
-def _note(found: Permutations, observed: int) -> str:
+def _note(found: Permutations, observed: int, left_out: int) -> str:
     parts = [found.what]
+    if left_out:
+        parts.append(
+            "size factors and TMM factors are those of the data, estimated without "
+            f"{left_out} genes that change"
+        )
     if found.exact:
         parts.append("every distinct relabelling")
     if len(found.rows) < FEWEST:
@@ -285,21 +307,15 @@ def _note(found: Permutations, observed: int) -> str:
     return "; ".join(parts)
 
 
-def permuted(engine: Engine, found: Permutations) -> Iterator[tuple[Design, pd.Series | None]]:
-    """Yield the design and the samples' groups, if the engine has them, of each permutation."""
-    designs = permuted_designs(engine.design, found)
-    for rows, design in zip(found.rows, designs, strict=True):
-        groups = engine.groups
-        if groups is not None:
-            groups = pd.Series(groups.to_numpy()[rows], index=groups.index)
-        yield design, groups
-
-
-def permuted_designs(design: Design, found: Permutations) -> Iterator[Design]:
-    """Yield the design of each permutation: blocks stay, rows of the other columns are permuted."""
+def permuted(model: Model, found: Permutations) -> Iterator[Model]:
+    """Yield a model for each permutation: blocks stay, rows of the other columns are permuted."""
+    design = model.design
     for rows in found.rows:
         dense = pd.DataFrame(design.dense_values[rows], design.samples, design.dense.columns)
-        yield Design(dense, design.blocks)
+        groups = model.groups
+        if groups is not None:
+            groups = pd.Series(groups.to_numpy()[rows], index=groups.index)
+        yield replace(model, design=Design(dense, design.blocks), groups=groups)
 
 
 def quantile_ranks(genes: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import anndata as ad
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.lines import NOTABLE, LineShift
 from fibroserum.errors import listed
+from fibroserum.qc.batches import batches
 from fibroserum.qc.check import Check
 from fibroserum.qc.copies import (
     copies,
@@ -23,6 +24,7 @@ from fibroserum.qc.copies import (
 )
 from fibroserum.qc.identity import MixUps, likeness, mix_ups, pairs_and_donors, samples_of
 from fibroserum.qc.metrics import correlations, log2_normalized
+from fibroserum.qc.normalisation import normalisation, second_model
 from fibroserum.qc.profiles import sample_profiles
 from fibroserum.qc.times import reversals, swapped_times
 
@@ -259,6 +261,7 @@ def all_checks(
     metrics: pd.DataFrame,
     expression: pd.DataFrame,
     declared_sex: str | None,
+    fits: Mapping[str, ad.AnnData],
 ) -> pd.DataFrame:
     """Return `qc/checks.tsv`: errors, warnings, and then what was found to be in order."""
     found = [
@@ -273,6 +276,9 @@ def all_checks(
         *line_sex(cohort, declared_sex),
         *outliers(expression),
         *identity(cohort),
+        *normalisation(cohort, fits),
+        *second_model(cohort, fits),
+        *batches(cohort),
     ]
     table = pd.DataFrame(found, columns=Check._fields)
     # what was merely summed or counted is said last of what is in order

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import anndata as ad
@@ -21,14 +22,23 @@ class Quality:
     distances: pd.DataFrame
 
 
-def control_quality(cohort: ad.AnnData, samples: pd.DataFrame, line_sex: str | None) -> Quality:
-    """Return QC of a cohort (samples × genes); samples: `samples.tsv`; line_sex: as declared."""
+def control_quality(
+    cohort: ad.AnnData,
+    samples: pd.DataFrame,
+    line_sex: str | None,
+    fits: Mapping[str, ad.AnnData],
+) -> Quality:
+    """Return QC of a cohort (samples × genes).
+
+    samples: `samples.tsv`; line_sex: as declared; fits: by model, as `de.fitting.fit_model` makes
+    them.
+    """
     metrics = sample_metrics(cohort)
     expression = most_variable(cohort)
     positions, variance = components(expression, cohort.obs)
     distances = distance_table(expression)
     return Quality(
-        checks=all_checks(cohort, samples, metrics, expression, line_sex),
+        checks=all_checks(cohort, samples, metrics, expression, line_sex, fits),
         metrics=pd.concat([metrics, positions], axis=1).rename_axis("sample").reset_index(),
         variance=variance,
         distances=distances,

@@ -18,8 +18,14 @@ def _rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream, delimiter="\t"))
 
 
+def _word(row: dict[str, str]) -> str:
+    """Return a target's verdict in a contrast, up and down only where they are headlines."""
+    called = row["verdict"] in ("up", "down")
+    return "not established" if called and row["headline"] == "none" else row["verdict"]
+
+
 def headline(folder: str | Path) -> list[str]:
-    """Return the lines: the path of the report, the first target's verdicts, responsive genes.
+    """Return the lines: the path of the report, the first target's headlines, responsive genes.
 
     folder: `results/{cohort}`, complete.
     """
@@ -28,7 +34,7 @@ def headline(folder: str | Path) -> list[str]:
     targets = _rows(place / "flags" / "targets.tsv")
     first = targets[0]["target"] if targets else ""
     lines += [
-        f"{row['target']} in {row['contrast']}: {row['verdict']} ({row['reason']})"
+        f"{row['target']} in {row['contrast']}: {_word(row)} ({row['reason']})"
         for row in targets
         if row["target"] == first
     ]
@@ -57,7 +63,7 @@ def one_line(folder: str | Path) -> str:
     targets = _rows(place / "flags" / "targets.tsv")
     first = targets[0]["target"] if targets else ""
     said = [
-        f"{row['verdict']} in {row['contrast']}"
+        f"{_word(row)} in {row['contrast']}"
         for row in targets
         if row["target"] == first and row["kind"] in ("change", "difference")
     ]

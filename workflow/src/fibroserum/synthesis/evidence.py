@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from fibroserum import tables
 from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.input.names import file_name
+from fibroserum.multiple_testing import NORMAL_975
 
 KINDS = ("change", "difference")
 #: Words of `de` status whose estimate is not used.
@@ -47,14 +47,13 @@ class Key:
 class Evidence:
     """A cohort's tables. genes: `de` tables by key, the rows of each by gene id.
 
-    names: of each key in this cohort; pairs, residual_df: by key; scores: set score tests by key,
+    names: of each key in this cohort; pairs: by key; scores: set score tests by key,
     with (collection, gene_set) as index.
     """
 
     name: str
     names: dict[Key, str]
     pairs: dict[Key, int]
-    residual_df: dict[Key, int]
     genes: dict[Key, pd.DataFrame]
     scores: dict[Key, pd.DataFrame]
     targets: dict[str, str | None]
@@ -111,7 +110,6 @@ def read_evidence(name: str, folder: str | Path) -> Evidence:
         name,
         {key: row["contrast"] for key, row in rows.items()},
         {key: int(row["pairs"]) for key, row in rows.items()},
-        {key: int(row["residual_df"]) for key, row in rows.items()},
         {
             key: table("de", contrast=file_name(row["contrast"])).set_index("gene_id")
             for key, row in rows.items()
@@ -157,13 +155,18 @@ def _missing(value: object) -> bool:
 def gene_estimate(
     subject: tuple[str, ...], gene: str | None, key: Key, cohort: Evidence
 ) -> Estimate:
-    """Return a cohort's log2 fold change of a gene (its id there, or None) with standard error."""
+    """Return a cohort's log2 fold change of a gene (its id there, or None) with standard error.
+
+    The error is that of a normal interval as wide as the cohort's own, so that donors who vary
+    unequally, or respond individually, have their weight.
+    """
     if key not in cohort.names:
         return Estimate(subject, key, cohort.name, reason=why_without(cohort, key))
     if gene is None or gene not in cohort.genes[key].index:
         return Estimate(subject, key, cohort.name, reason="not in its matrix")
     row = cohort.genes[key].loc[gene]
-    value, error = row["log2FoldChange"], row["lfcSE"]
+    value, low, high = (float(row[name]) for name in ("log2FoldChange", "ci_low", "ci_high"))
+    error = (high - low) / (2 * NORMAL_975)
     withheld = row["status"] in ("not_converged", "outlier")
     if withheld or _missing(value) or _missing(error) or error <= 0:
         reason = WITHHELD.get(row["status"], "not estimated there")
@@ -192,7 +195,7 @@ def set_estimates(cohorts: Sequence[Evidence]) -> list[Estimate]:
     """Return every cohort's estimate of each gene set's score, in shares of the ranking.
 
     Scores are in ranks, and matrices have more genes or fewer: the change is divided by the genes
-    of the cohort's matrix. The standard error is that behind the score test's interval.
+    of the cohort's matrix.
     """
     keys = keys_of(cohorts)
     subjects = dict.fromkeys(
@@ -221,8 +224,7 @@ def set_estimates(cohorts: Sequence[Evidence]) -> list[Estimate]:
 def _relative(cohort: Evidence, key: Key) -> dict[tuple[str, str], tuple[float, float]]:
     """Return each set's change of score and its standard error, both over the matrix's genes."""
     frame, genes = cohort.scores[key], len(cohort.genes[key])
-    quantile = stats.t.ppf(0.975, cohort.residual_df[key])
-    errors = (frame["ci_high"] - frame["ci_low"]).astype(float) / (2 * quantile)
+    errors = frame["se"].astype(float)
     values = frame["estimate"].astype(float)
     pairs = zip(values / genes, errors / genes, strict=True)
     return dict(zip(frame.index, pairs, strict=True))

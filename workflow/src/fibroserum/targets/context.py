@@ -17,9 +17,8 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import rows_of_targets, settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.cohort.models import models_of
 from fibroserum.data import data_file
-from fibroserum.enrichment.scores import score_samples, test_scores
+from fibroserum.enrichment.expression import scores_and_tests
 from fibroserum.genes.gmt import map_sets, read_gmt
 from fibroserum.genes.mapping import resolve
 from fibroserum.intervals import sign_of_interval
@@ -82,25 +81,22 @@ def _footprints(cohort: ad.AnnData, contrasts: Mapping[str, Contrast]) -> list[d
         for one in mapped
     ]
     sizes = {one.name: len(one.genes) for one in sets}
-    expression = np.asarray(cohort.layers["log1p_normalized"], dtype=float)
-    frame = pd.DataFrame(expression, index=cohort.obs_names, columns=cohort.var_names)
-    scores = score_samples(frame, sets, min_size=MIN_GENES, max_size=cohort.n_vars)
+    _, tests = scores_and_tests(cohort, sets, min_size=MIN_GENES, max_size=cohort.n_vars)
     rows: list[dict[str, object]] = [
         {"item": name, "kind": "footprint", "genes": size,
          "sentence": f"Only {size} of its genes are in the matrix, targets left out: no score."}
         for name, size in sizes.items() if size < MIN_GENES
     ]  # fmt: skip
-    for model in models_of(cohort.obs, settings_of(cohort)):
-        for row in test_scores(scores, model.design, model.contrasts).to_dict("records"):
-            name = str(row["gene_set"])
-            numbers = {key: row[key] for key in ("estimate", "ci_low", "ci_high", "pvalue")}
-            sign = direction(row["estimate"], row["ci_low"], row["ci_high"])
-            contrast = contrasts[str(row["contrast"])]
-            said = _score_sentence(sign, contrast)
-            rows.append(
-                {"item": name, "kind": "footprint", "contrast": row["contrast"], **numbers,
-                 "genes": sizes[name], "sentence": f"{said}.{_caution(name, sign, contrast)}"}
-            )  # fmt: skip
+    for row in tests.to_dict("records"):
+        name = str(row["gene_set"])
+        numbers = {key: row[key] for key in ("estimate", "ci_low", "ci_high", "pvalue")}
+        sign = direction(row["estimate"], row["ci_low"], row["ci_high"])
+        contrast = contrasts[str(row["contrast"])]
+        said = _score_sentence(sign, contrast)
+        rows.append(
+            {"item": name, "kind": "footprint", "contrast": row["contrast"], **numbers,
+             "genes": sizes[name], "sentence": f"{said}.{_caution(name, sign, contrast)}"}
+        )  # fmt: skip
     return rows
 
 

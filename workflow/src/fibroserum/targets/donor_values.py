@@ -34,9 +34,9 @@ class Samples:
         """
         groups = {contrast.group, contrast.reference} - {None}
         table = self.pairs() if contrast.kind != "baseline" else self.first()
-        if not groups:
-            return table
-        return table[table.index.get_level_values("group").isin(groups)]
+        names = table.index.get_level_values("group")
+        own = table[names.isin(groups)] if groups else table
+        return own[informs(own.index)]
 
     def pairs(self) -> pd.DataFrame:
         """Return the complete pairs: index donor and group, columns before and after."""
@@ -54,14 +54,28 @@ class Samples:
         return table[table["used_for"] != "none"].sort_index()
 
 
-def target_samples(cohort: ad.AnnData, genes: list[str], before: str) -> Samples:
-    """Return the samples of a cohort with the given genes only."""
+def informs(members: pd.MultiIndex) -> np.ndarray:
+    """Return which donors and groups inform a contrast of all the groups among them.
+
+    In a crossover a donor informs it with all groups or not at all.
+    """
+    donors = pd.Series(members.get_level_values("donor"))
+    if not donors.duplicated().any():
+        return np.ones(len(members), dtype=bool)
+    sizes = donors.map(donors.value_counts())
+    return (sizes == members.get_level_values("group").nunique()).to_numpy()
+
+
+def target_samples(
+    cohort: ad.AnnData, genes: list[str], before: str, factors: pd.Series
+) -> Samples:
+    """Return the samples of a cohort with the given genes only; factors: size factors by sample."""
     places = cohort.var_names.get_indexer(genes)
     counts = np.asarray(cohort.X)[:, places].astype(float)
-    factors = cohort.obs["size_factor"].to_numpy(float)
+    scale = factors.reindex(cohort.obs_names).fillna(cohort.obs["size_factor"]).to_numpy(float)
     frames = [
         pd.DataFrame(values, index=cohort.obs_names, columns=genes)
-        for values in (counts, np.log2(counts / factors[:, None] + 0.5))
+        for values in (counts, np.log2(counts / scale[:, None] + 0.5))
     ]
     obs = cohort.obs[["donor", "group", "time", "used_for"]].astype(str)
     return Samples(obs, frames[0], frames[1], before)

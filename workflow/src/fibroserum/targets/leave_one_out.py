@@ -15,7 +15,7 @@ from fibroserum.cohort.designs import design_of
 from fibroserum.de.stored_fit import fixed_prior_fit
 from fibroserum.deseq import refit_genes
 from fibroserum.deseq.model import usable_structure
-from fibroserum.inference.structure import BlockStructure, find_blocks, without_block
+from fibroserum.inference.structure import BlockStructure, find_blocks, without_blocks
 from fibroserum.inference.wald import beyond
 from fibroserum.targets.donor_values import Samples
 from fibroserum.targets.verdict import HALF
@@ -53,7 +53,7 @@ def leave_each_out(
     where the model cannot be fitted without the donor.
     """
     whole, blocked = fixed_prior_fit(fit), design_of(fit)
-    design, labels = blocked.matrix, blocked.labels
+    design = blocked.matrix
     counts = samples.counts.loc[design.index]
     donor_of = samples.obs.loc[design.index, "donor"]
     vectors = {c.name: np.asarray(fit.uns["model"]["contrasts"][c.file]) for c in contrasts}
@@ -62,14 +62,16 @@ def leave_each_out(
     parts = [pd.DataFrame(columns=COLUMNS)]
     structure = usable_structure(design, design.index)
     for donor in sorted(set().union(*concerned.values())) if counts.shape[1] else []:
-        column = labels.index(donor) if donor in labels else -1
-        columns = np.arange(design.shape[1]) != column
+        # in a crossover each pair of a donor is a block
+        of_donor = blocked.codes[(donor_of == donor).to_numpy()]
+        left_out = np.unique(of_donor[of_donor >= 0])
+        columns = np.setdiff1d(np.arange(design.shape[1]), left_out)
         rest: pd.DataFrame | BlockStructure
-        if column in structure.block_columns:
-            rest, keep = without_block(structure, column)
+        if len(left_out) and np.isin(left_out, structure.block_columns).all():
+            rest, keep = without_blocks(structure, left_out)
         else:
             keep = (donor_of != donor).to_numpy()
-            rest = design.loc[keep, columns]
+            rest = design.loc[keep, design.columns[columns]]
         own = {name: v[columns] for name, v in vectors.items() if donor in concerned[name]}
         if estimable(rest):
             refit = refit_genes(whole, counts.loc[keep], rest, own, n_cpus=n_cpus)

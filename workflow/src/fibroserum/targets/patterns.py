@@ -3,8 +3,8 @@
 That one group's change is significant and the other's is not does not make it specific (Gelman &
 Stern 2006, Am Stat 60:328): the difference must be tested. That both are significant is tested by
 the larger p value of the two (intersection-union; Berger 1982, Technometrics 24:295). Nor is a
-smaller change that is not significant absent: where its 95 % interval leaves out 0 on the side of
-the larger, it is not specific.
+smaller change that is not significant absent: a change is specific where the other is shown to be
+less than half as large, and its 95 % interval does not leave out 0 on the side of the larger.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ class Comparison:
 
     Rows have the columns of `targets`, `driven_by_one_donor` and
     `start` (what the groups' start has to say of a difference, or nothing). change,
-    reference_change: of the two groups' changes; difference: of their difference.
+    reference_change: of the two groups' changes; difference: of their difference. less_than_half:
+    targets × the two groups, the p value that the other's change is less than half as large as this
+    group's; None where no difference is called.
     """
 
     group: str
@@ -34,6 +36,7 @@ class Comparison:
     change: pd.DataFrame
     reference_change: pd.DataFrame
     difference: pd.DataFrame
+    less_than_half: pd.DataFrame | None = None
 
 
 def larger_pvalues(first: pd.DataFrame, second: pd.DataFrame, prefix: str = "") -> np.ndarray:
@@ -60,7 +63,8 @@ def pattern_table(parts: Comparison, rule: Rule) -> pd.DataFrame:
         in_both &= ~rows["driven_by_one_donor"].to_numpy(bool)
     rows = []
     for place, target in enumerate(parts.change.index):
-        pattern, specific_to, sentence = _pattern(parts, target, bool(in_both[place]))
+        half = _less_than_half(parts, target)
+        pattern, specific_to, sentence = _pattern(parts, target, bool(in_both[place]), half, rule)
         rows.append(
             {
                 "target": target,
@@ -72,13 +76,29 @@ def pattern_table(parts: Comparison, rule: Rule) -> pd.DataFrame:
                 "both_panel_padj": both_padj[place],
                 "difference_pvalue": parts.difference.loc[target, "pvalue"],
                 "difference_panel_padj": parts.difference.loc[target, "panel_padj"],
+                "less_than_half_pvalue": half,
                 "sentence": sentence,
             }
         )
     return pd.DataFrame(rows)
 
 
-def _pattern(parts: Comparison, target: str, in_both: bool) -> tuple[str, str | None, str]:
+def _less_than_half(parts: Comparison, target: str) -> float:
+    """Return the p value that the smaller change is less than half the larger; NaN where no claim.
+
+    It is asked where the difference is called.
+    """
+    if parts.less_than_half is None or parts.difference.loc[target, "verdict"] not in CALLED:
+        return np.nan
+    own, other = (
+        abs(rows.loc[target, "log2FoldChange"]) for rows in (parts.change, parts.reference_change)
+    )
+    return float(parts.less_than_half.loc[target, parts.group if own > other else parts.reference])
+
+
+def _pattern(
+    parts: Comparison, target: str, in_both: bool, half: float, rule: Rule
+) -> tuple[str, str | None, str]:
     own, other = parts.change.loc[target], parts.reference_change.loc[target]
     difference = parts.difference.loc[target]
     if not np.isfinite([own["pvalue"], other["pvalue"], difference["pvalue"]]).all():
@@ -104,6 +124,14 @@ def _pattern(parts: Comparison, target: str, in_both: bool) -> tuple[str, str | 
             for name, row in ((parts.group, own), (parts.reference, other))
             if sign_of_interval(row["ci_low"], row["ci_high"])
         ),
+        half < rule.alpha,
+        frozenset()
+        if rule.equivalence_lfc is None
+        else frozenset(
+            name
+            for name, row in ((parts.group, own), (parts.reference, other))
+            if row["verdict"] != "no_change"
+        ),
     )
     # what the groups' start has to say of their difference (`baseline.with_clauses`)
     start = f" {difference['start']}" if difference["start"] else ""
@@ -119,7 +147,9 @@ def _pattern(parts: Comparison, target: str, in_both: bool) -> tuple[str, str | 
 class _Seen:
     """Two groups' changes of one target (log2), which of them are called, and their difference.
 
-    clear: the groups whose change has a 95 % interval without 0.
+    clear: the groups whose change has a 95 % interval without 0. less_than_half: whether the
+    smaller change is shown to be less than half the larger. not_negligible: where an equivalence
+    bound is set, the groups without the verdict `no_change`.
     """
 
     group: str
@@ -129,7 +159,9 @@ class _Seen:
     called: frozenset[str]
     differs: bool
     padj: str
-    clear: frozenset[str] = frozenset()
+    clear: frozenset[str]
+    less_than_half: bool
+    not_negligible: frozenset[str]
 
     @property
     def numbers(self) -> str:
@@ -179,17 +211,16 @@ class _Seen:
         larger, smaller = self.group, self.reference
         if abs(self.own) <= abs(self.other):
             larger, smaller = smaller, larger
+        only = f"only the one in {larger} is itself established"
         if self.called == {larger} and smaller in self.clear and self.own * self.other > 0:
-            why = (
-                f"more in {larger} than in {smaller}, whose own change is not established but has "
-                "an interval that leaves out 0"
-            )
+            why = f"{only}, but the one in {smaller} has an interval that leaves out 0"
+        elif self.called == {larger} and not self.less_than_half:
+            why = f"{only}, but the one in {smaller} may be half as large or more"
+        elif self.called == {larger} and smaller in self.not_negligible:
+            why = f"{only}, but the one in {smaller} is not shown to be negligible"
         elif self.called == {larger}:
-            return (
-                "specific",
-                larger,
-                f"{told}, and only the one in {larger} is itself established.",
-            )
+            text = f"{told}, {only}, and the one in {smaller} is less than half as large."
+            return "specific", larger, text
         elif self.called == {smaller}:
             why = (
                 f"only the one in {smaller} is itself established, though the one in {larger} is "

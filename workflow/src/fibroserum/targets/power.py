@@ -98,8 +98,12 @@ def power_row(
     panel: int,
     rule: Rule,
     effect: Effect,
+    *,
+    testable: bool = True,
 ) -> dict[str, object]:
     """Return a row of `target_power`; precision is None for a target that was not fitted.
+
+    testable: False where too few blocks inform the contrast.
 
     members: pairs (baseline: donors) by group. The p value to be reached is alpha over the panel:
     what BH asks of a target that changes alone, and less than it asks when others change too.
@@ -117,6 +121,9 @@ def power_row(
     if precision is None:
         sentence = "It has no p value: nothing can be said of what would be seen."
         return row | {"sentence": sentence}
+    if not testable:
+        sentence = "Too few blocks inform this contrast: no effect, however large, would be called."
+        return row | {"power": 0.0, "sentence": sentence}
     unit = "donor" if contrast.kind == "baseline" else "pair"
     lonely = [group for group, count in members.items() if count == 1]
     if lonely:

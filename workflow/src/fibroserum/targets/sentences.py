@@ -1,8 +1,8 @@
 """The sentences of a verdict: its reason, in the phrases of its contrast, and what is added.
 
 `reason` has a sentence for each ground of a verdict (`targets.verdict`). Added to it: how many
-donors rise in each group, and that groups vary unequally, both below; and what the groups'
-baseline says (`targets.baseline.regression_clause`).
+donors rise in each group, that groups vary unequally, and that a verdict is no headline, all below;
+and what the groups' baseline says (`targets.baseline.regression_clause`).
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast
+from fibroserum.cohort.models import FEWEST_BLOCKS
 from fibroserum.linear import UNEQUAL
 from fibroserum.targets.verdict import (
-    NORMAL_95,
     Evidence,
     Rule,
     Verdict,
     loses_estimate,
     plain_word,
+    unsettled_against,
     within_equivalence,
 )
 
@@ -161,6 +162,12 @@ def reason(
             return "One sample decides the fit (Cook's distance), so no p value is given."
         case "not_fitted":
             return UNFITTED[evidence.status]
+        case "few_blocks":
+            return (
+                f"Donors share blocks (design.block), and this contrast has {evidence.blocks} "
+                f"independent {'unit' if evidence.blocks == 1 else 'units'} of donors: at least "
+                f"{FEWEST_BLOCKS} are needed to judge how much they differ."
+            )
         case "one_pair":
             return _one_pair_reason(evidence, said)
         case "outlier":
@@ -188,11 +195,18 @@ def unequal_variance_caveat(ratio: float) -> str:
     """
     if not ratio > UNEQUAL:
         return ""
-    off = 100 * (1 - 1 / np.sqrt(ratio))
     return (
-        " Donors do not spread equally in all groups, which the main model takes for granted: "
-        f"typical variances here are {ratio:.2g} times what it says, and its 95 % interval is some "
-        f"{off:.0f} % too narrow."
+        " Variability between donors is larger than the main model assumes: the typical variance "
+        f"of this contrast is {ratio:.2g} times as large. The second model and the interval allow "
+        "for it."
+    )
+
+
+def headline_caveat(padj: float, contrasts: int) -> str:
+    """Return the caveat on a verdict that is no headline, with a space before it."""
+    return (
+        f" Over all {contrasts} contrasts and all targets together it is not established (headline "
+        f"FDR {fdr(padj)})."
     )
 
 
@@ -203,7 +217,7 @@ def _numbers(evidence: Evidence) -> str:
 
 def _narrow(evidence: Evidence) -> str:
     """Return the 90 % interval, which is compared with the equivalence bounds."""
-    half = NORMAL_95 * evidence.se
+    half = evidence.half_width_90
     return f"{number(evidence.estimate - half)} to {number(evidence.estimate + half)}"
 
 
@@ -229,10 +243,10 @@ def _called_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
         text += f"the main model alone decides (panel FDR {fdr(evidence.panel_padj)})"
     else:
         second = fdr(evidence.second_panel_padj)
-        text += f"both models agree (panel FDR {fdr(evidence.panel_padj)}, voom {second})"
+        text += f"both models agree (panel FDR {fdr(evidence.panel_padj)}, second model {second})"
     if rule.lfc_threshold > 0:
         text += f"; tested for more than ± {rule.lfc_threshold:g}"
-    if within_equivalence(evidence.estimate, evidence.se, rule):
+    if within_equivalence(evidence, rule):
         text += (
             f"; yet the {said.noun} is within ± {rule.equivalence_lfc:g}, declared as negligible"
         )
@@ -304,17 +318,26 @@ def _open_reason(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> s
     agree = np.sign(evidence.second_estimate) == np.sign(evidence.estimate)
     claim = _claim(evidence.estimate, rule, said)
     if main and not np.isfinite(evidence.second_panel_padj):
-        text = f"The main model says {claim} (panel FDR {padj}), voom could not test it"
+        text = f"The main model says {claim} (panel FDR {padj}), the second model could not test it"
     elif main and second and not agree:
-        text = "The main model and voom see opposite signs"
+        text = "The two models disagree on the direction of change"
+    elif main and second and unsettled_against(evidence, rule):
+        text = (
+            f"Both models say {claim} (panel FDR {padj}), but size factors did not settle (see the "
+            "check normalisation), and with the last ones the second model gives a log2 fold "
+            f"change of {number(evidence.other_estimate)} (panel FDR "
+            f"{fdr(evidence.other_panel_padj)})"
+        )
+    elif main and (second or rule.alone):
+        text = f"The p values say {claim} (panel FDR {padj}), but the 95 % interval contains 0"
     elif main:
         text = (
-            f"The main model says {claim} (panel FDR {padj}), voom does not confirm it (panel "
+            f"The main model says {claim} (panel FDR {padj}), the second model does not (panel "
             f"FDR {fdr(evidence.second_panel_padj)})"
         )
     elif second and not rule.alone:
         text = (
-            f"Only voom says {_claim(evidence.second_estimate, rule, said)} (panel FDR "
+            f"Only the second model says {_claim(evidence.second_estimate, rule, said)} (panel FDR "
             f"{fdr(evidence.second_panel_padj)}), not the main model (panel FDR {padj})"
         )
     else:

@@ -12,11 +12,16 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import SINGLE_GROUP
+from fibroserum.cohort.donor_values import donor_values as donor_values_of
+from fibroserum.cohort.models import model_of
 from fibroserum.multiple_testing import panel_adjusted
 from fibroserum.targets import donor_values, leave_one_out
 from fibroserum.targets.baseline import baseline_row, with_clauses
 from fibroserum.targets.donors_up import DonorsUp, donors_up
 from fibroserum.targets.few_pairs import needed_donors
+from fibroserum.targets.headlines import with_headlines
+from fibroserum.targets.leave_one_out_second import KEYS, second_without_each
+from fibroserum.targets.less_than_half import less_than_half
 from fibroserum.targets.patterns import Comparison, pattern_table
 from fibroserum.targets.power import (
     Effect,
@@ -33,10 +38,9 @@ from fibroserum.targets.sentences import (
     unequal_variance_caveat,
 )
 from fibroserum.targets.study import Study, TargetSettings, rule_of, target_study
-from fibroserum.targets.unequal_variance import ratio_of, widening
-from fibroserum.targets.verdict import Evidence, judge
-from fibroserum.targets.verdict_holds import with_verdicts
-from fibroserum.targets.without_outlier import named_outliers, second_without
+from fibroserum.targets.verdict import CALLED, judge
+from fibroserum.targets.verdict_holds import evidence_of, with_verdicts
+from fibroserum.targets.without_outlier import named_outliers
 
 NUMBERS = [
     "baseMean",
@@ -87,7 +91,7 @@ def flag_targets(
         loo=tables.check("target_loo", _loo_table(study, loo)),
         power=tables.check("target_power", _power(study, verdicts, published, settings.power_lfc)),
         baseline=tables.check("target_baseline", baseline),
-        patterns=tables.check("target_patterns", _patterns(study, verdicts)),
+        patterns=tables.check("target_patterns", patterns(study, verdicts, settings.n_cpus)),
     )
 
 
@@ -101,8 +105,7 @@ def verdict_table(
     numbers = _numbers(study)
     table = refit_table(study, n_cpus) if refitted is None else refitted
     own = table[table["gene_id"].isin(numbers["gene_id"])].reset_index(drop=True)
-    wider = {c.name: widening(ratio_of(study.fits[c.model], c)) for c in study.contrasts}
-    loo = with_verdicts(own, numbers, study.rule, wider)
+    loo = with_verdicts(own, numbers, study.rule)
     return _verdicts(study, numbers, loo, n_cpus), loo
 
 
@@ -124,6 +127,15 @@ def _numbers(study: Study) -> pd.DataFrame:
         part.insert(0, "target", list(study.genes))
         part.insert(1, "gene_id", pd.Series(study.genes.values(), dtype=object).to_numpy())
         part["contrast"], part["kind"] = contrast.name, contrast.kind
+        fitted = study.fits[contrast.model].varm[contrast.file].reindex(own.index)
+        for name in ("second_lfcSE", "second_df"):
+            part[name] = fitted[name].to_numpy(float)
+        part["unsettled"] = "other_pvalue" in fitted
+        if "other_pvalue" in fitted:
+            part["other_log2FoldChange"] = fitted["other_log2FoldChange"].to_numpy(float)
+            part["other_panel_padj"] = panel_adjusted(
+                fitted["other_pvalue"].to_numpy(float), part["gene_id"]
+            )
         part["status"] = part["status"].astype(object).where(part["gene_id"].notna(), "absent")
         for prefix in ("", "second_"):
             part[f"{prefix}panel_padj"] = panel_adjusted(part[f"{prefix}pvalue"], part["gene_id"])
@@ -150,7 +162,11 @@ def _refits(study: Study, numbers: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
             study.samples.log2[fitted],
             study.samples.before,
         )
-        parts.append(leave_one_out.leave_each_out(fit, part, own, n_cpus))
+        refits = leave_one_out.leave_each_out(fit, part, own, n_cpus)
+        kept = pd.Series(fit.var_names.isin(list(study.genes.values())), fit.var_names)
+        donors = study.samples.obs["donor"]
+        second = second_without_each(fit, fitted, kept, own, study.members, donors, n_cpus)
+        parts.append(refits.merge(second, on=KEYS, how="left"))
     whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
     full = whole.set_index(["gene_id", "contrast"])["log2FoldChange"]
     kept = [part for part in parts if len(part)] or parts[:1]
@@ -168,6 +184,18 @@ def _single_donor(members: pd.DataFrame) -> tuple[str | None, str | None]:
         return None, None
     donor = str(members.xs(lonely[0], level="group").index[0])
     return donor, None if lonely[0] == SINGLE_GROUP else lonely[0]
+
+
+def few_blocks(study: Study) -> dict[str, int]:
+    """Return by contrast the number of blocks behind it, where it needs more."""
+    found = {}
+    for contrast in study.contrasts:
+        model = model_of(study.fits[contrast.model])
+        if model.units is not None:
+            informing = donor_values_of(model, contrast.file).informing
+            if informing < model.fewest:
+                found[contrast.name] = informing
+    return found
 
 
 def _phrases(study: Study, numbers: pd.DataFrame) -> dict[tuple[str, str], Phrases]:
@@ -191,9 +219,12 @@ def _phrases(study: Study, numbers: pd.DataFrame) -> dict[tuple[str, str], Phras
 def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
     """Return the `targets` table, with `driven_by_one_donor` (see `Verdict`)."""
     named = named_outliers(study)
-    second = second_without(study, numbers, named, n_cpus)
     needed = needed_donors(loo, study.members, donor_values.changes(study.samples))
-    ratios = {c.name: ratio_of(study.fits[c.model], c) for c in study.contrasts}
+    ratios = {
+        c.name: float(study.fits[c.model].uns["model"]["spread_ratio"][c.file])
+        for c in study.contrasts
+    }
+    blocks = few_blocks(study)
     robust = leave_one_out.robustness(loo, study.members)
     said = _phrases(study, numbers)
     single = {name: _single_donor(members) for name, members in study.members.items()}
@@ -210,22 +241,17 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
         contrast, key = row["contrast"], (row["gene_id"], row["contrast"])
         fitted = bool(np.isfinite(row["pvalue"]))
         outlier = named.get(key) if fitted else None
-        evidence = Evidence(
-            status=row["status"],
-            estimate=row["log2FoldChange"],
-            se=row["lfcSE"] * widening(ratios[contrast]),
+        evidence = evidence_of(
+            row,
             ci_low=row["ci_low"],
             ci_high=row["ci_high"],
-            panel_padj=row["panel_padj"],
-            second_estimate=row["second_log2FoldChange"],
-            second_panel_padj=row["second_panel_padj"],
             single=single[contrast][0],
             single_group=single[contrast][1],
             pools=study.pools,
             outlier=outlier,
             needed=needed.get(key),
-            second_estimate_without=second.get(key, np.nan),
-            **_without(key, outlier, without, widening(ratios[contrast])),
+            blocks=blocks.get(contrast),
+            **_without(key, outlier, without),
         )
         panel = panels[contrast]
         verdict = judge(evidence, study.rule)
@@ -246,22 +272,23 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
                 "outlier_donor": outlier,
             }
         )
-    table = pd.DataFrame(rows).drop(columns="status")
+    table = with_headlines(pd.DataFrame(rows).drop(columns="status"), study.rule)
     table = table.astype({"donors_up": "Int64", "donors": "Int64"})
     return table[[*tables.schemas()["targets"].names, "driven_by_one_donor"]]
 
 
-def _without(
-    key: tuple[str, str], outlier: str | None, loo: pd.DataFrame, wider: float
-) -> dict[str, Any]:
-    """Return the main model's numbers without the outlying donor; the other targets keep theirs."""
+def _without(key: tuple[str, str], outlier: str | None, loo: pd.DataFrame) -> dict[str, Any]:
+    """Return both models' numbers without the outlying donor; the other targets keep theirs."""
     if outlier is None:
         return {}
-    refit = loo.loc[(*key, outlier)]
+    rest = evidence_of({"status": "tested"} | loo.loc[(*key, outlier)].to_dict())
     return {
-        "estimate_without": float(refit["log2FoldChange"]),
-        "se_without": float(refit["lfcSE"]) * wider,
-        "panel_padj_without": float(refit["panel_padj"]),
+        "estimate_without": rest.estimate,
+        "se_without": rest.se,
+        "df_without": rest.df,
+        "panel_padj_without": rest.panel_padj,
+        "second_estimate_without": rest.second_estimate,
+        "second_panel_padj_without": rest.second_panel_padj,
     }
 
 
@@ -283,14 +310,14 @@ def _power(
     by_contrast = {contrast.name: contrast for contrast in study.contrasts}
     panels = _panel_sizes(numbers)
     sizes = {name: members_by_group(members) for name, members in study.members.items()}
+    blocks = few_blocks(study)
     for row in numbers.to_dict("records"):
         contrast = by_contrast[row["contrast"]]
         precision = None
         if np.isfinite(row["pvalue"]):
             fitted = study.fits[contrast.model].varm[contrast.file].loc[row["gene_id"]]
-            spread = (fitted["second_lfcSE"], fitted["second_df"])
-            second = (np.nan, np.nan) if study.rule.alone else spread
-            precision = Precision(row["lfcSE"], float(second[0]), float(second[1]))
+            second = float(fitted["second_lfcSE"]), float(fitted["second_df"])
+            precision = Precision(row["lfcSE"], *second)
         known = published_effect(published, row["target"], contrast, study.groups)
         effect = Effect(power_lfc, "fixed") if known is None else Effect(known, "published")
         rows.append(
@@ -302,6 +329,7 @@ def _power(
                 panels[contrast.name],
                 study.rule,
                 effect,
+                testable=contrast.name not in blocks,
             )
         )
     return pd.DataFrame(rows)
@@ -327,11 +355,18 @@ def _baseline(study: Study, randomised: bool) -> pd.DataFrame:
     return pd.DataFrame(rows) if rows else tables.empty("target_baseline")
 
 
-def _patterns(study: Study, verdicts: pd.DataFrame) -> pd.DataFrame:
+def patterns(study: Study, verdicts: pd.DataFrame, n_cpus: int = 1) -> pd.DataFrame:
+    """Return `target_patterns`; verdicts: as `verdict_table` and `with_clauses` return them."""
     by_contrast = {
         name: rows.set_index("target") for name, rows in verdicts.groupby("contrast", sort=False)
     }
     changes = {c.group: by_contrast[c.name] for c in study.contrasts if c.kind == "change"}
+    differences = [c for c in study.contrasts if c.kind == "difference"]
+    called = [c for c in differences if by_contrast[c.name]["verdict"].isin(CALLED).any()]
+    halves = {
+        name: table.reindex(list(study.genes.values())).set_axis(list(study.genes))
+        for name, table in less_than_half(study, called, n_cpus).items()
+    }
     parts = [
         pattern_table(
             Comparison(
@@ -340,10 +375,10 @@ def _patterns(study: Study, verdicts: pd.DataFrame) -> pd.DataFrame:
                 change=changes[contrast.group],
                 reference_change=changes[contrast.reference],
                 difference=by_contrast[contrast.name],
+                less_than_half=halves.get(contrast.name),
             ),
             study.rule,
         )
-        for contrast in study.contrasts
-        if contrast.kind == "difference"
+        for contrast in differences
     ]
     return pd.concat(parts, ignore_index=True) if parts else tables.empty("target_patterns")

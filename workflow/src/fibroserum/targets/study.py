@@ -75,7 +75,8 @@ def target_study(
     contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
     contrasts = [contrast for contrast in contrasts if contrast.model in fits]
     present = sorted({gene for gene in noted["targets"].values() if gene is not None})
-    samples = donor_values.target_samples(cohort, present, noted["before"])
+    factors = fits["paired"].obs["size_factors"].astype(float)
+    samples = donor_values.target_samples(cohort, present, noted["before"], factors)
     return Study(
         genes=noted["targets"],
         groups=noted["groups"],

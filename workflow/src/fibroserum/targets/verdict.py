@@ -9,11 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+from scipy.special import stdtrit
+
+from fibroserum.intervals import sign_of_interval
 
 Word = Literal["up", "down", "no_change", "inconclusive", "untestable", "absent"]
 Ground = Literal[
     "absent",
     "not_fitted",
+    "few_blocks",
     "one_sample",
     "one_pair",
     "outlier",
@@ -23,7 +27,6 @@ Ground = Literal[
     "open",
 ]
 DRIVEN_BY_ONE_DONOR = ("one_pair", "outlier", "few_pairs")
-NORMAL_95 = 1.6448536269514722
 HALF = 0.5
 CALLED = ("up", "down")
 
@@ -33,13 +36,13 @@ class Rule:
     """What a verdict is judged by.
 
     alpha: false discovery rate. equivalence_lfc: |log2 fold change| that counts as unchanged, or
-    None. second_opinion: `voom`, or `none` (the main model decides). lfc_threshold: the p values
-    test |log2 fold change| above it.
+    None. second_opinion: of the config. lfc_threshold: the p values test |log2 fold change| above
+    it.
     """
 
     alpha: float = 0.05
     equivalence_lfc: float | None = None
-    second_opinion: str = "voom"
+    second_opinion: str = "limma_trend"
     lfc_threshold: float = 0.0
 
     @property
@@ -66,13 +69,18 @@ class Needed:
 class Evidence:
     """The numbers on one target in one contrast; NaN where there is none.
 
-    status: `absent`, or the gene's status in the contrast's table. estimate, se: log2 fold change
-    of the main model; ci_low, ci_high: its 95 % interval; panel_padj: its p value after BH over
-    the fitted targets. second_*: the same of the second model. single: the donor of a group with
+    status: `absent`, or the gene's status in the contrast's table. estimate: log2 fold change of
+    the main model; se: the larger of both models' standard errors, df: degrees of freedom of its t
+    quantiles, infinite where the main model is alone; ci_low, ci_high: the 95 % interval;
+    panel_padj: the main model's p value after BH over the fitted targets. second_*: the same of the
+    second model. single: the donor of a group with
     only one pair (in a baseline contrast, one donor), single_group: that group's name, None where
     there is no other. pools: the donors that are pools of sera. outlier: the donor whose own
     change is an outlier; *_without: both models refitted without it. needed: the
     donor of a group of two or three without whom the estimate loses its sign or half its size.
+    blocks: the number of blocks behind the contrast, where blocks are the units and too few.
+    unsettled: whether size factors did not settle; other_*: the second model with the factors that
+    were not kept.
     """
 
     status: str
@@ -89,9 +97,42 @@ class Evidence:
     outlier: str | None = None
     estimate_without: float = np.nan
     se_without: float = np.nan
+    df_without: float = np.inf
     panel_padj_without: float = np.nan
     second_estimate_without: float = np.nan
+    second_panel_padj_without: float = np.nan
     needed: Needed | None = None
+    blocks: int | None = None
+    df: float = np.inf
+    unsettled: bool = False
+    other_estimate: float = np.nan
+    other_panel_padj: float = np.nan
+
+    @property
+    def half_width_90(self) -> float:
+        """Half the width of the 90 % interval."""
+        return float(self.se * stdtrit(self.df, 0.95))
+
+    @property
+    def without(self) -> Evidence:
+        """The evidence without the outlying donor; the other targets keep theirs."""
+        half = float(self.se_without * stdtrit(self.df_without, 0.975))
+        less = replace(
+            self,
+            estimate=self.estimate_without,
+            se=self.se_without,
+            df=self.df_without,
+            ci_low=self.estimate_without - half,
+            ci_high=self.estimate_without + half,
+            panel_padj=self.panel_padj_without,
+        )
+        if not np.isfinite(self.second_panel_padj_without):
+            return less
+        return replace(
+            less,
+            second_estimate=self.second_estimate_without,
+            second_panel_padj=self.second_panel_padj_without,
+        )
 
 
 @dataclass(frozen=True)
@@ -107,23 +148,33 @@ class Verdict:
         return self.ground in DRIVEN_BY_ONE_DONOR
 
 
-def within_equivalence(estimate: float, se: float, rule: Rule) -> bool:
+def within_equivalence(evidence: Evidence, rule: Rule) -> bool:
     """Return whether the 90 % interval lies within the equivalence bounds (TOST at 5 %)."""
     if rule.equivalence_lfc is None:
         return False
-    return bool(abs(estimate) + NORMAL_95 * se <= rule.equivalence_lfc)
+    return bool(abs(evidence.estimate) + evidence.half_width_90 <= rule.equivalence_lfc)
+
+
+def unsettled_against(evidence: Evidence, rule: Rule) -> bool:
+    """Return whether size factors did not settle, and the ones not kept give another answer."""
+    if not evidence.unsettled or rule.alone:
+        return False
+    same = np.sign(evidence.other_estimate) == np.sign(evidence.estimate)
+    return not (evidence.other_panel_padj < rule.alpha and same)
 
 
 def plain_word(evidence: Evidence, rule: Rule) -> Word:
     """Return what the numbers say, without regard to outliers and single pairs."""
-    significant = evidence.panel_padj < rule.alpha
+    clear = sign_of_interval(evidence.ci_low, evidence.ci_high) != 0
+    significant = evidence.panel_padj < rule.alpha and clear
     agreed = rule.alone or (
         evidence.second_panel_padj < rule.alpha
         and np.sign(evidence.second_estimate) == np.sign(evidence.estimate)
     )
+    agreed = agreed and not unsettled_against(evidence, rule)
     if significant and agreed and evidence.estimate != 0:
         return "up" if evidence.estimate > 0 else "down"
-    if within_equivalence(evidence.estimate, evidence.se, rule):
+    if within_equivalence(evidence, rule):
         return "no_change"
     return "inconclusive"
 
@@ -140,13 +191,7 @@ def driven_by_outlier(evidence: Evidence, rule: Rule) -> bool:
         return False
     if not np.isfinite(evidence.estimate_without):
         return True
-    without = replace(
-        evidence,
-        estimate=evidence.estimate_without,
-        se=evidence.se_without,
-        panel_padj=evidence.panel_padj_without,
-    )
-    falls = plain_word(without, rule) != word
+    falls = plain_word(evidence.without, rule) != word
     if word == "no_change":
         return falls
     return bool(loses_estimate(evidence) or (falls and _share_kept(evidence) < 1))
@@ -174,6 +219,8 @@ def judge(evidence: Evidence, rule: Rule) -> Verdict:
         return Verdict("inconclusive", "one_sample")
     if not np.isfinite(evidence.panel_padj):
         return Verdict("untestable", "not_fitted")
+    if evidence.blocks is not None:
+        return Verdict("untestable", "few_blocks")
     word = plain_word(evidence, rule)
     if evidence.single is not None:
         return Verdict("inconclusive", "one_pair")

@@ -1,64 +1,76 @@
-"""Whether a verdict's word is the same in each leave-one-donor-out refit.
+"""Whether a verdict's word is the same in each leave-one-donor-out refit of both models.
 
-The refit's p value takes the target's place in the panel; the other targets' p values and the
-second model are those of all donors.
+The refit's p values take the target's place in the panel; the other targets' are those of all
+donors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.targets.verdict import Evidence, Rule, plain_word
 
+# of all donors, where size factors did not settle
+OTHER_NUMBERS = ("unsettled", "other_log2FoldChange", "other_panel_padj")
 
-def with_verdicts(
-    loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule, wider: Mapping[str, float]
-) -> pd.DataFrame:
-    """Return the refits with `panel_padj` and `verdict_stands`.
 
-    loo: columns gene_id, contrast, log2FoldChange, lfcSE, pvalue; numbers: a row a target and
-    contrast, with both models' estimates and panel FDRs; wider: by contrast, what the verdict
-    multiplies standard errors by (`unequal_variance.widening`).
+def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.DataFrame:
+    """Return the refits with `panel_padj`, `second_panel_padj` and `verdict_stands`.
+
+    loo: columns gene_id, contrast, and the numbers of both models' refits; numbers: a row a target
+    and contrast, with both models' numbers and panel FDRs.
     """
-    table = loo.assign(panel_padj=np.nan, verdict_stands=None)
-    whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
-    panels = dict(list(whole.set_index("gene_id").groupby("contrast")))
+    table = loo.assign(panel_padj=np.nan, second_panel_padj=np.nan, verdict_stands=None)
+    genes = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
+    panels = dict(list(genes.set_index("gene_id").groupby("contrast")))
     for (gene, contrast), rows in loo.groupby(["gene_id", "contrast"], sort=False):
         panel = panels[contrast]
-        full = _evidence(panel.loc[gene], wider[str(contrast)])
+        for prefix in ("", "second_"):
+            others = panel[f"{prefix}pvalue"].drop(gene).to_numpy(float)
+            table.loc[rows.index, f"{prefix}panel_padj"] = [
+                benjamini_hochberg(np.append(pvalue, others))[0]
+                for pvalue in rows[f"{prefix}pvalue"].astype(float)
+            ]
+        whole = panel.loc[gene]
+        full = evidence_of(whole, ci_low=whole["ci_low"], ci_high=whole["ci_high"])
         word = plain_word(full, rule)
-        others = panel["pvalue"].drop(gene).to_numpy(float)
-        adjusted = [
-            benjamini_hochberg(np.append(pvalue, others))[0]
-            for pvalue in rows["pvalue"].astype(float)
-        ]
-        table.loc[rows.index, "panel_padj"] = adjusted
+        held = {name: whole.get(name, np.nan) for name in OTHER_NUMBERS}
         stands = [
-            plain_word(replace(full, estimate=estimate, se=se, panel_padj=padj), rule) == word
-            if np.isfinite(padj)
+            plain_word(evidence_of({"status": "tested"} | row | held), rule) == word
+            if np.isfinite(row["panel_padj"])
             else None
-            for estimate, se, padj in zip(
-                rows["log2FoldChange"].astype(float),
-                rows["lfcSE"].astype(float) * wider[str(contrast)],
-                adjusted,
-                strict=True,
-            )
+            for row in table.loc[rows.index].to_dict("records")
         ]
         table.loc[rows.index, "verdict_stands"] = pd.Series(stands, rows.index, dtype=object)
     return table
 
 
-def _evidence(row: pd.Series, wider: float) -> Evidence:
+def evidence_of(row: Mapping[str, Any] | pd.Series, **more: Any) -> Evidence:
+    """Return the evidence in a row of both models' numbers.
+
+    more: what else it holds; its interval takes the place of the one that the numbers give.
+    """
+    estimate, second_se = float(row["log2FoldChange"]), float(row["second_lfcSE"])
+    se = float(np.fmax(float(row["lfcSE"]), second_se))
+    df = float(row["second_df"]) if np.isfinite(second_se) else np.inf
+    half = float(se * stdtrit(df, 0.975))
+    own = {"ci_low": estimate - half, "ci_high": estimate + half} | more
     return Evidence(
         status=row["status"],
-        estimate=row["log2FoldChange"],
-        se=row["lfcSE"] * wider,
-        panel_padj=row["panel_padj"],
-        second_estimate=row["second_log2FoldChange"],
-        second_panel_padj=row["second_panel_padj"],
+        estimate=estimate,
+        se=se,
+        df=df,
+        panel_padj=float(row["panel_padj"]),
+        second_estimate=float(row["second_log2FoldChange"]),
+        second_panel_padj=float(row["second_panel_padj"]),
+        unsettled=bool(row.get("unsettled", False)),
+        other_estimate=float(row.get("other_log2FoldChange", np.nan)),
+        other_panel_padj=float(row.get("other_panel_padj", np.nan)),
+        **own,
     )

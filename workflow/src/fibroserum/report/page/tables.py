@@ -9,7 +9,6 @@ import pandas as pd
 
 from fibroserum.errors import listed
 from fibroserum.factors.calls import RESPONSIVE
-from fibroserum.linear import UNEQUAL, unequal
 from fibroserum.report.figures.sets import keys_of, relatives
 from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables
@@ -114,22 +113,13 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spread_of_groups(contrasts: pd.DataFrame) -> dict[str, Any]:
-    """Return whether each model gave every group a residual variance of its own.
+    """Return the spread ratios of all contrasts, none with one group or without a second model.
 
-    contrasts: `contrasts.tsv`. own, pooled: the models (changes, the samples before) that did and
-    did not; ratios: the spread ratios of all contrasts, none with one group or without voom; bound:
-    beyond which a ratio in one contrast gives all contrasts of its model own variances.
+    contrasts: `contrasts.tsv`.
     """
     rows = contrasts.dropna(subset=["spread_ratio"])
     rows = rows if len(contrasts) > 1 else rows.head(0)
-    model = rows["kind"].map(lambda kind: "the samples before" if kind == "baseline" else "changes")
-    own = rows["spread_ratio"].astype(float).groupby(model).agg(unequal).astype(bool)
-    return {
-        "own": list(own.index[own]),
-        "pooled": list(own.index[~own]),
-        "ratios": [float(ratio) for ratio in rows["spread_ratio"]],
-        "bound": UNEQUAL,
-    }
+    return {"ratios": [float(ratio) for ratio in rows["spread_ratio"]]}
 
 
 def unused_levels(pairs: pd.DataFrame) -> dict[str, str]:

@@ -1,0 +1,1 @@
+"""The calibration harness: cohorts with known truth, the pipeline's own chain, what it calls."""

@@ -1,0 +1,75 @@
+"""The expression that set tests and scores rest on: at one depth within each donor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from fibroserum.cohort.accessors import counts_of, settings_of
+from fibroserum.cohort.models import Model, model_of, models_of
+from fibroserum.de.second_model import expression_of, well_counted
+from fibroserum.de.stored_fit import fitted_genes
+from fibroserum.enrichment.scores import score_samples, test_scores
+from fibroserum.genes.gmt import GeneSet
+from fibroserum.linear import (
+    ContrastFit,
+    Expression,
+    contrast_fits,
+    depth_matched,
+    kept_shares,
+)
+
+
+def set_expression(
+    well: pd.DataFrame, model: Model, factors: pd.Series, *, match_depth: bool = True
+) -> Expression:
+    """Return the values and weights that the set tests rest on.
+
+    well: `well_counted`, samples × genes. factors: TMM factors by sample. match_depth: whether the
+    samples of a block are compared at one depth. Without, and where donors are compared with each
+    other, whose own variance hides what depth does, values and weights are voom's.
+    """
+    if not match_depth or model.design.blocks is None:
+        return expression_of(well, model, factors, weighted=True)
+    values, weights = depth_matched(well, model.design, factors.loc[well.index].to_numpy(float))
+    return Expression(well.index, well.columns, values, weights)
+
+
+def set_models_of(
+    fit: ad.AnnData, force_kept: pd.Series, n_cpus: int, *, match_depth: bool = True
+) -> dict[str, ContrastFit]:
+    """Return the linear models of the set tests by contrast, as file names have it.
+
+    fit: as `de.fitting.fit_model` makes it; force_kept: by gene, whether it is kept whatever its
+    counts (the targets).
+    """
+    model = model_of(fit)
+    well = well_counted(counts_of(fit)[fitted_genes(fit)], model, force_kept)
+    expression = set_expression(well, model, fit.obs["norm_factors"], match_depth=match_depth)
+    return contrast_fits(expression, model, n_cpus=n_cpus)
+
+
+def scores_and_tests(
+    cohort: ad.AnnData, sets: Sequence[GeneSet], *, match_depth: bool = True, **sizes: Any
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the scores of a cohort's samples, and the tests of every contrast in them.
+
+    The scores are those at the depth of each donor's shallowest sample. A model that compares
+    donors is tested on scores at the samples' own depth: where one group's samples after are
+    shallower, depth would otherwise differ between the groups' samples before, too.
+    """
+    counts = counts_of(cohort)
+    own = matched = score_samples(counts, sets, **sizes)
+    if match_depth:
+        donors = pd.Categorical(cohort.obs["donor"]).codes.astype(np.int64)
+        share = kept_shares(cohort.obs["size_factor"].to_numpy(float), donors)
+        matched = score_samples(counts, sets, share=share, **sizes)
+    tests = [
+        test_scores(own if model.design.blocks is None else matched, model)
+        for model in models_of(cohort.obs, settings_of(cohort))
+    ]
+    return matched, pd.concat(tests, ignore_index=True)

@@ -1,0 +1,113 @@
+"""The linear model of a contrast over one value per donor.
+
+Without weights the prior of the variances is a trend over mean expression: limma-trend (Law, Chen,
+Shi & Smyth 2014, Genome Biol 15:R29). With voom's precision weights of the samples it is limma-voom
+on the same values; where a value is a pair's change, that is voom with donors as fixed effects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.cohort.designs import Design
+from fibroserum.cohort.donor_values import DonorValues, donor_values
+from fibroserum.cohort.models import Model
+from fibroserum.cohort.rank import aliased_columns
+from fibroserum.linear.voom import LinearFit, fit_weighted
+
+
+@dataclass(frozen=True)
+class ContrastFit:
+    """The linear model of a contrast.
+
+    fit: over donor values (over samples, where the model has no units). vector: (p,), the contrast
+    over the design's columns. groups: of each value, or None where all have one variance.
+    """
+
+    fit: LinearFit
+    vector: np.ndarray
+    groups: pd.Series | None
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Values that linear models are fitted to.
+
+    log2: (n, G), samples × genes. weights: likewise, or None where all samples count alike.
+    """
+
+    samples: pd.Index
+    genes: pd.Index
+    log2: np.ndarray
+    weights: np.ndarray | None
+
+    def of(self, genes: np.ndarray) -> Expression:
+        """Return some of the genes, by position."""
+        weights = None if self.weights is None else self.weights[:, genes]
+        return Expression(self.samples, self.genes[genes], self.log2[:, genes], weights)
+
+    def of_samples(self, kept: np.ndarray) -> Expression:
+        """Return some of the samples; kept: (n,) mask."""
+        weights = None if self.weights is None else self.weights[kept]
+        return Expression(self.samples[kept], self.genes, self.log2[kept], weights)
+
+
+def fit_values(
+    expression: Expression, values: DonorValues, *, n_cpus: int = 1
+) -> ContrastFit | None:
+    """Return the linear model of donor values; None where the donors are too few for it."""
+    design = values.design
+    if not len(values.vector) or design.residual_df < 1 or aliased_columns(design):
+        return None
+    frame = pd.DataFrame(values.matrix @ expression.log2, design.samples, expression.genes)
+    weights = None
+    if expression.weights is not None:
+        weights = 1.0 / (values.matrix.power(2) @ (1.0 / expression.weights))
+    fit = fit_weighted(
+        frame,
+        design,
+        weights,
+        n_cpus=n_cpus,
+        amean=expression.log2.mean(axis=0),
+        trended=weights is None,
+    )
+    return ContrastFit(fit, values.vector, values.groups)
+
+
+def contrast_fits(
+    expression: Expression, model: Model, *, n_cpus: int = 1
+) -> dict[str, ContrastFit]:
+    """Return the linear model of each contrast of a model that the donors allow.
+
+    One fit serves all contrasts where no donor is in several groups, or where the model has no
+    units.
+    """
+    if model.units is None:
+        whole = _fit_samples(expression, model.design, n_cpus)
+        return {
+            name: ContrastFit(whole, vector, model.groups)
+            for name, vector in model.contrasts.items()
+        }
+    found: dict[str, ContrastFit] = {}
+    shared: ContrastFit | None = None
+    for name in model.contrasts:
+        values = donor_values(model, name)
+        if values.informing < model.fewest:
+            continue
+        if shared is not None and values.groups is not None and values.groups.equals(shared.groups):
+            found[name] = ContrastFit(shared.fit, values.vector, shared.groups)
+            continue
+        fit = fit_values(expression, values, n_cpus=n_cpus)
+        if fit is not None:
+            found[name] = fit
+            shared = fit if values.groups is not None else None
+    return found
+
+
+def _fit_samples(expression: Expression, design: Design, n_cpus: int) -> LinearFit:
+    frame = pd.DataFrame(expression.log2, expression.samples, expression.genes)
+    weights = expression.weights
+    return fit_weighted(frame, design, weights, n_cpus=n_cpus, trended=weights is None)

@@ -1,0 +1,232 @@
+"""Plates and batches: do donors that share a level of a column of the sheet change alike?
+
+Calls take donors for independent. Where a plate or a batch has its own effect on the change, its
+donors err together, and most calls can be false. Nothing in the counts says which donors share
+one; a column of the sheet may.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from fibroserum.cohort.accessors import settings_of
+from fibroserum.errors import listed
+from fibroserum.input.sheet import DESIGN_KEYS, MISSING
+from fibroserum.qc.check import Check
+from fibroserum.qc.identity import paired
+
+#: Chance of a false alarm in a cohort, over all its columns together. It is five times that of the
+#: other checks: a plate that is overlooked costs more than a column that is looked at in vain.
+FALSE_ALARM = 0.05
+PERMUTATIONS = 999
+_LEAST_MEAN = 10.0
+CHECK = "shared batches"
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Donors' changes less their groups' means: how alike they are.
+
+    donors: names, sorted. strata: (n,) the groups that a donor is in, as a number. likeness: n × n
+    correlations over genes.
+    """
+
+    donors: list[str]
+    strata: np.ndarray
+    likeness: np.ndarray
+
+
+def residuals(cohort: ad.AnnData, pairs: pd.DataFrame) -> Residuals:
+    """Return the donors' residual changes over the well-counted genes, all genes on one scale.
+
+    pairs: as `paired` returns them. A donor with several pairs (in a crossover) has their mean;
+    a group of one pair has no residual.
+    """
+    own = pairs[pairs.groupby("group")["donor"].transform("size") > 1]
+    normalized = np.asarray(cohort.layers["normalized"])
+    counted = normalized.mean(axis=0, dtype=float) >= _LEAST_MEAN
+    log2 = np.log2(normalized[:, counted].astype(float) + 0.5)
+    change = log2[own["after"]] - log2[own["before"]]
+    change -= change.mean(axis=1, keepdims=True)
+    groups = own["group"].to_numpy()
+    for group in sorted(set(groups)):
+        change[groups == group] -= change[groups == group].mean(axis=0)
+    donors, donor_of = np.unique(own["donor"].to_numpy(str), return_inverse=True)
+    sums = np.zeros((len(donors), change.shape[1]))
+    np.add.at(sums, donor_of, change)
+    deviation = np.sqrt(np.square(sums).mean(axis=0)) if len(sums) else np.ones(0)
+    rows = sums[:, deviation > 0] / deviation[deviation > 0]
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    rows = np.divide(rows, length, out=np.zeros_like(rows), where=length > 0)
+    together = own.groupby("donor")["group"].agg(tuple).loc[list(donors)] if len(own) else []
+    strata = pd.factorize(pd.Series(together, dtype=object))[0]
+    return Residuals([str(donor) for donor in donors], strata, rows @ rows.T)
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the sheet by donor.
+
+    levels: the donor's value, "" where one is missing; where its samples have several, their
+    combination, by group, the sample before first. varies: whether before and after always differ.
+    """
+
+    levels: pd.Series
+    varies: pd.Series
+
+
+def columns_by_donor(cohort: ad.AnnData, pairs: pd.DataFrame) -> dict[str, Column]:
+    """Return the sheet's columns that neither the design nor a covariate takes."""
+    noted = settings_of(cohort)
+    modelled = {*DESIGN_KEYS, "used_for", "size_factor", *noted["covariates"], noted["block"]}
+    found = {}
+    for name in [column for column in cohort.obs.columns if column not in modelled]:
+        values = cohort.obs[name].astype(str).str.strip().to_numpy()
+        before, after = values[pairs["before"]], values[pairs["after"]]
+        both = pd.Series(list(zip(before, after, strict=True)), index=pairs["donor"], dtype=object)
+        varies = pd.Series(before != after, index=pairs["donor"])
+        # as the sheet has it, where `obs_name` had to change it
+        found[str(name).removeprefix("sheet.")] = Column(
+            both.groupby(level=0).agg(lambda own: _combined(sum(own, ()))),
+            varies.groupby(level=0).all(),
+        )
+    return found
+
+
+def _combined(values: tuple[str, ...]) -> str:
+    if any(value.lower() in MISSING for value in values):
+        return ""
+    return values[0] if len(set(values)) == 1 else " / ".join(values)
+
+
+@dataclass(frozen=True)
+class Alike:
+    """A column whose levels can be tested: within them, how alike donors are.
+
+    column: its name. codes: (n,) level of each donor, -1 where no other donor shares it. levels:
+    their names. mean: correlation within levels; expected: its mean over permutations. pvalue:
+    over all columns that were tested.
+    """
+
+    column: str
+    codes: np.ndarray
+    levels: list[str]
+    mean: float
+    expected: float
+    pvalue: float
+
+
+def shared_levels(levels: pd.Series) -> tuple[np.ndarray, list[str]] | None:
+    """Return codes of the levels that two donors or more share, or None with fewer than two."""
+    sizes = levels[levels != ""].value_counts()
+    names = sorted(sizes.index[sizes > 1])
+    if len(names) < 2:
+        return None
+    return pd.Categorical(levels, names).codes.astype(int), names
+
+
+def alike_within(found: Residuals, columns: dict[str, Column]) -> list[Alike]:
+    """Return the test of each column that can be tested, in their order.
+
+    Donors are exchanged within their groups, alike for all columns; the statistic is the mean
+    correlation of donors that share a level, over its permutation standard deviation. A column's p
+    value is the share of permutations whose largest statistic of all columns is as large (Westfall
+    & Young 1993).
+    """
+    tested = {
+        name: shared
+        for name, column in columns.items()
+        if (shared := shared_levels(column.levels.reindex(found.donors, fill_value=""))) is not None
+    }
+    orders = _orders(found.strata)
+    kept, statistics = [], []
+    for name, (codes, names) in tested.items():
+        same = (codes[:, None] == codes) & (codes >= 0)[:, None]
+        first, second = np.nonzero(np.triu(same, 1))
+        means = np.array([found.likeness[order[first], order[second]].mean() for order in orders])
+        # levels that are the groups, or too few donors to exchange: nothing to compare with
+        if len(np.unique(means.round(12))) * FALSE_ALARM < 1:
+            continue
+        kept.append((name, codes, names, means[0], means.mean()))
+        statistics.append((means - means.mean()) / means.std())
+    if not kept:
+        return []
+    largest = np.max(statistics, axis=0)
+    return [
+        Alike(*row, pvalue=float(np.mean(largest >= own[0] - 1e-9)))
+        for row, own in zip(kept, statistics, strict=True)
+    ]
+
+
+def _orders(strata: np.ndarray) -> np.ndarray:
+    """Return orders of the donors: their own, and random ones within strata."""
+    rng = np.random.default_rng(20_170_807)
+    orders = np.tile(np.arange(len(strata)), (PERMUTATIONS + 1, 1))
+    for stratum in range(int(strata.max(initial=-1)) + 1):
+        own = np.flatnonzero(strata == stratum)
+        orders[1:, own] = rng.permuted(orders[1:, own], axis=1)
+    return orders
+
+
+def _message(own: Alike, found: Residuals) -> str:
+    within = np.where(own.codes[:, None] == own.codes, found.likeness - own.expected, 0.0)
+    np.fill_diagonal(within, 0.0)
+    sums = [within[own.codes == code].sum() for code in range(len(own.levels))]
+    worst = int(np.argmax(sums))
+    donors = [found.donors[place] for place in np.flatnonzero(own.codes == worst)]
+    return (
+        f"donors that share a level of '{own.column}' change alike, most in '{own.levels[worst]}' "
+        f"({listed(donors, quote='')}): the mean correlation of their changes, less the groups' "
+        f"means, is {own.mean:.2f} within levels where {own.expected:.2f} is expected (p = "
+        f"{own.pvalue:.2g}). The models take donors for independent, and many calls may be false. "
+        f"If it is a plate, a batch or a day, write `design.block: {own.column}`"
+    )
+
+
+def _with_time(name: str, column: Column, groups: pd.Series) -> Check | None:
+    """Return the warning on a column that changes with time, in all donors of a group alike."""
+    levels = column.levels.groupby(groups).agg(["nunique", "size", "first"])
+    varies = column.varies.groupby(groups).all()
+    alike = levels[(levels["nunique"] == 1) & (levels["size"] > 1) & (levels["first"] != "")]
+    concerned = alike.loc[varies[alike.index], "first"]
+    if concerned.empty:
+        return None
+    values = ", ".join(f"'{value}' in {group}" for group, value in concerned.items())
+    message = (
+        f"'{name}' has one value before and another after, the same in all donors ({values}): its "
+        "effect cannot be told from the change. If it only names the time, nothing is wrong. If it "
+        "is a plate, a run or a day, every change may be its effect, and no analysis can separate "
+        "the two: process the samples of a donor together"
+    )
+    return Check("batch and time", "warning", name, message)
+
+
+def batches(cohort: ad.AnnData) -> Iterator[Check]:
+    """Look for columns of the sheet whose levels donors share, and whose donors change alike."""
+    pairs = paired(cohort.obs, settings_of(cohort)["after"])
+    columns = columns_by_donor(cohort, pairs)
+    groups = pairs.groupby("donor")["group"].agg(" and ".join)
+    for name, column in columns.items():
+        if (warning := _with_time(name, column, groups)) is not None:
+            yield warning
+    found = residuals(cohort, pairs)
+    tests = alike_within(found, columns)
+    alarms = [own for own in tests if own.pvalue <= FALSE_ALARM]
+    for own in alarms:
+        yield Check(CHECK, "warning", own.column, _message(own, found))
+    if alarms:
+        return
+    if tests:
+        names = listed([own.column for own in tests])
+        yield Check(CHECK, "ok", "", f"donors that share a level change no more alike: {names}")
+    else:
+        said = (
+            "not assessed: no column of the sheet (plate, batch, day) has levels that enough "
+            "donors share; donors who were processed together may err together"
+        )
+        yield Check(CHECK, "ok", "", said)
