@@ -20,6 +20,7 @@ os.environ.update(dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"], "1"
 
 import numpy as np
 import pandas as pd
+from two_groups import SETTINGS, SHEET
 from uneven_studies import serum_section, serum_study
 
 from fibroserum import deseq
@@ -40,19 +41,6 @@ from fibroserum.simulate.spec import QUARTER_LESS, Arm, CohortSpec
 from sections import took, write_section
 
 ALPHA = 0.05
-DESIGN = {
-    "donor": "donor",
-    "group": "group",
-    "time": "timepoint",
-    "line": None,
-}
-SETTINGS = {
-    "groups": ["AT", "RT"],
-    "before": "pre",
-    "after": "post",
-    "crossover": False,
-    "covariates": [],
-}
 ARM = {
     "counts": "",
     "samples": "",
@@ -105,7 +93,7 @@ def evidence(
     others: also those of the methods that were not chosen.
     """
     sim = simulate_cohort(spec, seed)
-    obs = canonical_sheet(sim.samples.astype(str), DESIGN)
+    obs = canonical_sheet(sim.samples.astype(str), SHEET)
     used, _ = use_of_samples(obs, "pre", several_groups=True)
     obs = obs[used == "change"]
     counts = sim.counts.loc[obs.index]
@@ -211,7 +199,7 @@ def serum_alone(job: tuple[str, int]) -> dict[str, object]:
     """Return what the serum line alone calls falsely in a cohort of 4 donors an arm."""
     scenario, seed = job
     sim = simulate_cohort(specification(4, 0, SCENARIOS[scenario][0]), seed)
-    obs = canonical_sheet(sim.samples.astype(str), DESIGN)
+    obs = canonical_sheet(sim.samples.astype(str), SHEET)
     counts = sim.counts.loc[obs.index]
     counts = counts.loc[:, counts.sum() >= 10]
     pairs = level_pairs(obs, SETTINGS, "ccl28", "linear")

@@ -74,7 +74,7 @@ def _usable(table: pd.DataFrame) -> pd.Index:
 def specific(donors: int, ratio: float, seed: int) -> dict[str, float]:
     """Return how one cohort's panels of targets do, over all rules of the verdicts.
 
-    The rule without the test of half the change stands beside: what it would have called specific.
+    For comparison, the same rule without the test of half the change.
     """
     counts, sheet, truth = draw(donors, ratio, seed, changed=True)
     cohort, fits, tables = analyse(counts, sheet)

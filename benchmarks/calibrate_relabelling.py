@@ -19,6 +19,7 @@ os.environ.update(dict.fromkeys(["OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"], "1"
 
 import numpy as np
 import pandas as pd
+from two_groups import SETTINGS, SHEET
 
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.models import models_of
@@ -36,14 +37,6 @@ from sections import took, write_section
 ALPHA = 0.05
 RELABELLINGS = 100
 MAIN_ALONE = 10
-SHEET = {"donor": "donor", "group": "group", "time": "timepoint", "line": None}
-SETTINGS = {
-    "groups": ["AT", "RT"],
-    "before": "pre",
-    "after": "post",
-    "crossover": False,
-    "covariates": [],
-}
 #: donors an arm: shares of the genes that change in each arm alone
 SHARES = {4: (0.0, 0.1), 8: (0.0, 0.05, 0.1, 0.2), 16: (0.0, 0.1)}
 READING = """\

@@ -17,13 +17,6 @@ import pandas as pd
 DIALS: dict[str, Any] = tomllib.loads(
     (Path(__file__).parent / "uneven_donors.toml").read_text(encoding="utf-8")
 )
-SETTINGS = {
-    "groups": ["AT", "RT"],
-    "before": "pre",
-    "after": "post",
-    "crossover": False,
-    "covariates": [],
-}
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binom
 from stored_rows import Key, stored_rows
+from two_groups import SETTINGS
 from uneven_donors import (
     DIALS,
-    SETTINGS,
     SerumCohort,
     muscle_pairs,
     panel,

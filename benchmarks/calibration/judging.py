@@ -16,7 +16,7 @@ LEVEL, FAMILY, CEILING = 0.05, 0.05, 0.07
 FDP = ("fdp", "panel_fdp", "verdict_fdp")
 #: where nothing does: shares of cohorts, 0 or 1 in each
 NULL = ("any", "set_any")
-#: what stands beside the judged figures
+#: shown with the judged figures
 BESIDE = ("power", "panel_power", "verdict_power", "cover")
 WORDS = {
     "fdp": "call",

@@ -14,6 +14,10 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.input.config import file_name
+from fibroserum.report.figures.registry import draw
+from fibroserum.report.loading import RunTables, load_run
+from fibroserum.report.page.cohort_page import build_page
+from fibroserum.report.theme import spec
 from helpers.report_flags import Flags
 from helpers.report_shape import Shape
 
@@ -292,3 +296,10 @@ def make_run(folder: Path, repository: Path, shape: Shape | None = None) -> dict
     maker = Maker(shape or Shape(), folder, repository)
     maker.make()
     return maker.config
+
+
+def page_of(folder: Path, repository: Path, shape: Shape) -> tuple[RunTables, dict[str, Any], str]:
+    config = make_run(folder, repository, shape)
+    run = load_run(folder, config)
+    specs = {name: spec(figure) for name, figure in draw(run, config).items()}
+    return run, config, build_page(run, config, repository / "workflow" / "report", specs)

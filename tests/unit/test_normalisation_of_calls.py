@@ -14,6 +14,7 @@ from fibroserum.cohort.size_factors import size_factors
 from fibroserum.de import normalisation
 from fibroserum.de.fitting import fit_model
 from fibroserum.de.normalisation import MOST, Normalisation, normalise
+from fibroserum.de.second_model import well_counted
 from fibroserum.de.settings import FitSettings, SecondOpinion, Steps
 from fibroserum.de.stage import result_table
 from fibroserum.qc.check import Check
@@ -48,8 +49,8 @@ def cohort(
 
 def factors_of(counts: pd.DataFrame, model: Model, **steps: bool) -> Normalisation:
     first = pd.Series(size_factors(counts.to_numpy())[0], counts.index)
-    never = pd.Series(False, counts.columns)
-    return normalise(counts, model, first, never, FitSettings(steps=Steps(**steps)))
+    well = well_counted(counts, model, pd.Series(False, counts.columns))
+    return normalise(counts, well, model, first, FitSettings(steps=Steps(**steps)))
 
 
 def bias(counts: pd.DataFrame, factors: pd.Series, unchanged: np.ndarray) -> float:

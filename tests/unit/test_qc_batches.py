@@ -134,7 +134,7 @@ def test_a_column_that_goes_with_time(value: dict[str, str], said: str) -> None:
     first, second = rows_of(confounded)
     assert first[:3] == ("batch and time", "warning", "run")
     assert said in first[3]
-    assert "cannot be told from the change" in first[3]
+    assert "confounded with time" in first[3]
     assert second[3].startswith("not assessed")
 
 

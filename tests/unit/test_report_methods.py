@@ -146,7 +146,7 @@ def test_why_a_level_was_not_used() -> None:
 
 def test_a_crossover(said: Any) -> None:
     text = said(crossover=True)
-    assert "libraries of one donor, group and time, where there were several, were summed" in text
+    assert "several samples of the same donor, group and time were summed" in text
     assert "one indicator per donor and group and one change per group;" in text
     assert "a model of the samples before, donors blocked" in text
 

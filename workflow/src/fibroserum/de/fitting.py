@@ -61,7 +61,8 @@ def fit_model(
     counts = counts.loc[design.samples]
     status = initial_status(counts, settings.min_count)
     fitted = counts.loc[:, status == "tested"]
-    scale = normalise(fitted, model, size_factors, force_kept, settings)
+    well = well_counted(fitted, model, force_kept)
+    scale = normalise(fitted, well, model, size_factors, settings)
     factors = scale.size_factors.to_numpy(float)
     obs = pd.DataFrame(
         {"size_factors": factors, "norm_factors": scale.norm_factors}, index=counts.index
@@ -90,10 +91,10 @@ def fit_model(
     if scale.other is not None:
         adata.obs["other_norm_factors"] = scale.other
     adata.var["left_out"] = counts.columns.isin(scale.left_out)
-    second = _second(fitted, model, force_kept, settings, scale.norm_factors)
+    second = _second(well, model, settings, scale.norm_factors)
     other = None
     if scale.other is not None:
-        other = _second(fitted, model, force_kept, settings, scale.other)
+        other = _second(well, model, settings, scale.other)
     for name, vector in model.contrasts.items():
         stats = BlockedDeseqStats(
             dataset,
@@ -130,17 +131,10 @@ def fit_model(
     return adata
 
 
-def _second(
-    fitted: pd.DataFrame,
-    model: Model,
-    force_kept: pd.Series,
-    settings: FitSettings,
-    factors: pd.Series,
-) -> Second:
-    """Return the second model of the genes that are fitted; factors: `norm_factors`."""
+def _second(well: pd.DataFrame, model: Model, settings: FitSettings, factors: pd.Series) -> Second:
+    """Return the second model of the genes `well_counted`; factors: `norm_factors`."""
     if settings.second_opinion == "none":
-        return no_second_model(model, fitted.columns)
-    well = well_counted(fitted, model, force_kept)
+        return no_second_model(model, well.columns)
     weighted = settings.second_opinion == "voom"
     return second_model(expression_of(well, model, factors, weighted=weighted), model, settings)
 

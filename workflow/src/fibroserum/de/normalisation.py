@@ -17,7 +17,7 @@ import pandas as pd
 from fibroserum import linear
 from fibroserum.cohort.models import Model
 from fibroserum.cohort.size_factors import size_factors
-from fibroserum.de.second_model import expression_of, second_tables, well_counted
+from fibroserum.de.second_model import expression_of, second_tables
 from fibroserum.de.settings import FitSettings
 from fibroserum.multiple_testing import benjamini_hochberg
 
@@ -65,18 +65,17 @@ def norm_factors(well: pd.DataFrame, left_out: pd.Index) -> pd.Series:
 
 def normalise(
     counts: pd.DataFrame,
+    well: pd.DataFrame,
     model: Model,
     first: pd.Series,
-    force_kept: pd.Series,
     settings: FitSettings,
 ) -> Normalisation:
     """Return the factors of a model.
 
-    counts: samples × genes that are fitted; first: the cohort's size factors, by sample;
-    force_kept: by gene. Left out are genes that the linear model calls in a change or a
-    difference (of levels, in a baseline model).
+    counts: samples × genes that are fitted; well: `well_counted` of them; first: the cohort's size
+    factors, by sample. Left out are genes that the linear model calls in a change or a difference
+    (of levels, in a baseline model).
     """
-    well = well_counted(counts, model, force_kept)
     start = first.loc[well.index]
     nothing = well.columns[:0]
     tmm = norm_factors(well, nothing)

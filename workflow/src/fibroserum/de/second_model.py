@@ -76,7 +76,7 @@ def _tables(
         else linear.group_wise_t(own.fit, own.vector, spread[name], n_cpus=settings.n_cpus)
         for name, own in fits.items()
     }
-    return {name: _second_columns(table, settings) for name, table in tests.items()}
+    return {name: second_columns(table, settings.lfc_threshold) for name, table in tests.items()}
 
 
 def _group_variances(fits: dict[str, ContrastFit], n_cpus: int) -> dict[str, GroupVariance]:
@@ -107,23 +107,29 @@ def _spread_ratios(
     }
     if alone and model.name == "paired" and model.units is not None:
         pairs = replace(model, units=model.units + "|" + model.groups)
-        pooled = linear.contrast_fits(expression, pairs, n_cpus=n_cpus)
+        pooled = {
+            name: replace(own, groups=None)
+            for name, own in linear.contrast_fits(expression, pairs, n_cpus=n_cpus).items()
+        }
+        of_all = _group_variances(pooled, n_cpus)
         for name, own in alone.items():
             typical, _ = linear.typical_variances(own.fit, own.vector, spread[name], n_cpus=n_cpus)
             every = pooled[name]
-            of_all = linear.group_variances(every.fit, None, n_cpus=n_cpus)
-            _, by_pair = linear.typical_variances(every.fit, every.vector, of_all, n_cpus=n_cpus)
+            _, by_pair = linear.typical_variances(
+                every.fit, every.vector, of_all[name], n_cpus=n_cpus
+            )
             ratios[name] = typical / by_pair
         return ratios
     return ratios | dict.fromkeys(alone, 1.0)
 
 
-def _second_columns(table: pd.DataFrame, settings: FitSettings) -> pd.DataFrame:
+def second_columns(table: pd.DataFrame, lfc_threshold: float) -> pd.DataFrame:
+    """Return COLUMNS of a contrast's test; table: as `linear.group_wise_t` returns it."""
     estimate, se, df = (table[name] for name in ("log2FoldChange", "se", "df_total"))
     return pd.DataFrame(
         {
             "second_log2FoldChange": estimate,
-            "second_pvalue": beyond(estimate, se, settings.lfc_threshold, df),
+            "second_pvalue": beyond(estimate, se, lfc_threshold, df),
             "second_lfcSE": se,
             "second_df": df,
         }

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from fibroserum.linear.depth import depth_matched, kept_shares
-from fibroserum.linear.donor_level import ContrastFit, Expression, contrast_fits, fit_values
+from fibroserum.linear.donor_level import (
+    ContrastFit,
+    Expression,
+    contrast_fits,
+    contrast_test,
+    fit_values,
+)
 from fibroserum.linear.effects import Effects, genewise_effects
 from fibroserum.linear.group_variance import (
     UNEQUAL,
@@ -40,6 +46,7 @@ __all__ = [
     "LinearFit",
     "VariancePrior",
     "contrast_fits",
+    "contrast_test",
     "contrast_variance",
     "depth_matched",
     "estimates",

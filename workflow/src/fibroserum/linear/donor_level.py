@@ -16,6 +16,7 @@ from fibroserum.cohort.designs import Design
 from fibroserum.cohort.donor_values import DonorValues, donor_values
 from fibroserum.cohort.models import Model
 from fibroserum.cohort.rank import aliased_columns
+from fibroserum.linear.group_variance import GroupVariance, group_variances, group_wise_t
 from fibroserum.linear.voom import LinearFit, fit_weighted
 
 
@@ -105,6 +106,17 @@ def contrast_fits(
             found[name] = fit
             shared = fit if values.groups is not None else None
     return found
+
+
+def contrast_test(
+    own: ContrastFit, *, priors: GroupVariance | None = None, n_cpus: int = 1
+) -> pd.DataFrame:
+    """Return the moderated t of a contrast by gene, as `group_wise_t` returns it.
+
+    priors: as `group_variances` takes them.
+    """
+    spread = group_variances(own.fit, own.groups, priors=priors, n_cpus=n_cpus)
+    return group_wise_t(own.fit, own.vector, spread, n_cpus=n_cpus)
 
 
 def _fit_samples(expression: Expression, design: Design, n_cpus: int) -> LinearFit:

@@ -115,7 +115,8 @@ def permutation_tables(
         if contrast.model not in engines:
             engines[contrast.model] = engine_of(fit, cohort.var["target"].astype(bool), n_cpus)
         engine = engines[contrast.model]
-        if linear_test(engine, engine.model, contrast.file).empty:
+        data = linear_test(engine, engine.model, contrast.file)
+        if data.empty:
             why = "too few donors inform this contrast for the second model"
             rows.append(_refused(contrast, table, why))
             continue
@@ -123,7 +124,7 @@ def permutation_tables(
         rng = np.random.default_rng([seed, crc32(f"permutations {contrast.name}".encode())])
         found = labels.draw_permutations(contrast, obs, engine.counts, settings, permutations, rng)
         logger.info(f"{contrast.name}: {len(found.rows)} permutations ({found.what})")
-        row, part = _one_contrast(contrast, engine, found, table, alpha)
+        row, part = _one_contrast(contrast, engine, found, table, data, alpha)
         rows.append(row)
         quantiles.append(part)
     return PermutationTables(
@@ -183,9 +184,7 @@ def linear_test(engine: Engine, model: Model, contrast: str) -> pd.DataFrame:
     fits = linear.contrast_fits(engine.expression, asked, n_cpus=engine.n_cpus)
     if contrast not in fits:
         return pd.DataFrame(columns=columns, dtype=float)
-    own = fits[contrast]
-    variances = linear.group_variances(own.fit, own.groups, n_cpus=engine.n_cpus)
-    table = linear.group_wise_t(own.fit, own.vector, variances, n_cpus=engine.n_cpus)
+    table = linear.contrast_test(fits[contrast], n_cpus=engine.n_cpus)
     table = table.rename(columns={"df_total": "df"})
     table["pvalue"] = beyond(
         table["log2FoldChange"], table["se"], engine.lfc_threshold, table["df"]
@@ -248,11 +247,11 @@ def _one_contrast(
     engine: Engine,
     found: Permutations,
     table: pd.DataFrame,
+    data: pd.DataFrame,
     alpha: float,
 ) -> tuple[dict[str, object], pd.DataFrame]:
-    """Return the contrast's row and its quantiles."""
+    """Return the contrast's row and its quantiles; data: `linear_test` of the data's own labels."""
     table = table.set_index("gene_id")
-    data = linear_test(engine, engine.model, contrast.file)
     bars = bars_of(table, alpha, main_only=engine.main_only)
     ranks = quantile_ranks(len(data))
     counts, small, drawn = [], [], []

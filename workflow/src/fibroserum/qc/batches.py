@@ -198,10 +198,10 @@ def _with_time(name: str, column: Column, groups: pd.Series) -> Check | None:
         return None
     values = ", ".join(f"'{value}' in {group}" for group, value in concerned.items())
     message = (
-        f"'{name}' has one value before and another after, the same in all donors ({values}): its "
-        "effect cannot be told from the change. If it only names the time, nothing is wrong. If it "
-        "is a plate, a run or a day, every change may be its effect, and no analysis can separate "
-        "the two: process the samples of a donor together"
+        f"'{name}' is confounded with time: it has one value before and another after, the same in "
+        f"all donors ({values}). If it only names the time, ignore this warning. If it is a plate, "
+        "a run or a day, every change may be its effect, and no analysis can separate the two: "
+        "process the samples of a donor together"
     )
     return Check("batch and time", "warning", name, message)
 

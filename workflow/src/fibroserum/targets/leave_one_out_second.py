@@ -16,12 +16,11 @@ import pandas as pd
 from fibroserum import linear
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.models import Model, model_of
+from fibroserum.de.second_model import COLUMNS, second_columns
 from fibroserum.de.stored_fit import expression_of_calls
-from fibroserum.inference.wald import beyond
 from fibroserum.linear import Expression, GroupVariance
 
 KEYS = ["gene_id", "contrast", "left_out"]
-NUMBERS = ["second_log2FoldChange", "second_lfcSE", "second_df", "second_pvalue"]
 
 
 def second_without_each(
@@ -33,14 +32,14 @@ def second_without_each(
     donor_of: pd.Series,
     n_cpus: int = 1,
 ) -> pd.DataFrame:
-    """Return the second model's refits: a row a gene, contrast and donor, KEYS and NUMBERS.
+    """Return the second model's refits: a row a gene, contrast and donor, KEYS and COLUMNS.
 
     fit: of the contrasts' model, as `de.fitting.fit_model` makes it; genes: targets that were
     fitted; force_kept: by gene; members: by contrast, `Samples.members`; donor_of: by sample.
-    NUMBERS are NaN where the second model does not test the gene, or cannot be fitted without the
+    COLUMNS are NaN where the second model does not test the gene, or cannot be fitted without the
     donor.
     """
-    parts = [pd.DataFrame(columns=[*KEYS, *NUMBERS])]
+    parts = [pd.DataFrame(columns=[*KEYS, *COLUMNS])]
     if fit.uns["model"]["second_opinion"] == "none" or not len(genes):
         return parts[0]
     expression = expression_of_calls(fit, force_kept)
@@ -74,13 +73,9 @@ def second_without_each(
 def _numbers(
     expression: Expression, model: Model, priors: GroupVariance, threshold: float, n_cpus: int
 ) -> pd.DataFrame:
-    """Return the second model's NUMBERS of a model's one contrast, by gene."""
+    """Return the second model's COLUMNS of a model's one contrast, by gene."""
     fits = linear.contrast_fits(expression, model, n_cpus=n_cpus)
     own = next(iter(fits.values()), None)
     if own is None or not own.vector.any():
-        return pd.DataFrame(np.nan, expression.genes, NUMBERS)
-    variances = linear.group_variances(own.fit, own.groups, priors=priors, n_cpus=n_cpus)
-    table = linear.group_wise_t(own.fit, own.vector, variances, n_cpus=n_cpus)
-    estimate, se, df = (table[name] for name in ("log2FoldChange", "se", "df_total"))
-    numbers = [estimate, se, df, pd.Series(beyond(estimate, se, threshold, df), table.index)]
-    return pd.concat(numbers, axis=1).set_axis(NUMBERS, axis=1)
+        return pd.DataFrame(np.nan, expression.genes, COLUMNS)
+    return second_columns(linear.contrast_test(own, priors=priors, n_cpus=n_cpus), threshold)

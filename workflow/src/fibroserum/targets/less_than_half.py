@@ -65,9 +65,7 @@ def in_linear_model(
         if SUM not in fits:
             nothing = np.full(len(expression.genes), np.nan)
             return Combination(nothing, nothing, nothing)
-        found = fits[SUM]
-        variances = linear.group_variances(found.fit, found.groups, n_cpus=n_cpus)
-        table = linear.group_wise_t(found.fit, found.vector, variances, n_cpus=n_cpus)
+        table = linear.contrast_test(fits[SUM], n_cpus=n_cpus)
         return Combination(
             *(table[name].to_numpy() for name in ("log2FoldChange", "se", "df_total"))
         )

@@ -12,8 +12,6 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import SINGLE_GROUP
-from fibroserum.cohort.donor_values import donor_values as donor_values_of
-from fibroserum.cohort.models import model_of
 from fibroserum.multiple_testing import panel_adjusted
 from fibroserum.targets import donor_values, leave_one_out
 from fibroserum.targets.baseline import baseline_row, with_clauses
@@ -186,18 +184,6 @@ def _single_donor(members: pd.DataFrame) -> tuple[str | None, str | None]:
     return donor, None if lonely[0] == SINGLE_GROUP else lonely[0]
 
 
-def few_blocks(study: Study) -> dict[str, int]:
-    """Return by contrast the number of blocks behind it, where it needs more."""
-    found = {}
-    for contrast in study.contrasts:
-        model = model_of(study.fits[contrast.model])
-        if model.units is not None:
-            informing = donor_values_of(model, contrast.file).informing
-            if informing < model.fewest:
-                found[contrast.name] = informing
-    return found
-
-
 def _phrases(study: Study, numbers: pd.DataFrame) -> dict[tuple[str, str], Phrases]:
     """Return the phrases of each target and contrast; a difference has those of its two changes."""
     named = numbers.set_index(["target", "contrast"])["log2FoldChange"].astype(float)
@@ -224,7 +210,6 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
         c.name: float(study.fits[c.model].uns["model"]["spread_ratio"][c.file])
         for c in study.contrasts
     }
-    blocks = few_blocks(study)
     robust = leave_one_out.robustness(loo, study.members)
     said = _phrases(study, numbers)
     single = {name: _single_donor(members) for name, members in study.members.items()}
@@ -250,7 +235,7 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
             pools=study.pools,
             outlier=outlier,
             needed=needed.get(key),
-            blocks=blocks.get(contrast),
+            blocks=study.few_blocks.get(contrast),
             **_without(key, outlier, without),
         )
         panel = panels[contrast]
@@ -310,7 +295,6 @@ def _power(
     by_contrast = {contrast.name: contrast for contrast in study.contrasts}
     panels = _panel_sizes(numbers)
     sizes = {name: members_by_group(members) for name, members in study.members.items()}
-    blocks = few_blocks(study)
     for row in numbers.to_dict("records"):
         contrast = by_contrast[row["contrast"]]
         precision = None
@@ -329,7 +313,7 @@ def _power(
                 panels[contrast.name],
                 study.rule,
                 effect,
-                testable=contrast.name not in blocks,
+                testable=contrast.name not in study.few_blocks,
             )
         )
     return pd.DataFrame(rows)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import anndata as ad
 import pandas as pd
 
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.donor_values import donor_values as donor_values_of
+from fibroserum.cohort.models import model_of
 from fibroserum.targets import donor_values
 from fibroserum.targets.verdict import Rule
 
@@ -54,6 +57,18 @@ class Study:
     def pooled(self, contrast: str) -> bool:
         """Return whether a pool of sera is behind a contrast: nothing is said of single persons."""
         return not self.pools.isdisjoint(self.members[contrast].index.get_level_values("donor"))
+
+    @cached_property
+    def few_blocks(self) -> dict[str, int]:
+        """By contrast, the number of blocks behind it, where it needs more."""
+        found = {}
+        for contrast in self.contrasts:
+            model = model_of(self.fits[contrast.model])
+            if model.units is not None:
+                informing = donor_values_of(model, contrast.file).informing
+                if informing < model.fewest:
+                    found[contrast.name] = informing
+        return found
 
 
 def rule_of(fit: ad.AnnData, alpha: float, equivalence_lfc: float | None) -> Rule:
