@@ -41,15 +41,15 @@ def call_genes(
     return pd.Series(words, index=table.index, dtype=object)
 
 
-def half_width(numbers: pd.DataFrame, level: float = 0.975) -> pd.Series:
-    """Return half the width of the interval of each log2 fold change.
+def half_width(numbers: pd.DataFrame) -> pd.Series:
+    """Return half the width of the 95 % interval of each log2 fold change.
 
     numbers: lfcSE, second_lfcSE, second_df. The larger of the two models' standard errors, times
     the quantile of the second model's t; of the main model alone where the second does not test.
     """
     se, df = numbers["second_lfcSE"].astype(float), numbers["second_df"].astype(float)
     both = np.fmax(numbers["lfcSE"].astype(float), se)
-    return both * stdtrit(df.where(se.notna(), np.inf), level)
+    return both * stdtrit(df.where(se.notna(), np.inf), 0.975)
 
 
 def result_table(
