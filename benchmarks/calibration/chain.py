@@ -7,8 +7,8 @@ typical variances are alike, factors estimated once, and the main model's own in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 
 import anndata as ad
 import pandas as pd
@@ -27,9 +27,20 @@ from fibroserum.enrichment.set_tests import SetSettings, test_sets
 from fibroserum.genes.gmt import GeneSet
 
 ALPHA, MIN_COUNT = 0.05, 10
-#: limma_trend: donor values are not weighted; match_depth: of set tests; the others:
-#: `fibroserum.de.settings.Steps`
-STEPS = ("renormalise", "donor_values", "limma_trend", "group_wise", "interval", "match_depth")
+#: limma_trend: donor values are not weighted; match_depth: of set tests; other_contrast: genes'
+#: weights; the others: `fibroserum.de.settings.Steps`
+STEPS = (
+    "renormalise",
+    "donor_values",
+    "limma_trend",
+    "group_wise",
+    "quality",
+    "interval",
+    "match_depth",
+    "other_contrast",
+)
+#: steps that change tables and no fit
+OF_TABLES = frozenset({"interval", "other_contrast"})
 DESIGN = {
     "donor": "donor",
     "group": "group",
@@ -71,13 +82,18 @@ def run_chain(
     covariates: Sequence[str] = (),
     baseline: bool = False,
     block: str | None = None,
+    earlier: Iterable[Chain] = (),
 ) -> Chain:
     """Build a cohort, fit its models, and make the tables of their contrasts.
 
     counts: samples × genes; sheet: by sample, donor, group, time and whatever else. covariates:
     columns of the sheet that the design declares, block: its `design.block`. baseline: fit the
-    baseline model too.
+    baseline model too. earlier: chains of the same cohort, whose fits serve where only steps of
+    the tables differ.
     """
+    for chain in earlier:
+        if not (chain.steps ^ steps) - OF_TABLES:
+            return replace(chain, steps=steps, tables=_tables(chain.cohort, chain.fits, steps))
     genes = counts.columns
     annotation = pd.DataFrame({"symbol": genes, "ensembl": "", "entrez": ""}, index=genes)
     rows = sheet.rename_axis("sample").reset_index()
@@ -93,18 +109,26 @@ def run_chain(
         for model in models_of(cohort.obs, noted, donor_values=settings.steps.donor_values)
         if model.name == "paired" or baseline
     }
-    tables = {
+    return Chain(steps, cohort, fits, _tables(cohort, fits, steps))
+
+
+def _tables(
+    cohort: ad.AnnData, fits: dict[str, ad.AnnData], steps: frozenset[str]
+) -> dict[str, pd.DataFrame]:
+    """Return the result table of each contrast, by gene id."""
+    noted = settings_of(cohort)
+    return {
         contrast.name: result_table(
             fits[contrast.model],
             contrast.name,
             cohort.var["symbol"],
             ALPHA,
-            interval=settings.steps.interval,
+            weighted="other_contrast" in steps,
+            interval="interval" in steps,
         ).set_index("gene_id", drop=False)
         for contrast in contrasts_of(noted["groups"], noted["before"], noted["after"])
         if contrast.model in fits
     }
-    return Chain(steps, cohort, fits, tables)
 
 
 def analyse(

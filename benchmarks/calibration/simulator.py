@@ -37,14 +37,17 @@ class Dials:
     `dominant`: share of the library that two genes have, which change by 1 log2 in all groups.
 
     Truth: shares of the genes that change in all groups (`shared`; of `rising` all rise), in RT
-    alone, in AT alone, and by ±0.3 in RT. `partial`: half of RT's own genes change in AT too, by
-    this share. `responders`: share of the donors whose genes change, in whom they
-    change by as much more: the mean of a group is as without it.
+    alone, in AT alone, by sizes within `effect`, and by ±0.3 in RT (`weak`). `partial`: half of
+    RT's own genes change in AT too, by this share. `responders`: share of the donors whose genes
+    change, in whom they change by as much more: the mean of a group is as without it. `strong`: how
+    much more than others the first donor of each group responds (1: as they do).
 
     Donors: `donor_sd` of levels; `donor_time_sd` of a donor's own change, alike in all groups;
     `visit_sd` of what both samples of a donor in a group share; `spread`: by group, sd of the
     donor's own change in `spread_share` of the genes; `module`: sd of one donor × time factor in
-    a fifth of the genes, in `module_groups` (all where empty). `plates`: sd of a plate's effect in
+    a fifth of the genes, in `module_groups` (all where empty), of the first `module_donors` of each
+    group (0: of all). `poor` donors, taken from the groups in turn, have after samples with own
+    noise of sd `poor_sd` in all genes. `plates`: sd of a plate's effect in
     a third of the genes, donors in batches of 6, before and after on different plates. `batch`:
     sd of a declared batch that is `crossed` with time, or `confounded` with it 3 to 1.
     """
@@ -70,7 +73,9 @@ class Dials:
     at_only: float = 0.03
     weak: float = 0.03
     partial: float = 0.0
+    effect: tuple[float, float] = EFFECT
     responders: float = 1.0
+    strong: float = 1.0
     donor_sd: float = 0.4
     donor_time_sd: float = 0.0
     visit_sd: float = 0.0
@@ -78,6 +83,9 @@ class Dials:
     spread_share: float = 1.0
     module: float = 0.0
     module_groups: tuple[str, ...] = ()
+    module_donors: int = 0
+    poor: int = 0
+    poor_sd: float = 0.8
     plates: float = 0.0
     batch: float = 0.0
     batch_design: Literal["crossed", "confounded"] = "crossed"
@@ -159,10 +167,10 @@ def _truth(
         return [next(free) for _ in range(round(share * len(genes)))]
 
     def effects(number: int) -> np.ndarray:
-        return rng.uniform(*EFFECT, number) * rng.choice([-1.0, 1.0], number)
+        return rng.uniform(*dials.effect, number) * rng.choice([-1.0, 1.0], number)
 
     rising, shared = some(dials.rising), some(0.0 if dials.rising else dials.shared)
-    change.iloc[rising] = rng.uniform(*EFFECT, len(rising))[:, None]
+    change.iloc[rising] = rng.uniform(*dials.effect, len(rising))[:, None]
     change.iloc[shared] = effects(len(shared))[:, None]
     for place, group in enumerate(groups):
         own = some(dials.at_only if group == REFERENCE else dials.rt_only)
@@ -187,7 +195,14 @@ def _responders(dials: Dials, sheet: pd.DataFrame, rng: np.random.Generator) -> 
         number = round(dials.responders * len(donors))
         chosen |= {(str(group), donor) for donor in donors[:number]}
     pairs = zip(sheet["group"], sheet["donor"], strict=True)
-    return np.array([(pair in chosen) / dials.responders for pair in pairs])
+    respond = np.array([(pair in chosen) / dials.responders for pair in pairs])
+    return respond * np.where(_place(sheet) == 0, dials.strong, 1.0)
+
+
+def _place(sheet: pd.DataFrame) -> np.ndarray:
+    """Return the place of each sample's donor among those of its group, from 0."""
+    places = sheet.groupby("group", sort=False)["donor"].transform(lambda d: pd.factorize(d)[0])
+    return places.to_numpy(int)
 
 
 def _donor_parts(
@@ -219,9 +234,15 @@ def _donor_parts(
         groups = dials.module_groups or tuple(dials.donors)
         factor = rng.normal(0, 1, visit.nunique())[pd.factorize(visit)[0]]
         factor *= sheet["group"].isin(groups).to_numpy()
+        if dials.module_donors:
+            factor *= _place(sheet) < dials.module_donors
         loading = inside * dials.module * rng.choice([-1.0, 1.0], number)
         log2 += after * np.outer(factor, loading)
         classes["module"] = tuple(genes[inside])
+    if dials.poor:
+        own = sheet["group"].map({group: place for place, group in enumerate(dials.donors)})
+        turn = (_place(sheet) * len(dials.donors) + own).to_numpy()
+        log2 += after * (turn < dials.poor)[:, None] * per(visit, dials.poor_sd)
     if dials.plates:
         log2 += (rng.random(number) < 1 / 3) * per(sheet["plate"], dials.plates)
     if dials.batch:

@@ -167,8 +167,9 @@ def test_download_gives_the_numbers_of_the_table(
     assert header[:4] == ["Gene", "Gene id", "Mean count", "log2 fold change"]
     frame = tables.read("de", run.folder / "de" / "RT_post_vs_pre.tsv").set_index("gene_id")
     assert {row[1] for row in rows} == set(frame.index)
-    formats = {"baseMean": ".3e", "pvalue": ".2e", "padj": ".2e", "second_padj": ".2e"}
-    columns = ["baseMean", "log2FoldChange", "ci_low", "ci_high", "pvalue", "padj", "second_padj"]
+    formats = {"baseMean": ".3e", "pvalue": ".2e", "weighted_padj": ".2e"}
+    formats["second_weighted_padj"] = ".2e"
+    columns = ["baseMean", "log2FoldChange", "ci_low", "ci_high", "pvalue", *list(formats)[2:]]
     for row in rows:
         wanted = frame.loc[row[1]]
         assert row[0] == wanted["symbol"]

@@ -179,11 +179,14 @@ class Maker(Flags):
                     "second_log2FoldChange": z * se * 0.97,
                     "second_pvalue": pvalue,
                     "second_padj": padj,
+                    "weight": 1.0,
+                    "weighted_padj": padj,
+                    "second_weighted_padj": padj,
                     "call": call,
                 }
             )
             frame.loc[frame.index[-5:], "status"] = "all_zero"
-            numbers = [c for c in frame if frame[c].dtype == float]
+            numbers = [c for c in frame if frame[c].dtype == float and c != "weight"]
             frame.loc[frame.index[-5:], numbers] = np.nan
             frame.loc[frame.index[-5:], "call"] = "none"
             self.de[contrast.name] = frame

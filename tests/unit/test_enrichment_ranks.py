@@ -174,10 +174,11 @@ def test_the_background_of_overrepresentation_is_the_genes_that_could_be_called(
         {
             "log2FoldChange": change.reindex(order),
             "call": calls.reindex(order, fill_value="none"),
+            "weight": 1.0,
             "padj": tested.map({True: 1.0, False: np.nan}).reindex(order, fill_value=1.0),
         }
     )
-    ours = main_model_tests(own, genes, result)
+    ours = main_model_tests(own, genes, result, 0.05)
     members = tested & genes.isin(genes[:30])
     overlap = int((members & called).sum())
     expected = stats.hypergeom(int(tested.sum()), int(called.sum()), int(members.sum()))

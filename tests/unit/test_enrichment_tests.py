@@ -141,7 +141,7 @@ def _tests(fit: linear.LinearFit, sets: list[GeneSet], n_cpus: int = 1) -> SetTe
     for name, vector in contrasts.items():
         table = linear.moderated_t(fit, vector).rename(columns={"t": "stat"})
         called = np.where(table["pvalue"] < 0.01, "up", "none")
-        results[name] = table.assign(call=called, padj=table["pvalue"])
+        results[name] = table.assign(call=called, padj=table["pvalue"], weight=1.0)
     models = {name: linear.ContrastFit(fit, vector, None) for name, vector in contrasts.items()}
     settings = SetSettings(0.05, 5, 100, 50, 1, n_cpus)
     return test_sets(models, fit.genes, results, sets, settings)

@@ -39,8 +39,8 @@ const GENE_COLUMNS = [
   ["ci_low", "95 % from"],
   ["ci_high", "to"],
   ["pvalue", "p"],
-  ["padj", "Adjusted p"],
-  ["second_padj", "Second opinion, adjusted p"],
+  ["weighted_padj", "Adjusted p"],
+  ["second_weighted_padj", "Second model, adjusted p"],
   ["call", "Call"],
   ["status", "Status"],
 ];

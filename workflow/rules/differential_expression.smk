@@ -44,6 +44,7 @@ rule differential_expression:
         runtime=30,
     params:
         alpha=CONFIG["differential_expression"]["alpha"],
+        weights=CONFIG["differential_expression"]["weights"],
         code=code("differential_expression.py"),
     script:
         "../scripts/differential_expression.py"

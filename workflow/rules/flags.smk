@@ -111,7 +111,7 @@ rule permutations:
         runtime=240,
     params:
         settings={
-            k: CONFIG["differential_expression"][k] for k in ("permutations", "alpha")
+            k: CONFIG["differential_expression"][k] for k in ("permutations", "alpha", "weights")
         },
         seed=CONFIG["seed"],
         code=code("permutations.py"),

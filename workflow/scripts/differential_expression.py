@@ -9,7 +9,12 @@ with job(snakemake.log[0]):
 
     cohort = read_h5ad(snakemake.input.cohort)
     fits = {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)}
-    results, contrasts = result_tables(cohort, fits, snakemake.params.alpha)
+    results, contrasts = result_tables(
+        cohort,
+        fits,
+        snakemake.params.alpha,
+        weighted=snakemake.params.weights == "other_contrast",
+    )
     for table, path in zip(results.values(), snakemake.output.de, strict=True):
         tables.write("de", table, path)
     tables.write("contrasts", contrasts, snakemake.output.contrasts)

@@ -13,6 +13,7 @@ with job(snakemake.log[0]):
         {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)},
         permutations=settings["permutations"],
         alpha=settings["alpha"],
+        weighted=settings["weights"] == "other_contrast",
         seed=snakemake.params.seed,
         n_cpus=snakemake.threads,
     )

@@ -32,6 +32,16 @@ def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def weighted_benjamini_hochberg(pvalues: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Return adjusted p values (n,) of hypotheses with weights (n,) of mean 1; missing ones stay.
+
+    Benjamini-Hochberg of p / weight (Genovese, Roeder & Wasserman 2006, Biometrika 93:509), and at
+    least p itself, so that no weight makes a call of a p value above the level.
+    """
+    p = np.asarray(pvalues, dtype=float)
+    return np.maximum(benjamini_hochberg(p / weights), p)
+
+
 def panel_adjusted(pvalues: np.ndarray, genes: Sequence[str | None]) -> np.ndarray:
     """Return Benjamini-Hochberg adjusted p values over a panel in which a gene may recur.
 

@@ -93,7 +93,9 @@ def _cells(model: Model) -> tuple[csr_matrix, pd.DataFrame]:
     samples = pd.DataFrame(
         {"unit": model.units.to_numpy(), "group": model.groups.to_numpy()}, dtype=object
     )
-    steps, place = _pairs(model) if model.name == "paired" else (None, np.arange(len(samples)))
+    steps, place = (
+        pair_changes(model) if model.name == "paired" else (None, np.arange(len(samples)))
+    )
     own = samples.iloc[place].reset_index(drop=True)
     cells = own.drop_duplicates().sort_values(["group", "unit"], kind="stable")
     cell = pd.MultiIndex.from_frame(cells).get_indexer(pd.MultiIndex.from_frame(own))
@@ -103,8 +105,8 @@ def _cells(model: Model) -> tuple[csr_matrix, pd.DataFrame]:
     return (means @ change).tocsr(), cells.reset_index(drop=True)
 
 
-def _pairs(model: Model) -> tuple[csr_matrix, np.ndarray]:
-    """Return the changes, pairs × samples, and the row of each pair's after sample."""
+def pair_changes(model: Model) -> tuple[csr_matrix, np.ndarray]:
+    """Return the changes of a paired model, pairs × samples, and each pair's after sample (row)."""
     after = model.design.dense.filter(regex=r"^after\[").to_numpy().any(axis=1)
     codes = model.design.codes
     order = np.lexsort((after, codes))

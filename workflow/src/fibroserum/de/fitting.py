@@ -19,14 +19,17 @@ from fibroserum.de.second_model import (
     Second,
     expression_of,
     no_second_model,
+    quality_weights,
     second_model,
     well_counted,
+    with_quality,
 )
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stored_fit import fixed_prior_fit
 from fibroserum.deseq import with_coefficients
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.input.names import file_name
+from fibroserum.linear import Expression
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +67,16 @@ def fit_model(
     well = well_counted(fitted, model, force_kept)
     scale = normalise(fitted, well, model, size_factors, settings)
     factors = scale.size_factors.to_numpy(float)
+    weighted = settings.second_opinion == "voom"
+    expression = expression_of(well, model, scale.norm_factors, weighted=weighted)
+    quality = quality_weights(expression, model)
     obs = pd.DataFrame(
-        {"size_factors": factors, "norm_factors": scale.norm_factors}, index=counts.index
+        {
+            "size_factors": factors,
+            "norm_factors": scale.norm_factors,
+            "quality_weight": quality if settings.steps.quality else 1.0,
+        },
+        index=counts.index,
     )
     dataset = BlockedDeseqDataSet(
         counts=fitted,
@@ -91,10 +102,11 @@ def fit_model(
     if scale.other is not None:
         adata.obs["other_norm_factors"] = scale.other
     adata.var["left_out"] = counts.columns.isin(scale.left_out)
-    second = _second(well, model, settings, scale.norm_factors)
+    second = _second(with_quality(expression, obs), model, settings)
     other = None
     if scale.other is not None:
-        other = _second(well, model, settings, scale.other)
+        again = expression_of(well, model, scale.other, weighted=weighted)
+        other = _second(with_quality(again, obs), model, settings)
     for name, vector in model.contrasts.items():
         stats = BlockedDeseqStats(
             dataset,
@@ -131,12 +143,11 @@ def fit_model(
     return adata
 
 
-def _second(well: pd.DataFrame, model: Model, settings: FitSettings, factors: pd.Series) -> Second:
-    """Return the second model of the genes `well_counted`; factors: `norm_factors`."""
+def _second(expression: Expression, model: Model, settings: FitSettings) -> Second:
+    """Return the second model of the genes `well_counted`."""
     if settings.second_opinion == "none":
-        return no_second_model(model, well.columns)
-    weighted = settings.second_opinion == "voom"
-    return second_model(expression_of(well, model, factors, weighted=weighted), model, settings)
+        return no_second_model(model, expression.genes)
+    return second_model(expression, model, settings)
 
 
 def fit_cohort(cohort: ad.AnnData, settings: FitSettings) -> Iterator[ad.AnnData]:

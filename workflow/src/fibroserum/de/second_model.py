@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import linear
+from fibroserum.cohort.donor_values import pair_changes
 from fibroserum.cohort.models import Model
+from fibroserum.de.evidence import other_evidence
+from fibroserum.de.hypothesis_weights import COVARIATE
 from fibroserum.de.settings import FitSettings
 from fibroserum.inference.wald import beyond
 from fibroserum.linear import ContrastFit, Expression, GroupVariance
@@ -21,7 +24,8 @@ class Second:
     """What the second model says.
 
     tables: by contrast, a row a gene that it tests: second_log2FoldChange, second_pvalue,
-    second_lfcSE, second_df. spread_ratio: by contrast, `linear.spread_ratio`, NaN without a second
+    second_lfcSE, second_df, and weight_covariate (`other_evidence`), NaN where the contrast
+    has none. spread_ratio: by contrast, `linear.spread_ratio`, NaN without a second
     model. pooled_groups: groups too small for a variance of their own.
     """
 
@@ -32,7 +36,7 @@ class Second:
 
 def no_second_model(model: Model, genes: pd.Index) -> Second:
     """Return the second model's part where there is none."""
-    nothing = pd.DataFrame(np.nan, index=genes[:0], columns=COLUMNS)
+    nothing = pd.DataFrame(np.nan, index=genes[:0], columns=[*COLUMNS, COVARIATE])
     return Second(
         dict.fromkeys(model.contrasts, nothing), dict.fromkeys(model.contrasts, float("nan"))
     )
@@ -49,6 +53,9 @@ def second_model(expression: Expression, model: Model, settings: FitSettings) ->
     ratios = _spread_ratios(expression, model, fits, spread, settings.n_cpus)
     separate = settings.steps.group_wise or linear.unequal(ratios.values())
     tables = _tables(fits, spread if separate else None, settings)
+    evidence = other_evidence(fits, model, spread, n_cpus=settings.n_cpus)
+    for name, table in tables.items():
+        table[COVARIATE] = evidence.get(name, np.nan)
     pooled = {group for own in spread.values() for group in own.pooled}
     return Second(
         nothing.tables | tables,
@@ -158,3 +165,27 @@ def expression_of(
         seen = well.to_numpy().any(axis=0)
         weights = linear.precision_weights(values, size, model.design, seen, span)
     return Expression(well.index, well.columns, values, weights)
+
+
+def quality_weights(expression: Expression, model: Model) -> pd.Series:
+    """Return the quality weight of each sample: that of its pair among the pairs of its group.
+
+    1 in models of levels.
+    """
+    weights = pd.Series(1.0, expression.samples)
+    if model.name != "paired" or model.groups is None:
+        return weights
+    steps, after = pair_changes(model)
+    changes = np.asarray(steps @ expression.log2)
+    for group in sorted(set(model.groups)):
+        own = np.flatnonzero(model.groups.iloc[after] == group)
+        # of both samples of a pair
+        pairs = abs(steps[own]).T @ linear.pair_weights(changes[own])
+        weights[pairs > 0] = pairs[pairs > 0]
+    return weights
+
+
+def with_quality(expression: Expression, obs: pd.DataFrame) -> Expression:
+    """Return values with the quality weights that a fit's `obs` has; none where all are 1."""
+    quality = obs.loc[expression.samples, "quality_weight"].to_numpy(float)
+    return replace(expression, quality=None if (quality == 1.0).all() else quality)

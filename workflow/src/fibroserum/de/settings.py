@@ -14,13 +14,15 @@ class Steps:
 
     renormalise: size factors and TMM are re-estimated without changed genes. donor_values: the
     linear model tests one value per donor and contrast. group_wise: each group has a variance of
-    its own, whether or not the groups differ genome-wide. interval: intervals are those of the
-    less certain model, and a call needs one without 0.
+    its own, whether or not the groups differ genome-wide. quality: pairs have quality weights in
+    the linear model. interval: intervals are those of the less certain model, and a call needs one
+    without 0.
     """
 
     renormalise: bool = True
     donor_values: bool = True
     group_wise: bool = True
+    quality: bool = True
     interval: bool = True
 
 

@@ -12,33 +12,59 @@ from scipy.special import stdtrit
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.cohort.designs import design_of
+from fibroserum.de.hypothesis_weights import COVARIATE, hypothesis_weights
 from fibroserum.input.names import file_name
-from fibroserum.multiple_testing import NORMAL_975, benjamini_hochberg, independent_filtering
+from fibroserum.multiple_testing import (
+    NORMAL_975,
+    benjamini_hochberg,
+    independent_filtering,
+    weighted_benjamini_hochberg,
+)
+
+# fewer calls without weights leave all weights at 1: with nothing to learn from they would only
+# make false calls (docs/calibration.md)
+FEWEST_CALLS = 3
+# what calls rest on
+ADJUSTED = ("weighted_padj", "second_weighted_padj")
 
 
 def call_genes(
-    table: pd.DataFrame, alpha: float, *, main_only: bool, other: pd.DataFrame | None = None
+    table: pd.DataFrame,
+    alpha: float,
+    *,
+    main_only: bool,
+    other: pd.DataFrame | None = None,
+    weighted: bool = False,
 ) -> pd.Series:
     """Return `up`, `down` or `none` for each gene.
 
     A gene is called where both models are significant with the same sign, and the interval
     excludes 0. main_only: the main model alone decides, and its interval. other: the second model
     with the factors that were not kept (`other_log2FoldChange`, `other_pvalue`), where factors did
-    not settle: it has to agree as well.
+    not settle: it has to agree as well. weighted: whether the adjusted p values are the weighted.
     """
     sign = np.sign(table["log2FoldChange"])
-    called = table["padj"] < alpha
+    padj, second_padj = ADJUSTED if weighted else ("padj", "second_padj")
+    called = table[padj] < alpha
     if main_only:
         called &= table["log2FoldChange"].abs() > NORMAL_975 * table["lfcSE"]
     else:
-        agree = (table["second_padj"] < alpha) & (np.sign(table["second_log2FoldChange"]) == sign)
+        agree = (table[second_padj] < alpha) & (np.sign(table["second_log2FoldChange"]) == sign)
         called &= agree & (table["ci_low"] * table["ci_high"] > 0)
         if other is not None:
-            padj = benjamini_hochberg(other["other_pvalue"].to_numpy(float))
+            adjusted = benjamini_hochberg(other["other_pvalue"].to_numpy(float))
             same = np.sign(other["other_log2FoldChange"]).to_numpy() == sign.to_numpy()
-            called &= (padj < alpha) & same
+            called &= (adjusted < alpha) & same
     words = np.where(called & (sign > 0), "up", np.where(called & (sign < 0), "down", "none"))
     return pd.Series(words, index=table.index, dtype=object)
+
+
+def unweighted_calls(table: pd.DataFrame, alpha: float) -> pd.Series:
+    """Return the calls of a result table as they are where all weights are 1."""
+    if (table["weight"] == 1.0).all():
+        return table["call"]
+    # weights imply a second model, and factors that settled
+    return call_genes(table, alpha, main_only=False)
 
 
 def half_width(numbers: pd.DataFrame) -> pd.Series:
@@ -53,11 +79,18 @@ def half_width(numbers: pd.DataFrame) -> pd.Series:
 
 
 def result_table(
-    fit: ad.AnnData, contrast: str, symbols: pd.Series, alpha: float, *, interval: bool = True
+    fit: ad.AnnData,
+    contrast: str,
+    symbols: pd.Series,
+    alpha: float,
+    *,
+    weighted: bool = True,
+    interval: bool = True,
 ) -> pd.DataFrame:
     """Return `de/{contrast}.tsv`: one row a gene of the input, in the order of the fit.
 
-    interval: False gives the main model's own intervals, which no call needs, for comparison.
+    weighted: whether genes have weights from the other groups. interval: False gives the main
+    model's own intervals, which no call needs, for comparison.
     """
     numbers = fit.varm[file_name(contrast)]
     table = pd.DataFrame({"gene_id": fit.var_names, "symbol": symbols.reindex(fit.var_names)})
@@ -84,7 +117,17 @@ def result_table(
         table[name] = numbers[name]
     table["second_padj"] = benjamini_hochberg(table["second_pvalue"].to_numpy(float))
     other = numbers if "other_pvalue" in numbers else None
-    table["call"] = call_genes(table, alpha, main_only=main_only, other=other)
+    table["weight"] = 1.0
+    call = call_genes(table, alpha, main_only=main_only, other=other)
+    weighted = weighted and other is None and bool(numbers[COVARIATE].notna().any())
+    if weighted and (call != "none").sum() >= FEWEST_CALLS:
+        table["weight"] = hypothesis_weights(table["second_pvalue"], numbers[COVARIATE], alpha)
+    kept = table["pvalue"].where(table["padj"].notna())
+    for name, pvalue in zip(ADJUSTED, (kept, table["second_pvalue"]), strict=True):
+        table[name] = weighted_benjamini_hochberg(pvalue, table["weight"])
+    if (table["weight"] != 1.0).any():
+        call = call_genes(table, alpha, main_only=False, weighted=True)
+    table["call"] = call
     return table.reset_index(drop=True)
 
 
@@ -127,17 +170,17 @@ def pairs_of(contrast: Contrast, obs: pd.DataFrame, before: str) -> int:
 
 
 def result_tables(
-    cohort: ad.AnnData, fits: Mapping[str, ad.AnnData], alpha: float
+    cohort: ad.AnnData, fits: Mapping[str, ad.AnnData], alpha: float, *, weighted: bool = True
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     """Return the result table of each contrast by its name, and the table of contrasts.
 
-    fits: by model, as `fitting.fit_model` returns them.
+    fits: by model, as `fitting.fit_model` returns them; weighted: as `result_table` takes it.
     """
     noted = settings_of(cohort)
     found, rows = {}, []
     for contrast in contrasts_of(noted["groups"], noted["before"], noted["after"]):
         fit = fits[contrast.model]
-        table = result_table(fit, contrast.name, cohort.var["symbol"], alpha)
+        table = result_table(fit, contrast.name, cohort.var["symbol"], alpha, weighted=weighted)
         pairs = pairs_of(contrast, cohort.obs, noted["before"])
         found[contrast.name] = table
         rows.append(contrast_row(contrast, table, fit, pairs, alpha))

@@ -9,7 +9,7 @@ import pandas as pd
 from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.models import model_of
-from fibroserum.de.second_model import expression_of, well_counted
+from fibroserum.de.second_model import expression_of, well_counted, with_quality
 from fibroserum.deseq import NegativeBinomialFit
 from fibroserum.linear import ContrastFit, Expression, contrast_fits
 
@@ -52,7 +52,7 @@ def linear_models_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> dic
 def expression_of_calls(fit: ad.AnnData, force_kept: pd.Series) -> Expression:
     """Return the values that the second model of a fit tested."""
     weighted = str(fit.uns["model"]["second_opinion"]) == "voom"
-    return _expression(fit, force_kept, weighted=weighted)
+    return with_quality(_expression(fit, force_kept, weighted=weighted), fit.obs)
 
 
 def _expression(fit: ad.AnnData, force_kept: pd.Series, *, weighted: bool) -> Expression:

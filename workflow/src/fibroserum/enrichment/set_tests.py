@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from fibroserum.de.stage import unweighted_calls
 from fibroserum.enrichment.camera import camera, normal_scores, set_against_rest
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.group_wise import own_fry
@@ -103,7 +104,7 @@ def test_sets(
         own = fits[name]
         parts = [
             rotation_tests(own.fit, own.vector, restricted, settings.n_cpus),
-            main_model_tests(restricted, genes, results[name]),
+            main_model_tests(restricted, genes, results[name], settings.alpha),
             prerank(
                 results[name]["stat"].reindex(genes),
                 restricted,
@@ -145,15 +146,18 @@ def rotation_tests(
     return found.assign(**strongest)
 
 
-def main_model_tests(sets: Membership, genes: pd.Index, result: pd.DataFrame) -> pd.DataFrame:
+def main_model_tests(
+    sets: Membership, genes: pd.Index, result: pd.DataFrame, alpha: float
+) -> pd.DataFrame:
     """Over-representation of calls and mean fold changes, from the main model.
 
     result: its `de` table by gene id. The background of over-representation is the genes that could
     be called: those with an adjusted p value, which independent filtering or an outlying count may
-    have taken from a gene.
+    have taken from a gene. Calls are those without weights: what another group shows of a gene is
+    no evidence on a set in this contrast.
     """
     testable = result["padj"].notna().reindex(genes, fill_value=False).to_numpy(dtype=bool)
-    called = result["call"].reindex(genes).isin(["up", "down"]).to_numpy()
+    called = unweighted_calls(result, alpha).reindex(genes).isin(["up", "down"]).to_numpy()
     change = result["log2FoldChange"].reindex(genes).to_numpy(dtype=float)
     known = np.isfinite(change)
     total = np.asarray(sets.members @ np.where(known, change, 0.0))

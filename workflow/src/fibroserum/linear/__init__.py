@@ -20,7 +20,9 @@ from fibroserum.linear.group_variance import (
     spread_ratio,
     typical_variances,
     unequal,
+    variance_parts,
 )
+from fibroserum.linear.quality import pair_weights
 from fibroserum.linear.voom import (
     LinearFit,
     VariancePrior,
@@ -60,12 +62,14 @@ __all__ = [
     "log_cpm",
     "lowess_span",
     "moderated_t",
+    "pair_weights",
     "posterior_variance",
     "precision_weights",
     "spread_ratio",
     "tmm_factors",
     "typical_variances",
     "unequal",
+    "variance_parts",
     "variance_prior",
     "voom_fit",
 ]

@@ -37,23 +37,36 @@ class ContrastFit:
 class Expression:
     """Values that linear models are fitted to.
 
-    log2: (n, G), samples × genes. weights: likewise, or None where all samples count alike.
+    log2: (n, G), samples × genes. weights: likewise, voom's, or None without them. quality: (n,),
+    quality weights of the samples, or None where all count alike.
     """
 
     samples: pd.Index
     genes: pd.Index
     log2: np.ndarray
     weights: np.ndarray | None
+    quality: np.ndarray | None = None
+
+    @property
+    def variances(self) -> np.ndarray | None:
+        """Variances of the values up to a factor, (n, G) or (n, 1); None where all are alike."""
+        if self.weights is None:
+            return None if self.quality is None else 1.0 / self.quality[:, None]
+        weights = self.weights if self.quality is None else self.weights * self.quality[:, None]
+        return 1.0 / weights
 
     def of(self, genes: np.ndarray) -> Expression:
         """Return some of the genes, by position."""
         weights = None if self.weights is None else self.weights[:, genes]
-        return Expression(self.samples, self.genes[genes], self.log2[:, genes], weights)
+        return Expression(
+            self.samples, self.genes[genes], self.log2[:, genes], weights, self.quality
+        )
 
     def of_samples(self, kept: np.ndarray) -> Expression:
         """Return some of the samples; kept: (n,) mask."""
         weights = None if self.weights is None else self.weights[kept]
-        return Expression(self.samples[kept], self.genes, self.log2[kept], weights)
+        quality = None if self.quality is None else self.quality[kept]
+        return Expression(self.samples[kept], self.genes, self.log2[kept], weights, quality)
 
 
 def fit_values(
@@ -64,16 +77,16 @@ def fit_values(
     if not len(values.vector) or design.residual_df < 1 or aliased_columns(design):
         return None
     frame = pd.DataFrame(values.matrix @ expression.log2, design.samples, expression.genes)
-    weights = None
-    if expression.weights is not None:
-        weights = 1.0 / (values.matrix.power(2) @ (1.0 / expression.weights))
+    variances, weights = expression.variances, None
+    if variances is not None:
+        weights = np.broadcast_to(1.0 / (values.matrix.power(2) @ variances), frame.shape)
     fit = fit_weighted(
         frame,
         design,
         weights,
         n_cpus=n_cpus,
         amean=expression.log2.mean(axis=0),
-        trended=weights is None,
+        trended=expression.weights is None,
     )
     return ContrastFit(fit, values.vector, values.groups)
 
@@ -121,5 +134,8 @@ def contrast_test(
 
 def _fit_samples(expression: Expression, design: Design, n_cpus: int) -> LinearFit:
     frame = pd.DataFrame(expression.log2, expression.samples, expression.genes)
-    weights = expression.weights
-    return fit_weighted(frame, design, weights, n_cpus=n_cpus, trended=weights is None)
+    variances, weights = expression.variances, None
+    if variances is not None:
+        weights = np.broadcast_to(1.0 / variances, frame.shape)
+    trended = expression.weights is None
+    return fit_weighted(frame, design, weights, n_cpus=n_cpus, trended=trended)

@@ -75,13 +75,14 @@ class Engine:
 
 @dataclass(frozen=True)
 class Bars:
-    """What a gene must pass to count: the p values that the called genes reached.
+    """What a gene must pass to count: the p values over weights that the called genes reached.
 
-    counted: by gene, whether it is eligible and not called. scale: eligible genes over counted
-    ones. second: None where the main model decides alone.
+    counted: by gene, whether it is eligible and not called; weight: its weight. scale: eligible
+    genes over counted ones. second: None where the main model decides alone.
     """
 
     counted: pd.Series
+    weight: pd.Series
     scale: float
     main: float
     second: float | None
@@ -94,12 +95,14 @@ def permutation_tables(
     permutations: int,
     alpha: float,
     seed: int,
+    weighted: bool = True,
     n_cpus: int = 1,
 ) -> PermutationTables:
     """Return observed against permuted calls of every contrast.
 
     fits: by model name, as `de.fitting.fit_model` makes them; permutations: permutations of each
-    contrast, at most; all of them where there are fewer. Contrasts of a design with covariates are
+    contrast, at most; all of them where there are fewer; weighted: as `result_table` takes it, the
+    data's weights in every permutation. Contrasts of a design with covariates are
     refused, with the reason in their row.
     """
     settings = settings_of(cohort)
@@ -108,7 +111,7 @@ def permutation_tables(
     rows, quantiles = [], []
     for contrast in contrasts:
         fit = fits[contrast.model]
-        table = result_table(fit, contrast.name, cohort.var["symbol"], alpha)
+        table = result_table(fit, contrast.name, cohort.var["symbol"], alpha, weighted=weighted)
         if why := _why_refused(settings):
             rows.append(_refused(contrast, table, why))
             continue
@@ -214,10 +217,12 @@ def bars_of(table: pd.DataFrame, alpha: float, *, main_only: bool) -> Bars:
     called = table["call"] != "none"
     counted = eligible & ~called
     single = alpha / max(int(eligible.sum()), 1)
-    main = float(table.loc[called, "pvalue"].max()) if called.any() else single
-    second = float(table.loc[called, "second_pvalue"].max()) if called.any() else single
+    main, second = single, single
+    if called.any():
+        ratios = table.loc[called, ["pvalue", "second_pvalue"]].div(table["weight"], axis=0)
+        main, second = (float(largest) for largest in ratios[called].max())
     scale = float(eligible.sum() / max(counted.sum(), 1))
-    return Bars(counted, scale, main, None if main_only else second)
+    return Bars(counted, table["weight"], scale, main, None if main_only else second)
 
 
 def passing(engine: Engine, bars: Bars, second: pd.DataFrame, model: Model, contrast: str) -> int:
@@ -228,12 +233,13 @@ def passing(engine: Engine, bars: Bars, second: pd.DataFrame, model: Model, cont
     if bars.second is None:
         genes = bars.counted.index[bars.counted]
     else:
-        near = second.index[(second["pvalue"] <= bars.second).to_numpy()]
+        ratio = second["pvalue"] / bars.weight.reindex(second.index)
+        near = second.index[(ratio <= bars.second).to_numpy()]
         genes = near[bars.counted.reindex(near).to_numpy(bool)]
     if not len(genes):
         return 0
     main = main_test(engine, genes, model, contrast)
-    passed = main["pvalue"] <= bars.main
+    passed = main["pvalue"] / bars.weight[genes] <= bars.main
     if bars.second is not None:
         other = second.loc[genes]
         numbers = main.assign(second_lfcSE=other["se"], second_df=other["df"])

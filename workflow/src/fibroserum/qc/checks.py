@@ -25,6 +25,7 @@ from fibroserum.qc.copies import (
 from fibroserum.qc.identity import MixUps, likeness, mix_ups, pairs_and_donors, samples_of
 from fibroserum.qc.metrics import correlations, log2_normalized
 from fibroserum.qc.normalisation import normalisation, second_model
+from fibroserum.qc.pair_quality import pair_quality
 from fibroserum.qc.profiles import sample_profiles
 from fibroserum.qc.times import reversals, swapped_times
 
@@ -276,6 +277,7 @@ def all_checks(
         *line_sex(cohort, declared_sex),
         *outliers(expression),
         *identity(cohort),
+        *pair_quality(cohort, fits),
         *normalisation(cohort, fits),
         *second_model(cohort, fits),
         *batches(cohort),

@@ -10,6 +10,7 @@ import pandas as pd
 
 from fibroserum.qc.checks import all_checks
 from fibroserum.qc.metrics import components, distance_table, most_variable, sample_metrics
+from fibroserum.qc.pair_quality import sample_weights
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def control_quality(
     samples: `samples.tsv`; line_sex: as declared; fits: by model, as `de.fitting.fit_model` makes
     them.
     """
-    metrics = sample_metrics(cohort)
+    metrics = sample_metrics(cohort).assign(quality_weight=sample_weights(cohort, fits))
     expression = most_variable(cohort)
     positions, variance = components(expression, cohort.obs)
     distances = distance_table(expression)

@@ -215,6 +215,7 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
     single = {name: _single_donor(members) for name, members in study.members.items()}
     panels = _panel_sizes(numbers)
     without = loo.set_index(["gene_id", "contrast", "left_out"])
+    words = without["verdict"].to_dict()
     ups = donors_up(
         donor_values.changes(study.samples),
         study.members,
@@ -255,6 +256,8 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
                 "donors": up.donors,
                 "robust": bool(robust[key]) if has_robust else None,
                 "outlier_donor": outlier,
+                "poorest_donor": study.poorest.get(contrast) if fitted else None,
+                "verdict_without_poorest": words.get((*key, study.poorest.get(contrast))),
             }
         )
     table = with_headlines(pd.DataFrame(rows).drop(columns="status"), study.rule)

@@ -70,6 +70,22 @@ class Study:
                     found[contrast.name] = informing
         return found
 
+    @cached_property
+    def poorest(self) -> dict[str, str]:
+        """By contrast of changes, the donor of the pair with the lowest quality weight.
+
+        Contrasts whose pairs all count alike are left out.
+        """
+        weights = self.fits["paired"].obs["quality_weight"].astype(float)
+        obs = self.samples.obs.loc[weights.index, ["donor", "group"]].astype(str)
+        lowest = weights.groupby([obs["donor"], obs["group"]]).min()
+        found = {}
+        for contrast in self.contrasts:
+            pairs = lowest[lowest.index.isin(self.members[contrast.name].index)]
+            if contrast.model == "paired" and (pairs != 1.0).any():
+                found[contrast.name] = str(pairs.idxmin()[0])
+        return found
+
 
 def rule_of(fit: ad.AnnData, alpha: float, equivalence_lfc: float | None) -> Rule:
     """Return the rule of the verdicts; the second model and the threshold are the fit's own."""

@@ -21,12 +21,14 @@ OTHER_NUMBERS = ("unsettled", "other_log2FoldChange", "other_panel_padj")
 
 
 def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.DataFrame:
-    """Return the refits with `panel_padj`, `second_panel_padj` and `verdict_stands`.
+    """Return the refits with `panel_padj`, `second_panel_padj`, `verdict` and `verdict_stands`.
 
     loo: columns gene_id, contrast, and the numbers of both models' refits; numbers: a row a target
     and contrast, with both models' numbers and panel FDRs.
     """
-    table = loo.assign(panel_padj=np.nan, second_panel_padj=np.nan, verdict_stands=None)
+    table = loo.assign(
+        panel_padj=np.nan, second_panel_padj=np.nan, verdict=None, verdict_stands=None
+    )
     genes = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
     panels = dict(list(genes.set_index("gene_id").groupby("contrast")))
     for (gene, contrast), rows in loo.groupby(["gene_id", "contrast"], sort=False):
@@ -41,12 +43,14 @@ def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.Da
         full = evidence_of(whole, ci_low=whole["ci_low"], ci_high=whole["ci_high"])
         word = plain_word(full, rule)
         held = {name: whole.get(name, np.nan) for name in OTHER_NUMBERS}
-        stands = [
-            plain_word(evidence_of({"status": "tested"} | row | held), rule) == word
+        words = [
+            plain_word(evidence_of({"status": "tested"} | row | held), rule)
             if np.isfinite(row["panel_padj"])
             else None
             for row in table.loc[rows.index].to_dict("records")
         ]
+        stands = [None if own is None else own == word for own in words]
+        table.loc[rows.index, "verdict"] = pd.Series(words, rows.index, dtype=object)
         table.loc[rows.index, "verdict_stands"] = pd.Series(stands, rows.index, dtype=object)
     return table
 

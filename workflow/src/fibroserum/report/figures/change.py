@@ -79,7 +79,7 @@ def _tooltip() -> list[alt.Tooltip]:
         alt.Tooltip("gene:N", title="Gene"),
         alt.Tooltip("log2FoldChange:Q", title="log2 fold change", format=".3f"),
         alt.Tooltip("pvalue:Q", title="p", format=".2e"),
-        alt.Tooltip("padj:Q", title="adjusted p", format=".2e"),
+        alt.Tooltip("weighted_padj:Q", title="adjusted p", format=".2e"),
         alt.Tooltip("call:N", title="Call"),
     ]
 
@@ -113,13 +113,13 @@ def _scatter(
             tooltip=_tooltip(),
         )
     )
-    columns = ["gene_id", "gene", "log2FoldChange", "pvalue", "padj", "call", "area", "alpha"]
-    columns += fields
+    numbers = ["log2FoldChange", "pvalue", "weighted_padj"]
+    columns = ["gene_id", "gene", *numbers, "call", "area", "alpha", *fields]
     layers = [cloud, *(_target_layers(x, y, _tooltip()) if len(marked) else [])]
     chart = alt.layer(*layers).properties(width=WIDTH, height=360)
     decimals = ["log2FoldChange", *(name for name in fields if name != "baseMean")]
     points, marked = (
-        as_shown(part[columns], decimals, ["pvalue", "padj"]) for part in (points, marked)
+        as_shown(part[columns], decimals, ["pvalue", "weighted_padj"]) for part in (points, marked)
     )
     return Figure(chart, {"points": points, "targets": marked}, words, labels="names")
 

@@ -14,7 +14,7 @@ from fibroserum.report.page.pack import Pack, folded, planes, squeeze
 
 # columns of the page's gene tables: how each is printed
 FOLD_CHANGE_DECIMALS = 3
-SIGNIFICANT = {"baseMean": 4, "pvalue": 3, "padj": 3, "second_padj": 3}
+SIGNIFICANT = {"baseMean": 4, "pvalue": 3, "weighted_padj": 3, "second_weighted_padj": 3}
 WORDS = ("status", "call")
 LEVEL_DECIMALS = 2
 # levels that a page holds, some 1.3 bytes each: of large cohorts it shows some of the donors

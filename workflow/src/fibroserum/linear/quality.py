@@ -1,0 +1,65 @@
+"""Quality weights of pairs, from the sizes of their changes.
+
+A poor pair changes more than others in most genes. limma's array weights (Ritchie et al. 2006, BMC
+Bioinformatics 7:261; Liu et al. 2015, Nucleic Acids Res 43:e97) compare each pair with the mean of
+all, and where genes move together, pairs that happen to agree get weight: on real pairs with
+flipped labels that doubles the false discovery proportion (docs/calibration.md). Here the changes
+are taken about zero. An exchange of before and after in any pair then leaves every weight as it is,
+so that no weight depends on which pairs agree. Genes that change are left aside, for a pair that
+responds more than others is not poor; and only a pair clearly beyond the typical one counts less.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import stdtr
+from threadpoolctl import threadpool_limits
+
+from fibroserum.multiple_testing import benjamini_hochberg
+
+#: fewer pairs say too little of each other
+FEWEST_PAIRS = 3
+#: genes whose mean change is significant at this false discovery rate say nothing of quality
+CHANGED = 0.1
+#: a pair whose variance is at most so many times that of the median pair counts in full
+TOLERATED = 1.5
+
+
+def pair_weights(changes: np.ndarray) -> np.ndarray:
+    """Return the quality weights of pairs (m,), each at most 1.
+
+    changes: (m, G), log2, pairs × genes. 1 where the variance of a pair (one over `array_weights`)
+    is at most `TOLERATED` times that of the median pair; beyond, this bound over the variance.
+    """
+    if len(changes) < FEWEST_PAIRS:
+        return np.ones(len(changes))
+    error = changes.std(axis=0, ddof=1) / np.sqrt(len(changes))
+    t = np.divide(changes.mean(axis=0), error, out=np.zeros_like(error), where=error > 0)
+    padj = benjamini_hochberg(2 * stdtr(len(changes) - 1, -np.abs(t)))
+    variance = 1.0 / array_weights(changes[:, padj >= CHANGED])
+    bounded: np.ndarray = np.minimum(1.0, TOLERATED * np.median(variance) / variance)
+    # the order of pairs and genes must not decide a last bit
+    return bounded.round(9)
+
+
+def array_weights(changes: np.ndarray) -> np.ndarray:
+    """Return limma's array weights of pairs (m,) about zero, with geometric mean 1.
+
+    changes: (m, G), log2, pairs × genes. The weight of a pair is one over its variance factor in a
+    log-linear model of the variances, gene × pair, of changes with mean zero, by restricted maximum
+    likelihood with limma's prior of 10 genes. All 1 below two genes.
+    """
+    import edgepython
+
+    pairs, genes = changes.shape
+    if genes < 2:
+        return np.ones(pairs)
+    # a row of zeros that has the design's one column to itself: for all others the mean is zero
+    rows = np.column_stack([changes.T, np.zeros(genes)])
+    design = np.zeros((pairs + 1, 1))
+    design[-1] = 1.0
+    variances = np.vstack([np.eye(pairs - 1), -np.ones(pairs - 1), np.zeros(pairs - 1)])
+    # one thread in BLAS: a product that it splits between threads could differ in the last bit
+    with threadpool_limits(limits=1, user_api="blas"):
+        weights = edgepython.array_weights(rows, design, var_design=variances, method="reml")
+    return np.asarray(weights, dtype=float)[:pairs]
