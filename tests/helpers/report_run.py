@@ -179,6 +179,7 @@ class Maker(Flags):
                     "second_log2FoldChange": z * se * 0.97,
                     "second_pvalue": pvalue,
                     "second_padj": padj,
+                    "confident_lfc": np.where(padj < 0.05, np.round(z * se * 0.3, 2), 0.0),
                     "call": call,
                 }
             )

@@ -41,6 +41,7 @@ const GENE_COLUMNS = [
   ["pvalue", "p"],
   ["padj", "Adjusted p"],
   ["second_padj", "Second opinion, adjusted p"],
+  ["confident_lfc", "Confident size"],
   ["call", "Call"],
   ["status", "Status"],
 ];

@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.cohort.designs import design_of
+from fibroserum.de.confident import confident_lfc
 from fibroserum.input.names import file_name
 from fibroserum.multiple_testing import NORMAL_975, benjamini_hochberg, independent_filtering
 
@@ -83,6 +84,8 @@ def result_table(
     for name in ("second_log2FoldChange", "second_pvalue"):
         table[name] = numbers[name]
     table["second_padj"] = benjamini_hochberg(table["second_pvalue"].to_numpy(float))
+    second = ("second_log2FoldChange", "second_lfcSE", "second_df")
+    table["confident_lfc"] = confident_lfc(*(numbers[name] for name in second), alpha)
     other = numbers if "other_pvalue" in numbers else None
     table["call"] = call_genes(table, alpha, main_only=main_only, other=other)
     return table.reset_index(drop=True)
