@@ -84,8 +84,8 @@ def result_table(
     for name in ("second_log2FoldChange", "second_pvalue"):
         table[name] = numbers[name]
     table["second_padj"] = benjamini_hochberg(table["second_pvalue"].to_numpy(float))
-    second = ("second_log2FoldChange", "second_lfcSE", "second_df")
-    table["confident_lfc"] = confident_lfc(*(numbers[name] for name in second), alpha)
+    second = numbers[["second_log2FoldChange", "second_lfcSE", "second_df"]].to_numpy(float).T
+    table["confident_lfc"] = confident_lfc(second[0], second[1], second[2], alpha)
     other = numbers if "other_pvalue" in numbers else None
     table["call"] = call_genes(table, alpha, main_only=main_only, other=other)
     return table.reset_index(drop=True)
