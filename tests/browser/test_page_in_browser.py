@@ -170,11 +170,12 @@ def test_download_gives_the_numbers_of_the_table(
     formats = {"baseMean": ".3e", "pvalue": ".2e", "weighted_padj": ".2e"}
     formats["second_weighted_padj"] = ".2e"
     columns = ["baseMean", "log2FoldChange", "ci_low", "ci_high", "pvalue", *list(formats)[2:]]
+    columns.append("confident_lfc")
     for row in rows:
         wanted = frame.loc[row[1]]
         assert row[0] == wanted["symbol"]
-        assert row[9:11] == [wanted["call"], wanted["status"]]
-        for name, shown in zip(columns, row[2:9], strict=True):
+        assert row[10:12] == [wanted["call"], wanted["status"]]
+        for name, shown in zip(columns, row[2:10], strict=True):
             value = wanted[name]
             if value != value:
                 assert shown == ""
@@ -196,7 +197,7 @@ def test_filters_leave_the_called_genes(
     assert f"of {up} entries" in page.inner_text("#genes-table_wrapper .dt-info")
     page.click("#genes-table tbody tr button.gene")
     page.wait_for_selector("#lookup-estimates svg")
-    assert page.inner_text("#lookup-contrasts tbody tr:first-child").split("\t")[6] == "up"
+    assert page.inner_text("#lookup-contrasts tbody tr:first-child").split("\t")[7] == "up"
 
 
 def test_figures_and_citations_can_be_saved(

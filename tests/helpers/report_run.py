@@ -182,6 +182,7 @@ class Maker(Flags):
                     "weight": 1.0,
                     "weighted_padj": padj,
                     "second_weighted_padj": padj,
+                    "confident_lfc": np.where(padj < 0.05, np.round(z * se * 0.3, 2), 0.0),
                     "call": call,
                 }
             )

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from fibroserum import tables
 from fibroserum.input.names import file_name
@@ -35,6 +36,7 @@ def de_table(
     """
     values = np.array(list(genes.values()), dtype=float).reshape(-1, 2)
     half = NORMAL_975 * values[:, 1]
+    pvalues = 2 * ndtr(-np.abs(values[:, 0]) / values[:, 1])
     return pd.DataFrame(
         {
             "symbol": list(genes),
@@ -42,6 +44,9 @@ def de_table(
             "log2FoldChange": values[:, 0],
             "ci_low": values[:, 0] - half,
             "ci_high": values[:, 0] + half,
+            "pvalue": pvalues,
+            "second_log2FoldChange": values[:, 0],
+            "second_pvalue": pvalues,
             "status": [(status or {}).get(name, "tested") for name in genes],
         },
         index=pd.Index([f"{prefix}{name}" for name in genes], name="gene_id"),
@@ -50,8 +55,11 @@ def de_table(
 
 def score_table(sets: Mapping[str, Gene]) -> pd.DataFrame:
     """Return the score tests of sets of one collection: estimate and standard error by name."""
-    rows = [("matrix", name, value, error) for name, (value, error) in sets.items()]
-    columns = ["collection", "gene_set", "estimate", "se"]
+    rows = [
+        ("matrix", name, value, error, 2 * ndtr(-abs(value / error)))
+        for name, (value, error) in sets.items()
+    ]
+    columns = ["collection", "gene_set", "estimate", "se", "pvalue"]
     return pd.DataFrame(rows, columns=columns).set_index(["collection", "gene_set"])
 
 

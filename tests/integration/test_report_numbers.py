@@ -71,6 +71,7 @@ FORMATS = {
     "pvalue": ".2e",
     "padj": ".2e",
     "second_padj": ".2e",
+    "confident_lfc": ".2f",
 }
 
 
@@ -278,7 +279,7 @@ def test_workbook_holds_the_tables(toy_run: Run) -> None:
         frame = toy_run.table("de", file_name(contrast))
         shown = pd.DataFrame(rows, columns=header)
         assert list(shown["gene_id"]) == list(frame["gene_id"])
-        for name in ("log2FoldChange", "pvalue", "padj", "second_padj"):
+        for name in ("log2FoldChange", "pvalue", "padj", "second_padj", "confident_lfc"):
             # pandas reads the last binary digit of some texts differently
             np.testing.assert_allclose(
                 shown[name].astype(float), frame[name].astype(float), rtol=1e-15, atol=0

@@ -134,7 +134,16 @@ def test_table_of_a_contrast(
     assert len(found) >= 10
     assert (np.sign(found["log2FoldChange"]) == signs).all()
     assert (found["log2FoldChange_shrunken"].abs() <= found["log2FoldChange"].abs() + 0.02).all()
+    size = table["confident_lfc"]
+    np.testing.assert_array_equal(size.isna(), table["second_pvalue"].isna())
+    assert (table.loc[size.fillna(0) != 0, "second_padj"] <= 0.05).all()
+    called = table[(table["call"] != "none") & (size != 0)]
+    assert len(called) >= 10
+    # a call needs one sign in both models
+    assert (np.sign(called["confident_lfc"]) == np.sign(called["log2FoldChange"])).all()
+    assert (called["confident_lfc"].abs() < called["second_log2FoldChange"].abs()).all()
     looser = result_table(fit, "RT_post_vs_pre", symbols, 0.2)
+    assert (looser["confident_lfc"].abs() >= size.abs())[size.notna()].all()
     assert (looser["call"] != "none").sum() > (table["call"] != "none").sum()
     pd.testing.assert_series_equal(looser["pvalue"], table["pvalue"])
     contrast = next(c for c in contrasts_of(["AT", "RT"], "pre", "post") if c.group == "RT")
@@ -154,6 +163,7 @@ def test_without_a_second_opinion_the_main_model_decides(
     fit = fit_model(counts, models[0], factors, always, settings)
     table = result_table(fit, "RT_post_vs_pre", truth["symbol"].reindex(counts.columns), 0.05)
     assert table["second_pvalue"].isna().all()
+    assert table["confident_lfc"].isna().all()
     assert ((table["call"] != "none") == (table["padj"] < 0.05)).all()
 
 
@@ -173,6 +183,11 @@ def test_a_threshold_makes_fewer_calls(
     second = [tested[threshold]["second_pvalue"].dropna() for threshold in (0.3, 0.0)]
     assert len(second[0]) == len(second[1])
     assert (second[0] >= second[1] - 1e-12).all()
+    # the size is found without the threshold, and genes significant beyond it reach it
+    pd.testing.assert_series_equal(tested[0.3]["confident_lfc"], tested[0.0]["confident_lfc"])
+    beyond = tested[0.3][tested[0.3]["second_padj"] < 0.05]
+    assert len(beyond) > 0
+    assert (beyond["confident_lfc"].abs() >= 0.3).all()
     small = tested[0.3]["log2FoldChange"].abs() < 0.3
     assert (tested[0.3].loc[small, "call"] == "none").all()
 

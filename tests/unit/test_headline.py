@@ -49,13 +49,15 @@ def test_several_cohorts_have_a_line_each_and_one_together(tmp_path: Path) -> No
     meta = tmp_path / "all" / "meta"
     meta.mkdir(parents=True)
     (meta / "targets.tsv").write_text(
-        "target\tcontrast\tcohorts\trandom_estimate\trandom_ci_low\trandom_ci_high\n"
-        "BGN\tRT_change\t2\t0.4\t-1.234\t2\nBGN\tAT_change\t0\t\t\t\nDCN\tRT_change\t2\t1\t1\t1\n"
+        "target\tcontrast\tcohorts\trandom_estimate\trandom_ci_low\trandom_ci_high\treplicated\n"
+        "BGN\tRT_change\t2\t0.4\t-1.234\t2\tup\nBGN\tAT_change\t0\t\t\t\tnone\n"
+        "BGN\tRT_vs_AT_change\t1\t0.1\t0\t0.2\tnone\nDCN\tRT_change\t2\t1\t1\t1\tup\n"
     )
     assert headlines([tmp_path / "a", tmp_path / "b", tmp_path / "all"]) == [
         f"a: {tmp_path / 'a' / 'report.html'}; BGN up in RT, not established in AT; "
         "CCL28-responsive genes: 1",
         f"b: {tmp_path / 'b' / 'report.html'}; BGN up in RT, not established in AT; 1 QC warning",
         f"all: {tmp_path / 'all' / 'report.html'}; "
-        "log2 fold change of BGN: RT_change +0.40 (-1.23 to +2.00; 2 cohorts)",
+        "log2 fold change of BGN: RT_change +0.40 (-1.23 to +2.00; 2 cohorts), replicated: up, "
+        "RT_vs_AT_change +0.10 (+0.00 to +0.20; 1 cohort)",
     ]

@@ -13,10 +13,10 @@ import pytest
 from fibroserum.report.figures.render import svg
 from fibroserum.report.figures.synthesis import FIXED, FURTHER, RANDOM
 from fibroserum.report.figures.synthesis_catalogue import synthesis_figures, unique_files
-from fibroserum.report.synthesis.loading import SynthesisRun
+from fibroserum.report.synthesis.loading import SynthesisRun, synthesis_summary
 from fibroserum.report.synthesis.stage import build_synthesis, draw_synthesis
 from fibroserum.report.theme import spec
-from helpers.synthesis_cohorts import SHAPES, TEMPLATES, made_page
+from helpers.synthesis_cohorts import SHAPES, TEMPLATES, cohort, made_page, made_run
 
 
 @pytest.fixture(params=SHAPES)
@@ -95,6 +95,19 @@ def test_the_page_is_whole_and_safe(run: SynthesisRun) -> None:
 )
 def test_the_page_says_what_so_few_cohorts_cannot(shape: str, words: str) -> None:
     assert words in made_page(SHAPES[shape]())
+
+
+def test_the_page_names_what_two_cohorts_replicate() -> None:
+    genes = {"BGN": (0.4, 0.1), "DCN": (-0.5, 0.1), "LUM": (0.1, 0.1)}
+    sets = {"MATRISOME": (4.0, 1.0)}
+    run = made_run([cohort(name, genes, targets=genes, sets=sets) for name in "ab"])
+    text = made_page(run)
+    assert "<p>RT_change: none. Replicated: up: BGN; down: DCN.</p>" in text
+    assert "<p>RT_change: none. Replicated: up: MATRISOME.</p>" in text
+    assert "<p>AT_change: none. Replicated: none.</p>" in made_page(SHAPES["one cohort"]())
+    summary = synthesis_summary(run)
+    assert summary["replicated_targets"]["RT_change"] == {"up": ["BGN"], "down": ["DCN"]}
+    assert summary["target"]["contrasts"]["RT_change"]["replicated"] == "up"
 
 
 def test_everything_is_written(tmp_path: Path) -> None:

@@ -214,6 +214,68 @@ def test_a_gene_of_two_names_is_one_test() -> None:
         )
 
 
+def test_replication_needs_two_cohorts_with_a_test() -> None:
+    genes = {"BGN": (0.4, 0.1), "DCN": (0.4, 0.1), "LUM": (-0.3, 0.1), "VCAN": (0.4, 0.1)}
+    turned = genes | {"DCN": (-0.4, 0.1), "VCAN": (0.4, 0.4)}
+    cohorts = [
+        cohort("a", genes, targets=genes, sets={"S": (3.0, 1.0), "T": (3.0, 1.0)}),
+        cohort("b", turned, targets=genes, sets={"S": (3.0, 1.0), "T": (-3.0, 1.0)}),
+    ]
+    found = _checked(synthesise(cohorts, ALPHA))
+    targets = found.targets[found.targets["contrast"] == "RT_change"].set_index("target")
+    assert (targets["call"] == "none").all()
+    assert targets["replicated"].to_dict() == {
+        "BGN": "up",
+        "DCN": "none",
+        "LUM": "down",
+        "VCAN": "none",
+    }
+    # one-sided p of z = 4, 3 and 1 among four rows
+    assert targets.loc[["BGN", "LUM", "VCAN"], "replicated_padj"].to_numpy(float) == pytest.approx(
+        [4 * 3.167124183e-05, 2 * 1.349898032e-03, 0.158655254 * 4 / 3], rel=1e-8
+    )
+    sets = found.gene_sets[found.gene_sets["contrast"] == "RT_change"].set_index("gene_set")
+    assert sets["replicated"].to_dict() == {"S": "up", "T": "none"}
+    own = found.estimates.set_index(["contrast", "name", "cohort"])
+    assert own.loc[("RT_change", "LUM", "a"), "down_pvalue"] == pytest.approx(1.349898032e-03)
+    assert own.loc[("RT_change", "LUM", "a"), "up_pvalue"] == pytest.approx(1 - 1.349898032e-03)
+    alone = _checked(synthesise(cohorts[:1], ALPHA)).targets
+    assert (alone["replicated"] == "none").all()
+    assert alone["replicated_padj"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("second_lfc", "second_pvalue", "others", "expected"),
+    [
+        (0.4, 0.02, 0.5, (0.01, 0.9995)),
+        (0.4, 1e-9, 0.5, (0.0005, 1 - 5e-10)),
+        (-0.4, 0.02, 0.5, (0.99, 0.9995)),
+        # its own calls need the second model, which does not test this gene
+        (np.nan, np.nan, 0.5, (None, None)),
+        # there is no second model
+        (np.nan, np.nan, np.nan, (0.0005, 0.9995)),
+    ],
+)
+def test_of_two_models_the_less_certain_counts(
+    second_lfc: float,
+    second_pvalue: float,
+    others: float,
+    expected: tuple[float | None, float | None],
+) -> None:
+    one = cohort("a", {"BGN": (0.3, 0.1), "DCN": (0.1, 0.1)})
+    for frame in one.genes.values():
+        frame["pvalue"] = [0.001, 0.5]
+        frame["second_log2FoldChange"] = [second_lfc, 0.1]
+        frame["second_pvalue"] = [second_pvalue, others]
+    found = synthesise([one, cohort("b", {"BGN": (0.3, 0.1)})], ALPHA)
+    row = _row(found.estimates, cohort="a")
+    if expected[0] is None:
+        assert row[["up_pvalue", "down_pvalue"]].isna().all()
+        assert np.isnan(_row(found.targets)["replicated_padj"])
+    else:
+        assert row[["up_pvalue", "down_pvalue"]].tolist() == pytest.approx(expected)
+
+
 def test_nothing_to_pool_is_empty_tables() -> None:
     found = _checked(synthesise([cohort("a", {}, targets=())], ALPHA))
     assert len(found.cohorts) == 3

@@ -99,7 +99,7 @@ async function contrastRows(at, settings) {
   const all = await Promise.all(settings.contrasts.map((_, i) => columns(`contrast-${i}`)));
   const rows = settings.contrasts.map((contrast, i) => {
     const text = (name) => shown(all[i][name].text(at));
-    return [contrast.name, text("log2FoldChange"), `${text("ci_low")} to ${text("ci_high")}`, text("pvalue"), text("weighted_padj"), text("second_weighted_padj"), text("call"), text("status").replaceAll("_", " ")];
+    return [contrast.name, text("log2FoldChange"), `${text("ci_low")} to ${text("ci_high")}`, text("pvalue"), text("weighted_padj"), text("second_weighted_padj"), text("confident_lfc"), text("call"), text("status").replaceAll("_", " ")];
   });
   const estimates = settings.contrasts.map((contrast, i) => ({
     contrast: contrast.name,
@@ -147,7 +147,7 @@ async function showGene(text, focus) {
   const mean = (await columns("contrast-0")).baseMean.text(at);
   const others = [index.id[at], index.ensembl?.[at], index.entrez?.[at]].filter((one) => one && one !== name);
   document.getElementById("lookup-about").textContent = `${others.length ? `${others.join(", ")}. ` : ""}Mean normalized count ${mean || "–"}.`;
-  fill(document.getElementById("lookup-contrasts"), `${name} in every contrast`, ["Contrast", "log2 fold change", "95 % interval", "p", "Adjusted p", "Second model, adjusted p", "Call", "Status"], rows);
+  fill(document.getElementById("lookup-contrasts"), `${name} in every contrast`, ["Contrast", "log2 fold change", "95 % interval", "p", "Adjusted p", "Second model, adjusted p", "Confident size", "Call", "Status"], rows);
   fill(document.getElementById("lookup-levels"), `${name} in ${settings.lookup_donors}, log2 of normalized count + 0.5`, ["Donor", "Group", settings.before, settings.after, "Change"], donorRows(samples, levels, settings));
   const member = sets.filter((set) => set.genes.includes(at)).map((set) => `${set.name} (${set.collection})`);
   list(document.getElementById("lookup-sets"), member, "None of the sets of this run.");

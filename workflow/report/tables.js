@@ -41,6 +41,7 @@ const GENE_COLUMNS = [
   ["pvalue", "p"],
   ["weighted_padj", "Adjusted p"],
   ["second_weighted_padj", "Second model, adjusted p"],
+  ["confident_lfc", "Confident size"],
   ["call", "Call"],
   ["status", "Status"],
 ];

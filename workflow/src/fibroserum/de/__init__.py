@@ -1,6 +1,7 @@
 """Differential expression: the fit, the tables and the calls of all contrasts."""
 
 __all__ = [
+    "confident",
     "fitting",
     "normalisation",
     "second_model",

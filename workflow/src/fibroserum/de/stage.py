@@ -12,6 +12,7 @@ from scipy.special import stdtrit
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.cohort.designs import design_of
+from fibroserum.de.confident import confident_lfc
 from fibroserum.de.hypothesis_weights import COVARIATE, hypothesis_weights
 from fibroserum.input.names import file_name
 from fibroserum.multiple_testing import (
@@ -116,6 +117,8 @@ def result_table(
     for name in ("second_log2FoldChange", "second_pvalue"):
         table[name] = numbers[name]
     table["second_padj"] = benjamini_hochberg(table["second_pvalue"].to_numpy(float))
+    second = numbers[["second_log2FoldChange", "second_lfcSE", "second_df"]].to_numpy(float).T
+    table["confident_lfc"] = confident_lfc(second[0], second[1], second[2], alpha)
     other = numbers if "other_pvalue" in numbers else None
     table["weight"] = 1.0
     call = call_genes(table, alpha, main_only=main_only, other=other)

@@ -88,7 +88,9 @@ def synthesis_line(folder: str | Path) -> str:
             numbers = (row[f"random_{name}"] for name in ("estimate", "ci_low", "ci_high"))
             estimate, low, high = (f"{float(number):+.2f}" for number in numbers)
             noun = "cohort" if row["cohorts"] == "1" else "cohorts"
-            said.append(f"{row['contrast']} {estimate} ({low} to {high}; {row['cohorts']} {noun})")
+            found = f"{row['contrast']} {estimate} ({low} to {high}; {row['cohorts']} {noun})"
+            way = row["replicated"]
+            said.append(found if way == "none" else f"{found}, replicated: {way}")
     parts = [str(place / "report.html")]
     parts += [f"log2 fold change of {rows[0]['target']}: {', '.join(said)}"] if said else []
     return f"{place.name}: {'; '.join(parts)}"

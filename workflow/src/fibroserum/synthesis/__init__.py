@@ -3,5 +3,6 @@
 __all__ = [
     "evidence",
     "pooling",
+    "replication",
     "stage",
 ]

@@ -76,7 +76,8 @@ class Evidence:
 class Estimate:
     """One cohort's estimate of one subject in one contrast, or why it has none.
 
-    subject: what is estimated, such as ("BGN",) or (collection, gene set).
+    subject: what is estimated, such as ("BGN",) or (collection, gene set). up, down: one-sided p
+    values of a rise and of a fall, None where the cohort has no test that its calls rest on.
     """
 
     subject: tuple[str, ...]
@@ -84,6 +85,8 @@ class Estimate:
     cohort: str
     value: float | None = None
     error: float | None = None
+    up: float | None = None
+    down: float | None = None
     reason: str = ""
 
 
@@ -152,6 +155,26 @@ def _missing(value: object) -> bool:
     return value is None or not np.isfinite(float(value))  # type: ignore[arg-type]
 
 
+def one_sided(estimate: float, pvalue: float) -> tuple[float, float]:
+    """Return the p values of a rise and of a fall from a two-sided one and its estimate."""
+    near, far = pvalue / 2, 1 - pvalue / 2
+    return (near, far) if estimate > 0 else (far, near)
+
+
+def _gene_test(row: pd.Series, *, both: bool) -> tuple[float | None, float | None]:
+    """Return a gene's one-sided p values, each of the model that is less certain of it.
+
+    both: whether the second model has a say, as in the cohort's own calls.
+    """
+    sides = np.array(
+        [
+            one_sided(float(row[f"{model}log2FoldChange"]), float(row[f"{model}pvalue"]))
+            for model in (("", "second_") if both else ("",))
+        ]
+    ).max(axis=0)
+    return (None, None) if np.isnan(sides).any() else (float(sides[0]), float(sides[1]))
+
+
 def gene_estimate(
     subject: tuple[str, ...], gene: str | None, key: Key, cohort: Evidence
 ) -> Estimate:
@@ -164,14 +187,16 @@ def gene_estimate(
         return Estimate(subject, key, cohort.name, reason=why_without(cohort, key))
     if gene is None or gene not in cohort.genes[key].index:
         return Estimate(subject, key, cohort.name, reason="not in its matrix")
-    row = cohort.genes[key].loc[gene]
+    frame = cohort.genes[key]
+    row = frame.loc[gene]
     value, low, high = (float(row[name]) for name in ("log2FoldChange", "ci_low", "ci_high"))
     error = (high - low) / (2 * NORMAL_975)
     withheld = row["status"] in ("not_converged", "outlier")
     if withheld or _missing(value) or _missing(error) or error <= 0:
         reason = WITHHELD.get(row["status"], "not estimated there")
         return Estimate(subject, key, cohort.name, reason=reason)
-    return Estimate(subject, key, cohort.name, float(value), float(error))
+    sides = _gene_test(row, both=bool(frame["second_pvalue"].notna().any()))
+    return Estimate(subject, key, cohort.name, float(value), float(error), *sides)
 
 
 def target_estimates(cohorts: Sequence[Evidence]) -> list[Estimate]:
@@ -212,8 +237,9 @@ def set_estimates(cohorts: Sequence[Evidence]) -> list[Estimate]:
                     why = "not scored there: no such set in its config, or too few of its genes"
                     one = Estimate(subject, key, cohort.name, reason=why)
                 else:
-                    value, error = known[cohort.name][subject]
-                    one = Estimate(subject, key, cohort.name, value, error)
+                    value, error, pvalue = known[cohort.name][subject]
+                    sides = one_sided(value, pvalue)
+                    one = Estimate(subject, key, cohort.name, value, error, *sides)
                     if _missing(value) or _missing(error) or error <= 0:
                         why = "its score cannot be tested there"
                         one = Estimate(subject, key, cohort.name, reason=why)
@@ -221,13 +247,15 @@ def set_estimates(cohorts: Sequence[Evidence]) -> list[Estimate]:
     return found
 
 
-def _relative(cohort: Evidence, key: Key) -> dict[tuple[str, str], tuple[float, float]]:
-    """Return each set's change of score and its standard error, both over the matrix's genes."""
+def _relative(cohort: Evidence, key: Key) -> dict[tuple[str, str], tuple[float, float, float]]:
+    """Return each set's change of score, its standard error and its p value.
+
+    The first two are over the matrix's genes.
+    """
     frame, genes = cohort.scores[key], len(cohort.genes[key])
-    errors = frame["se"].astype(float)
-    values = frame["estimate"].astype(float)
-    pairs = zip(values / genes, errors / genes, strict=True)
-    return dict(zip(frame.index, pairs, strict=True))
+    values, errors, pvalues = (frame[name].astype(float) for name in ("estimate", "se", "pvalue"))
+    found = zip(values / genes, errors / genes, pvalues, strict=True)
+    return dict(zip(frame.index, found, strict=True))
 
 
 def gene_key(gene_id: str, symbol: object) -> str:

@@ -23,6 +23,7 @@ from fibroserum.synthesis.evidence import (
     why_without,
 )
 from fibroserum.synthesis.pooling import Pooled, pool, random_weights
+from fibroserum.synthesis.replication import replication
 
 SIGNS = {"induced": 1.0, "suppressed": -1.0}
 
@@ -118,7 +119,8 @@ def _pooled(
         errors = np.array([one.error for one in used], dtype=float)
         found = pool(np.array([one.value for one in used], dtype=float), errors)
         named = dict(zip(columns, subject, strict=True)) | _about(key)
-        pooled.append(named | asdict(found) | {"reason": _reason(found, parts)})
+        said = asdict(found) | _replication(used) | {"reason": _reason(found, parts)}
+        pooled.append(named | said)
         weights = dict(
             zip(
                 [one.cohort for one in used],
@@ -128,6 +130,15 @@ def _pooled(
         )
         own += [_own_row(one, level, weights.get(one.cohort)) for one in parts]
     return pooled, own
+
+
+def _replication(used: Sequence[Estimate]) -> dict[str, Any]:
+    """Return the p value of replication over the cohorts with a test, and its direction."""
+    sides = np.array([(one.up, one.down) for one in used if one.up is not None], dtype=float)
+    if len(sides) < 2:
+        return {"replicated_pvalue": None, "replicated": "none"}
+    pvalue, way = replication(*sides.T)
+    return {"replicated_pvalue": pvalue, "replicated": way}
 
 
 def _own_row(one: Estimate, level: str, weight: float | None) -> dict[str, Any]:
@@ -149,6 +160,8 @@ def _own_row(one: Estimate, level: str, weight: float | None) -> dict[str, Any]:
         "se": one.error,
         "ci_low": ends[0],
         "ci_high": ends[1],
+        "up_pvalue": one.up,
+        "down_pvalue": one.down,
         "weight": weight,
         "used": one.value is not None,
         "reason": one.reason or None,
@@ -191,7 +204,7 @@ def _directed(
 def _called(
     rows: list[dict[str, Any]], schema: str, subject: str, family: list[str], alpha: float
 ) -> pd.DataFrame:
-    """Return pooled rows with BH-adjusted p values and calls.
+    """Return pooled rows with BH-adjusted p values, calls and claims of replication.
 
     subject: column of what is tested; a gene that two targets name is one test. The families are a
     contrast's rows (of one collection, or of one factor) with two cohorts or more; a row of one
@@ -203,11 +216,12 @@ def _called(
     frame = pd.DataFrame(rows)
     several = frame["cohorts"] >= 2
     families = [frame[name] for name in ("kind", "contrast", *family)]
-    for kind in ("fixed", "random"):
+    for kind in ("fixed", "random", "replicated"):
         pvalues = frame[f"{kind}_pvalue"].astype(float).where(several)
         frame[f"{kind}_padj"] = pvalues.groupby(families).transform(
             lambda own: panel_adjusted(own, frame.loc[own.index, subject])
         )
+    frame["replicated"] = frame["replicated"].where(frame["replicated_padj"] < alpha, "none")
     sure = (frame["random_padj"] < alpha).to_numpy()
     sign = np.where(frame["random_estimate"].astype(float) > 0, "up", "down")
     frame["call"] = np.select(

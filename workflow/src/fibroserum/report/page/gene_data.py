@@ -14,6 +14,7 @@ from fibroserum.report.page.pack import Pack, folded, planes, squeeze
 
 # columns of the page's gene tables: how each is printed
 FOLD_CHANGE_DECIMALS = 3
+CONFIDENT_DECIMALS = 2
 SIGNIFICANT = {"baseMean": 4, "pvalue": 3, "weighted_padj": 3, "second_weighted_padj": 3}
 WORDS = ("status", "call")
 LEVEL_DECIMALS = 2
@@ -56,6 +57,7 @@ def pack_contrast(frame: pd.DataFrame) -> str:
         "ci_high": (estimate, "ci_low"),
     }.items():
         pack.fixed(name, frame[name].to_numpy(float), FOLD_CHANGE_DECIMALS, near)
+    pack.fixed("confident_lfc", frame["confident_lfc"].to_numpy(float), CONFIDENT_DECIMALS)
     for name, digits in SIGNIFICANT.items():
         pack.significant(name, frame[name].to_numpy(float), digits)
     for name in WORDS:

@@ -73,14 +73,16 @@ _SHOWN = (
     "fixed_ci_high",
     "I2",
     "call",
+    "replicated",
+    "replicated_padj",
     "reason",
 )
 
 
-def _calls(frame: pd.DataFrame, name: str) -> dict[str, dict[str, list[str]]]:
-    """Return the names that are called up and down, by contrast."""
+def _calls(frame: pd.DataFrame, name: str, column: str) -> dict[str, dict[str, list[str]]]:
+    """Return the names whose `column` is up, and down, by contrast."""
     return {
-        str(contrast): {call: list(rows.loc[rows["call"] == call, name]) for call in ("up", "down")}
+        str(contrast): {way: list(rows.loc[rows[column] == way, name]) for way in ("up", "down")}
         for contrast, rows in frame.groupby("contrast", sort=False)
     }
 
@@ -90,8 +92,8 @@ def synthesis_summary(run: SynthesisRun) -> dict[str, Any]:
 
     cohorts: by name, folder, pairs and warnings; contrasts: by name, the cohorts in it; target:
     the first target and, by contrast, its estimates; targets, gene_sets: what is called, by
-    contrast; factors: by name, genes that any cohort calls responsive, and those on whose
-    direction the cohorts that call them agree.
+    contrast; replicated_…: what is replicated, likewise; factors: by name, genes that any cohort
+    calls responsive, and those on whose direction the cohorts that call them agree.
     """
     used = run.cohorts[run.cohorts["used"]]
     first = run.order[0] if run.order else ""
@@ -120,8 +122,10 @@ def synthesis_summary(run: SynthesisRun) -> dict[str, Any]:
                 for _, row in rows.iterrows()
             },
         },
-        "targets": _calls(run.targets, "target"),
-        "gene_sets": _calls(run.gene_sets, "gene_set"),
+        "targets": _calls(run.targets, "target", "call"),
+        "gene_sets": _calls(run.gene_sets, "gene_set", "call"),
+        "replicated_targets": _calls(run.targets, "target", "replicated"),
+        "replicated_gene_sets": _calls(run.gene_sets, "gene_set", "replicated"),
         "factors": {
             factor: {
                 "genes": int((genes["factor"] == factor).sum()),
