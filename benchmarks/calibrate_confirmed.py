@@ -203,7 +203,7 @@ def markdown(results: pd.DataFrame, cohorts: int) -> str:
         "| --- " * 7 + "|",
     ]
     for (setting, donors), part in results.groupby(["setting", "donors"], sort=False):
-        rule = {name: own for name, own in part.groupby("rule")}
+        rule = dict(iter(part.groupby("rule")))
         before, now = rule[RULES[0]], rule[RULES[1]]
         cells = [
             f"{now['together'].mean():.2f}",

@@ -113,6 +113,7 @@ class Flags(Tables):
             [context | interval | {"contrast": c.name} for c in self.contrasts]
             + [{"item": "CCR10", "kind": "receptor", "genes": 1, "sentence": "It is seen."}],
         )
+        self.write("sensitivity", [])
         several = self.shape.groups[1:]
         about = {"reference": self.shape.groups[0], "randomised": True, "note": "made up"}
         self.write(
