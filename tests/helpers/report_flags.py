@@ -113,6 +113,15 @@ class Flags(Tables):
             [context | interval | {"contrast": c.name} for c in self.contrasts]
             + [{"item": "CCR10", "kind": "receptor", "genes": 1, "sentence": "It is seen."}],
         )
+        numbers = {"donors": 9, "log2FoldChange": 0.25, "ci_low": -0.125, "ci_high": 0.625}
+        self.write(
+            "sensitivity",
+            [
+                {"target": target, "contrast": self.contrasts[0].name, "assumption": word} | numbers
+                for target in self.shape.targets[:1]
+                for word in ("missing_at_random", "equal_starts")
+            ],
+        )
         several = self.shape.groups[1:]
         about = {"reference": self.shape.groups[0], "randomised": True, "note": "made up"}
         self.write(

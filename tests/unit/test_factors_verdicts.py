@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import calibrate_confirmed
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+import fibroserum.factors.combine as combine_module
 from fibroserum.factors.combine import (
     Evidence,
     combine,
     nearer_to_zero,
     partial_conjunction,
+    replicability,
     shared_variance_df,
     signed_z,
     stouffer,
@@ -46,6 +51,50 @@ def test_combinations_by_their_definitions(first: float, second: float) -> None:
     assert two_sided(stouffer(z))[0] <= partial_conjunction(z)[0] * (1 + 1e-9)
     if first * second < 0:
         assert partial_conjunction(z)[0] >= 0.999
+
+
+@pytest.mark.parametrize("alpha", [0.05, 0.2])
+def test_replicability_is_that_of_r(repository: Path, alpha: float) -> None:
+    golden = repository / "tests/golden/replicability"
+    z = pd.read_csv(golden / "scores.tsv", sep="\t").to_numpy(float)
+    expected = np.loadtxt(golden / f"adjusted_{alpha:g}.tsv")
+    assert (expected < 1).sum() >= 11
+    for scores in (z, -z, z[:, ::-1]):
+        np.testing.assert_allclose(replicability(scores, alpha), expected, rtol=1e-8)
+
+
+def test_replicability_needs_both_sources_one_sign_and_something_selected() -> None:
+    strong, weak = np.array([8.0, 8.0]), np.zeros((50, 2))
+    assert replicability(np.vstack([strong, weak]), 0.05)[0] < 1e-6
+    for z in ([8.0, 0.0], [0.0, 8.0], [8.0, -8.0]):
+        assert (replicability(np.vstack([z, weak]), 0.05) == 1).all()
+    assert (replicability(weak, 0.05) == 1).all()
+    assert replicability(np.empty((0, 2)), 0.05).shape == (0,)
+
+
+def test_confirmed_finds_more_at_its_false_discovery_rate() -> None:
+    jobs = [("mixed", 8, seed) for seed in range(16)]
+    rows = pd.DataFrame([row for job in jobs for row in calibrate_confirmed.one(job)])
+    found = rows.groupby("rule")[["fdp", "power"]].mean()
+    assert found.loc["confirmed", "fdp"] < 0.05
+    assert found.loc["confirmed", "power"] > 4 * found.loc["partial conjunction", "power"]
+    # |z| of null genes go together: the hazard is there
+    assert 0.03 < rows["together"].mean() < 0.15
+
+
+@pytest.mark.parametrize("setting", ["stimulation alone", "serum alone", "opposite"])
+def test_one_source_alone_confirms_next_to_nothing(setting: str) -> None:
+    rows = [row for seed in range(6) for row in calibrate_confirmed.one((setting, 8, seed))]
+    assert np.mean([row["fdp"] for row in rows if row["rule"] == "confirmed"]) < 0.1
+
+
+def test_a_gene_that_is_not_responsive_is_not_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [_line(name, {"g0": 6.0, "g1": 5.0}) for name in ("stimulation", "serum")]
+    assert list(combine(lines, GENES, 0.05)["call"][:2]) == ["confirmed", "confirmed"]
+    monkeypatch.setattr(combine_module, "combined_pvalue", lambda _, z: np.where(z > 8, 1e-9, 1.0))
+    out = combine(lines, GENES, 0.05)
+    assert (out["confirmed_padj"][:2] < 0.05).all()
+    assert list(out["call"][:2]) == ["confirmed", "not_responsive"]
 
 
 @given(st.floats(1e-200, 1), st.sampled_from([-1.0, 1.0]))

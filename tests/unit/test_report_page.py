@@ -312,6 +312,16 @@ def test_a_verdict_stays_only_where_every_refit_keeps_it(
     assert said.startswith(words) if words else not said
 
 
+def test_the_verdict_has_the_estimate_with_donors_without_a_pair_beside_it(normal: Any) -> None:
+    _, _, page = normal
+    cells = re.findall(r'<td class="words">(.*?)</td>', page, re.DOTALL)
+    found = [cell for cell in cells if "donors without a pair" in cell]
+    assert len(found) == 1
+    estimate = "0.250 (−0.125 to 0.625)."
+    assert f"With the donors without a pair (9 donors): {estimate}" in found[0]
+    assert f"(9 donors, groups that start alike): {estimate}" in found[0]
+
+
 def test_no_evidence_is_not_assessable(tmp_path: Path, repository: Path) -> None:
     run, config, page = page_of(tmp_path, repository, Shape(genes=150, evidence=False, changed=0))
     assert summary(run, config)["factors"]["CCL28"]["assessable"] is False

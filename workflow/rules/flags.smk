@@ -14,6 +14,7 @@ rule targets:
         power=f"{OUT}/flags/target_power.tsv",
         baseline=f"{OUT}/flags/target_baseline.tsv",
         patterns=f"{OUT}/flags/target_patterns.tsv",
+        sensitivity=f"{OUT}/flags/sensitivity.tsv",
         context=f"{OUT}/flags/context.tsv",
     log:
         f"{LOG}/targets.log",

@@ -28,6 +28,7 @@ with job(snakemake.log[0]):
     )
     for name in ("donors", "loo", "power", "baseline", "patterns"):
         tables.write(f"target_{name}", getattr(flags, name), snakemake.output[name])
+    tables.write("sensitivity", flags.sensitivity, snakemake.output.sensitivity)
     tables.write("targets", flags.targets, snakemake.output.targets)
     context = context_table(cohort, results, ContextSettings(**snakemake.params.context))
     tables.write("context", context, snakemake.output.context)

@@ -14,6 +14,22 @@ def counts_of(adata: ad.AnnData) -> pd.DataFrame:
     return pd.DataFrame(np.asarray(adata.X), index=adata.obs_names, columns=adata.var_names)
 
 
+def all_samples(adata: ad.AnnData) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return counts and obs of all samples, those in no model (without a pair) included.
+
+    obs: donor, group, time and covariates. A sample in no model that has no value of a covariate,
+    or no count, is left out.
+    """
+    columns = ["donor", "group", "time", *settings_of(adata)["covariates"]]
+    counts, obs = counts_of(adata), adata.obs[columns].astype(str)
+    if "unpaired" not in adata.uns:
+        return counts, obs
+    rest = adata.uns["unpaired"]["obs"].astype(str)[columns]
+    own = pd.DataFrame(adata.uns["unpaired"]["counts"], rest.index, adata.var_names)
+    known = (rest != "").all(axis=1) & own.any(axis=1)
+    return pd.concat([counts, own[known]]), pd.concat([obs, rest[known]])
+
+
 def rows_of_targets(adata: ad.AnnData) -> set[str]:
     """Return every gene id that means a target: its own row, and others of the same symbol."""
     own = {gene for gene in settings_of(adata)["targets"].values() if gene}

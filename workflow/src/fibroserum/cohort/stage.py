@@ -85,6 +85,13 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     shift = line_shift(counts[in_pair], full[in_pair], design["before"])
     if shift is not None:
         adata.uns["fibroserum"]["line_shift"] = asdict(shift)
+    if not used.all():
+        # of donors without a pair, and in no model: a sensitivity analysis of the targets uses them
+        kept = ["donor", "group", "time", *adata.uns["fibroserum"]["covariates"]]
+        adata.uns["unpaired"] = {
+            "obs": obs.loc[~used, kept].fillna("").astype(str),
+            "counts": summed.loc[~used].to_numpy(dtype=np.int64),
+        }
     _normalized_layers(adata)
     arms = {name: stimulation_arm(*arm, adata.var) for name, arm in inputs.stimulation.items()}
     return Cohort(adata, samples, arms)

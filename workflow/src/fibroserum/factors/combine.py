@@ -1,7 +1,8 @@
-"""Combining the evidence on a factor's genes: Stouffer, partial conjunction, calls.
+"""Combining the evidence on a factor's genes: Stouffer, partial conjunction, replicability, calls.
 
 Stouffer et al. (1949) The American Soldier, vol. 1; Benjamini & Heller (2008) Biometrics 64:1215
-for the partial conjunction; Benjamini & Hochberg (1995) J R Stat Soc B 57:289.
+for the partial conjunction; Bogomolov & Heller (2018) Biometrika 105:505 for replicability;
+Benjamini & Hochberg (1995) J R Stat Soc B 57:289.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from fibroserum.multiple_testing import benjamini_hochberg
 LARGEST_Z = 37.0
 # a source's own two-sided p value below which it contradicts a call of the other sign
 OPPOSED = 0.05
+# The share of alpha for genes that the selecting source found by mistake. It is the smaller one:
+# the selection is adjusted already, and a strict threshold falls on the tested source.
+SELECTING = 0.2
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,43 @@ def partial_conjunction(z: np.ndarray) -> np.ndarray:
     return np.asarray(np.minimum(1.0, 2 * np.minimum(up, down)))
 
 
+def replicability(z: np.ndarray, alpha: float) -> np.ndarray:
+    """Return adjusted p values of the claim that both sources show a gene, with one sign.
+
+    z: normal scores, genes × 2. Each source selects and the other is tested among the selected
+    genes (`_one_way`), at alpha / 2 either way; a gene is claimed where either way claims it. The
+    false discovery rate of the two together is at most the sum of both. 1 where neither way
+    selects a gene.
+    """
+    p = norm.sf(np.abs(z))
+    agree = np.sign(z[:, 0]) == np.sign(z[:, 1])
+    ways = [_one_way(p[:, own], p[:, 1 - own], agree, alpha / 2) for own in (0, 1)]
+    return np.asarray(np.minimum(1.0, 2 * np.minimum(*ways)))
+
+
+def _one_way(
+    selecting: np.ndarray, tested: np.ndarray, agree: np.ndarray, alpha: float
+) -> np.ndarray:
+    """Return adjusted p values of claims on the genes that one source selects.
+
+    selecting, tested: one-sided p values in the direction of each source's own estimate; agree:
+    whether the directions are one. The procedure of Bogomolov & Heller (2018): the first source
+    selects R1 genes at a false discovery rate of 2 alpha, the other R2 with a p value that can be
+    claimed at all. With R claims, p1 <= SELECTING x alpha R / R2 and p2 <= (1 - SELECTING) x
+    alpha R / R1.
+    """
+    first = benjamini_hochberg(2 * selecting) < 2 * alpha
+    second = tested <= (1 - SELECTING) * alpha
+    both = first & second & agree
+    score = np.maximum(
+        selecting[both] * second.sum() / SELECTING, tested[both] * first.sum() / (1 - SELECTING)
+    )
+    out = np.ones(len(agree))
+    # step-up over the genes that both select: the k-th smallest score over k
+    out[both] = benjamini_hochberg(score / max(len(score), 1))
+    return out
+
+
 def _against(z: np.ndarray, combined: np.ndarray, sources: list[Evidence]) -> list[str | None]:
     """Return for each gene (genes × sources) the source that points the other way, or None.
 
@@ -145,9 +186,10 @@ def combine(sources: list[Evidence], genes: pd.Index, alpha: float) -> pd.DataFr
     """Return the verdict on each gene.
 
     genes: gene ids, one row each. Columns: direction, evidence, responsive_pvalue,
-    responsive_padj, confirmed_pvalue, confirmed_padj, call, reason. BH runs over the genes that all
-    sources tested; a gene that one of two sources did not test is not assessable, and `reason` says
-    so; so it does of a called gene whose other source points the other way.
+    responsive_padj, confirmed_pvalue, confirmed_padj, call, reason. Adjustment runs over the genes
+    that all sources tested: BH for responsive, `replicability` for confirmed. A gene that one of
+    two sources did not test is not assessable, and `reason` says so; so it does of a called gene
+    whose other source points the other way.
     """
     out = pd.DataFrame(index=genes)
     tested = pd.DataFrame(
@@ -177,8 +219,8 @@ def combine(sources: list[Evidence], genes: pd.Index, alpha: float) -> pd.DataFr
     out.loc[full, "direction"] = [directions[sign] for sign in np.sign(combined)]
     if len(sources) > 1:
         out.loc[full, "confirmed_pvalue"] = partial_conjunction(z)
-    for name in ("responsive", "confirmed"):
-        out[f"{name}_padj"] = benjamini_hochberg(out[f"{name}_pvalue"].to_numpy(float))
+        out.loc[full, "confirmed_padj"] = replicability(z, alpha)
+    out["responsive_padj"] = benjamini_hochberg(out["responsive_pvalue"].to_numpy(float))
     responsive = out["responsive_padj"] < alpha
     words = np.where(responsive, "responsive", "not_responsive")
     words = np.where(responsive & (out["confirmed_padj"] < alpha), "confirmed", words)

@@ -38,6 +38,7 @@ SINGLE = {
     "power": "target_power",
     "baseline": "target_baseline",
     "patterns": "target_patterns",
+    "sensitivity": "sensitivity",
     "context": "context",
     "levels": "factor_levels",
     "pairs": "factor_pairs",
@@ -75,6 +76,7 @@ class Tables:
     power: pd.DataFrame
     baseline: pd.DataFrame
     patterns: pd.DataFrame
+    sensitivity: pd.DataFrame
     context: pd.DataFrame
     levels: pd.DataFrame
     pairs: pd.DataFrame

@@ -28,6 +28,7 @@ from fibroserum.targets.power import (
     power_row,
     published_effect,
 )
+from fibroserum.targets.sensitivity import sensitivity_table
 from fibroserum.targets.sentences import (
     Phrases,
     phrases,
@@ -64,6 +65,7 @@ class TargetTables:
     power: pd.DataFrame
     baseline: pd.DataFrame
     patterns: pd.DataFrame
+    sensitivity: pd.DataFrame
 
 
 def flag_targets(
@@ -90,6 +92,9 @@ def flag_targets(
         power=tables.check("target_power", _power(study, verdicts, published, settings.power_lfc)),
         baseline=tables.check("target_baseline", baseline),
         patterns=tables.check("target_patterns", patterns(study, verdicts, settings.n_cpus)),
+        sensitivity=tables.check(
+            "sensitivity", sensitivity_table(cohort, study, randomised=settings.randomised)
+        ),
     )
 
 

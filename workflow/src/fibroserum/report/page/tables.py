@@ -79,6 +79,14 @@ def _targets(run: RunTables) -> list[dict[str, Any]]:
     return records(rows)
 
 
+def _by_verdict(sensitivity: pd.DataFrame) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Return the rows of `sensitivity` by target and contrast."""
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in records(sensitivity):
+        found.setdefault((row["target"], row["contrast"]), []).append(row)
+    return found
+
+
 def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the rows of the tables that the templates write out."""
     warnings = run.checks[run.checks["level"] != "ok"]
@@ -92,6 +100,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "targets": _targets(run),
         "patterns": records(run.patterns),
         "context": records(run.context),
+        "sensitivity": _by_verdict(run.sensitivity),
         "baseline": records(run.baseline),
         "power": records(run.power.dropna(subset=["sentence"])),
         "levels": records(run.levels),
