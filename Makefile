@@ -58,6 +58,7 @@ calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.
 	$(BIN)/python benchmarks/calibrate_relabelling.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_sets.py --write docs/calibration.md
 	mkdir -p build
+	$(BIN)/python benchmarks/calibrate_panel_variance.py --out build/panel_variance.tsv
 	$(BIN)/python benchmarks/calibrate_sets.py --depth build/set_depth.tsv --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_identity.py --cohorts 3 --clean 15 --write docs/calibration.md
 	$(BIN)/python benchmarks/calibration/run.py --out build/calibration.tsv --jobs 2 \
