@@ -34,7 +34,7 @@ def read_matrices(
         matrix = read_hdf5(path, known_samples, cells)
         return [replace(matrix, used="cells") if cells else matrix]
     else:
-        kind, files = line_kind(first_line(path)), [path]
+        kind, files = line_kind(first_line(path, "#")), [path]
     if kind == "mtx":
         if len(files) > 1:
             raise refuse(f"holds {len(files)} 10x matrices", where, "a folder with one of them")
