@@ -261,29 +261,30 @@ def numbers(
         said = f"'{mark}' between groups of three digits is read as a thousands mark"
         draft = replace(draft, notes=(*notes, f"{grid.where}: {said}"))
     values, problems = _values(counts, draft)
-    if _points_may_be_thousands(values, grid, columns, keep):
-        gene, sample = np.argwhere(values % 1 != 0)[0]
+    broken = np.isfinite(values) & (values != np.rint(values))
+    if broken.any() and _points_may_be_thousands(values, broken, grid, columns, keep):
+        gene, sample = np.argwhere(broken)[0]
         number, place = values[gene, sample], draft.cell(int(gene), int(sample))
         what = f"'{number:.3f}' can be read as {number * 1000:.0f} or as {number:.3f}"
         problems = (*problems, Problem(what, place, "whole numbers", _PLAIN_HINT))
-        values = np.where(values % 1 != 0, 0, values)
+        values = np.where(broken, 0, values)
     return replace(draft, values=values, problems=problems)
 
 
 def _points_may_be_thousands(
-    values: np.ndarray, grid: Grid, columns: Sequence[int], keep: np.ndarray
+    values: np.ndarray, broken: np.ndarray, grid: Grid, columns: Sequence[int], keep: np.ndarray
 ) -> bool:
     """Tell whether every fraction may be a whole number with points between groups of digits.
 
     So spreadsheets of many countries write thousands: three digits behind each point, no number
     above 999 without one, none that begins with 0. Estimates of expression hardly ever look so.
+    broken: where the fractions are; keep: the rows of the grid that are genes.
     """
-    fractions = values[values % 1 != 0] if values.dtype.kind == "f" else np.empty(0)
-    if not len(fractions) or fractions.min() < 1 or np.nanmax(values) >= 1000:
+    if values[broken].min() < 1 or values.max() >= 1000:
         return False
     frame = parse_lines(grid, dict.fromkeys(range(grid.width), str))[keep]
-    cells = frame[list(columns)].to_numpy(dtype=object)
-    return all(map(_POINT_GROUPS.fullmatch, cells[values % 1 != 0]))
+    cells = frame[list(columns)].to_numpy(dtype=object)[broken]
+    return all(map(_POINT_GROUPS.fullmatch, cells))
 
 
 def _without_thousands_marks(frame: pd.DataFrame, separator: str) -> tuple[pd.DataFrame, str]:

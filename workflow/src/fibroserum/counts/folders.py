@@ -34,7 +34,7 @@ def line_kind(line: str) -> FolderKind | None:
         return "salmon"
     if tuple(cells) == KALLISTO_HEADER:
         return "kallisto"
-    if cells[0] == "N_unmapped" and len(cells) == 4 or set(GDC_COLUMNS) <= set(cells):
+    if (cells[0] == "N_unmapped" and len(cells) == 4) or set(GDC_COLUMNS) <= set(cells):
         return "star"
     if len(cells) in (2, 3) and cells[0] and cells[-1].strip().isdigit():
         return "htseq" if cells[0] not in SPECIAL_ROWS else None
@@ -113,8 +113,9 @@ def read_htseq(files: Sequence[Path], known_samples: Collection[str], where: str
 
 
 def read_star(files: Sequence[Path], known_samples: Collection[str], where: str) -> list[Matrix]:
-    """Return one matrix a ReadsPerGene file (or the GDC's table of one), from the column of the libraries' strandedness.
+    """Return one matrix a ReadsPerGene file, from the column of the libraries' strandedness.
 
+    The Genomic Data Commons adds names of genes before these columns, and other values behind them.
     STAR counts each gene unstranded, for the first read's strand, and for the reverse. Where three
     quarters of the stranded counts are on one strand it is that column, where they are even the
     unstranded one. Between, and where files differ, InputError: a guess would lose reads.
