@@ -49,7 +49,7 @@ def name_problems(matrix: Matrix) -> list[Problem]:
 
 
 def _mangled_genes(matrix: Matrix) -> list[Problem]:
-    """Return a problem for the first ids that a spreadsheet turned into dates or numbers."""
+    """Return problems with ids that a spreadsheet changed: the first, and one with the rest."""
     found = mangled(matrix.genes, matrix.where)
     # `mangled` counts genes; the row of the file is what a user can go to
     places = [int(problem.where.rsplit(" ", 1)[1]) - 1 for problem in found[:SHOWN]]
@@ -58,7 +58,9 @@ def _mangled_genes(matrix: Matrix) -> list[Problem]:
         for problem, place in zip(found, places, strict=False)
     ]
     if len(found) > SHOWN:
-        rest = f"and {len(found) - SHOWN:,} more gene ids that a spreadsheet has changed"
+        others = [int(problem.where.rsplit(" ", 1)[1]) - 1 for problem in found[SHOWN:]]
+        names = ", ".join(f"'{matrix.genes[place]}'" for place in others)
+        rest = f"and {len(others):,} more gene ids that a spreadsheet has changed: {names}"
         problems.append(Problem(rest, matrix.where))
     return problems
 
