@@ -17,7 +17,7 @@ if CONFIG["cells"]:
 
     rule pseudobulk:
         input:
-            counts=CONFIG["counts"],
+            counts=inputs_of("counts"),
             tables=inputs_of("cells"),
         output:
             sums=f"{OUT}/pseudobulk/{{scatteritem}}.npz",
@@ -32,7 +32,7 @@ if CONFIG["cells"]:
         params:
             counts=CONFIG["counts"],
             cells=CONFIG["cells"],
-            stamp=stamp(CONFIG["counts"] + inputs_of("cells")),
+            stamp=stamp(inputs_of("counts", "cells")),
             code=code("pseudobulk.py"),
         script:
             "../scripts/pseudobulk.py"
@@ -40,9 +40,9 @@ if CONFIG["cells"]:
 
 rule counts:
     input:
-        counts=CONFIG["counts"],
+        counts=inputs_of("counts"),
         cells=SUMMED,
-        samples=CONFIG["samples"],
+        samples=inputs_of("samples"),
         stimulation=inputs_of("factors"),
         tables=inputs_of("tx2gene", "cells", "genes.annotation"),
     output:
@@ -73,8 +73,7 @@ rule counts:
         ),
         min_count=CONFIG["differential_expression"]["min_count"],
         stamp=stamp(
-            CONFIG["counts"]
-            + inputs_of("samples", "factors", "tx2gene", "cells", "genes")
+            inputs_of("counts", "samples", "factors", "tx2gene", "cells", "genes")
         ),
         code=code("counts.py"),
     script:

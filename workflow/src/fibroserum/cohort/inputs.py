@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fibroserum.cohort.annotation import annotation_of, as_in_cohort, find_targets, unknown_genes
+from fibroserum.cohort.annotation import annotated, as_in_cohort, find_targets, unknown_genes
 from fibroserum.cohort.samples import check_design
 from fibroserum.counts import read_counts
 from fibroserum.errors import Collector, Problem
@@ -137,6 +137,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     """
     found = Collector()
     sheet, table, annotation = pd.DataFrame(), None, None
+    counts, genes_said = pd.DataFrame(), list[str]()
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     used: frozenset[str] = frozenset()
     with found.collecting():
@@ -159,7 +160,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
         found.problems += problems_without(sheet, config["design"], dropped)
     if table is not None:
         with found.collecting():
-            annotation = annotation_of(table.counts, config)
+            counts, annotation, genes_said = annotated(table.counts, config)
     if annotation is not None:
         found.problems += unknown_genes(config, annotation)
     with found.collecting():
@@ -169,7 +170,6 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     found.finish()
     assert table is not None, "a table that could not be read is a problem"
     assert annotation is not None, "an annotation that could not be made is a problem"
-    counts = table.counts.set_axis(annotation.index, axis=1)
     targets, notes = find_targets(config["targets"], annotation, counts)
     for name, (_, arm_sheet) in arms.items():
         notes += left_out(name, arm_sheet, config["factors"][name]["stimulation"])
@@ -179,4 +179,5 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
             f"tx2gene ({config['tx2gene']}) is not used: no count input is a folder of Salmon or "
             "kallisto"
         )
-    return Inputs(counts, sheet, annotation, targets, arms, (*table.notes, *notes), dropped)
+    notes = [*sheet.attrs.get("notes", ()), *table.notes, *genes_said, *notes]
+    return Inputs(counts, sheet, annotation, targets, arms, tuple(notes), dropped)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from fibroserum.errors import SHOWN, InputError, Problem, capped, refuse
 from fibroserum.files.contents import read_text
+from fibroserum.files.workbook import joined
 
 ID_HEADERS = {
     "", "gene", "genes", "geneid", "gene_id", "gene_ids", "ensgene", "ensembl", "ensembl_id",
@@ -103,7 +104,7 @@ def read_grid(path: Path, *, header: bool = False) -> Grid:
         if len(kept) < width:
             cut, width, names = True, len(kept), tuple(names[index] for index in kept)
             cells = (split(row, separator) for row in rows)
-            rows = [_joined([row[index] for index in kept], separator) for row in cells]
+            rows = [joined([row[index] for index in kept], separator) for row in cells]
     left_out = (f"{where}: columns without name and content left out",) if cut else ()
     places = tuple(record.number for record in records)
     return Grid(where, separator, names, tuple(rows), places, width, (*text.notes, *left_out))
@@ -190,13 +191,7 @@ def _layout(records: Sequence[_Record]) -> tuple[int, bool]:
 
 
 def _first_fields(row: str, separator: str, width: int) -> str:
-    return _joined(split(row, separator)[:width], separator)
-
-
-def _joined(cells: Sequence[str], separator: str) -> str:
-    stream = io.StringIO()
-    csv.writer(stream, delimiter=separator, lineterminator="").writerow(cells)
-    return stream.getvalue()
+    return joined(split(row, separator)[:width], separator)
 
 
 def _with_name_or_content(

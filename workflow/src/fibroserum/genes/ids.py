@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Literal
@@ -183,7 +184,7 @@ _DATES = tuple(
         rf"(?:\d{{2,4}} ?[年년] ?)?{_MONTH} ?[月월] ?{_DAY} ?[日일]?",
     )
 )
-_SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?[Ee]\+\d{1,2}")
+_SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?[Ee]\+\d{1,2}|\d{11,}")  # 2.31E+13, and written out
 _DECIMAL = re.compile(r"\d+\.0+")
 _DATE_LIKE = re.compile(r"([A-Z]{3,5})-?0?(\d{1,2})")
 # What symbols begin with that spreadsheets take for months.
@@ -202,15 +203,21 @@ def mangled(ids: Sequence[str], source: str = "gene ids") -> list[Problem]:
     scientific notation (2.31E+13), Entrez ids with decimals (633.0). A name that some gene has is
     none of these. The hint names the likely original symbols.
     """
+    return [
+        replace(problem, where=f"{source}, gene {place + 1}") for place, problem in mangled_at(ids)
+    ]
+
+
+def mangled_at(ids: Sequence[str]) -> list[tuple[int, Problem]]:
+    """Return the places of `mangled` ids, from 0, and their problems."""
     names = [str(name).strip() for name in ids]
     numeric = sum(bool(_ENTREZ.fullmatch(name)) for name in names) > 0.5 * len(names)
-    problems = []
-    for row, name in enumerate(names, 1):
-        found = _mangled(name, numeric)
-        if found:
-            what, hint = found
-            problems.append(Problem(f"gene id '{name}' {what}", f"{source}, gene {row}", "", hint))
-    return problems
+    found = ((place, name, _mangled(name, numeric)) for place, name in enumerate(names))
+    return [
+        (place, Problem(f"gene id '{name}' {why[0]}", hint=why[1]))
+        for place, name, why in found
+        if why
+    ]
 
 
 _KEEP_TEXT = "Take the table from before a spreadsheet saved it"
