@@ -112,12 +112,12 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
-    "an annotation that is a workbook",
-    "genes.tsv: is an Excel workbook (.xlsx); expected a text table. In Excel, save the sheet as "
-    "CSV or TSV (gene names formatted as text).",
+    "an annotation that is a damaged workbook",
+    "genes.tsv: is a damaged Excel workbook (\"There is no item named 'xl/_rels/workbook.xml.rels' "
+    'in the archive"). Open it in a spreadsheet and save it again, or copy it again.',
 )
 def _(c: SmallCohort) -> None:
-    from helpers.spoiling import XLSX
+    from helpers.spoiling import DAMAGED_XLSX
 
     c.config["genes"] = {"annotation": "genes.tsv"}
-    c.instead["genes.tsv"] = XLSX
+    c.instead["genes.tsv"] = DAMAGED_XLSX

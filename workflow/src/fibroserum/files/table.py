@@ -43,7 +43,9 @@ def read_sheet(path: Path) -> pd.DataFrame:
         raise InputError(problems)
     frame = parse_lines(grid, dict.fromkeys(range(grid.width), str))
     frame.columns = pd.Index(grid.header)
-    frame.attrs = {"source": str(path), "lines": list(grid.numbers), "notes": list(grid.notes)}
+    frame.attrs = {"source": str(path), "lines": list(grid.numbers)}
+    if grid.notes:
+        frame.attrs["notes"] = list(grid.notes)
     return frame
 
 

@@ -66,7 +66,7 @@ def read_gmt(path: Path) -> list[GeneSet]:
     """
     path = Path(path)
     entries = list(_entries(path))
-    few = 2 * sum(not genes for *_, genes in entries) < len(entries)
+    few = 2 * sum(not genes for *_, genes in entries) <= len(entries)
     sets: list[GeneSet] = []
     problems: list[Problem] = []
     first_place: dict[str, str] = {}
@@ -96,8 +96,8 @@ def read_gmt(path: Path) -> list[GeneSet]:
 
 def _entries(path: Path) -> Iterator[_Entry]:
     lines = _read_lines(path)
-    start = next((line.lstrip() for line in lines if line.strip()), "")
-    if start.startswith("{"):
+    start = "".join(lines[:50]).lstrip()
+    if re.match(r'\{\s*"', start) or start.rstrip() == "{}":
         yield from _json_entries("\n".join(lines), path)
         return
     if re.match(r"<\?xml|<msigdb", start, re.IGNORECASE):
@@ -164,7 +164,10 @@ def _json_entries(text: str, path: Path) -> Iterator[_Entry]:
 
 def _mangled_genes(sets: Sequence[GeneSet], path: Path) -> list[Problem]:
     """Return a problem for each gene that a spreadsheet turned into a date or a number."""
-    owners = {gene: one.name for one in reversed(sets) for gene in one.genes}
+    owners: dict[str, str] = {}
+    for one in sets:
+        for gene in one.genes:
+            owners.setdefault(gene, one.name)
     names = list(owners)
     return [
         replace(problem, where=f"{path}, gene set '{owners[names[place]]}'")

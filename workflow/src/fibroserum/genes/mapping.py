@@ -230,7 +230,7 @@ def near_names(name: str, annotation: pd.DataFrame) -> list[str]:
     return [
         other
         for other in unknown
-        if wanted in {_letters_and_digits(part) for part in (other, *re.split(r"[_|:;/ ]", other))}
+        if wanted in {_letters_and_digits(part) for part in (other, *re.split(r"[_|:;/]", other))}
     ]
 
 
