@@ -25,7 +25,7 @@ def _(c: SmallCohort) -> None:
         f"into a date. It was probably {gene}. Take the table from before a spreadsheet saved it"
         for row, name, gene in (
             (14, "2006/09/02", "SEPTIN2"),
-            (15, "3-mrt", "MARCHF3 or MTARC3"),
+            (15, "3-mrt", "MARCHF3"),
             (16, "04-set", "SEPTIN4"),
             (17, "5. září", "SEPTIN5"),
             (18, "6-сен", "SEPTIN6"),
@@ -148,8 +148,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "an annotation that is a damaged workbook",
-    "genes.tsv: is a damaged Excel workbook (\"There is no item named 'xl/_rels/workbook.xml.rels' "
-    'in the archive"). Open it in a spreadsheet and save it again, or copy it again.',
+    "genes.tsv: is a damaged Excel workbook (File contains no valid workbook part). Open it in a "
+    "spreadsheet and save it again, or copy it again.",
 )
 def _(c: SmallCohort) -> None:
     from helpers.spoiling import DAMAGED_XLSX

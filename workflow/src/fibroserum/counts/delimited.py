@@ -324,8 +324,8 @@ def _values(frame: pd.DataFrame, draft: Matrix) -> tuple[np.ndarray, tuple[Probl
         where, cell = commas[0]
         what, hint = f"'{cell}' has a comma in it{more}", EUROPEAN_HINT
         if _GROUPS.fullmatch(cell):
-            read = f"{cell.replace(',', '')} or as {cell.replace(',', '.', 1)}"
-            what, hint = f"'{cell}' can be read as {read}{more}", _PLAIN_HINT
+            readings = f"{cell.replace(',', '')} or as {cell.replace(',', '.', 1)}"
+            what, hint = f"'{cell}' can be read as {readings}{more}", _PLAIN_HINT
         problems.insert(0, Problem(what, where, "digits", hint))
     floating = any(column.dtype.kind == "f" for column in columns)
     values = np.column_stack(columns).astype(np.float64 if floating else np.int64)

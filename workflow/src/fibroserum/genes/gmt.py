@@ -131,7 +131,7 @@ def _columns(rows: Sequence[Sequence[str]], path: Path) -> Iterator[_Entry]:
 
 def _is_gmx(rows: Sequence[tuple[int, list[str]]], path: Path) -> bool:
     """Tell whether sets stand in columns: names and descriptions in two rows, genes below them."""
-    if re.search(r"\.gmx(\.gz)?$", path.name, re.IGNORECASE):
+    if rows and re.search(r"\.gmx(\.gz)?$", path.name, re.IGNORECASE):
         return True
     if len(rows) < 3 or len(rows[0][1]) != len(rows[1][1]):
         return False
