@@ -133,6 +133,12 @@ def test_marks_that_may_be_decimal_are_refused_with_both_readings(
     assert "Save the numbers without thousands marks" in said
 
 
+def test_points_that_can_only_be_thousands_marks_are_named(tmp_path: Path) -> None:
+    said = refusal(tmp_path, "gene\tS1\tS2\nA\t1.376.222\t2\nB\t1.255\t7\n")
+    assert "row 2 ('A'), column 'S1': '1.376.222' has points as thousands marks" in said
+    assert "row 3 ('B'), column 'S1': '1.255' can be read as 1255 or as 1.255" in said
+
+
 def test_estimates_with_three_decimals_are_rounded(tmp_path: Path) -> None:
     rows = "".join(f"G{n}\t{n}.125\t0.375\t{40 * n}\n" for n in range(1, 40))
     table = read(tmp_path, "gene\tS1\tS2\tS3\n" + rows, fractional="round")

@@ -2,7 +2,8 @@
 # Of single cells also: pseudobulk/*.npz, each the sums of a part of the cells.
 SUMMED = []
 # A matrix as compressed text is the smallest that it can be. Of a folder the size is not known.
-ZIPPED = any(path.endswith((".gz", ".bz2", ".xz", ".zst")) for path in CONFIG["counts"])
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".xlsx", ".xlsm")
+ZIPPED = any(path.endswith(PACKED) for path in inputs_of("counts"))
 COUNTS_MEMORY = memory(4000, 60 if ZIPPED else 20)
 
 if CONFIG["cells"]:

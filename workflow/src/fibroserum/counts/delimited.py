@@ -38,7 +38,7 @@ _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d[\d.,]*,\d+\s*")
 #: Between groups of three digits: comma, spaces of any width, apostrophes.
 _GROUPS = re.compile(r"\s*\d{1,3}([, \u00a0\u2009\u202f'’])\d{3}(\1\d{3})*(\.\d+)?\s*")
-_POINT_GROUPS = re.compile(r"\s*[1-9]\d{0,2}\.\d{3}\s*")
+_POINT_GROUPS = re.compile(r"\s*[1-9]\d{0,2}(\.\d{3})+\s*")
 _PLAIN_HINT = "Save the numbers without thousands marks and with points before decimals."
 _MISSING = {"", "na", "nan", "n/a", "null", "none", "#n/a", "-", ".", "inf", "-inf"}
 ENSEMBL = re.compile(r"ENS[A-Z]*[GT]\d{11}(\.\d+)?.*")
@@ -364,6 +364,9 @@ def _bad_cell(cell: str, where: str) -> Problem:
     text = cell.strip()
     if not text:
         return Problem("the cell is empty", where, "a whole number ≥ 0")
+    if _POINT_GROUPS.fullmatch(text):
+        what = f"'{text}' has points as thousands marks"
+        return Problem(what, where, "digits", _PLAIN_HINT)
     what = f"'{text[:40]}' is not a number"
     if text.lower() in _MISSING:
         what = f"the count is missing ('{text}')"

@@ -51,7 +51,10 @@ def input_paths(config: Config) -> dict[str, list[str]]:
         beside = [other for path in paths["counts"] for other in read_along(Path(path), column)]
         paths["cells"] = list(dict.fromkeys(beside))
     paths |= {"gene_sets": config["gene_sets"]}
-    return {key: [split_sheet(path)[0] for path in found] for key, found in paths.items()}
+    return {
+        key: list(dict.fromkeys(split_sheet(path)[0] for path in found))
+        for key, found in paths.items()
+    }
 
 
 def with_located_paths(config: Config, root: Path) -> Config:
