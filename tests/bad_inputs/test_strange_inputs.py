@@ -139,8 +139,8 @@ def _(c: SmallCohort) -> None:
     c.config["targets"] = ["BGN", "C9orf72"]
     c.counts.add_column("gene_start", [str(1000 + n) for n in range(len(c.counts.rows) - 1)])
     c.counts.add_column("tf_family", ["-"] * (len(c.counts.rows) - 1))
-    c.counts.add_column("D1_pre_FPKM", ["0.5"] * (len(c.counts.rows) - 1))
     c.counts.add_column("", [""] * (len(c.counts.rows) - 1))
+    c.counts.add_column("D1_pre_FPKM", ["0.5"] * (len(c.counts.rows) - 1))
     book = openpyxl.Workbook()
     for name, table in (("Counts", c.counts), ("Samples", c.sheet)):
         sheet = book.create_sheet(name)
@@ -196,8 +196,8 @@ def test_a_folder_with_spaces_and_umlauts(tmp_path: Path) -> None:
         "columns 'gene_start', 'tf_family' describe genes",
         "columns 'D1_pre_FPKM' hold values other than counts",
         "columns without name and content left out",
-        "added to their gene's: BGN.1 to BGN",
-        "read as their genes: C9ORF72 is C9orf72",
+        "ids that a tool made unique are added to their genes (1): BGN.1 to BGN",
+        "symbols in capitals are read as their genes (1): C9ORF72 is C9orf72",
     ):
         assert said in notes
     assert "results/small/cohort.h5ad" in outcome.results

@@ -225,7 +225,7 @@ def test_names_in_capitals_are_read_where_they_are_one_gene() -> None:
     assert found["symbol"]["C9ORF72"] == "C9orf72"
     assert found["entrez"]["C9ORF72"] == load_table().set_index("symbol").loc["C9orf72", "entrez"]
     assert genes.capitals_note(found) == [
-        "1 symbols in capitals are read as their genes: C9ORF72 is C9orf72"
+        "symbols in capitals are read as their genes (1): C9ORF72 is C9orf72"
     ]
     # and a set or a target in capitals finds the gene, whatever the matrix calls it
     for row in ("C9ORF72", "C9orf72"):

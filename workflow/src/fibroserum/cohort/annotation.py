@@ -62,7 +62,7 @@ def without_copies(
     summed.columns.name = counts.columns.name
     kept = summed.astype(np.int32) if summed.max(axis=None) <= np.iinfo(np.int32).max else summed
     pairs = [f"{name} to {stem}" for name, stem in stems.items()]
-    what = f"{len(pairs):,} rows whose ids a tool made unique are added to their gene's"
+    what = f"counts of ids that a tool made unique are added to their genes ({len(pairs):,})"
     return kept, [f"{what}: {listed(pairs, quote='')}"]
 
 

@@ -217,7 +217,8 @@ def capitals_note(annotation: pd.DataFrame) -> list[str]:
     read = [f"{name} is {symbol}" for name, symbol in aliases.items() if name in capitals]
     if not read:
         return []
-    return [f"{len(read):,} symbols in capitals are read as their genes: {listed(read, quote='')}"]
+    what = f"symbols in capitals are read as their genes ({len(read):,})"
+    return [f"{what}: {listed(read, quote='')}"]
 
 
 def near_names(name: str, annotation: pd.DataFrame) -> list[str]:
