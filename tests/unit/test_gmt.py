@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fibroserum.enrichment.membership import restrict
 from fibroserum.errors import InputError, Problem
 from fibroserum.genes import gmt
 from fibroserum.genes.gmt import GeneSet, check_human, map_sets, read_gmt
@@ -237,6 +238,19 @@ def test_a_set_without_genes_among_others_stays_and_is_left_out_later(tmp_path: 
     path.write_text("EMPTY\tno genes\nB\td\tLUM\nNONE\n")
     with pytest.raises(InputError, match="gene set 'EMPTY' has no genes"):
         read_gmt(path)
+
+
+def test_a_set_without_genes_has_a_row_in_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "x.gmt"
+    path.write_text("A\td\tBGN\tDCN\nEMPTY\tno genes\n")
+    genes = annotate(["BGN", "DCN"], "symbol")
+    mapped, lost = map_sets(read_gmt(path), genes)
+    found = restrict(mapped, genes.index, genes.index, min_size=2, max_size=9)
+    assert found.table["gene_set"].tolist() == ["A"]
+    assert lost.empty
+    assert found.left_out.to_numpy().tolist() == [
+        ["x", "EMPTY", "", "0 tested genes, fewer than min_size 2"]
+    ]
 
 
 def test_genes_that_a_spreadsheet_changed_are_named(tmp_path: Path) -> None:

@@ -147,14 +147,16 @@ def find_targets(
     return chosen, notes
 
 
-def as_in_cohort(counts: pd.DataFrame, annotation: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Return an arm's counts with gene ids as the cohort's tables show them.
+def as_in_cohort(
+    counts: pd.DataFrame, annotation: pd.DataFrame, source: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return an arm's counts with gene ids as the cohort's tables show them, and notes.
 
     Raises InputError where fewer than half of them are in the cohort's matrix.
     """
     own = frozenset(annotation.index)
     kind = recognise(list(counts.columns), f"gene ids of {source}", own)
-    counts, _ = without_copies(counts, own)
+    counts, notes = without_copies(counts, own)
     renamed = counts.set_axis(canonical(counts.columns, kind), axis=1)
     shared = renamed.columns.isin(annotation.index)
     if shared.mean() < 0.5:
@@ -165,4 +167,4 @@ def as_in_cohort(counts: pd.DataFrame, annotation: pd.DataFrame, source: str) ->
             f"genes named as there, such as '{annotation.index[0]}'",
             "Count both with one annotation.",
         )
-    return renamed
+    return renamed, [f"{source}: {note}" for note in notes]

@@ -88,15 +88,16 @@ class Inputs:
 
 def _stimulation(
     config: Config, annotation: pd.DataFrame | None
-) -> tuple[dict[str, tuple[pd.DataFrame, pd.DataFrame]], frozenset[str]]:
+) -> tuple[dict[str, tuple[pd.DataFrame, pd.DataFrame]], frozenset[str], list[str]]:
     """Read every stimulation arm; its genes must be the cohort's, named likewise.
 
     annotation: of the cohort's matrix, or None where that could not be read. Returns also which
-    keys of the config the count files needed.
+    keys of the config the count files needed, and notes on reading them.
     """
     found = Collector()
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     used: frozenset[str] = frozenset()
+    notes: list[str] = []
     for name, factor in config["factors"].items():
         arm = factor["stimulation"]
         if not arm:
@@ -113,10 +114,11 @@ def _stimulation(
             used |= table.used
             found.problems += check_stimulation(name, arm, list(table.counts.index))
             if annotation is not None:
-                counts = as_in_cohort(table.counts, annotation, arm["counts"])
+                counts, joined = as_in_cohort(table.counts, annotation, arm["counts"])
+                notes += [*sheet.attrs.get("notes", ()), *table.notes, *joined]
                 arms[name] = (counts.sort_index(axis=1), sheet)
     found.finish()
-    return arms, used
+    return arms, used, notes
 
 
 def _unused_cells(config: Config, used: frozenset[str]) -> Iterator[Problem]:
@@ -137,7 +139,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     """
     found = Collector()
     sheet, table, annotation = pd.DataFrame(), None, None
-    counts, genes_said = pd.DataFrame(), list[str]()
+    counts, genes_said, arms_said = pd.DataFrame(), list[str](), list[str]()
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     used: frozenset[str] = frozenset()
     with found.collecting():
@@ -164,7 +166,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     if annotation is not None:
         found.problems += unknown_genes(config, annotation)
     with found.collecting():
-        arms, used = _stimulation(config, annotation)
+        arms, used, arms_said = _stimulation(config, annotation)
     if table is not None:
         found.problems += _unused_cells(config, table.used)
     found.finish()
@@ -179,5 +181,5 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
             f"tx2gene ({config['tx2gene']}) is not used: no count input is a folder of Salmon or "
             "kallisto"
         )
-    notes = [*sheet.attrs.get("notes", ()), *table.notes, *genes_said, *notes]
+    notes = [*sheet.attrs.get("notes", ()), *table.notes, *genes_said, *arms_said, *notes]
     return Inputs(counts, sheet, annotation, targets, arms, tuple(notes), dropped)
