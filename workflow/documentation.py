@@ -32,6 +32,42 @@ This page is generated from `workflow/schemas/config.schema.yaml`, where the def
 | --- | --- | --- | --- |
 """
 
+READ = """
+## What is read
+
+Formats are recognised by content, not by a file's name.
+
+| input | formats |
+| --- | --- |
+| tables of counts | TSV, CSV, Excel, featureCounts, nf-core/rnaseq, bulk `.h5ad` |
+| one file a sample, or a folder of them | STAR (as the GDC has it, too), HTSeq, Salmon, kallisto |
+| single cells | `.h5ad`, 10x `.h5`, MTX folders |
+| sheets, annotation, tx2gene, published values, signatures | TSV, CSV, Excel |
+| gene sets | GMT, MSigDB's JSON, GMX |
+
+Text is UTF-8, or UTF-16 with its mark, plain or packed (gzip, bzip2, xz, zstandard).
+
+* **Excel.** The first sheet that is not hidden, or the one behind a `#`: `counts:
+  ["data/all.xlsx#Counts"]`. Formulas are read as the values that were saved with them. `.xls`,
+  `.xlsb`, `.ods` and workbooks with a password are refused: save them as `.xlsx`.
+* **Cells.** A quoted cell may hold separators and line breaks. Rows without content, and columns
+  without name and content, are left out.
+* **Columns.** A column that the sheet names is a sample, with or without the word `count` beside
+  its name. Of all others, those that describe genes (text, positions, lengths) or hold other
+  values (FPKM, log2 fold changes, p values) are left out, with a note.
+* **Numbers.** `1,376`, `1 376` and `1'376` are 1376 if every mark has three digits behind it, the
+  mark does not separate columns, and no number above 999 stands without one. Otherwise, and where
+  points may be such marks, both readings are named, and the table is refused.
+* **Genes.** Dates that a spreadsheet made of symbols are refused in every language, and all of
+  them are listed. A symbol in capitals (`C9ORF72`) is read as the gene if it can be only one.
+  `BGN.1` or `BGN-1` is added to `BGN` if the matrix has `BGN` and no gene or clone is called so.
+  A gene of the config whose name the matrix writes otherwise (`GRCh38_BGN`) is refused, with the
+  name to write.
+* **Own annotation.** One row, or several with the same symbol, for each gene id. Of several
+  Entrez or Ensembl ids the bundled table's is taken, else the first.
+* **Gene sets.** A set without genes among sets with genes has a row in `enrichment/left_out.tsv`.
+"""
+
 COHORTS_HEAD = """
 ## Several cohorts in one run
 
@@ -83,7 +119,7 @@ def _rows(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
 def config_page(schema: dict[str, Any], cohorts: dict[str, Any]) -> str:
     """Return config/README.md, from the JSON Schemas of one cohort's config and of several's."""
     own, several = "\n".join(_rows(schema)), "\n".join(_rows(cohorts))
-    return f"{CONFIG_HEAD}{own}\n{COHORTS_HEAD}{several}\n"
+    return f"{CONFIG_HEAD}{own}\n{READ}{COHORTS_HEAD}{several}\n"
 
 
 def _meaning(column: Column) -> str:

@@ -8,11 +8,13 @@ import io
 import lzma
 from pathlib import Path
 
+import openpyxl
 import pytest
+from anndata import read_h5ad
 
 from fibroserum import tables
 from helpers.bad_inputs import Case, Cases, build, run, spoiled
-from helpers.small_cohort import SmallCohort, Table, good
+from helpers.small_cohort import DONORS, TIMES, SmallCohort, Table, good
 
 CASES = Cases("strange and right")
 case = CASES.case
@@ -118,6 +120,41 @@ def _(c: SmallCohort) -> None:
     c.drop_samples("D6_post")
 
 
+def _number(cell: str) -> str | int:
+    return int(cell) if cell.isdigit() else cell
+
+
+@case(
+    "an Excel workbook of counts and sheet, with vendors' columns, empty columns and copies",
+    "D1_pre\tD1\tAT\tpre\t",
+    "D6_post\tD6\tRT\tpost\t",
+)
+def _(c: SmallCohort) -> None:
+    # C9orf72 in capitals, and half of BGN's reads in a row that a tool made unique
+    index = c.counts.rows.index(c.counts.row("BGN"))
+    cells = [int(cell) for cell in c.counts.rows[index][1:]]
+    c.counts.rows[index][1:] = [str(cell // 2) for cell in cells]
+    c.counts.rows.append(["BGN.1", *(str(cell - cell // 2) for cell in cells)])
+    c.counts.put("GAPDH", "gene_id", "C9ORF72")
+    c.config["targets"] = ["BGN", "C9orf72"]
+    c.counts.add_column("gene_start", [str(1000 + n) for n in range(len(c.counts.rows) - 1)])
+    c.counts.add_column("tf_family", ["-"] * (len(c.counts.rows) - 1))
+    c.counts.add_column("", [""] * (len(c.counts.rows) - 1))
+    c.counts.add_column("D1_pre_FPKM", ["0.5"] * (len(c.counts.rows) - 1))
+    book = openpyxl.Workbook()
+    for name, table in (("Counts", c.counts), ("Samples", c.sheet)):
+        sheet = book.create_sheet(name)
+        for row in table.rows:
+            sheet.append([_number(cell) for cell in row])
+    stream = io.BytesIO()
+    book.save(stream)
+    c.instead["all of it.xlsx"] = stream.getvalue()
+    c.config |= {"counts": ["all of it.xlsx#Counts"], "samples": "all of it.xlsx#Samples"}
+    c.instead |= {"counts.tsv": None, "samples.tsv": None}
+    c.instead["sets.gmt"] = c.tables["sets.gmt"].text() + "EMPTY\tno genes\n"
+    c.config["factors"] = {}
+
+
 def _named(cases: list[Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=[case.title for case in cases])
 
@@ -143,6 +180,24 @@ def test_a_run_takes_strange_and_right_input(case: Case, tmp_path: Path) -> None
 
 
 def test_a_folder_with_spaces_and_umlauts(tmp_path: Path) -> None:
-    outcome = run(good(), tmp_path / "meine Zellkültür" / "run 1", "results/small/samples.tsv")
+    # with a workbook, whose name in the config is not that of a file
+    (workbook,) = [case for case in CASES.found if "workbook" in case.title]
+    folder = tmp_path / "meine Zellkültür" / "run 1"
+    outcome = run(spoiled(workbook), folder, "results/small/samples.tsv")
     assert outcome.status == 0, outcome.output
+    cohort = read_h5ad(folder / "results/small/cohort.h5ad")
+    assert set(cohort.obs_names) == {f"{donor}_{time}" for donor in DONORS for time in TIMES}
+    reads = dict(zip(cohort.var_names, cohort.X.sum(axis=0), strict=True))
+    assert reads["BGN"] == sum(map(int, good().counts.row("BGN")[1:]))
+    assert "BGN.1" not in reads
+    assert cohort.var.loc["C9ORF72", "symbol"] == "C9orf72"
+    notes = " ".join(cohort.uns["fibroserum"]["notes"])
+    for said in (
+        "columns 'gene_start', 'tf_family' describe genes",
+        "columns 'D1_pre_FPKM' hold values other than counts",
+        "columns without name and content left out",
+        "ids that a tool made unique are added to their genes (1): BGN.1 to BGN",
+        "symbols in capitals are read as their genes (1): C9ORF72 is C9orf72",
+    ):
+        assert said in notes
     assert "results/small/cohort.h5ad" in outcome.results

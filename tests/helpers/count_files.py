@@ -120,6 +120,20 @@ def star(folder: Path, forward: float = 0.02) -> Path:
     return folder / "star"
 
 
+def gdc(folder: Path) -> Path:
+    """Write STAR's counts as the Genomic Data Commons does: with names, and values behind them."""
+    header = "gene_id gene_name gene_type unstranded stranded_first stranded_second tpm_unstranded"
+    outside = [f"N_{name}\t\t\t10\t900\t20\t" for name in ("unmapped", "multimapping")]
+    for sample, row in truth().iterrows():
+        rows = ["# gene-model: GENCODE v36", header.replace(" ", "\t"), *outside]
+        for (gene, count), symbol in zip(row.items(), SYMBOLS, strict=True):
+            rows.append(f"{gene}.5\t{symbol}\tprotein_coding\t{count}\t{count // 2}\t"
+                        f"{count - count // 2}\t1.5")  # fmt: skip
+        name = f"{sample}.rna_seq.augmented_star_gene_counts.tsv"
+        write(folder / "gdc" / f"uuid-{sample}" / name, rows)
+    return folder / "gdc"
+
+
 def bulk_h5ad(folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     table = truth()

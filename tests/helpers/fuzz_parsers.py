@@ -8,13 +8,16 @@ import functools
 import io
 import os
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
+import openpyxl
 import yaml
 
 from fibroserum.cohort.inputs import read_all
@@ -42,7 +45,9 @@ TOKENS = (
     b"", b"\t", b",", b";", b"\n", b"\r", b"\n\n", b'"', b'""', b" ", b"#", b"|", b"\x00", b"\xff",
     b"\xef\xbb\xbf", b"\xff\xfe", "é".encode(), "\u2028".encode(), "İ".encode(), b"\x1a", b"NA",
     b"nan", b"inf", b"-1", b"1e999", b"1e-999", b"1e308", b"9" * 25, b"0x1F", b"1_0", b"1,5",
-    b"2-Sep", b"=1+1", b"__", b"__no_feature", b"N_unmapped", b"gene_name", b"Geneid", b"target_id",
+    b"2-Sep", b"9/2", b"2-mrt", b"BGN.1", b"1,376", b"1 376", b"=1+1",
+    b"<c r=\"XFD9\"/>", b"&a;", b"</row>", b"__", b"__no_feature", b"N_unmapped", b"gene_name",
+    b"Geneid", b"target_id",
     b"True", b"null", b"~", b"[", b"]", b"{", b"}", b": ", b"- ", b"&a", b"*a", b"!!python/none",
     b"../..", b"%%MatrixMarket ", b"PK\x03\x04", b"\x1f\x8b\x08", b"x" * 5000, b"1" * 5000,
 )  # fmt: skip
@@ -59,6 +64,9 @@ HDF5_VALUES: tuple[Any, ...] = (
     np.full((4, 8), 1 << 40), np.zeros((48, 8)), np.array(["a"] * 8, dtype="S"),
     np.array([b"\xff"] * 8, dtype="S"), np.zeros((2, 2, 2)), np.full(9, 1 << 62), np.ones(8, bool),
 )  # fmt: skip
+MSIGDB = b"""{"A": {"systematicName": "M1", "geneSymbols": ["BGN", "DCN", "LUM"]},
+"B": {"systematicName": "M2", "geneSymbols": ["FN1"]}}"""
+GMX = b"A\tB\nfirst\tsecond\nBGN\tFN1\nDCN\t\nLUM\tELN\n"
 ENCODINGS = ("csr_matrix", "csc_matrix", "array", "dataframe", "categorical", "dict", "", "none")
 #: One thing that befalls a file: which, where (0 to 1), how much or what.
 Edit = tuple[int, float, int]
@@ -234,6 +242,47 @@ def _content(*paths: Path) -> dict[str, bytes]:
     return {p.relative_to(top).as_posix(): p.read_bytes() for p in found if p.is_file()}
 
 
+def _workbook(path: Path) -> bytes:
+    """Return a workbook of the members that a folder holds."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for member in sorted(path.rglob("*")):
+            if member.is_file():
+                archive.writestr(member.relative_to(path).as_posix(), member.read_bytes())
+    return stream.getvalue()
+
+
+def _workbooks() -> dict[str, Parser]:
+    """Return the readers of a workbook, of which one member is spoiled."""
+    sheets = {"Counts": files.lines(files.truth()), "samples": good().sheet.text().splitlines()}
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, rows in sheets.items():
+        sheet = book.create_sheet(name)
+        for row in rows:
+            sheet.append([int(cell) if cell.isdigit() else cell for cell in row.split("\t")])
+    sheet["A2"] = datetime(2006, 9, 2)
+    stream = io.BytesIO()
+    book.save(stream)
+    with zipfile.ZipFile(stream) as archive:
+        content = {f"m/{name}": archive.read(name) for name in archive.namelist()}
+
+    def put(folder: Path) -> Path:
+        (folder / "x.xlsx").write_bytes(_workbook(folder / "m"))
+        return folder / "x.xlsx"
+
+    def counts(folder: Path) -> object:
+        return _counts(put(folder).name, fractional="round")(folder)
+
+    def sheet_of(folder: Path) -> object:
+        return read_sheet(Path(f"{put(folder)}#samples"))
+
+    return {
+        "Excel's counts": Parser(counts, content, tuple(content)),
+        "Excel's sheet": Parser(sheet_of, content, tuple(content)),
+    }
+
+
 def _text(*rows: str) -> bytes:
     return ("\n".join(rows) + "\n").encode()
 
@@ -285,6 +334,9 @@ def parsers() -> dict[str, Parser]:
     found["annotation"] = Parser(
         _named(genes.read_annotation, "a.tsv"), {"a.tsv": annotation}, ("a.tsv",)
     )
+    for name, text in (("sets.json", MSIGDB), ("sets.gmx", GMX)):
+        found[name] = Parser(_named(read_gmt, name), {name: text}, (name,))
+    found |= _workbooks()
     for name, (content, which) in _quants().items():
         found[name] = Parser(_counts("q", tx2gene="t", fractional="round"), content, (which,))
     return found | _count_parsers()
@@ -298,7 +350,7 @@ def _count_parsers() -> dict[str, Parser]:
     found = {}
     plain = {"TSV": files.tsv, "CSV": files.csv_quoted, "R's table": files.r_table,
              "featureCounts": files.featurecounts, "nf-core": files.nfcore,
-             "HTSeq": files.htseq, "STAR": files.star}  # fmt: skip
+             "HTSeq": files.htseq, "STAR": files.star, "GDC": files.gdc}  # fmt: skip
     with tempfile.TemporaryDirectory() as name:
         for index, (kind, writer) in enumerate(plain.items()):
             path = writer(Path(name) / str(index))

@@ -7,7 +7,7 @@ import zipfile
 
 
 def _workbook() -> bytes:
-    """Return the bytes by which a spreadsheet's file is known."""
+    """Return the bytes by which a spreadsheet's file is known, with nothing in it."""
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w") as archive:
         archive.writestr("[Content_Types].xml", "<Types/>")
@@ -15,6 +15,7 @@ def _workbook() -> bytes:
     return stream.getvalue()
 
 
-XLSX = _workbook()
+DAMAGED_XLSX = _workbook()
+XLS = bytes.fromhex("d0cf11e0a1b11ae1") + bytes(512)
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
 HTML = "<!DOCTYPE html>\n<html><body>Please log in</body></html>\n"

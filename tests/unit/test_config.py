@@ -175,7 +175,7 @@ def test_file_names_stay_in_their_folder(name: str, file: str) -> None:
         ({"counts": "x.tsv"}, "'x.tsv' is not valid; expected a list: one or several raw count"),
         ({"counts": "x.tsv"}, "Write it as a list: [x.tsv]."),
         ({"targets": ["BGN", "DCN", "BGN"]}, "'BGN' stands more than once; expected a list: genes"),
-        ({"samples": ""}, "the text is empty; expected text: sample sheet, TSV or CSV"),
+        ({"samples": ""}, "the text is empty; expected text: sample sheet, TSV, CSV or Excel"),
         ({"design": {"before": 0, "after": "24"}}, "put it in quotes, '0'."),
         ({"design": {"before": "pre", "after": True}}, "YAML reads yes, no, on, off"),
         (

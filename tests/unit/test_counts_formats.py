@@ -16,7 +16,7 @@ from helpers import count_files as files
 
 CELLS = {"sample": "donor_time", "min_cells": 10}
 BULK = [files.tsv, files.csv_quoted, files.r_table, files.featurecounts, files.nfcore, files.htseq,
-        files.star, files.bulk_h5ad]  # fmt: skip
+        files.star, files.gdc, files.bulk_h5ad]  # fmt: skip
 
 
 def assert_truth(counts: pd.DataFrame) -> None:

@@ -115,11 +115,18 @@ def test_text_with_one_mistake_is_refused(name: str, tmp_path: Path) -> None:
 
 BYTES = {
     "xlsx": (
-        b"PK\x03\x04" + b"\0" * 30 + b"[Content_Types].xml xl/",
-        "is an Excel workbook (.xlsx)",
+        b"PK\x03\x04" + b"\0" * 30 + b"[Content_Types].xml xl/workbook.xml",
+        "is a damaged Excel workbook (File is not a zip file)",
+    ),
+    "ods": (
+        b"PK\x03\x04" + b"\0" * 30 + b"mimetypeapplication/vnd.oasis.opendocument.spreadsheet",
+        "is an OpenDocument spreadsheet (.ods); expected a text table or .xlsx. Save it as .xlsx.",
     ),
     "zip": (b"PK\x03\x04" + b"\0" * 30 + b"counts.tsv", "is a zip archive"),
-    "xls": (b"\xd0\xcf\x11\xe0\xa1\xb1", "is an Excel workbook (.xls)"),
+    "xls": (
+        b"\xd0\xcf\x11\xe0\xa1\xb1",
+        "is an Excel workbook of the old kind (.xls), or one with a password",
+    ),
     "pdf": (b"%PDF-1.7", "is a PDF"),
     "rds": (gzip.compress(b"X\n\x00\x00\x00\x03"), "is an R data file"),
     "bam": (gzip.compress(b"BAM\x01"), "is a BAM alignment"),

@@ -11,7 +11,7 @@ import pytest
 
 from fibroserum.genes import ids as gene_ids
 from fibroserum.genes import mapping as genes
-from fibroserum.genes.table import PREVIOUS_SYMBOLS, bundled, load_table
+from fibroserum.genes.table import PREVIOUS_SYMBOLS, build_lookup, bundled, load_table
 
 PANEL = [
     "BGN",
@@ -217,3 +217,59 @@ def test_real_matrices(
     named, unmapped = genes.resolve([*PANEL, "CCL28", "PF4"], found)
     assert unmapped == []
     assert all(len(rows) == 1 for rows in named.values())
+
+
+def test_names_in_capitals_are_read_where_they_are_one_gene() -> None:
+    found = genes.annotate(["C9ORF72", "BGN", "c9orf72", "Bgn"], "symbol")
+    assert list(found["match"]) == ["alias", "official", "unknown", "unknown"]
+    assert found["symbol"]["C9ORF72"] == "C9orf72"
+    assert found["entrez"]["C9ORF72"] == load_table().set_index("symbol").loc["C9orf72", "entrez"]
+    assert genes.capitals_note(found) == [
+        "symbols in capitals are read as their genes (1): C9ORF72 is C9orf72"
+    ]
+    # and a set or a target in capitals finds the gene, whatever the matrix calls it
+    for row in ("C9ORF72", "C9orf72"):
+        named, _ = genes.resolve(["C9ORF72", "C9orf72"], genes.annotate([row], "symbol"))
+        assert named == {"C9ORF72": [row], "C9orf72": [row]}
+    both = genes.annotate(["C9ORF72", "C9orf72"], "symbol")
+    assert list(both["match"]) == ["shadowed", "official"]
+
+
+def test_no_name_in_capitals_is_another_genes() -> None:
+    index = bundled()
+    assert len(index.capitals) > 1000
+    assert not index.capitals.keys() & (index.symbol.keys() | index.alias.keys())
+    table = small_table(("Ab", "", "1", ""), ("aB", "", "2", "Cd"), ("x", "", "3", "cD|Ef"))
+    lookup = build_lookup(table)
+    assert lookup.capitals == {"X": 2, "EF": 2}
+
+
+def test_names_near_a_gene_are_found() -> None:
+    found = genes.annotate(["bgn", "DCN", "GRCh38_BGN", "B.G.N", "BGNX"], "symbol")
+    assert genes.near_names("BGN", found) == ["bgn", "GRCh38_BGN", "B.G.N"]
+    assert genes.near_names("DCN", found) == []
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        (
+            ["BGN", "BGN.1", "BGN.2", "DCN", "DCN-1"],
+            {"BGN.1": "BGN", "BGN.2": "BGN", "DCN-1": "DCN"},
+        ),
+        (["633", "633.1"], {"633.1": "633"}),
+        (["BGN", "BGN.1", "BGN.1-1"], {"BGN.1": "BGN", "BGN.1-1": "BGN.1"}),
+        (["ENSG00000182492", "ENSG00000182492-1"], {"ENSG00000182492-1": "ENSG00000182492"}),
+        (["BGN.1", "DCN.0", "DCN", "DCN.01"], {}),
+        # names that end in a number of their own, with their stems beside them
+        (["NKX2", "NKX2-1", "HLA-DQB1", "KRTAP5", "KRTAP5-1", "OCT", "OCT-2"], {}),
+        (
+            ["RP11-34P13", "RP11-34P13.7", "AC012345", "AC012345.1", "CTD-2135J3", "CTD-2135J3.4"],
+            {},
+        ),
+        (["vector", "vector-1"], {"vector-1": "vector"}),
+    ],
+)
+def test_ids_that_a_tool_made_unique(ids: list[str], expected: dict[str, str]) -> None:
+    assert genes.copies(ids) == expected
+    assert genes.copies(ids, own=set(ids)) == {}

@@ -77,3 +77,30 @@ def test_read_annotation_answers_or_refuses(
     except InputError:
         columns = {"gene_id", "symbol"}
     assert columns >= {"gene_id", "symbol"}
+
+
+@pytest.mark.parametrize(
+    ("rows", "entrez"),
+    [
+        # BioMart writes a row for each Entrez id; the bundled table says which is BGN's
+        ("G1,BGN,ENSG1,100\nG1,BGN,ENSG1,633\n", "633"),
+        ("G1,BGN,ENSG1,633\nG1,BGN,ENSG2,100\n", "633"),
+        ("G1,XYZ1,ENSG1,7\nG1,XYZ1,ENSG1,8\n", "7"),
+        ("G1,,ENSG1,100\nG1,BGN,ENSG1,\n", "633"),
+    ],
+)
+def test_several_other_ids_of_one_gene_are_accepted(rows: str, entrez: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("gene_id,symbol,ensembl,entrez\nG0,DCN,,\n" + rows)
+    own = genes.read_annotation(path)
+    assert own["gene_id"].tolist() == ["G0", "G1"]
+    found = genes.annotate_with(own, ["G1", "G0"], "symbol")
+    assert found["entrez"].tolist() == [entrez, "1634"]
+    assert found["symbol"].tolist()[0] in ("BGN", "XYZ1")
+
+
+def test_symbols_that_a_spreadsheet_changed_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text("gene_id,symbol\nENSG00000182492,BGN\nENSG00000168385,2-sept.\n")
+    with pytest.raises(InputError, match=r"column 'symbol', gene 2: gene id '2-sept.' is a symbol"):
+        genes.read_annotation(path)

@@ -97,6 +97,41 @@ def test_recognise_answers_or_refuses(ids: list[str]) -> None:
         ("2.31E+13", ""),
         ("1.00E+08", ""),
         ("633.0", "633"),
+        ("23100000000000", ""),
+        # as spreadsheets of other countries write 2 September, 2 March and 1 December
+        *(
+            (text, "SEPTIN2.")
+            for text in (
+                "2006/09/02",
+                "2006.9.2",
+                "02/09/2006",
+                "02-09-06",
+                "02.09.",
+                "2.9",
+                "9/2",
+                "02-set",
+                "2 de set",
+                "2 de setembro de 2006",
+                "2-sept.-06",
+                "02-SEP",
+                "2. září",
+                "2-wrz",
+                "2.syys",
+                "2. rujna 2006",
+                "2-сен",
+                "2-Eyl",
+                "9月2日",
+                "2006年9月2日",
+                "9월 2일",
+                "September 2, 2006",
+                "2006-09-02T00:00:00",
+            )
+        ),
+        *(
+            (text, "MARCHF2 or MTARC2")
+            for text in ("2-mrt", "2 mars", "2-мар", "2. März", "2-marzo")
+        ),
+        *((text, "DELEC1") for text in ("1-déc", "1. prosince", "1-dic")),
     ],
 )
 def test_mangled_ids_are_found(name: str, likely: str) -> None:
@@ -111,6 +146,13 @@ def test_no_gene_of_the_table_is_mangled() -> None:
     names = [*bundled().alias, *table["symbol"], *bundled().ensembl]
     assert gene_ids.mangled(names) == []
     assert gene_ids.mangled(table["entrez"].tolist()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["NKX2-1", "OCT-2", "APR-1", "DEC-205", "RP11-34P13.7", "AC012345.1", "7SK", "MARC1"]
+)
+def test_names_with_numbers_are_no_dates(name: str) -> None:
+    assert gene_ids.mangled(["BGN", name]) == []
 
 
 def test_all_septins_and_marches_are_named_again() -> None:

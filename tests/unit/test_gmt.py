@@ -10,6 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from fibroserum.enrichment.membership import restrict
 from fibroserum.errors import InputError, Problem
 from fibroserum.genes import gmt
 from fibroserum.genes.gmt import GeneSet, check_human, map_sets, read_gmt
@@ -55,14 +56,12 @@ def test_gzip_is_known_by_its_content(tmp_path: Path) -> None:
 
 def test_all_problems_are_listed_with_their_lines(tmp_path: Path) -> None:
     path = tmp_path / "bad.gmt"
-    path.write_text("A\td\tBGN\n\nA\td\tDCN\nB\nC\td\nD\td\t\t\n\td\tLUM\nE\td\tLUM\n")
+    path.write_text("A\td\tBGN\n\nA\td\tDCN\nB,b\nC\td\nD\td\t\t\n\td\tLUM\nE\td\tLUM\n")
     with pytest.raises(InputError) as caught:
         read_gmt(path)
     assert [(p.where, p.what) for p in caught.value.problems] == [
         (f"{path}, line 3", "gene set 'A' is already on line 1"),
-        (f"{path}, line 4", "gene set 'B' has no genes"),
-        (f"{path}, line 5", "gene set 'C' has no genes"),
-        (f"{path}, line 6", "gene set 'D' has no genes"),
+        (f"{path}, line 4", "gene set 'B,b' has no genes"),
         (f"{path}, line 7", "the gene set has no name"),
     ]
 
@@ -108,12 +107,14 @@ def test_a_bomb_does_not_go_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 HIDDEN = ["Cs", "Cc", "Cf", "Zs", "Zl", "Zp"]
 FIELD = st.text(st.characters(blacklist_categories=HIDDEN, blacklist_characters="\"'"), min_size=1)
 FIELD = FIELD.filter(lambda text: text == text.strip())
+# without digits no name is a date or a number of a spreadsheet
+GENE = FIELD.filter(lambda text: not any(map(str.isdigit, text)))
 
 
 @given(
     st.dictionaries(
         FIELD,
-        st.tuples(FIELD, st.lists(FIELD, min_size=1, max_size=6, unique=True)),
+        st.tuples(FIELD, st.lists(GENE, min_size=1, max_size=6, unique=True)),
         min_size=1,
         max_size=5,
     ),
@@ -226,3 +227,85 @@ def test_public_collections(shared_data: Callable[[str], Path]) -> None:
     assert sizes["ReactomePathways_30oct24.gmt"] == 2725
     assert sizes["h.all.v7.4.symbols.gmt"] == 50
     assert sizes["matrisome_human.gmt"] == 8
+
+
+def test_a_set_without_genes_among_others_stays_and_is_left_out_later(tmp_path: Path) -> None:
+    path = tmp_path / "x.gmt"
+    path.write_text("A\td\tBGN\tDCN\nEMPTY\tno genes\nB\td\tLUM\nNONE\n")
+    assert [(one.name, one.genes) for one in read_gmt(path)] == [
+        ("A", ("BGN", "DCN")), ("EMPTY", ()), ("B", ("LUM",)), ("NONE", ())
+    ]  # fmt: skip
+    path.write_text("EMPTY\tno genes\nB\td\tLUM\nNONE\n")
+    with pytest.raises(InputError, match="gene set 'EMPTY' has no genes"):
+        read_gmt(path)
+
+
+def test_a_set_without_genes_has_a_row_in_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "x.gmt"
+    path.write_text("A\td\tBGN\tDCN\nEMPTY\tno genes\n")
+    genes = annotate(["BGN", "DCN"], "symbol")
+    mapped, lost = map_sets(read_gmt(path), genes)
+    found = restrict(mapped, genes.index, genes.index, min_size=2, max_size=9)
+    assert found.table["gene_set"].tolist() == ["A"]
+    assert lost.empty
+    assert found.left_out.to_numpy().tolist() == [
+        ["x", "EMPTY", "", "0 tested genes, fewer than min_size 2"]
+    ]
+
+
+def test_genes_that_a_spreadsheet_changed_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "x.gmt"
+    path.write_text("A\td\tBGN\t2-Sep\nB\td\tLUM\t1-mrt\t2-Sep\n")
+    with pytest.raises(InputError) as caught:
+        read_gmt(path)
+    assert [(p.where, p.what[:15]) for p in caught.value.problems] == [
+        (f"{path}, gene set 'A'", "gene id '2-Sep'"),
+        (f"{path}, gene set 'B'", "gene id '1-mrt'"),
+    ]
+
+
+MSIGDB = """{"A": {"systematicName": "M1", "geneSymbols": ["BGN", "DCN", "BGN"],
+ "msigdbURL": "https://x/A"}, "B": {"systematicName": "M2", "geneSymbols": ["LUM"]}}"""
+GMX = "A\tB\nhttps://x/A\tM2\nBGN\tLUM\nDCN\t\nBGN\t\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("x.json", MSIGDB), ("x.gmt", MSIGDB), ("x.gmx", GMX), ("x.gmt", GMX), ("x.gmx.gz", GMX)],
+)
+def test_other_formats_of_msigdb_give_the_same_sets(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    raw = text.encode()
+    path.write_bytes(gzip.compress(raw) if name.endswith(".gz") else raw)
+    assert read_gmt(path) == [
+        gmt.GeneSet("x", "A", "https://x/A", ("BGN", "DCN")),
+        gmt.GeneSet("x", "B", "M2", ("LUM",)),
+    ]
+
+
+def test_a_gmt_whose_sets_are_named_after_genes_is_no_gmx(tmp_path: Path) -> None:
+    path = tmp_path / "x.gmt"
+    path.write_text("SP1\ttargets\tBGN\nSP2\ttargets\tDCN\nSP3\ttargets\tLUM\n")
+    assert [one.name for one in read_gmt(path)] == ["SP1", "SP2", "SP3"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"A": {"geneSymbols": "BGN"}}', "'A' has no list of genes"),
+        ('{"A": [1]}', "'A' has no list of genes"),
+        ('{"A": ["BGN"]', "is not valid JSON"),
+        ("{}", "no gene set"),
+        ('{"A": ["BGN"], "A": ["DCN"]}', "gene set 'A' is already on set 'A'"),
+        ("[" * 9 + "{", "has no genes"),
+        ('{"A":' + "[" * 100_000, "is not valid JSON"),
+        ("<?xml version='1.0'?><MSIGDB></MSIGDB>", "is XML"),
+        ("<MSIGDB NAME='x'></MSIGDB>", "is XML"),
+    ],
+)
+def test_what_is_no_json_of_sets_is_named(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        read_gmt(path)
+    assert said in caught.value.problems[0].what

@@ -30,7 +30,7 @@ ROWS = (
     ("runtime",),
 )
 #: Slow to import, and needed by few of the functions of their modules.
-LATE = {"altair", "edgepython", "gseapy", "scanpy", "statsmodels", "vl_convert"}
+LATE = {"altair", "edgepython", "gseapy", "openpyxl", "scanpy", "statsmodels", "vl_convert"}
 #: Words of Snakemake. `report/provenance.py` notes the versions of all tools, Snakemake's too.
 WORDS = re.compile(r"snakemake|scatteritem|wildcards|--config|--cores", re.IGNORECASE)
 NAMED = {("report.provenance", "snakemake")}

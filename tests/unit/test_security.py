@@ -13,6 +13,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = sorted((REPOSITORY / "workflow").rglob("*.py"))
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "tarfile",
            "zipfile", "patsy", "formulaic"}  # fmt: skip
+#: Members of a workbook are read in memory, in files/workbook.py alone: none is written.
+ALLOWED = {("workflow/src/fibroserum/files/workbook.py", "zipfile")}
 NAMES = {"eval", "exec", "compile", "__import__"}
 METHODS = {"system", "popen", "query", "eval", "read_pickle", "to_pickle", "unsafe_load",
            "full_load", "extractall"}  # fmt: skip
@@ -56,11 +58,11 @@ def test_the_check_sees_each_kind(text: str) -> None:
 def test_no_module_runs_text_or_unpickles() -> None:
     assert len(SOURCES) > 60
     found = {
-        str(path.relative_to(REPOSITORY)): said
+        (path.relative_to(REPOSITORY).as_posix(), said.split(": ")[1])
         for path in SOURCES
-        if (said := faults(ast.parse(path.read_text(encoding="utf-8"))))
+        for said in faults(ast.parse(path.read_text(encoding="utf-8")))
     }
-    assert found == {}
+    assert found == ALLOWED
 
 
 def test_no_rule_has_a_shell() -> None:

@@ -2,7 +2,8 @@
 # Of single cells also: pseudobulk/*.npz, each the sums of a part of the cells.
 SUMMED = []
 # A matrix as compressed text is the smallest that it can be. Of a folder the size is not known.
-ZIPPED = any(path.endswith((".gz", ".bz2", ".xz", ".zst")) for path in CONFIG["counts"])
+PACKED = (".gz", ".bz2", ".xz", ".zst", ".xlsx", ".xlsm")
+ZIPPED = any(path.endswith(PACKED) for path in inputs_of("counts"))
 COUNTS_MEMORY = memory(4000, 60 if ZIPPED else 20)
 
 if CONFIG["cells"]:
@@ -17,7 +18,7 @@ if CONFIG["cells"]:
 
     rule pseudobulk:
         input:
-            counts=CONFIG["counts"],
+            counts=inputs_of("counts"),
             tables=inputs_of("cells"),
         output:
             sums=f"{OUT}/pseudobulk/{{scatteritem}}.npz",
@@ -32,7 +33,7 @@ if CONFIG["cells"]:
         params:
             counts=CONFIG["counts"],
             cells=CONFIG["cells"],
-            stamp=stamp(CONFIG["counts"] + inputs_of("cells")),
+            stamp=stamp(inputs_of("counts", "cells")),
             code=code("pseudobulk.py"),
         script:
             "../scripts/pseudobulk.py"
@@ -40,9 +41,9 @@ if CONFIG["cells"]:
 
 rule counts:
     input:
-        counts=CONFIG["counts"],
+        counts=inputs_of("counts"),
         cells=SUMMED,
-        samples=CONFIG["samples"],
+        samples=inputs_of("samples"),
         stimulation=inputs_of("factors"),
         tables=inputs_of("tx2gene", "cells", "genes.annotation"),
     output:
@@ -73,8 +74,7 @@ rule counts:
         ),
         min_count=CONFIG["differential_expression"]["min_count"],
         stamp=stamp(
-            CONFIG["counts"]
-            + inputs_of("samples", "factors", "tx2gene", "cells", "genes")
+            inputs_of("counts", "samples", "factors", "tx2gene", "cells", "genes")
         ),
         code=code("counts.py"),
     script:

@@ -35,8 +35,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a key missing",
-    "cohort.yaml, the top level: missing key 'samples'; expected text: sample sheet, TSV or CSV, "
-    "one row a sample",
+    "cohort.yaml, the top level: missing key 'samples'; expected text: sample sheet, TSV, CSV or "
+    "Excel, one row a sample",
 )
 def _(c: SmallCohort) -> None:
     del c.config["samples"]

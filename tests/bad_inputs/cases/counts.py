@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import io
 
 import numpy as np
+import openpyxl
 
 from helpers.bad_inputs import Cases
 from helpers.small_cohort import SmallCohort, Table
@@ -328,3 +330,18 @@ def _(c: SmallCohort) -> None:
 def _(c: SmallCohort) -> None:
     c.config["counts"] = ["kallisto"]
     c.instead |= {f"kallisto/{s}/abundance.h5": b"\x89HDF\r\n\x1a\n" for s in c.counts.header[1:]}
+
+
+@case(
+    "a workbook and a sheet that are not there",
+    "cohort.yaml, counts: there is no file 'count.xlsx'; expected a file that can be read. Did you "
+    "mean 'counts.xlsx'?",
+    "counts.xlsx#Count: has no sheet 'Count'. Did you mean 'Counts'?",
+)
+def _(c: SmallCohort) -> None:
+    book = openpyxl.Workbook()
+    book.active.title = "Counts"
+    stream = io.BytesIO()
+    book.save(stream)
+    c.instead["counts.xlsx"] = stream.getvalue()
+    c.config["counts"] = ["count.xlsx#Counts", "counts.xlsx#Count"]

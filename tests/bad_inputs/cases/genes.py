@@ -19,6 +19,41 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
+    "symbols that became dates in many languages",
+    *(
+        f"counts.tsv, row {row} ('{name}'): gene id '{name}' is a symbol that a spreadsheet turned "
+        f"into a date. It was probably {gene}. Take the table from before a spreadsheet saved it"
+        for row, name, gene in (
+            (14, "2006/09/02", "SEPTIN2"),
+            (15, "3-mrt", "MARCHF3"),
+            (16, "04-set", "SEPTIN4"),
+            (17, "5. září", "SEPTIN5"),
+            (18, "6-сен", "SEPTIN6"),
+        )
+    ),
+    "counts.tsv: and 2 more gene ids that a spreadsheet has changed: '7-Eyl', '9月8日'",
+)
+def _(c: SmallCohort) -> None:
+    dates = ["2006/09/02", "3-mrt", "04-set", "5. září", "6-сен", "7-Eyl", "9月8日"]
+    for row, name in zip(c.counts.rows[13:], dates, strict=False):
+        row[0] = name
+
+
+@case(
+    "a target that the matrix writes otherwise",
+    *(
+        f"config, {key}: 'BGN' is not in the count matrix, which has 'GRCh38_BGN'; expected a gene "
+        "id of the matrix. If that is the gene, write 'GRCh38_BGN' here, or correct its name in "
+        "the matrix."
+        for key in ("targets", "context.pattern")
+    ),
+)
+def _(c: SmallCohort) -> None:
+    c.config["factors"] = {}
+    c.counts.put("BGN", "gene_id", "GRCh38_BGN")
+
+
+@case(
     "mouse symbols",
     "gene ids of counts.tsv: the gene ids are mouse or rat symbols, such as 'Bgn'; expected human "
     "gene symbols, Ensembl gene ids or Entrez ids. Map them to human orthologues first, or give "
@@ -112,12 +147,12 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
-    "an annotation that is a workbook",
-    "genes.tsv: is an Excel workbook (.xlsx); expected a text table. In Excel, save the sheet as "
-    "CSV or TSV (gene names formatted as text).",
+    "an annotation that is a damaged workbook",
+    "genes.tsv: is a damaged Excel workbook (File contains no valid workbook part). Open it in a "
+    "spreadsheet and save it again, or copy it again.",
 )
 def _(c: SmallCohort) -> None:
-    from helpers.spoiling import XLSX
+    from helpers.spoiling import DAMAGED_XLSX
 
     c.config["genes"] = {"annotation": "genes.tsv"}
-    c.instead["genes.tsv"] = XLSX
+    c.instead["genes.tsv"] = DAMAGED_XLSX

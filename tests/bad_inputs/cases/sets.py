@@ -12,12 +12,12 @@ case = CASES.case
 
 @case(
     "a set without genes",
-    "sets.gmt, line 3: gene set 'EMPTY' has no genes; expected tab-separated text (GMT): name, "
-    "description, genes",
+    "sets.gmt, line 3: gene set 'EMPTY, with nothing in it' has no genes; expected tab-separated "
+    "text (GMT): name, description, genes",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
-    c.tables["sets.gmt"].rows.append(["EMPTY", "nothing in it"])
+    c.tables["sets.gmt"].rows.append(["EMPTY, with nothing in it"])
 
 
 @case(

@@ -17,7 +17,7 @@ case = CASES.case
     "expected a number, or an empty cell",
     "counts.tsv, row 3 ('DCN'), column 'D2_pre': the count is negative (-3); "
     "expected a whole number ≥ 0",
-    "sets.gmt, line 2: gene set 'TGFB' has no genes",
+    "sets.gmt, line 2: gene set 'TGFB, signalling' has no genes",
     "arm.samples.tsv (factor CCL28): no sample with treatment 'vehicel' (stimulation.control)",
     command_line=True,
 )
@@ -25,7 +25,7 @@ def _(c: SmallCohort) -> None:
     c.config["target"] = ["BGN"]
     c.sheet.put("D3_post", "ccl28", "high")
     c.counts.put("DCN", "D2_pre", "-3")
-    c.tables["sets.gmt"].rows[1] = ["TGFB", "signalling"]
+    c.tables["sets.gmt"].rows[1] = ["TGFB, signalling"]
     c.arm["control"] = "vehicel"
 
 

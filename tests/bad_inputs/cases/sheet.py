@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from helpers.bad_inputs import Cases
 from helpers.small_cohort import SmallCohort
-from helpers.spoiling import XLSX
+from helpers.spoiling import XLS
 
 CASES = Cases("sheet")
 case = CASES.case
@@ -221,12 +221,12 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
-    "an Excel workbook",
-    "samples.tsv: is an Excel workbook (.xlsx); expected a text table. In Excel, save the sheet "
-    "as CSV or TSV (gene names formatted as text).",
+    "an Excel workbook of the old kind",
+    "samples.tsv: is an Excel workbook of the old kind (.xls), or one with a password; expected a "
+    "text table. In Excel, save it as .xlsx, without a password.",
 )
 def _(c: SmallCohort) -> None:
-    c.instead["samples.tsv"] = XLSX
+    c.instead["samples.tsv"] = XLS
 
 
 @case(

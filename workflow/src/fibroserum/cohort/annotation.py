@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import cast
 
+import numpy as np
 import pandas as pd
 
-from fibroserum.errors import Collector, InputError, Problem, nearest, refuse
+from fibroserum.errors import Collector, InputError, Problem, listed, nearest, refuse
 from fibroserum.genes.ids import IdType, canonical, canonical_ensembl, recognise
 from fibroserum.genes.mapping import (
     annotate,
     annotate_with,
+    capitals_note,
+    copies,
+    near_names,
     read_annotation,
     resolve,
     why_unmapped,
@@ -21,8 +25,11 @@ from fibroserum.genes.table import bundled
 from fibroserum.input.config import Config
 
 
-def annotation_of(counts: pd.DataFrame, config: Config) -> pd.DataFrame:
-    """Return the annotation of the matrix' genes. Raises InputError for ids of no human genes."""
+def annotated(counts: pd.DataFrame, config: Config) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    """Return the counts, rows of one gene that a tool numbered summed; annotation of genes; notes.
+
+    Raises InputError for ids of no human genes.
+    """
     source = f"gene ids of {', '.join(config['counts'])}"
     found = Collector()
     declared = config["genes"]["id_type"]
@@ -36,9 +43,27 @@ def annotation_of(counts: pd.DataFrame, config: Config) -> pd.DataFrame:
     with found.collecting():
         id_type = _id_type(list(counts.columns), declared, source, named)
     found.finish()
-    if table is None:
-        return annotate(list(counts.columns), id_type)
-    return annotate_with(table, list(counts.columns), id_type)
+    counts, notes = without_copies(counts, named)
+    ids = list(counts.columns)
+    found_in = annotate(ids, id_type) if table is None else annotate_with(table, ids, id_type)
+    return counts.set_axis(found_in.index, axis=1), found_in, [*notes, *capitals_note(found_in)]
+
+
+def without_copies(
+    counts: pd.DataFrame, own: Container[str] = frozenset()
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return samples × genes with ids that a tool made unique added to their gene, and a note."""
+    stems = copies(counts.columns, own)
+    if not stems:
+        return counts, []
+    # scanpy numbers what R has numbered
+    genes = [stems.get(stem, stem) for stem in (stems.get(name, name) for name in counts.columns)]
+    summed = counts.astype(np.int64).T.groupby(genes, sort=False).sum().T
+    summed.columns.name = counts.columns.name
+    kept = summed.astype(np.int32) if summed.max(axis=None) <= np.iinfo(np.int32).max else summed
+    pairs = [f"{name} to {stem}" for name, stem in stems.items()]
+    what = f"counts of ids that a tool made unique are added to their genes ({len(pairs):,})"
+    return kept, [f"{what}: {listed(pairs, quote='')}"]
 
 
 def _id_type(ids: list[str], declared: str, source: str, named: frozenset[str]) -> IdType:
@@ -81,6 +106,14 @@ def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]
         plain = canonical_ensembl(name.strip())
         if name not in unmapped:
             continue
+        near = near_names(plain, annotation)
+        if near and index.find(plain) >= 0:
+            what = f"'{name}' is not in the count matrix, which has {listed(near)}"
+            hint = (
+                f"If that is the gene, write '{near[0]}' here, or correct its name in the matrix."
+            )
+            yield Problem(what, f"config, {key}", "a gene id of the matrix", hint)
+            continue
         if plain in index.ambiguous:
             what = f"'{name}' is an alias of several genes: {', '.join(index.ambiguous[plain])}"
             yield Problem(what, f"config, {key}", "the official symbol of one of them")
@@ -114,12 +147,16 @@ def find_targets(
     return chosen, notes
 
 
-def as_in_cohort(counts: pd.DataFrame, annotation: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Return an arm's counts with gene ids as the cohort's tables show them.
+def as_in_cohort(
+    counts: pd.DataFrame, annotation: pd.DataFrame, source: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return an arm's counts with gene ids as the cohort's tables show them, and notes.
 
     Raises InputError where fewer than half of them are in the cohort's matrix.
     """
-    kind = recognise(list(counts.columns), f"gene ids of {source}", frozenset(annotation.index))
+    own = frozenset(annotation.index)
+    kind = recognise(list(counts.columns), f"gene ids of {source}", own)
+    counts, notes = without_copies(counts, own)
     renamed = counts.set_axis(canonical(counts.columns, kind), axis=1)
     shared = renamed.columns.isin(annotation.index)
     if shared.mean() < 0.5:
@@ -130,4 +167,4 @@ def as_in_cohort(counts: pd.DataFrame, annotation: pd.DataFrame, source: str) ->
             f"genes named as there, such as '{annotation.index[0]}'",
             "Count both with one annotation.",
         )
-    return renamed
+    return renamed, [f"{source}: {note}" for note in notes]

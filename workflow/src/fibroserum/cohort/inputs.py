@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from fibroserum.cohort.annotation import annotation_of, as_in_cohort, find_targets, unknown_genes
+from fibroserum.cohort.annotation import annotated, as_in_cohort, find_targets, unknown_genes
 from fibroserum.cohort.samples import check_design
 from fibroserum.counts import read_counts
 from fibroserum.errors import Collector, Problem
@@ -88,15 +88,16 @@ class Inputs:
 
 def _stimulation(
     config: Config, annotation: pd.DataFrame | None
-) -> tuple[dict[str, tuple[pd.DataFrame, pd.DataFrame]], frozenset[str]]:
+) -> tuple[dict[str, tuple[pd.DataFrame, pd.DataFrame]], frozenset[str], list[str]]:
     """Read every stimulation arm; its genes must be the cohort's, named likewise.
 
     annotation: of the cohort's matrix, or None where that could not be read. Returns also which
-    keys of the config the count files needed.
+    keys of the config the count files needed, and notes on reading them.
     """
     found = Collector()
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     used: frozenset[str] = frozenset()
+    notes: list[str] = []
     for name, factor in config["factors"].items():
         arm = factor["stimulation"]
         if not arm:
@@ -113,10 +114,11 @@ def _stimulation(
             used |= table.used
             found.problems += check_stimulation(name, arm, list(table.counts.index))
             if annotation is not None:
-                counts = as_in_cohort(table.counts, annotation, arm["counts"])
+                counts, joined = as_in_cohort(table.counts, annotation, arm["counts"])
+                notes += [*sheet.attrs.get("notes", ()), *table.notes, *joined]
                 arms[name] = (counts.sort_index(axis=1), sheet)
     found.finish()
-    return arms, used
+    return arms, used, notes
 
 
 def _unused_cells(config: Config, used: frozenset[str]) -> Iterator[Problem]:
@@ -137,6 +139,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     """
     found = Collector()
     sheet, table, annotation = pd.DataFrame(), None, None
+    counts, genes_said, arms_said = pd.DataFrame(), list[str](), list[str]()
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     used: frozenset[str] = frozenset()
     with found.collecting():
@@ -159,17 +162,16 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
         found.problems += problems_without(sheet, config["design"], dropped)
     if table is not None:
         with found.collecting():
-            annotation = annotation_of(table.counts, config)
+            counts, annotation, genes_said = annotated(table.counts, config)
     if annotation is not None:
         found.problems += unknown_genes(config, annotation)
     with found.collecting():
-        arms, used = _stimulation(config, annotation)
+        arms, used, arms_said = _stimulation(config, annotation)
     if table is not None:
         found.problems += _unused_cells(config, table.used)
     found.finish()
     assert table is not None, "a table that could not be read is a problem"
     assert annotation is not None, "an annotation that could not be made is a problem"
-    counts = table.counts.set_axis(annotation.index, axis=1)
     targets, notes = find_targets(config["targets"], annotation, counts)
     for name, (_, arm_sheet) in arms.items():
         notes += left_out(name, arm_sheet, config["factors"][name]["stimulation"])
@@ -179,4 +181,5 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
             f"tx2gene ({config['tx2gene']}) is not used: no count input is a folder of Salmon or "
             "kallisto"
         )
-    return Inputs(counts, sheet, annotation, targets, arms, (*table.notes, *notes), dropped)
+    notes = [*sheet.attrs.get("notes", ()), *table.notes, *genes_said, *arms_said, *notes]
+    return Inputs(counts, sheet, annotation, targets, arms, tuple(notes), dropped)

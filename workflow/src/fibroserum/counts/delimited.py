@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +22,24 @@ ANNOTATION_COLUMNS = {
     "chr", "start", "end", "strand", "length", "gene_biotype", "gene_type", "biotype",
     "description", "chromosome", "entrezid", "entrez_id", "gene_description",
 }  # fmt: skip
+#: Words with which such columns begin, beside columns that the sheet names.
+_OF_GENES = re.compile(
+    r"(gene|feature|transcript|exon|chr|chromosome|start|end|strand|length|width|entrez\w*|ncbi|hgnc)"
+    r"([^a-z0-9].*)?"
+)
+#: Words in names of columns with values other than counts, which tools put beside counts.
+_MEASURES = {
+    "fpkm", "rpkm", "tpm", "cpm", "rpm", "log2fc", "logfc", "log2foldchange", "foldchange", "fold",
+    "log2", "log2ratio", "fc", "padj", "pvalue", "pval", "fdr", "qvalue", "qval", "basemean",
+    "lfcse", "stat", "norm", "normalized", "normalised", "mean", "average",
+}  # fmt: skip
 FEATURECOUNTS_COLUMNS = ("geneid", "chr", "start", "end", "strand", "length")
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
-_COMMA_NUMBER = re.compile(r"\s*[+-]?\d+,\d+\s*")
+_COMMA_NUMBER = re.compile(r"\s*[+-]?\d[\d.,]*,\d+\s*")
+#: Between groups of three digits: comma, spaces of any width, apostrophes.
+_GROUPS = re.compile(r"\s*\d{1,3}([, \u00a0\u2009\u202f'’])\d{3}(\1\d{3})*(\.\d+)?\s*")
+_POINT_GROUPS = re.compile(r"\s*[1-9]\d{0,2}(\.\d{3})+\s*")
+_PLAIN_HINT = "Save the numbers without thousands marks and with points before decimals."
 _MISSING = {"", "na", "nan", "n/a", "null", "none", "#n/a", "-", ".", "inf", "-inf"}
 ENSEMBL = re.compile(r"ENS[A-Z]*[GT]\d{11}(\.\d+)?.*")
 
@@ -39,36 +55,91 @@ def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> 
     header = tuple(name.strip() for name in grid.header)
     _refuse_rsem(header, grid.where)
     _refuse_transposed(grid, header, known_samples)
-    described = [
-        index for index, name in enumerate(header)
-        if index and name.lower() in ANNOTATION_COLUMNS and name not in known_samples
-    ]  # fmt: skip
-    columns = [i for i in range(1, grid.width) if i not in set(described)]
-    samples, notes = _sample_names(grid, header, columns, described, known_samples)
-    return numbers(grid, samples, columns, notes)
+    names, renamed = _plain_header(grid, header, known_samples)
+    left_out = _no_samples(grid, names, frozenset(known_samples))
+    columns = [i for i in range(1, grid.width) if i not in left_out]
+    said: dict[str, list[str]] = {}
+    for index, reason in sorted(left_out.items()):
+        said.setdefault(reason, []).append(names[index])
+    notes = [f"{grid.where}: columns {listed(said[reason], 8)} {reason}" for reason in said]
+    samples = tuple(names[index] for index in columns)
+    return numbers(grid, samples, columns, (*grid.notes, *notes, *renamed))
 
 
-def _sample_names(
-    grid: Grid,
-    header: tuple[str, ...],
-    columns: Sequence[int],
-    described: Sequence[int],
-    known_samples: Collection[str],
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    notes = list(grid.notes)
-    samples = tuple(header[index] for index in columns)
-    if described:
-        names = listed([header[index] for index in described], 8)
-        notes.append(f"{grid.where}: columns {names} describe genes and are no samples")
+def _plain_header(
+    grid: Grid, header: tuple[str, ...], known: Collection[str]
+) -> tuple[tuple[str, ...], list[str]]:
+    """Return the header with samples as the sheet names them, and a note where that changed any.
+
+    featureCounts names columns after alignment files; other tools put `count` beside the name.
+    """
     if tuple(name.lower() for name in header[:6]) == FEATURECOUNTS_COLUMNS:
-        plain = plain_names(samples, known_samples)
-        if plain != samples:
-            change = f"'{samples[0]}' is '{plain[0]}'"
-            notes.append(f"{grid.where}: samples named after their alignment files ({change}, …)")
-        samples = plain
-    elif grid.header is not None and header != grid.header:
-        notes.append(f"{grid.where}: spaces around column names taken away")
-    return samples, tuple(notes)
+        plain, how = (*header[:6], *plain_names(header[6:], known)), "after their alignment files"
+    else:
+        plain, how = _without_count_words(header, known), "with the word 'count'"
+    for name, short in zip(header, plain, strict=True):
+        if name != short:
+            return plain, [f"{grid.where}: samples named {how} ('{name}' is '{short}', …)"]
+    spaces = any(name != name.strip() for name in grid.header or ())
+    return header, [f"{grid.where}: spaces around column names taken away"] if spaces else []
+
+
+_COUNT = r"((raw|read|gene|fragment|estimated|est|expected|num)[._ -]?)?(counts?|reads)|raw"
+_COUNT_WORD = re.compile(rf"^({_COUNT})[._: -]+|[._: -]+({_COUNT})$", re.IGNORECASE)
+
+
+def _without_count_words(header: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
+    """Return the header with `S1_count` as `S1` where the sheet has S1 and no other column has."""
+    plain = [_COUNT_WORD.sub("", name) for name in header]
+    fitting = {
+        short for short, n in Counter(plain).items()
+        if n == 1 and short in known and short not in header
+    }  # fmt: skip
+    pairs = zip(header, plain, strict=True)
+    return tuple(short if short in fitting else name for name, short in pairs)
+
+
+def _no_samples(grid: Grid, names: Sequence[str], known: frozenset[str]) -> dict[int, str]:
+    """Return the columns behind the first that are no samples, and what they are, in words.
+
+    A column that the sheet names is a sample. Of the others, those that describe genes or cannot be
+    counts are none; the rest are samples that the sheet lacks.
+    """
+    genes = "describe genes and are no samples"
+    others = [i for i in range(1, grid.width) if names[i] not in known]
+    found = {i: genes for i in others if names[i].lower() in ANNOTATION_COLUMNS}
+    rest = [i for i in others if i not in found and names[i]]
+    if not (known and rest and grid.lines):
+        return found
+    frame = parse_lines(grid, dict.fromkeys([0, *found], str))
+    sheets = [frame[i] for i in range(1, grid.width) if names[i] in known]
+    whole = bool(sheets) and all(map(_are_whole, sheets))
+    for i in rest:
+        values = pd.to_numeric(frame[i], errors="coerce")
+        if values.notna().mean() < 0.5 or (sheets and _OF_GENES.fullmatch(names[i].lower())):
+            found[i] = genes
+        elif sheets and (what := _no_counts(values, names[i], whole=whole)):
+            found[i] = f"hold {what} and are no samples of the sheet; left out"
+    return found
+
+
+def _are_whole(values: pd.Series) -> bool:
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
+    return bool((numbers == np.rint(numbers)).all())
+
+
+def _no_counts(values: pd.Series, name: str, *, whole: bool) -> str:
+    """Return what a column that the sheet lacks holds where that is no counts, else empty."""
+    words = set(re.split(r"[^a-z0-9]+", name.lower())) & _MEASURES
+    if words:
+        return "values other than counts"
+    if values.isna().any():
+        return "cells that are no numbers"
+    if whole and not _are_whole(values):
+        return "fractions"
+    if (values < 0).any():
+        return "negative values"
+    return "" if (values != 0).any() else "nothing but zeros"
 
 
 _ALIGNER_ENDINGS = re.compile(
@@ -141,7 +212,9 @@ def _headless_matrix(grid: Grid, path: Path, known_samples: Collection[str]) -> 
 
 
 _FILE_ENDINGS = re.compile(
-    r"[._-]?(gz|bz2|xz|zst|txt|tsv|csv|tab|out|counts?|htseq|ReadsPerGene|quant|abundance)$", re.I
+    r"[._-]?(gz|bz2|xz|zst|txt|tsv|csv|tab|out|counts?|htseq|ReadsPerGene|quant|abundance|"
+    r"augmented_star_gene|rna_seq)$",
+    re.I,
 )
 
 
@@ -183,8 +256,54 @@ def numbers(
             raise refuse("is an empty matrix: it has no gene row", grid.where, "genes by samples")
     rows = tuple(np.asarray(grid.numbers)[keep].tolist())
     draft = Matrix(grid.where, tuple(genes), samples, np.empty((0, 0)), rows, notes)
-    values, problems = _values(frame[list(columns)], draft)
+    counts, mark = _without_thousands_marks(frame[list(columns)], grid.separator)
+    if mark:
+        said = f"'{mark}' between groups of three digits is read as a thousands mark"
+        draft = replace(draft, notes=(*notes, f"{grid.where}: {said}"))
+    values, problems = _values(counts, draft)
+    broken = np.isfinite(values) & (values != np.rint(values))
+    if broken.any() and _points_may_be_thousands(values, broken, grid, columns, keep):
+        gene, sample = np.argwhere(broken)[0]
+        number, place = values[gene, sample], draft.cell(int(gene), int(sample))
+        what = f"'{number:.3f}' can be read as {number * 1000:.0f} or as {number:.3f}"
+        problems = (*problems, Problem(what, place, "whole numbers", _PLAIN_HINT))
+        values = np.where(broken, 0, values)
     return replace(draft, values=values, problems=problems)
+
+
+def _points_may_be_thousands(
+    values: np.ndarray, broken: np.ndarray, grid: Grid, columns: Sequence[int], keep: np.ndarray
+) -> bool:
+    """Tell whether every fraction may be a whole number with points between groups of digits.
+
+    So spreadsheets of many countries write thousands: three digits behind each point, no number
+    above 999 without one, none that begins with 0. Estimates of expression hardly ever look so.
+    broken: where the fractions are; keep: the rows of the grid that are genes.
+    """
+    if values[broken].min() < 1 or values.max() >= 1000:
+        return False
+    frame = parse_lines(grid, dict.fromkeys(range(grid.width), str))[keep]
+    cells = frame[list(columns)].to_numpy(dtype=object)[broken]
+    return all(map(_POINT_GROUPS.fullmatch, cells))
+
+
+def _without_thousands_marks(frame: pd.DataFrame, separator: str) -> tuple[pd.DataFrame, str]:
+    """Return the columns with thousands marks taken away, and an example; "" where there are none.
+
+    They are marks only if every cell of digits that is no number has one with three digits behind
+    each, the mark does not separate columns, and no number above 999 stands without one.
+    """
+    texts = frame.select_dtypes(object)
+    cells = pd.unique(texts.to_numpy(dtype=object).ravel()) if texts.shape[1] else []
+    odd = [c for c in map(str, cells) if not _NUMBER.fullmatch(c) and any(map(str.isdigit, c))]
+    found = [_GROUPS.fullmatch(cell) for cell in odd]
+    marks = {match[1] for match in found if match}
+    plain = frame.apply(pd.to_numeric, errors="coerce") if marks else frame
+    if len(marks) != 1 or separator in marks or not all(found) or (plain > 999).any(axis=None):
+        return frame, ""
+    mark = marks.pop()
+    unmarked = texts.apply(lambda column: column.astype(str).str.replace(mark, "", regex=False))
+    return frame.drop(columns=texts.columns).join(unmarked)[list(frame.columns)], mark
 
 
 def _values(frame: pd.DataFrame, draft: Matrix) -> tuple[np.ndarray, tuple[Problem, ...]]:
@@ -203,10 +322,11 @@ def _values(frame: pd.DataFrame, draft: Matrix) -> tuple[np.ndarray, tuple[Probl
     if commas:
         more = f" ({len(commas):,} such cells)" if len(commas) > 1 else ""
         where, cell = commas[0]
-        problems.insert(
-            0,
-            Problem(f"'{cell}' has a comma in it{more}", where, "digits", EUROPEAN_HINT),
-        )
+        what, hint = f"'{cell}' has a comma in it{more}", EUROPEAN_HINT
+        if _GROUPS.fullmatch(cell):
+            readings = f"{cell.replace(',', '')} or as {cell.replace(',', '.', 1)}"
+            what, hint = f"'{cell}' can be read as {readings}{more}", _PLAIN_HINT
+        problems.insert(0, Problem(what, where, "digits", hint))
     floating = any(column.dtype.kind == "f" for column in columns)
     values = np.column_stack(columns).astype(np.float64 if floating else np.int64)
     return values, tuple(problems)
@@ -244,6 +364,9 @@ def _bad_cell(cell: str, where: str) -> Problem:
     text = cell.strip()
     if not text:
         return Problem("the cell is empty", where, "a whole number ≥ 0")
+    if _POINT_GROUPS.fullmatch(text):
+        what = f"'{text}' has points as thousands marks"
+        return Problem(what, where, "digits", _PLAIN_HINT)
     what = f"'{text[:40]}' is not a number"
     if text.lower() in _MISSING:
         what = f"the count is missing ('{text}')"

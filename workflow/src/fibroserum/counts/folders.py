@@ -13,7 +13,7 @@ from fibroserum.counts.delimited import matrix_from, numbers, sample_name
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import InputError, Problem, capped, listed, refuse
 from fibroserum.files.contents import first_line
-from fibroserum.files.grid import SPECIAL_ROWS, is_star, read_grid
+from fibroserum.files.grid import SPECIAL_ROWS, Grid, is_star, read_grid
 
 FolderKind = Literal["mtx", "salmon", "kallisto", "star", "htseq"]
 SALMON_HEADER = ("Name", "Length", "EffectiveLength", "TPM", "NumReads")
@@ -21,6 +21,8 @@ KALLISTO_HEADER = ("target_id", "length", "eff_length", "est_counts", "tpm")
 #: Entries of a folder that are looked at: more is no folder of counts.
 MAX_ENTRIES = 20_000
 _STRANDS = ("unstranded", "forward", "reverse")
+#: The same columns in the tables of the Genomic Data Commons, behind the names of genes.
+GDC_COLUMNS = ("unstranded", "stranded_first", "stranded_second")
 
 
 def line_kind(line: str) -> FolderKind | None:
@@ -32,7 +34,7 @@ def line_kind(line: str) -> FolderKind | None:
         return "salmon"
     if tuple(cells) == KALLISTO_HEADER:
         return "kallisto"
-    if cells[0] == "N_unmapped" and len(cells) == 4:
+    if (cells[0] == "N_unmapped" and len(cells) == 4) or set(GDC_COLUMNS) <= set(cells):
         return "star"
     if len(cells) in (2, 3) and cells[0] and cells[-1].strip().isdigit():
         return "htseq" if cells[0] not in SPECIAL_ROWS else None
@@ -49,7 +51,7 @@ def find_files(folder: Path) -> tuple[FolderKind, list[Path]]:
     for path in _files(folder):
         if not path.stat().st_size or path.name.endswith("genes.sf"):
             continue  # Salmon's gene-level table has the header of its transcripts
-        kind = line_kind(first_line(path))
+        kind = line_kind(first_line(path, "#"))
         if kind:
             found.setdefault(kind, []).append(path)
         elif path.parent == folder:
@@ -113,6 +115,7 @@ def read_htseq(files: Sequence[Path], known_samples: Collection[str], where: str
 def read_star(files: Sequence[Path], known_samples: Collection[str], where: str) -> list[Matrix]:
     """Return one matrix a ReadsPerGene file, from the column of the libraries' strandedness.
 
+    The Genomic Data Commons adds names of genes before these columns, and other values behind them.
     STAR counts each gene unstranded, for the first read's strand, and for the reverse. Where three
     quarters of the stranded counts are on one strand it is that column, where they are even the
     unstranded one. Between, and where files differ, InputError: a guess would lose reads.
@@ -122,9 +125,7 @@ def read_star(files: Sequence[Path], known_samples: Collection[str], where: str)
     strands: dict[str, str] = {}
     for path in files:
         grid = read_grid(path)
-        if not is_star(grid):
-            raise refuse("is not STAR's ReadsPerGene table", str(path), "four columns")
-        whole = numbers(grid, _STRANDS, (1, 2, 3), ())
+        whole = numbers(grid, _STRANDS, _strand_columns(grid, path), ())
         problems += whole.problems
         sample = sample_name(path, known_samples)
         strand, share = _strand(whole.values)
@@ -141,6 +142,15 @@ def read_star(files: Sequence[Path], known_samples: Collection[str], where: str)
     strand = next(iter(strands.values()))
     what = f"STAR counts, {strand} column by the columns' totals, samples named by their files"
     return _said_once(matrices, where, what)
+
+
+def _strand_columns(grid: Grid, path: Path) -> tuple[int, ...]:
+    """Return the columns of the three strands, in STAR's own file or as the GDC writes it."""
+    if is_star(grid):
+        return 1, 2, 3
+    if grid.header is not None and set(GDC_COLUMNS) <= set(grid.header):
+        return tuple(grid.header.index(name) for name in GDC_COLUMNS)
+    raise refuse("is not STAR's ReadsPerGene table", str(path), "four columns")
 
 
 def _strand(values: np.ndarray) -> tuple[str, float]:

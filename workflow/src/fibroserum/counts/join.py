@@ -12,7 +12,7 @@ import pandas as pd
 
 from fibroserum.counts.table import CountTable, Matrix
 from fibroserum.errors import SHOWN, Problem, listed
-from fibroserum.genes.ids import mangled
+from fibroserum.genes.ids import mangled_at
 
 _ENSEMBL_VERSION = re.compile(r"(ENS[A-Z]*[GT]\d{11})\.\d+(?:_\d+)?(_PAR_Y)?")
 
@@ -49,16 +49,14 @@ def name_problems(matrix: Matrix) -> list[Problem]:
 
 
 def _mangled_genes(matrix: Matrix) -> list[Problem]:
-    """Return a problem for the first ids that a spreadsheet turned into dates or numbers."""
-    found = mangled(matrix.genes, matrix.where)
-    # `mangled` counts genes; the row of the file is what a user can go to
-    places = [int(problem.where.rsplit(" ", 1)[1]) - 1 for problem in found[:SHOWN]]
+    """Return problems with ids that a spreadsheet changed: the first, and one with the rest."""
+    found = mangled_at(matrix.genes)
     problems = [
-        replace(problem, where=matrix.gene_place(place))
-        for problem, place in zip(found, places, strict=False)
+        replace(problem, where=matrix.gene_place(place)) for place, problem in found[:SHOWN]
     ]
     if len(found) > SHOWN:
-        rest = f"and {len(found) - SHOWN:,} more gene ids that a spreadsheet has changed"
+        names = ", ".join(f"'{matrix.genes[place]}'" for place, _ in found[SHOWN:])
+        rest = f"and {len(found) - SHOWN:,} more gene ids that a spreadsheet has changed: {names}"
         problems.append(Problem(rest, matrix.where))
     return problems
 

@@ -16,6 +16,7 @@ from fibroserum.counts.table import Matrix
 from fibroserum.errors import refuse
 from fibroserum.files.contents import HDF5_MAGIC, first_line, head, require
 from fibroserum.files.grid import read_grid
+from fibroserum.files.workbook import split_sheet
 
 
 def read_matrices(
@@ -25,16 +26,19 @@ def read_matrices(
     cells: dict[str, Any] | None,
 ) -> list[Matrix]:
     """Return the matrices of one input, a file or a folder; raises InputError with its problems."""
-    require(path)
     where = str(path)
+    file, sheet = split_sheet(where)
+    require(Path(file))
     kind: FolderKind | None
-    if path.is_dir():
+    if sheet is not None:
+        kind, files = None, [path]
+    elif path.is_dir():
         kind, files = find_files(path)
     elif head(path, len(HDF5_MAGIC)) == HDF5_MAGIC:
         matrix = read_hdf5(path, known_samples, cells)
         return [replace(matrix, used="cells") if cells else matrix]
     else:
-        kind, files = line_kind(first_line(path)), [path]
+        kind, files = line_kind(first_line(path, "#")), [path]
     if kind == "mtx":
         if len(files) > 1:
             raise refuse(f"holds {len(files)} 10x matrices", where, "a folder with one of them")

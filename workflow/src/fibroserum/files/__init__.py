@@ -1,8 +1,9 @@
-"""Reading files: compression, encodings, delimited text, tables; whatever they hold."""
+"""Reading files: compression, encodings, delimited text, workbooks, tables; whatever they hold."""
 
 __all__ = [
     "checksum",
     "contents",
     "grid",
     "table",
+    "workbook",
 ]

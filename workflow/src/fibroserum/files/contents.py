@@ -15,6 +15,7 @@ from pathlib import Path
 import zstandard
 
 from fibroserum.errors import InputError, nearest, refuse
+from fibroserum.files.workbook import is_workbook, read_rows, split_sheet
 
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 #: Unpacked size at which a text table is refused: 30 times a 112-sample, 60,000-gene matrix.
@@ -24,7 +25,11 @@ _UNPACK_FAULTS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 
 #: Leading bytes (after unpacking) of files that are no tables, with what to do.
 _NOT_TABLES: tuple[tuple[bytes, str, str], ...] = (
-    (b"\xd0\xcf\x11\xe0", "an Excel workbook (.xls)", "In Excel, save the sheet as CSV or TSV."),
+    (
+        b"\xd0\xcf\x11\xe0",
+        "an Excel workbook of the old kind (.xls), or one with a password",
+        "In Excel, save it as .xlsx, without a password.",
+    ),
     (b"%PDF", "a PDF", "Ask for the table itself as TSV."),
     (b"PAR1", "a Parquet file", "Write it as TSV."),
     (b"BAM\x01", "a BAM alignment", "Count reads per gene first (featureCounts, STAR, Salmon)."),
@@ -33,6 +38,12 @@ _NOT_TABLES: tuple[tuple[bytes, str, str], ...] = (
     (b"X\n\x00\x00", "an R data file", "In R, write the matrix with write.table(..., sep='\\t')."),
     (b"version https://git-lfs", "a Git LFS pointer, not the file itself", "Run 'git lfs pull'."),
     (b"@HD\t", "a SAM alignment", "Count reads per gene first (featureCounts, STAR, Salmon)."),
+)
+
+_OTHER_WORKBOOKS = (
+    (b"application/vnd.oasis.opendocument.spreadsheet", "an OpenDocument spreadsheet (.ods)"),
+    (b"xl/workbook.bin", "an Excel binary workbook (.xlsb)"),
+    (b"Index/Document.iwa", "a Numbers document"),
 )
 
 
@@ -185,16 +196,26 @@ _PACKERS: tuple[tuple[bytes, str, Callable[[Path], Iterator[bytes]]], ...] = (
 
 
 def read_text(path: Path) -> Text:
-    """Return a text file's lines; refuse what is no text, by name and with what to do instead.
+    """Return a text file's lines, or the rows of a sheet of an Excel workbook as such.
 
-    UTF-8 with or without a byte-order mark and UTF-16 with one are read; other encodings refused,
-    since a guess would change names.
+    What is neither is refused by name, with what to do instead. UTF-8 with or without a byte-order
+    mark and UTF-16 with one are read; other encodings refused, since a guess would change names.
     """
-    require(path)
-    if path.is_dir():
-        raise refuse("is a folder", str(path), "a file")
-    data = unpack(path)
     where = str(path)
+    name, sheet = split_sheet(where)
+    file = Path(name)
+    require(file)
+    if file.is_dir():
+        raise refuse("is a folder", where, "a file")
+    data = unpack(file)
+    if is_workbook(data):
+        rows, note = read_rows(data, sheet, where, MAX_TABLE_BYTES)
+        if not rows:
+            raise refuse("is empty", where, "a table with a header and rows")
+        lines = tuple(_without_controls(line, where) for _, line in rows)
+        return Text(lines, tuple(number for number, _ in rows), (note,) if note else ())
+    if sheet is not None:
+        raise refuse(f"is no Excel workbook with a sheet '{sheet}'", where)
     _refuse_other_formats(data, where)
     text, notes = _decode(data, where)
     if re.match(r"\s*<(!doctype|html|\?xml)", text[:200], re.IGNORECASE):
@@ -209,9 +230,9 @@ def read_text(path: Path) -> Text:
 
 def _refuse_other_formats(data: bytes, where: str) -> None:
     if data.startswith(b"PK\x03\x04"):
-        if b"xl/" in data or b"[Content_Types].xml" in data[:4096]:
-            hint = "In Excel, save the sheet as CSV or TSV (gene names formatted as text)."
-            raise refuse("is an Excel workbook (.xlsx)", where, "a text table", hint)
+        for mark, kind in _OTHER_WORKBOOKS:
+            if mark in data:
+                raise refuse(f"is {kind}", where, "a text table or .xlsx", "Save it as .xlsx.")
         raise refuse("is a zip archive", where, "a text table", "Unpack it first.")
     if data[257:262] == b"ustar":
         raise refuse("is a tar archive", where, "a text table", "Unpack it first.")

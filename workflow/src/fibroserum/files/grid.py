@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 
 from fibroserum.errors import SHOWN, InputError, Problem, capped, refuse
 from fibroserum.files.contents import read_text
+from fibroserum.files.workbook import joined
 
 ID_HEADERS = {
     "", "gene", "genes", "geneid", "gene_id", "gene_ids", "ensgene", "ensembl", "ensembl_id",
@@ -70,9 +72,10 @@ def find_separator(lines: Sequence[str], where: str) -> str:
 def read_grid(path: Path, *, header: bool = False) -> Grid:
     """Return the file's header and lines, every line of the same number of fields.
 
-    Comment lines (#) before the header are left out. A header one field short, as R writes it,
-    gets an empty name for the ids. `header`: the first line is one whatever it holds. Raises
-    InputError listing ragged lines and open quotes.
+    A line is one record: a quoted cell may hold line breaks (RFC 4180). Comment lines (#) before
+    the header, rows without content and columns without name and content are left out. A header one
+    field short, as R writes it, gets an empty name for the ids. `header`: the first line is one
+    whatever it holds. Raises InputError listing ragged lines and open quotes.
     """
     text = read_text(path)
     where = str(path)
@@ -80,19 +83,128 @@ def read_grid(path: Path, *, header: bool = False) -> Grid:
     if comments == len(text.lines):
         raise refuse("holds comment lines alone", where, "a header and rows")
     lines, numbers = text.lines[comments:], text.numbers[comments:]
-    separator = find_separator(lines, where)
-    widths = _widths(lines, numbers, separator, where)
-    headless = not header and _is_headless(lines, separator)
-    longer = sum(width == widths[0] + 1 for width in widths[1:])
-    short_header = not headless and 2 * longer > len(widths) - 1
-    width = widths[0] + short_header
-    _refuse_ragged(widths, numbers, width, short_header, where)
+    separator = find_separator([_first_record(lines), *lines[1:5]], where)
+    records = _records(lines, numbers, separator, where)
+    if not records:
+        raise refuse("is empty", where, "a header and rows")
+    headless = not header and _is_headless(records, separator)
+    width, short_header = _layout(records)
+    _refuse_ragged(records, width, short_header, where)
+    cut = any(record.fields > width for record in records)
+    rows = [
+        record.text if record.fields <= width else _first_fields(record.text, separator, width)
+        for record in records
+    ]
     names: tuple[str, ...] | None = None
     if not headless:
-        names = tuple(split(lines[0].removeprefix("#"), separator))
+        names = tuple(split(rows[0].removeprefix("#"), separator))
         names = ("", *names) if short_header else names
-        lines, numbers = lines[1:], numbers[1:]
-    return Grid(where, separator, names, lines, numbers, width, text.notes)
+        rows, records = rows[1:], records[1:]
+        kept = _with_name_or_content(names, rows, separator)
+        if len(kept) < width:
+            cut, width, names = True, len(kept), tuple(names[index] for index in kept)
+            cells = (split(row, separator) for row in rows)
+            rows = [joined([row[index] for index in kept], separator) for row in cells]
+    left_out = (f"{where}: columns without name and content left out",) if cut else ()
+    places = tuple(record.number for record in records)
+    return Grid(where, separator, names, tuple(rows), places, width, (*text.notes, *left_out))
+
+
+@dataclass(frozen=True)
+class _Record:
+    """A row as text, its first line in the file, its fields, and those up to the last in use."""
+
+    text: str
+    number: int
+    fields: int
+    used: int
+
+
+def _first_record(lines: Sequence[str]) -> str:
+    """Return the first line, and further ones while a quotation mark is open."""
+    for count in range(1, min(len(lines), 20) + 1):
+        text = "\n".join(lines[:count])
+        if text.count('"') % 2 == 0:
+            return text
+    return lines[0]
+
+
+def _records(
+    lines: Sequence[str], numbers: Sequence[int], separator: str, where: str
+) -> list[_Record]:
+    """Return the rows that hold anything. Raises InputError where quotation marks do not pair."""
+    if not any('"' in line for line in lines):
+        found = [_plain_record(*line, separator) for line in zip(lines, numbers, strict=True)]
+        return [record for record in found if record.used]
+    # blank lines were left out, and within a quoted cell they are part of it
+    gaps = [after - number for number, after in itertools.pairwise([*numbers, numbers[-1] + 1])]
+    fed = [line + "\n" * gap for line, gap in zip(lines, gaps, strict=True)]
+    reader = csv.reader(fed, delimiter=separator, strict=True)
+    problems, records = [], []
+    while reader.line_num < len(fed):
+        first = reader.line_num
+        try:
+            cells = next(reader)
+        except csv.Error as error:
+            problems.append(_quote_problem(error, f"{where}, row {numbers[first]}"))
+            continue
+        record = "".join(fed[first : reader.line_num]).rstrip("\n")
+        records.append(_Record(record, numbers[first], len(cells), _used(cells)))
+    if problems:
+        raise InputError(capped(problems, where))
+    return [record for record in records if record.used]
+
+
+def _plain_record(line: str, number: int, separator: str) -> _Record:
+    if line[-1] != separator and not line[-1].isspace():
+        fields = line.count(separator) + 1
+        return _Record(line, number, fields, fields)
+    cells = line.split(separator)
+    return _Record(line, number, len(cells), _used(cells))
+
+
+def _used(cells: Sequence[str]) -> int:
+    return next((n for n in range(len(cells), 0, -1) if cells[n - 1].strip()), 0)
+
+
+def _quote_problem(error: csv.Error, where: str) -> Problem:
+    text = str(error)
+    if "end of data" in text or "field limit" in text:
+        return Problem("a quotation mark is opened and not closed", where, "quotes in pairs")
+    if "expected after" in text:
+        what = "a quotation mark is closed before the end of its cell"
+        return Problem(what, where, "quotes around whole cells, and doubled within them")
+    return Problem(f"cannot be split ({text})", where)
+
+
+def _layout(records: Sequence[_Record]) -> tuple[int, bool]:
+    """Return the number of columns, and whether the header is one field short, as R writes it.
+
+    Empty cells behind the header's last name, as spreadsheets leave them, are no columns.
+    """
+    head, rows = records[0], records[1:]
+    if all(row.used <= head.used for row in rows):
+        return head.used, False
+    longer = sum(row.used == head.fields + 1 for row in rows)
+    short = head.used == head.fields and 2 * longer > len(rows)
+    return head.fields + short, short
+
+
+def _first_fields(row: str, separator: str, width: int) -> str:
+    return joined(split(row, separator)[:width], separator)
+
+
+def _with_name_or_content(
+    names: Sequence[str], rows: Sequence[str], separator: str
+) -> Sequence[int]:
+    """Return the columns but those without a name in which no row holds anything."""
+    nameless = [index for index, name in enumerate(names) if index and not name.strip()]
+    for row in rows:
+        if not nameless:
+            break
+        cells = split(row, separator)
+        nameless = [index for index in nameless if not cells[index].strip()]
+    return [index for index in range(len(names)) if index not in nameless]
 
 
 def _leading_comments(lines: Sequence[str]) -> int:
@@ -107,46 +219,29 @@ def _leading_comments(lines: Sequence[str]) -> int:
     return count
 
 
-def _widths(lines: Sequence[str], numbers: Sequence[int], separator: str, where: str) -> list[int]:
-    problems, widths = [], []
-    for line, number in zip(lines, numbers, strict=True):
-        if '"' not in line:
-            widths.append(line.count(separator) + 1)
-            continue
-        if line.count('"') % 2:
-            what = "a quotation mark is opened and not closed"
-            problems.append(Problem(what, f"{where}, row {number}", "quotes in pairs"))
-            continue
-        try:
-            widths.append(len(split(line, separator)))
-        except csv.Error as error:
-            problems.append(Problem(f"cannot be split ({error})", f"{where}, row {number}"))
-    if problems:
-        raise InputError(capped(problems, where))
-    return widths
-
-
-def _refuse_ragged(
-    widths: Sequence[int], numbers: Sequence[int], width: int, short_header: bool, where: str
-) -> None:
+def _refuse_ragged(records: Sequence[_Record], width: int, short_header: bool, where: str) -> None:
     first = "second" if short_header else "first"
     wrong = [
-        Problem(f"has {n} fields", f"{where}, row {number}", f"{width}, as in the {first} row")
-        for index, (n, number) in enumerate(zip(widths, numbers, strict=True))
-        if n != width and not (index == 0 and short_header)
+        Problem(
+            f"has {row.fields} fields",
+            f"{where}, row {row.number}",
+            f"{width}, as in the {first} row",
+        )
+        for row in records[short_header:]
+        if row.fields < width or row.used > width
     ]
     if wrong:
         raise InputError(capped(wrong, where, SHOWN))
 
 
-def _is_headless(lines: Sequence[str], separator: str) -> bool:
+def _is_headless(records: Sequence[_Record], separator: str) -> bool:
     """Tell whether the first line already holds counts, as in HTSeq's and STAR's files."""
-    first = split(lines[0], separator)
+    first = split(records[0].text, separator)[: records[0].used]
     if first[0] in SPECIAL_ROWS:
         return True
     if not first[-1].strip().isdigit() or first[0].strip().lower() in ID_HEADERS:
         return False
-    return len(first) == 2 or any(line.startswith("__") for line in lines[-5:])
+    return len(first) == 2 or any(row.text.startswith("__") for row in records[-5:])
 
 
 def parse_lines(grid: Grid, text_columns: dict[int, type[str]]) -> pd.DataFrame:

@@ -15,11 +15,12 @@ _EMPTY_HINT = "Spreadsheets leave empty columns behind: delete it where nothing 
 
 
 def read_sheet(path: Path) -> pd.DataFrame:
-    """Return the sheet as it stands: TSV or CSV told apart by content, every cell text.
+    """Return the sheet as it stands: TSV, CSV or .xlsx told apart by content, every cell text.
 
     `001`, `1e5` and `NA` stay as they are. `attrs["source"]` and `attrs["lines"]` hold the file and
-    each row's line in it, for messages. Raises InputError for what is no table, for rows of unequal
-    length, and for column names that are empty, repeated or surrounded by spaces.
+    each row's line in it, for messages, `attrs["notes"]` what was done in reading. Raises
+    InputError for what is no table, for rows of unequal length, and for column names that are
+    empty, repeated or surrounded by spaces.
     """
     grid = read_grid(path, header=True)
     assert grid.header is not None, "asked for"
@@ -43,6 +44,8 @@ def read_sheet(path: Path) -> pd.DataFrame:
     frame = parse_lines(grid, dict.fromkeys(range(grid.width), str))
     frame.columns = pd.Index(grid.header)
     frame.attrs = {"source": str(path), "lines": list(grid.numbers)}
+    if grid.notes:
+        frame.attrs["notes"] = list(grid.notes)
     return frame
 
 

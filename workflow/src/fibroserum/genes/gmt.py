@@ -1,18 +1,20 @@
-"""Gene sets: reading GMT files, and finding their genes in a count matrix."""
+"""Gene sets: reading their files, and finding their genes in a count matrix."""
 
 from __future__ import annotations
 
 import gzip
+import itertools
+import json
 import re
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 
 from fibroserum.errors import InputError, Problem, capped, nearest, refuse
-from fibroserum.genes.ids import canonical_ensembl
+from fibroserum.genes.ids import canonical_ensembl, mangled_at
 from fibroserum.genes.mapping import resolve
 from fibroserum.genes.table import bundled
 
@@ -23,6 +25,8 @@ MAX_BYTES = 256 * 2**20
 ALIEN_SHARE = 0.8
 
 _EXPECTED = "tab-separated text (GMT): name, description, genes"
+# a set's name as databases write it
+_ONE_WORD = re.compile(r"[\w.:/()+-]+")
 _GZIP = b"\x1f\x8b"
 # zero-width characters, which copying from web pages and documents leaves behind
 _INVISIBLE = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
@@ -45,46 +49,130 @@ class GeneSet:
     genes: tuple[str, ...]
 
 
+#: A set as a file gives it: where it stands, its name, description and genes.
+_Entry = tuple[str, str, str, list[str]]
+
+
 def read_gmt(path: Path) -> list[GeneSet]:
-    """Read a GMT file, plain or gzip: one set a line, name, description, genes, tab-separated.
+    """Read gene sets, plain or gzip: GMT, MSigDB's JSON, or GMX (a set a column).
 
     A byte-order mark, Windows or old Mac line ends, empty lines, trailing tabs and a missing
     final newline are all in order; a gene that a set names twice is kept once. Quotes about a
     field and zero-width characters are taken away. The collection is the file's name without its
-    ending. Raises InputError, with every problem found and its line, for anything else: an
-    unreadable or binary file, a line without genes, two sets of one name, no set at all, and genes
-    where descriptions should be.
+    ending. A set without genes among others with genes is kept, and later left out with its reason.
+    Raises InputError, with every problem found and its line, for anything else: an unreadable or
+    binary file, lines that hold no genes, two sets of one name, no set at all, genes where
+    descriptions should be, and genes that a spreadsheet turned into dates.
     """
     path = Path(path)
+    entries = list(_entries(path))
+    few = 2 * sum(not genes for *_, genes in entries) <= len(entries)
     sets: list[GeneSet] = []
     problems: list[Problem] = []
-    first_line: dict[str, int] = {}
-    for number, line in enumerate(_read_lines(path), 1):
-        if not line.strip():
-            continue
-        where = f"{path}, line {number}"
-        name, description, *genes = (*map(_bare, line.split("\t")), "", "")
-        genes = [gene for gene in genes if gene]
+    first_place: dict[str, str] = {}
+    for where, name, description, genes in entries:
         if not name:
             problems.append(Problem("the gene set has no name", where, _EXPECTED))
-        elif not genes:
+        elif not genes and not (few and (description or _ONE_WORD.fullmatch(name))):
             what = f"gene set '{name[:60]}' has no genes"
             hint = "Put tabs in place of the commas." if name.count(",") > 1 else ""
             problems.append(Problem(what, where, _EXPECTED, hint))
-        elif name in first_line:
-            what = f"gene set '{name}' is already on line {first_line[name]}"
+        elif name in first_place:
+            what = f"gene set '{name}' is already on {first_place[name]}"
             problems.append(Problem(what, where, "each name once", "Rename or remove one"))
         else:
-            first_line[name] = number
+            first_place[name] = where.rpartition(", ")[2]
             sets.append(
                 GeneSet(collection_name(path), name, description, tuple(dict.fromkeys(genes)))
             )
+    problems += _mangled_genes(sets, path)
     if problems:
         raise InputError(capped(problems, str(path)))
     if not sets:
         raise refuse("there is no gene set in the file", str(path), _EXPECTED)
     _check_descriptions(sets, path)
     return sets
+
+
+def _entries(path: Path) -> Iterator[_Entry]:
+    lines = _read_lines(path)
+    start = "".join(lines[:50]).lstrip()
+    if re.match(r'\{\s*"', start) or start.rstrip() == "{}":
+        yield from _json_entries("\n".join(lines), path)
+        return
+    if re.match(r"<\?xml|<msigdb", start, re.IGNORECASE):
+        hint = "Take the GMT or the JSON of the same collection."
+        raise refuse("is XML (MSigDB's own, or a web page)", str(path), _EXPECTED, hint)
+    rows = [
+        (number, [_bare(field) for field in line.split("\t")])
+        for number, line in enumerate(lines, 1)
+        if line.strip()
+    ]
+    if _is_gmx(rows, path):
+        yield from _columns([fields for _, fields in rows], path)
+        return
+    for number, fields in rows:
+        name, description, *genes = (*fields, "", "")
+        yield f"{path}, line {number}", name, description, [gene for gene in genes if gene]
+
+
+def _columns(rows: Sequence[Sequence[str]], path: Path) -> Iterator[_Entry]:
+    """Yield the sets of a GMX file: names in its first row, descriptions in the second."""
+    columns: list[list[str]] = [[] for _ in range(max(map(len, rows)))]
+    for fields in rows[2:]:
+        for column, gene in zip(columns, fields, strict=False):
+            if gene:
+                column.append(gene)
+    heads = itertools.zip_longest(*rows[:2], [""], fillvalue="")
+    for number, ((name, description, *_), genes) in enumerate(zip(heads, columns, strict=False), 1):
+        if name or genes:
+            yield f"{path}, column {number}", name, description, genes
+
+
+def _is_gmx(rows: Sequence[tuple[int, list[str]]], path: Path) -> bool:
+    """Tell whether sets stand in columns: names and descriptions in two rows, genes below them."""
+    if rows and re.search(r"\.gmx(\.gz)?$", path.name, re.IGNORECASE):
+        return True
+    if len(rows) < 3 or len(rows[0][1]) != len(rows[1][1]):
+        return False
+    heads = [field for _, fields in rows[:2] for field in fields if field]
+    genes = [fields[0] for _, fields in rows[2:12] if fields[0]]
+    # the table of genes is read only where the first column looks like genes
+    if not genes or not all(map(_HUMAN.fullmatch, genes)) or any("_" in gene for gene in genes):
+        return False
+    index = bundled()
+    below = sum(index.find(gene) >= 0 for gene in genes)
+    return below > 0.5 * len(genes) and not any(index.find(name) >= 0 for name in heads)
+
+
+def _json_entries(text: str, path: Path) -> Iterator[_Entry]:
+    """Yield the sets of MSigDB's JSON: by name, each with `geneSymbols`, or a list of genes."""
+    expected = "sets by name, each with 'geneSymbols' (MSigDB's JSON)"
+    try:
+        pairs = json.loads(text, object_pairs_hook=tuple)
+    except (ValueError, RecursionError) as error:
+        raise refuse(f"is not valid JSON ({error})", str(path), expected) from error
+    for name, about in pairs:
+        known = dict(about) if isinstance(about, tuple) else {"geneSymbols": about}
+        genes = known.get("geneSymbols")
+        if not isinstance(genes, list) or not all(isinstance(gene, str) for gene in genes):
+            raise refuse(f"'{name[:60]}' has no list of genes", str(path), expected)
+        description = str(known.get("msigdbURL") or known.get("systematicName") or "")
+        bare = [_bare(gene) for gene in genes]
+        yield f"{path}, set '{name}'", _bare(name), description, [gene for gene in bare if gene]
+
+
+def _mangled_genes(sets: Sequence[GeneSet], path: Path) -> list[Problem]:
+    """Return a problem for each gene that a spreadsheet turned into a date or a number."""
+    owners: dict[str, str] = {}
+    for one in sets:
+        for gene in one.genes:
+            owners.setdefault(gene, one.name)
+    names = list(owners)
+    return [
+        replace(problem, where=f"{path}, gene set '{owners[names[place]]}'")
+        for place, problem in mangled_at(names)
+    ]
 
 
 def read_collections(paths: Iterable[str]) -> list[GeneSet]:
@@ -138,9 +226,9 @@ def check_human(sets: Sequence[GeneSet], path: Path) -> None:
 
 
 def collection_name(path: Path) -> str:
-    """Return a GMT file's collection: its name without `.gz` and `.gmt`."""
+    """Return a file's collection: its name without `.gz`, and `.gmt`, `.gmx` or `.json`."""
     name = path.name
-    for ending in (".gz", ".gmt"):
+    for ending in (".gz", ".gmt", ".gmx", ".json"):
         if name.lower().endswith(ending) and len(name) > len(ending):
             name = name[: -len(ending)]
     return name

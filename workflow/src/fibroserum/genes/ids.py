@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from functools import lru_cache
 from typing import Literal
 
+from fibroserum.data import data_file
 from fibroserum.errors import InputError, Problem, refuse
 from fibroserum.genes.table import NOT_A_NAME, bundled
 
@@ -164,42 +167,31 @@ def _check_symbols(names: list[str], source: str) -> None:
         )
 
 
-# Month names as spreadsheets write them in English, German and French, and as symbols begin.
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        (
-            ("jan",),
-            ("feb",),
-            ("mar", "mrz", "mär", "mars", "march", "marc"),
-            ("apr",),
-            ("may", "mai"),
-            ("jun",),
-            ("jul",),
-            ("aug",),
-            ("sep", "sept"),
-            ("oct", "okt"),
-            ("nov",),
-            ("dec", "dez"),
-        ),
-        1,
-    )
-    for name in names
-}
-_WORD = r"(?P<month>[A-Za-zä]{3,5})\.?"
+_DAY, _MONTH = r"(?P<day>\d{1,2})", r"(?P<mm>\d{1,2})"
+_WORD = r"(?P<word>[^\W\d_][^\d_]*?)"
+_YEAR = r"(?:[-./, ]+(?:de )?\d{2,4})?"
+_TIME = r"(?:[ T]\d{1,2}:\d{2}(?::\d{2}(?:\.0+)?)?)?"
 _DATES = tuple(
     re.compile(form)
     for form in (
-        rf"(?P<day>\d{{1,2}})[-. /]{{1,2}}{_WORD}(?:[-. /]\d{{2,4}})?",  # 2-Sep, 02. Sep, 2-Sep-19
-        rf"{_WORD}[-. /](?P<day>\d{{2}})",  # Sep-02, but not Oct-2, an alias
-        r"\d{4}-(?P<mm>\d{2})-(?P<day>\d{2})(?:[ T]00:00:00(?:\.0+)?)?",  # 2019-09-02
-        r"(?P<mm>\d{1,2})/(?P<day>\d{1,2})/\d{2,4}",  # 9/2/2019
-        r"(?P<day>\d{1,2})\.(?P<mm>\d{1,2})\.\d{2,4}",  # 02.09.2019
+        rf"{_DAY}[-./ ]{{1,3}}(?:de )?{_WORD}{_YEAR}",  # 2-Sep, 02. Sep, 2-mrt, 2 de set de 2006
+        rf"{_WORD}[-./ ]{{1,2}}(?P<day>\d{{2}})",  # Sep-02, but not Oct-2, an alias
+        rf"{_WORD} {_DAY}, \d{{4}}",  # September 2, 2006
+        rf"\d{{4}}([-./]){_MONTH}\1{_DAY}{_TIME}",  # 2006-09-02, 2006/9/2
+        rf"{_MONTH}([-./])(?P<day>\d{{1,2}})\2(?:\d{{4}}|\d{{2}}){_TIME}",  # 9/2/2006, 02.09.06
+        rf"{_MONTH}[-/]{_DAY}",  # 9/2, 02-09
+        rf"{_MONTH}[.,]{_DAY}\.?",  # 2.9.
+        rf"(?:\d{{2,4}} ?[年년] ?)?{_MONTH} ?[月월] ?{_DAY} ?[日일]?",
     )
 )
-_SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?[Ee]\+\d{1,2}")
+_SCIENTIFIC = re.compile(r"\d(?:[.,]\d+)?[Ee]\+\d{1,2}|\d{11,}")  # 2.31E+13, and written out
 _DECIMAL = re.compile(r"\d+\.0+")
 _DATE_LIKE = re.compile(r"([A-Z]{3,5})-?0?(\d{1,2})")
+# What symbols begin with that spreadsheets take for months.
+_PREFIXES = {
+    "JAN": 1, "FEB": 2, "MAR": 3, "MARC": 3, "MARCH": 3, "APR": 4, "MAY": 5, "JUN": 6, "JUL": 7,
+    "AUG": 8, "SEP": 9, "SEPT": 9, "OCT": 10, "NOV": 11, "DEC": 12,
+}  # fmt: skip
 # The order of preference among a date's candidates: families that spreadsheets are known for.
 _FAMILIES = ("SEPT", "MARCH", "MARC", "DEC", "OCT")
 
@@ -207,31 +199,39 @@ _FAMILIES = ("SEPT", "MARCH", "MARC", "DEC", "OCT")
 def mangled(ids: Sequence[str], source: str = "gene ids") -> list[Problem]:
     """Return a problem for each gene id that a spreadsheet turned into a date or a number.
 
-    Dates in several notations and as day numbers (44075), symbols and ids in scientific notation
-    (2.31E+13), Entrez ids with decimals (633.0). The hint names the likely original symbols.
+    Dates in the notations of many languages and as day numbers (44075), symbols and ids in
+    scientific notation (2.31E+13), Entrez ids with decimals (633.0). A name that some gene has is
+    none of these. The hint names the likely original symbols.
     """
+    return [
+        replace(problem, where=f"{source}, gene {place + 1}") for place, problem in mangled_at(ids)
+    ]
+
+
+def mangled_at(ids: Sequence[str]) -> list[tuple[int, Problem]]:
+    """Return the places of `mangled` ids, from 0, and their problems."""
     names = [str(name).strip() for name in ids]
     numeric = sum(bool(_ENTREZ.fullmatch(name)) for name in names) > 0.5 * len(names)
-    problems = []
-    for row, name in enumerate(names, 1):
-        found = _mangled(name, numeric)
-        if found:
-            what, hint = found
-            problems.append(Problem(f"gene id '{name}' {what}", f"{source}, gene {row}", "", hint))
-    return problems
+    found = ((place, name, _mangled(name, numeric)) for place, name in enumerate(names))
+    return [
+        (place, Problem(f"gene id '{name}' {why[0]}", hint=why[1]))
+        for place, name, why in found
+        if why
+    ]
 
 
 _KEEP_TEXT = "Take the table from before a spreadsheet saved it"
 
 
 def _mangled(name: str, numeric: bool) -> tuple[str, str] | None:
-    if not name[:1].isdigit() and not name[-1:].isdigit():
+    if not any(map(str.isdigit, name)):
         return None
-    day = _as_date(name, numeric)
-    if day:
-        originals = _named_like_dates().get(day, ())
-        likely = f"It was probably {' or '.join(originals)}. " if originals else ""
-        return "is a symbol that a spreadsheet turned into a date", likely + _KEEP_TEXT
+    days = _as_dates(name, numeric)
+    if days and (name.isdigit() or bundled().find(name) < 0):
+        likely = [symbol for day in days for symbol in _named_like_dates().get(day, ())]
+        originals = " or ".join(dict.fromkeys(likely))
+        probably = f"It was probably {originals}. " if originals else ""
+        return "is a symbol that a spreadsheet turned into a date", probably + _KEEP_TEXT
     if _SCIENTIFIC.fullmatch(name):
         return "is an id that a spreadsheet turned into a number", _KEEP_TEXT
     if _DECIMAL.fullmatch(name):
@@ -242,25 +242,52 @@ def _mangled(name: str, numeric: bool) -> tuple[str, str] | None:
     return None
 
 
-def _as_date(name: str, numeric: bool) -> tuple[int, int] | None:
-    """Return (month, day) of a date, None for anything else."""
+def _as_dates(name: str, numeric: bool) -> list[tuple[int, int]]:
+    """Return the (month, day) that a date may be, both orders of two numbers; empty: no date."""
     if _ENTREZ.fullmatch(name):
         # Day numbers of spreadsheets, 1982 to 2064: no symbol is a number, Entrez ids are.
         if numeric or not 30_000 <= int(name) <= 60_000:
-            return None
+            return []
         day = date(1899, 12, 30) + timedelta(days=int(name))
-        return day.month, day.day
+        return [(day.month, day.day)]
     for form in _DATES:
         found = form.fullmatch(name)
-        if found:
-            parts = found.groupdict()
-            month = int(parts["mm"]) if "mm" in parts else _MONTHS.get(parts["month"].lower(), 0)
-            day_of_month = int(parts["day"])
-            # APR-1 and DEC-205 are aliases, not dates: a spreadsheet writes Apr-01.
-            written = "month" not in parts or not parts["month"].isupper()
-            if 1 <= month <= 12 and 1 <= day_of_month <= 31 and written:
-                return month, day_of_month
-    return None
+        if not found or (numeric and name.replace(".", "", 1).isdigit()):
+            continue
+        parts, last = found.groupdict(), int(found["day"])
+        # APR-1 and DEC-205 are aliases, not dates: a spreadsheet writes Apr-01.
+        if "word" not in parts:
+            first = int(parts["mm"])
+            pairs = [(first, last)] if name[:4].isdigit() else [(first, last), (last, first)]
+        elif name[:1].isdigit() or not parts["word"].isupper():
+            pairs = [(month, last) for month in _month_names().get(_letters(parts["word"]), ())]
+        else:
+            pairs = []
+        pairs = [(month, day) for month, day in pairs if 1 <= month <= 12 and 1 <= day <= 31]
+        if pairs:
+            return pairs
+    return []
+
+
+def _letters(word: str) -> str:
+    """Return a word without case, accents and what is no letter, to compare names of months."""
+    plain = unicodedata.normalize("NFKD", word).casefold()
+    return "".join(letter for letter in plain if letter.isalpha())
+
+
+@lru_cache(maxsize=1)
+def _month_names() -> dict[str, tuple[int, ...]]:
+    """Return the name of a month in any language, or its beginning, to the months' numbers.
+
+    Names are as `_letters` has them. Some spreadsheets cut them after three letters.
+    """
+    found: dict[str, tuple[int, ...]] = {}
+    for line in data_file("months.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+        name, months = line.split("\t")
+        whole = _letters(name)
+        for key in {whole, *(whole[:end] for end in range(3, len(whole)))}:
+            found[key] = (*found.get(key, ()), *map(int, months.split("|")))
+    return found
 
 
 @lru_cache(maxsize=1)
@@ -273,9 +300,9 @@ def _named_like_dates() -> dict[tuple[int, int], tuple[str, ...]]:
     owners.update(index.ambiguous)
     for name, symbols in owners.items():
         parts = _DATE_LIKE.fullmatch(name)
-        if parts and parts[1].lower() in _MONTHS:
+        if parts and parts[1] in _PREFIXES:
             rank = _FAMILIES.index(parts[1]) if parts[1] in _FAMILIES else len(_FAMILIES)
-            day = (_MONTHS[parts[1].lower()], int(parts[2]))
+            day = (_PREFIXES[parts[1]], int(parts[2]))
             found[day] += [(rank, symbol) for symbol in symbols]
     best: dict[tuple[int, int], tuple[str, ...]] = {}
     for day, ranked in found.items():

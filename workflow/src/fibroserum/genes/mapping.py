@@ -1,22 +1,24 @@
 """Gene identity: mapping a matrix' ids to genes, and finding genes that a user names.
 
 Official symbols always come before aliases (an alias table maps CCL28 also to ENC1), an alias of
-several genes maps to none, and nothing is guessed from letter case: Bgn is a mouse gene.
+several genes maps to none. Names in capitals (C9ORF72) are read as the one gene that they can be;
+nothing else is guessed from letter case: Bgn is a mouse gene.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from fibroserum.errors import InputError, Problem, nearest, refuse
+from fibroserum.errors import InputError, Problem, capped, listed, nearest, refuse
 from fibroserum.files.table import read_sheet
-from fibroserum.genes.ids import IdType, canonical, canonical_ensembl
+from fibroserum.genes.ids import IdType, canonical, canonical_ensembl, mangled
 from fibroserum.genes.table import NOT_A_NAME, Lookup, build_lookup, bundled
 
 Match = Literal["official", "secondary", "alias", "shadowed", "ambiguous", "unknown"]
@@ -35,7 +37,8 @@ def annotate(
 
     * `official`: the gene's official symbol, primary Ensembl id or Entrez id;
     * `secondary`: another Ensembl id of the gene, or its copy on Y (`_PAR_Y`);
-    * `alias`: a previous or alias symbol of one gene that is not in the matrix by its own symbol;
+    * `alias`: a previous or alias symbol of one gene that is not in the matrix by its own symbol,
+      or one of its names in capitals;
     * `shadowed`: likewise, but the gene itself is in the matrix: mapped to nothing;
     * `ambiguous`: an alias of several genes: mapped to nothing;
     * `unknown`: not in the table.
@@ -77,7 +80,7 @@ def _match_symbol(name: str, index: Lookup, present: frozenset[str]) -> tuple[in
         return index.symbol[name], "official"
     if name in index.ambiguous:
         return -1, "ambiguous"
-    row = index.alias.get(name, -1)
+    row = index.alias.get(name, index.capitals.get(name, -1))
     if row < 0:
         return -1, "unknown"
     return (-1, "shadowed") if index.symbols[row] in present else (row, "alias")
@@ -99,8 +102,9 @@ def read_annotation(path: Path) -> pd.DataFrame:
     """Read a user's own annotation: TSV or CSV with the columns gene_id and symbol.
 
     Returns a DataFrame of text with these two columns and `ensembl`, `entrez` where the file has
-    them, missing "". Raises InputError where it cannot be read, a column is missing, or one
-    gene_id stands there with two symbols.
+    them, missing "", a row a gene_id. Of several Entrez or Ensembl ids (as BioMart writes them, a
+    row each) the bundled table's is taken, else the first. Raises InputError where the file cannot
+    be read, a column is missing, a gene_id has several symbols, or a spreadsheet changed a name.
     """
     table = read_sheet(path)
     missing = [name for name in ("gene_id", "symbol") if name not in table]
@@ -116,13 +120,31 @@ def read_annotation(path: Path) -> pd.DataFrame:
         )
     columns = [name for name in ("gene_id", "symbol", "ensembl", "entrez") if name in table]
     table = table[columns].fillna("").apply(lambda column: column.str.strip()).drop_duplicates()
-    twice = table.loc[table["gene_id"].duplicated(), "gene_id"].unique()
-    if len(twice):
-        raise InputError(
-            Problem(f"gene_id '{name}' has several symbols", str(path), "one symbol each")
-            for name in twice
-        )
-    return table
+    named = table[table["symbol"] != ""]
+    symbols = named.groupby("gene_id", sort=False)["symbol"].nunique()
+    problems = [
+        Problem(f"gene_id '{name}' has several symbols", str(path), "one symbol each")
+        for name in symbols.index[symbols > 1]
+    ]
+    for column in ("gene_id", "symbol"):
+        problems += mangled(table[column].unique(), f"{path}, column '{column}'")
+    if problems:
+        raise InputError(capped(problems, str(path)))
+    return _one_row_each(table)
+
+
+def _one_row_each(table: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a gene_id: with a symbol, with the bundled table's other ids, or the first."""
+    if table["gene_id"].is_unique:
+        return table
+    index = bundled()
+    rows = table["symbol"].map(index.symbol)
+    rank = (table["symbol"] == "").astype(int)
+    for column, known in (("entrez", index.entrez), ("ensembl", index.ensembl)):
+        if column in table:
+            rank = 2 * rank + (table[column].map(known) != rows)
+    best = table.assign(rank=rank).sort_values("rank", kind="stable").drop(columns="rank")
+    return best[~best["gene_id"].duplicated()].sort_index()
 
 
 def annotate_with(own: pd.DataFrame, ids: Sequence[str], id_type: IdType) -> pd.DataFrame:
@@ -186,6 +208,57 @@ def resolve(
         else:
             unmapped.append(name)
     return found, unmapped
+
+
+def capitals_note(annotation: pd.DataFrame) -> list[str]:
+    """Return a note on the matrix' symbols in capitals that are read as genes' own, or none."""
+    capitals = bundled().capitals
+    aliases = annotation.loc[annotation["match"] == "alias", "symbol"]
+    read = [f"{name} is {symbol}" for name, symbol in aliases.items() if name in capitals]
+    if not read:
+        return []
+    what = f"symbols in capitals are read as their genes ({len(read):,})"
+    return [f"{what}: {listed(read, quote='')}"]
+
+
+def near_names(name: str, annotation: pd.DataFrame) -> list[str]:
+    """Return unknown names of the matrix that may be a gene: in other case, or with more around it.
+
+    BGN is near bgn, B-G-N and BGN_human.
+    """
+    wanted = _letters_and_digits(name)
+    unknown = annotation.index[annotation["match"] == "unknown"]
+    return [
+        other
+        for other in unknown
+        if wanted in {_letters_and_digits(part) for part in (other, *re.split(r"[_|:;/]", other))}
+    ]
+
+
+def _letters_and_digits(name: str) -> str:
+    return re.sub(r"[\W_]", "", name).casefold()
+
+
+#: Genomic clones after which genes are named: their numbers are part of the name.
+_CLONE = re.compile(r"(RP\d+|CT[A-D]|KB|GS\d*|LA16c|XX\w*)-\w+\.\d+|[A-Z]{1,2}\d{5,6}\.\d+")
+_COPY = re.compile(r"(.+)[.-][1-9]\d*")
+
+
+def copies(ids: Iterable[str], own: Container[str] = frozenset()) -> dict[str, str]:
+    """Return ids that a tool made unique (BGN.1, DCN-1), and which other id of the matrix each is.
+
+    R and scanpy number the rows of one symbol so. A number belongs to the name where a gene is
+    called so, a clone is, or `own` (ids of the user's annotation) has it.
+    """
+    names = dict.fromkeys(ids)
+    found = {}
+    for name in names:
+        parts = _COPY.fullmatch(name)
+        if not parts or parts[1] not in names or name in own or _CLONE.fullmatch(name):
+            continue
+        if bundled().find(name) < 0 and name not in bundled().ambiguous:
+            found[name] = parts[1]
+    return found
 
 
 def _best_rows(annotation: pd.DataFrame, column: str) -> dict[str, list[str]]:

@@ -50,9 +50,27 @@ class Lookup:
         """Primary Ensembl id of each row, "" where it has none."""
         return self.table["ensembl"].str.partition("|")[0].tolist()
 
+    @cached_property
+    def capitals(self) -> dict[str, int]:
+        """Symbols and aliases with small letters (C9orf72) in capitals, where that is one gene."""
+        taken = self.symbol.keys() | self.alias.keys() | self.ambiguous.keys()
+        found: dict[str, int] = {}
+        for names in (self.symbol, self.alias):
+            owners: dict[str, set[int]] = defaultdict(set)
+            for name, row in names.items():
+                if name.upper() not in taken:
+                    owners[name.upper()].add(row)
+            alone = {name: min(rows) for name, rows in owners.items() if len(rows) == 1}
+            several = dict.fromkeys(owners.keys() - alone.keys(), -1)
+            found = alone | several | found
+        return {name: row for name, row in found.items() if row >= 0}
+
     def find(self, name: str) -> int:
-        """Return the row of a symbol, Ensembl id, Entrez id or alias, in this order; -1: none."""
-        for index in (self.symbol, self.ensembl, self.entrez, self.alias):
+        """Return the row of a symbol, Ensembl id, Entrez id or alias, in this order; -1: none.
+
+        A name in capitals is sought without regard to case last.
+        """
+        for index in (self.symbol, self.ensembl, self.entrez, self.alias, self.capitals):
             if name in index:
                 return index[name]
         return -1

@@ -9,6 +9,7 @@ from typing import Any
 
 from fibroserum.counts.companions import read_along
 from fibroserum.errors import Problem, nearest
+from fibroserum.files.workbook import split_sheet
 from fibroserum.input.config import Config
 
 
@@ -29,7 +30,7 @@ def can_be_path(text: str) -> bool:
 
 
 def input_paths(config: Config) -> dict[str, list[str]]:
-    """Return every file that the config names, by the key that names it.
+    """Return every file that the config names, by the key that names it; workbooks without sheet.
 
     `cells` names those that stand beside single cells and say which sample each is of.
     """
@@ -49,7 +50,11 @@ def input_paths(config: Config) -> dict[str, list[str]]:
         column = str(config["cells"]["sample"])
         beside = [other for path in paths["counts"] for other in read_along(Path(path), column)]
         paths["cells"] = list(dict.fromkeys(beside))
-    return paths | {"gene_sets": config["gene_sets"]}
+    paths |= {"gene_sets": config["gene_sets"]}
+    return {
+        key: list(dict.fromkeys(split_sheet(path)[0] for path in found))
+        for key, found in paths.items()
+    }
 
 
 def with_located_paths(config: Config, root: Path) -> Config:

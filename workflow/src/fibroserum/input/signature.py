@@ -9,6 +9,7 @@ import pandas as pd
 
 from fibroserum.errors import InputError, Problem, nearest
 from fibroserum.files.table import place, read_sheet
+from fibroserum.genes.ids import mangled
 from fibroserum.genes.mapping import resolve, why_unmapped
 
 COLUMNS = ("gene", "direction")
@@ -31,7 +32,7 @@ def read_signature(path: Path) -> pd.DataFrame:
         raise InputError(problems)
     table = table[[*COLUMNS]].apply(lambda column: column.str.strip())
     table.attrs = {"source": str(path), "lines": table.attrs.get("lines", [])}
-    problems = list(_cell_problems(table))
+    problems = [*_cell_problems(table), *mangled(table["gene"].tolist(), str(path))]
     if problems:
         raise InputError(problems)
     return table

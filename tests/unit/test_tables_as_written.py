@@ -1,0 +1,215 @@
+"""Tables as spreadsheets and vendors write them: line breaks, empty columns, marks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from fibroserum.counts import CountTable, read_counts
+from fibroserum.errors import InputError
+from fibroserum.files.table import read_sheet
+from helpers import count_files as files
+
+SHEET = ("S1", "S2")
+
+
+def read(folder: Path, text: str, **options: object) -> CountTable:
+    (folder / "x").write_text(text, encoding="utf-8")
+    return read_counts([folder / "x"], **options)  # type: ignore[arg-type]
+
+
+def refusal(folder: Path, text: str, **options: object) -> str:
+    with pytest.raises(InputError) as refused:
+        read(folder, text, **options)
+    return str(refused.value)
+
+
+def values(table: CountTable) -> dict[str, list[int]]:
+    return table.counts.T.to_dict("list")
+
+
+GOOD = {"S1": [1, 3], "S2": [2, 4]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gene\tS1\tS2\nA\t1\t2\t\nB\t3\t4\t\n",  # a tab at each row's end
+        "gene\tS1\tS2\t\nA\t1\t2\t\nB\t3\t4\t\n",
+        "gene\tS1\tS2\t\t\nA\t1\t2\nB\t3\t4\n",
+        "S1\tS2\nA\t1\t2\t\nB\t3\t4\t\n",  # R's short header
+        "gene,S1,,S2\nA,1,,2\nB,3, ,4\n,,,\n",  # an empty column and an empty row
+        'gene,S1,S2,\nA,1,2,""\nB,3,4,\n',
+    ],
+)
+def test_columns_without_name_and_content_are_left_out(text: str, tmp_path: Path) -> None:
+    table = read(tmp_path, text)
+    assert values(table) == GOOD
+    assert table.notes == (f"{tmp_path / 'x'}: columns without name and content left out",)
+
+
+def test_an_htseq_file_with_tabs_at_its_ends_has_no_header(tmp_path: Path) -> None:
+    assert values(read(tmp_path, "A\t5\t\nB\t6\t\n__no_feature\t9\t\n")) == {"x": [5, 6]}
+
+
+def test_what_stands_behind_the_last_name_is_no_nothing(tmp_path: Path) -> None:
+    assert "has 4 fields; expected 3" in refusal(
+        tmp_path, "gene\tS1\tS2\nA\t1\t2\t9\nB\t3\t4\nC\t1\t1\n"
+    )
+    assert "row 2 ('A'), column 'S2': the cell is empty" in refusal(
+        tmp_path, "gene\tS1\tS2\nA\t1\t\nB\t3\t4\n"
+    )
+
+
+def test_a_quoted_cell_may_hold_line_breaks(tmp_path: Path) -> None:
+    text = 'gene,S1,S2\r\n"A\r\n\r\n(alpha, ""a"")",1,2\r\nB,3,many\r\n'
+    said = refusal(tmp_path, text)
+    assert "row 5 ('B'), column 'S2': 'many' is not a number" in said
+    table = read(tmp_path, text.replace("many", "4"))
+    assert values(table) == GOOD
+    # as pandas reads it
+    assert (
+        list(table.counts) == pd.read_csv(tmp_path / "x").iloc[:, 0].str.replace("\r", "").tolist()
+    )
+    (tmp_path / "s").write_text('sample,"donor\nid",note\nS1,D1,"two\nlines"\nS2,D2,5" plate\n')
+    sheet = read_sheet(tmp_path / "s")
+    assert sheet.to_dict("list") == {
+        "sample": ["S1", "S2"], "donor\nid": ["D1", "D2"], "note": ["two\nlines", '5" plate'],
+    }  # fmt: skip
+    assert sheet.attrs["lines"] == [3, 5]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ('gene,S1\nA,1\n"B,2\nC,3\n', "row 3: a quotation mark is opened and not closed"),
+        ('gene,S1\n"A"x,1\n', "row 2: a quotation mark is closed before the end of its cell"),
+    ],
+)
+def test_quotation_marks_that_do_not_pair_are_named(
+    text: str, expected: str, tmp_path: Path
+) -> None:
+    assert expected in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("big", "bigger"),
+    [
+        ('"1,376"', '"12,345,678"'),
+        ("1 376", "12 345 678"),
+        ("1\u00a0376", "12\u00a0345\u00a0678"),
+        ("1\u202f376", "12\u202f345\u202f678"),
+        ("1'376", "12'345'678"),
+        ("1,376.0", "12,345,678"),
+    ],
+)
+def test_thousands_marks_are_read_where_they_can_be_nothing_else(
+    big: str, bigger: str, tmp_path: Path
+) -> None:
+    table = read(tmp_path, f"gene\tS1\tS2\nA\t{big}\t2\nB\t{bigger}\t999\n")
+    assert values(table) == {"S1": [1376, 12345678], "S2": [2, 999]}
+    assert "between groups of three digits is read as a thousands mark" in table.notes[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gene\tS1\tS2\nA\t1,376\t2\nB\t1,2\t999\n",  # not three digits
+        "gene\tS1\tS2\nA\t1,376\t2\nB\t1,255\t1000\n",  # a large number without a mark
+        'gene,S1,S2\nA,"1,376",2\nB,"1,255",7\n',  # the mark separates columns
+        "gene\tS1\tS2\nA\t1.376\t2\nB\t1.255\t7\n",  # points
+    ],
+)
+@pytest.mark.parametrize("fractional", ["refuse", "round"])
+def test_marks_that_may_be_decimal_are_refused_with_both_readings(
+    text: str, fractional: str, tmp_path: Path
+) -> None:
+    said = refusal(tmp_path, text, fractional=fractional)
+    assert "1 problem with" in said
+    assert "row 2 ('A'), column 'S1': '1" in said
+    assert "can be read as 1376 or as 1.376" in said
+    assert "Save the numbers without thousands marks" in said
+
+
+def test_points_that_can_only_be_thousands_marks_are_named(tmp_path: Path) -> None:
+    said = refusal(tmp_path, "gene\tS1\tS2\nA\t1.376.222\t2\nB\t1.255\t7\n")
+    assert "row 2 ('A'), column 'S1': '1.376.222' has points as thousands marks" in said
+    assert "row 3 ('B'), column 'S1': '1.255' can be read as 1255 or as 1.255" in said
+
+
+def test_estimates_with_three_decimals_are_rounded(tmp_path: Path) -> None:
+    rows = "".join(f"G{n}\t{n}.125\t0.375\t{40 * n}\n" for n in range(1, 40))
+    table = read(tmp_path, "gene\tS1\tS2\tS3\n" + rows, fractional="round")
+    assert table.counts["G7"].tolist() == [7, 0, 280]
+
+
+VENDOR = """gene\tS1\tS2\tgene_chr\tgene_start\tgene_length\ttf_family\tgene_description
+A\t1\t2\t1\t1200\t99\t-\tx, y
+B\t3\t4\tX\t1300\t98\tHox\t
+"""
+BIOMART = """Gene stable ID,S1,Gene name,Chromosome/scaffold name,Gene start (bp),Strand,S2,Entrez
+A,1,BGN,1,1200,-1,2,633
+B,3,DCN,2,100,1,4,
+"""
+MEASURES = """gene\tS1_count\tS2_count\tS1_FPKM\tS2_FPKM\tS1\ttpm.S2\tlog2FC\tpadj\tdelta\tratio
+A\t1\t2\t.1\t.2\t%s\t10\t-1\tNA\t-4\t.25
+B\t3\t4\t.3\t.2\t%s\t20\t1\t.01\t4\t.5
+"""
+
+
+@pytest.mark.parametrize("text", [VENDOR, BIOMART])
+def test_columns_that_describe_genes_are_left_out_and_named(text: str, tmp_path: Path) -> None:
+    table = read(tmp_path, text, known_samples=SHEET)
+    assert values(table) == GOOD
+    header = text.splitlines()[0].replace("\t", ",").split(",")
+    others = ", ".join(f"'{name}'" for name in header[1:] if name not in SHEET)
+    assert table.notes == (f"{tmp_path / 'x'}: columns {others} describe genes and are no samples",)
+
+
+def test_of_counts_beside_other_values_the_sheets_columns_are_taken(tmp_path: Path) -> None:
+    text = MEASURES.replace("\tS1\t", "\tfpkm_S1\t").replace("%s", ".5")
+    table = read(tmp_path, text, known_samples=SHEET)
+    assert values(table) == GOOD
+    notes = " ".join(table.notes)
+    assert "'S1_FPKM', 'S2_FPKM', 'fpkm_S1', 'tpm.S2', 'log2FC', 'padj' hold values other" in notes
+    assert "'delta' hold negative values and are no samples of the sheet" in notes
+    assert "'ratio' hold fractions and are no samples of the sheet; left out" in notes
+    assert "samples named with the word 'count' ('S1_count' is 'S1', …)" in notes
+
+
+def test_the_sheet_decides_which_column_is_a_sample(tmp_path: Path) -> None:
+    # the sheet's own names win over words in them, and a fault in its columns is one
+    text = "gene\tlength\tS1_FPKM\tS3\nA\t1\t2\t5\nB\t3\tmany\t6\n"
+    said = refusal(tmp_path, text, known_samples=["length", "S1_FPKM"])
+    assert "row 3 ('B'), column 'S1_FPKM': 'many' is not a number" in said
+    table = read(tmp_path, text.replace("many", "4"), known_samples=["length", "S1_FPKM"])
+    assert values(table) == {"length": [1, 3], "S1_FPKM": [2, 4], "S3": [5, 6]}
+
+
+GDC = "# gene-model: GENCODE v36\ngene_id\tgene_name\tgene_type\tunstranded\tstranded_first\t"
+GDC += "stranded_second\ttpm_unstranded\tfpkm_unstranded\tfpkm_uq_unstranded\n"
+GDC += "".join(f"N_{n}\t\t\t5\t5\t5\t\t\t\n" for n in ("unmapped", "multimapping"))
+
+
+@pytest.mark.parametrize(("forward", "column"), [(0.5, 0), (0.95, 1), (0.05, 2)])
+def test_the_gdcs_tables_of_star_are_read(forward: float, column: int, tmp_path: Path) -> None:
+    truth = files.truth().iloc[1:3]
+    expected = {}
+    for sample, row in truth.iterrows():
+        strands = [[n, round(forward * n), n - round(forward * n)] for n in row]
+        cells = ("\t".join(map(str, three)) for three in strands)
+        rows = [
+            f"{gene}.5\tG\tprotein_coding\t{three}\t1.5\t.3\t.2"
+            for gene, three in zip(row.index, cells, strict=True)
+        ]
+        folder = tmp_path / f"uuid-{sample}"
+        name = f"{sample}.rna_seq.augmented_star_gene_counts.tsv"
+        files.write(folder / name, [GDC + rows[0], *rows[1:]])
+        expected[sample] = [three[column] for three in strands]
+    table = read_counts([tmp_path])
+    assert values(table) == expected
+    assert list(table.counts) == files.GENES
+    one = read_counts([folder / name])
+    assert values(one) == {sample: expected[sample]}
