@@ -118,6 +118,19 @@ def _(c: SmallCohort) -> None:
     c.drop_samples("D6_post")
 
 
+@case(
+    "samples without a row in the sheet: of a failed one the cells are empty; the arm has one too",
+    "D1_pre\tD1\tAT\tpre\t",
+    "\nD2_post\t\t\t\t\t\t\tnone\tcounted, and left out: it has no row in the sample sheet\n",
+    "\nblank\t\t\t\t\t\t\tnone\tcounted, and left out: it has no row in the sample sheet\n",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.drop("D2_pre", "D2_post")
+    c.counts.add_column("blank", ["0"] * 59 + ["NA"])
+    c.tables["arm.samples.tsv"].drop("C3_vehicle", "C3_ccl28")
+    c.tables["arm.counts.tsv"].add_column("C4", ["0"] * 60)
+
+
 def _named(cases: list[Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=[case.title for case in cases])
 

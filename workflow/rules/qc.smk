@@ -8,6 +8,7 @@ rule qc:
         samples=rules.counts.output.samples,
     output:
         checks=f"{OUT}/qc/checks.tsv",
+        left_out=f"{OUT}/qc/left_out_genes.tsv",
         metrics=f"{OUT}/qc/metrics.tsv",
         variance=f"{OUT}/qc/variance.tsv",
         distances=f"{OUT}/qc/distances.tsv",

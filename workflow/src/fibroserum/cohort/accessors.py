@@ -8,10 +8,27 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from fibroserum.cohort.designs import SLASH
+
+#: Where cohort.h5ad keeps rows that are left out: their counts in `obsm`, why in `uns`.
+LEFT_OUT = "left_out"
+
 
 def counts_of(adata: ad.AnnData) -> pd.DataFrame:
     """Return the raw counts, samples × genes."""
     return pd.DataFrame(np.asarray(adata.X), index=adata.obs_names, columns=adata.var_names)
+
+
+def left_out_table(adata: ad.AnnData) -> pd.DataFrame:
+    """Return `qc/left_out_genes.tsv`: rows that are no genes, or left out as the config asks."""
+    rows = adata.obsm.get(LEFT_OUT, pd.DataFrame(index=adata.obs_names))
+    return pd.DataFrame(
+        {
+            "gene": [str(name).replace(SLASH, "/") for name in rows],
+            "reason": [str(reason) for reason in adata.uns.get(LEFT_OUT, ())],
+            "total": rows.sum(min_count=1).round().to_numpy(float),
+        }
+    )
 
 
 def rows_of_targets(adata: ad.AnnData) -> set[str]:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fibroserum.counts.table import Matrix
+from fibroserum.counts.table import Aside, Matrix
 from fibroserum.errors import SHOWN, Problem, listed, refuse
-from fibroserum.files.grid import EUROPEAN_HINT, SPECIAL_ROWS, Grid, parse_lines, split
+from fibroserum.files.grid import EUROPEAN_HINT, Grid, parse_lines, split
+from fibroserum.files.left_out import is_counter, why_no_gene
 
 #: Columns that describe a gene and are no samples (featureCounts, nf-core, biomaRt, Subread).
 ANNOTATION_COLUMNS = {
@@ -31,8 +32,9 @@ ENSEMBL = re.compile(r"ENS[A-Z]*[GT]\d{11}(\.\d+)?.*")
 def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> Matrix:
     """Return a grid's numbers with genes in rows; cells that are no numbers are its problems.
 
-    featureCounts' and nf-core/rnaseq's describing columns and rows of reads outside genes
-    (__no_feature, N_unmapped …) are left out and noted.
+    featureCounts' and nf-core/rnaseq's describing columns are left out and noted, rows of reads
+    outside genes (__no_feature, N_unmapped …) put aside. Where columns bear known samples, the
+    others are not read, and named in `unlisted`.
     """
     if grid.header is None:
         return _headless_matrix(grid, path, known_samples)
@@ -45,7 +47,12 @@ def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> 
     ]  # fmt: skip
     columns = [i for i in range(1, grid.width) if i not in set(described)]
     samples, notes = _sample_names(grid, header, columns, described, known_samples)
-    return numbers(grid, samples, columns, notes)
+    named = [place for place, sample in enumerate(samples) if sample in known_samples]
+    unlisted = tuple(sample for sample in samples if named and sample not in known_samples)
+    if unlisted:
+        columns = [columns[place] for place in named]
+        samples = tuple(samples[place] for place in named)
+    return replace(numbers(grid, samples, columns, notes), unlisted=unlisted)
 
 
 def _sample_names(
@@ -79,7 +86,7 @@ _ALIGNER_ENDINGS = re.compile(
 def plain_names(samples: tuple[str, ...], known_samples: Collection[str]) -> tuple[str, ...]:
     """Return sample names from featureCounts' columns, which are paths of alignment files.
 
-    The first way of shortening that gives known samples, else the first that keeps them apart:
+    The way of shortening that gives most known samples, else the first that keeps them apart:
     the file's name without aligner endings, its folder's name, the column as it stands.
     """
 
@@ -95,9 +102,9 @@ def plain_names(samples: tuple[str, ...], known_samples: Collection[str]) -> tup
 
     ways = [samples, tuple(map(stem, samples)), tuple(map(folder, samples))]
     known = set(known_samples)
-    for names in ways:
-        if known and known.issuperset(names):
-            return names
+    most = max(ways, key=lambda names: len(known.intersection(names)))
+    if known.intersection(most):
+        return most
     apart = [names for names in ways[1:] if len(set(names)) == len(names) and all(names)]
     return apart[0] if apart else samples
 
@@ -166,7 +173,7 @@ def numbers(
 ) -> Matrix:
     """Return the named columns of a grid as a matrix, gene ids in the first column.
 
-    Rows of reads outside genes are left out and noted; cells that are no numbers are problems.
+    Rows of reads outside genes are put aside; other cells that are no numbers are problems.
     """
     if not columns or not grid.lines:
         lacking = "no sample column" if not columns else "no gene row"
@@ -174,15 +181,17 @@ def numbers(
     text_columns = {i: str for i in range(grid.width) if i not in set(columns)}
     frame = parse_lines(grid, text_columns)
     genes = frame[0].str.strip()
-    keep = ~genes.isin(SPECIAL_ROWS).to_numpy()
+    keep = ~genes.map(is_counter).to_numpy(bool)
+    aside: Aside = {}
     if not keep.all():
-        left_out = listed(genes[~keep].tolist(), 9)
-        notes = (*notes, f"{grid.where}: rows {left_out} are no genes and left out")
+        read = frame[~keep][list(columns)].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+        for name, row in zip(genes[~keep], read, strict=True):
+            aside[name, why_no_gene(name)] = aside.get((name, why_no_gene(name)), 0) + row
         frame, genes = frame[keep], genes[keep]
         if not len(frame):
             raise refuse("is an empty matrix: it has no gene row", grid.where, "genes by samples")
     rows = tuple(np.asarray(grid.numbers)[keep].tolist())
-    draft = Matrix(grid.where, tuple(genes), samples, np.empty((0, 0)), rows, notes)
+    draft = Matrix(grid.where, tuple(genes), samples, np.empty((0, 0)), rows, notes, aside=aside)
     values, problems = _values(frame[list(columns)], draft)
     return replace(draft, values=values, problems=problems)
 

@@ -13,7 +13,8 @@ from fibroserum.counts.delimited import matrix_from, numbers, sample_name
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import InputError, Problem, capped, listed, refuse
 from fibroserum.files.contents import first_line
-from fibroserum.files.grid import SPECIAL_ROWS, is_star, read_grid
+from fibroserum.files.grid import is_star, read_grid
+from fibroserum.files.left_out import is_counter
 
 FolderKind = Literal["mtx", "salmon", "kallisto", "star", "htseq"]
 SALMON_HEADER = ("Name", "Length", "EffectiveLength", "TPM", "NumReads")
@@ -35,7 +36,7 @@ def line_kind(line: str) -> FolderKind | None:
     if cells[0] == "N_unmapped" and len(cells) == 4:
         return "star"
     if len(cells) in (2, 3) and cells[0] and cells[-1].strip().isdigit():
-        return "htseq" if cells[0] not in SPECIAL_ROWS else None
+        return "htseq" if not is_counter(cells[0]) else None
     return None
 
 
@@ -132,8 +133,7 @@ def read_star(files: Sequence[Path], known_samples: Collection[str], where: str)
             problems.append(_unclear(path, share))
             continue
         strands[str(path)] = strand
-        column = whole.values[:, [_STRANDS.index(strand)]]
-        matrices.append(replace(whole, samples=(sample,), values=column))
+        matrices.append(replace(whole.of([_STRANDS.index(strand)]), samples=(sample,)))
     if len(set(strands.values())) > 1:
         problems.append(_mixed(strands, where))
     if problems:
@@ -174,8 +174,6 @@ def _mixed(strands: dict[str, str], where: str) -> Problem:
 
 def _said_once(matrices: Sequence[Matrix], where: str, what: str) -> list[Matrix]:
     """Return the matrices with one note instead of the same one for each file."""
-    left_out = any("left out" in note for matrix in matrices for note in matrix.notes)
-    rows = "; rows of reads outside genes left out" if left_out else ""
-    note = f"{where}: {len(matrices)} {what}{rows}"
+    note = f"{where}: {len(matrices)} {what}"
     first, *rest = matrices
     return [replace(first, notes=(note,)), *(replace(matrix, notes=()) for matrix in rest)]

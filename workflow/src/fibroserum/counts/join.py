@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from fibroserum.counts.table import CountTable, Matrix
+from fibroserum.counts.table import Aside, CountTable, Matrix
 from fibroserum.errors import SHOWN, Problem, listed
+from fibroserum.files.left_out import EXCLUDED, fits, why_no_gene
 from fibroserum.genes.ids import mangled
 
 _ENSEMBL_VERSION = re.compile(r"(ENS[A-Z]*[GT]\d{11})\.\d+(?:_\d+)?(_PAR_Y)?")
@@ -28,6 +29,7 @@ class Counted:
     notes: tuple[str, ...]
     dropped: dict[str, str]
     used: str
+    aside: Aside
 
 
 def name_problems(matrix: Matrix) -> list[Problem]:
@@ -100,8 +102,29 @@ def without_versions(matrix: Matrix, counts: np.ndarray, notes: tuple[str, ...])
         summed = np.zeros((len(genes), counts.shape[1]), dtype=np.int64)
         np.add.at(summed, codes, counts)
         counts = summed
-    said = (notes, matrix.dropped, matrix.used)
+    said = (notes, matrix.dropped, matrix.used, matrix.aside)
     return Counted(matrix.where, tuple(genes), matrix.samples, counts, *said)
+
+
+def put_aside(table: Counted, exclude: Collection[str], named: Collection[str]) -> Counted:
+    """Return the counts with rows that are no genes, or fit `exclude`, put aside.
+
+    named: rows that stay, in lower case. Files need not agree on rows that are put aside.
+    """
+    reasons = [
+        "" if gene.casefold() in named else why_no_gene(gene) or (EXCLUDED if fits(gene, exclude) else "")
+        for gene in table.genes
+    ]
+    if not any(reasons):
+        return table
+    aside = {
+        (gene, reason): row.astype(float)
+        for gene, reason, row in zip(table.genes, reasons, table.counts, strict=True)
+        if reason
+    }
+    keep = [place for place, reason in enumerate(reasons) if not reason]
+    genes = tuple(table.genes[place] for place in keep)
+    return replace(table, genes=genes, counts=table.counts[keep], aside=table.aside | aside)
 
 
 #: What to do with a sample whose cells were sequenced on several lanes.
@@ -174,4 +197,14 @@ def join(tables: Sequence[Counted]) -> CountTable:
     notes = tuple(dict.fromkeys(note for table in tables for note in table.notes))
     dropped = {name: reason for table in tables for name, reason in table.dropped.items()}
     used = frozenset(table.used for table in tables) - {""}
-    return CountTable(frame, notes, dropped, used)
+    rows = list(dict.fromkeys(row for table in tables for row in table.aside))
+    left_out = pd.DataFrame(
+        {
+            name: np.concatenate(
+                [t.aside.get((name, why), np.full(len(t.samples), np.nan)) for t in tables]
+            )
+            for name, why in rows
+        },
+        index=frame.index,
+    )
+    return CountTable(frame, notes, dropped, used, left_out, dict(rows))

@@ -4,5 +4,6 @@ __all__ = [
     "checksum",
     "contents",
     "grid",
+    "left_out",
     "table",
 ]

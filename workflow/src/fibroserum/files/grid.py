@@ -12,19 +12,13 @@ import pandas as pd
 
 from fibroserum.errors import SHOWN, InputError, Problem, capped, refuse
 from fibroserum.files.contents import read_text
+from fibroserum.files.left_out import is_counter
 
 ID_HEADERS = {
     "", "gene", "genes", "geneid", "gene_id", "gene_ids", "ensgene", "ensembl", "ensembl_id",
     "ensembl_gene_id", "entrez", "entrez_id", "entrezid", "symbol", "gene_name", "gene_symbol",
     "id", "feature", "feature_id", "name", "target_id", "rownames", "unnamed: 0",
 }  # fmt: skip
-#: Rows that count reads and are no genes.
-SPECIAL_ROWS = frozenset(
-    [f"__{name}" for name in (
-        "no_feature", "ambiguous", "too_low_aQual", "not_aligned", "alignment_not_unique")]
-    + ["N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous",
-       "no_feature", "too_low_aQual", "not_aligned", "alignment_not_unique"]
-)  # fmt: skip
 EUROPEAN_HINT = (
     "Save it with commas between columns and points in numbers, or as tab-separated text."
 )
@@ -142,11 +136,11 @@ def _refuse_ragged(
 def _is_headless(lines: Sequence[str], separator: str) -> bool:
     """Tell whether the first line already holds counts, as in HTSeq's and STAR's files."""
     first = split(lines[0], separator)
-    if first[0] in SPECIAL_ROWS:
+    if is_counter(first[0]):
         return True
     if not first[-1].strip().isdigit() or first[0].strip().lower() in ID_HEADERS:
         return False
-    return len(first) == 2 or any(line.startswith("__") for line in lines[-5:])
+    return len(first) == 2 or any(is_counter(split(line, separator)[0]) for line in lines[-5:])
 
 
 def parse_lines(grid: Grid, text_columns: dict[int, type[str]]) -> pd.DataFrame:

@@ -48,13 +48,34 @@ def notes(cohort: ad.AnnData) -> Iterator[Check]:
 def used_samples(samples: pd.DataFrame) -> Iterator[Check]:
     """Say which libraries are not used, used for less, or were summed."""
     whole = True
-    for row in samples.itertuples():
+    others = samples[samples["donor"].isna()]
+    if len(others):
+        whole = False
+        names = listed(others["sample"], quote="")
+        is_are, has = ("is", "it has") if len(others) == 1 else ("are", "they have")
+        said = f"counted, and left out: {has} no row in the sample sheet"
+        message = f"{len(others)} of {len(samples)} samples {is_are} {said}"
+        yield Check("samples used", "warning", names, message)
+    for row in samples[samples["donor"].notna()].itertuples():
         if isinstance(row.reason, str) and row.reason:
             whole = False
             level = "ok" if row.used_for == "change" or "summed" in row.reason else "warning"
             yield Check("samples used", level, row.sample, row.reason)
     if whole:
         yield Check("samples used", "ok", "", f"all {len(samples)} samples are used, as pairs")
+
+
+def left_out_genes(left_out: pd.DataFrame, cohort: ad.AnnData) -> Iterator[Check]:
+    """Say how many counts are of rows that are left out; nothing where there are none."""
+    kept = float(np.asarray(cohort.X).sum())
+    for reason, part in left_out.groupby("reason"):
+        total = float(part["total"].sum())
+        message = (
+            f"{len(part)} {'row' if len(part) == 1 else 'rows'} left out of tests, library sizes "
+            f"and size factors ({reason}): {total:,.0f} counts, {total / kept:.2%} of the genes'; "
+            "qc/left_out_genes.tsv lists them"
+        )
+        yield Check("left-out genes", "ok", listed(part["gene"], 3, quote=""), message)
 
 
 def pools(cohort: ad.AnnData) -> Iterator[Check]:
@@ -258,6 +279,7 @@ def identity(cohort: ad.AnnData) -> Iterator[Check]:
 def all_checks(
     cohort: ad.AnnData,
     samples: pd.DataFrame,
+    left_out: pd.DataFrame,
     metrics: pd.DataFrame,
     expression: pd.DataFrame,
     declared_sex: str | None,
@@ -267,6 +289,7 @@ def all_checks(
     found = [
         *notes(cohort),
         *used_samples(samples),
+        *left_out_genes(left_out, cohort),
         *pools(cohort),
         *group_sizes(cohort),
         *line_depths(cohort),
