@@ -28,7 +28,7 @@ if CONFIG["cells"]:
         threads: 1
         resources:
             mem_mb=memory(3000),
-            runtime=120,
+            runtime=minutes(120),
         params:
             counts=CONFIG["counts"],
             cells=CONFIG["cells"],
@@ -56,7 +56,7 @@ rule counts:
     threads: 1
     resources:
         mem_mb=COUNTS_MEMORY,
-        runtime=60,
+        runtime=minutes(60),
     params:
         config=section(
             "cohort",

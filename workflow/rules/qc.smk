@@ -19,7 +19,7 @@ rule qc:
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
-        runtime=30,
+        runtime=minutes(30),
     params:
         line_sex=CONFIG["design"]["line_sex"],
         code=code("qc.py"),

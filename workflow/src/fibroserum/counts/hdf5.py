@@ -8,6 +8,7 @@ trusts it: one index beyond the genes ends the process, where here it is a probl
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import warnings
@@ -39,8 +40,9 @@ from fibroserum.errors import InputError, listed, nearest, refuse
 _FAULTS = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError,
            NotImplementedError, OverflowError, MemoryError, AssertionError)  # fmt: skip
 _AGAIN = "Copy or write it again, or bring a TSV."
-#: Time to read a file's names and texts, and a second more for each 10 MB.
-PROBE_SECONDS = 30
+#: Processor time to read a file's names and texts, and a second more for each 10 MB. A sound file
+#: of a million cells takes two. How long a busy machine or a slow disk takes decides nothing.
+PROBE_SECONDS = 60
 #: Cells of a dense bulk matrix (samples × genes) that are read at most: 4 GiB.
 MAX_DENSE = 1 << 29
 #: Cells and genes of a file that are read at most.
@@ -91,13 +93,12 @@ def read_hdf5(
 def _survive(path: Path) -> None:
     """Raise InputError where reading the file's texts crashes libhdf5 or takes no end."""
     script = Path(__file__).with_name("hdf5_probe.py")
-    command = [sys.executable, "-P", str(script), str(path)]
-    limit = PROBE_SECONDS + path.stat().st_size / 10e6
-    try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=limit)
-    except subprocess.TimeoutExpired as error:
-        what = f"is damaged: its names and texts were not read within {limit:.0f} s"
-        raise refuse(what, str(path), hint=_AGAIN) from error
+    limit = int(PROBE_SECONDS + path.stat().st_size / 10e6)
+    command = [sys.executable, "-P", str(script), str(path), str(limit)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode == -signal.SIGXCPU:
+        what = f"its names and texts took more than {limit} s of processor time to read"
+        raise refuse(what, str(path), "a second or two for a sound file", _AGAIN)
     if done.returncode < 0:
         what = f"is damaged: reading it ends HDF5 itself (signal {-done.returncode})"
         raise refuse(what, str(path), hint=_AGAIN)

@@ -112,7 +112,9 @@ def put_aside(table: Counted, exclude: Collection[str], named: Collection[str]) 
     named: rows that stay, in lower case. Files need not agree on rows that are put aside.
     """
     reasons = [
-        "" if gene.casefold() in named else why_no_gene(gene) or (EXCLUDED if fits(gene, exclude) else "")
+        ""
+        if gene.casefold() in named
+        else why_no_gene(gene) or (EXCLUDED if fits(gene, exclude) else "")
         for gene in table.genes
     ]
     if not any(reasons):
