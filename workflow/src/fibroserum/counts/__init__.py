@@ -66,7 +66,7 @@ def read_counts(
         seen.add(path.resolve())
         try:
             found = sums.get(str(path))
-            matrices += [found] if found else read_matrices(path, known, tx2gene, cells)
+            matrices += [found] if found else read_matrices(path, known, tx2gene, cells, named)
         except InputError as error:
             problems += error.problems
     matrices, unlisted = _listed_samples(matrices, known)

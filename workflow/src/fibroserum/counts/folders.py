@@ -48,8 +48,8 @@ def find_files(folder: Path) -> tuple[FolderKind, list[Path]]:
     found: dict[FolderKind, list[Path]] = {}
     plain: list[str] = []
     for path in _files(folder):
-        if not path.stat().st_size or path.name.endswith("genes.sf"):
-            continue  # Salmon's gene-level table has the header of its transcripts
+        if not path.stat().st_size:
+            continue
         kind = line_kind(first_line(path))
         if kind:
             found.setdefault(kind, []).append(path)

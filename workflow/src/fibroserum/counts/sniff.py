@@ -23,6 +23,7 @@ def read_matrices(
     known_samples: Collection[str],
     tx2gene: Path | None,
     cells: dict[str, Any] | None,
+    named: Collection[str] = (),
 ) -> list[Matrix]:
     """Return the matrices of one input, a file or a folder; raises InputError with its problems."""
     require(path)
@@ -41,7 +42,7 @@ def read_matrices(
         matrix = read_mtx(path if path.is_dir() else path.parent, files[0], cells)
         return [replace(matrix, used="cells")]
     if kind in ("salmon", "kallisto"):
-        return [replace(read_quants(files, tx2gene, known_samples, where), used="tx2gene")]
+        return [read_quants(files, tx2gene, known_samples, where, named)]
     if kind == "star":
         return read_star(files, known_samples, where)
     if kind == "htseq" and path.is_dir():

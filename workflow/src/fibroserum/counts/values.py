@@ -96,7 +96,7 @@ def silent_samples(where: str, samples: Sequence[str], values: np.ndarray) -> li
     return [
         Problem(
             "every count of this sample is 0",
-            f"{where}, column '{samples[s]}'",
+            f"{where}, column '{samples[int(s)]}'",
             "a sample with reads",
             "Take its row out of the sheet, or bring its counts.",
         )
