@@ -8,9 +8,10 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.designs import SLASH
+from fibroserum import tables
 
-#: Where cohort.h5ad keeps rows that are left out: their counts in `obsm`, why in `uns`.
+#: Where cohort.h5ad keeps rows that are left out: in `obsm` their counts, a column for each
+#: (an array: HDF5 has no room for the names of thousands of columns); in `uns` their names and why.
 LEFT_OUT = "left_out"
 
 
@@ -21,14 +22,11 @@ def counts_of(adata: ad.AnnData) -> pd.DataFrame:
 
 def left_out_table(adata: ad.AnnData) -> pd.DataFrame:
     """Return `qc/left_out_genes.tsv`: rows that are no genes, or left out as the config asks."""
-    rows = adata.obsm.get(LEFT_OUT, pd.DataFrame(index=adata.obs_names))
-    return pd.DataFrame(
-        {
-            "gene": [str(name).replace(SLASH, "/") for name in rows],
-            "reason": [str(reason) for reason in adata.uns.get(LEFT_OUT, ())],
-            "total": rows.sum(min_count=1).round().to_numpy(float),
-        }
-    )
+    if LEFT_OUT not in adata.obsm:
+        return tables.empty("left_out_genes")
+    rows = pd.DataFrame(adata.obsm[LEFT_OUT])
+    words = {key: list(map(str, adata.uns[LEFT_OUT][key])) for key in ("gene", "reason")}
+    return pd.DataFrame(words | {"total": rows.sum(min_count=1).round().to_numpy(float)})
 
 
 def rows_of_targets(adata: ad.AnnData) -> set[str]:

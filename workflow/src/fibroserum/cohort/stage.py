@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import LEFT_OUT
-from fibroserum.cohort.designs import SLASH
 from fibroserum.cohort.inputs import Inputs, read_all
 from fibroserum.cohort.lines import line_shift
 from fibroserum.cohort.samples import canonical_sheet, combined_samples
@@ -74,8 +73,9 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     if len(inputs.left_out.columns):
         rows = inputs.left_out.loc[full.index].groupby(combined.into).sum(min_count=1)
         rows = rows.loc[adata.obs_names].sort_index(axis=1)
-        adata.obsm[LEFT_OUT] = rows.rename(columns=lambda name: str(name).replace("/", SLASH))
-        adata.uns[LEFT_OUT] = [inputs.reasons[name] for name in rows]
+        adata.obsm[LEFT_OUT] = rows.to_numpy(float)
+        names = [str(name) for name in rows]
+        adata.uns[LEFT_OUT] = {"gene": names, "reason": [inputs.reasons[name] for name in names]}
     adata.uns["fibroserum"] = {
         "cohort": config["cohort"],
         "before": design["before"],
