@@ -32,6 +32,7 @@ if CONFIG["cells"]:
         params:
             counts=CONFIG["counts"],
             cells=CONFIG["cells"],
+            layer=CONFIG["layer"],
             stamp=stamp(CONFIG["counts"] + inputs_of("cells")),
             code=code("pseudobulk.py"),
         script:
@@ -64,6 +65,7 @@ rule counts:
             "fractional",
             "tx2gene",
             "cells",
+            "layer",
             "samples",
             "genes",
             "design",

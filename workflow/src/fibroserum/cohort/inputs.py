@@ -109,6 +109,7 @@ def _read(
         [Path(path) for path in paths],
         fractional=config["fractional"],
         tx2gene=Path(config["tx2gene"]) if config["tx2gene"] else None,
+        layer=config["layer"],
         known_samples=samples,
         exclude=[canonical_ensembl(name) for name in config["genes"]["exclude"]],
         named={canonical_ensembl(name.strip()).casefold() for _, name in named_genes(config)},

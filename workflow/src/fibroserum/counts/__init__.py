@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fibroserum.counts.cells import one_sample
 from fibroserum.counts.join import (
     Counted,
     join,
@@ -20,6 +21,7 @@ from fibroserum.counts.stage import gather
 from fibroserum.counts.table import CountTable, Fractional, Matrix
 from fibroserum.counts.values import silent_samples, to_counts
 from fibroserum.errors import InputError, Problem, capped, listed, refuse
+from fibroserum.files.contents import composed
 
 __all__ = ["CountTable", "read_counts"]
 
@@ -34,6 +36,7 @@ def read_counts(
     summed: Sequence[Path] = (),
     exclude: Collection[str] = (),
     named: Collection[str] = (),
+    layer: str | None = None,
 ) -> CountTable:
     """Read and join count inputs.
 
@@ -42,19 +45,21 @@ def read_counts(
     them, Salmon and kallisto folders, bulk h5ad; single-cell h5ad, 10x h5 and MTX folders.
     fractional: `refuse`, or `round` for length-scaled estimates.
     tx2gene: table of transcript and gene ids, for Salmon and kallisto.
-    cells: `{"sample": obs column, "min_cells": n}` for single cells, which are summed per sample.
+    cells: `{"sample": obs column, "min_cells": n}` for single cells, which are summed per sample;
+    without a column each file is one sample, named by itself or its folders.
     known_samples: the sheet's samples; they help to recognise transposed matrices and file names
     that stand for samples. Other samples are left out, unless none of the sheet's is there.
     summed: parts of the sums of single cells, made by `counts.stage`: their files are not read.
     exclude: rows to leave out besides spike-ins, counters and transgenes, with * for any text.
     named: rows that are kept whatever they look like, in lower case.
+    layer: where an .h5ad has its raw counts; None: layers['counts'], X, raw.X.
 
     Returns samples × genes with what was done in `notes`. Raises InputError with every problem of
     every input: see `fibroserum.errors`.
     """
     if not paths:
         raise refuse("no count matrix is named", "counts", "one or several files or folders")
-    known = frozenset(known_samples or ())
+    known = frozenset(map(composed, known_samples or ()))
     problems: list[Problem] = []
     matrices: list[Matrix] = []
     seen: set[Path] = set()
@@ -66,7 +71,9 @@ def read_counts(
         seen.add(path.resolve())
         try:
             found = sums.get(str(path))
-            matrices += [found] if found else read_matrices(path, known, tx2gene, cells, named)
+            read = [found] if found else read_matrices(path, known, tx2gene, cells, named, layer)
+            whole = cells is not None and cells.get("sample") is None
+            matrices += [_as_one_sample(one, path, known) if whole else one for one in read]
         except InputError as error:
             problems += error.problems
     matrices, unlisted = _listed_samples(matrices, known)
@@ -85,6 +92,20 @@ def _gathered(summed: Sequence[Path]) -> dict[str, Matrix]:
     if not summed:
         return {}
     return gather(summed)
+
+
+def _as_one_sample(matrix: Matrix, path: Path, known: Collection[str]) -> Matrix:
+    """Return a file of cells of one sample with the name that the sheet has for it."""
+    if matrix.used != "cells":
+        return matrix
+    (old,) = (*matrix.samples, *matrix.dropped)
+    new = one_sample(path, known)
+    return replace(
+        matrix,
+        samples=tuple(new for _ in matrix.samples),
+        dropped=dict.fromkeys([new] * len(matrix.dropped), "".join(matrix.dropped.values())),
+        notes=tuple(note.replace(f"sample '{old}'", f"sample '{new}'") for note in matrix.notes),
+    )
 
 
 def _listed_samples(

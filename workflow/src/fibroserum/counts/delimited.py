@@ -12,6 +12,7 @@ import pandas as pd
 
 from fibroserum.counts.table import Aside, Matrix
 from fibroserum.errors import SHOWN, Problem, listed, refuse
+from fibroserum.files.contents import composed
 from fibroserum.files.grid import EUROPEAN_HINT, Grid, parse_lines, split
 from fibroserum.files.left_out import is_counter, why_no_gene
 
@@ -157,10 +158,10 @@ def sample_name(path: Path, known_samples: Collection[str] = ()) -> str:
 
     A file whose name is nothing but such endings (ReadsPerGene.out.tab) is named by its folder.
     """
-    names = [path.name]
+    names = [composed(path.name)]
     while _FILE_ENDINGS.search(names[-1]):
         names.append(_FILE_ENDINGS.sub("", names[-1]))
-    folder = path.resolve().parent.name
+    folder = composed(path.resolve().parent.name)
     known = [name for name in (*names, folder) if name in known_samples]
     return known[0] if known else names[-1] or folder
 

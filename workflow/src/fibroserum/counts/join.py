@@ -42,7 +42,7 @@ def name_problems(matrix: Matrix) -> list[Problem]:
     repeated = [name for name, n in Counter(matrix.samples).items() if n > 1 and name]
     if repeated:
         what = f"the samples {listed(repeated)} stand in more than one column"
-        problems.append(Problem(what, matrix.where, "each sample once"))
+        problems.append(Problem(what, matrix.where, "each sample once", LANES))
     problems += [
         Problem("the row has no gene id", matrix.gene_place(index), "a gene id")
         for index in [i for i, gene in enumerate(matrix.genes) if not gene][:SHOWN]
@@ -129,10 +129,10 @@ def put_aside(table: Counted, exclude: Collection[str], named: Collection[str]) 
     return replace(table, genes=genes, counts=table.counts[keep], aside=table.aside | aside)
 
 
-#: What to do with a sample whose cells were sequenced on several lanes.
+#: What to do with a sample that was sequenced on several lanes, or in several runs.
 LANES = (
-    "Put the files together, or name their cells' samples apart, with a row of the sheet each: "
-    "rows of one donor, group and time are summed."
+    "Lanes or runs of one sample: name them apart (S1_L1, S1_L2), with a row of the sheet each; "
+    "rows of one donor, group and time are summed. Copies: leave one out."
 )
 
 
@@ -146,10 +146,9 @@ def join_problems(tables: Sequence[Counted]) -> list[Problem]:
     for table in tables:
         own = [*table.samples, *table.dropped]
         twice = [sample for sample in own if sample in seen]
-        hint = LANES if table.used == "cells" else ""
         for sample in twice[:SHOWN]:
             what = f"the sample '{sample}' stands in {seen[sample]} too"
-            problems.append(Problem(what, table.where, "each sample in one file", hint))
+            problems.append(Problem(what, table.where, "each sample in one file", LANES))
         if len(twice) > SHOWN:
             rest = f"and {len(twice) - SHOWN:,} more samples that stand in two files"
             problems.append(Problem(rest, table.where))

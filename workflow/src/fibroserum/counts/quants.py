@@ -19,7 +19,7 @@ from fibroserum.counts.delimited import numbers
 from fibroserum.counts.folders import SALMON_HEADER
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import InputError, Problem, capped, listed, refuse
-from fibroserum.files.contents import require
+from fibroserum.files.contents import composed, require
 from fibroserum.files.grid import parse_lines, read_grid
 from fibroserum.files.left_out import why_no_gene
 
@@ -160,7 +160,7 @@ _ENDING = re.compile(r"[._-]?(quant|abundance)?([._]genes)?\.(sf|tsv)(\.\w+)?$",
 
 def _quant_sample(path: Path, known_samples: Collection[str]) -> str:
     """Return the sample: the file's own name, in whole or its first part, or that of its folder."""
-    own, folder = _ENDING.sub("", path.name), path.resolve().parent.name
+    own, folder = _ENDING.sub("", composed(path.name)), composed(path.resolve().parent.name)
     known = [name for name in (own, own.split(".")[0], folder) if name in known_samples]
     return known[0] if known else own or folder
 

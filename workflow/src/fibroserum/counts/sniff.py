@@ -24,6 +24,7 @@ def read_matrices(
     tx2gene: Path | None,
     cells: dict[str, Any] | None,
     named: Collection[str] = (),
+    layer: str | None = None,
 ) -> list[Matrix]:
     """Return the matrices of one input, a file or a folder; raises InputError with its problems."""
     require(path)
@@ -32,7 +33,7 @@ def read_matrices(
     if path.is_dir():
         kind, files = find_files(path)
     elif head(path, len(HDF5_MAGIC)) == HDF5_MAGIC:
-        matrix = read_hdf5(path, known_samples, cells)
+        matrix = read_hdf5(path, known_samples, cells, layer=layer)
         return [replace(matrix, used="cells") if cells else matrix]
     else:
         kind, files = line_kind(first_line(path)), [path]

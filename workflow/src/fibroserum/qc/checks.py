@@ -30,6 +30,8 @@ from fibroserum.qc.times import reversals, swapped_times
 
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY")
 FIBROBLAST = ("COL1A1", "PDGFRA", "VIM", "LUM")
+#: Counts of a sample beyond what a sequencer gives one: a lane has some hundred million reads.
+MOST_COUNTS = 500_000_000
 #: Pairs below which a group is too small to speak for others.
 FEW_PAIRS = 3
 OTHERS = {
@@ -137,6 +139,17 @@ def libraries(metrics: pd.DataFrame) -> Iterator[Check]:
     """Look for libraries that are much smaller or poorer than the others."""
     size, genes = metrics["total_counts"], metrics["n_genes"]
     small = size[size < size.median() / 4]
+    huge = size[size > MOST_COUNTS]
+    if len(huge):
+        message = (
+            f"up to {huge.max():,} counts a sample, more than a sequencer gives one "
+            f"({MOST_COUNTS:,}): sums of coverage over bases, as recount3's raw_counts are? Then "
+            "every p value is far too small. Bring read counts: recount3::compute_read_counts(rse) "
+            "in R, which divides each sample by its average mapped length"
+        )
+        yield Check(
+            "library size", "warning", listed([*map(str, huge.index)], 8, quote=""), message
+        )
     poor = genes[genes < 0.7 * genes.median()]
     for name, value in small.items():
         message = f"{value:,} counts, a median library has {size.median():,.0f}: sequence it deeper"
@@ -146,7 +159,7 @@ def libraries(metrics: pd.DataFrame) -> Iterator[Check]:
             f"{value:,} genes seen, a median library has {genes.median():,.0f}: look at its RNA"
         )
         yield Check("genes detected", "warning", str(name), message)
-    if small.empty and poor.empty:
+    if small.empty and poor.empty and huge.empty:
         span = f"{size.min():,} to {size.max():,} counts"
         yield Check("library size", "ok", "", f"{span}, {genes.min():,} to {genes.max():,} genes")
 
