@@ -32,6 +32,23 @@ This page is generated from `workflow/schemas/config.schema.yaml`, where the def
 | --- | --- | --- | --- |
 """
 
+CONFIG_TAIL = """
+## What is left out, and where it is listed
+
+| what | what happens |
+| --- | --- |
+| a sample that was counted and has no row in the sheet | left out before anything is computed, whatever stands in its cells; a row of `samples.tsv` without donor, and a warning. The same in a stimulation experiment, as a note |
+| a sample of the sheet that was not counted | refused, with the nearest name that was counted |
+| spike-ins (ERCC, SIRV, sequins, PhiX), counters of HTSeq, STAR and featureCounts, common transgenes | left out of tests, library sizes and size factors; kept in `cohort.h5ad` (`obsm["left_out"]`, names and reasons in `uns["left_out"]`), listed in `qc/left_out_genes.tsv`. The patterns are in `workflow/src/fibroserum/data/left_out.tsv` |
+| rows that `genes.exclude` names, by id, by symbol or with `*` | the same |
+| transcripts that have no gene in `tx2gene` | the same; refused if they have more than 20 % of the counts |
+| a gene that the config names (targets, context, a factor's gene) | never left out. An entry of `genes.exclude` without `*` that names one is refused |
+| an id that nothing recognises | it is a gene |
+
+Names of samples, donors, levels and columns are compared in Unicode's composed form (NFC), so that names
+copied from macOS fit.
+"""
+
 COHORTS_HEAD = """
 ## Several cohorts in one run
 
@@ -83,7 +100,7 @@ def _rows(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
 def config_page(schema: dict[str, Any], cohorts: dict[str, Any]) -> str:
     """Return config/README.md, from the JSON Schemas of one cohort's config and of several's."""
     own, several = "\n".join(_rows(schema)), "\n".join(_rows(cohorts))
-    return f"{CONFIG_HEAD}{own}\n{COHORTS_HEAD}{several}\n"
+    return f"{CONFIG_HEAD}{own}\n{CONFIG_TAIL}{COHORTS_HEAD}{several}\n"
 
 
 def _meaning(column: Column) -> str:
