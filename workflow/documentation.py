@@ -35,18 +35,22 @@ This page is generated from `workflow/schemas/config.schema.yaml`, where the def
 CONFIG_TAIL = """
 ## What is left out, and where it is listed
 
-| what | what happens |
-| --- | --- |
-| a sample that was counted and has no row in the sheet | left out before anything is computed, whatever stands in its cells; a row of `samples.tsv` without donor, and a warning. The same in a stimulation experiment, as a note |
-| a sample of the sheet that was not counted | refused, with the nearest name that was counted |
-| spike-ins (ERCC, SIRV, sequins, PhiX), counters of HTSeq, STAR and featureCounts, common transgenes | left out of tests, library sizes and size factors; kept in `cohort.h5ad` (`obsm["left_out"]`, names and reasons in `uns["left_out"]`), listed in `qc/left_out_genes.tsv`. The patterns are in `workflow/src/fibroserum/data/left_out.tsv` |
-| rows that `genes.exclude` names, by id, by symbol or with `*` | the same |
-| transcripts that have no gene in `tx2gene` | the same; refused if they have more than 20 % of the counts |
-| a gene that the config names (targets, context, a factor's gene) | never left out. An entry of `genes.exclude` without `*` that names one is refused |
-| an id that nothing recognises | it is a gene |
+* **A sample that was counted and has no row in the sheet** is left out before anything is computed,
+  whatever stands in its cells: a row of `samples.tsv` without donor, and a warning. In a stimulation
+  experiment it is a note.
+* **A sample of the sheet that was not counted** is refused, with the nearest name that was counted.
+* **Spike-ins** (ERCC, SIRV, sequins, PhiX), **counters** of HTSeq, STAR and featureCounts, **common
+  transgenes** and **what `genes.exclude` names** are left out of tests, library sizes and size
+  factors. `qc/left_out_genes.tsv` lists them with the reason; `cohort.h5ad` keeps their counts
+  (`obsm["left_out"]`, names in `uns["left_out"]`). The patterns are in
+  `workflow/src/fibroserum/data/left_out.tsv`. An id that nothing recognises is a gene.
+* **Transcripts that have no gene in `tx2gene`** likewise, up to 20 % of the counts; above, they are
+  refused.
+* **A gene that the config names** (`targets`, `context`, the `gene` of a factor) is never left out.
+  An entry of `genes.exclude` that names one, without `*`, is refused.
 
-Names of samples, donors, levels and columns are compared in Unicode's composed form (NFC), so that names
-copied from macOS fit.
+Names of samples, donors, levels and columns are compared in Unicode's composed form (NFC): names
+that were copied from macOS fit.
 """
 
 COHORTS_HEAD = """
