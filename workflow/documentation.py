@@ -36,8 +36,8 @@ CONFIG_TAIL = """
 ## What is left out, and where it is listed
 
 * **A sample that was counted and has no row in the sheet** is left out before anything is computed,
-  whatever stands in its cells: a row of `samples.tsv` without donor, and a warning. In a stimulation
-  experiment it is a note.
+  whatever stands in its cells: a row of `samples.tsv` without donor, and a warning. In a
+  stimulation experiment it is a note.
 * **A sample of the sheet that was not counted** is refused, with the nearest name that was counted.
 * **Spike-ins** (ERCC, SIRV, sequins, PhiX), **counters** of HTSeq, STAR and featureCounts, **common
   transgenes** and **what `genes.exclude` names** are left out of tests, library sizes and size

@@ -12,7 +12,7 @@ import numpy as np
 from fibroserum.counts.delimited import matrix_from, numbers, sample_name
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import InputError, Problem, capped, listed, refuse
-from fibroserum.files.contents import first_line
+from fibroserum.files.contents import first_line, read_text
 from fibroserum.files.grid import is_star, read_grid
 from fibroserum.files.left_out import is_counter
 
@@ -50,7 +50,7 @@ def find_files(folder: Path) -> tuple[FolderKind, list[Path]]:
     for path in _files(folder):
         if not path.stat().st_size:
             continue
-        kind = line_kind(first_line(path))
+        kind = line_kind(first_line(path)) or _counters_first(path)
         if kind:
             found.setdefault(kind, []).append(path)
         elif path.parent == folder:
@@ -77,6 +77,15 @@ def find_files(folder: Path) -> tuple[FolderKind, list[Path]]:
         )
     kind = quantified[0] if quantified else "htseq"
     return kind, sorted(found[kind])
+
+
+def _counters_first(path: Path) -> FolderKind | None:
+    """Return `htseq` for its counts sorted so that a counter is first, None for all else."""
+    name, _, rest = first_line(path).partition("\t")
+    if not is_counter(name) or not rest.strip().isdigit():
+        return None
+    lines = read_text(path).lines
+    return "htseq" if any(not is_counter(line.split("\t")[0]) for line in lines) else None
 
 
 def _inside(folder: Path) -> str:
