@@ -66,6 +66,25 @@ Text is UTF-8, or UTF-16 with its mark, plain or packed (gzip, bzip2, xz, zstand
 * **Own annotation.** One row, or several with the same symbol, for each gene id. Of several
   Entrez or Ensembl ids the bundled table's is taken, else the first.
 * **Gene sets.** A set without genes among sets with genes has a row in `enrichment/left_out.tsv`.
+
+## What is left out, and where it is listed
+
+* **A sample that was counted and has no row in the sheet** is left out before anything is computed,
+  whatever stands in its cells: a row of `samples.tsv` without donor, and a warning. In a
+  stimulation experiment it is a note.
+* **A sample of the sheet that was not counted** is refused, with the nearest name that was counted.
+* **Spike-ins** (ERCC, SIRV, sequins, PhiX), **counters** of HTSeq, STAR and featureCounts, **common
+  transgenes** and **what `genes.exclude` names** are left out of tests, library sizes and size
+  factors. `qc/left_out_genes.tsv` lists them with the reason; `cohort.h5ad` keeps their counts
+  (`obsm["left_out"]`, names in `uns["left_out"]`). The patterns are in
+  `workflow/src/fibroserum/data/left_out.tsv`. An id that nothing recognises is a gene.
+* **Transcripts that have no gene in `tx2gene`** likewise, up to 20 % of the counts; above, they are
+  refused.
+* **A gene that the config names** (`targets`, `context`, the `gene` of a factor) is never left out.
+  An entry of `genes.exclude` that names one, without `*`, is refused.
+
+Names of samples, donors, levels and columns are compared in Unicode's composed form (NFC): names
+that were copied from macOS fit.
 """
 
 COHORTS_HEAD = """

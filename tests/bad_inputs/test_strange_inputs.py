@@ -155,6 +155,19 @@ def _(c: SmallCohort) -> None:
     c.config["factors"] = {}
 
 
+@case(
+    "samples without a row in the sheet: of a failed one the cells are empty; the arm has one too",
+    "D1_pre\tD1\tAT\tpre\t",
+    "\nD2_post\t\t\t\t\t\t\tnone\tcounted, and left out: it has no row in the sample sheet\n",
+    "\nblank\t\t\t\t\t\t\tnone\tcounted, and left out: it has no row in the sample sheet\n",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.drop("D2_pre", "D2_post")
+    c.counts.add_column("blank", ["0"] * 59 + ["NA"])
+    c.tables["arm.samples.tsv"].drop("C3_vehicle", "C3_ccl28")
+    c.tables["arm.counts.tsv"].add_column("C4", ["0"] * 60)
+
+
 def _named(cases: list[Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=[case.title for case in cases])
 
@@ -193,7 +206,8 @@ def test_a_folder_with_spaces_and_umlauts(tmp_path: Path) -> None:
     assert cohort.var.loc["C9ORF72", "symbol"] == "C9orf72"
     notes = " ".join(cohort.uns["fibroserum"]["notes"])
     for said in (
-        "columns 'gene_start', 'tf_family' describe genes",
+        "columns 'gene_start' describe genes",
+        "columns 'tf_family' hold no numbers",
         "columns 'D1_pre_FPKM' hold values other than counts",
         "columns without name and content left out",
         "ids that a tool made unique are added to their genes (1): BGN.1 to BGN",

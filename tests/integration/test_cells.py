@@ -120,7 +120,7 @@ def test_a_sample_on_two_lanes_is_refused_however_few_cells_are_on_one(
     assert done.returncode == 1, done.stdout
     assert (
         "lane.h5ad: the sample 'D1_pre' stands in cells.h5ad too; expected each sample in one "
-        "file. Put the files together, or name their cells' samples apart"
+        "file. Lanes or runs of one sample: name them apart"
     ) in done.stdout
     assert "is not in the sheet" not in done.stdout
 

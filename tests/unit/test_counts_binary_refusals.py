@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
-from fibroserum.counts import read_counts
+from fibroserum.counts import hdf5, hdf5_probe, read_counts
 from fibroserum.errors import InputError
 from helpers import count_files as files
 
@@ -156,13 +156,28 @@ def test_pointers_that_are_fractions_are_refused(tmp_path: Path) -> None:
 def test_hdf5_that_crashes_or_never_ends_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from fibroserum.counts import hdf5
-
     path = files.bulk_h5ad(tmp_path)
     probe = tmp_path / "hdf5_probe.py"
     monkeypatch.setattr(hdf5, "__file__", str(tmp_path / "hdf5.py"))
     probe.write_text("import os\nos.kill(os.getpid(), 11)\n")
     assert "is damaged: reading it ends HDF5 itself (signal 11)" in refusal(path)
-    probe.write_text("import time\ntime.sleep(60)\n")
-    monkeypatch.setattr(hdf5, "PROBE_SECONDS", 0.2)
-    assert "its names and texts were not read within 0 s" in refusal(path)
+    real = (Path(hdf5_probe.__file__)).read_text()
+    endless = "def probe(path):\n    while True: pass\nif __name__"
+    probe.write_text(real.replace("if __name__", endless))
+    monkeypatch.setattr(hdf5, "PROBE_SECONDS", 1)
+    assert "its names and texts took more than 1 s of processor time to read" in refusal(path)
+    assert "damaged" not in refusal(path)
+
+
+def test_a_slow_disk_or_a_busy_machine_is_not_damage(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The probe waits longer than it may compute; its clock is the processor's."""
+    path = files.bulk_h5ad(tmp_path)
+    probe = tmp_path / "hdf5_probe.py"
+    text = Path(hdf5_probe.__file__).read_text()
+    slow = text.replace("    with h5py", "    import time; time.sleep(2.5)\n    with h5py")
+    probe.write_text(slow)
+    monkeypatch.setattr(hdf5, "__file__", str(tmp_path / "hdf5.py"))
+    monkeypatch.setattr(hdf5, "PROBE_SECONDS", 2)
+    assert read_counts([path]).counts.shape == (4, len(files.GENES))

@@ -141,7 +141,8 @@ def test_rows_outside_genes_are_left_out_and_said(tmp_path: Path) -> None:
     path = files.write(tmp_path / "x", [*files.lines(files.truth()), "__no_feature\t1\t2\t3\t4"])
     table = read_counts([path])
     assert_truth(table.counts)
-    assert any("rows '__no_feature' are no genes" in note for note in table.notes)
+    assert table.left_out.T.to_numpy().tolist() == [[1, 2, 3, 4]]
+    assert table.reasons == {"__no_feature": "counter of HTSeq"}
 
 
 def test_featurecounts_columns_are_named_by_known_samples(tmp_path: Path) -> None:

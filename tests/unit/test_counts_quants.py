@@ -96,20 +96,108 @@ def test_estimates_are_fractional_and_say_so(tmp_path: Path) -> None:
     assert "say 'fractional: round' in the config" in text
 
 
-def test_transcripts_without_a_gene_are_refused(tmp_path: Path) -> None:
+def test_transcripts_without_a_gene_are_left_out_as_tximport_does(tmp_path: Path) -> None:
+    """No transcript of one gene is in tx2gene, nor are a spike-in and a transgene."""
+    folder = quant_folder(tmp_path / "q")
     mapping = tx2gene(tmp_path / "map")
-    mapping.write_text("\n".join(mapping.read_text().splitlines()[:-3]))
+    rows = mapping.read_text().splitlines()
+    mapping.write_text("\n".join(row for row in rows if "\tG03\t" not in row))
+    for path in folder.glob("*/quant.sf"):
+        more = "ERCC-00002\t900\t700\t10\t4000\nEGFP\t900\t700\t10\t50\n"
+        path.write_text(path.read_text() + more)
+    found = read_counts([folder], fractional="round", tx2gene=mapping, named=["egfp"])
+    table = estimates()
+    gone = table[table["gene"] == "G03"]
+    # scaled to the reads of what is left, as tximport does after it has dropped the others
+    kept = table[table["gene"] != "G03"].groupby("sample")["NumReads"].sum() + 50
+    np.testing.assert_allclose(found.counts.sum(axis=1), kept, atol=10)
+    assert "EGFP" in found.counts
+    assert "G03" not in found.counts
+    assert found.reasons == dict.fromkeys(gone["Name"], "no gene in tx2gene") | {
+        "ERCC-00002": "ERCC spike-in"
+    }
+    lost = gone.groupby("sample")["NumReads"].sum()
+    np.testing.assert_allclose(found.left_out[[*gone["Name"].unique()]].sum(axis=1), lost)
+    (note,) = [note for note in found.notes if "have no gene in" in note]
+    share = lost.sum() / (table["NumReads"].sum() + 4 * 4050)
+    assert f"left out, with {share:.2%} of the counts" in note
+
+
+def test_a_tx2gene_of_another_annotation_is_refused(tmp_path: Path) -> None:
+    mapping = tx2gene(tmp_path / "map")
+    mapping.write_text("\n".join(mapping.read_text().splitlines()[:30]))
     text = refusal(quant_folder(tmp_path / "q"), mapping)
-    assert "3 of the 60 transcripts of" in text
-    assert "have no gene in it" in text
+    assert "31 transcripts ('T030', 'T031', 'T032' and 28 more) have no gene in" in text
+    assert "expected at most 20% of the counts without a gene" in text
+
+
+@pytest.mark.parametrize("tool", ["salmon", "kallisto"])
+def test_transcripts_are_joined_by_name(tool: str, tmp_path: Path) -> None:
+    folder = quant_folder(tmp_path / "q", tool)
+    mapping = tx2gene(tmp_path / "map")
+    expected = read_counts([folder], fractional="round", tx2gene=mapping).counts
+    path = next((folder / "003").glob("*.*v")) if tool == "kallisto" else folder / "003/quant.sf"
+    header, *rows = path.read_text().splitlines()
+    path.write_text("\n".join([header, *rows[::-1]]))
+    found = read_counts([folder], fractional="round", tx2gene=mapping).counts
+    pd.testing.assert_frame_equal(found, expected)
 
 
 def test_different_transcriptomes_are_refused(tmp_path: Path) -> None:
     folder = quant_folder(tmp_path / "q")
     path = folder / "003" / "quant.sf"
-    path.write_text("\n".join(path.read_text().splitlines()[:-1]))
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([*lines[:-1], lines[-1].replace("T060", "T061")]))
     text = refusal(folder, tx2gene(tmp_path / "map"))
-    assert "003/quant.sf: its 59 transcripts are not those of" in text
+    assert "003/quant.sf: its 60 transcripts are not those of" in text
+    assert "1 are lacking ('T060') and 1 are only here ('T061')" in text
+    path.write_text("\n".join([*lines[:-1], lines[1]]))
+    assert "are not those of" in refusal(folder, tx2gene(tmp_path / "map"))
+
+
+def gene_files(folder: Path, name: str) -> Path:
+    """Write what `salmon quant -g` does: sums of reads and TPM, lengths weighted by TPM."""
+    for sample, part in estimates().groupby("sample"):
+        own = part.assign(weighted=part["TPM"] * part["EffectiveLength"])
+        sums = own.groupby("gene")[["TPM", "NumReads", "weighted"]].sum()
+        plain = part.groupby("gene")["EffectiveLength"].mean()
+        length = (sums["weighted"] / sums["TPM"]).where(sums["TPM"] > 0, plain)
+        rows = [f"{gene}\t100\t{length[gene]:.17g}\t{row.TPM:.17g}\t{row.NumReads:.17g}"
+                for gene, row in sums.iterrows()]  # fmt: skip
+        files.write(folder / name.format(sample), ["\t".join(SALMON), *rows])
+    return folder
+
+
+@pytest.mark.parametrize("name", ["{}/quant.genes.sf", "{}.quant.genes.sf", "{}_quant.genes.sf"])
+@pytest.mark.parametrize("single", [False, True], ids=["folder", "files"])
+def test_gene_files_of_salmon_and_dragen_are_gene_counts(
+    name: str, single: bool, tmp_path: Path
+) -> None:
+    """They give what the transcripts give; each alone there is nothing to scale by."""
+    folder = gene_files(tmp_path / "genes", name)
+    paths = sorted(folder.rglob("*.sf")) if single else [folder]
+    found = read_counts(paths, fractional="round", known_samples=["001", "002", "003", "004"])
+    assert list(found.counts.index) == ["001", "002", "003", "004"]
+    if single:
+        reads = estimates().pivot_table(
+            index="sample", columns="gene", values="NumReads", aggfunc="sum"
+        )
+        np.testing.assert_allclose(found.counts, reads, atol=0.5001)
+    else:
+        golden = pd.read_csv(GOLDEN / "length_scaled.tsv", sep="\t", index_col=0)
+        assert (np.abs(found.counts.T.loc[golden.index] - golden.to_numpy()) < 0.5001).all(None)
+    assert found.used == frozenset()
+
+
+def test_of_both_levels_the_one_that_can_be_read_is(tmp_path: Path) -> None:
+    folder = gene_files(quant_folder(tmp_path / "q"), "{}/quant.genes.sf")
+    without = read_counts([folder], fractional="round")
+    assert "gene estimates" in without.notes[0]
+    found = read_counts([folder], fractional="round", tx2gene=tx2gene(tmp_path / "map"))
+    assert "transcript estimates" in found.notes[0]
+    pd.testing.assert_frame_equal(
+        found.counts.sort_index(axis=1), without.counts.sort_index(axis=1)
+    )
 
 
 def test_a_transcript_of_two_genes_is_refused(tmp_path: Path) -> None:

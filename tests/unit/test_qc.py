@@ -100,6 +100,31 @@ def test_metrics_are_what_they_say() -> None:
     assert metrics["pct_counts_mt"].to_numpy() == pytest.approx(share.to_numpy(), rel=1e-5)
 
 
+def test_sums_of_coverage_are_no_libraries() -> None:
+    """recount3's raw_counts: 100 bases a read, 40 million reads."""
+    adata = cohort()
+    factor = 4_000_000_000 // int(adata.X[2:].sum(axis=1).min()) + 1
+    adata.X[2:] = adata.X[2:] * factor
+    checks = control_quality(adata, samples_of(adata), None, {}).checks
+    row = checks[checks["message"].str.contains("sums of coverage")].iloc[0]
+    assert (row["check"], row["level"]) == ("library size", "warning")
+    assert row["subject"] == ", ".join(adata.obs_names[2:])
+    assert "recount3::compute_read_counts(rse)" in row["message"]
+    assert not ((checks["check"] == "library size") & (checks["level"] == "ok")).any()
+
+
+def test_samples_without_a_row_are_one_warning() -> None:
+    adata = cohort()
+    others = pd.DataFrame({"sample": ["blank", "X9"], "used_for": "none", "reason": "counted"})
+    samples = pd.concat([samples_of(adata), others], ignore_index=True)
+    checks = control_quality(adata, samples, None, {}).checks
+    ((_, level, subject, message),) = checks[checks["check"] == "samples used"].to_numpy()
+    assert (level, subject) == ("warning", "blank, X9")
+    assert message == (
+        "2 of 10 samples are counted, and left out: they have no row in the sample sheet"
+    )
+
+
 def test_gene_classes() -> None:
     var = pd.DataFrame({"symbol": ["MT-ND1", "MTOR", "RPL3", "RPS6KA1", "RPSA", "HBA1", "HBEGF"]})
     classes = gene_classes(var)

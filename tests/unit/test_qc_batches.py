@@ -131,11 +131,36 @@ def test_a_column_that_goes_with_time(value: dict[str, str], said: str) -> None:
     del confounded.obs["plate"]
     both = confounded.obs["group"] + "_" + confounded.obs["time"]
     confounded.obs["run"] = both.map(value).fillna(confounded.obs["time"].map(value))
-    first, second = rows_of(confounded)
+    first, *_, last = rows_of(confounded)
     assert first[:3] == ("batch and time", "warning", "run")
     assert said in first[3]
     assert "confounded with time" in first[3]
-    assert second[3].startswith("not assessed")
+    assert last[3].startswith("not assessed")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"AT": "L1", "RT": "L2"}, "('L1' in AT, 'L2' in RT)"),
+        ({"AT_pre": "1", "AT_post": "2", "RT": "3"}, "('1 / 2' in AT, '3' in RT)"),
+        ({"AT": "L1", "RT": "L1"}, ""),
+        ({"AT": "", "RT": "L2"}, ""),
+        ({"AT01": "L1", "AT": "L2", "RT": "L2"}, ""),
+    ],
+)
+def test_a_column_that_goes_with_the_groups(value: dict[str, str], said: str) -> None:
+    adata = cohort()
+    del adata.obs["plate"]
+    adata.obs["lot"] = [
+        value.get(row.donor) or value.get(f"{row.group}_{row.time}") or value.get(row.group, "")
+        for row in adata.obs.itertuples()
+    ]
+    found = [row for row in rows_of(adata) if row[0] == "batch and group"]
+    assert len(found) == bool(said)
+    for row in found:
+        assert row[1:3] == ("warning", "lot")
+        assert said in row[3]
+        assert "changes within a group are not concerned" in row[3]
 
 
 def test_runs_of_one_time_that_several_donors_share_are_no_confounding() -> None:

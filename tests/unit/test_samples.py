@@ -257,9 +257,7 @@ def test_samples_of_the_sheet_and_the_counts() -> None:
     names = list(sheet()["sample"])
     said = only(problems(sheet(), names[1:]))
     assert "row 2, column 'sample': the sample 'D1_pre' is not in the counts" in said
-    said = only(problems(sheet(), [*names, "blank"]))
-    assert "the sample 'blank' of the counts is not in the sheet" in said
-    assert "Add its row, or take its column out of the matrix" in said
+    assert problems(sheet(), [*names, "blank"]) == []
     found = problems(sheet(), ["D1-pre", *names[1:]])
     assert "Did you mean 'D1-pre'?" in found[0]
 
@@ -276,7 +274,6 @@ def test_many_missing_samples_are_counted() -> None:
     names = list(sheet()["sample"])
     found = problems(sheet(), [names[0], *(f"x{n}" for n in range(9))])
     assert any("and 2 more samples that are not in the counts" in said for said in found)
-    assert any("and 4 more samples of the counts without a row" in said for said in found)
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,14 @@ def memory(least, per_mb=0):
     )
 
 
+def minutes(least):
+    """Return runtime for a rule: `least`, and as much again for each retry, as memory.
+
+    A cluster ends a job by the clock, which runs on where a disk or a node is slow.
+    """
+    return lambda wildcards, attempt: attempt * least
+
+
 def megabytes(files):
     """Return the total size of the files of a rule that exist."""
     return sum(os.path.getsize(name) for name in files if os.path.exists(name)) / 1e6

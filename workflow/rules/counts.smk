@@ -29,10 +29,11 @@ if CONFIG["cells"]:
         threads: 1
         resources:
             mem_mb=memory(3000),
-            runtime=120,
+            runtime=minutes(120),
         params:
             counts=CONFIG["counts"],
             cells=CONFIG["cells"],
+            layer=CONFIG["layer"],
             stamp=stamp(inputs_of("counts", "cells")),
             code=code("pseudobulk.py"),
         script:
@@ -57,7 +58,7 @@ rule counts:
     threads: 1
     resources:
         mem_mb=COUNTS_MEMORY,
-        runtime=60,
+        runtime=minutes(60),
     params:
         config=section(
             "cohort",
@@ -65,6 +66,7 @@ rule counts:
             "fractional",
             "tx2gene",
             "cells",
+            "layer",
             "samples",
             "genes",
             "design",

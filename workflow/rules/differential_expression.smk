@@ -16,7 +16,7 @@ rule fit:
     threads: 8
     resources:
         mem_mb=memory(6000, 15),
-        runtime=60,
+        runtime=minutes(60),
     params:
         **{
             key: CONFIG["differential_expression"][key]
@@ -41,7 +41,7 @@ rule differential_expression:
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
-        runtime=30,
+        runtime=minutes(30),
     params:
         alpha=CONFIG["differential_expression"]["alpha"],
         weights=CONFIG["differential_expression"]["weights"],

@@ -24,7 +24,7 @@ rule enrichment:
     threads: min(4, 1 + SETS_KB // 100)
     resources:
         mem_mb=memory(4000, 15),
-        runtime=60,
+        runtime=minutes(60),
     params:
         alpha=CONFIG["differential_expression"]["alpha"],
         contrasts=[contrast.name for contrast in PLAN.contrasts],

@@ -23,7 +23,7 @@ rule targets:
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
-        runtime=30,
+        runtime=minutes(30),
     params:
         settings={
             "randomised": CONFIG["design"]["randomised"],
@@ -51,7 +51,7 @@ rule stimulation:
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
-        runtime=30,
+        runtime=minutes(30),
     params:
         arm=lambda wildcards: FACTORS[wildcards.factor]["stimulation"],
         settings={
@@ -84,7 +84,7 @@ rule factors:
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
-        runtime=60,
+        runtime=minutes(60),
     params:
         factors=CONFIG["factors"],
         alpha=CONFIG["differential_expression"]["alpha"],
@@ -109,7 +109,7 @@ rule permutations:
     threads: 8
     resources:
         mem_mb=memory(6000, 15),
-        runtime=240,
+        runtime=minutes(240),
     params:
         settings={
             k: CONFIG["differential_expression"][k] for k in ("permutations", "alpha", "weights")

@@ -8,6 +8,7 @@ rule qc:
         samples=rules.counts.output.samples,
     output:
         checks=f"{OUT}/qc/checks.tsv",
+        left_out=f"{OUT}/qc/left_out_genes.tsv",
         metrics=f"{OUT}/qc/metrics.tsv",
         variance=f"{OUT}/qc/variance.tsv",
         distances=f"{OUT}/qc/distances.tsv",
@@ -18,7 +19,7 @@ rule qc:
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
-        runtime=30,
+        runtime=minutes(30),
     params:
         line_sex=CONFIG["design"]["line_sex"],
         code=code("qc.py"),

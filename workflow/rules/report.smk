@@ -27,7 +27,7 @@ rule workbook:
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
-        runtime=60,
+        runtime=minutes(60),
     params:
         cohort=CONFIG["cohort"],
         stimulation={factor: factor in STIMULATED for factor in FACTORS},
@@ -68,7 +68,7 @@ rule report:
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
-        runtime=60,
+        runtime=minutes(60),
     params:
         config=CONFIG,
         inputs=sorted(

@@ -24,7 +24,7 @@ rule synthesis:
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
-        runtime=60,
+        runtime=minutes(60),
     params:
         cohorts=[one.config["cohort"] for one in COHORTS.values()],
         alpha=SEVERAL.alpha,
@@ -63,7 +63,7 @@ rule overview:
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
-        runtime=60,
+        runtime=minutes(60),
     params:
         name=SEVERAL.name,
         alpha=SEVERAL.alpha,

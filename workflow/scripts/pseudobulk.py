@@ -10,4 +10,5 @@ with job(snakemake.log[0]):
 
     params = snakemake.params
     part = part_of(snakemake.wildcards.scatteritem)
-    write_sums(sum_part([*map(Path, params.counts)], params.cells, part), snakemake.output.sums)
+    found = sum_part([*map(Path, params.counts)], params.cells, part, params.layer)
+    write_sums(found, snakemake.output.sums)

@@ -12,6 +12,7 @@ with job(snakemake.log[0]):
     fits = {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)}
     found = control_quality(cohort, samples, snakemake.params.line_sex, fits)
     tables.write("checks", found.checks, snakemake.output.checks)
+    tables.write("left_out_genes", found.left_out, snakemake.output.left_out)
     tables.write("qc_metrics", found.metrics, snakemake.output.metrics)
     tables.write("qc_variance", found.variance, snakemake.output.variance)
     tables.write("qc_distances", found.distances, snakemake.output.distances)

@@ -223,8 +223,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a sample without a count",
-    "counts.tsv, column 'D1_pre': every count of this sample is 0; expected a library with reads. "
-    "Leave the sample out of both tables, or bring its counts.",
+    "counts.tsv, column 'D1_pre': every count of this sample is 0; expected a sample with reads. "
+    "Take its row out of the sheet, or bring its counts.",
 )
 def _(c: SmallCohort) -> None:
     for row in c.counts.rows[1:]:

@@ -49,22 +49,9 @@ def _(c: SmallCohort) -> None:
     "a sample that was not counted",
     "arm.samples.tsv (factor CCL28): sample 'C2_CCL28' is not in arm.counts.tsv; expected a "
     "column of the count matrix. Did you mean 'C2_ccl28'?",
-    "arm.samples.tsv (factor CCL28): sample 'C2_ccl28' of arm.counts.tsv has no row; expected a "
-    "row for each counted sample. Add its row, or take its column out of the matrix.",
 )
 def _(c: SmallCohort) -> None:
     c.tables["arm.samples.tsv"].put("C2_ccl28", "sample", "C2_CCL28")
-
-
-@case(
-    "a counted sample without a row",
-    "arm.samples.tsv (factor CCL28): sample 'C3_ccl28' of arm.counts.tsv has no row; expected a "
-    "row for each counted sample. Add its row, or take its column out of the matrix.",
-    "arm.samples.tsv (factor CCL28): sample 'C3_vehicle' of arm.counts.tsv has no row; expected a "
-    "row for each counted sample. Add its row, or take its column out of the matrix.",
-)
-def _(c: SmallCohort) -> None:
-    c.tables["arm.samples.tsv"].drop("C3_vehicle", "C3_ccl28")
 
 
 @case(

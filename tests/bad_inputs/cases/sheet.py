@@ -76,23 +76,10 @@ def _(c: SmallCohort) -> None:
     "a sample misspelt",
     "samples.tsv, row 4, column 'sample': the sample 'D2pre' is not in the counts; expected a "
     "column of the count matrix. Did you mean 'D2_pre'?",
-    "samples.tsv, column 'sample': the sample 'D2_pre' of the counts is not in the sheet; "
-    "expected a row for each counted sample. Did you mean 'D2pre'?",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D2_pre", "sample", "D2pre")
-
-
-@case(
-    "a counted sample without a row",
-    "samples.tsv, column 'sample': the sample 'D2_pre' of the counts is not in the sheet; "
-    "expected a row for each counted sample. Add its row, or take its column out of the matrix.",
-    "samples.tsv, column 'sample': the sample 'D2_post' of the counts is not in the sheet; "
-    "expected a row for each counted sample. Add its row, or take its column out of the matrix.",
-)
-def _(c: SmallCohort) -> None:
-    c.sheet.drop("D2_pre", "D2_post")
 
 
 @case(

@@ -8,6 +8,12 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from fibroserum import tables
+
+#: Where cohort.h5ad keeps rows that are left out: in `obsm` their counts, a column for each
+#: (an array: HDF5 has no room for the names of thousands of columns); in `uns` their names and why.
+LEFT_OUT = "left_out"
+
 
 def counts_of(adata: ad.AnnData) -> pd.DataFrame:
     """Return the raw counts, samples × genes."""
@@ -28,6 +34,15 @@ def all_samples(adata: ad.AnnData) -> tuple[pd.DataFrame, pd.DataFrame]:
     own = pd.DataFrame(adata.uns["unpaired"]["counts"], rest.index, adata.var_names)
     known = (rest != "").all(axis=1) & own.any(axis=1)
     return pd.concat([counts, own[known]]), pd.concat([obs, rest[known]])
+
+
+def left_out_table(adata: ad.AnnData) -> pd.DataFrame:
+    """Return `qc/left_out_genes.tsv`: rows that are no genes, or left out as the config asks."""
+    if LEFT_OUT not in adata.obsm:
+        return tables.empty("left_out_genes")
+    rows = pd.DataFrame(adata.obsm[LEFT_OUT])
+    words = {key: list(map(str, adata.uns[LEFT_OUT][key])) for key in ("gene", "reason")}
+    return pd.DataFrame(words | {"total": rows.sum(min_count=1).round().to_numpy(float)})
 
 
 def rows_of_targets(adata: ad.AnnData) -> set[str]:

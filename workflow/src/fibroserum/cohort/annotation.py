@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Collection, Container, Iterator
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.errors import Collector, InputError, Problem, listed, nearest, refuse
+from fibroserum.files.left_out import fits
 from fibroserum.genes.ids import IdType, canonical, canonical_ensembl, recognise
 from fibroserum.genes.mapping import (
     annotate,
@@ -90,16 +91,48 @@ def _id_type(ids: list[str], declared: str, source: str, named: frozenset[str]) 
     )
 
 
-def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]:
-    """Yield a problem for each gene that the config names and that is no human gene's name."""
-    asked = [("targets", name) for name in config["targets"]]
+def named_genes(config: Config) -> list[tuple[str, str]]:
+    """Return each gene that the config names, behind the key that names it."""
+    named = [("targets", name) for name in config["targets"]]
     for key in ("pattern", "receptors"):
-        asked += [(f"context.{key}", name) for name in config["context"][key]]
-    asked += [
+        named += [(f"context.{key}", name) for name in config["context"][key]]
+    return named + [
         (f"factors.{factor}.gene", entry["gene"])
         for factor, entry in config["factors"].items()
         if entry["gene"]
     ]
+
+
+def excluded(config: Config, annotation: pd.DataFrame) -> tuple[dict[str, str], list[Problem]]:
+    """Return the matrix' genes that `genes.exclude` names by symbol or another id, and problems.
+
+    Each gene with its entry; rows that it names as they stand in the matrix have been put aside. An
+    entry without * that is also a gene of another key is a problem; of what * fits, the genes of
+    other keys are kept.
+    """
+    entries = config["genes"]["exclude"]
+    named = named_genes(config)
+    rows, _ = resolve([*entries, *(name for _, name in named)], annotation)
+    keys = {row: (key, name) for key, name in reversed(named) for row in rows.get(name, ())}
+    whole = {row: entry for entry in entries if "*" not in entry for row in rows.get(entry, ())}
+    problems = [
+        Problem(
+            f"'{entry}' is to be left out, and {keys[row][0]} names it ('{keys[row][1]}')",
+            "config, genes.exclude",
+            "genes that no other key names",
+            "Take it out of one of the two.",
+        )
+        for row, entry in whole.items()
+        if row in keys
+    ]
+    fitting = {row: fits(name, entries) for row, name in annotation["symbol"].items()}
+    found = {str(row): entry for row, entry in (fitting | whole).items() if entry}
+    return {row: entry for row, entry in found.items() if row not in keys}, problems
+
+
+def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]:
+    """Yield a problem for each gene that the config names and that is no human gene's name."""
+    asked = named_genes(config)
     index = bundled()
     _, unmapped = resolve((name for _, name in asked), annotation)
     for key, name in asked:
@@ -148,11 +181,12 @@ def find_targets(
 
 
 def as_in_cohort(
-    counts: pd.DataFrame, annotation: pd.DataFrame, source: str
+    counts: pd.DataFrame, annotation: pd.DataFrame, source: str, without: Collection[str] = ()
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return an arm's counts with gene ids as the cohort's tables show them, and notes.
 
-    Raises InputError where fewer than half of them are in the cohort's matrix.
+    without: the cohort's genes that `genes.exclude` names, which are left out here too. Raises
+    InputError where fewer than half of the genes are in the cohort's matrix.
     """
     own = frozenset(annotation.index)
     kind = recognise(list(counts.columns), f"gene ids of {source}", own)
@@ -167,4 +201,5 @@ def as_in_cohort(
             f"genes named as there, such as '{annotation.index[0]}'",
             "Count both with one annotation.",
         )
-    return renamed, [f"{source}: {note}" for note in notes]
+    kept = renamed.drop(columns=list(without), errors="ignore")
+    return kept, [f"{source}: {note}" for note in notes]

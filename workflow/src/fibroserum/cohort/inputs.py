@@ -6,18 +6,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from fibroserum.cohort.annotation import annotated, as_in_cohort, find_targets, unknown_genes
+from fibroserum.cohort.annotation import (
+    annotated,
+    as_in_cohort,
+    excluded,
+    find_targets,
+    named_genes,
+    unknown_genes,
+)
 from fibroserum.cohort.samples import check_design
-from fibroserum.counts import read_counts
-from fibroserum.errors import Collector, Problem
+from fibroserum.counts import CountTable, read_counts
+from fibroserum.errors import Collector, Problem, listed, nearest
+from fibroserum.files.left_out import EXCLUDED, fits
 from fibroserum.files.table import read_sheet
 from fibroserum.genes.gmt import check_human, collection_name, read_gmt
+from fibroserum.genes.ids import canonical_ensembl
 from fibroserum.input.config import Config
 from fibroserum.input.published import read_published
 from fibroserum.input.sheet_checks import check_sheet, problems_without
@@ -74,7 +84,9 @@ class Inputs:
 
     counts: samples × genes; annotation: index gene ids; targets: name to gene id, or None where it
     is not in the matrix; stimulation: by factor, counts (samples × genes) and sheet; notes: what
-    was done on the way, in words; dropped: samples of the sheet without enough cells, and why.
+    was done on the way, in words; dropped: samples of the sheet without enough cells, and why;
+    left_out: samples × rows that are no genes, or are left out as the config asks; reasons: why,
+    by row; unlisted: samples that were counted and have no row in the sheet.
     """
 
     counts: pd.DataFrame
@@ -84,15 +96,35 @@ class Inputs:
     stimulation: dict[str, tuple[pd.DataFrame, pd.DataFrame]]
     notes: tuple[str, ...]
     dropped: dict[str, str] = field(default_factory=dict)
+    left_out: pd.DataFrame = field(default_factory=pd.DataFrame)
+    reasons: dict[str, str] = field(default_factory=dict)
+    unlisted: tuple[str, ...] = ()
+
+
+def _read(
+    paths: Sequence[str], config: Config, samples: Sequence[str] | None, **single_cells: Any
+) -> CountTable:
+    """Read count files with what the config says of all of them."""
+    return read_counts(
+        [Path(path) for path in paths],
+        fractional=config["fractional"],
+        tx2gene=Path(config["tx2gene"]) if config["tx2gene"] else None,
+        layer=config["layer"],
+        known_samples=samples,
+        exclude=[canonical_ensembl(name) for name in config["genes"]["exclude"]],
+        named={canonical_ensembl(name.strip()).casefold() for _, name in named_genes(config)},
+        **single_cells,
+    )
 
 
 def _stimulation(
-    config: Config, annotation: pd.DataFrame | None
+    config: Config, annotation: pd.DataFrame | None, without: Sequence[str]
 ) -> tuple[dict[str, tuple[pd.DataFrame, pd.DataFrame]], frozenset[str], list[str]]:
     """Read every stimulation arm; its genes must be the cohort's, named likewise.
 
-    annotation: of the cohort's matrix, or None where that could not be read. Returns also which
-    keys of the config the count files needed, and notes on reading them.
+    annotation: of the cohort's matrix, or None where that could not be read. without: its genes
+    that are left out by name. Returns also which keys of the config the count files needed, and
+    notes on what was done and left out.
     """
     found = Collector()
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
@@ -104,19 +136,19 @@ def _stimulation(
             continue
         with found.collecting():
             sheet = read_sheet(Path(arm["samples"]))
-            listed = list(sheet["sample"]) if "sample" in sheet else []
-            table = read_counts(
-                [Path(arm["counts"])],
-                fractional=config["fractional"],
-                tx2gene=Path(config["tx2gene"]) if config["tx2gene"] else None,
-                known_samples=listed,
-            )
+            samples = list(sheet["sample"]) if "sample" in sheet else []
+            table = _read([arm["counts"]], config, samples)
             used |= table.used
-            found.problems += check_stimulation(name, arm, list(table.counts.index))
+            found.problems += check_stimulation(name, arm, [*table.counts.index, *table.unlisted])
             if annotation is not None:
-                counts, joined = as_in_cohort(table.counts, annotation, arm["counts"])
+                counts, joined = as_in_cohort(table.counts, annotation, arm["counts"], without)
                 notes += [*sheet.attrs.get("notes", ()), *table.notes, *joined]
                 arms[name] = (counts.sort_index(axis=1), sheet)
+            what = f"stimulation with {name}: left out, for"
+            if table.unlisted:
+                notes.append(f"{what} they have no row in the sheet: {listed(table.unlisted)}")
+            if table.reasons:
+                notes.append(f"{what} they are no genes: {listed(table.reasons)}")
     found.finish()
     return arms, used, notes
 
@@ -132,6 +164,20 @@ def _unused_cells(config: Config, used: frozenset[str]) -> Iterator[Problem]:
         )
 
 
+def _unfitted(
+    entries: Sequence[str],
+    symbols: Sequence[str],
+    aside: pd.DataFrame,
+    without: Mapping[str, str],
+) -> Iterator[str]:
+    """Yield a note for each entry of `genes.exclude` that fits no row."""
+    for entry in entries:
+        if entry not in without.values() and not any(fits(name, [entry]) for name in aside):
+            near = nearest(entry, symbols)
+            hint = f" {near}" if near.startswith("Did") else ""
+            yield f"genes.exclude: '{entry}' fits no row of the counts.{hint}"
+
+
 def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     """Read and check everything the config names. Raises InputError with every problem found.
 
@@ -140,22 +186,16 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     found = Collector()
     sheet, table, annotation = pd.DataFrame(), None, None
     counts, genes_said, arms_said = pd.DataFrame(), list[str](), list[str]()
+    without: dict[str, str] = {}
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     used: frozenset[str] = frozenset()
     with found.collecting():
         sheet = read_sheet(Path(config["samples"]))
-    listed = list(sheet["sample"]) if "sample" in sheet else None
+    samples = list(sheet["sample"]) if "sample" in sheet else None
     with found.collecting():
-        table = read_counts(
-            [Path(path) for path in config["counts"]],
-            fractional=config["fractional"],
-            tx2gene=Path(config["tx2gene"]) if config["tx2gene"] else None,
-            cells=config["cells"],
-            known_samples=listed,
-            summed=summed,
-        )
+        table = _read(config["counts"], config, samples, cells=config["cells"], summed=summed)
     dropped = table.dropped if table is not None else {}
-    counted = [*table.counts.index, *dropped] if table is not None else None
+    counted = [*table.counts.index, *dropped, *table.unlisted] if table is not None else None
     with found.collecting():
         checked_sheet(config, counted)
     if table is not None and dropped and not found.problems:
@@ -165,14 +205,20 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
             counts, annotation, genes_said = annotated(table.counts, config)
     if annotation is not None:
         found.problems += unknown_genes(config, annotation)
+        without, wrong = excluded(config, annotation)
+        found.problems += wrong
     with found.collecting():
-        arms, used, arms_said = _stimulation(config, annotation)
+        arms, used, arms_said = _stimulation(config, annotation, [*without])
     if table is not None:
         found.problems += _unused_cells(config, table.used)
     found.finish()
     assert table is not None, "a table that could not be read is a problem"
     assert annotation is not None, "an annotation that could not be made is a problem"
+    aside = pd.concat([table.left_out, counts[[*without]]], axis=1)
+    reasons = table.reasons | dict.fromkeys(without, EXCLUDED)
+    counts, annotation = counts.drop(columns=[*without]), annotation.drop(index=[*without])
     targets, notes = find_targets(config["targets"], annotation, counts)
+    notes += _unfitted(config["genes"]["exclude"], [*annotation["symbol"]], aside, without)
     for name, (_, arm_sheet) in arms.items():
         notes += left_out(name, arm_sheet, config["factors"][name]["stimulation"])
     notes += turned_times(config["design"])
@@ -182,4 +228,15 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
             "kallisto"
         )
     notes = [*sheet.attrs.get("notes", ()), *table.notes, *genes_said, *arms_said, *notes]
-    return Inputs(counts, sheet, annotation, targets, arms, tuple(notes), dropped)
+    return Inputs(
+        counts,
+        sheet,
+        annotation,
+        targets,
+        arms,
+        tuple(notes),
+        dropped,
+        aside,
+        reasons,
+        table.unlisted,
+    )

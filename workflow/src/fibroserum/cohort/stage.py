@@ -11,11 +11,15 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from fibroserum.cohort.accessors import LEFT_OUT
 from fibroserum.cohort.inputs import Inputs, read_all
 from fibroserum.cohort.lines import line_shift
 from fibroserum.cohort.samples import canonical_sheet, combined_samples
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.input.sheet import obs_name, pools_of
+
+#: Why a sample that was counted is not in the cohort.
+NO_ROW = "counted, and left out: it has no row in the sample sheet"
 
 
 @dataclass(frozen=True)
@@ -60,12 +64,18 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     factors, method = size_factors(_well_counted(summed.loc[used], min_count))
     obs.insert(5, "size_factor", pd.Series(factors, index=summed.index[used]))
     reasons = combined.reasons | inputs.dropped
-    samples = _sample_table(counts, summed, whole, obs, reasons, why)
+    samples = _sample_table(counts, summed, whole, obs, reasons, why, inputs.unlisted)
     adata = ad.AnnData(
         X=summed.loc[used].to_numpy(dtype=np.int64),
         obs=obs.loc[used].fillna(""),
         var=_gene_table(inputs, summed.columns),
     )
+    if len(inputs.left_out.columns):
+        rows = inputs.left_out.loc[full.index].groupby(combined.into).sum(min_count=1)
+        rows = rows.loc[adata.obs_names].sort_index(axis=1)
+        adata.obsm[LEFT_OUT] = rows.to_numpy(float)
+        names = [str(name) for name in rows]
+        adata.uns[LEFT_OUT] = {"gene": names, "reason": [inputs.reasons[name] for name in names]}
     adata.uns["fibroserum"] = {
         "cohort": config["cohort"],
         "before": design["before"],
@@ -132,10 +142,12 @@ def _sample_table(
     obs: pd.DataFrame,
     reasons: dict[str, str],
     why: pd.Series,
+    unlisted: Sequence[str],
 ) -> pd.DataFrame:
     """Return `samples.tsv`: a row for every library, with what became of it.
 
     A library that stands for a sum has the sum's counts and genes; `reason` tells its own counts.
+    unlisted: samples that were counted and have no row in the sheet.
     """
     table = sheet[["donor", "group", "time"]].copy()
     own = counts.sum(axis=1)
@@ -154,4 +166,5 @@ def _sample_table(
         for name in table.index
     ]
     table["reason"] = [text or None for text in said]
-    return table.rename_axis("sample").reset_index()
+    others = pd.DataFrame({"used_for": "none", "reason": NO_ROW}, sorted(unlisted))
+    return pd.concat([table, others]).rename_axis("sample").reset_index()

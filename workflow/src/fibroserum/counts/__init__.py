@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fibroserum.counts.join import Counted, join, join_problems, name_problems, without_versions
+from fibroserum.counts.cells import one_sample
+from fibroserum.counts.join import (
+    Counted,
+    join,
+    join_problems,
+    name_problems,
+    put_aside,
+    without_versions,
+)
 from fibroserum.counts.sniff import read_matrices
 from fibroserum.counts.stage import gather
 from fibroserum.counts.table import CountTable, Fractional, Matrix
-from fibroserum.counts.values import to_counts
-from fibroserum.errors import InputError, Problem, capped, refuse
+from fibroserum.counts.values import silent_samples, to_counts
+from fibroserum.errors import InputError, Problem, capped, listed, refuse
+from fibroserum.files.contents import composed
 
 __all__ = ["CountTable", "read_counts"]
 
@@ -24,6 +34,9 @@ def read_counts(
     cells: dict[str, Any] | None = None,
     known_samples: Collection[str] | None = None,
     summed: Sequence[Path] = (),
+    exclude: Collection[str] = (),
+    named: Collection[str] = (),
+    layer: str | None = None,
 ) -> CountTable:
     """Read and join count inputs.
 
@@ -32,19 +45,23 @@ def read_counts(
     them, Salmon and kallisto folders, bulk h5ad; single-cell h5ad, 10x h5 and MTX folders.
     fractional: `refuse`, or `round` for length-scaled estimates.
     tx2gene: table of transcript and gene ids, for Salmon and kallisto.
-    cells: `{"sample": obs column, "min_cells": n}` for single cells, which are summed per sample.
+    cells: `{"sample": obs column, "min_cells": n}` for single cells, which are summed per sample;
+    without a column each file is one sample, named by itself or its folders.
     known_samples: the sheet's samples; they help to recognise transposed matrices and file names
-    that stand for samples. Samples unknown to the sheet are read all the same.
+    that stand for samples. Other samples are left out, unless none of the sheet's is there.
     summed: parts of the sums of single cells, made by `counts.stage`: their files are not read.
+    exclude: rows to leave out besides spike-ins, counters and transgenes, with * for any text.
+    named: rows that are kept whatever they look like, in lower case.
+    layer: where an .h5ad has its raw counts; None: layers['counts'], X, raw.X.
 
     Returns samples × genes with what was done in `notes`. Raises InputError with every problem of
     every input: see `fibroserum.errors`.
     """
     if not paths:
         raise refuse("no count matrix is named", "counts", "one or several files or folders")
-    known = frozenset(known_samples or ())
+    known = frozenset(map(composed, known_samples or ()))
     problems: list[Problem] = []
-    tables: list[Counted] = []
+    matrices: list[Matrix] = []
     seen: set[Path] = set()
     sums = _gathered(summed)
     for path in map(Path, paths):
@@ -54,18 +71,21 @@ def read_counts(
         seen.add(path.resolve())
         try:
             found = sums.get(str(path))
-            matrices = [found] if found else read_matrices(path, known, tx2gene, cells)
+            read = [found] if found else read_matrices(path, known, tx2gene, cells, named, layer)
+            whole = cells is not None and cells.get("sample") is None
+            matrices += [_as_one_sample(one, path, known) if whole else one for one in read]
         except InputError as error:
             problems += error.problems
-            continue
-        for matrix in matrices:
-            counted, wrong = _checked(matrix, fractional)
-            problems += wrong
-            tables += counted
+    matrices, unlisted = _listed_samples(matrices, known)
+    tables: list[Counted] = []
+    for matrix in matrices:
+        counted, wrong = _checked(matrix, fractional, exclude, named)
+        problems += wrong
+        tables += counted
     problems += join_problems(tables)
     if problems:
         raise InputError(problems)
-    return join(tables)
+    return replace(join(tables), unlisted=unlisted)
 
 
 def _gathered(summed: Sequence[Path]) -> dict[str, Matrix]:
@@ -74,10 +94,53 @@ def _gathered(summed: Sequence[Path]) -> dict[str, Matrix]:
     return gather(summed)
 
 
-def _checked(matrix: Matrix, fractional: Fractional) -> tuple[list[Counted], list[Problem]]:
+def _as_one_sample(matrix: Matrix, path: Path, known: Collection[str]) -> Matrix:
+    """Return a file of cells of one sample with the name that the sheet has for it."""
+    if matrix.used != "cells":
+        return matrix
+    (old,) = (*matrix.samples, *matrix.dropped)
+    new = one_sample(path, known)
+    return replace(
+        matrix,
+        samples=tuple(new for _ in matrix.samples),
+        dropped=dict.fromkeys([new] * len(matrix.dropped), "".join(matrix.dropped.values())),
+        notes=tuple(note.replace(f"sample '{old}'", f"sample '{new}'") for note in matrix.notes),
+    )
+
+
+def _listed_samples(
+    matrices: Sequence[Matrix], known: Collection[str]
+) -> tuple[list[Matrix], tuple[str, ...]]:
+    """Return the matrices with the sheet's samples alone, and the names of the others.
+
+    Where no sample is the sheet's, all stay: then names differ, and the sheet's check says so.
+    """
+    names = [name for m in matrices for name in (*m.samples, *m.dropped, *m.unlisted)]
+    if not set(known) & set(names):
+        return list(matrices), ()
+    kept = [
+        replace(
+            matrix.of([n for n, name in enumerate(matrix.samples) if name in known]),
+            dropped={name: why for name, why in matrix.dropped.items() if name in known},
+        )
+        for matrix in matrices
+    ]
+    others = dict.fromkeys(name for name in names if name not in known)
+    return [matrix for matrix in kept if matrix.samples or matrix.dropped], tuple(others)
+
+
+def _checked(
+    matrix: Matrix, fractional: Fractional, exclude: Collection[str], named: Collection[str]
+) -> tuple[list[Counted], list[Problem]]:
     """Return a matrix's counts, or its problems."""
     counts, notes, wrong = to_counts(matrix, fractional)
     problems = [*name_problems(matrix), *matrix.problems, *wrong]
     if problems:
         return [], capped(problems, matrix.where)
-    return [without_versions(matrix, counts, (*matrix.notes, *notes))], []
+    plain = without_versions(matrix, counts, (*matrix.notes, *notes))
+    kept = put_aside(plain, exclude, named)
+    if not kept.genes:
+        said = listed(plain.genes, 3)
+        problem = Problem(f"holds no genes: its rows ({said}) are left out", matrix.where, "genes")
+        return [], [problem]
+    return [kept], silent_samples(kept.where, kept.samples, kept.counts)

@@ -8,7 +8,8 @@ cells, where a job a sample would read all of a file whose cells are mixed.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from fibroserum.counts.companions import header_of
 from fibroserum.counts.table import Matrix
 from fibroserum.counts.values import RAW_HINT
 from fibroserum.errors import InputError, Problem, listed, refuse
-from fibroserum.files.contents import read_text
+from fibroserum.files.contents import composed, read_text
 from fibroserum.files.grid import parse_lines, read_grid
 
 #: Values that are held in memory at a time: 2,000 cells of 2,000 genes, 100 MB with all copies.
@@ -83,7 +84,7 @@ def pseudobulk(
     kept = sorted(name for name, n in sizes.items() if n >= least)
     reason = f"fewer than {least} cells"
     dropped = {str(name): f"{n} cells: {reason}" for name, n in sizes.items() if n < least}
-    if not kept:
+    if not kept and cells.get("sample"):
         what = f"no sample has {least} cells (the largest has {sizes.max() if len(sizes) else 0})"
         raise refuse(what, where, f"samples of at least {least} cells", "See cells.min_cells.")
     if len(kept) * len(genes.ids) > MAX_SUMS:
@@ -144,7 +145,8 @@ def read_mtx(folder: Path, mtx: Path, cells: Mapping[str, Any] | None) -> Matrix
     """Return the pseudobulk of a 10x MTX folder: matrix, features (or genes) and barcodes.
 
     Which cell is of which sample stands in a table of the folder (barcodes.tsv itself, or any TSV
-    or CSV) with the column that `cells["sample"]` names and a column of barcodes.
+    or CSV) with the column that `cells["sample"]` names and a column of barcodes. Without a column
+    all cells are of one sample.
     """
     where = str(folder)
     if cells is None:
@@ -163,7 +165,7 @@ def read_mtx(folder: Path, mtx: Path, cells: Mapping[str, Any] | None) -> Matrix
             str(mtx),
             "a barcode for each cell",
         )
-    samples = cell_samples(mtx.parent, str(cells["sample"]), names)
+    samples = cell_samples(mtx, cells, names)
     return pseudobulk(where, _entries(matrix), samples, genes, cells)
 
 
@@ -173,7 +175,31 @@ def needs_cells(where: str) -> InputError:
         "holds single cells, and the config does not say which cell is of which sample",
         where,
         "cells: {sample: the column that names each cell's sample}",
+        "Where each file is one sample, write 'cells: {min_cells: 10}'.",
     )
+
+
+#: What 10x, STARsolo and GEO add to a sample's name, and folders that bear none.
+_ADDED = re.compile(
+    r"^GSM\d+[_-]|[._-]?((sample_)?(filtered|raw)_(feature|gene)_bc_matri(x|ces)|matrix|molecule_info"
+    r"|h5(ad)?|mtx|gz|Solo\.out)$"
+)
+_FOLDERS = {"outs", "count", "per_sample_outs", "Gene", "GeneFull", "filtered", "raw", "GRCh38", ""}
+
+
+def one_sample(path: Path, known_samples: Collection[str] = ()) -> str:
+    """Return the sample of a file of cells: a known one by its own name, or by a folder above it.
+
+    Where none is known, the first name that is more than what tools add.
+    """
+    names = []
+    for part in (path.name, *(folder.name for folder in path.resolve().parents[:4])):
+        names.append(composed(part))
+        while _ADDED.search(names[-1]):
+            names.append(_ADDED.sub("", names[-1], count=1))
+    known = [name for name in names if name in known_samples]
+    said = [name for name in names if name not in _FOLDERS and not _ADDED.search(name)]
+    return [*known, *said, path.name][0]
 
 
 def _entries(matrix: sparse.coo_matrix) -> Iterator[Block]:
@@ -236,8 +262,14 @@ def _matrix_market(path: Path, genes: int) -> sparse.coo_matrix:
     return sparse.coo_matrix(found)
 
 
-def cell_samples(folder: Path, column: str, barcodes: Sequence[str]) -> list[str]:
-    """Return each cell's sample from the one table in `folder` with that column and barcodes."""
+def cell_samples(path: Path, cells: Mapping[str, Any], barcodes: Sequence[str]) -> list[str]:
+    """Return each cell's sample from the one table beside `path` with its column and barcodes.
+
+    Without a column all cells are of one sample.
+    """
+    folder, column = path.parent, cells.get("sample")
+    if column is None:
+        return [one_sample(path)] * len(barcodes)
     wanted = set(barcodes)
     tables: list[tuple[Path, dict[str, str]]] = []
     seen: set[str] = set()

@@ -22,11 +22,12 @@ def header_of(path: Path) -> list[str]:
     return names if len(names) > 1 and len(line) <= LONGEST_HEADER else []
 
 
-def read_along(path: Path, column: str) -> list[str]:
+def read_along(path: Path, column: str | None) -> list[str]:
     """Return the files beside a file of single cells (10x .h5, MTX) that are read with it, sorted.
 
-    They are the tables with the column of samples, and beside an MTX file the names of its cells
-    and genes. A folder brings its own files. What cannot be read is left to the reader to say.
+    They are the tables with the column of samples, if there is one, and beside an MTX file the
+    names of its cells and genes. A folder brings its own files. What cannot be read is left to the
+    reader to say.
     """
     try:
         if path.is_dir():
@@ -37,10 +38,10 @@ def read_along(path: Path, column: str) -> list[str]:
     return [str(other) for other in others if _belongs(other, path, column)]
 
 
-def _belongs(other: Path, path: Path, column: str) -> bool:
+def _belongs(other: Path, path: Path, column: str | None) -> bool:
     if ".mtx" in path.name and any(part in other.name.lower() for part in _NAMES):
         return True
     try:
-        return column in header_of(other)
+        return column is not None and column in header_of(other)
     except (InputError, OSError):
         return False

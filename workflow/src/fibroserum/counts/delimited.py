@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fibroserum.counts.table import Matrix
+from fibroserum.counts.table import Aside, Matrix
 from fibroserum.errors import SHOWN, Problem, listed, refuse
-from fibroserum.files.grid import EUROPEAN_HINT, SPECIAL_ROWS, Grid, parse_lines, split
+from fibroserum.files.contents import composed
+from fibroserum.files.grid import EUROPEAN_HINT, Grid, parse_lines, split
+from fibroserum.files.left_out import is_counter, why_no_gene
 
 #: Columns that describe a gene and are no samples (featureCounts, nf-core, biomaRt, Subread).
 ANNOTATION_COLUMNS = {
@@ -47,8 +49,9 @@ ENSEMBL = re.compile(r"ENS[A-Z]*[GT]\d{11}(\.\d+)?.*")
 def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> Matrix:
     """Return a grid's numbers with genes in rows; cells that are no numbers are its problems.
 
-    featureCounts' and nf-core/rnaseq's describing columns and rows of reads outside genes
-    (__no_feature, N_unmapped …) are left out and noted.
+    Columns that are no samples are left out and noted, rows of reads outside genes (__no_feature,
+    N_unmapped …) put aside. Where columns bear known samples, the others are not read, and named
+    in `unlisted`.
     """
     if grid.header is None:
         return _headless_matrix(grid, path, known_samples)
@@ -62,8 +65,12 @@ def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> 
     for index, reason in sorted(left_out.items()):
         said.setdefault(reason, []).append(names[index])
     notes = [f"{grid.where}: columns {listed(said[reason], 8)} {reason}" for reason in said]
+    named = [index for index in columns if names[index] in known_samples]
+    unlisted = tuple(names[index] for index in columns if named and index not in named)
+    columns = named or columns
     samples = tuple(names[index] for index in columns)
-    return numbers(grid, samples, columns, (*grid.notes, *notes, *renamed))
+    matrix = numbers(grid, samples, columns, (*grid.notes, *notes, *renamed))
+    return replace(matrix, unlisted=unlisted)
 
 
 def _plain_header(
@@ -103,7 +110,8 @@ def _no_samples(grid: Grid, names: Sequence[str], known: frozenset[str]) -> dict
     """Return the columns behind the first that are no samples, and what they are, in words.
 
     A column that the sheet names is a sample. Of the others, those that describe genes or cannot be
-    counts are none; the rest are samples that the sheet lacks.
+    counts are none; the rest are samples without a row in the sheet, failed ones (zeros, missing
+    counts) too.
     """
     genes = "describe genes and are no samples"
     others = [i for i in range(1, grid.width) if names[i] not in known]
@@ -116,9 +124,11 @@ def _no_samples(grid: Grid, names: Sequence[str], known: frozenset[str]) -> dict
     whole = bool(sheets) and all(map(_are_whole, sheets))
     for i in rest:
         values = pd.to_numeric(frame[i], errors="coerce")
-        if values.notna().mean() < 0.5 or (sheets and _OF_GENES.fullmatch(names[i].lower())):
+        words = frame[i][values.isna()].astype(str).str.strip().str.lower()
+        text = values.notna().mean() < 0.5 and not words.isin(_MISSING).all()
+        if text or (sheets and _OF_GENES.fullmatch(names[i].lower())):
             found[i] = genes
-        elif sheets and (what := _no_counts(values, names[i], whole=whole)):
+        elif sheets and (what := _no_counts(values.dropna(), names[i], whole=whole)):
             found[i] = f"hold {what} and are no samples of the sheet; left out"
     return found
 
@@ -130,16 +140,13 @@ def _are_whole(values: pd.Series) -> bool:
 
 def _no_counts(values: pd.Series, name: str, *, whole: bool) -> str:
     """Return what a column that the sheet lacks holds where that is no counts, else empty."""
-    words = set(re.split(r"[^a-z0-9]+", name.lower())) & _MEASURES
-    if words:
+    if set(re.split(r"[^a-z0-9]+", name.lower())) & _MEASURES:
         return "values other than counts"
-    if values.isna().any():
-        return "cells that are no numbers"
+    if values.empty:
+        return "no numbers"
     if whole and not _are_whole(values):
         return "fractions"
-    if (values < 0).any():
-        return "negative values"
-    return "" if (values != 0).any() else "nothing but zeros"
+    return "negative values" if (values < 0).any() else ""
 
 
 _ALIGNER_ENDINGS = re.compile(
@@ -150,7 +157,7 @@ _ALIGNER_ENDINGS = re.compile(
 def plain_names(samples: tuple[str, ...], known_samples: Collection[str]) -> tuple[str, ...]:
     """Return sample names from featureCounts' columns, which are paths of alignment files.
 
-    The first way of shortening that gives known samples, else the first that keeps them apart:
+    The way of shortening that gives most known samples, else the first that keeps them apart:
     the file's name without aligner endings, its folder's name, the column as it stands.
     """
 
@@ -166,9 +173,9 @@ def plain_names(samples: tuple[str, ...], known_samples: Collection[str]) -> tup
 
     ways = [samples, tuple(map(stem, samples)), tuple(map(folder, samples))]
     known = set(known_samples)
-    for names in ways:
-        if known and known.issuperset(names):
-            return names
+    most = max(ways, key=lambda names: len(known.intersection(names)))
+    if known.intersection(most):
+        return most
     apart = [names for names in ways[1:] if len(set(names)) == len(names) and all(names)]
     return apart[0] if apart else samples
 
@@ -223,10 +230,10 @@ def sample_name(path: Path, known_samples: Collection[str] = ()) -> str:
 
     A file whose name is nothing but such endings (ReadsPerGene.out.tab) is named by its folder.
     """
-    names = [path.name]
+    names = [composed(path.name)]
     while _FILE_ENDINGS.search(names[-1]):
         names.append(_FILE_ENDINGS.sub("", names[-1]))
-    folder = path.resolve().parent.name
+    folder = composed(path.resolve().parent.name)
     known = [name for name in (*names, folder) if name in known_samples]
     return known[0] if known else names[-1] or folder
 
@@ -239,7 +246,7 @@ def numbers(
 ) -> Matrix:
     """Return the named columns of a grid as a matrix, gene ids in the first column.
 
-    Rows of reads outside genes are left out and noted; cells that are no numbers are problems.
+    Rows of reads outside genes are put aside; other cells that are no numbers are problems.
     """
     if not columns or not grid.lines:
         lacking = "no sample column" if not columns else "no gene row"
@@ -247,19 +254,21 @@ def numbers(
     text_columns = {i: str for i in range(grid.width) if i not in set(columns)}
     frame = parse_lines(grid, text_columns)
     genes = frame[0].str.strip()
-    keep = ~genes.isin(SPECIAL_ROWS).to_numpy()
-    if not keep.all():
-        left_out = listed(genes[~keep].tolist(), 9)
-        notes = (*notes, f"{grid.where}: rows {left_out} are no genes and left out")
-        frame, genes = frame[keep], genes[keep]
-        if not len(frame):
-            raise refuse("is an empty matrix: it has no gene row", grid.where, "genes by samples")
-    rows = tuple(np.asarray(grid.numbers)[keep].tolist())
-    draft = Matrix(grid.where, tuple(genes), samples, np.empty((0, 0)), rows, notes)
     counts, mark = _without_thousands_marks(frame[list(columns)], grid.separator)
     if mark:
         said = f"'{mark}' between groups of three digits is read as a thousands mark"
-        draft = replace(draft, notes=(*notes, f"{grid.where}: {said}"))
+        notes = (*notes, f"{grid.where}: {said}")
+    keep = ~genes.map(is_counter).to_numpy(bool)
+    aside: Aside = {}
+    if not keep.all():
+        read = counts[~keep].apply(pd.to_numeric, errors="coerce").to_numpy(float)
+        for name, row in zip(genes[~keep], read, strict=True):
+            aside[name, why_no_gene(name)] = aside.get((name, why_no_gene(name)), 0) + row
+        counts, genes = counts[keep], genes[keep]
+        if not len(genes):
+            raise refuse("is an empty matrix: it has no gene row", grid.where, "genes by samples")
+    rows = tuple(np.asarray(grid.numbers)[keep].tolist())
+    draft = Matrix(grid.where, tuple(genes), samples, np.empty((0, 0)), rows, notes, aside=aside)
     values, problems = _values(counts, draft)
     broken = np.isfinite(values) & (values != np.rint(values))
     if broken.any() and _points_may_be_thousands(values, broken, grid, columns, keep):

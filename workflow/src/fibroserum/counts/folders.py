@@ -12,8 +12,9 @@ import numpy as np
 from fibroserum.counts.delimited import matrix_from, numbers, sample_name
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import InputError, Problem, capped, listed, refuse
-from fibroserum.files.contents import first_line
-from fibroserum.files.grid import SPECIAL_ROWS, Grid, is_star, read_grid
+from fibroserum.files.contents import first_line, read_text
+from fibroserum.files.grid import Grid, is_star, read_grid
+from fibroserum.files.left_out import is_counter
 
 FolderKind = Literal["mtx", "salmon", "kallisto", "star", "htseq"]
 SALMON_HEADER = ("Name", "Length", "EffectiveLength", "TPM", "NumReads")
@@ -37,7 +38,7 @@ def line_kind(line: str) -> FolderKind | None:
     if (cells[0] == "N_unmapped" and len(cells) == 4) or set(GDC_COLUMNS) <= set(cells):
         return "star"
     if len(cells) in (2, 3) and cells[0] and cells[-1].strip().isdigit():
-        return "htseq" if cells[0] not in SPECIAL_ROWS else None
+        return "htseq" if not is_counter(cells[0]) else None
     return None
 
 
@@ -49,9 +50,9 @@ def find_files(folder: Path) -> tuple[FolderKind, list[Path]]:
     found: dict[FolderKind, list[Path]] = {}
     plain: list[str] = []
     for path in _files(folder):
-        if not path.stat().st_size or path.name.endswith("genes.sf"):
-            continue  # Salmon's gene-level table has the header of its transcripts
-        kind = line_kind(first_line(path, "#"))
+        if not path.stat().st_size:
+            continue
+        kind = line_kind(first_line(path, "#")) or _counters_first(path)
         if kind:
             found.setdefault(kind, []).append(path)
         elif path.parent == folder:
@@ -78,6 +79,15 @@ def find_files(folder: Path) -> tuple[FolderKind, list[Path]]:
         )
     kind = quantified[0] if quantified else "htseq"
     return kind, sorted(found[kind])
+
+
+def _counters_first(path: Path) -> FolderKind | None:
+    """Return `htseq` for its counts sorted so that a counter is first, None for all else."""
+    name, _, rest = first_line(path).partition("\t")
+    if not is_counter(name) or not rest.strip().isdigit():
+        return None
+    lines = read_text(path).lines
+    return "htseq" if any(not is_counter(line.split("\t")[0]) for line in lines) else None
 
 
 def _inside(folder: Path) -> str:
@@ -133,8 +143,7 @@ def read_star(files: Sequence[Path], known_samples: Collection[str], where: str)
             problems.append(_unclear(path, share))
             continue
         strands[str(path)] = strand
-        column = whole.values[:, [_STRANDS.index(strand)]]
-        matrices.append(replace(whole, samples=(sample,), values=column))
+        matrices.append(replace(whole.of([_STRANDS.index(strand)]), samples=(sample,)))
     if len(set(strands.values())) > 1:
         problems.append(_mixed(strands, where))
     if problems:
@@ -184,8 +193,6 @@ def _mixed(strands: dict[str, str], where: str) -> Problem:
 
 def _said_once(matrices: Sequence[Matrix], where: str, what: str) -> list[Matrix]:
     """Return the matrices with one note instead of the same one for each file."""
-    left_out = any("left out" in note for matrix in matrices for note in matrix.notes)
-    rows = "; rows of reads outside genes left out" if left_out else ""
-    note = f"{where}: {len(matrices)} {what}{rows}"
+    note = f"{where}: {len(matrices)} {what}"
     first, *rest = matrices
     return [replace(first, notes=(note,)), *(replace(matrix, notes=()) for matrix in rest)]

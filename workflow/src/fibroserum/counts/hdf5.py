@@ -8,6 +8,8 @@ trusts it: one index beyond the genes ends the process, where here it is a probl
 
 from __future__ import annotations
 
+import re
+import signal
 import subprocess
 import sys
 import warnings
@@ -30,17 +32,20 @@ from fibroserum.counts.cells import (
     cell_samples,
     expressed,
     needs_cells,
+    one_sample,
     pseudobulk,
 )
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import InputError, listed, nearest, refuse
+from fibroserum.files.contents import composed
 
 #: What damaged or foreign HDF5 makes h5py and anndata raise.
 _FAULTS = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError,
            NotImplementedError, OverflowError, MemoryError, AssertionError)  # fmt: skip
 _AGAIN = "Copy or write it again, or bring a TSV."
-#: Time to read a file's names and texts, and a second more for each 10 MB.
-PROBE_SECONDS = 30
+#: Processor time to read a file's names and texts, and a second more for each 10 MB. A sound file
+#: of a million cells takes two. How long a busy machine or a slow disk takes decides nothing.
+PROBE_SECONDS = 60
 #: Cells of a dense bulk matrix (samples × genes) that are read at most: 4 GiB.
 MAX_DENSE = 1 << 29
 #: Cells and genes of a file that are read at most.
@@ -53,11 +58,13 @@ def read_hdf5(
     known_samples: Collection[str],
     cells: Mapping[str, Any] | None,
     part: Part = WHOLE,
+    layer: str | None = None,
 ) -> Matrix:
     """Return the counts of an .h5ad or a 10x .h5 file; raises InputError for any other HDF5.
 
     An .h5ad is bulk unless `cells` is given. Raw counts are looked for in layers['counts'], X and
-    raw.X; which was taken is noted. part: of the single cells that are summed.
+    raw.X, or in the one that `layer` names; which was taken is noted. part: of the single cells
+    that are summed.
     """
     where = str(path)
     _survive(path)
@@ -68,8 +75,8 @@ def read_hdf5(
             keys = set(handle)
             if {"obs", "var"} <= keys:
                 if cells is not None:
-                    return _cells_h5ad(handle, where, cells, part)
-                return _bulk_h5ad(handle, where, known_samples)
+                    return _cells_h5ad(handle, where, cells, part, layer)
+                return _bulk_h5ad(handle, where, known_samples, layer)
             ten_x = [name for name in handle if _is_ten_x(handle[name])]
             if ten_x:
                 return _ten_x(handle[ten_x[0]], path, cells, part)
@@ -91,13 +98,12 @@ def read_hdf5(
 def _survive(path: Path) -> None:
     """Raise InputError where reading the file's texts crashes libhdf5 or takes no end."""
     script = Path(__file__).with_name("hdf5_probe.py")
-    command = [sys.executable, "-P", str(script), str(path)]
-    limit = PROBE_SECONDS + path.stat().st_size / 10e6
-    try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=limit)
-    except subprocess.TimeoutExpired as error:
-        what = f"is damaged: its names and texts were not read within {limit:.0f} s"
-        raise refuse(what, str(path), hint=_AGAIN) from error
+    limit = int(PROBE_SECONDS + path.stat().st_size / 10e6)
+    command = [sys.executable, "-P", str(script), str(path), str(limit)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode == -signal.SIGXCPU:
+        what = f"its names and texts took more than {limit} s of processor time to read"
+        raise refuse(what, str(path), "a second or two for a sound file", _AGAIN)
     if done.returncode < 0:
         what = f"is damaged: reading it ends HDF5 itself (signal {-done.returncode})"
         raise refuse(what, str(path), hint=_AGAIN)
@@ -128,7 +134,7 @@ def _ten_x(group: h5py.Group, path: Path, cells: Mapping[str, Any] | None, part:
     kinds = _texts(features["feature_type"]) if "feature_type" in features else None
     barcodes = _texts(group["barcodes"])
     genes = expressed(ids, kinds, str(path))
-    samples = cell_samples(path.parent, str(cells["sample"]), barcodes)
+    samples = cell_samples(path, cells, barcodes)
     blocks = _by_cell(group, len(barcodes), len(ids), str(path), part)
     return pseudobulk(str(path), blocks, samples, genes, cells)
 
@@ -136,7 +142,7 @@ def _ten_x(group: h5py.Group, path: Path, cells: Mapping[str, Any] | None, part:
 def _texts(dataset: h5py.Dataset) -> tuple[str, ...]:
     if dataset.shape[0] > MAX_CELLS:
         raise ValueError(f"{dataset.shape[0]:,} names")
-    return tuple(v.decode() if isinstance(v, bytes) else str(v) for v in dataset[:])
+    return tuple(composed(v.decode() if isinstance(v, bytes) else str(v)) for v in dataset[:])
 
 
 def _sparse_rows(
@@ -196,9 +202,12 @@ def _blocks(item: Any, cells: int, genes: int, where: str, part: Part = WHOLE) -
     return (_by_gene if by_gene else _by_cell)(item, cells, genes, where, part)
 
 
-def _cells_h5ad(handle: h5py.File, where: str, cells: Mapping[str, Any], part: Part) -> Matrix:
-    labels = _labels(handle, str(cells["sample"]), where)
-    layer, genes = _raw_counts(handle, len(labels), where)
+def _cells_h5ad(
+    handle: h5py.File, where: str, cells: Mapping[str, Any], part: Part, asked: str | None
+) -> Matrix:
+    column = cells.get("sample")
+    labels = _labels(handle, str(column), where) if column else _one_label(handle, where)
+    layer, genes = _raw_counts(handle, len(labels), where, asked)
     blocks = _blocks(_item(handle, layer), len(labels), len(genes.ids), where, part)
     return pseudobulk(where, blocks, labels, genes, cells)
 
@@ -225,9 +234,16 @@ def _labels(handle: h5py.File, column: str, where: str) -> list[str]:
     return np.asarray([*map(_whole, kinds), ""], dtype=object)[codes].tolist()
 
 
-def _bulk_h5ad(handle: h5py.File, where: str, known_samples: Collection[str]) -> Matrix:
-    names = tuple(map(str, _frame(handle, "obs").index))
-    layer, genes = _raw_counts(handle, len(names), where)
+def _one_label(handle: h5py.File, where: str) -> list[str]:
+    """Return the file's own sample for each of its cells."""
+    return [one_sample(Path(where))] * len(_frame(handle, "obs"))
+
+
+def _bulk_h5ad(
+    handle: h5py.File, where: str, known_samples: Collection[str], asked: str | None
+) -> Matrix:
+    names = tuple(composed(str(name)) for name in _frame(handle, "obs").index)
+    layer, genes = _raw_counts(handle, len(names), where, asked)
     unknown = bool(known_samples) and not set(names) & set(known_samples)
     if len(names) > 2000 or (len(names) > 500 and unknown):
         raise needs_cells(where)
@@ -244,11 +260,11 @@ def _bulk_h5ad(handle: h5py.File, where: str, known_samples: Collection[str]) ->
     return Matrix(where, genes.ids, names, values.T, (), genes.notes)
 
 
-def _raw_counts(handle: h5py.File, rows: int, where: str) -> tuple[str, Genes]:
+def _raw_counts(handle: h5py.File, rows: int, where: str, asked: str | None) -> tuple[str, Genes]:
     """Return where raw counts stand, and their genes, with a note of it."""
     if rows > MAX_CELLS:
         raise ValueError(f"{rows:,} cells")
-    layer, var = _raw_layer(handle, rows, where)
+    layer, var = _raw_layer(handle, rows, where, asked)
     genes = _genes(var, where)
     if len(genes.ids) > MAX_GENES:
         raise ValueError(f"{len(genes.ids):,} genes")
@@ -267,28 +283,71 @@ def _frame(handle: h5py.File, place: str) -> pd.DataFrame:
 
 def _whole(value: object) -> str:
     """Return a label as text; 1.0 of a column that once had gaps is 1."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else composed(str(value))  # type: ignore[call-overload]
+
+
+def _place(layer: str) -> str:
+    """Return where `X`, `raw.X` or a layer, as `layers['counts']`, stands in the file."""
+    found = re.fullmatch(r"layers\['(.*)'\]", layer)
+    return f"layers/{found[1]}" if found else layer.replace(".", "/")
 
 
 def _item(handle: h5py.File, layer: str) -> Any:
-    return handle[{"X": "X", "raw.X": "raw/X"}.get(layer, "layers/counts")]
+    return handle[_place(layer)]
 
 
-def _raw_layer(handle: h5py.File, rows: int, where: str) -> tuple[str, pd.DataFrame]:
+def _raw_layer(
+    handle: h5py.File, rows: int, where: str, asked: str | None
+) -> tuple[str, pd.DataFrame]:
     """Return the first of layers['counts'], X, raw.X that holds whole numbers, and its genes.
 
-    Where none does, the first that there is: the checks of values then say what it looks like.
+    Or the one that is asked for. Where none of the three does and another layer does, InputError
+    names it: only the user knows what it holds. Else the first that there is: the checks of values
+    then say what it looks like.
     """
-    places = {"layers['counts']": "layers/counts", "X": "X", "raw.X": "raw/X"}
-    present = [layer for layer, place in places.items() if place in handle]
-    if not present:
+    layers = handle.get("layers")
+    names = sorted(layers) if isinstance(layers, h5py.Group) else []
+    every = [f"layers['{name}']" for name in names]
+    every += [place for place in ("X", "raw.X") if _place(place) in handle]
+    if asked is not None:
+        layer = asked if asked in ("X", "raw.X") else f"layers['{asked}']"
+        if layer not in every:
+            hint = nearest(asked, [*names, *every[len(names) :]])
+            raise refuse(f"has no {layer}", where, "the layer that the config names", hint)
+        return layer, _var(handle, layer)
+    usual = [layer for layer in ("layers['counts']", "X", "raw.X") if layer in every]
+    for layer in usual:
+        if _is_whole(handle, layer, rows, where):
+            return layer, _var(handle, layer)
+    found = [
+        name
+        for name, layer in zip(names, every, strict=False)
+        if layer not in usual and _is_whole(handle, layer, rows, where)
+    ]
+    if found:
+        likely = min(found, key=lambda name: not re.search("count|raw|umi", name, re.IGNORECASE))
+        raise refuse(
+            f"holds no whole numbers in {' or '.join(usual) or 'X, which it lacks'}, and does in "
+            f"the layers {listed(found)}",
+            where,
+            "raw counts in layers['counts'], X or raw.X",
+            f"If they are raw counts, write 'layer: {likely}' in the config.",
+        )
+    if not usual:
         raise refuse("has neither X nor layers['counts']", where, "raw counts")
-    tables = {layer: _frame(handle, "raw/var" if layer == "raw.X" else "var") for layer in present}
-    for layer in present:
-        block = next(_blocks(_item(handle, layer), rows, len(tables[layer]), where), None)
-        if block is not None and (block.counts == np.rint(block.counts)).all():
-            return layer, tables[layer]
-    return present[0], tables[present[0]]
+    return usual[0], _var(handle, usual[0])
+
+
+def _var(handle: h5py.File, layer: str) -> pd.DataFrame:
+    return _frame(handle, "raw/var" if layer == "raw.X" else "var")
+
+
+def _is_whole(handle: h5py.File, layer: str, rows: int, where: str) -> bool:
+    """Tell whether a layer's first block holds whole numbers."""
+    genes = len(_var(handle, layer))
+    block = next(_blocks(_item(handle, layer), rows, genes, where), None)
+    return block is not None and bool((block.counts == np.rint(block.counts)).all())
 
 
 def _genes(var: pd.DataFrame, where: str) -> Genes:

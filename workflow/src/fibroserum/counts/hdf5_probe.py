@@ -16,8 +16,10 @@ MAX_MEMORY = 8 << 30
 _TEXTS_AT_ONCE = 1 << 20
 
 
-def _limit_memory() -> None:
+def limit(seconds: int) -> None:
+    """End this process beyond so much processor time (SIGXCPU); refuse it more memory."""
     resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY, MAX_MEMORY))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
 
 
 def _read(_: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -40,5 +42,5 @@ def probe(path: str) -> None:
 
 
 if __name__ == "__main__":
-    _limit_memory()
+    limit(int(sys.argv[2]))
     probe(sys.argv[1])

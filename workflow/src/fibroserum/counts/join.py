@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from fibroserum.counts.table import CountTable, Matrix
+from fibroserum.counts.table import Aside, CountTable, Matrix
 from fibroserum.errors import SHOWN, Problem, listed
+from fibroserum.files.left_out import EXCLUDED, fits, why_no_gene
 from fibroserum.genes.ids import mangled_at
 
 _ENSEMBL_VERSION = re.compile(r"(ENS[A-Z]*[GT]\d{11})\.\d+(?:_\d+)?(_PAR_Y)?")
@@ -28,6 +29,7 @@ class Counted:
     notes: tuple[str, ...]
     dropped: dict[str, str]
     used: str
+    aside: Aside
 
 
 def name_problems(matrix: Matrix) -> list[Problem]:
@@ -40,7 +42,7 @@ def name_problems(matrix: Matrix) -> list[Problem]:
     repeated = [name for name, n in Counter(matrix.samples).items() if n > 1 and name]
     if repeated:
         what = f"the samples {listed(repeated)} stand in more than one column"
-        problems.append(Problem(what, matrix.where, "each sample once"))
+        problems.append(Problem(what, matrix.where, "each sample once", LANES))
     problems += [
         Problem("the row has no gene id", matrix.gene_place(index), "a gene id")
         for index in [i for i, gene in enumerate(matrix.genes) if not gene][:SHOWN]
@@ -98,14 +100,37 @@ def without_versions(matrix: Matrix, counts: np.ndarray, notes: tuple[str, ...])
         summed = np.zeros((len(genes), counts.shape[1]), dtype=np.int64)
         np.add.at(summed, codes, counts)
         counts = summed
-    said = (notes, matrix.dropped, matrix.used)
+    said = (notes, matrix.dropped, matrix.used, matrix.aside)
     return Counted(matrix.where, tuple(genes), matrix.samples, counts, *said)
 
 
-#: What to do with a sample whose cells were sequenced on several lanes.
+def put_aside(table: Counted, exclude: Collection[str], named: Collection[str]) -> Counted:
+    """Return the counts with rows that are no genes, or fit `exclude`, put aside.
+
+    named: rows that stay, in lower case. Files need not agree on rows that are put aside.
+    """
+    reasons = [
+        ""
+        if gene.casefold() in named
+        else why_no_gene(gene) or (EXCLUDED if fits(gene, exclude) else "")
+        for gene in table.genes
+    ]
+    if not any(reasons):
+        return table
+    aside = {
+        (gene, reason): row.astype(float)
+        for gene, reason, row in zip(table.genes, reasons, table.counts, strict=True)
+        if reason
+    }
+    keep = [place for place, reason in enumerate(reasons) if not reason]
+    genes = tuple(table.genes[place] for place in keep)
+    return replace(table, genes=genes, counts=table.counts[keep], aside=table.aside | aside)
+
+
+#: What to do with a sample that was sequenced on several lanes, or in several runs.
 LANES = (
-    "Put the files together, or name their cells' samples apart, with a row of the sheet each: "
-    "rows of one donor, group and time are summed."
+    "Lanes or runs of one sample: name them apart (S1_L1, S1_L2), with a row of the sheet each; "
+    "rows of one donor, group and time are summed. Copies: leave one out."
 )
 
 
@@ -119,10 +144,9 @@ def join_problems(tables: Sequence[Counted]) -> list[Problem]:
     for table in tables:
         own = [*table.samples, *table.dropped]
         twice = [sample for sample in own if sample in seen]
-        hint = LANES if table.used == "cells" else ""
         for sample in twice[:SHOWN]:
             what = f"the sample '{sample}' stands in {seen[sample]} too"
-            problems.append(Problem(what, table.where, "each sample in one file", hint))
+            problems.append(Problem(what, table.where, "each sample in one file", LANES))
         if len(twice) > SHOWN:
             rest = f"and {len(twice) - SHOWN:,} more samples that stand in two files"
             problems.append(Problem(rest, table.where))
@@ -172,4 +196,14 @@ def join(tables: Sequence[Counted]) -> CountTable:
     notes = tuple(dict.fromkeys(note for table in tables for note in table.notes))
     dropped = {name: reason for table in tables for name, reason in table.dropped.items()}
     used = frozenset(table.used for table in tables) - {""}
-    return CountTable(frame, notes, dropped, used)
+    rows = list(dict.fromkeys(row for table in tables for row in table.aside))
+    left_out = pd.DataFrame(
+        {
+            name: np.concatenate(
+                [t.aside.get((name, why), np.full(len(t.samples), np.nan)) for t in tables]
+            )
+            for name, why in rows
+        },
+        index=frame.index,
+    )
+    return CountTable(frame, notes, dropped, used, left_out, dict(rows))

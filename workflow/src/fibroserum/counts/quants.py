@@ -1,4 +1,4 @@
-"""Salmon and kallisto: transcript estimates to gene counts, scaled by length as tximport does.
+"""Salmon, DRAGEN and kallisto: estimates to gene counts, scaled by length as tximport does.
 
 tximport's `lengthScaledTPM` (Soneson, Love, Robinson 2015, F1000Research 4:1521), written out here:
 the Python port of it (pytximport) brings xarray, flox and a BioMart client for these few lines, and
@@ -8,7 +8,7 @@ drops transcripts without a gene.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +19,15 @@ from fibroserum.counts.delimited import numbers
 from fibroserum.counts.folders import SALMON_HEADER
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import InputError, Problem, capped, listed, refuse
-from fibroserum.files.contents import require
+from fibroserum.files.contents import composed, require
 from fibroserum.files.grid import parse_lines, read_grid
+from fibroserum.files.left_out import why_no_gene
+
+#: Why a transcript is left out, and the largest share of the counts that may be.
+NO_GENE = "no gene in tx2gene"
+MOST_LACKING = 0.2
+_GENES = re.compile(r"genes\.sf\b", re.IGNORECASE)
+_GENE_ID = re.compile(r"ENS[A-Z]*G\d{11}")
 
 
 @dataclass(frozen=True)
@@ -35,51 +42,127 @@ class Transcripts:
 
 
 def read_quants(
-    files: Sequence[Path], tx2gene: Path | None, known_samples: Collection[str], where: str
+    files: Sequence[Path],
+    tx2gene: Path | None,
+    known_samples: Collection[str],
+    where: str,
+    named: Collection[str] = (),
 ) -> Matrix:
-    """Return length-scaled gene counts (fractional) of Salmon's or kallisto's results.
+    """Return length-scaled gene counts (fractional) of Salmon's, DRAGEN's or kallisto's results.
 
-    files: one quant.sf or abundance.tsv a sample, named by its folder. Raises InputError where
-    tx2gene is missing, lacks transcripts, or the samples were quantified on different transcripts.
+    files: one quant.sf, quant.genes.sf or abundance.tsv a sample. Estimates of genes are taken
+    where there is no tx2gene, or nothing else: Salmon's are the sums that tx2gene would give.
+    Transcripts without a gene are put aside, as tximport leaves them out; those that `named` holds
+    (in lower case) are genes. Raises InputError where tx2gene is missing or lacks too many, or the
+    samples were quantified on different transcripts.
     """
-    if tx2gene is None:
+    of_genes = [path for path in files if _GENES.search(path.name)]
+    files = of_genes if tx2gene is None and of_genes else sorted({*files} - {*of_genes}) or files
+    samples = _aligned([_read_one(path) for path in files], where)
+    names = samples[0].names
+    whole = files[0] in of_genes or 2 * sum(map(bool, map(_GENE_ID.match, names))) > len(names)
+    if tx2gene is None and not whole:
         raise refuse(
             "holds transcript estimates, and the config names no tx2gene",
             where,
             "tx2gene: a table of transcript and gene ids",
             "nf-core/rnaseq leaves one as tx2gene.tsv.",
         )
-    samples = [_read_one(path) for path in files]
-    first = samples[0]
+    reads = np.column_stack([sample.reads for sample in samples])
+    tpm = np.column_stack([sample.tpm for sample in samples])
+    length = np.column_stack([sample.length for sample in samples])
+    note = f"{where}: counts scaled by length from {len(samples)} "
+    said = tuple(_quant_sample(path, known_samples) for path in files)
+    if whole or tx2gene is None:
+        values = length_scaled(reads, tpm, length, np.arange(len(names)))
+        return Matrix(where, names, said, values, (), (f"{note}gene estimates",))
+    genes = np.asarray(_genes_of(samples[0], tx2gene, named), dtype=object)
+    kept = genes != ""
+    lacking = [(names[row], reads[row]) for row in np.flatnonzero(~kept)]
+    notes = [f"{note}transcript estimates", *_lacking(lacking, reads, tx2gene, where)]
+    codes, found = pd.factorize(genes[kept])
+    values = length_scaled(reads[kept], tpm[kept], length[kept], codes)
+    aside = {(name, why_no_gene(name) or NO_GENE): row for name, row in lacking}
+    return Matrix(where, tuple(found), said, values, (), tuple(notes), used="tx2gene", aside=aside)
+
+
+def _aligned(samples: Sequence[Transcripts], where: str) -> list[Transcripts]:
+    """Return the samples with the transcripts in the order of the first. Raises InputError."""
+    orders = [_order(samples[0], other) for other in samples]
     problems = [
-        Problem(
-            f"its {len(other.names):,} transcripts are not those of {first.where}",
-            other.where,
-            "one transcriptome for all samples",
-            "Quantify all libraries with one index.",
-        )
-        for other in samples[1:]
-        if other.names != first.names
+        _other_transcripts(samples[0], other)
+        for other, order in zip(samples, orders, strict=True)
+        if order is None
     ]
     if problems:
         raise InputError(capped(problems, where))
-    genes = _genes_of(first, tx2gene)
-    codes, names = pd.factorize(np.asarray(genes, dtype=object))
-    values = length_scaled(
-        np.column_stack([sample.reads for sample in samples]),
-        np.column_stack([sample.tpm for sample in samples]),
-        np.column_stack([sample.length for sample in samples]),
-        codes,
+    return [
+        Transcripts(
+            one.where, samples[0].names, one.length[order], one.tpm[order], one.reads[order]
+        )
+        for one, order in zip(samples, orders, strict=True)
+    ]
+
+
+def _order(first: Transcripts, other: Transcripts) -> np.ndarray | None:
+    """Return where the first sample's transcripts stand in another, or None: they are others."""
+    if other.names == first.names:
+        return np.arange(len(first.names))
+    place = pd.Index(other.names)
+    if len(other.names) != len(first.names) or not place.is_unique:
+        return None
+    order = place.get_indexer(pd.Index(first.names))
+    return order if (order >= 0).all() else None
+
+
+def _other_transcripts(first: Transcripts, other: Transcripts) -> Problem:
+    lacking = sorted({*first.names} - {*other.names})
+    more = sorted({*other.names} - {*first.names})
+    parts = [
+        f"{len(names):,} {words} ({listed(names, 3)})"
+        for names, words in ((lacking, "are lacking"), (more, "are only here"))
+        if names
+    ]
+    return Problem(
+        f"its {len(other.names):,} transcripts are not those of {first.where}: "
+        f"{' and '.join(parts) or 'some appear more than once'}",
+        other.where,
+        "one transcriptome for all samples",
+        "Quantify all samples with one index.",
     )
-    note = f"{where}: counts scaled by length from {len(samples)} transcript estimates"
-    named = tuple(_quant_sample(path, known_samples) for path in files)
-    return Matrix(where, tuple(names), named, values, (), (note,))
+
+
+def _lacking(
+    lacking: Sequence[tuple[str, np.ndarray]], reads: np.ndarray, tx2gene: Path, where: str
+) -> Iterator[str]:
+    """Yield a note on transcripts without a gene, spike-ins and the like aside, if there are any.
+
+    Raises InputError where they have too many counts.
+    """
+    unknown = {name: row for name, row in lacking if not why_no_gene(name)}
+    if not unknown:
+        return
+    total = float(reads.sum())
+    share = float(sum(row.sum() for row in unknown.values())) / total if total else 1.0
+    what = f"{len(unknown):,} transcripts ({listed(unknown, 3)}) have no gene in {tx2gene}"
+    if share > MOST_LACKING:
+        raise refuse(
+            f"{what}, with {share:.0%} of the counts",
+            where,
+            f"at most {MOST_LACKING:.0%} of the counts without a gene",
+            "Take the tx2gene table of the annotation that the index was made from.",
+        )
+    yield f"{where}: {what}: left out, with {share:.2%} of the counts"
+
+
+_ENDING = re.compile(r"[._-]?(quant|abundance)?([._]genes)?\.(sf|tsv)(\.\w+)?$", re.IGNORECASE)
 
 
 def _quant_sample(path: Path, known_samples: Collection[str]) -> str:
-    """Return the sample: the results' folder, or the file's own first part where that is known."""
-    own = path.name.split(".")[0]
-    return own if own in known_samples else path.resolve().parent.name
+    """Return the sample: the file's own name, in whole or its first part, or that of its folder."""
+    own, folder = _ENDING.sub("", composed(path.name)), composed(path.resolve().parent.name)
+    known = [name for name in (own, own.split(".")[0], folder) if name in known_samples]
+    return known[0] if known else own or folder
 
 
 def length_scaled(
@@ -140,27 +223,19 @@ def _estimates(matrix: Matrix) -> np.ndarray:
     return values
 
 
-def _genes_of(sample: Transcripts, tx2gene: Path) -> list[str]:
-    """Return the gene of each transcript, versions and `|` parts aside."""
+def _genes_of(sample: Transcripts, tx2gene: Path, named: Collection[str]) -> list[str]:
+    """Return the gene of each transcript, versions and `|` parts aside; no text where none is.
+
+    Of transcripts that `named` holds the name is the gene's.
+    """
     genes_by_name = _read_tx2gene(tx2gene, frozenset(sample.names))
     without_version = {_bare(name): gene for name, gene in genes_by_name.items()}
     genes: list[str] = []
-    lacking: list[str] = []
     for name in sample.names:
         short = name.split("|")[0]
         gene = genes_by_name.get(name) or genes_by_name.get(short)
         gene = gene or without_version.get(_bare(short))
-        genes.append(gene or "")
-        if not gene:
-            lacking.append(name)
-    if lacking:
-        raise refuse(
-            f"{len(lacking):,} of the {len(sample.names):,} transcripts of {sample.where} have no "
-            f"gene in it ({listed(lacking, 3)})",
-            str(tx2gene),
-            "a row for every transcript",
-            "Take the tx2gene table of the annotation that the index was made from.",
-        )
+        genes.append(gene or (name if name.casefold() in named else ""))
     return genes
 
 
@@ -185,11 +260,7 @@ def _read_tx2gene(path: Path, transcripts: Collection[str]) -> dict[str, str]:
     genes: dict[str, str] = {}
     problems: list[Problem] = []
     for row in rows:
-        if not row[1]:
-            problems.append(
-                Problem(f"the transcript '{row[0]}' has no gene", str(path), "a gene id")
-            )
-        elif genes.setdefault(row[0], row[1]) != row[1]:
+        if row[1] and genes.setdefault(row[0], row[1]) != row[1]:
             what = f"the transcript '{row[0]}' has two genes, '{genes[row[0]]}' and '{row[1]}'"
             problems.append(Problem(what, str(path), "one gene for each transcript"))
     if problems:

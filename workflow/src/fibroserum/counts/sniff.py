@@ -24,6 +24,8 @@ def read_matrices(
     known_samples: Collection[str],
     tx2gene: Path | None,
     cells: dict[str, Any] | None,
+    named: Collection[str] = (),
+    layer: str | None = None,
 ) -> list[Matrix]:
     """Return the matrices of one input, a file or a folder; raises InputError with its problems."""
     where = str(path)
@@ -35,7 +37,7 @@ def read_matrices(
     elif path.is_dir():
         kind, files = find_files(path)
     elif head(path, len(HDF5_MAGIC)) == HDF5_MAGIC:
-        matrix = read_hdf5(path, known_samples, cells)
+        matrix = read_hdf5(path, known_samples, cells, layer=layer)
         return [replace(matrix, used="cells") if cells else matrix]
     else:
         kind, files = line_kind(first_line(path, "#")), [path]
@@ -45,7 +47,7 @@ def read_matrices(
         matrix = read_mtx(path if path.is_dir() else path.parent, files[0], cells)
         return [replace(matrix, used="cells")]
     if kind in ("salmon", "kallisto"):
-        return [replace(read_quants(files, tx2gene, known_samples, where), used="tx2gene")]
+        return [read_quants(files, tx2gene, known_samples, where, named)]
     if kind == "star":
         return read_star(files, known_samples, where)
     if kind == "htseq" and path.is_dir():

@@ -29,7 +29,9 @@ Sums = dict[str, Matrix]
 _TEXTS = ("where", "genes", "samples", "notes", "dropped", "used")
 
 
-def sum_part(paths: Sequence[Path], cells: Mapping[str, Any], part: Part) -> Sums:
+def sum_part(
+    paths: Sequence[Path], cells: Mapping[str, Any], part: Part, layer: str | None = None
+) -> Sums:
     """Return the sums of a part of the cells of each .h5ad and 10x .h5.
 
     Inputs of other kinds are left to `read_counts` (an MTX folder is text, and is read as a whole),
@@ -39,7 +41,7 @@ def sum_part(paths: Sequence[Path], cells: Mapping[str, Any], part: Part) -> Sum
     for path in paths:
         try:
             if path.is_file() and head(path, len(HDF5_MAGIC)) == HDF5_MAGIC:
-                found[str(path)] = replace(read_hdf5(path, (), cells, part), used="cells")
+                found[str(path)] = replace(read_hdf5(path, (), cells, part, layer), used="cells")
         except InputError:
             continue  # `read_counts` meets it again, and says it
     return found

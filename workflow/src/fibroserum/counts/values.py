@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -40,7 +40,8 @@ def to_counts(
     if not whole and fractional == "refuse":
         problems += _fractional_problem(matrix, usable)
     if not matrix.problems:
-        problems += [*_silent_samples(matrix, values), *_sum_rows(matrix, usable)]
+        problems += silent_samples(matrix.where, matrix.samples, values)
+        problems += _sum_rows(matrix, usable)
     if problems:
         return values, (), problems
     notes: tuple[str, ...] = ()
@@ -90,13 +91,14 @@ def _fractional_problem(matrix: Matrix, values: np.ndarray) -> list[Problem]:
     return [Problem(what, matrix.cell(int(g), int(s)), "whole numbers", _ROUND_HINT)]
 
 
-def _silent_samples(matrix: Matrix, values: np.ndarray) -> list[Problem]:
+def silent_samples(where: str, samples: Sequence[str], values: np.ndarray) -> list[Problem]:
+    """Return a problem for each sample (column) without a count."""
     return [
         Problem(
             "every count of this sample is 0",
-            f"{matrix.where}, column '{matrix.samples[s]}'",
-            "a library with reads",
-            "Leave the sample out of both tables, or bring its counts.",
+            f"{where}, column '{samples[int(s)]}'",
+            "a sample with reads",
+            "Take its row out of the sheet, or bring its counts.",
         )
         for s in np.flatnonzero(~(values != 0).any(axis=0))
     ]

@@ -4,6 +4,7 @@ __all__ = [
     "checksum",
     "contents",
     "grid",
+    "left_out",
     "table",
     "workbook",
 ]

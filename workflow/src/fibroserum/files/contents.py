@@ -7,6 +7,7 @@ import gzip
 import lzma
 import os
 import re
+import unicodedata
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -54,6 +55,14 @@ class Text:
     lines: tuple[str, ...]
     numbers: tuple[int, ...]
     notes: tuple[str, ...] = ()
+
+
+def composed(text: str) -> str:
+    """Return a text in Unicode's composed form (NFC), in which names are compared.
+
+    macOS writes the letter ü of file names, and of what is copied from them, as u and two dots.
+    """
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
 def require(path: Path) -> None:
@@ -116,7 +125,7 @@ def first_line(path: Path, comment: str | None = None) -> str:
         for line in start.split(b"\n"):
             text = line.rstrip(b"\r").decode("utf-8-sig")
             if comment is None or not text.startswith(comment):
-                return text if "\0" not in text else ""
+                return composed(text) if "\0" not in text else ""
     except UnicodeDecodeError:
         return ""
     return ""
@@ -200,6 +209,7 @@ def read_text(path: Path) -> Text:
 
     What is neither is refused by name, with what to do instead. UTF-8 with or without a byte-order
     mark and UTF-16 with one are read; other encodings refused, since a guess would change names.
+    Letters are in composed form (`composed`).
     """
     where = str(path)
     name, sheet = split_sheet(where)
@@ -212,7 +222,7 @@ def read_text(path: Path) -> Text:
         rows, note = read_rows(data, sheet, where, MAX_TABLE_BYTES)
         if not rows:
             raise refuse("is empty", where, "a table with a header and rows")
-        lines = tuple(_without_controls(line, where) for _, line in rows)
+        lines = tuple(_plain(line, where) for _, line in rows)
         return Text(lines, tuple(number for number, _ in rows), (note,) if note else ())
     if sheet is not None:
         raise refuse(f"is no Excel workbook with a sheet '{sheet}'", where)
@@ -246,7 +256,7 @@ def _refuse_other_formats(data: bytes, where: str) -> None:
 def _decode(data: bytes, where: str) -> tuple[str, tuple[str, ...]]:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         try:
-            return _without_controls(data.decode("utf-16"), where), ("read as UTF-16",)
+            return _plain(data.decode("utf-16"), where), ("read as UTF-16",)
         except UnicodeDecodeError as error:
             raise refuse("is not valid UTF-16", where, hint="Save it as UTF-8.") from error
     sample = data[:4096]
@@ -263,13 +273,14 @@ def _decode(data: bytes, where: str) -> tuple[str, tuple[str, ...]]:
             "UTF-8",
             "Save it as UTF-8.",
         ) from error
-    return _without_controls(text, where), ()
+    return _plain(text, where), ()
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x85\u2028\u2029]")
 
 
-def _without_controls(text: str, where: str) -> str:
+def _plain(text: str, where: str) -> str:
+    """Return a text in composed form. Raises InputError for control characters."""
     found = _CONTROL.search(text)
     if found:
         line = text.count("\n", 0, found.start()) + 1
@@ -278,4 +289,4 @@ def _without_controls(text: str, where: str) -> str:
             f"{where}, row {line}",
             "a text table",
         )
-    return text
+    return composed(text)

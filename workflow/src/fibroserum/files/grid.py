@@ -13,6 +13,7 @@ import pandas as pd
 
 from fibroserum.errors import SHOWN, InputError, Problem, capped, refuse
 from fibroserum.files.contents import read_text
+from fibroserum.files.left_out import is_counter
 from fibroserum.files.workbook import joined
 
 ID_HEADERS = {
@@ -20,13 +21,6 @@ ID_HEADERS = {
     "ensembl_gene_id", "entrez", "entrez_id", "entrezid", "symbol", "gene_name", "gene_symbol",
     "id", "feature", "feature_id", "name", "target_id", "rownames", "unnamed: 0",
 }  # fmt: skip
-#: Rows that count reads and are no genes.
-SPECIAL_ROWS = frozenset(
-    [f"__{name}" for name in (
-        "no_feature", "ambiguous", "too_low_aQual", "not_aligned", "alignment_not_unique")]
-    + ["N_unmapped", "N_multimapping", "N_noFeature", "N_ambiguous",
-       "no_feature", "too_low_aQual", "not_aligned", "alignment_not_unique"]
-)  # fmt: skip
 EUROPEAN_HINT = (
     "Save it with commas between columns and points in numbers, or as tab-separated text."
 )
@@ -237,11 +231,11 @@ def _refuse_ragged(records: Sequence[_Record], width: int, short_header: bool, w
 def _is_headless(records: Sequence[_Record], separator: str) -> bool:
     """Tell whether the first line already holds counts, as in HTSeq's and STAR's files."""
     first = split(records[0].text, separator)[: records[0].used]
-    if first[0] in SPECIAL_ROWS:
+    if is_counter(first[0]):
         return True
     if not first[-1].strip().isdigit() or first[0].strip().lower() in ID_HEADERS:
         return False
-    return len(first) == 2 or any(row.text.startswith("__") for row in records[-5:])
+    return len(first) == 2 or any(is_counter(split(row.text, separator)[0]) for row in records[-5:])
 
 
 def parse_lines(grid: Grid, text_columns: dict[int, type[str]]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from typing import Literal
 
 from fibroserum.data import data_file
 from fibroserum.errors import InputError, Problem, refuse
+from fibroserum.files.left_out import why_no_gene
 from fibroserum.genes.table import NOT_A_NAME, bundled
 
 IdType = Literal["symbol", "ensembl", "entrez"]
@@ -24,7 +25,6 @@ EXPECTED = "human gene symbols, Ensembl gene ids or Entrez ids"
 # Versions are .14, or .14_2 where GENCODE lifted an annotation to an older genome.
 _ENSEMBL = re.compile(r"ENSG(?:(\d{11})|R(\d{10}))(?:\.\d+(?:_\d+)?)?(_PAR_Y)?")
 _ENTREZ = re.compile(r"[0-9]{1,10}")
-_NO_GENE = re.compile(r"ERCC-\d{5}|N_(?:unmapped|multimapping|noFeature|ambiguous)|__\w+")
 _OTHER_SPECIES = re.compile(r"ENS([A-Z]{3})[GTP]\d{11}(?:\.\d+)?")
 _SPECIES = {
     "MUS": "mouse",
@@ -82,12 +82,12 @@ def recognise(
 
     source: where they stand, for the message. own: gene ids of the user's own annotation; where it
     has half of the ids, they may be anything, and count as symbols if they are neither Ensembl nor
-    Entrez ids. Spike-ins (ERCC) and the summary lines of counting tools have no say. Raises
+    Entrez ids. Spike-ins and the counters of counting tools have no say. Raises
     InputError where they are no human gene ids: another species, transcripts, probes, row numbers,
     unknown names, or no single kind.
     """
     stripped = (str(name).strip() for name in ids)
-    names = [n for n in stripped if n not in NOT_A_NAME and not _NO_GENE.fullmatch(n)]
+    names = [n for n in stripped if n not in NOT_A_NAME and not why_no_gene(n)]
     if not names:
         raise refuse("there are no gene ids", source, EXPECTED)
     kinds = [_looks(name) for name in names]

@@ -17,6 +17,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from fibroserum.errors import Problem, nearest
+from fibroserum.files.contents import composed
 from fibroserum.input.names import file_name, long_names, name_clashes
 
 Config = dict[str, Any]
@@ -284,6 +285,24 @@ def repeated_keys(path: Path) -> Iterator[Problem]:
                 yield Problem(what, where, "each key once", "The last one would win: merge them.")
 
 
+#: Keys whose values are paths: a file's name stays as it is on disk.
+_PATHS = {"counts", "samples", "tx2gene", "gene_sets", "published", "annotation", "signature"}
+
+
+def _composed(value: Any) -> Any:
+    """Return a config with its texts in composed form, as those of all tables are; paths aside."""
+    if isinstance(value, Mapping):
+        return {
+            composed(key) if isinstance(key, str) else key: (
+                item if key in _PATHS else _composed(item)
+            )
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_composed(item) for item in value]
+    return composed(value) if isinstance(value, str) else value
+
+
 def resolve(
     config: Config, schema: dict[str, Any], where: str = "config"
 ) -> tuple[Config, tuple[Problem, ...]]:
@@ -291,6 +310,7 @@ def resolve(
 
     The config is complete, and safe to use, only when there are no problems.
     """
+    config = _composed(config)
     problems = list(schema_problems(config, schema, where))
     resolved = with_defaults(config, schema)
     if not problems:
@@ -304,7 +324,7 @@ def usable(config: Config, schema: dict[str, Any]) -> Config | None:
     It is never run: it lets the other checks speak when the config has a mistake.
     """
     validator = Draft202012Validator(schema)
-    mended = copy.deepcopy(config)
+    mended = _composed(copy.deepcopy(config))
     for error in list(validator.iter_errors(mended)):
         path = list(error.absolute_path)
         parent = mended

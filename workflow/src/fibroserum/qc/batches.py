@@ -190,10 +190,8 @@ def _message(own: Alike, found: Residuals) -> str:
 
 def _with_time(name: str, column: Column, groups: pd.Series) -> Check | None:
     """Return the warning on a column that changes with time, in all donors of a group alike."""
-    levels = column.levels.groupby(groups).agg(["nunique", "size", "first"])
-    varies = column.varies.groupby(groups).all()
-    alike = levels[(levels["nunique"] == 1) & (levels["size"] > 1) & (levels["first"] != "")]
-    concerned = alike.loc[varies[alike.index], "first"]
+    alike = _alike_in_group(column, groups)
+    concerned = alike[column.varies.groupby(groups).all()[alike.index]]
     if concerned.empty:
         return None
     values = ", ".join(f"'{value}' in {group}" for group, value in concerned.items())
@@ -206,14 +204,38 @@ def _with_time(name: str, column: Column, groups: pd.Series) -> Check | None:
     return Check("batch and time", "warning", name, message)
 
 
+def _alike_in_group(column: Column, groups: pd.Series) -> pd.Series:
+    """Return the level of each group whose donors, two or more, all have one."""
+    levels = column.levels.groupby(groups).agg(["nunique", "size", "first"])
+    alike = (levels["nunique"] == 1) & (levels["size"] > 1) & (levels["first"] != "")
+    return levels.loc[alike, "first"]
+
+
+def _with_group(name: str, column: Column, groups: pd.Series) -> Check | None:
+    """Return the warning on a column that is one value in one group and another in another."""
+    alike = _alike_in_group(column, groups)
+    if alike.nunique() < 2:
+        return None
+    values = ", ".join(f"'{value}' in {group}" for group, value in alike.items())
+    message = (
+        f"'{name}' is confounded with the groups: all donors of a group have the same value "
+        f"({values}). If it only names the group, ignore this warning. If it is a plate, a lot, a "
+        "run or a centre, every difference between these groups, in change or at baseline, may be "
+        "its effect, and no analysis can separate the two; changes within a group are not "
+        "concerned. Process donors of all groups together"
+    )
+    return Check("batch and group", "warning", name, message)
+
+
 def batches(cohort: ad.AnnData) -> Iterator[Check]:
     """Look for columns of the sheet whose levels donors share, and whose donors change alike."""
     pairs = paired(cohort.obs, settings_of(cohort)["after"])
     columns = columns_by_donor(cohort, pairs)
     groups = pairs.groupby("donor")["group"].agg(" and ".join)
     for name, column in columns.items():
-        if (warning := _with_time(name, column, groups)) is not None:
-            yield warning
+        for confounded in (_with_time, _with_group):
+            if (warning := confounded(name, column, groups)) is not None:
+                yield warning
     found = residuals(cohort, pairs)
     tests = alike_within(found, columns)
     alarms = [own for own in tests if own.pvalue <= FALSE_ALARM]

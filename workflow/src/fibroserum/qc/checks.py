@@ -31,6 +31,8 @@ from fibroserum.qc.times import reversals, swapped_times
 
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY")
 FIBROBLAST = ("COL1A1", "PDGFRA", "VIM", "LUM")
+#: Counts of a sample beyond what a sequencer gives one: a lane has some hundred million reads.
+MOST_COUNTS = 500_000_000
 #: Pairs below which a group is too small to speak for others.
 FEW_PAIRS = 3
 OTHERS = {
@@ -49,13 +51,34 @@ def notes(cohort: ad.AnnData) -> Iterator[Check]:
 def used_samples(samples: pd.DataFrame) -> Iterator[Check]:
     """Say which libraries are not used, used for less, or were summed."""
     whole = True
-    for row in samples.itertuples():
+    others = samples[samples["donor"].isna()]
+    if len(others):
+        whole = False
+        names = listed(others["sample"], quote="")
+        is_are, has = ("is", "it has") if len(others) == 1 else ("are", "they have")
+        said = f"counted, and left out: {has} no row in the sample sheet"
+        message = f"{len(others)} of {len(samples)} samples {is_are} {said}"
+        yield Check("samples used", "warning", names, message)
+    for row in samples[samples["donor"].notna()].itertuples():
         if isinstance(row.reason, str) and row.reason:
             whole = False
             level = "ok" if row.used_for == "change" or "summed" in row.reason else "warning"
             yield Check("samples used", level, row.sample, row.reason)
     if whole:
         yield Check("samples used", "ok", "", f"all {len(samples)} samples are used, as pairs")
+
+
+def left_out_genes(left_out: pd.DataFrame, cohort: ad.AnnData) -> Iterator[Check]:
+    """Say how many counts are of rows that are left out; nothing where there are none."""
+    kept = float(np.asarray(cohort.X).sum())
+    for reason, part in left_out.groupby("reason"):
+        total = float(part["total"].sum())
+        message = (
+            f"{len(part)} {'row' if len(part) == 1 else 'rows'} left out of tests, library sizes "
+            f"and size factors ({reason}): {total:,.0f} counts, {total / kept:.2%} of the genes'; "
+            "qc/left_out_genes.tsv lists them"
+        )
+        yield Check("left-out genes", "ok", listed(part["gene"], 3, quote=""), message)
 
 
 def pools(cohort: ad.AnnData) -> Iterator[Check]:
@@ -117,6 +140,17 @@ def libraries(metrics: pd.DataFrame) -> Iterator[Check]:
     """Look for libraries that are much smaller or poorer than the others."""
     size, genes = metrics["total_counts"], metrics["n_genes"]
     small = size[size < size.median() / 4]
+    huge = size[size > MOST_COUNTS]
+    if len(huge):
+        message = (
+            f"up to {huge.max():,} counts a sample, more than a sequencer gives one "
+            f"({MOST_COUNTS:,}): sums of coverage over bases, as recount3's raw_counts are? Then "
+            "every p value is far too small. Bring read counts: recount3::compute_read_counts(rse) "
+            "in R, which divides each sample by its average mapped length"
+        )
+        yield Check(
+            "library size", "warning", listed([*map(str, huge.index)], 8, quote=""), message
+        )
     poor = genes[genes < 0.7 * genes.median()]
     for name, value in small.items():
         message = f"{value:,} counts, a median library has {size.median():,.0f}: sequence it deeper"
@@ -126,7 +160,7 @@ def libraries(metrics: pd.DataFrame) -> Iterator[Check]:
             f"{value:,} genes seen, a median library has {genes.median():,.0f}: look at its RNA"
         )
         yield Check("genes detected", "warning", str(name), message)
-    if small.empty and poor.empty:
+    if small.empty and poor.empty and huge.empty:
         span = f"{size.min():,} to {size.max():,} counts"
         yield Check("library size", "ok", "", f"{span}, {genes.min():,} to {genes.max():,} genes")
 
@@ -259,6 +293,7 @@ def identity(cohort: ad.AnnData) -> Iterator[Check]:
 def all_checks(
     cohort: ad.AnnData,
     samples: pd.DataFrame,
+    left_out: pd.DataFrame,
     metrics: pd.DataFrame,
     expression: pd.DataFrame,
     declared_sex: str | None,
@@ -268,6 +303,7 @@ def all_checks(
     found = [
         *notes(cohort),
         *used_samples(samples),
+        *left_out_genes(left_out, cohort),
         *pools(cohort),
         *group_sizes(cohort),
         *line_depths(cohort),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import anndata as ad
 import pandas as pd
 
+from fibroserum.cohort.accessors import left_out_table
 from fibroserum.qc.checks import all_checks
 from fibroserum.qc.metrics import components, distance_table, most_variable, sample_metrics
 from fibroserum.qc.pair_quality import sample_weights
@@ -18,6 +19,7 @@ class Quality:
     """The tables of the stage; see `tables.yaml` for their columns."""
 
     checks: pd.DataFrame
+    left_out: pd.DataFrame
     metrics: pd.DataFrame
     variance: pd.DataFrame
     distances: pd.DataFrame
@@ -38,8 +40,10 @@ def control_quality(
     expression = most_variable(cohort)
     positions, variance = components(expression, cohort.obs)
     distances = distance_table(expression)
+    left_out = left_out_table(cohort)
     return Quality(
-        checks=all_checks(cohort, samples, metrics, expression, line_sex, fits),
+        checks=all_checks(cohort, samples, left_out, metrics, expression, line_sex, fits),
+        left_out=left_out,
         metrics=pd.concat([metrics, positions], axis=1).rename_axis("sample").reset_index(),
         variance=variance,
         distances=distances,

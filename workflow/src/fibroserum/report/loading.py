@@ -25,6 +25,7 @@ Frames = dict[str, pd.DataFrame]
 SINGLE = {
     "samples": "samples",
     "checks": "checks",
+    "left_out_genes": "left_out_genes",
     "metrics": "qc_metrics",
     "variance": "qc_variance",
     "distances": "qc_distances",
@@ -61,6 +62,7 @@ class Tables:
 
     samples: pd.DataFrame
     checks: pd.DataFrame
+    left_out_genes: pd.DataFrame
     metrics: pd.DataFrame
     variance: pd.DataFrame
     distances: pd.DataFrame

@@ -96,6 +96,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "warnings": records(warnings),
         "checks": records(run.checks),
         "samples_noted": records(lost),
+        "left_out_genes": records(run.left_out_genes.head(500)),
         "contrasts": records(run.contrasts),
         "targets": _targets(run),
         "patterns": records(run.patterns),
