@@ -24,8 +24,8 @@ def rows_of_targets(adata: ad.AnnData) -> set[str]:
 
 def settings_of(adata: ad.AnnData) -> dict[str, Any]:
     """Return what `build_cohort` noted, as plain Python values (h5ad gives arrays back)."""
-    noted = {"pools": [], "block": "", **adata.uns["fibroserum"]}
-    for key in ("groups", "pools", "covariates", "lines", "notes", "targets", "target_genes"):
+    noted = {"pools": [], "block": "", "categorical": [], **adata.uns["fibroserum"]}
+    for key in ("groups", "pools", "covariates", "categorical", "lines", "notes", "targets", "target_genes"):
         noted[key] = [str(value) for value in noted[key]]
     noted["crossover"] = bool(noted["crossover"])
     noted["block"] = str(noted["block"]) or None

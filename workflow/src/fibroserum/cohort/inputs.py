@@ -20,6 +20,8 @@ from fibroserum.files.table import read_sheet
 from fibroserum.genes.gmt import check_human, collection_name, read_gmt
 from fibroserum.input.config import Config
 from fibroserum.input.published import read_published
+from fibroserum.input.serum_levels import serum_notes
+from fibroserum.input.sheet import missing_names, read_sample_sheet
 from fibroserum.input.sheet_checks import check_sheet, problems_without
 from fibroserum.input.sheet_design import turned_times
 from fibroserum.input.signature import read_signature
@@ -31,7 +33,7 @@ def checked_sheet(config: Config, counted: list[str] | None = None) -> pd.DataFr
     found = Collector()
     sheet = pd.DataFrame()
     with found.collecting():
-        sheet = read_sheet(Path(config["samples"]))
+        sheet = read_sample_sheet(Path(config["samples"]), config["design"])
         problems = check_sheet(sheet, config["design"], config["factors"], counted)
         found.problems += problems
         if not problems:
@@ -140,7 +142,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     used: frozenset[str] = frozenset()
     with found.collecting():
-        sheet = read_sheet(Path(config["samples"]))
+        sheet = read_sample_sheet(Path(config["samples"]), config["design"])
     listed = list(sheet["sample"]) if "sample" in sheet else None
     with found.collecting():
         table = read_counts(
@@ -171,7 +173,11 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     assert annotation is not None, "an annotation that could not be made is a problem"
     counts = table.counts.set_axis(annotation.index, axis=1)
     targets, notes = find_targets(config["targets"], annotation, counts)
+    notes += sheet.attrs.get("notes", [])
+    notes += serum_notes(sheet, config["design"], config["factors"])
+    notes += missing_names(sheet, config["design"])
     for name, (_, arm_sheet) in arms.items():
+        notes += arm_sheet.attrs.get("notes", [])
         notes += left_out(name, arm_sheet, config["factors"][name]["stimulation"])
     notes += turned_times(config["design"])
     if config["tx2gene"] and "tx2gene" not in table.used | used:

@@ -87,12 +87,17 @@ def model_of(fit: ad.AnnData) -> Model:
     )
 
 
-def covariate_columns(obs: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
-    """Return covariates as columns: numbers centred, categories as indicators less the first."""
+def covariate_columns(
+    obs: pd.DataFrame, covariates: Sequence[str], categorical: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return covariates as columns: numbers centred, categories as indicators less the first.
+
+    categorical: covariates that are categories though every value is a number.
+    """
     parts = [pd.DataFrame(index=obs.index)]
     for name in covariates:
         numbers = pd.to_numeric(obs[name], errors="coerce")
-        if numbers.notna().all():
+        if name not in categorical and numbers.notna().all():
             parts.append((numbers.astype(float) - numbers.mean()).to_frame(name))
         else:
             text = obs[name].astype(str)
@@ -147,6 +152,7 @@ def paired_model(
     *,
     crossover: bool,
     covariates: Sequence[str] = (),
+    categorical: Sequence[str] = (),
     block: str | None = None,
     donor_values: bool = True,
 ) -> Model:
@@ -162,7 +168,7 @@ def paired_model(
     pair_blocks = crossover and donor_values
     main = indicators(names, "group", list(groups[1:]) if crossover and not pair_blocks else [])
     changes = indicators(names.where(obs["time"] == after), "after", list(groups))
-    dense = pd.concat([main, changes, covariate_columns(obs, covariates)], axis=1)
+    dense = pd.concat([main, changes, covariate_columns(obs, covariates, categorical)], axis=1)
     design = Design(dense, donors + "|" + names if pair_blocks else obs["donor"])
     own = [contrast for contrast in contrasts if contrast.model == "paired"]
     check_rank(design, "the model of changes", obs, covariates)
@@ -180,6 +186,7 @@ def baseline_model(
     *,
     crossover: bool,
     covariates: Sequence[str] = (),
+    categorical: Sequence[str] = (),
     block: str | None = None,
     donor_values: bool = True,
 ) -> Model:
@@ -189,7 +196,7 @@ def baseline_model(
     design is rank-deficient.
     """
     main = indicators(obs["group"], "group", list(groups[1:] if crossover else groups))
-    dense = pd.concat([main, covariate_columns(obs, covariates)], axis=1)
+    dense = pd.concat([main, covariate_columns(obs, covariates, categorical)], axis=1)
     design = Design(dense, obs["donor"] if crossover else None)
     check_rank(design, "the baseline model", obs, covariates)
     own = [contrast for contrast in contrasts if contrast.model == "baseline"]
@@ -206,14 +213,15 @@ def models_of(
     """Return the paired model, and the baseline model where there are several groups.
 
     obs: samples × (donor, group, time, used_for, covariates); settings: `groups` (reference first),
-    `before`, `after`, `crossover`, `covariates`, and `block` where there is one; donor_values: as
-    in `paired_model`. Raises InputError with both models' problems.
+    `before`, `after`, `crossover`, `covariates`, `categorical` (those that are categories), and
+    `block` where there is one; donor_values: as in `paired_model`. Raises InputError with both models' problems.
     """
     groups, before, after = settings["groups"], settings["before"], settings["after"]
     contrasts = contrasts_of(groups, before, after)
     common = {
         "crossover": settings["crossover"],
         "covariates": settings["covariates"],
+        "categorical": settings.get("categorical", ()),
         "block": settings.get("block"),
         "donor_values": donor_values,
     }

@@ -13,7 +13,7 @@ import pandas as pd
 
 from fibroserum.cohort.inputs import Inputs, read_all
 from fibroserum.cohort.lines import line_shift
-from fibroserum.cohort.samples import canonical_sheet, combined_samples
+from fibroserum.cohort.samples import canonical_sheet, combined_samples, covariate_settings
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.input.sheet import obs_name, pools_of
 
@@ -73,7 +73,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
         "groups": groups,
         "crossover": design["crossover"],
         "pools": pools_of(inputs.sheet, design),
-        "covariates": [obs_name(name) for name in design["covariates"]],
+        **covariate_settings(whole, design),
         "block": obs_name(design["block"]) if design.get("block") else "",
         "lines": sorted(full["line"].unique()),
         "size_factor_method": method,

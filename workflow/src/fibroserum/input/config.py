@@ -17,6 +17,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from fibroserum.errors import Problem, nearest
+from fibroserum.input.covariates import covariate_names
 from fibroserum.input.names import file_name, long_names, name_clashes
 
 Config = dict[str, Any]
@@ -235,7 +236,11 @@ def _endless_numbers(config: Config, where: str, path: tuple[str, ...] = ()) -> 
 
 def _column_problems(design: Config, where: str) -> Iterator[Problem]:
     """Yield a problem for each column of the sample sheet that the design uses twice."""
-    named = ("donor", "group", "time", "line", "pool", "block")
+    covariates = covariate_names(design)
+    for column in dict.fromkeys(name for name in covariates if covariates.count(name) > 1):
+        what = f"the covariate '{column}' is named {covariates.count(column)} times"
+        yield Problem(what, f"{where}.covariates", "each covariate once")
+    named = ("sample", "donor", "group", "time", "line", "pool", "block")
     columns = {key: design[key] for key in named if design[key]}
     for key, column in columns.items():
         twins = [other for other in columns if other > key and columns[other] == column]
@@ -243,7 +248,7 @@ def _column_problems(design: Config, where: str) -> Iterator[Problem]:
             yield Problem(
                 f"{key} and {twin} are both the column '{column}'", where, "a column for each"
             )
-        if column in design["covariates"]:
+        if column in covariates:
             yield Problem(
                 f"the covariate '{column}' is the column of design.{key}",
                 f"{where}.covariates",

@@ -9,7 +9,7 @@ import pandas as pd
 
 from fibroserum.errors import InputError, Problem, nearest
 from fibroserum.files.table import place, read_sheet
-from fibroserum.input.sheet import empty_cells
+from fibroserum.input.sheet import MISSING, empty_cells
 
 COLUMNS = ("gene", "group", "pairs", "before", "before_se", "after", "after_se", "p")
 
@@ -32,7 +32,7 @@ def read_published(path: Path) -> pd.DataFrame:
         raise InputError(problems)
     for name in ("gene", "group"):
         table[name] = table[name].str.strip()
-    problems += empty_cells(table, "gene")
+    problems += empty_cells(table, "gene", MISSING)
     for name in COLUMNS[2:7]:
         numbers = pd.to_numeric(table[name], errors="coerce")
         for row in table.index[~((numbers > 0) & np.isfinite(numbers))]:

@@ -18,7 +18,7 @@ def _column_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> It
         if not arm[key]:
             continue
         if arm[key] in sheet:
-            yield from empty_cells(sheet, arm[key])
+            yield from empty_cells(sheet, arm[key], named=(arm["control"], arm["treated"]))
             yield from variants(sheet, arm[key])
             continue
         yield Problem(

@@ -16,7 +16,7 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.errors import listed
-from fibroserum.input.sheet import DESIGN_KEYS, MISSING
+from fibroserum.input.sheet import DESIGN_KEYS, MISSING_LEVEL
 from fibroserum.qc.check import Check
 from fibroserum.qc.identity import paired
 
@@ -99,7 +99,7 @@ def columns_by_donor(cohort: ad.AnnData, pairs: pd.DataFrame) -> dict[str, Colum
 
 
 def _combined(values: tuple[str, ...]) -> str:
-    if any(value.lower() in MISSING for value in values):
+    if any(value.lower() in MISSING_LEVEL for value in values):
         return ""
     return values[0] if len(set(values)) == 1 else " / ".join(values)
 
