@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.contrasts import SINGLE_GROUP, order_groups
-from fibroserum.cohort.models import models_of
+from fibroserum.cohort.contrasts import SINGLE_GROUP, contrasts_of, order_groups
+from fibroserum.cohort.lines import unshared_lines
+from fibroserum.cohort.models import models_and_reasons
 from fibroserum.errors import InputError, Problem
 from fibroserum.input.covariates import covariate_kinds, covariate_names, declared_kinds
 from fibroserum.input.sheet import DESIGN_KEYS, obs_name
@@ -134,10 +135,10 @@ def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
 
 def combined_samples(
     full: pd.DataFrame, config: dict[str, Any]
-) -> tuple[Combined, list[str], pd.Series]:
+) -> tuple[Combined, list[str], pd.Series, dict[str, str]]:
     """Return the libraries taken together with `used_for`, the groups, and what is not used.
 
-    Raises InputError as `check_design` does.
+    Also why contrasts are not estimable, by their names. Raises InputError as `check_design` does.
     """
     design = config["design"]
     serum = [factor["serum"] for factor in config["factors"].values() if factor["serum"]]
@@ -154,5 +155,11 @@ def combined_samples(
         **covariate_settings(full, design),
         "block": obs_name(blocks[0]) if blocks else None,
     }
-    models_of(obs, settings)
-    return combined, groups, why
+    in_pair = full.index.map(combined.into).isin(obs.index[used_for == "change"])
+    at_start = (full["time"] == design["before"]).to_numpy()
+    planned = contrasts_of(groups, design["before"], design["after"])
+    unshared = {}
+    for kind, rows in (("difference", in_pair), ("baseline", at_start)):
+        unshared |= unshared_lines(full[rows], [c for c in planned if c.kind == kind])
+    _, not_estimable = models_and_reasons(obs, settings | {"not_estimable": unshared})
+    return combined, groups, why, not_estimable

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.inputs import Inputs, read_all
-from fibroserum.cohort.lines import line_shift
+from fibroserum.cohort.lines import line_shift, lines_per_donor
 from fibroserum.cohort.samples import canonical_sheet, combined_samples, covariate_settings
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.input.sheet import obs_name, pools_of
@@ -54,7 +54,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     whole = canonical_sheet(inputs.sheet, design)
     full = whole.drop(index=list(inputs.dropped))
     counts = inputs.counts.loc[full.index].sort_index(axis=1)
-    combined, groups, why = combined_samples(full, config)
+    combined, groups, why, not_estimable = combined_samples(full, config)
     obs, summed = combined.sheet, combined.sum(counts)
     used = obs["used_for"] != "none"
     factors, method = size_factors(_well_counted(summed.loc[used], min_count))
@@ -76,6 +76,9 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
         **covariate_settings(whole, design),
         "block": obs_name(design["block"]) if design.get("block") else "",
         "lines": sorted(full["line"].unique()),
+        "lines_per_donor": lines_per_donor(full),
+        "not_estimable": list(not_estimable),
+        "why_not_estimable": list(not_estimable.values()),
         "size_factor_method": method,
         "targets": list(inputs.targets),
         "target_genes": [gene or "" for gene in inputs.targets.values()],

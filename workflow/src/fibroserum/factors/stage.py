@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.cohort.accessors import counts_of, rows_of_targets, settings_of
-from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.accessors import all_contrasts, counts_of, rows_of_targets, settings_of
+from fibroserum.cohort.contrasts import Contrast
 from fibroserum.enrichment.expression import set_models_of
 from fibroserum.factors.combine import combine
 from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
@@ -128,7 +128,6 @@ def _context(
     settings = settings_of(cohort)
     obs = cohort.obs.astype(str)
     annotation = cohort.var.drop(columns="target").astype(str)
-    all_contrasts = contrasts_of(settings["groups"], settings["before"], settings["after"])
     fitted = paired.var_names[paired.var["status"].astype(str) == "tested"]
     counts = counts_of(paired)[fitted]
     force_kept = cohort.var["target"].astype(bool)
@@ -138,7 +137,7 @@ def _context(
     factors = paired.obs["size_factors"].astype(float).reindex(cohort.obs_names)
     scale = factors.fillna(cohort.obs["size_factor"]).to_numpy(float)[:, None]
     fits = set_models_of(paired, force_kept, run.n_cpus)
-    own = tuple(contrast for contrast in all_contrasts if contrast.model == "paired")
+    own = tuple(contrast for contrast in all_contrasts(settings) if contrast.model == "paired")
     return _Context(
         obs=obs,
         annotation=annotation,
@@ -169,6 +168,7 @@ def _one_factor(
     agreement = [
         concordance(called, contrast.name, changes.get(contrast.name), context.de[contrast.name])
         for contrast in context.contrasts
+        if contrast.name not in context.settings["not_estimable"]
     ]
     sets = signed_sets(
         context.linear,
@@ -184,10 +184,21 @@ def _one_factor(
         concordance=pd.concat(agreement, ignore_index=True),
         sets=sets,
         mediation=mediation_rows(
-            name, serum.pairs, context.log2, context.obs, context.settings, context.run.seed
+            name, serum.pairs, context.log2, context.obs, _comparable(context), context.run.seed
         ),
     )
     return FactorTables(**{field: getattr(parts, field).assign(factor=name) for field in SCHEMAS})
+
+
+def _comparable(context: _Context) -> dict[str, Any]:
+    """Return the settings without groups whose difference from the reference is not estimable."""
+    lost = {
+        contrast.group
+        for contrast in context.contrasts
+        if contrast.kind == "difference" and contrast.name in context.settings["not_estimable"]
+    }
+    groups = [group for group in context.settings["groups"] if group not in lost]
+    return context.settings | {"groups": groups}
 
 
 def _serum(entry: Mapping[str, Any], context: _Context) -> SerumModel:
@@ -233,8 +244,8 @@ def _levels(
                 "ci_high": change.ci_high,
                 "pvalue": change.pvalue,
                 "own_gene": entry["gene"],
-                "own_gene_log2FoldChange": own.loc[gene, "log2FoldChange"] if gene else np.nan,
-                "own_gene_padj": own.loc[gene, "padj"] if gene else np.nan,
+                "own_gene_log2FoldChange": own["log2FoldChange"].get(gene, np.nan),
+                "own_gene_padj": own["padj"].get(gene, np.nan),
             }
         )
     return pd.DataFrame(rows)

@@ -58,6 +58,18 @@ def with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
     return filled
 
 
+def defaults_of(
+    raw: Mapping[str, Any], resolved: Mapping[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """Yield the keys of a resolved config that the user's leaves out, with dots between sections."""
+    for key, value in resolved.items():
+        own = raw.get(key)
+        if isinstance(value, Mapping) and value and (own is None or isinstance(own, Mapping)):
+            yield from defaults_of(own or {}, value, (*path, str(key)))
+        elif key not in raw:
+            yield ".".join((*path, str(key)))
+
+
 def schema_at(schema: Mapping[str, Any], path: list[Any]) -> Mapping[str, Any]:
     """Return the part of the schema that governs a place in the config."""
     for step in path:

@@ -7,7 +7,7 @@ one; a column of the sheet may.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import anndata as ad
@@ -206,6 +206,41 @@ def _with_time(name: str, column: Column, groups: pd.Series) -> Check | None:
     return Check("batch and time", "warning", name, message)
 
 
+def _with_group(name: str, values: pd.Series, groups: pd.Series, reference: str) -> Check | None:
+    """Return the warning on a column with one value in each of two groups, and not the same.
+
+    values: of each sample, "" where one is missing; groups: of each sample.
+    """
+    if values.eq("").any():
+        return None
+    levels = values.groupby(groups).agg(["nunique", "first"])
+    only = levels.loc[levels["nunique"] == 1, "first"]
+    if reference not in only or (only == only[reference]).all():
+        return None
+    other = only[only != only[reference]]
+    shown = pd.concat([only[[reference]], other])
+    said = ", ".join(f"'{value}' in {group}" for group, value in shown.items())
+    message = (
+        f"'{name}' is confounded with group: it has one value in all samples of a group ({said}). "
+        "If it only names the group, ignore this warning. Otherwise a difference between these "
+        "groups, in change or before, may be its effect, and no analysis can separate the two. A "
+        f"change within a group is not concerned. Process or recruit the groups alike in '{name}'"
+    )
+    return Check("batch and group", "warning", name, message)
+
+
+def _group_columns(cohort: ad.AnnData, columns: Iterable[str]) -> Iterator[Check]:
+    """Yield the warnings of `_with_group`; columns: names as the sheet has them."""
+    obs, groups = cohort.obs, cohort.obs["group"].astype(str)
+    for name in columns if groups.nunique() > 1 else ():
+        stored = name if name in obs else f"sheet.{name}"
+        values = obs[stored].astype(str).str.strip()
+        values = values.where(~values.str.lower().isin(MISSING_LEVEL), "")
+        reference = str(settings_of(cohort)["groups"][0])
+        if (warning := _with_group(name, values, groups, reference)) is not None:
+            yield warning
+
+
 def batches(cohort: ad.AnnData) -> Iterator[Check]:
     """Look for columns of the sheet whose levels donors share, and whose donors change alike."""
     pairs = paired(cohort.obs, settings_of(cohort)["after"])
@@ -214,6 +249,7 @@ def batches(cohort: ad.AnnData) -> Iterator[Check]:
     for name, column in columns.items():
         if (warning := _with_time(name, column, groups)) is not None:
             yield warning
+    yield from _group_columns(cohort, columns)
     found = residuals(cohort, pairs)
     tests = alike_within(found, columns)
     alarms = [own for own in tests if own.pvalue <= FALSE_ALARM]

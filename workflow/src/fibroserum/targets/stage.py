@@ -83,11 +83,13 @@ def flag_targets(
     verdicts, loo = verdict_table(study, settings.n_cpus)
     baseline = _baseline(study, settings.randomised)
     verdicts = with_clauses(verdicts, baseline)
+    power = _power(study, verdicts, published, settings.power_lfc)
+    verdicts = _with_untestable(study, verdicts)
     return TargetTables(
         targets=tables.check("targets", verdicts.drop(columns=["driven_by_one_donor", "start"])),
         donors=tables.check("target_donors", donor_values.donor_table(study.samples, study.genes)),
         loo=tables.check("target_loo", _loo_table(study, loo)),
-        power=tables.check("target_power", _power(study, verdicts, published, settings.power_lfc)),
+        power=tables.check("target_power", power),
         baseline=tables.check("target_baseline", baseline),
         patterns=tables.check("target_patterns", patterns(study, verdicts, settings.n_cpus)),
     )
@@ -262,6 +264,30 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
     return table[[*tables.schemas()["targets"].names, "driven_by_one_donor"]]
 
 
+def _with_untestable(study: Study, verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Return verdicts with a row for each target in each contrast that is not estimable."""
+    rows = [
+        {
+            "target": target,
+            "gene_id": gene,
+            "contrast": contrast.name,
+            "kind": contrast.kind,
+            "verdict": "untestable",
+            "headline": "none",
+            "reason": f"The contrast is not estimable: {why}.",
+            "driven_by_one_donor": False,
+            "start": "",
+        }
+        for contrast, why in study.not_estimable.items()
+        for target, gene in study.genes.items()
+    ]
+    if not rows:
+        return verdicts
+    untestable = pd.DataFrame(rows, columns=verdicts.columns).astype(object)
+    whole = pd.concat([verdicts.astype(object), untestable], ignore_index=True)
+    return whole.where(whole.notna(), None).infer_objects()
+
+
 def _without(key: tuple[str, str], outlier: str | None, loo: pd.DataFrame) -> dict[str, Any]:
     """Return both models' numbers without the outlying donor; the other targets keep theirs."""
     if outlier is None:
@@ -319,8 +345,10 @@ def _power(
     return pd.DataFrame(rows)
 
 
-def _baseline(study: Study, randomised: bool) -> pd.DataFrame:
+def _baseline(study: Study, randomised: bool | None) -> pd.DataFrame:
+    lost = {c.group for c in study.not_estimable if c.kind == "difference"}
     reference, *others = study.groups
+    others = [group for group in others if group not in lost]
     pairs, samples = study.samples.pairs(), study.samples
     rows = []
     for target, gene in study.genes.items():
@@ -345,7 +373,8 @@ def patterns(study: Study, verdicts: pd.DataFrame, n_cpus: int = 1) -> pd.DataFr
         name: rows.set_index("target") for name, rows in verdicts.groupby("contrast", sort=False)
     }
     changes = {c.group: by_contrast[c.name] for c in study.contrasts if c.kind == "change"}
-    differences = [c for c in study.contrasts if c.kind == "difference"]
+    planned = [*study.contrasts, *study.not_estimable]
+    differences = [c for c in planned if c.kind == "difference"]
     called = [c for c in differences if by_contrast[c.name]["verdict"].isin(CALLED).any()]
     halves = {
         name: table.reindex(list(study.genes.values())).set_axis(list(study.genes))
