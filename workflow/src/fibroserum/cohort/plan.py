@@ -16,9 +16,16 @@ from fibroserum.cohort.contrasts import (
 )
 from fibroserum.cohort.inputs import check_tables, checked_sheet, read_all
 from fibroserum.errors import Collector, Problem
-from fibroserum.input.config import Config, defaults_of, repeated_keys, resolve, usable
+from fibroserum.input.config import (
+    Config,
+    defaults_of,
+    placeholders,
+    repeated_keys,
+    resolve,
+    usable,
+)
 from fibroserum.input.names import file_name
-from fibroserum.input.paths import can_be_path, missing_files, with_located_paths
+from fibroserum.input.paths import can_be_path, missing_files, toy_files, with_located_paths
 
 
 @dataclass(frozen=True)
@@ -52,6 +59,11 @@ def plan(
     """
     config, problems = resolve(raw, schema, where)
     found = Collector()
+    found.problems += placeholders(raw, where)
+    if found.problems:
+        # nothing else can be checked before they are filled in
+        found.problems += problems
+        found.finish()
     for file in files:
         found.problems += repeated_keys(file)
     found.problems += problems
@@ -64,6 +76,7 @@ def plan(
     config = with_located_paths(config, root)
     missing = dict(missing_files(config, where))
     found.problems += missing.values()
+    found.problems += toy_files(config, where)
     if not all(map(can_be_path, missing)):
         found.finish()
     said = [problem.where.removeprefix(f"{where}, ") for problem in problems]

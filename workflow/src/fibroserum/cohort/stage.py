@@ -11,10 +11,12 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from fibroserum.cohort.contrasts import contrasts_of, order_groups
 from fibroserum.cohort.inputs import Inputs, read_all
 from fibroserum.cohort.lines import line_shift, lines_per_donor
 from fibroserum.cohort.samples import canonical_sheet, combined_samples, covariate_settings
 from fibroserum.cohort.size_factors import size_factors
+from fibroserum.errors import InputError, Problem
 from fibroserum.input.sheet import obs_name, pools_of
 
 
@@ -57,6 +59,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     combined, groups, why, not_estimable = combined_samples(full, config)
     obs, summed = combined.sheet, combined.sum(counts)
     used = obs["used_for"] != "none"
+    _check_depth(summed, obs, inputs, config, min_count, not_estimable)
     factors, method = size_factors(_well_counted(summed.loc[used], min_count))
     obs.insert(5, "size_factor", pd.Series(factors, index=summed.index[used]))
     reasons = combined.reasons | inputs.dropped
@@ -91,6 +94,50 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     _normalized_layers(adata)
     arms = {name: stimulation_arm(*arm, adata.var) for name, arm in inputs.stimulation.items()}
     return Cohort(adata, samples, arms)
+
+
+def _check_depth(
+    summed: pd.DataFrame,
+    obs: pd.DataFrame,
+    inputs: Inputs,
+    config: dict[str, Any],
+    min_count: int,
+    not_estimable: dict[str, str],
+) -> None:
+    """Raise InputError where no gene reaches min_count over the samples of a fit."""
+    before, after = config["design"]["before"], config["design"]["after"]
+    groups = order_groups(list(obs["group"]), config["design"]["reference_group"])
+    asked = {
+        one.model for one in contrasts_of(groups, before, after) if one.name not in not_estimable
+    }
+    rows = {
+        "paired": obs["used_for"] == "change",
+        "baseline": (obs["used_for"] != "none") & (obs["time"] == before),
+    }
+    parts = {
+        f"the {name} model ({', '.join(config['counts'])})": summed[own]
+        for name, own in rows.items()
+        if name in asked
+    }
+    for factor, (counts, sheet) in inputs.stimulation.items():
+        arm = config["factors"][factor]["stimulation"]
+        own = sheet[arm["column"]].isin([arm["control"], arm["treated"]])
+        parts[f"the stimulation experiment of {factor} ({arm['counts']})"] = counts.loc[
+            list(sheet.loc[own, "sample"])
+        ]
+    problems = []
+    for name, counts in parts.items():
+        totals = counts.sum(axis=0)
+        if totals.max() < max(min_count, 1):
+            what = (
+                f"no gene has min_count ({min_count:,}) counts over the {len(counts)} samples of "
+                f"{name}; the largest, {totals.idxmax()}, has {totals.max():,}"
+            )
+            hint = "Write a lower min_count, or sequence deeper."
+            where = "config, differential_expression.min_count"
+            problems.append(Problem(what, where, f"at most {totals.max():,}", hint))
+    if problems:
+        raise InputError(problems)
 
 
 def _well_counted(counts: pd.DataFrame, min_count: int) -> np.ndarray:

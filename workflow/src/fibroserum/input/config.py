@@ -269,6 +269,22 @@ def _column_problems(design: Config, where: str) -> Iterator[Problem]:
             )
 
 
+def placeholders(value: Any, where: str, path: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Yield a problem for each `<placeholder>` of the template that is still in a config."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from placeholders(str(key), where, path)
+            yield from placeholders(item, where, (*path, str(key)))
+    elif isinstance(value, list):
+        for item in value:
+            yield from placeholders(item, where, path)
+    elif isinstance(value, str) and re.fullmatch(r"\s*<[A-Za-z][^<>]*>\s*", value):
+        place = f"{where}, {_key(list(path))}"
+        what = f"the placeholder '{value.strip()}' is not filled in"
+        hint = "Write it in place of the words in angle brackets."
+        yield Problem(what, place, f"the {value.strip().strip('<>')}", hint)
+
+
 def source(file: Path) -> str:
     """Return a config file's path for messages, relative to the working directory."""
     here = Path.cwd()
