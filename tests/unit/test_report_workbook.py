@@ -45,7 +45,7 @@ def test_first_sheet_explains_every_other(made: tuple[RunTables, openpyxl.Workbo
 def test_symbols_and_formulas_stay_text(made: tuple[RunTables, openpyxl.Workbook]) -> None:
     _, book = made
     sheet = book["de AT_post_vs_pre"]
-    cells = {row[1].value: row[1] for row in sheet.iter_rows(min_row=2)}
+    cells = {row[2].value: row[2] for row in sheet.iter_rows(min_row=2)}
     for name in HOSTILE:
         assert cells[name].data_type == "s"
         assert cells[name].hyperlink is None
@@ -58,6 +58,9 @@ def test_numbers_are_those_of_the_table(made: tuple[RunTables, openpyxl.Workbook
     for contrast in ("AT_post_vs_pre", "average_post_vs_pre"):
         header, *rows = book[f"de {contrast}"].iter_rows(values_only=True)
         frame = run.de[contrast]
+        assert header[0] == "contrast"
+        assert {row[0] for row in rows} == {contrast}
+        header, *rows = header[1:], *(row[1:] for row in rows)
         assert list(header) == list(frame.columns)
         for name in ("baseMean", "log2FoldChange", "pvalue", "padj"):
             shown = [row[header.index(name)] for row in rows]

@@ -115,16 +115,15 @@ def _check_depth(
         "baseline": (obs["used_for"] != "none") & (obs["time"] == before),
     }
     parts = {
-        f"the {name} model ({', '.join(config['counts'])})": summed[own]
+        f"the {name} model": summed[own]
         for name, own in rows.items()
         if name in asked
     }
     for factor, (counts, sheet) in inputs.stimulation.items():
         arm = config["factors"][factor]["stimulation"]
         own = sheet[arm["column"]].isin([arm["control"], arm["treated"]])
-        parts[f"the stimulation experiment of {factor} ({arm['counts']})"] = counts.loc[
-            list(sheet.loc[own, "sample"])
-        ]
+        used = list(sheet.loc[own, "sample"])
+        parts[f"the stimulation experiment of {factor}"] = counts.loc[used]
     problems = []
     for name, counts in parts.items():
         totals = counts.sum(axis=0)

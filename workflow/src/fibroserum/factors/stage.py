@@ -184,21 +184,10 @@ def _one_factor(
         concordance=pd.concat(agreement, ignore_index=True),
         sets=sets,
         mediation=mediation_rows(
-            name, serum.pairs, context.log2, context.obs, _comparable(context), context.run.seed
+            name, serum.pairs, context.log2, context.obs, context.settings, context.run.seed
         ),
     )
     return FactorTables(**{field: getattr(parts, field).assign(factor=name) for field in SCHEMAS})
-
-
-def _comparable(context: _Context) -> dict[str, Any]:
-    """Return the settings without groups whose difference from the reference is not estimable."""
-    lost = {
-        contrast.group
-        for contrast in context.contrasts
-        if contrast.kind == "difference" and contrast.name in context.settings["not_estimable"]
-    }
-    groups = [group for group in context.settings["groups"] if group not in lost]
-    return context.settings | {"groups": groups}
 
 
 def _serum(entry: Mapping[str, Any], context: _Context) -> SerumModel:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from fibroserum.errors import Problem, nearest, refuse
+from fibroserum.errors import Problem, listed, nearest, refuse
 from fibroserum.files.table import place, read_sheet, rows_text
 
 #: Cells that say that a number is missing; of a level, and of an id.
@@ -77,16 +77,20 @@ def empty_cells(
 
 
 def missing_names(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[str]:
-    """Yield notes on names and levels of a sound sheet that other tables use for a missing value."""
+    """Yield notes on names in a sound sheet that other tables use for a missing value.
+
+    Levels that the config names need no note.
+    """
+    named = {design[key] for key in ("before", "after", "reference_group")}
     for key in ("sample", *DESIGN_KEYS):
         column = SAMPLE if key == "sample" else design[key]
         if not column:
             continue
-        found = [v for v in dict.fromkeys(sheet[column]) if v.lower() in MISSING - MISSING_ID]
-        if found:
+        words = [v for v in dict.fromkeys(sheet[column]) if v not in named]
+        if found := [v for v in words if v.lower() in MISSING - MISSING_ID]:
             yield (
-                f"'{found[0]}' in column '{sheet.attrs.get('names', {}).get(column, column)}' is "
-                f"read as the name of a {key}, not as a missing value"
+                f"{listed(found)} in column '{sheet.attrs.get('names', {}).get(column, column)}' is "
+                f"read as a name ({key}), not as a missing value"
             )
 
 

@@ -36,6 +36,7 @@ from fibroserum.targets.sentences import (
     unequal_variance_caveat,
 )
 from fibroserum.targets.study import Study, TargetSettings, rule_of, target_study
+from fibroserum.targets.untestable import with_untestable
 from fibroserum.targets.verdict import CALLED, judge
 from fibroserum.targets.verdict_holds import evidence_of, with_verdicts
 from fibroserum.targets.without_outlier import named_outliers
@@ -66,6 +67,16 @@ class TargetTables:
     patterns: pd.DataFrame
 
 
+SCHEMAS = {
+    "targets": "targets",
+    "donors": "target_donors",
+    "loo": "target_loo",
+    "power": "target_power",
+    "baseline": "target_baseline",
+    "patterns": "target_patterns",
+}
+
+
 def flag_targets(
     cohort: ad.AnnData,
     fits: Mapping[str, ad.AnnData],
@@ -76,15 +87,18 @@ def flag_targets(
     """Return the verdict on every target in every contrast, and the numbers behind it.
 
     fits: by model (`paired`, and `baseline` where there are several groups); de: the result table
-    of each contrast by its name; published: as `read_published` returns it.
+    of each contrast by its name; published: as `read_published` returns it. Without targets all
+    tables are empty.
     """
     rule = rule_of(fits["paired"], settings.alpha, settings.equivalence_lfc)
     study = target_study(cohort, fits, de, rule)
+    if not study.genes:
+        return TargetTables(**{field: tables.empty(name) for field, name in SCHEMAS.items()})
     verdicts, loo = verdict_table(study, settings.n_cpus)
     baseline = _baseline(study, settings.randomised)
     verdicts = with_clauses(verdicts, baseline)
     power = _power(study, verdicts, published, settings.power_lfc)
-    verdicts = _with_untestable(study, verdicts)
+    verdicts = with_untestable(study, verdicts)
     return TargetTables(
         targets=tables.check("targets", verdicts.drop(columns=["driven_by_one_donor", "start"])),
         donors=tables.check("target_donors", donor_values.donor_table(study.samples, study.genes)),
@@ -183,6 +197,8 @@ def _single_donor(members: pd.DataFrame) -> tuple[str | None, str | None]:
     if not lonely:
         return None, None
     donor = str(members.xs(lonely[0], level="group").index[0])
+    if (members.index.get_level_values("donor") == donor).sum() > 1:
+        return donor, None  # of a crossover: the only donor in all groups that are compared
     return donor, None if lonely[0] == SINGLE_GROUP else lonely[0]
 
 
@@ -262,30 +278,6 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
     table = with_headlines(pd.DataFrame(rows).drop(columns="status"), study.rule)
     table = table.astype({"donors_up": "Int64", "donors": "Int64"})
     return table[[*tables.schemas()["targets"].names, "driven_by_one_donor"]]
-
-
-def _with_untestable(study: Study, verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Return verdicts with a row for each target in each contrast that is not estimable."""
-    rows = [
-        {
-            "target": target,
-            "gene_id": gene,
-            "contrast": contrast.name,
-            "kind": contrast.kind,
-            "verdict": "untestable",
-            "headline": "none",
-            "reason": f"The contrast is not estimable: {why}.",
-            "driven_by_one_donor": False,
-            "start": "",
-        }
-        for contrast, why in study.not_estimable.items()
-        for target, gene in study.genes.items()
-    ]
-    if not rows:
-        return verdicts
-    untestable = pd.DataFrame(rows, columns=verdicts.columns).astype(object)
-    whole = pd.concat([verdicts.astype(object), untestable], ignore_index=True)
-    return whole.where(whole.notna(), None).infer_objects()
 
 
 def _without(key: tuple[str, str], outlier: str | None, loo: pd.DataFrame) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -145,7 +146,8 @@ def default_choices(run: RunTables, config: Mapping[str, Any]) -> list[tuple[str
         section, _, name = key.rpartition(".")
         value = (config[section] if section else config)[name]
         if key in run.provenance.get("defaults", ()) and value not in ([], None):
-            found.append((key, ", ".join(value) if isinstance(value, list) else str(value)))
+            shown = [Path(str(one)).name for one in value] if isinstance(value, list) else [str(value)]
+            found.append((key, ", ".join(shown)))
     return found
 
 
