@@ -17,7 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 
 CONFIG_HEAD = """# The configuration of a cohort
 
-One cohort, one file. Copy `template.yaml` to `config/NAME.yaml`, replace every `<placeholder>`, and run
+One cohort, one file. Copy `template.yaml` to `config/NAME.yaml`, replace every `<placeholder>`, and
+run
 
     snakemake --cores 8 --configfile config/NAME.yaml
 
@@ -36,38 +37,6 @@ This page is generated from `workflow/schemas/config.schema.yaml`, where the def
 
 | key | type | default | what it means |
 | --- | --- | --- | --- |
-"""
-
-READ = """
-## What is read, and what counts as missing
-
-**Sample sheets** (TSV or CSV). Columns may have any names and any order; the config says which means what
-(`design.sample` for the sample names). Every cell is text: `001` stays `001`. Spaces around cells and
-names are removed, and a note says so.
-
-| cells of | missing, and refused where a value is needed | read as they are |
-| --- | --- | --- |
-| ids: sample, donor | an empty cell | everything else, `NA` and `None` too (a note says so) |
-| levels: group, time, line, block, treatment, categorical covariates | an empty cell; `NA`, `NaN`, `N/A`, `#N/A`, `null` in any case | `none`; any word that the config names as a level (`before`, `after`, `reference_group`, `control`, `treated`) |
-| numeric covariates | an empty cell; `NA`, `NaN`, `N/A`, `#N/A`, `null`, `none` in any case | numbers with a decimal point |
-| serum levels | the same, but a level may be missing: its pair is left out of the serum slope | numbers; `<15` for a level below the limit of detection 15 |
-
-**Covariates.** `{batch: categorical}` gives each category an effect, `{hours: numeric}` one slope. Without a
-kind, a column of numbers is numeric, and a column with any text is categorical. A column of at most 6
-distinct whole numbers may be either, and is refused without a kind.
-
-**Below the limit of detection.** Where both levels of a pair are below it, their change is unknown, and the
-pair is left out of the slope. Where one is, half the limit is used. `flags/factor_pairs.tsv` names
-both. A value above the assay's range (`>500`) is refused: measure a dilution, or leave the cell empty.
-Do not write half the limit yourself: two such values would be a measured change of 0.
-
-**What happens to samples.** Samples of the same donor, group and time are summed (technical replicates, cell
-lines). A sample without its pair is used in the baseline contrast alone, and not at all with one group.
-Every sample has a row in `samples.tsv`, with the reason where it is not used in every model.
-
-**What cannot be estimated.** A contrast that the samples do not determine has the status `not_estimable` and a
-reason in `contrasts.tsv`; its other tables have no rows, its targets are `untestable`, and all other
-contrasts are as ever. Groups that share no cell line have no difference and no baseline contrast.
 """
 
 COHORTS_HEAD = """
@@ -121,10 +90,13 @@ def _rows(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
             yield from _rows(about["additionalProperties"], f"{prefix}{key}.NAME.")
 
 
-def config_page(schema: dict[str, Any], cohorts: dict[str, Any]) -> str:
-    """Return config/README.md, from the JSON Schemas of one cohort's config and of several's."""
+def config_page(schema: dict[str, Any], cohorts: dict[str, Any], reading: str) -> str:
+    """Return config/README.md, from the JSON Schemas of one cohort's config and of several's.
+
+    reading: what is read, and what counts as missing (`reading.md`).
+    """
     own, several = "\n".join(_rows(schema)), "\n".join(_rows(cohorts))
-    return f"{CONFIG_HEAD}{own}\n{READ}{COHORTS_HEAD}{several}\n"
+    return f"{CONFIG_HEAD}{own}\n\n{reading}{COHORTS_HEAD}{several}\n"
 
 
 def _meaning(column: Column) -> str:
@@ -148,8 +120,9 @@ def pages(root: Path = ROOT) -> dict[Path, str]:
     schemas_of = root / "workflow" / "schemas"
     schema = load_schema(schemas_of / "config.schema.yaml")
     cohorts = load_schema(schemas_of / "cohorts.schema.yaml")
+    reading = (schemas_of / "reading.md").read_text(encoding="utf-8")
     return {
-        root / "config" / "README.md": config_page(schema, cohorts),
+        root / "config" / "README.md": config_page(schema, cohorts, reading),
         root / "docs" / "tables.md": tables_page(),
     }
 

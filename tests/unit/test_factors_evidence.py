@@ -25,8 +25,8 @@ from fibroserum.factors.levels import (
     mean_change,
 )
 from fibroserum.factors.serum import SerumSteps, serum_model
-from fibroserum.input.serum_levels import serum_notes
 from fibroserum.factors.stimulation import stimulation_scores
+from fibroserum.input.serum_levels import serum_notes
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SETTINGS = {

@@ -99,7 +99,9 @@ def test_groups_that_no_donor_connects(pairs: str, lost: set[str]) -> None:
         own = np.linalg.lstsq(model.design.matrix.to_numpy(), values, rcond=None)[0]
         for name, vector in model.contrasts.items():
             group = name[0]
-            wanted = expected[whole.columns == f"group_{group}"] - expected[whole.columns == "group_A"]
+            wanted = (
+                expected[whole.columns == f"group_{group}"] - expected[whole.columns == "group_A"]
+            )
             assert own @ vector == pytest.approx(float(wanted[0]))
 
 
@@ -206,7 +208,9 @@ def test_every_table_of_a_cohort_with_a_contrast_that_is_not_estimable(
     assert len(verdicts) == len(results) * len(config["targets"])
     for contrast, reason in lost.items():
         assert verdicts.loc[contrast, "verdict"].eq("untestable").all()
-        assert verdicts.loc[contrast, "reason"].eq(f"The contrast is not estimable: {reason}.").all()
+        assert (
+            verdicts.loc[contrast, "reason"].eq(f"The contrast is not estimable: {reason}.").all()
+        )
     assert not set(flags.power["contrast"]) & set(lost)
     difference = "RT_vs_AT_change" in lost
     assert flags.patterns["pattern"].eq("not_assessable").all() == difference
@@ -222,14 +226,19 @@ def test_every_table_of_a_cohort_with_a_contrast_that_is_not_estimable(
 
 
 def test_the_report_says_what_is_not_estimable(tmp_path: Path, repository: Path) -> None:
-    config = make_run(tmp_path, repository, Shape(genes=120, lines=("L1", "L2"), lines_per_donor="none"))
+    config = make_run(
+        tmp_path, repository, Shape(genes=120, lines=("L1", "L2"), lines_per_donor="none")
+    )
     adata = read_h5ad(tmp_path / "cohort.h5ad")
     adata.uns["fibroserum"] |= {
         "not_estimable": ["RT_vs_AT_change"], "why_not_estimable": ["no <b>line</b> is shared"]
     }  # fmt: skip
     adata.write_h5ad(tmp_path / "cohort.h5ad")
     rows = tables.read("contrasts", tmp_path / "contrasts.tsv").set_index("contrast", drop=False)
-    rows.loc["RT_vs_AT_change", ["status", "reason"]] = ["not_estimable", "no <b>line</b> is shared"]
+    rows.loc["RT_vs_AT_change", ["status", "reason"]] = [
+        "not_estimable",
+        "no <b>line</b> is shared",
+    ]
     rows.loc["RT_vs_AT_change", ["tested", "up", "down", "up_main", "down_main"]] = None
     tables.write("contrasts", rows, tmp_path / "contrasts.tsv")
     for name in ("de", "enrichment"):

@@ -144,6 +144,33 @@ def test_runs_of_one_time_that_several_donors_share_are_no_confounding() -> None
     assert [row[0] for row in rows_of(several)] == ["shared batches"]
 
 
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"AT": "7", "RT": "8"}, "('7' in AT, '8' in RT)"),
+        ({"AT": "none", "RT": "lot 8"}, "('none' in AT, 'lot 8' in RT)"),
+        ({"AT": "7", "RT": "7"}, ""),
+        ({"AT": "7", "RT": ""}, ""),
+        ({"AT": "7", "RT": "NA"}, ""),
+    ],
+)
+@pytest.mark.parametrize("column", ["lot", "line"])
+def test_a_column_that_goes_with_the_group(column: str, values: dict[str, str], said: str) -> None:
+    own = cohort()
+    stored = "sheet.line" if column == "line" else column
+    own.obs[stored] = own.obs["group"].map(values)
+    found = [row for row in rows_of(own) if row[0] == "batch and group"]
+    assert len(found) == bool(said)
+    for _, level, subject, message in found:
+        assert (level, subject) == ("warning", column)
+        assert (
+            f"confounded with group: it has one value in all samples of a group {said}" in message
+        )
+    # one sample that differs is no confounding
+    own.obs.loc[own.obs.index[0], stored] = "other"
+    assert "batch and group" not in {row[0] for row in rows_of(own)}
+
+
 def test_in_a_crossover_a_donor_counts_once() -> None:
     # a donor's two changes go together: that is no plate
     quiet = cohort(crossover=True, donors=9)

@@ -144,3 +144,24 @@ def test_sheet_names_fit_a_spreadsheet() -> None:
     assert len({name.casefold() for name in names}) == len(names)
     assert not set("[]:*?/\\") & set("".join(names))
     assert names[4].casefold() != "history"
+
+
+def test_names_that_differ_at_their_end_can_be_told_apart() -> None:
+    groups = "resistance_training_vs_aerobic_training"
+    names = [sheet_name(f"de {groups}_{end}", taken := set()) for end in ("change", "before")]
+    assert names == ["de resistance_t…training_change", "de resistance_t…training_before"]
+    assert len(taken) == 1
+
+
+def test_the_first_sheet_lists_whole_names(
+    made: tuple[RunTables, openpyxl.Workbook],
+) -> None:
+    run, book = made
+    rows = list(book["Read me"].iter_rows(values_only=True))
+    of = {row[0]: row[3] for row in rows if row[1] in ("de", "enrichment", "stimulation")}
+    assert set(run.contrast_names) <= set(of.values())
+    for name, whole in of.items():
+        header, *cells = book[name].iter_rows(values_only=True) if name in book.sheetnames else [()]
+        if header:
+            assert header[0] == ("factor" if name.startswith("stimulation") else "contrast")
+            assert {row[0] for row in cells} <= {whole}

@@ -1,4 +1,4 @@
-"""The template of a config: refused while a placeholder is in it, and complete once they are filled."""
+"""The template of a config: refused with a placeholder in it, complete once they are filled."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ def test_every_placeholder_is_refused_in_words_and_nothing_else_is_said(
     said = [str(problem) for problem in refused.value.problems]
     assert len(said) == 7
     assert said[1] == (
-        "mine.yaml, counts: the placeholder '<path of the count matrix>' is not filled in; expected "
-        "the path of the count matrix. Write it in place of the words in angle brackets."
+        "mine.yaml, counts: the placeholder '<path of the count matrix>' is not filled in; "
+        "expected the path of the count matrix. Write it in place of the words in angle brackets."
     )
 
 

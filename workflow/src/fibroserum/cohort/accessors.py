@@ -40,7 +40,16 @@ def settings_of(adata: ad.AnnData) -> dict[str, Any]:
     noted = {"pools": [], "block": "", "categorical": [], **adata.uns["fibroserum"]}
     names, reasons = (noted.pop(key, []) for key in ("not_estimable", "why_not_estimable"))
     noted["not_estimable"] = dict(zip(map(str, names), map(str, reasons), strict=True))
-    for key in ("groups", "pools", "covariates", "categorical", "lines", "notes", "targets", "target_genes"):
+    for key in (
+        "groups",
+        "pools",
+        "covariates",
+        "categorical",
+        "lines",
+        "notes",
+        "targets",
+        "target_genes",
+    ):
         noted[key] = [str(value) for value in noted[key]]
     noted["crossover"] = bool(noted["crossover"])
     noted["block"] = str(noted["block"]) or None

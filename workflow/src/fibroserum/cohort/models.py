@@ -192,8 +192,8 @@ def baseline_model(
 ) -> Model:
     """Return the model of groups before the intervention: between donors, or within in a crossover.
 
-    obs: before samples only; block, donor_values: as in `paired_model`. Its contrasts are those that
-    the samples determine. Raises InputError when a covariate makes the design rank-deficient,
+    obs: before samples only; block, donor_values: as in `paired_model`. Its contrasts are those
+    that the samples determine. Raises InputError when a covariate makes the design rank-deficient,
     NoResidual where it has no residual degree of freedom.
     """
     main = indicators(obs["group"], "group", list(groups[1:] if crossover else groups))

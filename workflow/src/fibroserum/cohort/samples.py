@@ -158,7 +158,7 @@ def combined_samples(
     in_pair = full.index.map(combined.into).isin(obs.index[used_for == "change"])
     at_start = (full["time"] == design["before"]).to_numpy()
     planned = contrasts_of(groups, design["before"], design["after"])
-    unshared = {}
+    unshared: dict[str, str] = {}
     for kind, rows in (("difference", in_pair), ("baseline", at_start)):
         unshared |= unshared_lines(full[rows], [c for c in planned if c.kind == kind])
     _, not_estimable = models_and_reasons(obs, settings | {"not_estimable": unshared})

@@ -114,11 +114,7 @@ def _check_depth(
         "paired": obs["used_for"] == "change",
         "baseline": (obs["used_for"] != "none") & (obs["time"] == before),
     }
-    parts = {
-        f"the {name} model": summed[own]
-        for name, own in rows.items()
-        if name in asked
-    }
+    parts = {f"the {name} model": summed[own] for name, own in rows.items() if name in asked}
     for factor, (counts, sheet) in inputs.stimulation.items():
         arm = config["factors"][factor]["stimulation"]
         own = sheet[arm["column"]].isin([arm["control"], arm["treated"]])

@@ -57,8 +57,13 @@ def place(sheet: pd.DataFrame, row: int | None = None, column: str | None = None
         lines = sheet.attrs.get("lines", ())
         parts.append(f"row {lines[row] if len(lines) == len(sheet) else row + 2}")
     if column is not None:
-        parts.append(f"column '{sheet.attrs.get('names', {}).get(column, column)}'")
+        parts.append(f"column '{column_name(sheet, column)}'")
     return ", ".join(parts)
+
+
+def column_name(sheet: pd.DataFrame, column: str) -> str:
+    """Return what the file calls a column of a sheet, in which it may have another name."""
+    return str(sheet.attrs.get("names", {}).get(column, column))
 
 
 def rows_text(sheet: pd.DataFrame, rows: Sequence[int]) -> str:

@@ -61,7 +61,7 @@ def with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
 def defaults_of(
     raw: Mapping[str, Any], resolved: Mapping[str, Any], path: tuple[str, ...] = ()
 ) -> Iterator[str]:
-    """Yield the keys of a resolved config that the user's leaves out, with dots between sections."""
+    """Yield the keys of a resolved config that the user's leaves out, dots between sections."""
     for key, value in resolved.items():
         own = raw.get(key)
         if isinstance(value, Mapping) and value and (own is None or isinstance(own, Mapping)):

@@ -1,4 +1,4 @@
-"""Serum levels in the sample sheet: numbers, values below a limit of detection, and notes on them."""
+"""Serum levels in the sample sheet: values below a limit of detection, and notes on levels."""
 
 from __future__ import annotations
 

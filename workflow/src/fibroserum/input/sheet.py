@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from fibroserum.errors import Problem, listed, nearest, refuse
-from fibroserum.files.table import place, read_sheet, rows_text
+from fibroserum.files.table import column_name, place, read_sheet, rows_text
 
 #: Cells that say that a number is missing; of a level, and of an id.
 MISSING = frozenset({"", "na", "nan", "n/a", "#n/a", "null", "none"})
@@ -89,7 +89,7 @@ def missing_names(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[st
         words = [v for v in dict.fromkeys(sheet[column]) if v not in named]
         if found := [v for v in words if v.lower() in MISSING - MISSING_ID]:
             yield (
-                f"{listed(found)} in column '{sheet.attrs.get('names', {}).get(column, column)}' is "
+                f"{listed(found)} in column '{column_name(sheet, column)}' is "
                 f"read as a name ({key}), not as a missing value"
             )
 

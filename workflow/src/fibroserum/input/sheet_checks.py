@@ -184,7 +184,7 @@ def _r_name_hint(name: str, counted: Collection[str]) -> str:
 
 
 def _can_be_estimated(sheet: pd.DataFrame, name: str, design: Mapping[str, Any]) -> bool:
-    """Return whether a covariate varies within pairs, and within times; else the models refuse it."""
+    """Return whether a covariate varies within pairs and times; else the models refuse it."""
     units = [design[key] for key in ("donor", "group") if design[key] in sheet.columns]
     keys = [units, *([[design["time"]]] if design["time"] in sheet.columns else [])]
     return all(sheet.groupby(key)[name].nunique().max() > 1 for key in keys if key)

@@ -67,7 +67,7 @@ class Sheet:
 
 
 def sheets_of(run: Tables) -> Iterator[Sheet]:
-    """Yield the sheets in the order of the questions; one of a contrast has a column that says it."""
+    """Yield the sheets in the order of the questions; those of a contrast begin with its name."""
     for contrast, frame in run.de.items():
         yield Sheet(f"de {contrast}", "de", _labelled(frame, "contrast", contrast), contrast)
     for contrast, frame in run.enrichment.items():

@@ -23,8 +23,8 @@ class TargetSettings:
 
     alpha: false discovery rate. equivalence_lfc: |log2 fold change| that counts as unchanged, or
     None. power_lfc: log2 fold change whose power is given where no published effect is known.
-    randomised: whether donors were randomised to groups, None: not stated. n_cpus: threads; results do not depend
-    on it.
+    randomised: whether donors were randomised to groups, None: not stated. n_cpus: threads; results
+    do not depend on it.
     """
 
     alpha: float

@@ -146,7 +146,9 @@ def default_choices(run: RunTables, config: Mapping[str, Any]) -> list[tuple[str
         section, _, name = key.rpartition(".")
         value = (config[section] if section else config)[name]
         if key in run.provenance.get("defaults", ()) and value not in ([], None):
-            shown = [Path(str(one)).name for one in value] if isinstance(value, list) else [str(value)]
+            shown = (
+                [Path(str(one)).name for one in value] if isinstance(value, list) else [str(value)]
+            )
             found.append((key, ", ".join(shown)))
     return found
 
