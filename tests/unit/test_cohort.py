@@ -228,11 +228,12 @@ def test_columns_of_the_sheet_do_not_hide_the_pipelines_own() -> None:
 
 @pytest.mark.parametrize("kind", ["categorical", "numeric"])
 def test_codes_of_a_covariate_are_categories_or_a_slope_as_declared(kind: str) -> None:
-    codes = list("12321312")
+    codes = list("123213121321")
+    more = "e1 D5 AT pre\ne2 D5 AT post\nf1 D6 RT pre\nf2 D6 RT post\n"
     named = [f"b{code}" for code in codes] if kind == "categorical" else [f"{c}.0" for c in codes]
     designs = []
     for values, declared in ((codes, {"batch": kind}), (named, "batch")):
-        sheet = rows(TWO).assign(batch=values)
+        sheet = rows(TWO + more).assign(batch=values)
         design = config(covariates=[declared])
         assert check_sheet(sheet, design["design"], {}, None) == () or kind == "numeric"
         adata = build_cohort(inputs_of(sheet), design, 10).adata
@@ -249,8 +250,8 @@ def test_no_gene_that_reaches_min_count_is_said_with_the_largest(min_count: int)
     with pytest.raises(InputError) as refused:
         build_cohort(inputs, config(), min_count)
     assert [problem.what for problem in refused.value.problems] == [
-        f"no gene has min_count ({min_count:,}) counts over the {n} samples of the {name} model; the "
-        f"largest, {own.idxmax()}, has {own.max():,}"
+        f"no gene has min_count ({min_count:,}) counts over the {n} samples of the {name} model; "
+        f"the largest, {own.idxmax()}, has {own.max():,}"
         for name, n, own in (
             ("paired", 8, largest),
             ("baseline", 4, inputs.counts.loc[["a1", "b1", "c1", "d1"]].sum()),

@@ -75,7 +75,7 @@ def summary(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the headline figures of a run.
 
     cohort, version; pairs: complete pairs by group; warnings: of the checks; contrasts: by name,
-    kind, status, reason (of one that is not estimable), pairs, tested, up, down (called by both models),
+    kind, status, reason (of one that is not estimable), pairs, tested, up, down (both models),
     up_main, down_main (main model alone); target: the first target's name and, by contrast, its
     verdict, headline, log2FoldChange, ci_low, ci_high, robust and reason, refits (without one donor
     each) and needs (the donors without whom the refit gives another verdict); factors: by name,
