@@ -350,3 +350,34 @@ def _(c: SmallCohort) -> None:
     c.sheet.put("D1_pre", "ccl28", ">800")
     c.sheet.put("D1_post", "ccl28", "<LOD")
     c.sheet.put("D2_pre", "ccl28", "412 pg/ml")
+
+
+@case(
+    "numbers that may be names of batches",
+    "samples.tsv, column 'batch': the covariate holds only the whole numbers 1, 2 and 3: "
+    "measurements, or names of categories?; expected its kind in design.covariates. Write {batch: "
+    "categorical} where the numbers are names (one effect for each), or {batch: numeric} where "
+    "they measure something (one slope).",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.add_column("batch", list("123213121321"))
+    c.design["covariates"] = ["batch"]
+
+
+@case(
+    "another name of the column of samples",
+    "samples.tsv: has no column 'sample'; expected the sample names, or the name of their column "
+    "in design.sample.",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.rename("sample", "Run")
+
+
+@case(
+    "another name of that column in the sheet of a stimulation experiment",
+    "arm.samples.tsv: has no column 'Runs'; expected the column that the config's key 'sample' "
+    "names. Did you mean 'Run'?",
+)
+def _(c: SmallCohort) -> None:
+    c.tables["arm.samples.tsv"].rename("sample", "Run")
+    c.arm["sample"] = "Runs"

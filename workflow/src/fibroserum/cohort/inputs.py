@@ -16,7 +16,6 @@ from fibroserum.cohort.annotation import annotation_of, as_in_cohort, find_targe
 from fibroserum.cohort.samples import check_design
 from fibroserum.counts import read_counts
 from fibroserum.errors import Collector, Problem
-from fibroserum.files.table import read_sheet
 from fibroserum.genes.gmt import check_human, collection_name, read_gmt
 from fibroserum.input.config import Config
 from fibroserum.input.published import read_published
@@ -104,7 +103,7 @@ def _stimulation(
         if not arm:
             continue
         with found.collecting():
-            sheet = read_sheet(Path(arm["samples"]))
+            sheet = read_sample_sheet(Path(arm["samples"]), arm)
             listed = list(sheet["sample"]) if "sample" in sheet else []
             table = read_counts(
                 [Path(arm["counts"])],

@@ -132,6 +132,10 @@ def _yaml_hint(value: object, types: object) -> str:
     wanted = [types] if isinstance(types, str) else list(types) if isinstance(types, list) else []
     if value is None:
         return "Nothing stands below the key: indent the lines that belong to it."
+    if "array" in wanted and isinstance(value, Mapping):
+        return f"Write it as a list: [{_one_each(value)}]."
+    if isinstance(value, Mapping) and len(value) > 1:
+        return f"Write each by itself: {_one_each(value)}."
     if "string" in wanted and isinstance(value, bool):
         return "YAML reads yes, no, on, off, true and false so: put the word in quotes."
     if "string" in wanted and isinstance(value, int | float):
@@ -141,6 +145,11 @@ def _yaml_hint(value: object, types: object) -> str:
     if "number" in wanted and isinstance(value, str) and re.fullmatch(r"[-+]?\d+,\d+", value):
         return "Write decimals with a point."
     return ""
+
+
+def _one_each(value: Mapping[Any, Any]) -> str:
+    """Return the keys of a mapping as a list in YAML, each with its value."""
+    return ", ".join(f"{{{key}: {item}}}" for key, item in value.items())
 
 
 def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Iterator[Problem]:

@@ -28,17 +28,23 @@ _TAKEN = frozenset({*DESIGN_KEYS, "used_for", "size_factor", "sample", "_index"}
 
 
 def read_sample_sheet(path: Path, design: Mapping[str, Any]) -> pd.DataFrame:
-    """Return a cohort's sheet as `read_sheet` does, the column of sample names called `sample`.
+    """Return a sheet as `read_sheet` does, the column of sample names called `sample`.
 
-    design: the config's section. Another column of that name becomes `sheet.sample`. Raises
-    InputError as `read_sheet` does, and where there is no column of sample names.
+    design: the config's section, or a factor's `stimulation`. Another column of that name becomes
+    `sheet.sample`. Raises InputError as `read_sheet` does, and where there is no column of sample
+    names.
     """
     sheet, column = read_sheet(path), design.get("sample", SAMPLE)
     if column == SAMPLE:
         return sheet
     if column not in sheet.columns:
         hint = nearest(column, sheet.columns)
-        raise refuse(f"has no column '{column}'", str(path), "design.sample of the config", hint)
+        raise refuse(
+            f"has no column '{column}'",
+            str(path),
+            "the column that the config's key 'sample' names",
+            hint,
+        )
     renamed = sheet.rename(columns={SAMPLE: obs_name(SAMPLE), column: SAMPLE})
     renamed.attrs = sheet.attrs | {"names": {SAMPLE: column, obs_name(SAMPLE): SAMPLE}}
     return renamed

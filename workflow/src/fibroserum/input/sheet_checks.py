@@ -27,6 +27,7 @@ from fibroserum.input.sheet import (
     MISSING,
     MISSING_ID,
     MISSING_LEVEL,
+    SAMPLE,
     empty_cells,
     folded,
     obs_name,
@@ -109,7 +110,7 @@ def _name_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[P
 def _column_problems(
     sheet: pd.DataFrame, design: Mapping[str, Any], factors: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Problem]:
-    wanted = [("sample", "the sample names")]
+    wanted = [(SAMPLE, "the sample names, or the name of their column in design.sample")]
     wanted += [(design[key], f"design.{key} of the config") for key in DESIGN_KEYS if design[key]]
     if design.get("pool"):
         wanted.append((design["pool"], "design.pool of the config"))
