@@ -366,8 +366,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "another name of the column of samples",
-    "samples.tsv: has no column 'sample'; expected the sample names, or the name of their column "
-    "in design.sample.",
+    "'age', 'plate', 'rin'. Name their column in design.sample.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.rename("sample", "Run")

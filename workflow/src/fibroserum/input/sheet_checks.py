@@ -110,7 +110,7 @@ def _name_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[P
 def _column_problems(
     sheet: pd.DataFrame, design: Mapping[str, Any], factors: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Problem]:
-    wanted = [(SAMPLE, "the sample names, or the name of their column in design.sample")]
+    wanted = [(SAMPLE, "the sample names")]
     wanted += [(design[key], f"design.{key} of the config") for key in DESIGN_KEYS if design[key]]
     if design.get("pool"):
         wanted.append((design["pool"], "design.pool of the config"))
@@ -123,6 +123,7 @@ def _column_problems(
     for column, why in wanted:
         if column not in sheet.columns:
             hint = nearest(column, sheet.columns)
+            hint += " Name their column in design.sample." if column == SAMPLE else ""
             yield Problem(f"has no column '{column}'", place(sheet), why, hint)
 
 

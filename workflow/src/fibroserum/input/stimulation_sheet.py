@@ -70,9 +70,8 @@ def check_stimulation(
     sheet = read_sample_sheet(Path(arm["samples"]), arm)
     where = f"{arm['samples']} (factor {factor})"
     if "sample" not in sheet:
-        hint = nearest("sample", sheet.columns)
-        expected = "the sample names, or the name of their column in stimulation.sample"
-        return (Problem("no column 'sample'", where, expected, hint),)
+        hint = f"{nearest('sample', sheet.columns)} Name their column in stimulation.sample."
+        return (Problem("no column 'sample'", where, "the sample names", hint),)
     problems = list(_column_problems(sheet, arm, where))
     doubled = sorted(sheet.loc[sheet["sample"].duplicated(), "sample"].unique())
     problems += [
