@@ -17,11 +17,18 @@ ROOT = Path(__file__).resolve().parents[1]
 
 CONFIG_HEAD = """# The configuration of a cohort
 
-One cohort, one file. Copy `config.yaml` (the toy cohort) to `config/NAME.yaml`, edit it, and run
+One cohort, one file. Copy `template.yaml` to `config/NAME.yaml`, replace every `<placeholder>`, and
+run
 
     snakemake --cores 8 --configfile config/NAME.yaml
 
-Paths are relative to the working directory; files under `resources/` that come with the pipeline
+To keep data and results in a folder of your own, say where the pipeline is and where to work:
+
+    snakemake -s /path/to/fibroserum/Snakefile --directory /path/to/my_study --cores 8 \\
+        --configfile /path/to/my_study/NAME.yaml
+
+Paths in a config are relative to the working directory, which is `--directory` where you give one;
+results and logs go there too. Files under `resources/` that come with the pipeline
 are found from anywhere. A cohort is read from its own file alone: nothing of the toy cohort is
 inherited. A key that is misspelt stops the run with the nearest valid one. `examples/` has configs
 of two public cohorts.
@@ -30,61 +37,6 @@ This page is generated from `workflow/schemas/config.schema.yaml`, where the def
 
 | key | type | default | what it means |
 | --- | --- | --- | --- |
-"""
-
-READ = """
-## What is read
-
-Formats are recognised by content, not by a file's name.
-
-| input | formats |
-| --- | --- |
-| tables of counts | TSV, CSV, Excel, featureCounts, nf-core/rnaseq, bulk `.h5ad` |
-| one file a sample, or a folder of them | STAR (as the GDC has it, too), HTSeq, Salmon, kallisto |
-| single cells | `.h5ad`, 10x `.h5`, MTX folders |
-| sheets, annotation, tx2gene, published values, signatures | TSV, CSV, Excel |
-| gene sets | GMT, MSigDB's JSON, GMX |
-
-Text is UTF-8, or UTF-16 with its mark, plain or packed (gzip, bzip2, xz, zstandard).
-
-* **Excel.** The first sheet that is not hidden, or the one behind a `#`: `counts:
-  ["data/all.xlsx#Counts"]`. Formulas are read as the values that were saved with them. `.xls`,
-  `.xlsb`, `.ods` and workbooks with a password are refused: save them as `.xlsx`.
-* **Cells.** A quoted cell may hold separators and line breaks. Rows without content, and columns
-  without name and content, are left out.
-* **Columns.** A column that the sheet names is a sample, with or without the word `count` beside
-  its name. Of all others, those that describe genes (text, positions, lengths) or hold other
-  values (FPKM, log2 fold changes, p values) are left out, with a note.
-* **Numbers.** `1,376`, `1 376` and `1'376` are 1376 if every mark has three digits behind it, the
-  mark does not separate columns, and no number above 999 stands without one. Otherwise, and where
-  points may be such marks, both readings are named, and the table is refused.
-* **Genes.** Dates that a spreadsheet made of symbols are refused in every language, and all of
-  them are listed. A symbol in capitals (`C9ORF72`) is read as the gene if it can be only one.
-  `BGN.1` or `BGN-1` is added to `BGN` if the matrix has `BGN` and no gene or clone is called so.
-  A gene of the config whose name the matrix writes otherwise (`GRCh38_BGN`) is refused, with the
-  name to write.
-* **Own annotation.** One row, or several with the same symbol, for each gene id. Of several
-  Entrez or Ensembl ids the bundled table's is taken, else the first.
-* **Gene sets.** A set without genes among sets with genes has a row in `enrichment/left_out.tsv`.
-
-## What is left out, and where it is listed
-
-* **A sample that was counted and has no row in the sheet** is left out before anything is computed,
-  whatever stands in its cells: a row of `samples.tsv` without donor, and a warning. In a
-  stimulation experiment it is a note.
-* **A sample of the sheet that was not counted** is refused, with the nearest name that was counted.
-* **Spike-ins** (ERCC, SIRV, sequins, PhiX), **counters** of HTSeq, STAR and featureCounts, **common
-  transgenes** and **what `genes.exclude` names** are left out of tests, library sizes and size
-  factors. `qc/left_out_genes.tsv` lists them with the reason; `cohort.h5ad` keeps their counts
-  (`obsm["left_out"]`, names in `uns["left_out"]`). The patterns are in
-  `workflow/src/fibroserum/data/left_out.tsv`. An id that nothing recognises is a gene.
-* **Transcripts that have no gene in `tx2gene`** likewise, up to 20 % of the counts; above, they are
-  refused.
-* **A gene that the config names** (`targets`, `context`, the `gene` of a factor) is never left out.
-  An entry of `genes.exclude` that names one, without `*`, is refused.
-
-Names of samples, donors, levels and columns are compared in Unicode's composed form (NFC): names
-that were copied from macOS fit.
 """
 
 COHORTS_HEAD = """
@@ -113,7 +65,10 @@ def _kind(about: dict[str, Any]) -> str:
     kind = about["type"]
     kinds = [kind] if isinstance(kind, str) else kind
     if "array" in kinds:
-        return f"list of {about['items']['type']}s"
+        items = about["items"]["type"]
+        return "list of " + " or ".join(
+            f"{item}s" for item in ([items] if isinstance(items, str) else items)
+        )
     return " or ".join("section" if name == "object" else name for name in kinds)
 
 
@@ -135,10 +90,13 @@ def _rows(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
             yield from _rows(about["additionalProperties"], f"{prefix}{key}.NAME.")
 
 
-def config_page(schema: dict[str, Any], cohorts: dict[str, Any]) -> str:
-    """Return config/README.md, from the JSON Schemas of one cohort's config and of several's."""
+def config_page(schema: dict[str, Any], cohorts: dict[str, Any], reading: str) -> str:
+    """Return config/README.md, from the JSON Schemas of one cohort's config and of several's.
+
+    reading: what is read, and what counts as missing (`reading.md`).
+    """
     own, several = "\n".join(_rows(schema)), "\n".join(_rows(cohorts))
-    return f"{CONFIG_HEAD}{own}\n{READ}{COHORTS_HEAD}{several}\n"
+    return f"{CONFIG_HEAD}{own}\n\n{reading}{COHORTS_HEAD}{several}\n"
 
 
 def _meaning(column: Column) -> str:
@@ -162,8 +120,9 @@ def pages(root: Path = ROOT) -> dict[Path, str]:
     schemas_of = root / "workflow" / "schemas"
     schema = load_schema(schemas_of / "config.schema.yaml")
     cohorts = load_schema(schemas_of / "cohorts.schema.yaml")
+    reading = (schemas_of / "reading.md").read_text(encoding="utf-8")
     return {
-        root / "config" / "README.md": config_page(schema, cohorts),
+        root / "config" / "README.md": config_page(schema, cohorts, reading),
         root / "docs" / "tables.md": tables_page(),
     }
 

@@ -168,6 +168,26 @@ def _(c: SmallCohort) -> None:
     c.tables["arm.counts.tsv"].add_column("C4", ["0"] * 60)
 
 
+@case(
+    "spaces around cells, another column of samples, words for missing as names, low levels",
+    "D1_pre\tNA\tnone\tnone\t",
+    "D4_post\tNone\tNA\tN/A\t",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.map("donor", lambda name: {"D1": "NA", "D4": "None"}.get(name, f" {name}"))
+    c.sheet.map("group", lambda name: {"AT": "none", "RT": "NA "}[name])
+    c.sheet.map("timepoint", lambda name: {"pre": "none", "post": "N/A"}[name])
+    c.design.update(before="none", after="N/A", reference_group="NA", sample="Run")
+    c.sheet.put("D2_pre", "ccl28", "<15")
+    c.sheet.put("D3_post", "ccl28", " < 15 ")
+    c.sheet.rename("sample", "Run ")
+    c.sheet.add_column("sample", [f"tube {n}" for n in range(12)])
+    arm = c.tables["arm.samples.tsv"]
+    arm.map("treatment", lambda name: {"vehicle": "NA", "ccl28": "null"}[name])
+    arm.rename("sample", "Run")
+    c.arm.update(control="NA", treated="null", sample="Run")
+
+
 def _named(cases: list[Case]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("case", cases, ids=[case.title for case in cases])
 

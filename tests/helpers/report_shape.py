@@ -50,6 +50,7 @@ class Shape:
     sets: int = 12
     published: Path | None = None
     lines: tuple[str, ...] = ("",)
+    lines_per_donor: str = "all"
     extra: dict[str, str] = field(default_factory=dict)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.inputs import Inputs
+from fibroserum.cohort.models import models_of
 from fibroserum.cohort.samples import (
     canonical_sheet,
     check_design,
@@ -223,6 +224,53 @@ def test_columns_of_the_sheet_do_not_hide_the_pipelines_own() -> None:
     names = ["sheet.donor", "sheet.line", "sheet.used_for", "sheet.time", "serum_lot"]
     assert table.loc["a1", names].tolist() == ["x", "y", "z", "t", "3"]
     assert check_sheet(sheet, design, {}, None) == ()
+
+
+@pytest.mark.parametrize("kind", ["categorical", "numeric"])
+def test_codes_of_a_covariate_are_categories_or_a_slope_as_declared(kind: str) -> None:
+    codes = list("123213121321")
+    more = "e1 D5 AT pre\ne2 D5 AT post\nf1 D6 RT pre\nf2 D6 RT post\n"
+    named = [f"b{code}" for code in codes] if kind == "categorical" else [f"{c}.0" for c in codes]
+    designs = []
+    for values, declared in ((codes, {"batch": kind}), (named, "batch")):
+        sheet = rows(TWO + more).assign(batch=values)
+        design = config(covariates=[declared])
+        assert check_sheet(sheet, design["design"], {}, None) == () or kind == "numeric"
+        adata = build_cohort(inputs_of(sheet), design, 10).adata
+        (model,) = models_of(adata.obs, settings_of(adata))[:1]
+        designs.append(model.design.dense)
+    np.testing.assert_array_equal(designs[0].to_numpy(), designs[1].to_numpy())
+    assert designs[0].shape[1] == 2 + (2 if kind == "categorical" else 1)
+
+
+@pytest.mark.parametrize("min_count", [1_000, 10**8])
+def test_no_gene_that_reaches_min_count_is_said_with_the_largest(min_count: int) -> None:
+    inputs = inputs_of(rows(TWO))
+    largest = inputs.counts.sum()
+    with pytest.raises(InputError) as refused:
+        build_cohort(inputs, config(), min_count)
+    assert [problem.what for problem in refused.value.problems] == [
+        f"no gene has min_count ({min_count:,}) counts over the {n} samples of the {name} model; "
+        f"the largest, {own.idxmax()}, has {own.max():,}"
+        for name, n, own in (
+            ("paired", 8, largest),
+            ("baseline", 4, inputs.counts.loc[["a1", "b1", "c1", "d1"]].sum()),
+        )
+    ]
+    zero = replace(inputs, counts=inputs.counts * 0)
+    with pytest.raises(InputError, match=r"no gene has min_count \(0\)"):
+        build_cohort(zero, config(), 0)
+
+
+def test_an_arm_in_which_no_gene_reaches_min_count_is_named() -> None:
+    inputs = inputs_of(rows(TWO))
+    arm = {"column": "treatment", "control": "no", "treated": "yes"}
+    sheet = pd.DataFrame({"sample": ["x", "y"], "treatment": ["no", "yes"]})
+    counts = pd.DataFrame(1, index=["x", "y"], columns=GENES)
+    given = replace(inputs, stimulation={"CCL28": (counts, sheet)})
+    factors = {"CCL28": {"serum": None, "stimulation": arm}}
+    with pytest.raises(InputError, match="of the stimulation experiment of CCL28; the largest"):
+        build_cohort(given, config(factors), 10)
 
 
 def test_a_covariate_named_like_a_column_of_the_pipeline_keeps_its_values() -> None:

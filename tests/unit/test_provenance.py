@@ -24,7 +24,7 @@ def test_sha256_is_known(tmp_path: Path) -> None:
 def test_record_names_versions_and_inputs(tmp_path: Path) -> None:
     file = tmp_path / "x.tsv"
     file.write_text("1")
-    made = record({"seed": 7}, [str(file)])
+    made = record({"seed": 7}, [str(file)], ["seed"])
     assert made["seed"] == 7
     assert made["inputs"] == {str(file): sha256(file)}
     assert made["versions"]["numpy"][0].isdigit()

@@ -40,6 +40,7 @@ def cohort(seed: int = 1, genes: int = 400, **extra: float) -> ad.AnnData:
             "donor": [n[:2] for n in names],
             "group": "all",
             "time": [n[3:] for n in names],
+            "line": "L1",
             "used_for": "change",
             "size_factor": 1.0,
         },

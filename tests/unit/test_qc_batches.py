@@ -142,25 +142,39 @@ def test_a_column_that_goes_with_time(value: dict[str, str], said: str) -> None:
     ("value", "said"),
     [
         ({"AT": "L1", "RT": "L2"}, "('L1' in AT, 'L2' in RT)"),
+        ({"AT": "none", "RT": "lot 8"}, "('none' in AT, 'lot 8' in RT)"),
         ({"AT_pre": "1", "AT_post": "2", "RT": "3"}, "('1 / 2' in AT, '3' in RT)"),
         ({"AT": "L1", "RT": "L1"}, ""),
         ({"AT": "", "RT": "L2"}, ""),
+        ({"AT": "NA", "RT": "L2"}, ""),
         ({"AT01": "L1", "AT": "L2", "RT": "L2"}, ""),
     ],
 )
-def test_a_column_that_goes_with_the_groups(value: dict[str, str], said: str) -> None:
+@pytest.mark.parametrize("column", ["lot", "line"])
+def test_a_column_that_goes_with_the_groups(column: str, value: dict[str, str], said: str) -> None:
     adata = cohort()
     del adata.obs["plate"]
-    adata.obs["lot"] = [
+    stored = "sheet.line" if column == "line" else column
+    adata.obs[stored] = [
         value.get(row.donor) or value.get(f"{row.group}_{row.time}") or value.get(row.group, "")
         for row in adata.obs.itertuples()
     ]
     found = [row for row in rows_of(adata) if row[0] == "batch and group"]
     assert len(found) == bool(said)
     for row in found:
-        assert row[1:3] == ("warning", "lot")
-        assert said in row[3]
+        assert row[1:3] == ("warning", column)
+        assert f"confounded with group: all donors of a group have the same value {said}" in row[3]
         assert "changes within a group are not concerned" in row[3]
+    # one sample that differs is no confounding
+    adata.obs.loc[adata.obs.index[0], stored] = "other"
+    assert "batch and group" not in {row[0] for row in rows_of(adata)}
+
+
+def test_in_a_crossover_a_column_may_go_with_the_groups_too() -> None:
+    adata = cohort(crossover=True, donors=9)
+    adata.obs["lot"] = adata.obs["group"].map({"AT": "L1", "RT": "L2"})
+    (row,) = [row for row in rows_of(adata) if row[0] == "batch and group"]
+    assert "('L1' in AT, 'L2' in RT)" in row[3]
 
 
 def test_runs_of_one_time_that_several_donors_share_are_no_confounding() -> None:

@@ -12,7 +12,12 @@ import pandas as pd
 import pytest
 
 from fibroserum.input.config import load_schema, with_defaults
-from fibroserum.report.page.tables import spread_of_groups, unused_levels
+from fibroserum.report.page.tables import (
+    covariates_in_words,
+    default_choices,
+    spread_of_groups,
+    unused_levels,
+)
 from fibroserum.report.page.templates import environment
 
 RAW = {
@@ -38,6 +43,8 @@ def said(repository: Path) -> Any:
         **settings: Any,
     ) -> str:
         targets = settings.pop("targets", ["BGN", "DCN"])
+        defaults = settings.pop("defaults", ())
+        views = settings.pop("views", {})
         design = RAW["design"] | {"block": settings.pop("block", None)}
         config = with_defaults(
             RAW
@@ -66,8 +73,12 @@ def said(repository: Path) -> Any:
                 "spread": spread_of_groups(contrasts),
                 "published": [],
                 "calibration": [{"relabellings": count} for count in calibration],
-            },
-            "provenance": {"versions": {}, "inputs": {}},
+                "covariates": [],
+                "contrasts": [],
+                "default_choices": [],
+            }
+            | views,
+            "provenance": {"versions": {}, "inputs": {}, "defaults": list(defaults)},
             "schemas": {},
             "bibtex": "",
             "config_json": "",
@@ -95,6 +106,52 @@ def test_two_groups(said: Any) -> None:
     assert "judged by the difference between groups" in text
     for word in ("pool", "crossover", "relabelling", "above 0", "No change was said"):
         assert word not in text
+
+
+def test_what_is_a_default_is_no_choice(said: Any) -> None:
+    assert "2 target genes were declared in advance and judged" in said()
+    text = said(defaults=["targets", "seed"], views={"default_choices": [("seed", "1")]})
+    assert "2 target genes, the default list of fibroserum, were judged" in text
+    assert "declared in advance" not in text
+    assert (
+        "These settings are the defaults of fibroserum, not choices of this study: seed 1." in text
+    )
+    run = SimpleNamespace(provenance={"defaults": ["targets", "gene_sets", "seed", "tx2gene"]})
+    config = {
+        "targets": ["BGN", "DCN"], "gene_sets": ["/a/b/ecm.gmt"], "seed": 1,
+        "differential_expression": dict.fromkeys(
+            ("alpha", "min_count", "lfc_threshold", "second_opinion"), 1
+        ),
+        "enrichment": dict.fromkeys(("min_size", "max_size", "permutations"), 1),
+    }  # fmt: skip
+    assert default_choices(run, config) == [
+        ("targets", "BGN, DCN"), ("gene_sets", "ecm.gmt"), ("seed", "1")
+    ]  # fmt: skip
+    assert default_choices(SimpleNamespace(provenance={}), config) == []
+
+
+def test_the_kind_of_each_covariate_is_said(said: Any) -> None:
+    run = SimpleNamespace(
+        settings={"covariates": ["sheet.line", "hours"], "categorical": ["sheet.line"]},
+        obs=pd.DataFrame({"sheet.line": ["1", "2", "3"], "hours": ["1", "2", "4"]}),
+    )
+    words = covariates_in_words(run)
+    assert words == ["line (categorical, 3 categories)", "hours (numeric, one slope)"]
+    text = said(views={"covariates": words})
+    assert f"The models adjust for {words[0]}, {words[1]}." in text
+
+
+@pytest.mark.parametrize(
+    ("per_donor", "words"),
+    [
+        ("all", "all combined within each donor"),
+        ("some", "combined within a donor where it was tested on several"),
+        ("none", "each donor was tested on one of them"),
+    ],
+)
+def test_lines_are_combined_only_where_they_were(said: Any, per_donor: str, words: str) -> None:
+    text = said(views={"lines": ["L1", "L2"]}, lines_per_donor=per_donor)
+    assert f"Fibroblast lines: L1, L2 ({words})." in text
 
 
 def test_one_group_has_no_other(said: Any) -> None:

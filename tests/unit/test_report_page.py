@@ -216,6 +216,9 @@ def test_second_opinion_and_calibration_are_said_as_they_are(
     assert "without a second model" in page
     assert "±0.1" in page
     assert "were not randomised" in page
+    config["design"]["randomised"] = None
+    page = build_page(run, config, repository / "workflow" / "report", specs)
+    assert "Whether donors were randomised to groups: not stated" in page
     assert "No relabelling was asked for" in page
 
 

@@ -45,7 +45,7 @@ def test_first_sheet_explains_every_other(made: tuple[RunTables, openpyxl.Workbo
 def test_symbols_and_formulas_stay_text(made: tuple[RunTables, openpyxl.Workbook]) -> None:
     _, book = made
     sheet = book["de AT_post_vs_pre"]
-    cells = {row[1].value: row[1] for row in sheet.iter_rows(min_row=2)}
+    cells = {row[2].value: row[2] for row in sheet.iter_rows(min_row=2)}
     for name in HOSTILE:
         assert cells[name].data_type == "s"
         assert cells[name].hyperlink is None
@@ -58,6 +58,9 @@ def test_numbers_are_those_of_the_table(made: tuple[RunTables, openpyxl.Workbook
     for contrast in ("AT_post_vs_pre", "average_post_vs_pre"):
         header, *rows = book[f"de {contrast}"].iter_rows(values_only=True)
         frame = run.de[contrast]
+        assert header[0] == "contrast"
+        assert {row[0] for row in rows} == {contrast}
+        header, *rows = header[1:], *(row[1:] for row in rows)
         assert list(header) == list(frame.columns)
         for name in ("baseMean", "log2FoldChange", "pvalue", "padj"):
             shown = [row[header.index(name)] for row in rows]
@@ -141,3 +144,24 @@ def test_sheet_names_fit_a_spreadsheet() -> None:
     assert len({name.casefold() for name in names}) == len(names)
     assert not set("[]:*?/\\") & set("".join(names))
     assert names[4].casefold() != "history"
+
+
+def test_names_that_differ_at_their_end_can_be_told_apart() -> None:
+    groups = "resistance_training_vs_aerobic_training"
+    names = [sheet_name(f"de {groups}_{end}", taken := set()) for end in ("change", "before")]
+    assert names == ["de resistance_t…training_change", "de resistance_t…training_before"]
+    assert len(taken) == 1
+
+
+def test_the_first_sheet_lists_whole_names(
+    made: tuple[RunTables, openpyxl.Workbook],
+) -> None:
+    run, book = made
+    rows = list(book["Read me"].iter_rows(values_only=True))
+    of = {row[0]: row[3] for row in rows if row[1] in ("de", "enrichment", "stimulation")}
+    assert set(run.contrast_names) <= set(of.values())
+    for name, whole in of.items():
+        header, *cells = book[name].iter_rows(values_only=True) if name in book.sheetnames else [()]
+        if header:
+            assert header[0] == ("factor" if name.startswith("stimulation") else "contrast")
+            assert {row[0] for row in cells} <= {whole}

@@ -11,7 +11,7 @@ import pytest
 
 from fibroserum.errors import InputError
 from fibroserum.files.table import read_sheet
-from fibroserum.input.sheet import is_pool, pools_of
+from fibroserum.input.sheet import is_pool, missing_names, pools_of, read_sample_sheet
 from fibroserum.input.sheet_checks import check_sheet
 
 DESIGN: dict[str, Any] = {
@@ -65,7 +65,7 @@ def test_every_cell_is_text(separator: str, tmp_path: Path) -> None:
     table = read_sheet(written(tmp_path / "x.csv", "\ufeff" + text))
     assert list(table.columns) == ["sample", "donor", "age", "note"]
     assert table.to_numpy().tolist() == [
-        ["001", "1e5", "NA", "True"], ["1.0", "nan", "", "  x "], ["007", "0x1", "-1", "null"]
+        ["001", "1e5", "NA", "True"], ["1.0", "nan", "", "x"], ["007", "0x1", "-1", "null"]
     ]  # fmt: skip
 
 
@@ -77,13 +77,21 @@ def test_commas_in_quotes_stay(tmp_path: Path) -> None:
 def test_lines_of_the_file_are_kept_for_messages(tmp_path: Path) -> None:
     path = written(tmp_path / "x", "sample\tdonor\n\nS1\tD1\n\nS2\tD2\n")
     table = read_sheet(path)
-    assert table.attrs == {"source": str(path), "lines": [3, 5]}
+    assert table.attrs == {"source": str(path), "lines": [3, 5], "notes": []}
+
+
+def test_spaces_around_cells_and_names_are_removed_and_noted_once(tmp_path: Path) -> None:
+    path = written(tmp_path / "x", "sample \tdonor\tdose\nS1 \t D1\t1\n S2\tD2\u00a0\t2\n")
+    table = read_sheet(path)
+    assert table.to_numpy().tolist() == [["S1", "D1", "1"], ["S2", "D2", "2"]]
+    (note,) = table.attrs["notes"]
+    assert note == f"{path}: spaces around cells were removed (columns 'sample', 'donor')"
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("sample\tdonor \nS1\tD1\n", "header: the column name 'donor ' has spaces around it; exp"),
+        ("sample\tdonor\tdonor \nS1\tD1\t\n", "header: the columns 'donor' stand more than once"),
         ("sample\tdonor\tdonor\nS1\tD1\tD1\n", "header: the columns 'donor' stand more than once"),
         ("sample\t\nS1\tD1\n", "header: column 2 has no name"),
         ("\tdonor\nS1\tD1\n", "column 1 has no name; expected a name. Name it 'sample' if"),
@@ -147,13 +155,35 @@ def test_an_empty_cell(column: str) -> None:
 
 
 def test_missing_values_are_missing() -> None:
-    said = only(problems(changed(2, "donor", "NA")))
-    assert "row 4, column 'donor': the value is missing ('NA')" in said
+    said = only(problems(changed(2, "group", "NA")))
+    assert "row 4, column 'group': the value is missing ('NA')" in said
+    said = only(problems(changed(2, "donor", "")))
+    assert "row 4, column 'donor': the cell is empty" in said
 
 
-def test_a_sample_with_spaces() -> None:
-    said = only(problems(changed(0, "sample", "D1_pre ")))
-    assert "row 2, column 'sample': the sample 'D1_pre ' has spaces around it" in said
+@pytest.mark.parametrize(
+    ("column", "old", "new", "design"),
+    [
+        ("timepoint", "pre", "none", {"before": "none"}),
+        ("timepoint", "post", "n/a", {"after": "n/a"}),
+        ("group", "AT", "NA", {"reference_group": "NA"}),
+        ("group", "RT", "None", {}),
+        ("donor", "D1", "NA", {}),
+        ("donor", "D4", "null", {}),
+        ("line", "L1", "none", {"line": "line"}),
+        ("sample", "D2_pre", "nan", {}),
+    ],
+)
+def test_a_word_for_missing_is_a_name_where_the_config_or_an_id_says_so(
+    column: str, old: str, new: str, design: dict[str, Any]
+) -> None:
+    table = sheet().replace({column: {old: new}})
+    assert problems(table, **design) == []
+    settings = DESIGN | design
+    notes = list(missing_names(table, settings))
+    key = {"timepoint": "time"}.get(column, column)
+    told = f"'{new}' in column '{column}' is read as a name ({key}), not as a missing value"
+    assert notes == ([] if new in design.values() else [told])
 
 
 @pytest.mark.parametrize(
@@ -178,13 +208,6 @@ def test_a_third_level() -> None:
 def test_levels_that_differ_in_case_or_spaces(column: str, value: str, usual: str) -> None:
     said = only(problems(changed(1, column, value)))
     assert f"'{value}' (row 3) differs from '{usual}' in case or spaces alone" in said
-
-
-def test_spaces_around_every_cell_of_a_level() -> None:
-    table = sheet()
-    table["group"] = table["group"].replace("AT", " AT")
-    said = only(problems(table, reference_group=" AT"))
-    assert "' AT' (rows 2, 3, 4, 5) has spaces around it; expected 'AT'" in said
 
 
 def test_a_missing_reference_group() -> None:
@@ -280,7 +303,7 @@ def test_many_missing_samples_are_counted() -> None:
     ("value", "expected"),
     [
         ("many", "row 3, column 'ccl28': the level 'many' of CCL28 is not a number"),
-        ("9,5", "'9,5' of CCL28 is not a number; expected a number, or an empty cell. Write dec"),
+        ("9,5", "'9,5' of CCL28 is not a number; expected a number, '<' and the limit of"),
         ("-2", "the level -2 of CCL28 is negative (1 such cells); expected levels ≥ 0. If"),
         ("inf", "the level 'inf' of CCL28 is not a number"),
     ],
@@ -309,8 +332,58 @@ def test_covariates() -> None:
     assert "row 2, column 'age': the cell is empty" in said
     said = only(problems(table, covariates=["sample"]))
     assert "the covariate is text and differs in every sample" in said
+    said = only(problems(changed(0, "plate", "P1"), covariates=[{"plate": "categorical"}]))
+    assert "'P1' (row 2) differs from 'p1' in case or spaces alone" in said
     said = only(problems(changed(0, "plate", "P1"), covariates=["plate"]))
     assert "'P1' (row 2) differs from 'p1' in case or spaces alone" in said
+
+
+CODES = ["1", "2", "3", "1", "2", "2", "3", "1"]
+
+
+@pytest.mark.parametrize("codes", [CODES, [f"{code}.0" for code in CODES], list("00110110")])
+def test_few_whole_numbers_need_a_kind(codes: list[str]) -> None:
+    table = sheet().assign(batch=codes)
+    said = only(problems(table, covariates=["batch"]))
+    assert "column 'batch': the covariate holds only the whole numbers " in said
+    assert "Write {batch: categorical} where the numbers are names" in said
+    assert "or {batch: numeric} where they measure something" in said
+    for kind in ("categorical", "numeric"):
+        assert problems(table, covariates=[{"batch": kind}]) == []
+
+
+def test_other_numbers_and_text_need_none() -> None:
+    assert problems(sheet().assign(x=list("12345671")), covariates=["x"]) == []
+    assert problems(sheet().assign(x=["1.5", *CODES[1:]]), covariates=["x"]) == []
+    assert problems(sheet().assign(x=[f"b{code}" for code in CODES]), covariates=["x"]) == []
+    # what the models refuse anyway is not asked for first
+    assert problems(sheet().assign(x=list("11223311")), covariates=["x"]) == []
+    assert problems(sheet().assign(x=list("12121212")), covariates=["x"]) == []
+
+
+def test_a_declared_kind_is_held_to() -> None:
+    table = sheet().assign(batch=["b1", *CODES[1:]], dose=[f"0,{n}" for n in range(8)])
+    said = only(problems(table, covariates=[{"batch": "numeric"}]))
+    assert "'b1' (row 2) is not a number, and the covariate is numeric" in said
+    assert said.endswith("If it is a category, write {batch: categorical}.")
+    assert "decimals with a point" in only(problems(table, covariates=[{"dose": "numeric"}]))
+    said = only(problems(table, covariates=[{"dose": "categorical"}]))
+    assert "the covariate is categorical and differs in every sample" in said
+    odd = sheet().assign(**{"a: b": CODES})
+    assert "Write {'a: b': categorical}" in only(problems(odd, covariates=["a: b"]))
+
+
+def test_the_column_of_samples_may_have_any_name(tmp_path: Path) -> None:
+    text = sheet().rename(columns={"sample": "Run"}).assign(sample="tube").to_csv(index=False)
+    path, design = written(tmp_path / "s.csv", text), DESIGN | {"sample": "Run"}
+    table = read_sample_sheet(path, design)
+    assert list(table["sample"]) == list(sheet()["sample"])
+    assert check_sheet(table, design, FACTORS, None) == ()
+    assert check_sheet(table.replace("D1_pre", ""), design, FACTORS, None)[0].where == (
+        f"{path}, row 2, column 'Run'"
+    )
+    with pytest.raises(InputError, match=r"no column 'Runs'; expected the column that .*'Run'"):
+        read_sample_sheet(path, design | {"sample": "Runs"})
 
 
 def test_several_mistakes_are_said_together() -> None:

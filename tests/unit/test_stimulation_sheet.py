@@ -42,7 +42,6 @@ def test_a_good_sheet(tmp_path: Path) -> None:
         (lambda t, a: a.update(treated="CCL-28"), "(stimulation.treated); expected at least two"),
         (lambda t, a: t.put("C1_ccl28", "treatment", "CCL28"), "in case or spaces alone"),
         (lambda t, a: t.put("C1_ccl28", "culture", "NA"), "arm.tsv, row 3, column 'culture'"),
-        (lambda t, a: t.put("C1_ccl28", "culture", "C1 "), "in case or spaces alone"),
         (lambda t, a: t.rows.append(t.rows[1]), "sample 'C1_vehicle' stands twice"),
         (lambda t, a: t.drop("C2_ccl28"), "culture 'C2' has no sample 'ccl28'"),
         (
@@ -62,10 +61,6 @@ def test_the_sheet_is_held_against_the_counts(tmp_path: Path) -> None:
     assert [text.partition(": ")[2] for text in found] == [
         "sample 'C1_vehicle' is not in arm.counts.tsv; expected a column of the count matrix. "
         "Did you mean 'C1_vehicel'?",
-        "sample 'C1_vehicel' of arm.counts.tsv has no row; expected a row for each counted sample. "
-        "Add its row, or take its column out of the matrix.",
-        "sample 'C9_ccl28' of arm.counts.tsv has no row; expected a row for each counted sample. "
-        "Add its row, or take its column out of the matrix.",
     ]
 
 

@@ -89,6 +89,16 @@ def test_what_cannot_be_adjusted_says_why() -> None:
         assert str(flat["note"]).startswith("Its level before does not vary within the groups")
 
 
+def test_what_is_not_stated_is_not_claimed() -> None:
+    table = levels(3, {"AT": 5, "RT": 5})
+    row = baseline_row(table, "RT", "AT", crossover=False, randomised=None)
+    note = str(row["note"])
+    assert row["randomised"] is None
+    assert "Whether donors were randomised is not stated (design.randomised)" in note
+    assert "unbiased only if they were" in note
+    assert "Groups were" not in note
+
+
 def test_randomised_groups_differ_by_chance_and_how_rarely_is_said() -> None:
     table = levels(3, {"AT": 8, "RT": 8})
     near = str(baseline_row(table, "RT", "AT", crossover=False, randomised=True)["note"])

@@ -165,6 +165,7 @@ HIDDEN = {"ancova_difference": -0.4, "ancova_ci_low": -0.7, "ancova_ci_high": -0
     [
         ({}, True, "regression to the mean may be part of what is seen."),
         ({"randomised": False}, True, "misleads as easily."),
+        ({"randomised": None}, True, "; whether donors were randomised is not stated."),
         ({}, False, ""),  # both say that nothing is established
         (HIDDEN, False, "the start may hide a difference."),
         (HIDDEN, True, ""),  # both say that they differ

@@ -22,6 +22,7 @@ rule fit:
             key: CONFIG["differential_expression"][key]
             for key in ("min_count", "second_opinion", "lfc_threshold")
         },
+        models=MODELS,
         code=code("fit.py"),
     script:
         "../scripts/fit.py"

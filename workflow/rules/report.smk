@@ -71,6 +71,7 @@ rule report:
         runtime=minutes(60),
     params:
         config=CONFIG,
+        defaults=PLAN.defaults,
         inputs=sorted(
             {path for paths in input_paths(CONFIG).values() for path in paths}
         ),

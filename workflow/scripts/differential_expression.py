@@ -6,9 +6,10 @@ with job(snakemake.log[0]):
     from fibroserum import tables
     from fibroserum.cohort.storage import read_h5ad
     from fibroserum.de.stage import result_tables
+    from fibroserum.de.stored_fit import read_fits
 
     cohort = read_h5ad(snakemake.input.cohort)
-    fits = {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)}
+    fits = read_fits(snakemake.input.fits)
     results, contrasts = result_tables(
         cohort,
         fits,

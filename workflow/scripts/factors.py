@@ -6,17 +6,16 @@ with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum import tables
-    from fibroserum.cohort.accessors import settings_of
-    from fibroserum.cohort.contrasts import contrasts_of
+    from fibroserum.cohort.accessors import all_contrasts, settings_of
     from fibroserum.cohort.storage import read_h5ad
+    from fibroserum.de.stored_fit import read_fits
     from fibroserum.factors.stage import SCHEMAS, FactorSettings, flag_factors
     from fibroserum.input.signature import read_signature
 
     files, params = snakemake.input, snakemake.params
     cohort = read_h5ad(files.cohort)
-    fits = {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, files.fits)}
-    noted = settings_of(cohort)
-    contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
+    fits = read_fits(files.fits)
+    contrasts = all_contrasts(settings_of(cohort))
     stimulated = [name for name, entry in params.factors.items() if entry["stimulation"]]
     signed = [name for name, entry in params.factors.items() if entry["signature"]]
     found = flag_factors(

@@ -6,11 +6,13 @@ with job(snakemake.log[0]):
     from fibroserum.cohort.storage import read_h5ad, write_h5ad
     from fibroserum.de.fitting import fit_cohort
     from fibroserum.de.settings import FitSettings
+    from fibroserum.de.stored_fit import no_fit
 
     params = snakemake.params
     settings = FitSettings(
         params.min_count, params.second_opinion, params.lfc_threshold, snakemake.threads
     )
-    fits = fit_cohort(read_h5ad(snakemake.input.cohort), settings)
-    for fit, path in zip(fits, snakemake.output.fits, strict=True):
-        write_h5ad(fit, path)
+    cohort = read_h5ad(snakemake.input.cohort)
+    fits = {fit.uns["model"]["name"]: fit for fit in fit_cohort(cohort, settings)}
+    for model, path in zip(params.models, snakemake.output.fits, strict=True):
+        write_h5ad(fits.get(model) or no_fit(cohort, model), path)

@@ -5,12 +5,13 @@ from fibroserum.runtime.job import job
 with job(snakemake.log[0]):
     from fibroserum import tables
     from fibroserum.cohort.storage import read_h5ad
+    from fibroserum.de.stored_fit import read_fits
     from fibroserum.permutations.stage import permutation_tables
 
     settings = snakemake.params.settings
     found = permutation_tables(
         read_h5ad(snakemake.input.cohort),
-        {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)},
+        read_fits(snakemake.input.fits),
         permutations=settings["permutations"],
         alpha=settings["alpha"],
         weighted=settings["weights"] == "other_contrast",

@@ -5,11 +5,12 @@ from fibroserum.runtime.job import job
 with job(snakemake.log[0]):
     from fibroserum import tables
     from fibroserum.cohort.storage import read_h5ad
+    from fibroserum.de.stored_fit import read_fits
     from fibroserum.qc.stage import control_quality
 
     cohort = read_h5ad(snakemake.input.cohort)
     samples = tables.read("samples", snakemake.input.samples)
-    fits = {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)}
+    fits = read_fits(snakemake.input.fits)
     found = control_quality(cohort, samples, snakemake.params.line_sex, fits)
     tables.write("checks", found.checks, snakemake.output.checks)
     tables.write("left_out_genes", found.left_out, snakemake.output.left_out)

@@ -13,4 +13,9 @@ if __name__ == "__main__":
         config = snakemake.params.config
         folder = Path(snakemake.output.html).parent
         templates = Path(snakemake.scriptdir).parent / "report"
-        write_report(folder, config, record(config, snakemake.params.inputs), templates)
+        write_report(
+            folder,
+            config,
+            record(config, snakemake.params.inputs, snakemake.params.defaults),
+            templates,
+        )

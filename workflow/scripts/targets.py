@@ -6,22 +6,21 @@ with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum import tables
-    from fibroserum.cohort.accessors import settings_of
-    from fibroserum.cohort.contrasts import contrasts_of
+    from fibroserum.cohort.accessors import all_contrasts, settings_of
     from fibroserum.cohort.storage import read_h5ad
+    from fibroserum.de.stored_fit import read_fits
     from fibroserum.input.published import read_published
     from fibroserum.targets import TargetSettings, flag_targets
     from fibroserum.targets.context import ContextSettings, context_table
 
     cohort = read_h5ad(snakemake.input.cohort)
-    noted = settings_of(cohort)
-    contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
+    contrasts = all_contrasts(settings_of(cohort))
     paths = zip(contrasts, snakemake.input.de, strict=True)
     results = {contrast.name: tables.read("de", path) for contrast, path in paths}
     published = [read_published(Path(path)) for path in snakemake.input.published]
     flags = flag_targets(
         cohort,
-        {fit.uns["model"]["name"]: fit for fit in map(read_h5ad, snakemake.input.fits)},
+        read_fits(snakemake.input.fits),
         results,
         TargetSettings(**snakemake.params.settings, n_cpus=snakemake.threads),
         published[0] if published else None,

@@ -331,3 +331,37 @@ def _(c: SmallCohort) -> None:
 )
 def _(c: SmallCohort) -> None:
     c.design["block"] = "plates"
+
+
+@case(
+    "covariates as keys with values",
+    "{'rin': 'numeric'} is not valid; expected a list: columns of the sample sheet to adjust for",
+)
+def _(c: SmallCohort) -> None:
+    c.design["covariates"] = {"rin": "numeric"}
+
+
+@case(
+    "two covariates in one entry",
+    "Write each by itself: {rin: numeric}, {plate: categorical}.",
+)
+def _(c: SmallCohort) -> None:
+    c.design["covariates"] = [{"rin": "numeric", "plate": "categorical"}]
+
+
+@case(
+    "a kind of covariate that is none",
+    "cohort.yaml, design.covariates.0.rin: unknown value 'factor'; expected categorical or "
+    "numeric. Valid: 'categorical', 'numeric'.",
+)
+def _(c: SmallCohort) -> None:
+    c.design["covariates"] = [{"rin": "factor"}]
+
+
+@case(
+    "a covariate that is named twice",
+    "cohort.yaml, design.covariates: the covariate 'rin' is named 2 times; expected each covariate "
+    "once",
+)
+def _(c: SmallCohort) -> None:
+    c.design["covariates"] = ["rin", {"rin": "numeric"}]

@@ -14,7 +14,7 @@ case = CASES.case
     "cohort.yaml, the top level: unknown key 'target'; expected a key of the schema. "
     "Did you mean 'targets'?",
     "samples.tsv, row 7, column 'ccl28': the level 'high' of CCL28 is not a number; "
-    "expected a number, or an empty cell",
+    "expected a number, '<' and the limit of detection, or an empty cell",
     "counts.tsv, row 3 ('DCN'), column 'D2_pre': the count is negative (-3); "
     "expected a whole number ≥ 0",
     "sets.gmt, line 2: gene set 'TGFB, signalling' has no genes",

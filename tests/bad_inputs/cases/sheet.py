@@ -131,15 +131,6 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
-    "a space after a level",
-    "samples.tsv, column 'group': 'AT ' (row 7) differs from 'AT' in case or spaces alone; "
-    "expected one way of writing a level",
-)
-def _(c: SmallCohort) -> None:
-    c.sheet.put("D3_post", "group", "AT ")
-
-
-@case(
     "an unknown time",
     "samples.tsv, column 'timepoint': 'week 12' (row 7) is neither before nor after; expected "
     "'pre' or 'post'. Valid: 'pre', 'post'.",
@@ -247,7 +238,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a serum level with a decimal comma",
     "samples.tsv, row 7, column 'ccl28': the level '512,5' of CCL28 is not a number; expected a "
-    "number, or an empty cell. Write decimals with a point.",
+    "number, '<' and the limit of detection, or an empty cell. Write decimals with a point.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "ccl28", "512,5")
@@ -256,7 +247,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a serum level in words",
     "samples.tsv, row 7, column 'ccl28': the level 'below detection' of CCL28 is not a number; "
-    "expected a number, or an empty cell",
+    "expected a number, '<' and the limit of detection, or an empty cell",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "ccl28", "below detection")
@@ -331,13 +322,48 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
-    "a level below the detection limit, and one with its unit",
-    "samples.tsv, row 2, column 'ccl28': the level '<31.2' of CCL28 is not a number; expected a "
-    "number, or an empty cell. Outside the assay's limits: leave the cell empty, or write the "
-    "value you impute.",
+    "a level above the assay's range, one without its limit, and one with its unit",
+    "samples.tsv, row 2, column 'ccl28': the level '>800' of CCL28 is not a number; expected a "
+    "number, '<' and the limit of detection, or an empty cell. Above the assay's range: measure a "
+    "dilution, or leave the cell empty.",
+    "samples.tsv, row 3, column 'ccl28': the level '<LOD' of CCL28 is not a number; expected a "
+    "number, '<' and the limit of detection, or an empty cell. Below the limit of detection: write "
+    "'<' and the limit alone, such as '<15'.",
     "samples.tsv, row 4, column 'ccl28': the level '412 pg/ml' of CCL28 is not a number; expected "
-    "a number, or an empty cell. Write the number alone, in one unit for all samples.",
+    "a number, '<' and the limit of detection, or an empty cell. Write the number alone, in one "
+    "unit for all samples.",
 )
 def _(c: SmallCohort) -> None:
-    c.sheet.put("D1_pre", "ccl28", "<31.2")
+    c.sheet.put("D1_pre", "ccl28", ">800")
+    c.sheet.put("D1_post", "ccl28", "<LOD")
     c.sheet.put("D2_pre", "ccl28", "412 pg/ml")
+
+
+@case(
+    "numbers that may be names of batches",
+    "samples.tsv, column 'batch': the covariate holds only the whole numbers 1, 2 and 3: "
+    "measurements, or names of categories?; expected its kind in design.covariates. Write {batch: "
+    "categorical} where the numbers are names (one effect for each), or {batch: numeric} where "
+    "they measure something (one slope).",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.add_column("batch", list("123213121321"))
+    c.design["covariates"] = ["batch"]
+
+
+@case(
+    "another name of the column of samples",
+    "'age', 'plate', 'rin'. Name their column in design.sample.",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.rename("sample", "Run")
+
+
+@case(
+    "another name of that column in the sheet of a stimulation experiment",
+    "arm.samples.tsv: has no column 'Runs'; expected the column that the config's key 'sample' "
+    "names. Did you mean 'Run'?",
+)
+def _(c: SmallCohort) -> None:
+    c.tables["arm.samples.tsv"].rename("sample", "Run")
+    c.arm["sample"] = "Runs"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import anndata as ad
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import tables
+from fibroserum.cohort.contrasts import Contrast, contrasts_of
 
 #: Where cohort.h5ad keeps rows that are left out: in `obsm` their counts, a column for each
 #: (an array: HDF5 has no room for the names of thousands of columns); in `uns` their names and why.
@@ -53,10 +55,31 @@ def rows_of_targets(adata: ad.AnnData) -> set[str]:
     return own | set(adata.var_names[symbols.isin(named).to_numpy()])
 
 
+def all_contrasts(settings: Mapping[str, Any]) -> list[Contrast]:
+    """Return the contrasts that a cohort was planned with; settings: `settings_of` it."""
+    return contrasts_of(settings["groups"], settings["before"], settings["after"])
+
+
+def estimated_contrasts(settings: Mapping[str, Any]) -> list[Contrast]:
+    """Return the contrasts that the samples determine; settings: `settings_of` the cohort."""
+    return [one for one in all_contrasts(settings) if one.name not in settings["not_estimable"]]
+
+
 def settings_of(adata: ad.AnnData) -> dict[str, Any]:
     """Return what `build_cohort` noted, as plain Python values (h5ad gives arrays back)."""
-    noted = {"pools": [], "block": "", **adata.uns["fibroserum"]}
-    for key in ("groups", "pools", "covariates", "lines", "notes", "targets", "target_genes"):
+    noted = {"pools": [], "block": "", "categorical": [], **adata.uns["fibroserum"]}
+    names, reasons = (noted.pop(key, []) for key in ("not_estimable", "why_not_estimable"))
+    noted["not_estimable"] = dict(zip(map(str, names), map(str, reasons), strict=True))
+    for key in (
+        "groups",
+        "pools",
+        "covariates",
+        "categorical",
+        "lines",
+        "notes",
+        "targets",
+        "target_genes",
+    ):
         noted[key] = [str(value) for value in noted[key]]
     noted["crossover"] = bool(noted["crossover"])
     noted["block"] = str(noted["block"]) or None

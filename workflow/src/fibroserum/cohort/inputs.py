@@ -25,11 +25,12 @@ from fibroserum.cohort.samples import check_design
 from fibroserum.counts import CountTable, read_counts
 from fibroserum.errors import Collector, Problem, listed, nearest
 from fibroserum.files.left_out import EXCLUDED, fits
-from fibroserum.files.table import read_sheet
 from fibroserum.genes.gmt import check_human, collection_name, read_gmt
 from fibroserum.genes.ids import canonical_ensembl
 from fibroserum.input.config import Config
 from fibroserum.input.published import read_published
+from fibroserum.input.serum_levels import serum_notes
+from fibroserum.input.sheet import missing_names, read_sample_sheet
 from fibroserum.input.sheet_checks import check_sheet, problems_without
 from fibroserum.input.sheet_design import turned_times
 from fibroserum.input.signature import read_signature
@@ -41,7 +42,7 @@ def checked_sheet(config: Config, counted: list[str] | None = None) -> pd.DataFr
     found = Collector()
     sheet = pd.DataFrame()
     with found.collecting():
-        sheet = read_sheet(Path(config["samples"]))
+        sheet = read_sample_sheet(Path(config["samples"]), config["design"])
         problems = check_sheet(sheet, config["design"], config["factors"], counted)
         found.problems += problems
         if not problems:
@@ -135,7 +136,7 @@ def _stimulation(
         if not arm:
             continue
         with found.collecting():
-            sheet = read_sheet(Path(arm["samples"]))
+            sheet = read_sample_sheet(Path(arm["samples"]), arm)
             samples = list(sheet["sample"]) if "sample" in sheet else []
             table = _read([arm["counts"]], config, samples)
             used |= table.used
@@ -190,7 +191,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     used: frozenset[str] = frozenset()
     with found.collecting():
-        sheet = read_sheet(Path(config["samples"]))
+        sheet = read_sample_sheet(Path(config["samples"]), config["design"])
     samples = list(sheet["sample"]) if "sample" in sheet else None
     with found.collecting():
         table = _read(config["counts"], config, samples, cells=config["cells"], summed=summed)
@@ -219,6 +220,8 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     counts, annotation = counts.drop(columns=[*without]), annotation.drop(index=[*without])
     targets, notes = find_targets(config["targets"], annotation, counts)
     notes += _unfitted(config["genes"]["exclude"], [*annotation["symbol"]], aside, without)
+    notes += serum_notes(sheet, config["design"], config["factors"])
+    notes += missing_names(sheet, config["design"])
     for name, (_, arm_sheet) in arms.items():
         notes += left_out(name, arm_sheet, config["factors"][name]["stimulation"])
     notes += turned_times(config["design"])

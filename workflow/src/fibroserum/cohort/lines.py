@@ -1,4 +1,4 @@
-"""What summing a donor's lines does to a gene that one line expresses more than another.
+"""Cell lines: what groups share, and what summing a donor's lines does to a gene.
 
 A donor's libraries of several lines are summed within donor and time. Where one line has a larger
 share of the sum after than before, its genes seem to rise though nothing changes: by
@@ -7,11 +7,13 @@ log2(share after / share before) at most, for a gene that no other line expresse
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+
+from fibroserum.cohort.contrasts import Contrast
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,36 @@ class LineShift:
 NOTABLE = 0.05
 #: Mean counts a library of genes that are looked at: with fewer a line's own level is not known.
 FEWEST = 10
+
+
+def unshared_lines(sheet: pd.DataFrame, contrasts: Iterable[Contrast]) -> dict[str, str]:
+    """Return why contrasts between groups cannot be told from one between their cell lines.
+
+    sheet: `group` and `line` of each library behind the contrasts.
+    """
+    lines = {str(name): set(map(str, own)) for name, own in sheet.groupby("group")["line"]}
+    found = {}
+    for contrast in contrasts:
+        group, reference = str(contrast.group), str(contrast.reference)
+        if contrast.reference is None or lines.get(group, set()) & lines.get(reference, set()):
+            continue
+        said = "; ".join(f"{name}: {', '.join(sorted(lines[name]))}" for name in (group, reference))
+        found[contrast.name] = (
+            f"the groups share no cell line ({said}), so that a difference between the groups may "
+            "be one between the lines. Test the sera of both groups on the same lines"
+        )
+    return found
+
+
+def lines_per_donor(sheet: pd.DataFrame) -> str:
+    """Return whether `all`, `some` or `none` of the donors were tested on several cell lines.
+
+    `all`: each on every line. sheet: as `unshared_lines` takes it, with `donor`.
+    """
+    own = sheet.groupby(["donor", "group"])["line"].nunique()
+    if (own == sheet["line"].nunique()).all():
+        return "all"
+    return "some" if (own > 1).any() else "none"
 
 
 def line_shift(counts: pd.DataFrame, sheet: pd.DataFrame, before: str) -> LineShift | None:

@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.cohort.designs import Design, design_of, indicators, keep_design
-from fibroserum.cohort.rank import check_rank
+from fibroserum.cohort.rank import NoResidual, check_rank, full_rank, is_estimable
 from fibroserum.errors import InputError, Problem
 from fibroserum.input.names import file_name
 
@@ -87,12 +87,17 @@ def model_of(fit: ad.AnnData) -> Model:
     )
 
 
-def covariate_columns(obs: pd.DataFrame, covariates: Sequence[str]) -> pd.DataFrame:
-    """Return covariates as columns: numbers centred, categories as indicators less the first."""
+def covariate_columns(
+    obs: pd.DataFrame, covariates: Sequence[str], categorical: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Return covariates as columns: numbers centred, categories as indicators less the first.
+
+    categorical: covariates that are categories though every value is a number.
+    """
     parts = [pd.DataFrame(index=obs.index)]
     for name in covariates:
         numbers = pd.to_numeric(obs[name], errors="coerce")
-        if numbers.notna().all():
+        if name not in categorical and numbers.notna().all():
             parts.append((numbers.astype(float) - numbers.mean()).to_frame(name))
         else:
             text = obs[name].astype(str)
@@ -147,6 +152,7 @@ def paired_model(
     *,
     crossover: bool,
     covariates: Sequence[str] = (),
+    categorical: Sequence[str] = (),
     block: str | None = None,
     donor_values: bool = True,
 ) -> Model:
@@ -162,7 +168,7 @@ def paired_model(
     pair_blocks = crossover and donor_values
     main = indicators(names, "group", list(groups[1:]) if crossover and not pair_blocks else [])
     changes = indicators(names.where(obs["time"] == after), "after", list(groups))
-    dense = pd.concat([main, changes, covariate_columns(obs, covariates)], axis=1)
+    dense = pd.concat([main, changes, covariate_columns(obs, covariates, categorical)], axis=1)
     design = Design(dense, donors + "|" + names if pair_blocks else obs["donor"])
     own = [contrast for contrast in contrasts if contrast.model == "paired"]
     check_rank(design, "the model of changes", obs, covariates)
@@ -180,20 +186,27 @@ def baseline_model(
     *,
     crossover: bool,
     covariates: Sequence[str] = (),
+    categorical: Sequence[str] = (),
     block: str | None = None,
     donor_values: bool = True,
 ) -> Model:
     """Return the model of groups before the intervention: between donors, or within in a crossover.
 
-    obs: before samples only; block, donor_values: as in `paired_model`. Raises InputError when the
-    design is rank-deficient.
+    obs: before samples only; block, donor_values: as in `paired_model`. Its contrasts are those
+    that the samples determine. Raises InputError when a covariate makes the design rank-deficient,
+    NoResidual where it has no residual degree of freedom.
     """
     main = indicators(obs["group"], "group", list(groups[1:] if crossover else groups))
-    dense = pd.concat([main, covariate_columns(obs, covariates)], axis=1)
-    design = Design(dense, obs["donor"] if crossover else None)
-    check_rank(design, "the baseline model", obs, covariates)
+    dense = pd.concat([main, covariate_columns(obs, covariates, categorical)], axis=1)
+    whole = Design(dense, obs["donor"] if crossover else None)
+    design = full_rank(whole, "the baseline model", obs, covariates)
     own = [contrast for contrast in contrasts if contrast.model == "baseline"]
     weights = {contrast.name: _group_weights(contrast, groups) for contrast in own}
+    weights = {
+        name: own
+        for name, own in weights.items()
+        if is_estimable(whole, _contrast_vector(whole, "group", own))
+    }
     vectors = {name: _contrast_vector(design, "group", own) for name, own in weights.items()}
     units = _units(obs, block) if donor_values else None
     fewest = 1 if block is None else FEWEST_BLOCKS
@@ -203,17 +216,31 @@ def baseline_model(
 def models_of(
     obs: pd.DataFrame, settings: dict[str, Any], *, donor_values: bool = True
 ) -> list[Model]:
-    """Return the paired model, and the baseline model where there are several groups.
+    """Return the models that have contrasts: the paired one, and the baseline one.
+
+    As `models_and_reasons` has them.
+    """
+    return models_and_reasons(obs, settings, donor_values=donor_values)[0]
+
+
+def models_and_reasons(
+    obs: pd.DataFrame, settings: dict[str, Any], *, donor_values: bool = True
+) -> tuple[list[Model], dict[str, str]]:
+    """Return the models that have contrasts, and why each other contrast is not estimable.
 
     obs: samples × (donor, group, time, used_for, covariates); settings: `groups` (reference first),
-    `before`, `after`, `crossover`, `covariates`, and `block` where there is one; donor_values: as
-    in `paired_model`. Raises InputError with both models' problems.
+    `before`, `after`, `crossover`, `covariates`, `categorical` (those that are categories), `block`
+    where there is one, and `not_estimable`, contrasts that are known to be so, with the reason;
+    donor_values: as in `paired_model`. Raises InputError with both models' problems.
     """
     groups, before, after = settings["groups"], settings["before"], settings["after"]
-    contrasts = contrasts_of(groups, before, after)
+    reasons = dict(settings.get("not_estimable", {}))
+    planned = contrasts_of(groups, before, after)
+    contrasts = [contrast for contrast in planned if contrast.name not in reasons]
     common = {
         "crossover": settings["crossover"],
         "covariates": settings["covariates"],
+        "categorical": settings.get("categorical", ()),
         "block": settings.get("block"),
         "donor_values": donor_values,
     }
@@ -221,17 +248,39 @@ def models_of(
     models: list[Model] = []
     paired = obs[obs["used_for"] == "change"]
     first = obs[(obs["used_for"] != "none") & (obs["time"] == before)]
-    builders = [lambda: paired_model(paired, groups, after, contrasts, **common)]
-    if len(groups) > 1:
-        builders.append(lambda: baseline_model(first, groups, contrasts, **common))
-    for build in builders:
+    try:
+        models.append(paired_model(paired, groups, after, contrasts, **common))
+    except InputError as error:
+        problems += error.problems
+    asked = [contrast for contrast in contrasts if contrast.model == "baseline"]
+    if asked:
+        why = "the samples before do not connect the two groups"
         try:
-            models.append(build())
+            model = baseline_model(first, groups, contrasts, **common)
+            models += [model] if model.contrasts else []
+            asked = [contrast for contrast in asked if contrast.name not in model.contrasts]
+        except NoResidual as error:
+            problems += error.problems if problems else ()
+            why = f"in the baseline model, {error.problems[0].what}"
         except InputError as error:
             problems += error.problems
+        reasons |= {contrast.name: f"{why}{_within_donors(contrast, first)}" for contrast in asked}
     if problems:
         raise InputError(problems)
-    return models
+    return models, {c.name: reasons[c.name] for c in planned if c.name in reasons}
+
+
+def _within_donors(contrast: Contrast, first: pd.DataFrame) -> str:
+    """Return how many donors a crossover's baseline contrast can compare, or nothing elsewhere."""
+    own = first[first["group"].isin([contrast.group, contrast.reference])]
+    several = first.groupby("donor")["group"].nunique()
+    if not (several > 1).any():
+        return ""
+    both = int((own.groupby("donor")["group"].nunique() > 1).sum())
+    return (
+        f". A crossover compares groups within donors, and {both} "
+        f"{'donor has' if both == 1 else 'donors have'} samples before in both groups"
+    )
 
 
 TREATED = "treated"

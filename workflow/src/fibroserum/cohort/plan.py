@@ -16,19 +16,30 @@ from fibroserum.cohort.contrasts import (
 )
 from fibroserum.cohort.inputs import check_tables, checked_sheet, read_all
 from fibroserum.errors import Collector, Problem
-from fibroserum.input.config import Config, repeated_keys, resolve, usable
+from fibroserum.input.config import (
+    Config,
+    defaults_of,
+    placeholders,
+    repeated_keys,
+    resolve,
+    usable,
+)
 from fibroserum.input.names import file_name
-from fibroserum.input.paths import can_be_path, missing_files, with_located_paths
+from fibroserum.input.paths import can_be_path, missing_files, toy_files, with_located_paths
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run will make: the complete config, and names that file names are made of."""
+    """What a run will make: the complete config, and names that file names are made of.
+
+    defaults: keys whose values are the schema's, with dots between sections.
+    """
 
     config: Config
     folder: str
     groups: tuple[str, ...]
     contrasts: tuple[Contrast, ...]
+    defaults: tuple[str, ...] = ()
 
     @property
     def factors(self) -> dict[str, Any]:
@@ -48,6 +59,11 @@ def plan(
     """
     config, problems = resolve(raw, schema, where)
     found = Collector()
+    found.problems += placeholders(raw, where)
+    if found.problems:
+        # nothing else can be checked before they are filled in
+        found.problems += problems
+        found.finish()
     for file in files:
         found.problems += repeated_keys(file)
     found.problems += problems
@@ -60,6 +76,7 @@ def plan(
     config = with_located_paths(config, root)
     missing = dict(missing_files(config, where))
     found.problems += missing.values()
+    found.problems += toy_files(config, where)
     if not all(map(can_be_path, missing)):
         found.finish()
     said = [problem.where.removeprefix(f"{where}, ") for problem in problems]
@@ -81,7 +98,8 @@ def plan(
     contrasts = contrasts_of(groups, config["design"]["before"], config["design"]["after"])
     found.problems += name_problems(contrasts, f"{where}, names of contrasts")
     found.finish()
-    return Plan(config, file_name(config["cohort"]), tuple(groups), tuple(contrasts))
+    defaults = tuple(defaults_of(raw, config))
+    return Plan(config, file_name(config["cohort"]), tuple(groups), tuple(contrasts), defaults)
 
 
 def _without_echoes(

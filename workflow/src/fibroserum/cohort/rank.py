@@ -8,7 +8,11 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.designs import Design
-from fibroserum.errors import listed, refuse
+from fibroserum.errors import InputError, Problem, listed, refuse
+
+
+class NoResidual(InputError):
+    """The input leaves a design no residual degree of freedom."""
 
 
 def aliased_columns(design: Design) -> list[str]:
@@ -59,12 +63,26 @@ def _why_aliased(obs: pd.DataFrame, name: str) -> str:
     return f"Leave '{name}' out of design.covariates, or the covariate that it repeats."
 
 
-def check_rank(
-    design: Design, what: str, obs: pd.DataFrame | None = None, covariates: Sequence[str] = ()
-) -> None:
-    """Raise InputError when a design is rank-deficient or leaves no residual degree of freedom.
+def is_estimable(design: Design, contrast: np.ndarray) -> bool:
+    """Return whether the samples determine a contrast, whatever values aliased columns take.
 
-    obs: samples × (donor, group, time, covariates), to say why a covariate is to blame.
+    contrast: over all columns of the design. It must be a combination of the rows of the dense
+    columns, block means taken out.
+    """
+    weights = design.dense_contrast(contrast)
+    within = design.centred(design.dense_values)
+    projected = np.linalg.pinv(within) @ (within @ weights)
+    return bool(np.linalg.norm(projected - weights) < 1e-8 * np.linalg.norm(weights))
+
+
+def full_rank(
+    design: Design, what: str, obs: pd.DataFrame | None = None, covariates: Sequence[str] = ()
+) -> Design:
+    """Return a design without columns of groups that its other columns determine.
+
+    obs: samples × (donor, group, time, covariates), to say why a covariate is to blame. Raises
+    InputError where a covariate is to blame, NoResidual where no residual degree of freedom is
+    left.
     """
     names = design.dense.columns
     if len(repeated := names[names.duplicated()].unique()):
@@ -77,23 +95,43 @@ def check_rank(
     aliased = aliased_columns(design)
     rank = design.n_columns - len(aliased)
     if len(design.samples) <= rank:
-        raise refuse(
+        problem = Problem(
             f"{len(design.samples)} samples for {design.n_columns} columns leave no residual "
             "degree of freedom",
             what,
             "more samples than columns",
             "Bring more complete pairs, or fewer covariates.",
         )
+        raise NoResidual([problem])
+    to_blame = [
+        name
+        for name in covariates
+        if any(column == name or column.startswith(f"{name}[") for column in aliased)
+    ]
+    if to_blame:
+        hints = [_why_aliased(obs, name) for name in to_blame if obs is not None]
+        raise _deficient(aliased, what, " ".join(hints))
+    return Design(design.dense.drop(columns=aliased), design.blocks)
+
+
+def check_rank(
+    design: Design, what: str, obs: pd.DataFrame | None = None, covariates: Sequence[str] = ()
+) -> None:
+    """Raise InputError when a design is rank-deficient or leaves no residual degree of freedom.
+
+    obs, covariates: as `full_rank` takes them.
+    """
+    kept = full_rank(design, what, obs, covariates)
+    aliased = [name for name in design.dense.columns if name not in kept.dense.columns]
     if aliased:
-        named = ", ".join(f"'{column}'" for column in aliased)
-        to_blame = [
-            name
-            for name in covariates
-            if any(column == name or column.startswith(f"{name}[") for column in aliased)
-        ]
-        raise refuse(
-            f"the design is rank-deficient: {named} can be made from the other columns",
-            what,
-            "covariates that donor, group and time do not determine",
-            " ".join(_why_aliased(obs, name) for name in to_blame if obs is not None),
-        )
+        raise _deficient(aliased, what)
+
+
+def _deficient(aliased: Sequence[str], what: str, hint: str = "") -> InputError:
+    named = ", ".join(f"'{column}'" for column in aliased)
+    return refuse(
+        f"the design is rank-deficient: {named} can be made from the other columns",
+        what,
+        "covariates that donor, group and time do not determine",
+        hint,
+    )

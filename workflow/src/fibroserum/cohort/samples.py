@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.contrasts import SINGLE_GROUP, order_groups
-from fibroserum.cohort.models import models_of
+from fibroserum.cohort.contrasts import SINGLE_GROUP, contrasts_of, order_groups
+from fibroserum.cohort.lines import unshared_lines
+from fibroserum.cohort.models import models_and_reasons
 from fibroserum.errors import InputError, Problem
+from fibroserum.input.covariates import covariate_kinds, covariate_names, declared_kinds
 from fibroserum.input.sheet import DESIGN_KEYS, obs_name
 
 
@@ -107,6 +109,17 @@ def use_of_samples(
     return used_for, pd.Series(np.where(paired, "", why), index=sheet.index)
 
 
+def covariate_settings(sheet: pd.DataFrame, design: dict[str, Any]) -> dict[str, list[str]]:
+    """Return the names of the covariates in `obs`, and which of them are categories.
+
+    sheet: as `canonical_sheet` returns it.
+    """
+    names = {obs_name(name): kind for name, kind in declared_kinds(design)}
+    kinds = covariate_kinds(sheet, {"covariates": [{name: kind} for name, kind in names.items()]})
+    categorical = [name for name, kind in kinds.items() if kind == "categorical"]
+    return {"covariates": list(names), "categorical": categorical}
+
+
 def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
     """Raise InputError for a design that cannot be fitted.
 
@@ -115,22 +128,22 @@ def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
     that gives a column or a level two meanings has been refused, and there is nothing to add.
     """
     design = config["design"]
-    columns = [design[name] for name in DESIGN_KEYS if design[name]] + design["covariates"]
+    columns = [design[name] for name in DESIGN_KEYS if design[name]] + covariate_names(design)
     if design["before"] != design["after"] and len(set(columns)) == len(columns):
         combined_samples(canonical_sheet(sheet, design), config)
 
 
 def combined_samples(
     full: pd.DataFrame, config: dict[str, Any]
-) -> tuple[Combined, list[str], pd.Series]:
+) -> tuple[Combined, list[str], pd.Series, dict[str, str]]:
     """Return the libraries taken together with `used_for`, the groups, and what is not used.
 
-    Raises InputError as `check_design` does.
+    Also why contrasts are not estimable, by their names. Raises InputError as `check_design` does.
     """
     design = config["design"]
     serum = [factor["serum"] for factor in config["factors"].values() if factor["serum"]]
     blocks = [design["block"]] if design.get("block") else []
-    kept = map(obs_name, (*design["covariates"], *blocks, *serum))
+    kept = map(obs_name, (*covariate_names(design), *blocks, *serum))
     keep_equal = [column for column in kept if column in full]
     combined = combine_libraries(full, keep_equal)
     obs = combined.sheet
@@ -139,8 +152,14 @@ def combined_samples(
     obs.insert(4, "used_for", used_for)
     settings = design | {
         "groups": groups,
-        "covariates": list(map(obs_name, design["covariates"])),
+        **covariate_settings(full, design),
         "block": obs_name(blocks[0]) if blocks else None,
     }
-    models_of(obs, settings)
-    return combined, groups, why
+    in_pair = full.index.map(combined.into).isin(obs.index[used_for == "change"])
+    at_start = (full["time"] == design["before"]).to_numpy()
+    planned = contrasts_of(groups, design["before"], design["after"])
+    unshared: dict[str, str] = {}
+    for kind, rows in (("difference", in_pair), ("baseline", at_start)):
+        unshared |= unshared_lines(full[rows], [c for c in planned if c.kind == kind])
+    _, not_estimable = models_and_reasons(obs, settings | {"not_estimable": unshared})
+    return combined, groups, why, not_estimable

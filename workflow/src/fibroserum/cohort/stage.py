@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import LEFT_OUT
+from fibroserum.cohort.contrasts import contrasts_of, order_groups
 from fibroserum.cohort.inputs import Inputs, read_all
-from fibroserum.cohort.lines import line_shift
-from fibroserum.cohort.samples import canonical_sheet, combined_samples
+from fibroserum.cohort.lines import line_shift, lines_per_donor
+from fibroserum.cohort.samples import canonical_sheet, combined_samples, covariate_settings
 from fibroserum.cohort.size_factors import size_factors
+from fibroserum.errors import InputError, Problem
 from fibroserum.input.sheet import obs_name, pools_of
 
 #: Why a sample that was counted is not in the cohort.
@@ -58,9 +60,10 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     whole = canonical_sheet(inputs.sheet, design)
     full = whole.drop(index=list(inputs.dropped))
     counts = inputs.counts.loc[full.index].sort_index(axis=1)
-    combined, groups, why = combined_samples(full, config)
+    combined, groups, why, not_estimable = combined_samples(full, config)
     obs, summed = combined.sheet, combined.sum(counts)
     used = obs["used_for"] != "none"
+    _check_depth(summed, obs, inputs, config, min_count, not_estimable)
     factors, method = size_factors(_well_counted(summed.loc[used], min_count))
     obs.insert(5, "size_factor", pd.Series(factors, index=summed.index[used]))
     reasons = combined.reasons | inputs.dropped
@@ -83,9 +86,12 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
         "groups": groups,
         "crossover": design["crossover"],
         "pools": pools_of(inputs.sheet, design),
-        "covariates": [obs_name(name) for name in design["covariates"]],
+        **covariate_settings(whole, design),
         "block": obs_name(design["block"]) if design.get("block") else "",
         "lines": sorted(full["line"].unique()),
+        "lines_per_donor": lines_per_donor(full),
+        "not_estimable": list(not_estimable),
+        "why_not_estimable": list(not_estimable.values()),
         "size_factor_method": method,
         "targets": list(inputs.targets),
         "target_genes": [gene or "" for gene in inputs.targets.values()],
@@ -105,6 +111,45 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     _normalized_layers(adata)
     arms = {name: stimulation_arm(*arm, adata.var) for name, arm in inputs.stimulation.items()}
     return Cohort(adata, samples, arms)
+
+
+def _check_depth(
+    summed: pd.DataFrame,
+    obs: pd.DataFrame,
+    inputs: Inputs,
+    config: dict[str, Any],
+    min_count: int,
+    not_estimable: dict[str, str],
+) -> None:
+    """Raise InputError where no gene reaches min_count over the samples of a fit."""
+    before, after = config["design"]["before"], config["design"]["after"]
+    groups = order_groups(list(obs["group"]), config["design"]["reference_group"])
+    asked = {
+        one.model for one in contrasts_of(groups, before, after) if one.name not in not_estimable
+    }
+    rows = {
+        "paired": obs["used_for"] == "change",
+        "baseline": (obs["used_for"] != "none") & (obs["time"] == before),
+    }
+    parts = {f"the {name} model": summed[own] for name, own in rows.items() if name in asked}
+    for factor, (counts, sheet) in inputs.stimulation.items():
+        arm = config["factors"][factor]["stimulation"]
+        own = sheet[arm["column"]].isin([arm["control"], arm["treated"]])
+        used = list(sheet.loc[own, "sample"])
+        parts[f"the stimulation experiment of {factor}"] = counts.loc[used]
+    problems = []
+    for name, counts in parts.items():
+        totals = counts.sum(axis=0)
+        if totals.max() < max(min_count, 1):
+            what = (
+                f"no gene has min_count ({min_count:,}) counts over the {len(counts)} samples of "
+                f"{name}; the largest, {totals.idxmax()}, has {totals.max():,}"
+            )
+            hint = "Write a lower min_count, or sequence deeper."
+            where = "config, differential_expression.min_count"
+            problems.append(Problem(what, where, f"at most {totals.max():,}", hint))
+    if problems:
+        raise InputError(problems)
 
 
 def _well_counted(counts: pd.DataFrame, min_count: int) -> np.ndarray:

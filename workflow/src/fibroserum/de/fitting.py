@@ -28,6 +28,7 @@ from fibroserum.de.settings import FitSettings
 from fibroserum.de.stored_fit import fixed_prior_fit
 from fibroserum.deseq import with_coefficients
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
+from fibroserum.errors import listed, refuse
 from fibroserum.input.names import file_name
 from fibroserum.linear import Expression
 
@@ -65,6 +66,7 @@ def fit_model(
     status = initial_status(counts, settings.min_count)
     fitted = counts.loc[:, status == "tested"]
     well = well_counted(fitted, model, force_kept)
+    _check_samples(well, model.name)
     scale = normalise(fitted, well, model, size_factors, settings)
     factors = scale.size_factors.to_numpy(float)
     weighted = settings.second_opinion == "voom"
@@ -141,6 +143,19 @@ def fit_model(
         "normalisation_rounds": scale.rounds,
     }
     return adata
+
+
+def _check_samples(well: pd.DataFrame, model: str) -> None:
+    """Raise InputError for samples without a count in the genes that the second model tests."""
+    without = list(well.index[well.sum(axis=1) == 0])
+    if without:
+        raise refuse(
+            f"without a count in the {well.shape[1]:,} genes with enough counts for the second "
+            f"model: {listed(without)}",
+            f"the {model} model",
+            "counts in these genes in every sample",
+            "Sequence these samples deeper, or take their rows out of the sheet.",
+        )
 
 
 def _second(expression: Expression, model: Model, settings: FitSettings) -> Second:

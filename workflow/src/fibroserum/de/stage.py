@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from fibroserum.cohort.accessors import settings_of
-from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum import tables
+from fibroserum.cohort.accessors import all_contrasts, settings_of
+from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.designs import design_of
 from fibroserum.de.confident import confident_lfc
 from fibroserum.de.hypothesis_weights import COVARIATE, hypothesis_weights
@@ -134,17 +135,23 @@ def result_table(
     return table.reset_index(drop=True)
 
 
-def contrast_row(
-    contrast: Contrast, table: pd.DataFrame, fit: ad.AnnData, pairs: int, alpha: float
-) -> dict[str, object]:
-    """Return the row of `contrasts.tsv`."""
-    main = call_genes(table, alpha, main_only=True)
+def _about(contrast: Contrast, pairs: int) -> dict[str, object]:
     return {
         "contrast": contrast.name,
         "kind": contrast.kind,
         "group": contrast.group,
         "reference": contrast.reference,
         "pairs": pairs,
+    }
+
+
+def contrast_row(
+    contrast: Contrast, table: pd.DataFrame, fit: ad.AnnData, pairs: int, alpha: float
+) -> dict[str, object]:
+    """Return the row of `contrasts.tsv`."""
+    main = call_genes(table, alpha, main_only=True)
+    return _about(contrast, pairs) | {
+        "status": "estimated",
         "residual_df": design_of(fit).residual_df,
         "tested": int((table["status"] == "tested").sum()),
         "up": int((table["call"] == "up").sum()),
@@ -181,10 +188,14 @@ def result_tables(
     """
     noted = settings_of(cohort)
     found, rows = {}, []
-    for contrast in contrasts_of(noted["groups"], noted["before"], noted["after"]):
+    for contrast in all_contrasts(noted):
+        pairs = pairs_of(contrast, cohort.obs, noted["before"])
+        if reason := noted["not_estimable"].get(contrast.name):
+            found[contrast.name] = tables.empty("de")
+            rows.append(_about(contrast, pairs) | {"status": "not_estimable", "reason": reason})
+            continue
         fit = fits[contrast.model]
         table = result_table(fit, contrast.name, cohort.var["symbol"], alpha, weighted=weighted)
-        pairs = pairs_of(contrast, cohort.obs, noted["before"])
         found[contrast.name] = table
         rows.append(contrast_row(contrast, table, fit, pairs, alpha))
-    return found, pd.DataFrame(rows)
+    return found, pd.DataFrame(rows, columns=tables.schemas()["contrasts"].names)

@@ -13,7 +13,7 @@ from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.models import Model, models_of
 from fibroserum.de.second_model import well_counted
 from fibroserum.enrichment.expression import scores_and_tests, set_expression
-from fibroserum.enrichment.set_tests import SetSettings, SetTests, test_sets
+from fibroserum.enrichment.set_tests import COLUMNS, SetSettings, SetTests, test_sets
 from fibroserum.genes.gmt import GeneSet, map_sets
 from fibroserum.linear import contrast_fits
 
@@ -50,6 +50,8 @@ def enrich(
     names = [model.name for model in models]
     untested = left_out_of(dict(zip(names, (test.left_out for test in tests), strict=True)))
     left_out = pd.concat([untested, unmapped], ignore_index=True)
+    nothing = pd.DataFrame(columns=COLUMNS)
+    tables = {name: tables.get(name, nothing) for name in results}
     return Enrichment(
         {name: _with_symbols(table, cohort.var["symbol"]) for name, table in tables.items()},
         scores,

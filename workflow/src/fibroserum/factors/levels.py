@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.contrasts import Contrast
+from fibroserum.input.serum_levels import detection_limit, half_limit_log2
 from fibroserum.input.sheet import MISSING
 from fibroserum.intervals import one_sample_t, sign_of_interval, welch_t
 
 Scale = Literal["linear", "log2"]
+BELOW = "is below the limit of detection: half the limit is used"
 PAIR_COLUMNS = ["donor", "group", "before_log2", "after_log2", "change_log2", "used", "reason"]
 
 
@@ -37,8 +39,13 @@ class Change:
 
 
 def log2_level(cell: object, scale: Scale) -> tuple[float, str]:
-    """Return the log2 of a sheet's cell, or NaN and what is wrong with it."""
+    """Return the log2 of a sheet's cell, or NaN and what is wrong with it.
+
+    Of a level below the limit of detection (`<15`): log2 of half the limit, and `BELOW`.
+    """
     text = str(cell).strip()
+    if (limit := detection_limit(text)) is not None:
+        return half_limit_log2(limit, scale), BELOW
     value = float(pd.to_numeric(pd.Series([text]), errors="coerce").iloc[0])
     if text.lower() in MISSING:
         return np.nan, "is missing"
@@ -58,21 +65,28 @@ def level_pairs(
 
     obs: samples × (donor, group, time, `column`); settings: `groups`, `before`, `after`. Columns:
     `PAIR_COLUMNS`; `used` is false, and `reason` says why, where a level is missing or has no
-    logarithm; `change_log2` is NaN there.
+    logarithm, or both are below the limit of detection; `change_log2` is NaN there. Where one is,
+    half the limit is used, and `reason` says so.
     """
     rows = []
     for (donor, group), part in obs.groupby(["donor", "group"], observed=True):
         found: dict[str, float] = {}
-        reasons = []
+        reasons: list[str] = []
+        below: list[str] = []
         for name in ("before", "after"):
             own = part.loc[part["time"] == settings[name], column]
             found[name], why = (
                 log2_level(own.iloc[0], scale) if len(own) else (np.nan, "was not taken")
             )
-            if why and len(own):
+            if why == BELOW:
+                below.append(f"the level {name} ({settings[name]}) {why}")
+            elif why and len(own):
                 reasons.append(f"the level {name} ({settings[name]}) {why}")
             elif why:
                 reasons.append(f"there is no sample {name} ({settings[name]})")
+        if len(below) == 2:
+            found = dict.fromkeys(found, np.nan)
+            reasons = ["both levels are below the limit of detection: their change is unknown"]
         rows.append(
             {
                 "donor": str(donor),
@@ -81,7 +95,7 @@ def level_pairs(
                 "after_log2": found["after"],
                 "change_log2": found["after"] - found["before"],
                 "used": not reasons,
-                "reason": "; ".join(reasons) or None,
+                "reason": "; ".join(reasons or below) or None,
             }
         )
     table = pd.DataFrame(rows, columns=PAIR_COLUMNS)

@@ -101,8 +101,8 @@ def mediation_rows(
     """Return the mediation of each target by a factor, for each group against the reference.
 
     pairs: `level_pairs`, empty where the factor was not measured; log2: samples × present targets;
-    settings: `groups`, `before`, `after`, `crossover`, `targets` (name to gene id or None).
-    `with_calls` makes the calls over all factors, and the intervals.
+    settings: `groups`, `before`, `after`, `crossover`, `targets` (name to gene id or None),
+    `not_estimable`. `with_calls` makes the calls over all factors, and the intervals.
     """
     reference, *others = settings["groups"]
     comparisons: list[tuple[str, str | None]] = [(g, reference) for g in others]
@@ -117,7 +117,7 @@ def mediation_rows(
         group: _ratio([complete[target, group] for target in genes]) if steps.panel_ratio else 1.0
         for group, _ in comparisons
     }
-    rows = []
+    rows, lost = [], settings.get("not_estimable", {})
     for target, gene in settings["targets"].items():
         for group, other in comparisons:
             name = f"mediation {factor} {target} {group}"
@@ -125,6 +125,8 @@ def mediation_rows(
                 found = not_assessable(0, "the target is not in the count matrix")
             elif settings.get("block"):
                 found = not_assessable(0, BLOCKED)
+            elif why := lost.get(f"{group}_vs_{other}_change"):
+                found = not_assessable(0, f"the difference of the changes is not estimable: {why}")
             elif pairs.empty:
                 found = not_assessable(0, "the factor's level was not measured")
             else:

@@ -109,6 +109,7 @@ def serum_design(obs: pd.DataFrame, settings: Mapping[str, Any], pairs: pd.DataF
         [],
         crossover=False,
         covariates=settings["covariates"],
+        categorical=settings.get("categorical", ()),
     )
     after = (kept["time"] == settings["after"]).to_numpy(float)
     dense = model.design.dense

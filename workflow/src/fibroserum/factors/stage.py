@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.cohort.accessors import counts_of, rows_of_targets, settings_of
-from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.accessors import all_contrasts, counts_of, rows_of_targets, settings_of
+from fibroserum.cohort.contrasts import Contrast
 from fibroserum.enrichment.expression import set_models_of
 from fibroserum.factors.combine import combine
 from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
@@ -128,7 +128,6 @@ def _context(
     settings = settings_of(cohort)
     obs = cohort.obs.astype(str)
     annotation = cohort.var.drop(columns="target").astype(str)
-    all_contrasts = contrasts_of(settings["groups"], settings["before"], settings["after"])
     fitted = paired.var_names[paired.var["status"].astype(str) == "tested"]
     counts = counts_of(paired)[fitted]
     force_kept = cohort.var["target"].astype(bool)
@@ -138,7 +137,7 @@ def _context(
     factors = paired.obs["size_factors"].astype(float).reindex(cohort.obs_names)
     scale = factors.fillna(cohort.obs["size_factor"]).to_numpy(float)[:, None]
     fits = set_models_of(paired, force_kept, run.n_cpus)
-    own = tuple(contrast for contrast in all_contrasts if contrast.model == "paired")
+    own = tuple(contrast for contrast in all_contrasts(settings) if contrast.model == "paired")
     return _Context(
         obs=obs,
         annotation=annotation,
@@ -169,6 +168,7 @@ def _one_factor(
     agreement = [
         concordance(called, contrast.name, changes.get(contrast.name), context.de[contrast.name])
         for contrast in context.contrasts
+        if contrast.name not in context.settings["not_estimable"]
     ]
     sets = signed_sets(
         context.linear,
@@ -233,8 +233,8 @@ def _levels(
                 "ci_high": change.ci_high,
                 "pvalue": change.pvalue,
                 "own_gene": entry["gene"],
-                "own_gene_log2FoldChange": own.loc[gene, "log2FoldChange"] if gene else np.nan,
-                "own_gene_padj": own.loc[gene, "padj"] if gene else np.nan,
+                "own_gene_log2FoldChange": own["log2FoldChange"].get(gene, np.nan),
+                "own_gene_padj": own["padj"].get(gene, np.nan),
             }
         )
     return pd.DataFrame(rows)

@@ -17,23 +17,21 @@ _EMPTY_HINT = "Spreadsheets leave empty columns behind: delete it where nothing 
 def read_sheet(path: Path) -> pd.DataFrame:
     """Return the sheet as it stands: TSV, CSV or .xlsx told apart by content, every cell text.
 
-    `001`, `1e5` and `NA` stay as they are. `attrs["source"]` and `attrs["lines"]` hold the file and
-    each row's line in it, for messages, `attrs["notes"]` what was done in reading. Raises
-    InputError for what is no table, for rows of unequal length, and for column names that are
-    empty, repeated or surrounded by spaces.
+    `001`, `1e5` and `NA` stay as they are; spaces around a cell or a name are removed.
+    `attrs["source"]` and `attrs["lines"]` hold the file and each row's line in it, for messages,
+    `attrs["notes"]` what was done in reading. Raises InputError for what is no table, for rows of
+    unequal length, and for column names that are empty or repeated.
     """
     grid = read_grid(path, header=True)
     assert grid.header is not None, "asked for"
     where = f"{path}, header"
     problems = []
-    for index, name in enumerate(grid.header, 1):
-        if not name.strip():
+    header = [name.strip() for name in grid.header]
+    for index, name in enumerate(header, 1):
+        if not name:
             hint = "Name it 'sample' if it holds the sample names." if index == 1 else _EMPTY_HINT
             problems.append(Problem(f"column {index} has no name", where, "a name", hint))
-        elif name != name.strip():
-            what = f"the column name '{name}' has spaces around it"
-            problems.append(Problem(what, where, f"'{name.strip()}'"))
-    repeated = [name for name, n in Counter(grid.header).items() if n > 1 and name.strip()]
+    repeated = [name for name, n in Counter(header).items() if n > 1 and name]
     if repeated:
         what = f"the columns {listed(repeated)} stand more than once"
         problems.append(Problem(what, where, "each column once"))
@@ -42,11 +40,14 @@ def read_sheet(path: Path) -> pd.DataFrame:
     if problems:
         raise InputError(problems)
     frame = parse_lines(grid, dict.fromkeys(range(grid.width), str))
-    frame.columns = pd.Index(grid.header)
-    frame.attrs = {"source": str(path), "lines": list(grid.numbers)}
-    if grid.notes:
-        frame.attrs["notes"] = list(grid.notes)
-    return frame
+    frame.columns = pd.Index(header)
+    trimmed = frame.apply(lambda column: column.str.strip())
+    spaced = [name for name in frame.columns if not trimmed[name].equals(frame[name])]
+    spaced += [name for name, raw in zip(header, grid.header, strict=True) if name != raw]
+    note = f"{path}: spaces around cells were removed (columns {listed(dict.fromkeys(spaced), 8)})"
+    notes = [*grid.notes, *([note] if spaced else [])]
+    trimmed.attrs = {"source": str(path), "lines": list(grid.numbers), "notes": notes}
+    return trimmed
 
 
 def place(sheet: pd.DataFrame, row: int | None = None, column: str | None = None) -> str:
@@ -56,8 +57,13 @@ def place(sheet: pd.DataFrame, row: int | None = None, column: str | None = None
         lines = sheet.attrs.get("lines", ())
         parts.append(f"row {lines[row] if len(lines) == len(sheet) else row + 2}")
     if column is not None:
-        parts.append(f"column '{column}'")
+        parts.append(f"column '{column_name(sheet, column)}'")
     return ", ".join(parts)
+
+
+def column_name(sheet: pd.DataFrame, column: str) -> str:
+    """Return what the file calls a column of a sheet, in which it may have another name."""
+    return str(sheet.attrs.get("names", {}).get(column, column))
 
 
 def rows_text(sheet: pd.DataFrame, rows: Sequence[int]) -> str:

@@ -99,7 +99,7 @@ def _match_entrez(name: str, index: Lookup) -> tuple[int, Match]:
 
 
 def read_annotation(path: Path) -> pd.DataFrame:
-    """Read a user's own annotation: TSV or CSV with the columns gene_id and symbol.
+    """Read a user's own annotation: TSV, CSV or .xlsx with the columns gene_id and symbol.
 
     Returns a DataFrame of text with these two columns and `ensembl`, `entrez` where the file has
     them, missing "", a row a gene_id. Of several Entrez or Ensembl ids (as BioMart writes them, a

@@ -18,6 +18,7 @@ from jsonschema import Draft202012Validator
 
 from fibroserum.errors import Problem, nearest
 from fibroserum.files.contents import composed
+from fibroserum.input.covariates import covariate_names
 from fibroserum.input.names import file_name, long_names, name_clashes
 
 Config = dict[str, Any]
@@ -56,6 +57,18 @@ def with_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
         if key not in filled and "default" in about:
             filled[key] = with_defaults(about["default"], about)
     return filled
+
+
+def defaults_of(
+    raw: Mapping[str, Any], resolved: Mapping[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """Yield the keys of a resolved config that the user's leaves out, dots between sections."""
+    for key, value in resolved.items():
+        own = raw.get(key)
+        if isinstance(value, Mapping) and value and (own is None or isinstance(own, Mapping)):
+            yield from defaults_of(own or {}, value, (*path, str(key)))
+        elif key not in raw:
+            yield ".".join((*path, str(key)))
 
 
 def schema_at(schema: Mapping[str, Any], path: list[Any]) -> Mapping[str, Any]:
@@ -120,6 +133,10 @@ def _yaml_hint(value: object, types: object) -> str:
     wanted = [types] if isinstance(types, str) else list(types) if isinstance(types, list) else []
     if value is None:
         return "Nothing stands below the key: indent the lines that belong to it."
+    if "array" in wanted and isinstance(value, Mapping):
+        return f"Write it as a list: [{_one_each(value)}]."
+    if isinstance(value, Mapping) and len(value) > 1:
+        return f"Write each by itself: {_one_each(value)}."
     if "string" in wanted and isinstance(value, bool):
         return "YAML reads yes, no, on, off, true and false so: put the word in quotes."
     if "string" in wanted and isinstance(value, int | float):
@@ -129,6 +146,11 @@ def _yaml_hint(value: object, types: object) -> str:
     if "number" in wanted and isinstance(value, str) and re.fullmatch(r"[-+]?\d+,\d+", value):
         return "Write decimals with a point."
     return ""
+
+
+def _one_each(value: Mapping[Any, Any]) -> str:
+    """Return the keys of a mapping as a list in YAML, each with its value."""
+    return ", ".join(f"{{{key}: {item}}}" for key, item in value.items())
 
 
 def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Iterator[Problem]:
@@ -236,7 +258,11 @@ def _endless_numbers(config: Config, where: str, path: tuple[str, ...] = ()) -> 
 
 def _column_problems(design: Config, where: str) -> Iterator[Problem]:
     """Yield a problem for each column of the sample sheet that the design uses twice."""
-    named = ("donor", "group", "time", "line", "pool", "block")
+    covariates = covariate_names(design)
+    for column in dict.fromkeys(name for name in covariates if covariates.count(name) > 1):
+        what = f"the covariate '{column}' is named {covariates.count(column)} times"
+        yield Problem(what, f"{where}.covariates", "each covariate once")
+    named = ("sample", "donor", "group", "time", "line", "pool", "block")
     columns = {key: design[key] for key in named if design[key]}
     for key, column in columns.items():
         twins = [other for other in columns if other > key and columns[other] == column]
@@ -244,13 +270,29 @@ def _column_problems(design: Config, where: str) -> Iterator[Problem]:
             yield Problem(
                 f"{key} and {twin} are both the column '{column}'", where, "a column for each"
             )
-        if column in design["covariates"]:
+        if column in covariates:
             yield Problem(
                 f"the covariate '{column}' is the column of design.{key}",
                 f"{where}.covariates",
                 "other columns of the sample sheet",
                 f"The {key} is in the design already: take it out of covariates.",
             )
+
+
+def placeholders(value: Any, where: str, path: tuple[str, ...] = ()) -> Iterator[Problem]:
+    """Yield a problem for each `<placeholder>` of the template that is still in a config."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from placeholders(str(key), where, path)
+            yield from placeholders(item, where, (*path, str(key)))
+    elif isinstance(value, list):
+        for item in value:
+            yield from placeholders(item, where, path)
+    elif isinstance(value, str) and re.fullmatch(r"\s*<[A-Za-z][^<>]*>\s*", value):
+        place = f"{where}, {_key(list(path))}"
+        what = f"the placeholder '{value.strip()}' is not filled in"
+        hint = "Write it in place of the words in angle brackets."
+        yield Problem(what, place, f"the {value.strip().strip('<>')}", hint)
 
 
 def source(file: Path) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +76,28 @@ def _located_factor(factor: dict[str, Any], root: Path) -> dict[str, Any]:
     if arm:
         arm = arm | {key: locate(arm[key], root) for key in ("counts", "samples")}
     return factor | {"stimulation": arm, "signature": locate(factor["signature"], root)}
+
+
+def toy_files(config: Config, where: str) -> Iterator[Problem]:
+    """Yield a problem for each file of a toy cohort in a config whose counts are not the toy's."""
+    if config["allow_toy_files"] or all(map(_of_toy, config["counts"])):
+        return
+    for key, paths in input_paths(config).items():
+        for path in filter(_of_toy, paths):
+            yield Problem(
+                f"'{path}' belongs to a toy cohort, which is simulated, and the counts are others",
+                f"{where}, {key}",
+                "a file of your own study",
+                "Take it out, or name your own. For teaching, write 'allow_toy_files: true'.",
+            )
+
+
+def _of_toy(path: str) -> bool:
+    parts = Path(path).parts
+    return any(
+        folder == "resources" and re.fullmatch(r"toy(_\w+)?", name)
+        for folder, name in pairwise(parts)
+    )
 
 
 def missing_files(config: Config, where: str) -> Iterator[tuple[str, Problem]]:

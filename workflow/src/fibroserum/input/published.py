@@ -9,7 +9,7 @@ import pandas as pd
 
 from fibroserum.errors import InputError, Problem, nearest
 from fibroserum.files.table import place, read_sheet
-from fibroserum.input.sheet import empty_cells
+from fibroserum.input.sheet import MISSING, empty_cells
 
 COLUMNS = ("gene", "group", "pairs", "before", "before_se", "after", "after_se", "p")
 
@@ -17,8 +17,8 @@ COLUMNS = ("gene", "group", "pairs", "before", "before_se", "after", "after_se",
 def read_published(path: Path) -> pd.DataFrame:
     """Return a table of published means and standard errors, with their log2 ratio.
 
-    The file is TSV or CSV with the columns of `COLUMNS`; `p` is text, as printed. `log2_ratio` is
-    log2(after / before) and `log2_ratio_se` its standard error by the delta method, which ignores
+    The file is TSV, CSV or .xlsx with the columns of `COLUMNS`; `p` is text, as printed.
+    `log2_ratio` is log2(after / before) and `log2_ratio_se` its standard error by the delta method, which ignores
     the correlation within pairs and is therefore too wide. Raises InputError for missing columns,
     genes without a name, or values that are not positive numbers.
     """
@@ -32,7 +32,7 @@ def read_published(path: Path) -> pd.DataFrame:
         raise InputError(problems)
     for name in ("gene", "group"):
         table[name] = table[name].str.strip()
-    problems += empty_cells(table, "gene")
+    problems += empty_cells(table, "gene", MISSING)
     for name in COLUMNS[2:7]:
         numbers = pd.to_numeric(table[name], errors="coerce")
         for row in table.index[~((numbers > 0) & np.isfinite(numbers))]:

@@ -5,19 +5,49 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from fibroserum.errors import Problem
-from fibroserum.files.table import place, rows_text
+from fibroserum.errors import Problem, listed, nearest, refuse
+from fibroserum.files.table import column_name, place, read_sheet, rows_text
 
+#: Cells that say that a number is missing; of a level, and of an id.
 MISSING = frozenset({"", "na", "nan", "n/a", "#n/a", "null", "none"})
+#: `none` is a level: a group without an intervention, a donor without a drug.
+MISSING_LEVEL = MISSING - {"none"}
+MISSING_ID = frozenset({""})
+#: The column of the sample names, whatever the user's sheet calls it.
+SAMPLE = "sample"
 #: Keys of `design` that name columns of the sheet.
 DESIGN_KEYS = ("donor", "group", "time", "line")
 #: Names that columns of `obs` cannot take from the sheet: the pipeline's own, and h5ad's.
 _TAKEN = frozenset({*DESIGN_KEYS, "used_for", "size_factor", "sample", "_index"})
+
+
+def read_sample_sheet(path: Path, design: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a sheet as `read_sheet` does, the column of sample names called `sample`.
+
+    design: the config's section, or a factor's `stimulation`. Another column of that name becomes
+    `sheet.sample`. Raises InputError as `read_sheet` does, and where there is no column of sample
+    names.
+    """
+    sheet, column = read_sheet(path), design.get("sample", SAMPLE)
+    if column == SAMPLE:
+        return sheet
+    if column not in sheet.columns:
+        hint = nearest(column, sheet.columns)
+        raise refuse(
+            f"has no column '{column}'",
+            str(path),
+            "the column that the config's key 'sample' names",
+            hint,
+        )
+    renamed = sheet.rename(columns={SAMPLE: obs_name(SAMPLE), column: SAMPLE})
+    renamed.attrs = sheet.attrs | {"names": {SAMPLE: column, obs_name(SAMPLE): SAMPLE}}
+    return renamed
 
 
 def obs_name(column: str) -> str:
@@ -30,16 +60,44 @@ def obs_name(column: str) -> str:
 
 
 def empty_cells(
-    sheet: pd.DataFrame, column: str, missing: frozenset[str] = MISSING
+    sheet: pd.DataFrame,
+    column: str,
+    missing: frozenset[str] = MISSING_LEVEL,
+    named: Collection[str | None] = (),
 ) -> Iterator[Problem]:
-    """Yield a problem where cells of a column are empty or say that a value is missing."""
-    rows = [row for row, v in enumerate(sheet[column]) if v.strip().lower() in missing]
+    """Yield a problem where cells of a column are empty or say that a value is missing.
+
+    named: levels that the config names, which are no missing values whatever their words.
+    """
+    rows = [
+        row
+        for row, v in enumerate(sheet[column])
+        if v.strip().lower() in missing and v not in named
+    ]
     if rows:
         cell = sheet[column].iloc[rows[0]].strip()
         what = "the cell is empty" if not cell else f"the value is missing ('{cell}')"
         what += f" in {rows_text(sheet, rows)}" if len(rows) > 1 else ""
         where = place(sheet, rows[0] if len(rows) == 1 else None, column)
         yield Problem(what, where, "a value for every sample")
+
+
+def missing_names(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[str]:
+    """Yield notes on names in a sound sheet that other tables use for a missing value.
+
+    Levels that the config names need no note.
+    """
+    named = {design[key] for key in ("before", "after", "reference_group")}
+    for key in ("sample", *DESIGN_KEYS):
+        column = SAMPLE if key == "sample" else design[key]
+        if not column:
+            continue
+        words = [v for v in dict.fromkeys(sheet[column]) if v not in named]
+        if found := [v for v in words if v.lower() in MISSING - MISSING_ID]:
+            yield (
+                f"{listed(found)} in column '{column_name(sheet, column)}' is "
+                f"read as a name ({key}), not as a missing value"
+            )
 
 
 def folded(value: str) -> str:
@@ -55,7 +113,7 @@ def _plain(value: str) -> str:
 
 
 def variants(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
-    """Yield a problem for each level written in several ways, or with spaces around it."""
+    """Yield a problem for each level written in several ways."""
     values = sheet[column].tolist()
     by_key: dict[str, Counter[str]] = {}
     for value in values:
@@ -70,9 +128,6 @@ def variants(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
                 how = "case or spaces" if _plain(form) == _plain(usual) else "leading zeros"
                 what = f"'{form}' ({rows_text(sheet, rows)}) differs from '{usual}' in {how} alone"
                 yield Problem(what, place(sheet, column=column), "one way of writing a level")
-            elif len(forms) == 1 and form != form.strip():
-                what = f"'{form}' ({rows_text(sheet, rows)}) has spaces around it"
-                yield Problem(what, place(sheet, column=column), f"'{form.strip()}'")
 
 
 def is_pool(cell: str) -> bool | None:

@@ -13,7 +13,26 @@ import pandas as pd
 
 from fibroserum.errors import SHOWN, Problem, listed, nearest
 from fibroserum.files.table import place, rows_text
-from fibroserum.input.sheet import DESIGN_KEYS, MISSING, empty_cells, folded, obs_name, variants
+from fibroserum.input.covariates import (
+    Kind,
+    could_be_codes,
+    covariate_names,
+    declared_kinds,
+    numbers,
+    spelling,
+)
+from fibroserum.input.serum_levels import detection_limit, half_limit_log2
+from fibroserum.input.sheet import (
+    DESIGN_KEYS,
+    MISSING,
+    MISSING_ID,
+    MISSING_LEVEL,
+    SAMPLE,
+    empty_cells,
+    folded,
+    obs_name,
+    variants,
+)
 from fibroserum.input.sheet_design import design_problems
 
 
@@ -35,9 +54,9 @@ def check_sheet(
         problems += _sample_problems(sheet)
         if counts_samples is not None:
             problems += _counted_problems(sheet, counts_samples)
-    for name in design["covariates"]:
+    for name, kind in declared_kinds(design):
         if name in sheet.columns:
-            problems += _covariate_problems(sheet, name)
+            problems += _covariate_problems(sheet, name, kind, design)
     if design.get("block") in sheet.columns:
         problems += empty_cells(sheet, design["block"])
     for name, factor in factors.items():
@@ -91,29 +110,26 @@ def _name_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[P
 def _column_problems(
     sheet: pd.DataFrame, design: Mapping[str, Any], factors: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Problem]:
-    wanted = [("sample", "the sample names")]
+    wanted = [(SAMPLE, "the sample names")]
     wanted += [(design[key], f"design.{key} of the config") for key in DESIGN_KEYS if design[key]]
     if design.get("pool"):
         wanted.append((design["pool"], "design.pool of the config"))
     if design.get("block"):
         wanted.append((design["block"], "design.block of the config"))
-    wanted += [(name, "design.covariates of the config") for name in design["covariates"]]
+    wanted += [(name, "design.covariates of the config") for name in covariate_names(design)]
     wanted += [
         (factor["serum"], f"factors.{name}.serum of the config") for name, factor in factors.items()
     ]
     for column, why in wanted:
         if column not in sheet.columns:
             hint = nearest(column, sheet.columns)
+            hint += " Name their column in design.sample." if column == SAMPLE else ""
             yield Problem(f"has no column '{column}'", place(sheet), why, hint)
 
 
 def _sample_problems(sheet: pd.DataFrame) -> Iterator[Problem]:
     samples = sheet["sample"].tolist()
-    yield from empty_cells(sheet, "sample", missing=frozenset({""}))
-    for row, name in enumerate(samples):
-        if name != name.strip() and name.strip():
-            what = f"the sample '{name}' has spaces around it"
-            yield Problem(what, place(sheet, row, "sample"), f"'{name.strip()}'")
+    yield from empty_cells(sheet, "sample", missing=MISSING_ID)
     repeated = [name for name, n in Counter(samples).items() if n > 1 and name.strip()]
     for name in repeated[:SHOWN]:
         rows = [row for row, other in enumerate(samples) if other == name]
@@ -166,8 +182,17 @@ def _r_name_hint(name: str, counted: Collection[str]) -> str:
     return ""
 
 
-def _covariate_problems(sheet: pd.DataFrame, name: str) -> Iterator[Problem]:
-    empty = list(empty_cells(sheet, name))
+def _can_be_estimated(sheet: pd.DataFrame, name: str, design: Mapping[str, Any]) -> bool:
+    """Return whether a covariate varies within pairs and times; else the models refuse it."""
+    units = [design[key] for key in ("donor", "group") if design[key] in sheet.columns]
+    keys = [units, *([[design["time"]]] if design["time"] in sheet.columns else [])]
+    return all(sheet.groupby(key)[name].nunique().max() > 1 for key in keys if key)
+
+
+def _covariate_problems(
+    sheet: pd.DataFrame, name: str, kind: Kind | None, design: Mapping[str, Any]
+) -> Iterator[Problem]:
+    empty = list(empty_cells(sheet, name, missing=MISSING if kind == "numeric" else MISSING_LEVEL))
     yield from empty
     values = sheet[name]
     if not empty and len(sheet) > 1 and values.map(folded).nunique() == 1:
@@ -176,9 +201,34 @@ def _covariate_problems(sheet: pd.DataFrame, name: str) -> Iterator[Problem]:
             what, place(sheet, column=name), "values that differ", "Take it out of covariates."
         )
         return
-    given = [row for row, v in enumerate(values) if v.strip().lower() not in MISSING]
-    numeric = ~np.isnan(_numbers(values))
-    text = [row for row in given if not numeric[row]]
+    codes = could_be_codes(values) if kind is None and len(sheet) > 1 else []
+    if codes and _can_be_estimated(sheet, name, design):
+        shown = f"{', '.join(codes[:-1])} and {codes[-1]}"
+        yield Problem(
+            f"the covariate holds only the whole numbers {shown}: measurements, or names of "
+            "categories?",
+            place(sheet, column=name),
+            "its kind in design.covariates",
+            f"Write {spelling(name, 'categorical')} where the numbers are names (one effect for "
+            f"each), or {spelling(name, 'numeric')} where they measure something (one slope).",
+        )
+        return
+    given = [row for row, v in enumerate(values) if v.strip().lower() not in MISSING_LEVEL]
+    numeric = ~np.isnan(numbers(values))
+    text = given if kind == "categorical" else [row for row in given if not numeric[row]]
+    if kind == "categorical" and len(text) == len(given) == values.nunique() > 2:
+        what = "the covariate is categorical and differs in every sample"
+        yield Problem(what, place(sheet, column=name), "categories that samples share")
+        return
+    if kind == "categorical":
+        yield from variants(sheet, name)
+        return
+    if kind == "numeric" and text:
+        cell = values.iloc[text[0]]
+        hint = _comma_hint(cell) or f"If it is a category, write {spelling(name, 'categorical')}."
+        what = f"'{cell}' ({rows_text(sheet, text)}) is not a number, and the covariate is numeric"
+        yield Problem(what, place(sheet, column=name), "a number for every sample", hint)
+        return
     # infinite values would be numbers to the model
     endless = pd.to_numeric(values, errors="coerce").notna().all()
     if text and (len(text) < 0.5 * len(given) or endless):
@@ -202,8 +252,10 @@ def _comma_hint(value: str) -> str:
 
 
 def _limit_hint(value: str) -> str:
-    if re.match(r"\s*[<>≤≥]", value):
-        return "Outside the assay's limits: leave the cell empty, or write the value you impute."
+    if re.match(r"\s*[<≤]", value):
+        return "Below the limit of detection: write '<' and the limit alone, such as '<15'."
+    if re.match(r"\s*[>≥]", value):
+        return "Above the assay's range: measure a dilution, or leave the cell empty."
     if re.match(r"\s*\d[\d.]*\s*[^\d.,\s]", value):
         return "Write the number alone, in one unit for all samples."
     return ""
@@ -214,28 +266,26 @@ def _serum_problems(
 ) -> Iterator[Problem]:
     column = entry["serum"]
     values = sheet[column]
-    numbers = _numbers(values)
+    levels, scale = numbers(values), entry.get("serum_scale", "linear")
     given = values.str.strip().str.lower().map(lambda v: v not in MISSING).to_numpy(bool)
     if not given.any():
         what = f"holds no level of {factor} at all"
         hint = f"Say 'serum: null' for {factor}."
         yield Problem(what, place(sheet, column=column), "numbers", hint)
-    wrong = np.flatnonzero(given & np.isnan(numbers))
+    limits = values.map(detection_limit).to_numpy(float)
+    below = ~np.isnan([half_limit_log2(limit, scale) for limit in limits])
+    wrong = np.flatnonzero(given & np.isnan(levels) & ~below)
     for row in wrong[:SHOWN]:
         what = f"the level '{values.iloc[row]}' of {factor} is not a number"
         hint = _comma_hint(values.iloc[row]) or _limit_hint(values.iloc[row])
-        yield Problem(what, place(sheet, int(row), column), "a number, or an empty cell", hint)
+        expected = "a number, '<' and the limit of detection, or an empty cell"
+        yield Problem(what, place(sheet, int(row), column), expected, hint)
     if len(wrong) > SHOWN:
         rest = f"and {len(wrong) - SHOWN:,} more levels that are not numbers"
         yield Problem(rest, place(sheet, column=column))
-    negative = np.flatnonzero(np.nan_to_num(numbers) < 0)
-    if len(negative) and entry.get("serum_scale", "linear") == "linear":
+    negative = np.flatnonzero(np.nan_to_num(levels) < 0)
+    if len(negative) and scale == "linear":
         row = int(negative[0])
-        what = f"the level {numbers[row]:g} of {factor} is negative ({len(negative)} such cells)"
+        what = f"the level {levels[row]:g} of {factor} is negative ({len(negative)} such cells)"
         hint = f"If levels are logarithms, say 'serum_scale: log2' for {factor}."
         yield Problem(what, place(sheet, row, column), "levels ≥ 0", hint)
-
-
-def _numbers(values: pd.Series) -> np.ndarray:
-    numbers = pd.to_numeric(values.str.strip(), errors="coerce").to_numpy(float)
-    return np.where(np.isfinite(numbers), numbers, np.nan)

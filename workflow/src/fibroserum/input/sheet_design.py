@@ -11,15 +11,26 @@ import pandas as pd
 from fibroserum.errors import SHOWN, Problem, listed, nearest
 from fibroserum.files.table import place, rows_text
 from fibroserum.input.names import name_clashes
-from fibroserum.input.sheet import DESIGN_KEYS, MISSING, empty_cells, folded, is_pool, variants
+from fibroserum.input.sheet import (
+    DESIGN_KEYS,
+    MISSING,
+    MISSING_ID,
+    MISSING_LEVEL,
+    empty_cells,
+    folded,
+    is_pool,
+    variants,
+)
 
 
 def design_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> list[Problem]:
     """Return problems with donors, groups, times, lines; with pairs where those are sound."""
     problems: list[Problem] = []
     present = [key for key in DESIGN_KEYS if design[key] in sheet.columns]
+    named = [design[key] for key in ("before", "after", "reference_group")]
     for key in present:
-        problems += empty_cells(sheet, design[key])
+        missing = MISSING_ID if key == "donor" else MISSING_LEVEL
+        problems += empty_cells(sheet, design[key], missing, named)
         problems += variants(sheet, design[key])
     if "time" in present:
         problems += _level_problems(sheet, design)
@@ -92,7 +103,7 @@ def _group_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
 def _pool_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield a problem for cells that say no pool size, and for donors that are pool and person."""
     column, donor = design["pool"], design["donor"]
-    yield from empty_cells(sheet, column)
+    yield from empty_cells(sheet, column, MISSING)
     said = sheet[column].map(is_pool)
     given = ~sheet[column].str.strip().str.lower().isin(MISSING)
     wrong = np.flatnonzero(given & said.isna())

@@ -19,8 +19,8 @@ DIRECTIONS = ("up", "down")
 def read_signature(path: Path) -> pd.DataFrame:
     """Return a signature: gene (as written) and direction (up, down); other columns are ignored.
 
-    TSV or CSV. Raises InputError with every problem: a missing column, an empty gene, an unknown
-    direction, a gene twice.
+    TSV, CSV or .xlsx. Raises InputError with every problem: a missing column, an empty gene, an
+    unknown direction, a gene twice.
     """
     table = read_sheet(path)
     problems = [

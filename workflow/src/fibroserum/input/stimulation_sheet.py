@@ -9,8 +9,7 @@ from typing import Any
 import pandas as pd
 
 from fibroserum.errors import Problem, listed, nearest
-from fibroserum.files.table import read_sheet
-from fibroserum.input.sheet import empty_cells, variants
+from fibroserum.input.sheet import empty_cells, read_sample_sheet, variants
 
 
 def _column_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Iterator[Problem]:
@@ -18,7 +17,7 @@ def _column_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> It
         if not arm[key]:
             continue
         if arm[key] in sheet:
-            yield from empty_cells(sheet, arm[key])
+            yield from empty_cells(sheet, arm[key], named=(arm["control"], arm["treated"]))
             yield from variants(sheet, arm[key])
             continue
         yield Problem(
@@ -68,10 +67,10 @@ def check_stimulation(
     arm: the config's `stimulation`; counted: the samples of its count matrix, or None where the
     matrix has not been read. Raises InputError where the sheet cannot be read.
     """
-    sheet = read_sheet(Path(arm["samples"]))
+    sheet = read_sample_sheet(Path(arm["samples"]), arm)
     where = f"{arm['samples']} (factor {factor})"
     if "sample" not in sheet:
-        hint = nearest("sample", sheet.columns)
+        hint = f"{nearest('sample', sheet.columns)} Name their column in stimulation.sample."
         return (Problem("no column 'sample'", where, "the sample names", hint),)
     problems = list(_column_problems(sheet, arm, where))
     doubled = sorted(sheet.loc[sheet["sample"].duplicated(), "sample"].unique())

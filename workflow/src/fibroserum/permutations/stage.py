@@ -26,8 +26,8 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import deseq, linear, tables
-from fibroserum.cohort.accessors import counts_of, settings_of
-from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.accessors import all_contrasts, counts_of, settings_of
+from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.designs import Design
 from fibroserum.cohort.models import Model, model_of
 from fibroserum.de.stage import half_width, result_table
@@ -106,10 +106,12 @@ def permutation_tables(
     refused, with the reason in their row.
     """
     settings = settings_of(cohort)
-    contrasts = contrasts_of(settings["groups"], settings["before"], settings["after"])
     engines: dict[str, Engine] = {}
     rows, quantiles = [], []
-    for contrast in contrasts:
+    for contrast in all_contrasts(settings):
+        if why := settings["not_estimable"].get(contrast.name):
+            rows.append(_refused(contrast, tables.empty("de"), f"not estimable: {why}"))
+            continue
         fit = fits[contrast.model]
         table = result_table(fit, contrast.name, cohort.var["symbol"], alpha, weighted=weighted)
         if why := _why_refused(settings):

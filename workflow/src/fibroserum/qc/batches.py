@@ -16,7 +16,7 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import settings_of
 from fibroserum.errors import listed
-from fibroserum.input.sheet import DESIGN_KEYS, MISSING
+from fibroserum.input.sheet import DESIGN_KEYS, MISSING_LEVEL, obs_name
 from fibroserum.qc.check import Check
 from fibroserum.qc.identity import paired
 
@@ -99,7 +99,7 @@ def columns_by_donor(cohort: ad.AnnData, pairs: pd.DataFrame) -> dict[str, Colum
 
 
 def _combined(values: tuple[str, ...]) -> str:
-    if any(value.lower() in MISSING for value in values):
+    if any(value.lower() in MISSING_LEVEL for value in values):
         return ""
     return values[0] if len(set(values)) == 1 else " / ".join(values)
 
@@ -190,8 +190,10 @@ def _message(own: Alike, found: Residuals) -> str:
 
 def _with_time(name: str, column: Column, groups: pd.Series) -> Check | None:
     """Return the warning on a column that changes with time, in all donors of a group alike."""
-    alike = _alike_in_group(column, groups)
-    concerned = alike[column.varies.groupby(groups).all()[alike.index]]
+    levels = column.levels.groupby(groups).agg(["nunique", "size", "first"])
+    varies = column.varies.groupby(groups).all()
+    alike = levels[(levels["nunique"] == 1) & (levels["size"] > 1) & (levels["first"] != "")]
+    concerned = alike.loc[varies[alike.index], "first"]
     if concerned.empty:
         return None
     values = ", ".join(f"'{value}' in {group}" for group, value in concerned.items())
@@ -204,25 +206,34 @@ def _with_time(name: str, column: Column, groups: pd.Series) -> Check | None:
     return Check("batch and time", "warning", name, message)
 
 
-def _alike_in_group(column: Column, groups: pd.Series) -> pd.Series:
-    """Return the level of each group whose donors, two or more, all have one."""
-    levels = column.levels.groupby(groups).agg(["nunique", "size", "first"])
-    alike = (levels["nunique"] == 1) & (levels["size"] > 1) & (levels["first"] != "")
-    return levels.loc[alike, "first"]
+def _with_group(name: str, cohort: ad.AnnData) -> Check | None:
+    """Return the warning on a column that tells a group from the reference.
 
-
-def _with_group(name: str, column: Column, groups: pd.Series) -> Check | None:
-    """Return the warning on a column that is one value in one group and another in another."""
-    alike = _alike_in_group(column, groups)
-    if alike.nunique() < 2:
+    Such a group has one value in all its samples of a time, and so has the reference; the two
+    differ. Groups of one donor are not assessed: any column would do.
+    """
+    noted, obs = settings_of(cohort), cohort.obs
+    times, cells = obs["time"].astype(str), obs[obs_name(name)].astype(str).str.strip()
+    alike = {}
+    for group, own in cells.groupby(obs["group"].astype(str)):
+        values = [own[times[own.index] == noted[key]].unique() for key in ("before", "after")]
+        if obs.loc[own.index, "donor"].nunique() > 1 and max(map(len, values)) == 1:
+            alike[group] = _combined(tuple(one[0] for one in values if len(one)))
+    reference = noted["groups"][0]
+    known = {group: alike[group] for group in noted["groups"] if alike.get(group)}
+    if len(set(known.values())) < 2 or reference not in known:
         return None
-    values = ", ".join(f"'{value}' in {group}" for group, value in alike.items())
+    said = ", ".join(
+        f"'{value}' in {group}"
+        for group, value in known.items()
+        if group == reference or value != known[reference]
+    )
     message = (
-        f"'{name}' is confounded with the groups: all donors of a group have the same value "
-        f"({values}). If it only names the group, ignore this warning. If it is a plate, a lot, a "
-        "run or a centre, every difference between these groups, in change or at baseline, may be "
-        "its effect, and no analysis can separate the two; changes within a group are not "
-        "concerned. Process donors of all groups together"
+        f"'{name}' is confounded with group: all donors of a group have the same value ({said}). "
+        "If it only names the group, ignore this warning. If it is a plate, a lot, a run or a "
+        "centre, a difference between these groups, in change or at baseline, may be its effect, "
+        "and no analysis can separate the two; changes within a group are not concerned. Process "
+        "donors of all groups together"
     )
     return Check("batch and group", "warning", name, message)
 
@@ -233,8 +244,8 @@ def batches(cohort: ad.AnnData) -> Iterator[Check]:
     columns = columns_by_donor(cohort, pairs)
     groups = pairs.groupby("donor")["group"].agg(" and ".join)
     for name, column in columns.items():
-        for confounded in (_with_time, _with_group):
-            if (warning := confounded(name, column, groups)) is not None:
+        for warning in (_with_time(name, column, groups), _with_group(name, cohort)):
+            if warning is not None:
                 yield warning
     found = residuals(cohort, pairs)
     tests = alike_within(found, columns)

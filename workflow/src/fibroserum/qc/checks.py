@@ -115,6 +115,30 @@ def group_sizes(cohort: ad.AnnData) -> Iterator[Check]:
         yield Check("group size", "warning", str(group), message)
 
 
+def not_estimable(cohort: ad.AnnData) -> Iterator[Check]:
+    """Say which contrasts the samples do not determine; nothing where they determine all."""
+    for name, reason in settings_of(cohort)["not_estimable"].items():
+        message = f"not estimable: {reason}. The other contrasts are not concerned"
+        yield Check("contrasts", "warning", name, message)
+
+
+def lines_of_groups(cohort: ad.AnnData) -> Iterator[Check]:
+    """Warn where groups were tested on different cell lines that some share."""
+    groups = cohort.obs["group"].astype(str)
+    lines = cohort.obs["line"].astype(str).str.split("+", regex=False).explode()
+    own = {name: sorted(set(part)) for name, part in lines.groupby(groups.reindex(lines.index))}
+    reference, *others = settings_of(cohort)["groups"]
+    for group in others:
+        shared = set(own[group]) & set(own[reference])
+        if own[group] != own[reference] and shared:
+            message = (
+                f"{group} was tested on {', '.join(own[group])}, and {reference} on "
+                f"{', '.join(own[reference])}: a difference between these groups is in part one "
+                "between cell lines. Test the sera of both groups on the same lines"
+            )
+            yield Check("lines of groups", "warning", group, message)
+
+
 def line_depths(cohort: ad.AnnData) -> Iterator[Check]:
     """Say what unequal depths of a donor's lines do to genes of one line; nothing with one line."""
     if "line_shift" not in cohort.uns["fibroserum"]:
@@ -306,6 +330,8 @@ def all_checks(
         *left_out_genes(left_out, cohort),
         *pools(cohort),
         *group_sizes(cohort),
+        *not_estimable(cohort),
+        *lines_of_groups(cohort),
         *line_depths(cohort),
         *libraries(metrics),
         *composition(metrics),

@@ -195,8 +195,13 @@ def filled_words(run: RunTables) -> str:
 
 
 def labels_of(run: RunTables) -> dict[str, str]:
-    """Return the few words that stand for each contrast in pictures and headings."""
-    return contrasts.labels_of(run.groups, run.settings["before"], run.settings["after"])
+    """Return the few words that stand for each contrast in pictures and headings.
+
+    They say which contrasts are not estimable.
+    """
+    words = contrasts.labels_of(run.groups, run.settings["before"], run.settings["after"])
+    lost = run.settings["not_estimable"]
+    return {name: f"{own} (not estimable)" if name in lost else own for name, own in words.items()}
 
 
 def labelled(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:

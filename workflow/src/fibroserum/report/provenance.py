@@ -38,11 +38,14 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: _version(name) for name in NAMED}}
 
 
-def record(config: dict[str, Any], inputs: Iterable[str]) -> dict[str, Any]:
-    """Return the content of `provenance.json`."""
+def record(
+    config: dict[str, Any], inputs: Iterable[str], defaults: Iterable[str]
+) -> dict[str, Any]:
+    """Return the content of `provenance.json`; defaults: keys that the user's config leaves out."""
     return {
         "versions": versions(),
         "config": config,
+        "defaults": list(defaults),
         "inputs": {path: sha256(path) for path in sorted(set(inputs))},
         "seed": config["seed"],
     }

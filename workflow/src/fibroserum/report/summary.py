@@ -75,17 +75,18 @@ def summary(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the headline figures of a run.
 
     cohort, version; pairs: complete pairs by group; warnings: of the checks; contrasts: by name,
-    kind, pairs, tested, up, down (called by both models), up_main, down_main (main model alone);
-    target: the first target's name and, by contrast, its verdict, headline, log2FoldChange, ci_low,
-    ci_high, robust and reason, refits (without one donor each) and needs (the donors without whom
-    the refit gives another verdict); factors: by name, responsive (confirmed ones included),
-    confirmed, induced, suppressed, strongest (symbol and id of a few), assessable; gene_sets: the
-    first collection and, by contrast, the sets called up, down and mixed.
+    kind, status, reason (of one that is not estimable), pairs, tested, up, down (both models),
+    up_main, down_main (main model alone); target: the first target's name and, by contrast, its
+    verdict, headline, log2FoldChange, ci_low, ci_high, robust and reason, refits (without one donor
+    each) and needs (the donors without whom the refit gives another verdict); factors: by name,
+    responsive (confirmed ones included), confirmed, induced, suppressed, strongest (symbol and id
+    of a few), assessable; gene_sets: the first collection and, by contrast, the sets called up,
+    down and mixed.
     """
     changes = run.contrasts[run.contrasts["kind"] == "change"]
     names = target_names(run)
     first = run.targets[run.targets["target"] == names[0]] if names else run.targets
-    numbers = ("kind", "pairs", "tested", "up", "down", "up_main", "down_main")
+    numbers = ("kind", "status", "reason", "pairs", "tested", "up", "down", "up_main", "down_main")
     said = ("verdict", "headline", "log2FoldChange", "ci_low", "ci_high", "robust", "reason")
     return {
         "cohort": config["cohort"],

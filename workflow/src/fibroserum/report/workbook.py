@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from xml.sax.saxutils import escape
@@ -26,6 +27,8 @@ from fibroserum.report.loading import SINGLE, Tables
 # what a sheet holds below its header, and a cell
 MOST_ROWS = 1_048_575
 MOST_CHARACTERS = 32_767
+# of a sheet's name
+MOST_LETTERS = 31
 # strings go in as they are: no formulas, no links, no numbers read out of text
 OPTIONS = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
 # rows whose cells are in memory as text
@@ -37,27 +40,52 @@ LEFT_OUT = {"distances"}
 def sheet_name(wanted: str, taken: set[str]) -> str:
     """Return a name that a spreadsheet accepts: 31 characters, none of []:*?/\\, not yet taken."""
     clean = re.sub(r"[\[\]:*?/\\]", "_", wanted).strip("'") or "sheet"
-    name, number = clean[:31], 1
+    name, number = clean, 1
+    if len(clean) > MOST_LETTERS:
+        # the end of a contrast's name says what it compares
+        name = f"{clean[: MOST_LETTERS // 2]}…{clean[-(MOST_LETTERS // 2) :]}"
+    clean = name
     while name.casefold() in taken or name.casefold() == "history":
         number += 1
         tail = f"~{number}"
-        name = clean[: 31 - len(tail)] + tail
+        name = clean[: MOST_LETTERS - len(tail)] + tail
     taken.add(name.casefold())
     return name
 
 
-def sheets_of(run: Tables) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Yield wanted sheet name, schema and table, in the order of the questions."""
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet: the name it should have, its schema and table, and the contrast or factor it is of.
+
+    of: "" where the table is of the whole run.
+    """
+
+    wanted: str
+    schema: str
+    frame: pd.DataFrame
+    of: str = ""
+
+
+def sheets_of(run: Tables) -> Iterator[Sheet]:
+    """Yield the sheets in the order of the questions; those of a contrast begin with its name."""
     for contrast, frame in run.de.items():
-        yield f"de {contrast}", "de", frame
+        yield Sheet(f"de {contrast}", "de", _labelled(frame, "contrast", contrast), contrast)
     for contrast, frame in run.enrichment.items():
-        yield f"sets {contrast}", "enrichment", frame
+        own = _labelled(frame, "contrast", contrast)
+        yield Sheet(f"sets {contrast}", "enrichment", own, contrast)
     for field, schema in SINGLE.items():
         if field not in LEFT_OUT:
-            yield schema, schema, getattr(run, field)
+            yield Sheet(schema, schema, getattr(run, field))
     for factor, frame in run.stimulation.items():
         if len(frame):
-            yield f"stimulation {factor}", "stimulation", frame
+            own = _labelled(frame, "factor", factor)
+            yield Sheet(f"stimulation {factor}", "stimulation", own, factor)
+
+
+def _labelled(frame: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
+    """Return a table with a first column that holds one name."""
+    label = pd.DataFrame({column: pd.Series(name, index=frame.index, dtype=object)})
+    return pd.concat([label, frame], axis=1)
 
 
 class TableSheet(Worksheet):
@@ -134,7 +162,7 @@ def _table_sheet(book: Workbook, bold: Format, name: str, frame: pd.DataFrame) -
 
 
 def _first_sheet(
-    book: Workbook, bold: Format, listed: list[tuple[str, str, int]], cohort: str
+    book: Workbook, bold: Format, listed: list[tuple[str, Sheet]], cohort: str
 ) -> None:
     sheet = book.add_worksheet("Read me")
     sheet.set_column(0, 1, 32)
@@ -146,15 +174,16 @@ def _first_sheet(
         (),
     ]
     heads = [len(rows)]
-    rows.append(("sheet", "table", "rows", "one row per"))
+    rows.append(("sheet", "table", "rows", "contrast or factor", "one row per"))
     schemas = tables.schemas()
-    for name, schema, length in listed:
+    for name, one in listed:
+        length = len(one.frame)
         shown = length if length <= MOST_ROWS else f"{MOST_ROWS} of {length}"
-        rows.append((name, schema, shown, schemas[schema].row))
+        rows.append((name, one.schema, shown, one.of, schemas[one.schema].row))
     rows.append(())
     heads.append(len(rows))
     rows.append(("table", "column", "kind", "what it says"))
-    for schema in dict.fromkeys(schema for _, schema, _ in listed):
+    for schema in dict.fromkeys(one.schema for _, one in listed):
         for column in schemas[schema].columns:
             kind = ", ".join(column.words) or column.kind
             rows.append((schema, column.name, kind, column.about))
@@ -162,6 +191,8 @@ def _first_sheet(
         for place, value in enumerate(row):
             if number in heads:
                 sheet.write_string(number, place, str(value), bold)
+            elif isinstance(value, str):
+                sheet.write_string(number, place, value)
             else:
                 sheet.write(number, place, value)
 
@@ -173,10 +204,8 @@ def workbook(run: Tables, cohort: str) -> bytes:
         book.set_properties({"title": f"fibroserum: {cohort}", "created": datetime(2000, 1, 1)})
         bold = book.add_format({"bold": True})
         taken = {"read me"}
-        named = [
-            (sheet_name(wanted, taken), schema, frame) for wanted, schema, frame in sheets_of(run)
-        ]
-        _first_sheet(book, bold, [(n, schema, len(frame)) for n, schema, frame in named], cohort)
-        for name, _, frame in named:
-            _table_sheet(book, bold, name, frame)
+        named = [(sheet_name(one.wanted, taken), one) for one in sheets_of(run)]
+        _first_sheet(book, bold, named, cohort)
+        for name, one in named:
+            _table_sheet(book, bold, name, one.frame)
     return stream.getvalue()

@@ -38,6 +38,8 @@ def headline(folder: str | Path) -> list[str]:
         for row in targets
         if row["target"] == first
     ]
+    if (place / "flags" / "targets.tsv").exists() and not targets:
+        lines.append("No target was declared")
     calls: dict[str, Counter[str]] = {}
     for row in _rows(place / "flags" / "factors.tsv"):
         calls.setdefault(row["factor"], Counter())[row["call"]] += 1

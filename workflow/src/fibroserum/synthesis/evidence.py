@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class Evidence:
     """A cohort's tables. genes: `de` tables by key, the rows of each by gene id.
 
     names: of each key in this cohort; pairs: by key; scores: set score tests by key,
-    with (collection, gene_set) as index.
+    with (collection, gene_set) as index. not_estimable: keys without tables, and why.
     """
 
     name: str
@@ -58,6 +58,7 @@ class Evidence:
     scores: dict[Key, pd.DataFrame]
     targets: dict[str, str | None]
     factors: pd.DataFrame
+    not_estimable: dict[Key, str] = field(default_factory=dict)
 
     @cached_property
     def rows_of(self) -> dict[str, str]:
@@ -91,10 +92,9 @@ class Estimate:
 
 
 def _keys(contrasts: pd.DataFrame) -> dict[Key, pd.Series]:
-    rows = contrasts[contrasts["kind"].isin(KINDS)]
     return {
         Key(row["kind"], row["group"], "" if pd.isna(row["reference"]) else row["reference"]): row
-        for _, row in rows.iterrows()
+        for _, row in contrasts[contrasts["kind"].isin(KINDS)].iterrows()
     }
 
 
@@ -105,7 +105,9 @@ def read_evidence(name: str, folder: str | Path) -> Evidence:
     def table(schema: str, **names: str) -> pd.DataFrame:
         return tables.read(schema, place / tables.schemas()[schema].path.format(**names))
 
-    rows = _keys(table("contrasts"))
+    whole = _keys(table("contrasts"))
+    rows = {key: row for key, row in whole.items() if row["status"] == "estimated"}
+    lost = {key: row["reason"] for key, row in whole.items() if key not in rows}
     tests = table("set_score_tests").set_index(["collection", "gene_set"])
     targets = table("targets").drop_duplicates("target")
     ids = targets["gene_id"].astype(object).where(targets["gene_id"].notna(), None)
@@ -120,6 +122,7 @@ def read_evidence(name: str, folder: str | Path) -> Evidence:
         {key: tests[tests["contrast"] == row["contrast"]] for key, row in rows.items()},
         dict(zip(targets["target"], ids, strict=True)),
         table("factors"),
+        lost,
     )
 
 
@@ -130,6 +133,8 @@ def keys_of(cohorts: Iterable[Evidence]) -> list[Key]:
 
 def why_without(cohort: Evidence, key: Key) -> str:
     """Return why a cohort has no such contrast."""
+    if key in cohort.not_estimable:
+        return f"not estimable there: {cohort.not_estimable[key]}"
     turned = Key(key.kind, key.reference, key.group)
     if turned in cohort.names:
         return f"compares them the other way round ({cohort.names[turned]}): set reference_group"

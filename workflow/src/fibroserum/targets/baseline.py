@@ -64,11 +64,12 @@ def ancova(before: np.ndarray, after: np.ndarray, in_group: np.ndarray | None) -
 
 
 def baseline_row(
-    levels: pd.DataFrame, group: str, reference: str, *, crossover: bool, randomised: bool
+    levels: pd.DataFrame, group: str, reference: str, *, crossover: bool, randomised: bool | None
 ) -> dict[str, object]:
     """Return a row of `target_baseline` without its target.
 
-    levels: index (donor, group), columns before and after, log2, complete pairs of both groups.
+    levels: index (donor, group), columns before and after, log2, complete pairs of both groups;
+    randomised: None where the config does not state it.
     """
     if crossover:
         steps = (levels.xs(group, level="group") - levels.xs(reference, level="group")).dropna()
@@ -118,7 +119,7 @@ def _note(
     adjusted: Adjusted,
     group: str,
     reference: str,
-    randomised: bool,
+    randomised: bool | None,
 ) -> str:
     """Return how to read the row: what regression to the mean would make of the difference."""
     # exact in least squares: change difference = adjusted difference + (slope - 1) × start
@@ -134,6 +135,12 @@ def _note(
     )
     if randomised:
         return f"{text}. {_by_chance(start.pvalue)}"
+    if randomised is None:
+        return (
+            f"{text}. Whether donors were randomised is not stated (design.randomised): the "
+            "adjusted estimate is unbiased only if they were, and may mislead if not (Lord's "
+            "paradox)."
+        )
     return (
         f"{text}. Groups were not randomised: adjusting assumes that donors who start alike would "
         "have gone alike, and may mislead (Lord's paradox)."
@@ -190,7 +197,9 @@ def regression_clause(row: Mapping[str, Any], called: bool) -> str:
         text += ", not established: regression to the mean may be part of what is seen"
     else:
         text += ": the start may hide a difference"
-    if not row["randomised"]:
+    if row["randomised"] is None or pd.isna(row["randomised"]):
+        text += "; whether donors were randomised is not stated"
+    elif not row["randomised"]:
         text += "; groups were not randomised, so that the adjusted estimate misleads as easily"
     return f"{text}."
 

@@ -15,8 +15,8 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.accessors import rows_of_targets, settings_of
-from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.accessors import estimated_contrasts, rows_of_targets, settings_of
+from fibroserum.cohort.contrasts import Contrast
 from fibroserum.data import data_file
 from fibroserum.enrichment.expression import scores_and_tests
 from fibroserum.genes.gmt import map_sets, read_gmt
@@ -62,7 +62,7 @@ def context_table(
     the targets, so that no target is evidence for itself.
     """
     noted = settings_of(cohort)
-    contrasts = {c.name: c for c in contrasts_of(noted["groups"], noted["before"], noted["after"])}
+    contrasts = {contrast.name: contrast for contrast in estimated_contrasts(noted)}
     rows = [
         *_footprints(cohort, contrasts),
         *_patterns(cohort, results, contrasts, settings),
@@ -136,8 +136,8 @@ def _patterns(
         return []
     found, _ = resolve(settings.pattern, cohort.var)
     rows: list[dict[str, object]] = []
-    for contrast, table in results.items():
-        own = table.set_index("gene_id")
+    for contrast in contrasts:
+        own = results[contrast].set_index("gene_id")
         signs: dict[str, int | None] = {}
         for name in settings.pattern:
             genes = [gene for gene in found.get(name, []) if own["lfcSE"].notna().get(gene, False)]

@@ -105,6 +105,7 @@ def mixed_model(
     before: str,
     covariates: Sequence[str],
     assumption: Assumption,
+    categorical: Sequence[str] = (),
 ) -> MixedModel:
     """Return the mixed model of samples, one or two of each donor.
 
@@ -131,7 +132,7 @@ def mixed_model(
     if assumption == "missing_at_random":
         starts = indicators(obs["group"], "start", list(groups))
     changes = indicators(obs["group"].where(later), "after", list(groups))
-    design = pd.concat([starts, changes, covariate_columns(obs, covariates)], axis=1)
+    design = pd.concat([starts, changes, covariate_columns(obs, covariates, categorical)], axis=1)
     codes = pd.Index(groups).get_indexer(obs["group"])[rows]
     return MixedModel(rotation, times, codes, design)
 
@@ -151,7 +152,7 @@ def _values(cohort: ad.AnnData, fit: ad.AnnData) -> tuple[pd.DataFrame, pd.DataF
     return pd.DataFrame(values[:, targets], well.index, well.columns[targets]), obs
 
 
-def sensitivity_table(cohort: ad.AnnData, study: Study, *, randomised: bool) -> pd.DataFrame:
+def sensitivity_table(cohort: ad.AnnData, study: Study, *, randomised: bool | None) -> pd.DataFrame:
     """Return `sensitivity`; empty where every donor has a pair.
 
     It is empty in a crossover and with `design.block` too: there a donor's, or a block's, samples
@@ -174,7 +175,14 @@ def sensitivity_table(cohort: ad.AnnData, study: Study, *, randomised: bool) -> 
         assumptions.append("equal_starts")
     rows = []
     for assumption in assumptions:
-        model = mixed_model(obs, study.groups, noted["before"], noted["covariates"], assumption)
+        model = mixed_model(
+            obs,
+            study.groups,
+            noted["before"],
+            noted["covariates"],
+            assumption,
+            noted["categorical"],
+        )
         fitted = {gene: model.fit(values[gene].to_numpy()) for gene in values}
         spent = model.design.shape[1] - model.design.filter(regex=r"^(start|after)\[?").shape[1]
         for contrast in (c for c in study.contrasts if c.model == "paired"):

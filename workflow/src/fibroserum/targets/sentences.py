@@ -211,8 +211,10 @@ def headline_caveat(padj: float, contrasts: int) -> str:
 
 
 def _numbers(evidence: Evidence) -> str:
+    known = np.isfinite(evidence.ci_low) and np.isfinite(evidence.ci_high)
     interval = f"{number(evidence.ci_low)} to {number(evidence.ci_high)}"
-    return f"log2 fold change {number(evidence.estimate)}, 95 % interval {interval}"
+    said = f"95 % interval {interval}" if known else "no interval"
+    return f"log2 fold change {number(evidence.estimate)}, {said}"
 
 
 def _narrow(evidence: Evidence) -> str:

@@ -37,6 +37,7 @@ from fibroserum.targets.sentences import (
     unequal_variance_caveat,
 )
 from fibroserum.targets.study import Study, TargetSettings, rule_of, target_study
+from fibroserum.targets.untestable import with_untestable
 from fibroserum.targets.verdict import CALLED, judge
 from fibroserum.targets.verdict_holds import evidence_of, with_verdicts
 from fibroserum.targets.without_outlier import named_outliers
@@ -68,6 +69,17 @@ class TargetTables:
     sensitivity: pd.DataFrame
 
 
+SCHEMAS = {
+    "targets": "targets",
+    "donors": "target_donors",
+    "loo": "target_loo",
+    "power": "target_power",
+    "baseline": "target_baseline",
+    "patterns": "target_patterns",
+    "sensitivity": "sensitivity",
+}
+
+
 def flag_targets(
     cohort: ad.AnnData,
     fits: Mapping[str, ad.AnnData],
@@ -78,18 +90,23 @@ def flag_targets(
     """Return the verdict on every target in every contrast, and the numbers behind it.
 
     fits: by model (`paired`, and `baseline` where there are several groups); de: the result table
-    of each contrast by its name; published: as `read_published` returns it.
+    of each contrast by its name; published: as `read_published` returns it. Without targets all
+    tables are empty.
     """
     rule = rule_of(fits["paired"], settings.alpha, settings.equivalence_lfc)
     study = target_study(cohort, fits, de, rule)
+    if not study.genes:
+        return TargetTables(**{field: tables.empty(name) for field, name in SCHEMAS.items()})
     verdicts, loo = verdict_table(study, settings.n_cpus)
     baseline = _baseline(study, settings.randomised)
     verdicts = with_clauses(verdicts, baseline)
+    power = _power(study, verdicts, published, settings.power_lfc)
+    verdicts = with_untestable(study, verdicts)
     return TargetTables(
         targets=tables.check("targets", verdicts.drop(columns=["driven_by_one_donor", "start"])),
         donors=tables.check("target_donors", donor_values.donor_table(study.samples, study.genes)),
         loo=tables.check("target_loo", _loo_table(study, loo)),
-        power=tables.check("target_power", _power(study, verdicts, published, settings.power_lfc)),
+        power=tables.check("target_power", power),
         baseline=tables.check("target_baseline", baseline),
         patterns=tables.check("target_patterns", patterns(study, verdicts, settings.n_cpus)),
         sensitivity=tables.check(
@@ -186,6 +203,8 @@ def _single_donor(members: pd.DataFrame) -> tuple[str | None, str | None]:
     if not lonely:
         return None, None
     donor = str(members.xs(lonely[0], level="group").index[0])
+    if (members.index.get_level_values("donor") == donor).sum() > 1:
+        return donor, None  # of a crossover: the only donor in all groups that are compared
     return donor, None if lonely[0] == SINGLE_GROUP else lonely[0]
 
 
@@ -327,8 +346,10 @@ def _power(
     return pd.DataFrame(rows)
 
 
-def _baseline(study: Study, randomised: bool) -> pd.DataFrame:
+def _baseline(study: Study, randomised: bool | None) -> pd.DataFrame:
+    lost = {c.group for c in study.not_estimable if c.kind == "difference"}
     reference, *others = study.groups
+    others = [group for group in others if group not in lost]
     pairs, samples = study.samples.pairs(), study.samples
     rows = []
     for target, gene in study.genes.items():
@@ -353,7 +374,8 @@ def patterns(study: Study, verdicts: pd.DataFrame, n_cpus: int = 1) -> pd.DataFr
         name: rows.set_index("target") for name, rows in verdicts.groupby("contrast", sort=False)
     }
     changes = {c.group: by_contrast[c.name] for c in study.contrasts if c.kind == "change"}
-    differences = [c for c in study.contrasts if c.kind == "difference"]
+    planned = [*study.contrasts, *study.not_estimable]
+    differences = [c for c in planned if c.kind == "difference"]
     called = [c for c in differences if by_contrast[c.name]["verdict"].isin(CALLED).any()]
     halves = {
         name: table.reindex(list(study.genes.values())).set_axis(list(study.genes))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import anndata as ad
 import pandas as pd
 
-from fibroserum.cohort.accessors import settings_of
-from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.accessors import all_contrasts, estimated_contrasts, settings_of
+from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.donor_values import donor_values as donor_values_of
 from fibroserum.cohort.models import model_of
 from fibroserum.targets import donor_values
@@ -23,14 +23,14 @@ class TargetSettings:
 
     alpha: false discovery rate. equivalence_lfc: |log2 fold change| that counts as unchanged, or
     None. power_lfc: log2 fold change whose power is given where no published effect is known.
-    randomised: whether donors were randomised to groups. n_cpus: threads; results do not depend
-    on it.
+    randomised: whether donors were randomised to groups, None: not stated. n_cpus: threads; results
+    do not depend on it.
     """
 
     alpha: float
     equivalence_lfc: float | None
     power_lfc: float
-    randomised: bool
+    randomised: bool | None
     n_cpus: int = 1
 
 
@@ -40,7 +40,8 @@ class Study:
 
     genes: by target, its row in the matrix or None. groups: reference first. members: by
     contrast, `Samples.members`. fits: by model. de: by contrast, the result table indexed by
-    gene id. pools: the donors that are pools of sera.
+    gene id. pools: the donors that are pools of sera. not_estimable: contrasts that have no fit,
+    and why.
     """
 
     genes: dict[str, str | None]
@@ -53,6 +54,7 @@ class Study:
     de: dict[str, pd.DataFrame]
     rule: Rule
     pools: frozenset[str] = frozenset()
+    not_estimable: Mapping[Contrast, str] = field(default_factory=dict)
 
     def pooled(self, contrast: str) -> bool:
         """Return whether a pool of sera is behind a contrast: nothing is said of single persons."""
@@ -103,8 +105,7 @@ def target_study(
 ) -> Study:
     """Return what the tables are made from, for the contrasts of the given fits."""
     noted = settings_of(cohort)
-    contrasts = contrasts_of(noted["groups"], noted["before"], noted["after"])
-    contrasts = [contrast for contrast in contrasts if contrast.model in fits]
+    contrasts = [contrast for contrast in estimated_contrasts(noted) if contrast.model in fits]
     present = sorted({gene for gene in noted["targets"].values() if gene is not None})
     factors = fits["paired"].obs["size_factors"].astype(float)
     samples = donor_values.target_samples(cohort, present, noted["before"], factors)
@@ -119,4 +120,9 @@ def target_study(
         de={c.name: de[c.name].set_index("gene_id", drop=False) for c in contrasts},
         rule=rule,
         pools=frozenset(noted["pools"]),
+        not_estimable={
+            contrast: noted["not_estimable"][contrast.name]
+            for contrast in all_contrasts(noted)
+            if contrast.name in noted["not_estimable"]
+        },
     )

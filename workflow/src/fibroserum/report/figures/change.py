@@ -131,11 +131,18 @@ def volcano(run: RunTables, contrast: str) -> Figure:
     )
     points = _points(run, frame, "log2FoldChange", "weight")
     if points.empty:
-        return empty(f"No gene was tested in {contrast}.")
+        return empty(why_empty(run, contrast))
     x = alt.X("log2FoldChange:Q", title=f"log2 fold change ({effect_of(run, contrast)})")
     y = alt.Y("weight:Q", title="−log10 p value")
     words = f"Volcano plot of {contrast}. {calls_said(run, contrast)}"
     return _scatter(run, points, x, y, ["weight"], words)
+
+
+def why_empty(run: RunTables, contrast: str) -> str:
+    """Return why there is no gene of a contrast to draw."""
+    if reason := run.settings["not_estimable"].get(contrast):
+        return f"{contrast} is not estimable: {reason}."
+    return f"No gene was tested in {contrast}."
 
 
 def calls_said(run: RunTables, contrast: str) -> str:
@@ -150,7 +157,7 @@ def ma(run: RunTables, contrast: str) -> Figure:
     frame = frame[frame["baseMean"] > 0].assign(weight=lambda f: np.log10(f["baseMean"]))
     points = _points(run, frame, "weight", "log2FoldChange_shrunken")
     if points.empty:
-        return empty(f"No gene was tested in {contrast}.")
+        return empty(why_empty(run, contrast))
     x = alt.X(
         "baseMean:Q",
         scale=alt.Scale(type="log"),
@@ -185,6 +192,8 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
             "difference": run.de[contrast].set_index("gene_id")["call"].reindex(first.index),
         }
     ).dropna(subset=["x", "y"])
+    if contrast in run.settings["not_estimable"]:
+        return empty(why_empty(run, contrast))
     if frame.empty:
         return empty("No gene was tested in both groups.")
     words = {0: "neither", 1: f"{names[0]} only", 2: f"{names[1]} only", 3: "both"}

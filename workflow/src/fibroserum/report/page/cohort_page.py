@@ -33,7 +33,9 @@ def gene_blocks(run: RunTables) -> dict[str, str]:
     """Return the blocks of the gene tables."""
     index = gene_data.gene_index(run)
     blocks = {
-        f"contrast-{number}": gene_data.pack_contrast(run.de[name])
+        f"contrast-{number}": gene_data.pack_contrast(
+            gene_data.all_genes(run.de[name], index["id"])
+        )
         for number, name in enumerate(run.contrast_names)
     }
     levels = gene_data.pack_levels(run, index["id"])

@@ -47,6 +47,14 @@ def gene_index(run: RunTables) -> dict[str, Any]:
     }
 
 
+def all_genes(frame: pd.DataFrame, ids: list[str]) -> pd.DataFrame:
+    """Return a contrast's table with a row for each gene; of one without rows, empty ones."""
+    if len(frame):
+        return frame
+    words = dict.fromkeys(WORDS, "not_estimable")
+    return frame.reindex(range(len(ids))).assign(gene_id=ids, **words)
+
+
 def pack_contrast(frame: pd.DataFrame) -> str:
     """Return one contrast's table as a block."""
     pack = Pack()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,6 +16,19 @@ from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import records
 
 MOST_FACTOR_GENES = 500
+# keys of the config that the methods paragraph states
+STATED = (
+    "targets",
+    "gene_sets",
+    "differential_expression.alpha",
+    "differential_expression.min_count",
+    "differential_expression.lfc_threshold",
+    "differential_expression.second_opinion",
+    "enrichment.min_size",
+    "enrichment.max_size",
+    "enrichment.permutations",
+    "seed",
+)
 # what a pair's reason begins with where no pair of the factor could be used
 UNAVAILABLE = "line unavailable: "
 # columns of the sample sheet that the methods print where they are present
@@ -114,12 +128,39 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "sheet": sheet_facts(run),
         "spread": spread_of_groups(run.contrasts),
         "unused": unused_levels(run.pairs),
+        "covariates": covariates_in_words(run),
+        "default_choices": default_choices(run, config),
         "lines": [line for line in run.settings["lines"] if line],
         "status": fit,
         "factors": list(config["factors"]),
         "published": run.published is not None,
         "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
     }
+
+
+def covariates_in_words(run: RunTables) -> list[str]:
+    """Return each covariate with its kind, and of categories how many there are."""
+    said = []
+    for name in run.settings["covariates"]:
+        kind = "numeric, one slope"
+        if name in run.settings["categorical"]:
+            kind = f"categorical, {run.obs[name].nunique()} categories"
+        said.append(f"{name.removeprefix('sheet.')} ({kind})")
+    return said
+
+
+def default_choices(run: RunTables, config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the settings that the methods state, and that the config left at their defaults."""
+    found = []
+    for key in STATED:
+        section, _, name = key.rpartition(".")
+        value = (config[section] if section else config)[name]
+        if key in run.provenance.get("defaults", ()) and value not in ([], None):
+            shown = (
+                [Path(str(one)).name for one in value] if isinstance(value, list) else [str(value)]
+            )
+            found.append((key, ", ".join(shown)))
+    return found
 
 
 def spread_of_groups(contrasts: pd.DataFrame) -> dict[str, Any]:

@@ -1,0 +1,84 @@
+"""Serum levels in the sample sheet: values below a limit of detection, and notes on levels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from fibroserum.errors import listed
+from fibroserum.input.covariates import numbers
+
+
+def detection_limit(cell: object) -> float | None:
+    """Return the limit in a cell such as `<15`, which is a level below it; None for other cells."""
+    number = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+    found = re.fullmatch(rf"\s*[<≤]\s*=?\s*({number})\s*", str(cell), flags=re.ASCII)
+    return float(found[1]) if found else None
+
+
+def serum_notes(
+    sheet: pd.DataFrame, design: Mapping[str, Any], factors: Mapping[str, Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield notes on the levels of a sound sheet that are below a limit, or look so.
+
+    design, factors: the config's sections.
+    """
+    for factor, entry in factors.items():
+        if entry["serum"]:
+            yield from _factor_notes(sheet, design, factor, entry["serum"])
+
+
+def _factor_notes(
+    sheet: pd.DataFrame, design: Mapping[str, Any], factor: str, column: str
+) -> Iterator[str]:
+    cells = pd.DataFrame({"level": numbers(sheet[column])}, index=sheet.index)
+    cells["below"] = sheet[column].map(detection_limit).notna()
+    lowest = cells["level"].min()
+    found: dict[str, list[str]] = {"both": [], "one": [], "equal": []}
+    for donor, part in pairs_of_sheet(sheet, design):
+        own = cells.loc[part]
+        below = own["below"].groupby(sheet.loc[part, design["time"]]).all()
+        if len(below) < 2:
+            continue
+        if below.any():
+            found["both" if below.all() else "one"].append(donor)
+        elif (own["level"] == lowest).all():
+            found["equal"].append(donor)
+    if found["both"]:
+        yield (
+            f"{factor}: both levels of {listed(found['both'], 10, '')} are below the limit of "
+            "detection. The change of the level is unknown there, and the slope leaves these pairs "
+            "out"
+        )
+    if found["one"]:
+        yield (
+            f"{factor}: one level of {listed(found['one'], 10, '')} is below the limit of "
+            "detection. Half the limit is used in its place"
+        )
+    if found["equal"]:
+        yield (
+            f"{factor}: both levels of {listed(found['equal'], 10, '')} are {lowest:g}, the lowest "
+            f"value of the column '{column}'. It is used as a measured change of 0. If it stands "
+            "for levels below the limit of detection, write '<' and the limit in these cells"
+        )
+
+
+def pairs_of_sheet(
+    sheet: pd.DataFrame, design: Mapping[str, Any]
+) -> Iterator[tuple[str, pd.Index]]:
+    """Yield each donor (in a crossover: and group) with the rows of its samples."""
+    keys = [design["donor"], *([design["group"]] if design["group"] else [])]
+    several = design["group"] and design["crossover"]
+    for names, part in sheet.groupby(keys, sort=True):
+        yield f"{names[0]} ({names[1]})" if several else str(names[0]), part.index
+
+
+def half_limit_log2(limit: float, scale: str) -> float:
+    """Return log2 of half a limit, NaN where it has no logarithm; scale: of the limit."""
+    if scale == "log2":
+        return limit - 1.0
+    return float(np.log2(limit / 2)) if limit > 0 else np.nan
