@@ -18,9 +18,9 @@ def read_published(path: Path) -> pd.DataFrame:
     """Return a table of published means and standard errors, with their log2 ratio.
 
     The file is TSV, CSV or .xlsx with the columns of `COLUMNS`; `p` is text, as printed.
-    `log2_ratio` is log2(after / before) and `log2_ratio_se` its standard error by the delta method, which ignores
-    the correlation within pairs and is therefore too wide. Raises InputError for missing columns,
-    genes without a name, or values that are not positive numbers.
+    `log2_ratio` is log2(after / before) and `log2_ratio_se` its standard error by the delta method,
+    which ignores the correlation within pairs and is therefore too wide. Raises InputError for
+    missing columns, genes without a name, or values that are not positive numbers.
     """
     table = read_sheet(path)
     problems = [
