@@ -112,7 +112,8 @@ rule permutations:
         runtime=minutes(240),
     params:
         settings={
-            k: CONFIG["differential_expression"][k] for k in ("permutations", "alpha", "weights")
+            k: CONFIG["differential_expression"][k]
+            for k in ("permutations", "alpha", "weights")
         },
         seed=CONFIG["seed"],
         code=code("permutations.py"),
