@@ -19,6 +19,8 @@ def frame(**changes: object) -> pd.DataFrame:
         "kind": "change",
         "group": "RT",
         "reference": None,
+        "status": "estimated",
+        "reason": None,
         "pairs": 10,
         "residual_df": 16,
         "tested": 2000,

@@ -2,9 +2,11 @@
 
 __all__ = [
     "config",
+    "covariates",
     "names",
     "paths",
     "published",
+    "serum_levels",
     "sheet",
     "sheet_checks",
     "sheet_design",

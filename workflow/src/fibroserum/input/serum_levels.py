@@ -17,7 +17,8 @@ def detection_limit(cell: object) -> float | None:
     """Return the limit in a cell such as `<15`, which is a level below it; None for other cells."""
     number = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
     found = re.fullmatch(rf"\s*[<≤]\s*=?\s*({number})\s*", str(cell), flags=re.ASCII)
-    return float(found[1]) if found else None
+    limit = float(found[1]) if found else np.inf
+    return limit if np.isfinite(limit) else None
 
 
 def serum_notes(

@@ -140,7 +140,7 @@ def is_pool(cell: str) -> bool | None:
         return True
     if word in ("no", "false"):
         return False
-    return int(word) > 1 if re.fullmatch(r"[1-9]\d*", word, flags=re.ASCII) else None
+    return word != "1" if re.fullmatch(r"[1-9]\d*", word, flags=re.ASCII) else None
 
 
 def pools_of(sheet: pd.DataFrame, design: Mapping[str, Any]) -> list[str]:
