@@ -2,7 +2,9 @@
 
 __all__ = [
     "confident",
+    "evidence",
     "fitting",
+    "hypothesis_weights",
     "normalisation",
     "second_model",
     "settings",

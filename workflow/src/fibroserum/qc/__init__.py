@@ -8,6 +8,7 @@ __all__ = [
     "identity",
     "metrics",
     "normalisation",
+    "pair_quality",
     "profiles",
     "stage",
     "times",
