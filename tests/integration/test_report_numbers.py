@@ -69,8 +69,8 @@ FORMATS = {
     "ci_high": ".3f",
     "baseMean": ".3e",
     "pvalue": ".2e",
-    "padj": ".2e",
-    "second_padj": ".2e",
+    "weighted_padj": ".2e",
+    "second_weighted_padj": ".2e",
     "confident_lfc": ".2f",
 }
 
@@ -105,6 +105,8 @@ def test_verdicts_are_the_targets_table(toy_run: Run, page: str) -> None:
     body = re.search(r'id="verdicts".*?<tbody>(.*?)</tbody>', page, re.DOTALL).group(1)
     rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
     assert len(rows) == len(targets)
+    sensitivity = toy_run.table("sensitivity").dropna(subset=["log2FoldChange"])
+    with_all = set(zip(sensitivity["target"], sensitivity["contrast"], strict=True))
     for row in rows:
         cells = [
             html.unescape(re.sub(r"<[^>]*>", "", cell)).strip()
@@ -118,7 +120,10 @@ def test_verdicts_are_the_targets_table(toy_run: Run, page: str) -> None:
         padj = wanted["panel_padj"]
         # three digits, a last zero too: 0.110
         assert cells[5] == ("–" if pd.isna(padj) else minus(f"{padj:#.3g}".removesuffix(".")))
-        assert cells[9] == minus(wanted["reason"])
+        # what donors without a pair add is said after the reason
+        said, _, added = cells[9].partition(" With the donors without a pair")
+        assert said == minus(wanted["reason"])
+        assert bool(added) == ((cells[0], cells[1]) in with_all)
 
 
 def test_gene_sets_and_factor_genes_are_their_tables(toy_run: Run, page: str) -> None:

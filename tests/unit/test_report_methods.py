@@ -40,6 +40,8 @@ def said(repository: Path) -> Any:
         ratios: tuple[float | None, ...] = (1.01, None, 1.3, 1.02),
         factors: dict[str, Any] | None = None,
         unused: dict[str, str] | None = None,
+        poor: bool = False,
+        weighted: bool = False,
         **settings: Any,
     ) -> str:
         targets = settings.pop("targets", ["BGN", "DCN"])
@@ -65,6 +67,8 @@ def said(repository: Path) -> Any:
                 "size_factor_method": "ratio",
             }
             | settings,
+            "poor": poor,
+            "weighted": weighted,
             "views": {
                 "sheet": [],
                 "lines": [],
@@ -243,3 +247,12 @@ def test_pools_and_single_targets(said: Any) -> None:
     assert "a verdict that one donor or pool carries was held back" in text
     assert "1 target gene was declared" in text
     assert "target" not in said(targets=[])
+
+
+def test_weights_are_named_where_they_decide(said: Any) -> None:
+    assert "weighted by" not in said()
+    assert "count less" not in said()
+    assert "Both adjusted p values, weighted by what the donors of the other group" in said(
+        weighted=True
+    )
+    assert "count less in it (Ritchie et al. 2006, about zero)" in said(poor=True)

@@ -16,7 +16,8 @@ from fibroserum import linear
 from fibroserum.cohort.models import Model, models_of
 from fibroserum.de.evidence import other_evidence
 from fibroserum.de.hypothesis_weights import COVARIATE, UNIFORM, hypothesis_weights
-from fibroserum.de.second_model import quality_weights, with_quality
+from fibroserum.de.second_model import quality_weights, second_model, with_quality
+from fibroserum.de.settings import FitSettings
 from fibroserum.de.stage import result_table, unweighted_calls
 from fibroserum.linear import Expression
 from fibroserum.linear.quality import array_weights
@@ -75,14 +76,14 @@ def test_pair_weights_do_not_depend_on_which_sample_is_before(flip: list[bool], 
     np.testing.assert_allclose(shuffled, bounded[order], atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(2, 100), (1, 100), (5, 1), (0, 50), (4, 0)])
+@pytest.mark.parametrize("shape", [(5, 100), (1, 100), (8, 1), (0, 50), (7, 0)])
 def test_too_few_pairs_or_genes_count_alike(shape: tuple[int, int]) -> None:
     changes = np.random.default_rng(1).normal(size=shape)
     np.testing.assert_array_equal(linear.pair_weights(changes), np.ones(shape[0]))
 
 
 def test_a_poor_pair_counts_less_and_leaves_the_other_group_alone() -> None:
-    sheet = _sheet({"AT": 6, "RT": 5})
+    sheet = _sheet({"AT": 6, "RT": 7})
     values = _values(sheet, 400, 3)
     values[sheet.index.get_loc("RT2_post")] += 4 * np.random.default_rng(4).normal(size=400)
     genes = pd.Index([f"g{n}" for n in range(400)])
@@ -169,29 +170,35 @@ def test_few_tests_have_equal_weights() -> None:
     assert (hypothesis_weights(pvalue, covariate, 0.05) == 1.0).all()
 
 
-def test_evidence_is_uncorrelated_with_its_contrast_where_nothing_changes() -> None:
-    sheet = _sheet({"AT": 5, "RT": 9, "OT": 7})
+@pytest.mark.parametrize("spread_of_variances", [0.0, 0.5])
+def test_evidence_is_independent_of_its_contrast_where_nothing_changes(
+    spread_of_variances: float,
+) -> None:
+    sheet = _sheet({"AT": 9, "RT": 12, "OT": 10})
     sheet["age"] = np.random.default_rng(6).normal(size=len(sheet))
     model = _model(sheet, covariates=["age"])
-    values = _values(sheet, 20_000, 7)
+    values = _values(sheet, 40_000, 7)
+    values *= np.exp(np.random.default_rng(8).normal(0, spread_of_variances, values.shape[1]))
     values[sheet["group"] == "RT"] *= 2
     genes = pd.Index([f"g{n}" for n in range(values.shape[1])])
     fits = linear.contrast_fits(Expression(sheet.index, genes, values, None), model)
     one = next(iter(fits.values()))
     spread = dict.fromkeys(fits, linear.group_variances(one.fit, one.groups))
     found = other_evidence(fits, model, spread)
-    assert set(found) == set(fits)
-    for name, own in fits.items():
-        test = linear.group_wise_t(own.fit, own.vector, spread[name])
-        assert abs(np.corrcoef(np.abs(found[name]), test["t"].abs())[0, 1]) < 0.03, name
-        # standardised: chi-square with one degree of freedom for each of the other two dimensions
-        assert (found[name] ** 2).mean() == pytest.approx(2.0, rel=0.15)
+    assert set(found) == set(fits) - {"average_post_vs_pre"}
+    for name, evidence in found.items():
+        test = linear.group_wise_t(fits[name].fit, fits[name].vector, spread[name])
+        size = np.abs(evidence)
+        # small p values are not more frequent where the evidence is large
+        top = size >= np.quantile(size, 0.9)
+        assert (test["pvalue"][top] < 0.01).mean() < 0.018, name
+        assert (size**2).mean() < 2.2, name
     change = found["RT_post_vs_pre"]
     assert (change > 0).mean() == pytest.approx(0.5, abs=0.02)
 
 
 def test_evidence_of_two_groups_is_the_other_change_and_the_weighted_mean() -> None:
-    sheet = _sheet({"AT": 6, "RT": 6})
+    sheet = _sheet({"AT": 8, "RT": 8})
     model = _model(sheet)
     values = _values(sheet, 500, 8)
     genes = pd.Index([f"g{n}" for n in range(500)])
@@ -201,13 +208,54 @@ def test_evidence_of_two_groups_is_the_other_change_and_the_weighted_mean() -> N
     found = other_evidence(fits, model, dict.fromkeys(fits, spread))
     change = {name: linear.estimates(own.fit, own.vector)[0] for name, own in fits.items()}
     at, rt = change["AT_post_vs_pre"], change["RT_post_vs_pre"]
-    usual = np.sqrt(spread.prior_of("AT").variance / 6)
-    np.testing.assert_allclose(found["RT_post_vs_pre"], np.sign(rt) * at / usual)
-    precision = {group: 1 / spread.variances[:, n] for n, group in enumerate(spread.groups)}
-    mean = (at * precision["AT"] + rt * precision["RT"]) / (precision["AT"] + precision["RT"])
-    own = found["RT_vs_AT_change"]
-    assert np.corrcoef(own, np.abs(mean))[0, 1] > 0.95
-    assert (own >= 0).all()
+    prior = spread.prior_of("AT").variance
+    error = np.sqrt(np.maximum(prior, spread.variances[:, spread.groups.index("AT")]) / 8)
+    np.testing.assert_allclose(found["RT_post_vs_pre"], np.sign(rt) * at / error)
+    typical = {g: 1 / spread.prior_of(g).variance for g in spread.groups}
+    mean = (at * typical["AT"] + rt * typical["RT"]) / (typical["AT"] + typical["RT"])
+    bound = np.abs(mean) * np.sqrt(8 * (typical["AT"] + typical["RT"]))
+    assert (found["RT_vs_AT_change"] <= bound * (1 + 1e-9)).all()
+    assert np.corrcoef(found["RT_vs_AT_change"], bound)[0, 1] > 0.9
+    few = _sheet({"AT": 7, "RT": 8})
+    model = _model(few)
+    values = Expression(few.index, genes, _values(few, 500, 9), None)
+    fits = linear.contrast_fits(values, model)
+    one = next(iter(fits.values()))
+    spread = linear.group_variances(one.fit, one.groups)
+    found = other_evidence(fits, model, dict.fromkeys(fits, spread))
+    assert set(found) == {"AT_post_vs_pre", "RT_post_vs_pre"}
+
+
+def test_weights_find_more_at_the_same_false_discovery_rate() -> None:
+    sheet, genes = _sheet({"AT": 8, "RT": 9}), pd.Index([f"g{n}" for n in range(1200)])
+    model, after = _model(sheet), (sheet["time"] == "post").to_numpy()
+    rates: dict[str, list[tuple[float, ...]]] = {"plain": [], "weighted": []}
+    for seed in range(16):
+        rng = np.random.default_rng([12, seed])
+        values = rng.normal(size=(len(sheet), 1200)) * np.exp(rng.normal(0, 0.4, 1200)) * 0.3
+        truth = {group: np.zeros(1200) for group in ("AT", "RT")}
+        signs = rng.choice([-0.8, 0.8], 100)
+        truth["AT"][:60], truth["RT"][:40], truth["RT"][60:] = signs[:60], signs[:40], 0.0
+        truth["RT"][60:100] = signs[60:]
+        for group, change in truth.items():
+            values[(sheet["group"] == group).to_numpy() & after] += change
+        second = second_model(Expression(sheet.index, genes, values, None), model, FitSettings())
+        table, true = second.tables["RT_vs_AT_change"], truth["RT"] - truth["AT"]
+        pvalue = table["second_pvalue"]
+        weights = hypothesis_weights(pvalue, table[COVARIATE], 0.05)
+        for name, adjusted in (
+            ("plain", benjamini_hochberg(pvalue)),
+            ("weighted", weighted_benjamini_hochberg(pvalue, weights)),
+        ):
+            called = adjusted < 0.05
+            right = called & (np.sign(table["second_log2FoldChange"]) * true > 0)
+            false = (called.sum() - right.sum()) / max(called.sum(), 1)
+            rates[name].append((false, right.sum() / (true != 0).sum()))
+    (false, power), (own_false, own_power) = (np.mean(rates[n], axis=0) for n in rates)
+    error = np.std([row[0] for row in rates["weighted"]]) / 4
+    assert own_false < 0.05 + 2 * error
+    assert own_false < false + 0.03
+    assert own_power > power + 0.1
 
 
 @pytest.mark.parametrize("kind", ["one group", "crossover", "block"])
@@ -229,7 +277,7 @@ def test_no_evidence_where_no_other_donors_have_any(kind: str) -> None:
 
 
 def test_calls_rest_on_weights_and_everything_else_does_not() -> None:
-    drawn = simulate(Dials({"AT": 6, "RT": 6}, genes=900, shared=0.15), 4)
+    drawn = simulate(Dials({"AT": 8, "RT": 8}, genes=900, shared=0.15), 4)
     run = run_chain(drawn.counts, drawn.sheet, frozenset(STEPS))
     fit, symbols, weighted = run.fits["paired"], run.cohort.var["symbol"], []
     for name in ("RT_post_vs_pre", "RT_vs_AT_change"):
@@ -245,6 +293,8 @@ def test_calls_rest_on_weights_and_everything_else_does_not() -> None:
         called = table[table["call"] != "none"]
         assert (called[["pvalue", "second_pvalue"]] < 0.05).all().all()
         assert (called[["weighted_padj", "second_weighted_padj"]] < 0.05).all().all()
+        assert (table["second_weighted_padj"].isna() == table["second_padj"].isna()).all()
+        assert (table["weighted_padj"].isna() == table["padj"].isna()).all()
     assert any(weighted)
     assert fit.varm["RT_post_vs_pre"][COVARIATE].notna().any()
 

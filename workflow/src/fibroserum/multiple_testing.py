@@ -33,13 +33,16 @@ def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
 
 
 def weighted_benjamini_hochberg(pvalues: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return adjusted p values (n,) of hypotheses with weights (n,) of mean 1; missing ones stay.
+    """Return adjusted p values (n,) of hypotheses with positive weights (n,); missing ones stay.
 
-    Benjamini-Hochberg of p / weight (Genovese, Roeder & Wasserman 2006, Biometrika 93:509), and at
-    least p itself, so that no weight makes a call of a p value above the level.
+    Benjamini-Hochberg of p / weight (Genovese, Roeder & Wasserman 2006, Biometrika 93:509), weights
+    scaled to mean 1 over the tests, and at least p itself, so that no weight makes a call of a p
+    value above the level.
     """
-    p = np.asarray(pvalues, dtype=float)
-    return np.maximum(benjamini_hochberg(p / weights), p)
+    p, own = np.asarray(pvalues, dtype=float), np.asarray(weights, dtype=float)
+    tested = np.isfinite(p)
+    mean = own[tested].mean() if tested.any() else 1.0
+    return np.maximum(benjamini_hochberg(p / own * mean), p)
 
 
 def panel_adjusted(pvalues: np.ndarray, genes: Sequence[str | None]) -> np.ndarray:

@@ -8,13 +8,17 @@ a difference it is the precision-weighted mean of the changes (Dai, Kooperberg, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy.linalg import null_space
 
 from fibroserum.cohort.models import Model
 from fibroserum.linear import ContrastFit, GroupVariance, estimates, variance_parts
+
+#: donors that each group of a difference needs: with fewer, the genes' variances are so uncertain
+#: that large evidence and a false small p value go together
+FEWEST_DONORS = 8
 
 
 def other_evidence(
@@ -27,11 +31,10 @@ def other_evidence(
     """Return by contrast what is independent of it in the groups' changes, standardised (G,).
 
     For a change, the other groups' changes, positive where they agree with it in sign; for a
-    difference, the size of the groups' mean change, each weighted by its precision; for an average,
-    the size of the difference. Independent is the part of the changes that is uncorrelated with the
-    contrast. Precisions, and the error that it is divided by, are those that are typical at the
-    gene's mean expression: the gene's own would make it large wherever the contrast's own statistic
-    is. Empty where donors are in several groups or in blocks, and in models of levels.
+    difference, the size of the compared groups' mean change, each weighted by its precision, and of
+    any further group's change. Independent is the part that is uncorrelated with the contrast.
+    Averages have none, nor differences of groups below `FEWEST_DONORS`. Empty where donors are in
+    several groups or in blocks, and in models of levels.
     """
     groups = sorted(set(model.groups)) if model.groups is not None else []
     alone = {
@@ -45,47 +48,68 @@ def other_evidence(
     if model.units is None or not (model.units == model.design.blocks).all():
         # donors in several groups, or blocks of donors
         return {}
+    donors = model.units.groupby(model.groups).nunique()
     own = fits[next(iter(alone.values()))]
     vectors = [fits[alone[group]].vector for group in groups]
     changes = np.column_stack([estimates(own.fit, vector)[0] for vector in vectors])
-    typical = _typical_covariance(own, vectors, spread[alone[groups[0]]], n_cpus)
+    covariances = _covariances(own, vectors, spread[alone[groups[0]]], n_cpus)
     found = {}
     for name in fits:
         weights = np.array([model.weights[name].get(group, 0.0) for group in groups])
-        found[name] = _independent(changes, typical, weights)
+        compared = [group for group, weight in zip(groups, weights, strict=True) if weight]
+        difference = abs(weights.sum()) < 1e-9 and donors[compared].min() >= FEWEST_DONORS
+        if len(compared) == 1 or difference:
+            found[name] = _independent(changes, covariances, weights)
     return found
 
 
-def _typical_covariance(
+def _covariances(
     own: ContrastFit, vectors: list[np.ndarray], spread: GroupVariance, n_cpus: int
-) -> np.ndarray:
-    """Return the covariance of the groups' changes (G, m, m) with the variances of the prior."""
-    prior = np.column_stack([spread.prior_of(group).variance for group in spread.groups])
+) -> list[np.ndarray]:
+    """Return two covariances of the groups' changes (G, m, m).
+
+    With each gene's moderated variances, and with those of the prior, which are typical at the
+    gene's mean expression.
+    """
+    typical = np.column_stack([spread.prior_of(group).variance for group in spread.groups])
     count = len(vectors)
-    found = np.empty((len(own.fit.genes), count, count))
-
-    def variance(vector: np.ndarray) -> np.ndarray:
-        total: np.ndarray = variance_parts(own.fit, vector, spread, n_cpus=n_cpus) * prior
-        return total.sum(axis=1)
-
-    for i in range(count):
-        found[:, i, i] = variance(vectors[i])
-        for j in range(i):
-            both = variance(vectors[i] + vectors[j])
-            found[:, i, j] = found[:, j, i] = (both - found[:, i, i] - found[:, j, j]) / 2
+    parts = {
+        (i, j): variance_parts(own.fit, vectors[i] + vectors[j] * (i != j), spread, n_cpus=n_cpus)
+        for i in range(count)
+        for j in range(i + 1)
+    }
+    found = []
+    for variances in (spread.variances, typical):
+        total = {key: (part * variances).sum(axis=1) for key, part in parts.items()}
+        covariance = np.empty((len(total[0, 0]), count, count))
+        for (i, j), value in total.items():
+            both = value if i == j else (value - total[i, i] - total[j, j]) / 2
+            covariance[:, i, j] = covariance[:, j, i] = both
+        found.append(covariance)
     return found
 
 
-def _independent(changes: np.ndarray, typical: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return what changes (G, m) hold beside a contrast (m,), over its error (G,)."""
+def _independent(
+    changes: np.ndarray, covariances: Sequence[np.ndarray], weights: np.ndarray
+) -> np.ndarray:
+    """Return what changes (G, m) hold beside a contrast (m,), over its error (G,).
+
+    The smallest of what the covariances say, as projection and as error. The gene's own variance
+    makes it large where it is too small, as it does the contrast's statistic; the typical one, in a
+    gene that varies more.
+    """
     others = null_space(weights[None, :])
-    estimate = changes @ weights
-    along = np.einsum("gij,j->gi", typical, weights)
-    side = along @ others
-    rest = changes @ others - side * (estimate / (along @ weights))[:, None]
-    error = np.einsum("ia,gij,jb->gab", others, typical, others)
-    error -= side[:, :, None] * side[:, None, :] / (along @ weights)[:, None, None]
-    size = np.sqrt(np.einsum("ga,ga->g", rest, np.linalg.solve(error, rest[..., None])[..., 0]))
+    sizes = []
+    for projection in covariances:
+        along = np.einsum("gij,j->gi", projection, weights)
+        share = (along @ others) / (along @ weights)[:, None]
+        rest_of = others.T - share[:, :, None] * weights
+        rest = np.einsum("gai,gi->ga", rest_of, changes)
+        for covariance in covariances:
+            error = np.einsum("gai,gij,gbj->gab", rest_of, covariance, rest_of)
+            scaled = np.linalg.solve(error, rest[..., None])[..., 0]
+            sizes.append(np.sqrt(np.einsum("ga,ga->g", rest, scaled)))
+    size: np.ndarray = np.min(sizes, axis=0)
     if np.count_nonzero(weights) > 1:
         return size
-    return size * np.sign(estimate) * np.sign(rest @ others.sum(axis=0))
+    return size * np.sign(changes @ weights) * np.sign(rest @ others.sum(axis=0))

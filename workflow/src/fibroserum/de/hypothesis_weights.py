@@ -74,7 +74,8 @@ def _bin_weights(logs: np.ndarray, bins: np.ndarray) -> np.ndarray:
         changed = density / (density + 1 - own)
         last = shares
         shares = (np.bincount(bins, changed, BINS) + PRIOR[0]) / (sizes + PRIOR[1])
-        shape = min(FLATTEST, float(-changed.sum() / (changed @ logs)))
+        exponent = float(-(changed @ logs))
+        shape = min(FLATTEST, float(changed.sum()) / exponent) if exponent > 0 else FLATTEST
         if np.abs(shares - last).max() < 1e-6:
             break
     odds: np.ndarray = (shares / (1 - shares)) ** (1 / (1 - shape))

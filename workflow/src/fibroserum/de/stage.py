@@ -128,7 +128,7 @@ def result_table(
         table["weight"] = hypothesis_weights(table["second_pvalue"], numbers[COVARIATE], alpha)
     kept = table["pvalue"].where(table["padj"].notna())
     for name, pvalue in zip(ADJUSTED, (kept, table["second_pvalue"]), strict=True):
-        table[name] = weighted_benjamini_hochberg(pvalue, table["weight"])
+        table[name] = weighted_benjamini_hochberg(pvalue.to_numpy(), table["weight"].to_numpy())
     if (table["weight"] != 1.0).any():
         call = call_genes(table, alpha, main_only=False, weighted=True)
     table["call"] = call

@@ -17,8 +17,8 @@ from threadpoolctl import threadpool_limits
 
 from fibroserum.multiple_testing import benjamini_hochberg
 
-#: fewer pairs say too little of each other
-FEWEST_PAIRS = 3
+#: fewer pairs do not tell a poor one from one that responds more
+FEWEST_PAIRS = 6
 #: genes whose mean change is significant at this false discovery rate say nothing of quality
 CHANGED = 0.1
 #: a pair whose variance is at most so many times that of the median pair counts in full

@@ -3,7 +3,8 @@
 A permutation leaves every sample where it is and permutes the rows of the design, donors aside:
 before and after within a donor, or the group of whole donors. The linear model is refitted
 genome-wide, over one value per donor as in the data; factors that belong to the samples, not to the
-labels, are kept: size factors, TMM factors, and precision weights where there are any.
+labels, are kept: size factors, TMM factors, weights of pairs and genes, and precision weights where
+there are any.
 Genes that pass its bar are refitted in the negative binomial model too, with size factors, trend
 and prior kept and the gene's own dispersion re-estimated.
 

@@ -1,4 +1,4 @@
-"""Poor pairs: those whose changes are larger than the others' in most genes."""
+"""Poor pairs: those whose changes vary more than the others'."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import settings_of
+from fibroserum.linear.quality import TOLERATED
 from fibroserum.qc.check import Check
 
 #: a weight below which a pair is named
@@ -26,8 +27,9 @@ def pair_quality(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterator
     for (donor, group), weight in pairs[pairs < POOR].items():
         named = f"{donor} ({group})" if settings_of(cohort)["crossover"] else str(donor)
         message = (
-            f"quality weight {weight:.2f}: this pair changes more than the other pairs of {group} "
-            "in most genes. "
+            f"quality weight {weight:.2f}: over the genes that do not change in {group}, the "
+            f"variance of this pair's changes is {TOLERATED / weight:.1f} times that of the median "
+            "pair: a poor sample, or many genes that changed in this donor alone. "
         )
         if used:
             message += "It counts less in the second model, and no sample is dropped. "

@@ -80,6 +80,7 @@ def _facts(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "settings": run.settings,
         "effect": lambda name: effect_of(run, name),
         "labels": labels_of(run),
+        "poor": bool((run.metrics["quality_weight"] < 1).any()),
         "weighted": any((frame["weight"] != 1).any() for frame in run.de.values()),
         "views": page_tables.views(run, config),
         "provenance": run.provenance,
