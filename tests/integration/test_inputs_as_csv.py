@@ -5,6 +5,7 @@ Each cell is quoted, and some hold commas. No reader may take a table for tab-se
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,13 @@ def test_csv_gives_what_tsv_gives(small_run: Path, tmp_path: Path) -> None:
     # it holds the config and the checksums of the files
     for made in (own, tsv):
         del made["small/provenance.json"]
+    # what was done to the arm's quant.sf is noted
+    checks, summary = own.pop("small/qc/checks.tsv"), json.loads(own.pop("small/summary.json"))
+    lines = checks.splitlines(keepends=True)
+    kept = b"".join(line for line in lines if b"arm.quants: " not in line)
+    assert b"counts scaled by length" in checks
+    assert kept == tsv.pop("small/qc/checks.tsv")
+    assert len(summary) == len(json.loads(tsv.pop("small/summary.json")))
     assert own == tsv
     figures = sorted((small_run / "results" / "small" / "figures").iterdir())
     assert figures

@@ -18,7 +18,7 @@ for cohort_prefix, cohort_plan in COHORTS.items():
         snakefile:
             "../Snakefile"
         config:
-            cohort_plan.config
+            cohort_plan.raw
 
     use rule * from cohort_prefix as cohort_prefix*
 

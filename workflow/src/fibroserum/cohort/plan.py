@@ -32,14 +32,19 @@ from fibroserum.input.paths import can_be_path, missing_files, toy_files, with_l
 class Plan:
     """What a run will make: the complete config, and names that file names are made of.
 
-    defaults: keys whose values are the schema's, with dots between sections.
+    raw: the config as the user wrote it.
     """
 
+    raw: Config
     config: Config
     folder: str
     groups: tuple[str, ...]
     contrasts: tuple[Contrast, ...]
-    defaults: tuple[str, ...] = ()
+
+    @property
+    def defaults(self) -> list[str]:
+        """Keys whose values are the schema's, with dots between sections."""
+        return list(defaults_of(self.raw, self.config))
 
     @property
     def factors(self) -> dict[str, Any]:
@@ -98,8 +103,7 @@ def plan(
     contrasts = contrasts_of(groups, config["design"]["before"], config["design"]["after"])
     found.problems += name_problems(contrasts, f"{where}, names of contrasts")
     found.finish()
-    defaults = tuple(defaults_of(raw, config))
-    return Plan(config, file_name(config["cohort"]), tuple(groups), tuple(contrasts), defaults)
+    return Plan(raw, config, file_name(config["cohort"]), tuple(groups), tuple(contrasts))
 
 
 def _without_echoes(
