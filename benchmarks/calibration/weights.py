@@ -21,6 +21,8 @@ from sections import write_section
 
 VARIANTS = ("without both", "without other_contrast", "without quality", "all")
 FAMILIES = ("h", "poor", "module-one", "strong", "plasmode")
+#: and, of the other settings, these
+ROWS = ("base-n10", "1a-n10", "1d-n10", "2a-n10", "3-n10", "3v20", "7-4v20", "three")
 INTRODUCTION = """## Weights
 
 Calls with no weights, with weights of pairs (`quality`), with weights of genes' hypotheses from
@@ -65,7 +67,7 @@ def weights_table(found: list[Figure], rows: dict[str, Row]) -> str:
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows.values():
-        if not row.family.startswith(FAMILIES):
+        if not row.family.startswith(FAMILIES) and row.name not in ROWS:
             continue
         kinds = dict.fromkeys(f.kind for f in found if f.row == row.name and f.variant == "all")
         for kind in kinds:
