@@ -63,6 +63,23 @@ def test_what_stands_behind_the_last_name_is_no_nothing(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("known", [(), ("S1", "S2"), ("S2", "S3")])
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("S1\tS2\tS3\t\nA\t1\t2\t3\nB\t3\t4\t5\n", 4),  # R's short header and a tab
+        ("S1,S2,S3,\nA,1,2,3,\nB,3,4,5,\n", 4),
+        ("S1\t\tS3\nA\t1\t2\nB\t3\t4\n", 2),
+    ],
+)
+def test_a_column_with_content_has_a_name(
+    text: str, place: int, known: tuple[str, ...], tmp_path: Path
+) -> None:
+    said = refusal(tmp_path, text, known_samples=known)
+    assert f"header: column {place} holds '{place - 1 if place > 2 else 1}' and has no name" in said
+    assert "If 'S1' is a sample, put 'gene' before it in the header." in said
+
+
 def test_a_quoted_cell_may_hold_line_breaks(tmp_path: Path) -> None:
     text = 'gene,S1,S2\r\n"A\r\n\r\n(alpha, ""a"")",1,2\r\nB,3,many\r\n'
     said = refusal(tmp_path, text)

@@ -57,6 +57,7 @@ def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> 
         return _headless_matrix(grid, path, known_samples)
     header = tuple(name.strip() for name in grid.header)
     _refuse_rsem(header, grid.where)
+    _refuse_nameless(grid, header)
     _refuse_transposed(grid, header, known_samples)
     names, renamed = _plain_header(grid, header, known_samples)
     left_out = _no_samples(grid, names, frozenset(known_samples))
@@ -184,6 +185,19 @@ def _refuse_rsem(header: Sequence[str], where: str) -> None:
     if {"expected_count", "TPM"} <= set(header):
         hint = "Bring RSEM's expected counts of all samples as one table, 'fractional: round'."
         raise refuse("is RSEM's table of one sample", where, "genes by samples", hint)
+
+
+def _refuse_nameless(grid: Grid, header: Sequence[str]) -> None:
+    """Refuse columns with content and no name: behind them a header may be one name short."""
+    nameless = [index for index, name in enumerate(header) if index and not name]
+    if nameless:
+        place = nameless[0]
+        cells = (split(line, grid.separator)[place].strip() for line in grid.lines)
+        cell = next(cell for cell in cells if cell)
+        short = f" If '{header[0]}' is a sample, put 'gene' before it in the header."
+        hint = "Name it." + (short if header[0] else "")
+        what = f"column {place + 1} holds '{cell[:40]}' and has no name"
+        raise refuse(what, f"{grid.where}, header", "a name over each column", hint)
 
 
 def _refuse_transposed(grid: Grid, header: Sequence[str], known: Collection[str]) -> None:
