@@ -166,4 +166,35 @@ def test_a_formula_is_its_stored_value(tmp_path: Path) -> None:
     path = with_sheet(tmp_path / "x.xlsx", HEAD + cells + END)
     assert counts(path) == {"S1": [7]}
     without = with_sheet(path, (HEAD + cells + END).replace("<v>7</v>", ""))
-    assert "row 2 ('BGN'), column 'S1': the cell is empty" in said(counts, without)
+    for read in (counts, read_sheet):
+        text = said(read, without)
+        assert "sheet 'Counts': has formulas without stored values in 1 cells ('B2')" in text
+        assert "Open it in a spreadsheet and save it again" in text
+    empty = (HEAD + cells + END).replace("<c><f>1+1</f><v>7</v>", '<c t="str"><f>""</f><v></v>')
+    assert "column 'S1': the cell is empty" in said(counts, with_sheet(path, empty))
+
+
+TITLE, FOOTNOTE = [["Table S1. Counts"]], [[], ["* without the second run"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([*TITLE, *COUNTS], "row 1: 'Table S1. Counts' is alone in its row, as a title above"),
+        ([[None, "Samples"], *COUNTS], "row 1: 'Samples' is alone in its row, as a title above"),
+        (
+            [*COUNTS, *FOOTNOTE],
+            "row 7 ('* without the second run'): the row holds its first cell alone",
+        ),
+    ],
+)
+def test_titles_and_footnotes_are_named_once(
+    rows: list[list[Any]], expected: str, tmp_path: Path
+) -> None:
+    path = saved(tmp_path / "x.xlsx", Counts=rows)
+    book = openpyxl.load_workbook(path)
+    book["Counts"].merge_cells(None, 1, 1, 1, 1)
+    book.save(path)
+    text = said(counts, path)
+    assert expected in text
+    assert "1 problem with" in text

@@ -14,7 +14,7 @@ import pandas as pd
 from fibroserum.counts.table import Aside, Matrix
 from fibroserum.errors import SHOWN, Problem, listed, refuse
 from fibroserum.files.contents import composed
-from fibroserum.files.grid import EUROPEAN_HINT, Grid, parse_lines, split
+from fibroserum.files.grid import EUROPEAN_HINT, ID_HEADERS, Grid, parse_lines, split
 from fibroserum.files.left_out import is_counter, why_no_gene
 
 #: Columns that describe a gene and are no samples (featureCounts, nf-core, biomaRt, Subread).
@@ -245,7 +245,7 @@ def _refuse_nameless(grid: Grid, header: Sequence[str]) -> None:
         cells = (split(line, grid.separator)[place].strip() for line in grid.lines)
         cell = next(cell for cell in cells if cell)
         short = f" If '{header[0]}' is a sample, put 'gene' before it in the header."
-        hint = "Name it." + (short if header[0] else "")
+        hint = "Name it." + ("" if header[0].lower() in ID_HEADERS else short)
         what = f"column {place + 1} holds '{cell[:40]}' and has no name"
         raise refuse(what, f"{grid.where}, header", "a name over each column", hint)
 
@@ -333,7 +333,9 @@ def numbers(
             raise refuse("is an empty matrix: it has no gene row", grid.where, "genes by samples")
     rows = tuple(np.asarray(grid.numbers)[keep].tolist())
     draft = Matrix(grid.where, tuple(genes), samples, np.empty((0, 0)), rows, notes, aside=aside)
+    counts, lone = _without_lone_cells(counts, draft)
     values, problems = _values(counts, draft)
+    problems = (*lone, *problems)
     broken = np.isfinite(values) & (values != np.rint(values))
     if broken.any() and _points_may_be_thousands(values, broken, grid, columns, keep):
         gene, sample = np.argwhere(broken)[0]
@@ -342,6 +344,26 @@ def numbers(
         problems = (*problems, Problem(what, place, "whole numbers", _PLAIN_HINT))
         values = np.where(broken, 0, values)
     return replace(draft, values=values, problems=problems)
+
+
+def _without_lone_cells(counts: pd.DataFrame, draft: Matrix) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return the counts with 0 in rows that hold their first cell alone, and a problem for each.
+
+    Notes and titles are such rows.
+    """
+    texts = counts.select_dtypes(object)
+    if len(draft.samples) < 2 or texts.shape[1] < counts.shape[1]:
+        return counts, []
+    blank = texts.apply(lambda column: column.astype(str).str.strip() == "").all(axis=1)
+    rows = np.flatnonzero(blank)
+    hint = "Take it out if it is a note or a title; else write its counts."
+    problems = [
+        Problem("the row holds its first cell alone", draft.gene_place(int(row)), "counts", hint)
+        for row in rows[:SHOWN]
+    ]
+    if len(rows) > SHOWN:
+        problems.append(Problem(f"and {len(rows) - SHOWN:,} more such rows", draft.where))
+    return counts.mask(blank, "0") if len(rows) else counts, problems
 
 
 def _points_may_be_thousands(

@@ -77,6 +77,7 @@ def read_rows(
             if name not in names:
                 raise refuse(f"has no sheet '{name}'", where, "", nearest(name, names))
             rows = list(_rows(book[name], where))
+            _refuse_formulas_without_values(data, book[name], rows, where)
     except _FAULTS as error:
         what = f"is a damaged Excel workbook ({str(error)[:200] or type(error).__name__})"
         hint = "Open it in a spreadsheet and save it again, or copy it again."
@@ -123,6 +124,33 @@ def _rows(sheet: Any, where: str) -> Iterator[tuple[int, str]]:
             raise refuse(what, where, "genes by samples, or samples")
     for number, texts in rows:
         yield number, joined([*texts, *[""] * (width - len(texts))], "\t")
+
+
+def _refuse_formulas_without_values(
+    data: bytes, sheet: Any, rows: Sequence[tuple[int, str]], where: str
+) -> None:
+    """Raise InputError for formulas whose values were not stored, as programs write them.
+
+    The formulas are read only where a cell is empty.
+    """
+    if all("" not in text.split("\t") for _, text in rows):
+        return
+    from openpyxl import load_workbook
+
+    book = load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
+    book[sheet.title].reset_dimensions()
+    pairs = zip(sheet.iter_rows(), book[sheet.title].iter_rows(), strict=True)
+    # a stored empty text has the type `str`
+    cells = [
+        formula.coordinate
+        for pair in pairs
+        for stored, formula in zip(*pair, strict=True)
+        if formula.data_type == "f" and stored.value is None and stored.data_type == "n"
+    ]
+    if cells:
+        what = f"has formulas without stored values in {len(cells):,} cells ({listed(cells)})"
+        hint = "Open it in a spreadsheet and save it again, or paste the values in their place."
+        raise refuse(what, f"{where}, sheet '{sheet.title}'", "values", hint)
 
 
 def joined(cells: Sequence[str], separator: str) -> str:
