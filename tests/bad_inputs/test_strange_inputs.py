@@ -227,7 +227,7 @@ def test_a_folder_with_spaces_and_umlauts(tmp_path: Path) -> None:
     notes = " ".join(cohort.uns["fibroserum"]["notes"])
     for said in (
         "column 'gene_start' describes genes",
-        "columns 'tf_family' hold no numbers",
+        "column 'tf_family' holds no numbers",
         "column 'D1_pre_FPKM' holds values other than counts",
         "columns without name and content left out",
         "ids that a tool made unique are added to their genes (1): BGN.1 to BGN",

@@ -168,7 +168,7 @@ def test_a_formula_is_its_stored_value(tmp_path: Path) -> None:
     without = with_sheet(path, (HEAD + cells + END).replace("<v>7</v>", ""))
     for read in (counts, read_sheet):
         text = said(read, without)
-        assert "sheet 'Counts': has formulas without stored values in 1 cells ('B2')" in text
+        assert "sheet 'Counts': holds formulas without stored values: 'B2'" in text
         assert "Open it in a spreadsheet and save it again" in text
     empty = (HEAD + cells + END).replace("<c><f>1+1</f><v>7</v>", '<c t="str"><f>""</f><v></v>')
     assert "column 'S1': the cell is empty" in said(counts, with_sheet(path, empty))

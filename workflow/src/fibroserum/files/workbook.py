@@ -148,7 +148,7 @@ def _refuse_formulas_without_values(
         if formula.data_type == "f" and stored.value is None and stored.data_type == "n"
     ]
     if cells:
-        what = f"has formulas without stored values in {len(cells):,} cells ({listed(cells)})"
+        what = f"holds formulas without stored values: {listed(cells)}"
         hint = "Open it in a spreadsheet and save it again, or paste the values in their place."
         raise refuse(what, f"{where}, sheet '{sheet.title}'", "values", hint)
 
