@@ -77,7 +77,7 @@ def read_rows(
             if name not in names:
                 raise refuse(f"has no sheet '{name}'", where, "", nearest(name, names))
             rows = list(_rows(book[name], where))
-            _refuse_formulas_without_values(data, book[name], rows, where)
+            _refuse_formulas_without_values(book[name], rows, where)
     except _FAULTS as error:
         what = f"is a damaged Excel workbook ({str(error)[:200] or type(error).__name__})"
         hint = "Open it in a spreadsheet and save it again, or copy it again."
@@ -127,26 +127,25 @@ def _rows(sheet: Any, where: str) -> Iterator[tuple[int, str]]:
 
 
 def _refuse_formulas_without_values(
-    data: bytes, sheet: Any, rows: Sequence[tuple[int, str]], where: str
+    sheet: Any, rows: Sequence[tuple[int, str]], where: str
 ) -> None:
     """Raise InputError for formulas whose values were not stored, as programs write them.
 
-    The formulas are read only where a cell is empty.
+    The formulas are looked for only where a cell is empty. They are not parsed, as openpyxl would.
     """
     if all("" not in text.split("\t") for _, text in rows):
         return
-    from openpyxl import load_workbook
-
-    book = load_workbook(io.BytesIO(data), read_only=True, keep_links=False)
-    book[sheet.title].reset_dimensions()
-    pairs = zip(sheet.iter_rows(), book[sheet.title].iter_rows(), strict=True)
-    # a stored empty text has the type `str`
-    cells = [
-        formula.coordinate
-        for pair in pairs
-        for stored, formula in zip(*pair, strict=True)
-        if formula.data_type == "f" and stored.value is None and stored.data_type == "n"
-    ]
+    cells = []
+    with sheet._get_source() as source:
+        for _, element in ElementTree.iterparse(source):
+            kind = element.tag.rpartition("}")[2]
+            if kind == "c":
+                parts = {child.tag.rpartition("}")[2]: child.text for child in element}
+                # a stored empty text has the type `str`
+                if "f" in parts and not parts.get("v") and element.get("t", "n") == "n":
+                    cells.append(element.get("r", "without a reference"))
+            elif kind == "row":
+                element.clear()
     if cells:
         what = f"holds formulas without stored values: {listed(cells)}"
         hint = "Open it in a spreadsheet and save it again, or paste the values in their place."
