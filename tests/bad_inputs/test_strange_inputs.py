@@ -226,9 +226,9 @@ def test_a_folder_with_spaces_and_umlauts(tmp_path: Path) -> None:
     assert cohort.var.loc["C9ORF72", "symbol"] == "C9orf72"
     notes = " ".join(cohort.uns["fibroserum"]["notes"])
     for said in (
-        "columns 'gene_start' describe genes",
-        "columns 'tf_family' hold no numbers",
-        "columns 'D1_pre_FPKM' hold values other than counts",
+        "column 'gene_start' describes genes",
+        "column 'tf_family' holds no numbers",
+        "column 'D1_pre_FPKM' holds values other than counts",
         "columns without name and content left out",
         "ids that a tool made unique are added to their genes (1): BGN.1 to BGN",
         "symbols in capitals are read as their genes (1): C9ORF72 is C9orf72",

@@ -60,7 +60,7 @@ def test_cells_of_a_sample_without_a_row_need_not_be_counts(tmp_path: Path) -> N
     table = read_counts([files.write(tmp_path / "x", rows)], known_samples=["good"])
     assert table.counts.to_dict("index") == {"good": {"BGN": 5, "DCN": 7}}
     assert table.unlisted == ("failed", "no_cells")
-    assert any("'log2FC' hold values other than counts" in note for note in table.notes)
+    assert any("column 'log2FC' holds values other than counts" in note for note in table.notes)
 
 
 def layered(path: Path, *, cells: bool, **layers: float) -> Path:

@@ -134,7 +134,7 @@ def test_files_of_different_strandedness_are_refused(tmp_path: Path) -> None:
 
 def test_symbols_of_nfcore_are_no_sample(tmp_path: Path) -> None:
     table = read_counts([files.nfcore(tmp_path)])
-    assert any("columns 'gene_name' describe genes" in note for note in table.notes)
+    assert any("column 'gene_name' describes genes" in note for note in table.notes)
 
 
 def test_rows_outside_genes_are_left_out_and_said(tmp_path: Path) -> None:

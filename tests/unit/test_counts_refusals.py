@@ -70,7 +70,7 @@ TEXTS = {
                        "rows 2, 4: the gene 'A' stands in 2 rows; expected each gene once"),
     "empty gene": (table("A\t1\t2", "\t1\t2"), "row 3 (''): the row has no gene id"),
     "duplicate sample": ("gene\tS1\tS1\nA\t1\t2\n", "the samples 'S1' stand in more than one"),
-    "unnamed sample": ("gene\tS1\t\nA\t1\t2\n", "sample column 2: the column has no name"),
+    "unnamed sample": ("gene\tS1\t\nA\t1\t2\n", "header: column 3 holds '2' and has no name"),
     "silent sample": (table("A\t1\t0", "B\t2\t0"), "column 'S2': every count of this sample is 0"),
     "no genes": ("gene\tS1\tS2\n", "is an empty matrix: it has no gene row"),
     "no samples": ("gene_id\tgene_name\nA\tB\n", "is an empty matrix: it has no sample column"),

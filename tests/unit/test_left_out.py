@@ -31,7 +31,8 @@ KNOWN = {
     "gSpikein_ERCC-00004": "ERCC spike-in", "gSpikein_phiX174": "PhiX", "phiX": "PhiX",
     "SIRV3": "SIRV spike-in", "SIRV4001": "SIRV spike-in", "R2_42": "sequin", "R1_101_1": "sequin",
     "EGFP": "transgene", "tdTomato": "transgene", "SV40-LT": "transgene",
-    "BGN_transgene": "transgene",
+    "BGN_transgene": "transgene", "ERCC-00002.1": "ERCC spike-in", "ERCC-00002-12": "ERCC spike-in",
+    "__no_feature.1": HTSEQ, "N_unmapped-1": STAR, "phiX.1": "PhiX", "EGFP.2": "transgene",
 }  # fmt: skip
 GENES = [
     "ERCC1",
@@ -43,6 +44,7 @@ GENES = [
     "RP11-34P13.7",
     "7SK",
     "CFP",
+    "AC004893.1",
 ]
 
 

@@ -30,6 +30,7 @@ OBJECTS = {
     "_files(folder)": "numba.core.caching.IndexDataCacheFile",
     "data": "numba.core.compiler.CompileResult",
     "kernel": "numba.core.dispatcher.Dispatcher",
+    "sheet": "openpyxl.worksheet._read_only.ReadOnlyWorksheet",
 }
 # what namedtuples and Snakemake's scripts have of public names
 NAMEDTUPLE = {"_replace", "_fields", "_asdict", "_make"}
@@ -55,6 +56,9 @@ PRIVATE = {
     "numba.core.compiler.CompileResult._rebuild": "likewise",
     "numba.core.compiler.CompileResult._reduce": "likewise",
     "numba.core.dispatcher.Dispatcher._cache": "likewise: the cache of a kernel",
+    "openpyxl.worksheet._read_only.ReadOnlyWorksheet._get_source": (
+        "the sheet's XML, in which formulas without values are found and none is translated"
+    ),
     "xlsxwriter.worksheet.Worksheet._write_rows": "cells a column at a time: a quarter of the time",
     "xlsxwriter.worksheet.Worksheet.dim_rowmax": "likewise: the last row",
     "xlsxwriter.worksheet.Worksheet.fh": "likewise: the stream",

@@ -304,6 +304,9 @@ def test_many_missing_samples_are_counted() -> None:
     [
         ("many", "row 3, column 'ccl28': the level 'many' of CCL28 is not a number"),
         ("9,5", "'9,5' of CCL28 is not a number; expected a number, '<' and the limit of"),
+        ("6,070", "or an empty cell. It can be read as 6070 or as 6.070. Write numbers without"),
+        ("5,161,586", "or an empty cell. Write 5161586, without thousands marks."),
+        ("0,897", "or an empty cell. Write decimals with a point."),
         ("-2", "the level -2 of CCL28 is negative (1 such cells); expected levels ≥ 0. If"),
         ("inf", "the level 'inf' of CCL28 is not a number"),
     ],

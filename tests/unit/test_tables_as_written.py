@@ -63,6 +63,23 @@ def test_what_stands_behind_the_last_name_is_no_nothing(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("known", [(), ("S1", "S2"), ("S2", "S3")])
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("S1\tS2\tS3\t\nA\t1\t2\t3\nB\t3\t4\t5\n", 4),  # R's short header and a tab
+        ("S1,S2,S3,\nA,1,2,3,\nB,3,4,5,\n", 4),
+        ("S1\t\tS3\nA\t1\t2\nB\t3\t4\n", 2),
+    ],
+)
+def test_a_column_with_content_has_a_name(
+    text: str, place: int, known: tuple[str, ...], tmp_path: Path
+) -> None:
+    said = refusal(tmp_path, text, known_samples=known)
+    assert f"header: column {place} holds '{place - 1 if place > 2 else 1}' and has no name" in said
+    assert "If 'S1' is a sample, put 'gene' before it in the header." in said
+
+
 def test_a_quoted_cell_may_hold_line_breaks(tmp_path: Path) -> None:
     text = 'gene,S1,S2\r\n"A\r\n\r\n(alpha, ""a"")",1,2\r\nB,3,many\r\n'
     said = refusal(tmp_path, text)
@@ -120,6 +137,8 @@ def test_thousands_marks_are_read_where_they_can_be_nothing_else(
         "gene\tS1\tS2\nA\t1,376\t2\nB\t1,255\t1000\n",  # a large number without a mark
         'gene,S1,S2\nA,"1,376",2\nB,"1,255",7\n',  # the mark separates columns
         "gene\tS1\tS2\nA\t1.376\t2\nB\t1.255\t7\n",  # points
+        "gene\tS1\tS2\nA\t1,376\t2\nB\t0,897\t7\n",  # no group begins with 0
+        "gene\tS1\tS2\nA\t1,376\t0\nB\t12,255\t2,424\n",  # nothing from 1 to 999
     ],
 )
 @pytest.mark.parametrize("fractional", ["refuse", "round"])
@@ -174,8 +193,8 @@ def test_of_counts_beside_other_values_the_sheets_columns_are_taken(tmp_path: Pa
     assert values(table) == GOOD
     notes = " ".join(table.notes)
     assert "'S1_FPKM', 'S2_FPKM', 'fpkm_S1', 'tpm.S2', 'log2FC', 'padj' hold values other" in notes
-    assert "'delta' hold negative values and are no samples of the sheet" in notes
-    assert "'ratio' hold fractions and are no samples of the sheet; left out" in notes
+    assert "column 'delta' holds negative values and is no sample of the sheet" in notes
+    assert "column 'ratio' holds fractions and is no sample of the sheet; left out" in notes
     assert "samples named with the word 'count' ('S1_count' is 'S1', …)" in notes
 
 
@@ -187,6 +206,49 @@ def test_the_sheet_decides_which_column_is_a_sample(tmp_path: Path) -> None:
     table = read(tmp_path, text.replace("many", "4"), known_samples=["length", "S1_FPKM"])
     assert values(table) == {"length": [1, 3], "S1_FPKM": [2, 4]}
     assert table.unlisted == ("S3",)
+
+
+@pytest.mark.parametrize("order", ["S1\tS2\tS1_count\tS2_count", "count.S1\tcount.S2\tS1\tS2"])
+@pytest.mark.parametrize("fractional", ["refuse", "round"])
+def test_counts_beside_fractions_under_the_samples_names_are_taken(
+    order: str, fractional: str, tmp_path: Path
+) -> None:
+    # the FPKM of S2 happen to be whole numbers
+    rows = ("A", "1.5\t6", "1\t2"), ("B", ".2\t0", "3\t4")
+    lines = [
+        "\t".join([gene, fpkm, counts] if order.startswith("S1") else [gene, counts, fpkm])
+        for gene, fpkm, counts in rows
+    ]
+    text = "\n".join([f"gene\t{order}", *lines])
+    table = read(tmp_path, text, known_samples=SHEET, fractional=fractional)
+    assert values(table) == GOOD
+    notes = " ".join(table.notes)
+    assert "samples named with the word 'count'" in notes
+    assert "columns 'S1 (no counts)', 'S2 (no counts)' hold values other than counts" in notes
+    assert table.unlisted == ()
+    # whole numbers twice: the sheet's own names are taken
+    same = text.replace("1.5", "7").replace(".2", "8")
+    assert values(read(tmp_path, same, known_samples=SHEET)) != GOOD
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "said"),
+    [
+        ("Total", (3, 7), "column 'Total' holds sums of samples and is no sample of the sheet"),
+        ("all", (11, 12), "column 'all' holds sums of samples and is no sample of the sheet"),
+        ("pos", (5, 6), "column 'pos' describes genes and is no sample"),
+        ("Paralogs", (0, 1), "column 'Paralogs' describes genes and is no sample"),
+        ("posX", (3, 8), ""),
+    ],
+)
+def test_sums_and_descriptions_in_whole_numbers_are_no_samples(
+    name: str, cells: tuple[int, int], said: str, tmp_path: Path
+) -> None:
+    text = f"gene\tS1\tS2\tS3\t{name}\nA\t1\t2\t8\t{cells[0]}\nB\t3\t4\t5\t{cells[1]}\n"
+    table = read(tmp_path, text, known_samples=SHEET)
+    assert values(table) == GOOD
+    assert table.unlisted == (("S3",) if said else ("S3", name))
+    assert said in " ".join(table.notes)
 
 
 GDC = "# gene-model: GENCODE v36\ngene_id\tgene_name\tgene_type\tunstranded\tstranded_first\t"

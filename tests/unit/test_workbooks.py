@@ -162,8 +162,46 @@ def test_the_size_that_a_sheet_declares_means_nothing(tmp_path: Path) -> None:
 
 def test_a_formula_is_its_stored_value(tmp_path: Path) -> None:
     cells = '<row r="1"><c t="str"><v>gene</v></c><c t="str"><v>S1</v></c></row>'
-    cells += '<row r="2"><c t="str"><v>BGN</v></c><c><f>1+1</f><v>7</v></c></row>'
+    cells += '<row r="2"><c t="str"><v>BGN</v></c><c r="B2"><f>1+1</f><v>7</v></c></row>'
     path = with_sheet(tmp_path / "x.xlsx", HEAD + cells + END)
     assert counts(path) == {"S1": [7]}
     without = with_sheet(path, (HEAD + cells + END).replace("<v>7</v>", ""))
-    assert "row 2 ('BGN'), column 'S1': the cell is empty" in said(counts, without)
+    for read in (counts, read_sheet):
+        text = said(read, without)
+        assert "sheet 'Counts': holds formulas without stored values: 'B2'" in text
+        assert "Open it in a spreadsheet and save it again" in text
+    shared = '<f t="shared" si="0" ref="B2:B3">%s</f><v>7</v>'
+    for formula in ('"a', "A1"):  # which openpyxl would fail to move to A3
+        odd = cells.replace("<f>1+1</f><v>7</v>", shared % formula)
+        odd += '<row r="3"><c r="A3"><f t="shared" si="0"/><v>5</v></c><c r="B3"/></row>'
+        assert "column 'S1': the cell is empty" in said(counts, with_sheet(path, HEAD + odd + END))
+    empty = (HEAD + cells + END).replace(
+        '<c r="B2"><f>1+1</f><v>7</v>', '<c t="str"><f>""</f><v></v>'
+    )
+    assert "column 'S1': the cell is empty" in said(counts, with_sheet(path, empty))
+
+
+TITLE, FOOTNOTE = [["Table S1. Counts"]], [[], ["* without the second run"]]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([*TITLE, *COUNTS], "row 1: 'Table S1. Counts' is alone in its row, as a title above"),
+        ([[None, "Samples"], *COUNTS], "row 1: 'Samples' is alone in its row, as a title above"),
+        (
+            [*COUNTS, *FOOTNOTE],
+            "row 7 ('* without the second run'): the row holds its first cell alone",
+        ),
+    ],
+)
+def test_titles_and_footnotes_are_named_once(
+    rows: list[list[Any]], expected: str, tmp_path: Path
+) -> None:
+    path = saved(tmp_path / "x.xlsx", Counts=rows)
+    book = openpyxl.load_workbook(path)
+    book["Counts"].merge_cells(None, 1, 1, 1, 1)
+    book.save(path)
+    text = said(counts, path)
+    assert expected in text
+    assert "1 problem with" in text

@@ -14,7 +14,7 @@ import pandas as pd
 from fibroserum.counts.table import Aside, Matrix
 from fibroserum.errors import SHOWN, Problem, listed, refuse
 from fibroserum.files.contents import composed
-from fibroserum.files.grid import EUROPEAN_HINT, Grid, parse_lines, split
+from fibroserum.files.grid import EUROPEAN_HINT, ID_HEADERS, Grid, parse_lines, split
 from fibroserum.files.left_out import is_counter, why_no_gene
 
 #: Columns that describe a gene and are no samples (featureCounts, nf-core, biomaRt, Subread).
@@ -28,6 +28,8 @@ ANNOTATION_COLUMNS = {
 _OF_GENES = re.compile(
     r"(gene|feature|transcript|exon|chr|chromosome|start|end|strand|length|width|entrez\w*|ncbi|hgnc)"
     r"([^a-z0-9].*)?"
+    r"|pos|position|locus|cytoband|band|map|gc|coding|cds|cdna|exons?|introns?|isoforms?|transcripts"
+    r"|paralog\w*|ortholog\w*|homolog\w*|uniprot\w*|refseq\w*|ensembl\w*|omim|mim|kegg|go|rank"
 )
 #: Words in names of columns with values other than counts, which tools put beside counts.
 _MEASURES = {
@@ -39,7 +41,7 @@ FEATURECOUNTS_COLUMNS = ("geneid", "chr", "start", "end", "strand", "length")
 _NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*")
 _COMMA_NUMBER = re.compile(r"\s*[+-]?\d[\d.,]*,\d+\s*")
 #: Between groups of three digits: comma, spaces of any width, apostrophes.
-_GROUPS = re.compile(r"\s*\d{1,3}([, \u00a0\u2009\u202f'’])\d{3}(\1\d{3})*(\.\d+)?\s*")
+_GROUPS = re.compile(r"\s*[1-9]\d{0,2}([, \u00a0\u2009\u202f'’])\d{3}(\1\d{3})*(\.\d+)?\s*")
 _POINT_GROUPS = re.compile(r"\s*[1-9]\d{0,2}(\.\d{3})+\s*")
 _PLAIN_HINT = "Save the numbers without thousands marks and with points before decimals."
 _MISSING = {"", "na", "nan", "n/a", "null", "none", "#n/a", "-", ".", "inf", "-inf"}
@@ -57,6 +59,7 @@ def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> 
         return _headless_matrix(grid, path, known_samples)
     header = tuple(name.strip() for name in grid.header)
     _refuse_rsem(header, grid.where)
+    _refuse_nameless(grid, header)
     _refuse_transposed(grid, header, known_samples)
     names, renamed = _plain_header(grid, header, known_samples)
     left_out = _no_samples(grid, names, frozenset(known_samples))
@@ -64,7 +67,7 @@ def matrix_from(grid: Grid, path: Path, known_samples: Collection[str] = ()) -> 
     said: dict[str, list[str]] = {}
     for index, reason in sorted(left_out.items()):
         said.setdefault(reason, []).append(names[index])
-    notes = [f"{grid.where}: columns {listed(said[reason], 8)} {reason}" for reason in said]
+    notes = [f"{grid.where}: {_about(said[reason], reason)}" for reason in said]
     named = [index for index in columns if names[index] in known_samples]
     unlisted = tuple(names[index] for index in columns if named and index not in named)
     columns = named or columns
@@ -83,7 +86,7 @@ def _plain_header(
     if tuple(name.lower() for name in header[:6]) == FEATURECOUNTS_COLUMNS:
         plain, how = (*header[:6], *plain_names(header[6:], known)), "after their alignment files"
     else:
-        plain, how = _without_count_words(header, known), "with the word 'count'"
+        plain, how = _without_count_words(grid, header, known), "with the word 'count'"
     for name, short in zip(header, plain, strict=True):
         if name != short:
             return plain, [f"{grid.where}: samples named {how} ('{name}' is '{short}', …)"]
@@ -95,15 +98,42 @@ _COUNT = r"((raw|read|gene|fragment|estimated|est|expected|num)[._ -]?)?(counts?
 _COUNT_WORD = re.compile(rf"^({_COUNT})[._: -]+|[._: -]+({_COUNT})$", re.IGNORECASE)
 
 
-def _without_count_words(header: tuple[str, ...], known: Collection[str]) -> tuple[str, ...]:
-    """Return the header with `S1_count` as `S1` where the sheet has S1 and no other column has."""
+#: Behind the name of a column of fractions that stands beside the sample's counts.
+_NO_COUNTS = " (no counts)"
+
+
+def _without_count_words(
+    grid: Grid, header: tuple[str, ...], known: Collection[str]
+) -> tuple[str, ...]:
+    """Return the header with `S1_count` as `S1` where the sheet has S1 and no other column has.
+
+    Where columns S1 hold fractions (FPKM) and all S1_count whole numbers, S1_count is S1, too.
+    """
     plain = [_COUNT_WORD.sub("", name) for name in header]
     fitting = {
         short for short, n in Counter(plain).items()
         if n == 1 and short in known and short not in header
     }  # fmt: skip
+    beside = {
+        plain[i]: (header.index(plain[i]), i) for i, name in enumerate(header)
+        if name != plain[i] and plain[i] in known and plain[i] in header
+    }  # fmt: skip
+    if beside:
+        frame = parse_lines(grid, {0: str})
+        fractions = any(
+            not _are_whole(_as_numbers(frame[own]).dropna()) for own, _ in beside.values()
+        )
+        if fractions and all(_are_whole(frame[counts]) for _, counts in beside.values()):
+            fitting |= beside.keys()
+            header = tuple(n + _NO_COUNTS if n in beside else n for n in header)
     pairs = zip(header, plain, strict=True)
-    return tuple(short if short in fitting else name for name, short in pairs)
+    return tuple(
+        short if short in fitting and _COUNT_WORD.search(name) else name for name, short in pairs
+    )
+
+
+def _as_numbers(values: pd.Series) -> pd.Series:
+    return pd.to_numeric(values, errors="coerce")
 
 
 def _no_samples(grid: Grid, names: Sequence[str], known: frozenset[str]) -> dict[int, str]:
@@ -123,24 +153,45 @@ def _no_samples(grid: Grid, names: Sequence[str], known: frozenset[str]) -> dict
     sheets = [frame[i] for i in range(1, grid.width) if names[i] in known]
     whole = bool(sheets) and all(map(_are_whole, sheets))
     for i in rest:
-        values = pd.to_numeric(frame[i], errors="coerce")
+        values = _as_numbers(frame[i])
         words = frame[i][values.isna()].astype(str).str.strip().str.lower()
         text = values.notna().mean() < 0.5 and not words.isin(_MISSING).all()
         if text or (sheets and _OF_GENES.fullmatch(names[i].lower())):
             found[i] = genes
         elif sheets and (what := _no_counts(values.dropna(), names[i], whole=whole)):
             found[i] = f"hold {what} and are no samples of the sheet; left out"
+    candidates = [i for i in rest if i not in found]
+    if whole and candidates:
+        table = frame[[i for i in range(1, grid.width) if i not in found]].apply(_as_numbers)
+        of_sheet = sum(map(_as_numbers, sheets))
+        for i in candidates:
+            others = table.drop(columns=i).sum(axis=1)
+            sums = [
+                total
+                for total, n in ((of_sheet, len(sheets)), (others, len(table.columns) - 1))
+                if n > 1
+            ]
+            if any((table[i] == total).all() and total.any() for total in sums):
+                found[i] = "hold sums of samples and are no samples of the sheet; left out"
     return found
 
 
+def _about(columns: Sequence[str], reason: str) -> str:
+    """Return a sentence on columns, of which there may be one."""
+    if len(columns) > 1:
+        return f"columns {listed(columns, 8)} {reason}"
+    verb, rest = reason.split(" ", 1)
+    return f"column '{columns[0]}' {verb}s {rest.replace('are no samples', 'is no sample')}"
+
+
 def _are_whole(values: pd.Series) -> bool:
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(float)
+    numbers = _as_numbers(values).to_numpy(float)
     return bool((numbers == np.rint(numbers)).all())
 
 
 def _no_counts(values: pd.Series, name: str, *, whole: bool) -> str:
     """Return what a column that the sheet lacks holds where that is no counts, else empty."""
-    if set(re.split(r"[^a-z0-9]+", name.lower())) & _MEASURES:
+    if name.endswith(_NO_COUNTS) or set(re.split(r"[^a-z0-9]+", name.lower())) & _MEASURES:
         return "values other than counts"
     if values.empty:
         return "no numbers"
@@ -184,6 +235,19 @@ def _refuse_rsem(header: Sequence[str], where: str) -> None:
     if {"expected_count", "TPM"} <= set(header):
         hint = "Bring RSEM's expected counts of all samples as one table, 'fractional: round'."
         raise refuse("is RSEM's table of one sample", where, "genes by samples", hint)
+
+
+def _refuse_nameless(grid: Grid, header: Sequence[str]) -> None:
+    """Refuse columns with content and no name: behind them a header may be one name short."""
+    nameless = [index for index, name in enumerate(header) if index and not name]
+    if nameless:
+        place = nameless[0]
+        cells = (split(line, grid.separator)[place].strip() for line in grid.lines)
+        cell = next(cell for cell in cells if cell)
+        short = f" If '{header[0]}' is a sample, put 'gene' before it in the header."
+        hint = "Name it." + ("" if header[0].lower() in ID_HEADERS else short)
+        what = f"column {place + 1} holds '{cell[:40]}' and has no name"
+        raise refuse(what, f"{grid.where}, header", "a name over each column", hint)
 
 
 def _refuse_transposed(grid: Grid, header: Sequence[str], known: Collection[str]) -> None:
@@ -269,7 +333,9 @@ def numbers(
             raise refuse("is an empty matrix: it has no gene row", grid.where, "genes by samples")
     rows = tuple(np.asarray(grid.numbers)[keep].tolist())
     draft = Matrix(grid.where, tuple(genes), samples, np.empty((0, 0)), rows, notes, aside=aside)
+    counts, lone = _without_lone_cells(counts, draft)
     values, problems = _values(counts, draft)
+    problems = (*lone, *problems)
     broken = np.isfinite(values) & (values != np.rint(values))
     if broken.any() and _points_may_be_thousands(values, broken, grid, columns, keep):
         gene, sample = np.argwhere(broken)[0]
@@ -278,6 +344,26 @@ def numbers(
         problems = (*problems, Problem(what, place, "whole numbers", _PLAIN_HINT))
         values = np.where(broken, 0, values)
     return replace(draft, values=values, problems=problems)
+
+
+def _without_lone_cells(counts: pd.DataFrame, draft: Matrix) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return the counts with 0 in rows that hold their first cell alone, and a problem for each.
+
+    Notes and titles are such rows.
+    """
+    texts = counts.select_dtypes(object)
+    if len(draft.samples) < 2 or texts.shape[1] < counts.shape[1]:
+        return counts, []
+    blank = texts.apply(lambda column: column.astype(str).str.strip() == "").all(axis=1)
+    rows = np.flatnonzero(blank)
+    hint = "Take it out if it is a note or a title; else write its counts."
+    problems = [
+        Problem("the row holds its first cell alone", draft.gene_place(int(row)), "counts", hint)
+        for row in rows[:SHOWN]
+    ]
+    if len(rows) > SHOWN:
+        problems.append(Problem(f"and {len(rows) - SHOWN:,} more such rows", draft.where))
+    return counts.mask(blank, "0") if len(rows) else counts, problems
 
 
 def _points_may_be_thousands(
@@ -300,7 +386,8 @@ def _without_thousands_marks(frame: pd.DataFrame, separator: str) -> tuple[pd.Da
     """Return the columns with thousands marks taken away, and an example; "" where there are none.
 
     They are marks only if every cell of digits that is no number has one with three digits behind
-    each, the mark does not separate columns, and no number above 999 stands without one.
+    each, the mark does not separate columns, and no number above 999 stands without one. Commas may
+    be decimal where each cell has a single one and no number from 1 to 999 stands beside them.
     """
     texts = frame.select_dtypes(object)
     cells = pd.unique(texts.to_numpy(dtype=object).ravel()) if texts.shape[1] else []
@@ -311,6 +398,9 @@ def _without_thousands_marks(frame: pd.DataFrame, separator: str) -> tuple[pd.Da
     if len(marks) != 1 or separator in marks or not all(found) or (plain > 999).any(axis=None):
         return frame, ""
     mark = marks.pop()
+    single = all(cell.count(",") == 1 and "." not in cell for cell in odd)
+    if mark == "," and single and not (plain >= 1).any(axis=None):
+        return frame, ""
     unmarked = texts.apply(lambda column: column.astype(str).str.replace(mark, "", regex=False))
     return frame.drop(columns=texts.columns).join(unmarked)[list(frame.columns)], mark
 

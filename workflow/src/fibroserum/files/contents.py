@@ -243,14 +243,14 @@ def _refuse_other_formats(data: bytes, where: str) -> None:
         for mark, kind in _OTHER_WORKBOOKS:
             if mark in data:
                 raise refuse(f"is {kind}", where, "a text table or .xlsx", "Save it as .xlsx.")
-        raise refuse("is a zip archive", where, "a text table", "Unpack it first.")
+        raise refuse("is a zip archive", where, "a text table or .xlsx", "Unpack it first.")
     if data[257:262] == b"ustar":
-        raise refuse("is a tar archive", where, "a text table", "Unpack it first.")
+        raise refuse("is a tar archive", where, "a text table or .xlsx", "Unpack it first.")
     if data.startswith(HDF5_MAGIC):
         raise refuse("is a compressed or misplaced HDF5 file", where, hint="Unpack it first.")
     for magic, name, hint in _NOT_TABLES:
         if data.startswith(magic):
-            raise refuse(f"is {name}", where, "a text table", hint)
+            raise refuse(f"is {name}", where, "a text table or .xlsx", hint)
 
 
 def _decode(data: bytes, where: str) -> tuple[str, tuple[str, ...]]:

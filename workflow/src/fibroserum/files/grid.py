@@ -83,6 +83,7 @@ def read_grid(path: Path, *, header: bool = False) -> Grid:
         raise refuse("is empty", where, "a header and rows")
     headless = not header and _is_headless(records, separator)
     width, short_header = _layout(records)
+    _refuse_title(records, width, separator, where)
     _refuse_ragged(records, width, short_header, where)
     cut = any(record.fields > width for record in records)
     rows = [
@@ -211,6 +212,15 @@ def _leading_comments(lines: Sequence[str]) -> int:
             if same and cells[-1].strip().isdigit():
                 return count - 1
     return count
+
+
+def _refuse_title(records: Sequence[_Record], width: int, separator: str, where: str) -> None:
+    """Refuse a title above the header: one cell, alone in its row of a table of three and more."""
+    given = [cell.strip() for cell in split(records[0].text, separator) if cell.strip()]
+    if len(given) == 1 and width > 2 and 2 * sum(row.used > 2 for row in records) > len(records):
+        what = f"'{given[0][:60]}' is alone in its row, as a title above the header"
+        hint = "Take the rows above the header out (merged cells, too)."
+        raise refuse(what, f"{where}, row {records[0].number}", "a header in the first row", hint)
 
 
 def _refuse_ragged(records: Sequence[_Record], width: int, short_header: bool, where: str) -> None:

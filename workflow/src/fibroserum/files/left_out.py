@@ -17,6 +17,7 @@ from fibroserum.data import data_file
 PATTERNS = data_file("left_out.tsv")
 #: Why a row is left out that the config names.
 EXCLUDED = "genes.exclude"
+_MADE_UNIQUE = re.compile(r"[.-][1-9]\d?$")
 
 
 @lru_cache(maxsize=1)
@@ -31,11 +32,15 @@ def _patterns() -> tuple[re.Pattern[str], tuple[tuple[re.Pattern[str], str], ...
 
 
 def why_no_gene(name: str) -> str:
-    """Return what a row is that is no gene (ERCC spike-in, counter of HTSeq …), or no text."""
+    """Return what a row is that is no gene (ERCC spike-in, counter of HTSeq …), or no text.
+
+    A number behind the name, with which tools make names unique (`.1`, `-1`), changes nothing.
+    """
     whole, each = _patterns()
-    if not whole.fullmatch(name):
-        return ""
-    return next(reason for pattern, reason in each if pattern.fullmatch(name))
+    for text in dict.fromkeys((name, _MADE_UNIQUE.sub("", name))):
+        if whole.fullmatch(text):
+            return next(reason for pattern, reason in each if pattern.fullmatch(text))
+    return ""
 
 
 def is_counter(name: str) -> bool:

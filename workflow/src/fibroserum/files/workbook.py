@@ -77,6 +77,7 @@ def read_rows(
             if name not in names:
                 raise refuse(f"has no sheet '{name}'", where, "", nearest(name, names))
             rows = list(_rows(book[name], where))
+            _refuse_formulas_without_values(book[name], rows, where)
     except _FAULTS as error:
         what = f"is a damaged Excel workbook ({str(error)[:200] or type(error).__name__})"
         hint = "Open it in a spreadsheet and save it again, or copy it again."
@@ -123,6 +124,32 @@ def _rows(sheet: Any, where: str) -> Iterator[tuple[int, str]]:
             raise refuse(what, where, "genes by samples, or samples")
     for number, texts in rows:
         yield number, joined([*texts, *[""] * (width - len(texts))], "\t")
+
+
+def _refuse_formulas_without_values(
+    sheet: Any, rows: Sequence[tuple[int, str]], where: str
+) -> None:
+    """Raise InputError for formulas whose values were not stored, as programs write them.
+
+    The formulas are looked for only where a cell is empty. They are not parsed, as openpyxl would.
+    """
+    if all("" not in text.split("\t") for _, text in rows):
+        return
+    cells = []
+    with sheet._get_source() as source:
+        for _, element in ElementTree.iterparse(source):
+            kind = element.tag.rpartition("}")[2]
+            if kind == "c":
+                parts = {child.tag.rpartition("}")[2]: child.text for child in element}
+                # a stored empty text has the type `str`
+                if "f" in parts and not parts.get("v") and element.get("t", "n") == "n":
+                    cells.append(element.get("r", "without a reference"))
+            elif kind == "row":
+                element.clear()
+    if cells:
+        what = f"holds formulas without stored values: {listed(cells)}"
+        hint = "Open it in a spreadsheet and save it again, or paste the values in their place."
+        raise refuse(what, f"{where}, sheet '{sheet.title}'", "values", hint)
 
 
 def joined(cells: Sequence[str], separator: str) -> str:

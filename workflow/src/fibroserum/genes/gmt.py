@@ -97,6 +97,9 @@ def read_gmt(path: Path) -> list[GeneSet]:
 def _entries(path: Path) -> Iterator[_Entry]:
     lines = _read_lines(path)
     start = "".join(lines[:50]).lstrip()
+    if re.match(r'\[\s*[\[{"\]]', start) and "\t" not in lines[0]:
+        hint = 'Write {"name of a set": ["gene", "gene"], ...}, or a GMT.'
+        raise refuse("is JSON with a list, not with sets by name", str(path), _EXPECTED, hint)
     if re.match(r'\{\s*"', start) or start.rstrip() == "{}":
         yield from _json_entries("\n".join(lines), path)
         return

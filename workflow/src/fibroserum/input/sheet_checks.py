@@ -246,6 +246,16 @@ def _covariate_problems(
 
 
 def _comma_hint(value: str) -> str:
+    """Return how to write a number with commas; both readings where the comma may be either."""
+    text = value.strip()
+    if re.fullmatch(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", text):
+        whole = text.replace(",", "")
+        if text.count(",") > 1 or "." in text:
+            return f"Write {whole}, without thousands marks."
+        return (
+            f"It can be read as {whole} or as {text.replace(',', '.')}. "
+            "Write numbers without thousands marks and with points before decimals."
+        )
     if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", value):
         return "Write decimals with a point."
     return ""
