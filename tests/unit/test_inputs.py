@@ -230,6 +230,51 @@ def test_names_of_no_gene_are_refused_and_absent_genes_are_not(planned: Planned)
     assert found.notes == ("target 'KRT5' is a human gene, but not in the count matrix",)
 
 
+def cohort_in_runs() -> SmallCohort:
+    """Return a good cohort with the sample names in the column Run, of the sheet and of the arm."""
+    cohort = good()
+    for table, section in ((cohort.sheet, cohort.design),
+                           (cohort.tables["arm.samples.tsv"], cohort.arm)):  # fmt: skip
+        table.rename("sample", "Run")
+        section["sample"] = "Run"
+    return cohort
+
+
+@pytest.mark.parametrize(
+    "key", ["donor", "group", "time", "block", "pool", "line", "serum", "covariates", "numeric",
+            "arm column", "arm block"],
+)  # fmt: skip
+def test_a_column_sample_beside_the_sample_names_means_what_the_config_says(
+    key: str, planned: Planned
+) -> None:
+    plain, cohort = cohort_in_runs(), cohort_in_runs()
+    for at, name in ((plain, "other"), (cohort, "sample")):
+        if key in ("block", "pool", "line"):
+            value = {"block": "b{}", "pool": "1", "line": "L1"}[key]
+            rows = range(len(at.sheet.rows) - 1)
+            at.sheet.add_column(name, [value.format(n // 4) for n in rows])
+            at.design[key] = name
+        elif key in ("covariates", "numeric"):
+            at.sheet.add_column(name, [f"{n * n}.5" for n in range(len(at.sheet.rows) - 1)])
+            at.design["covariates"] = [name if key == "covariates" else {name: "numeric"}]
+        elif key == "serum":
+            at.sheet.rename(at.factor["serum"], name)
+            at.factor["serum"] = name
+        elif key.startswith("arm"):
+            key_of_arm = key.removeprefix("arm ")
+            at.tables["arm.samples.tsv"].rename(at.arm[key_of_arm], name)
+            at.arm[key_of_arm] = name
+        else:
+            old = at.design.get(key) or {"donor": "donor", "time": "timepoint"}[key]
+            at.sheet.rename(old, name)
+            at.design[key] = name
+    same = everything(planned, plain).sheet
+    found = everything(planned, cohort).sheet
+    pd.testing.assert_frame_equal(found.rename(columns={"sheet.sample": "other"}), same)
+    cohort.design["covariates"] = ["lane"]
+    assert any("has no column 'lane'" in problem for problem in said(planned, cohort))
+
+
 def test_of_several_rows_of_a_target_the_one_with_most_counts_is_taken() -> None:
     ids = ["ENSG00000000001", "ENSG00000000002"]
     annotation = pd.DataFrame(

@@ -9,7 +9,7 @@ import copy
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from fibroserum.errors import Problem, nearest
 from fibroserum.files.contents import composed
 from fibroserum.input.covariates import covariate_names
 from fibroserum.input.names import file_name, long_names, name_clashes
+from fibroserum.input.sheet import DESIGN_KEYS, SAMPLE, obs_name
 
 Config = dict[str, Any]
 
@@ -235,6 +236,13 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
                     "a name with a letter or a digit",
                 )
         yield from long_names(names, f"{where}, {key}")
+    for entry in config["genes"]["exclude"]:
+        if not entry.strip("* "):
+            yield Problem(
+                f"'{entry}' would leave out every gene that no other key names",
+                f"{where}, genes.exclude",
+                "ids or symbols, or a part of them beside *",
+            )
     yield from _endless_numbers(config, where)
     for factor, entry in config["factors"].items():
         arm = entry["stimulation"]
@@ -357,7 +365,35 @@ def resolve(
     resolved = with_defaults(config, schema)
     if not problems:
         problems = list(_semantic_problems(resolved, where))
+        resolved = _with_sheet_names(resolved)
     return resolved, tuple(problems)
+
+
+def _with_sheet_names(config: Config) -> Config:
+    """Return a sound config with columns called as `read_sample_sheet` calls them.
+
+    Where the sample names stand elsewhere, the sheet's own column `sample` has another name.
+    """
+
+    def renamed(section: Config, keys: Sequence[str]) -> Config:
+        if section["sample"] == SAMPLE:
+            return section
+        return section | {key: obs_name(SAMPLE) for key in keys if section[key] == SAMPLE}
+
+    own, factors = obs_name(SAMPLE), {}
+    design = renamed(config["design"], (*DESIGN_KEYS, "pool", "block"))
+    elsewhere = design["sample"] != SAMPLE
+    if elsewhere:
+        design["covariates"] = [
+            {own: entry[SAMPLE]} if isinstance(entry, Mapping) and SAMPLE in entry else entry
+            for entry in (own if entry == SAMPLE else entry for entry in design["covariates"])
+        ]
+    for name, factor in config["factors"].items():
+        serum = own if elsewhere and factor["serum"] == SAMPLE else factor["serum"]
+        arm = factor["stimulation"]
+        arm = renamed(arm, ("column", "block")) if arm else arm
+        factors[name] = factor | {"serum": serum, "stimulation": arm}
+    return config | {"design": design, "factors": factors}
 
 
 def usable(config: Config, schema: dict[str, Any]) -> Config | None:
@@ -382,4 +418,6 @@ def usable(config: Config, schema: dict[str, Any]) -> Config | None:
                 parent[path[-1]] = str(error.instance)  # a level or name without its quotes
             elif isinstance(parent, dict):
                 parent.pop(path[-1], None)
-    return with_defaults(mended, schema) if validator.is_valid(mended) else None
+    if not validator.is_valid(mended):
+        return None
+    return _with_sheet_names(with_defaults(mended, schema))

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.errors import SHOWN, Problem, listed, nearest
-from fibroserum.files.table import place, rows_text
+from fibroserum.files.table import column_name, place, rows_text
 from fibroserum.input.covariates import (
     Kind,
     could_be_codes,
@@ -124,7 +124,8 @@ def _column_problems(
         if column not in sheet.columns:
             hint = nearest(column, sheet.columns)
             hint += " Name their column in design.sample." if column == SAMPLE else ""
-            yield Problem(f"has no column '{column}'", place(sheet), why, hint)
+            what = f"has no column '{column_name(sheet, column)}'"
+            yield Problem(what, place(sheet), why, hint)
 
 
 def _sample_problems(sheet: pd.DataFrame) -> Iterator[Problem]:
