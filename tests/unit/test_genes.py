@@ -268,6 +268,12 @@ def test_names_near_a_gene_are_found() -> None:
             {},
         ),
         (["vector", "vector-1"], {"vector-1": "vector"}),
+        # capitals beside the gene's own spelling, numbered or not
+        (["CXorf66", "CXORF66"], {"CXORF66": "CXorf66"}),
+        (["CXORF66", "CXorf66.1"], {"CXorf66.1": "CXORF66"}),
+        (["CXorf66", "CXORF66-1"], {"CXORF66-1": "CXorf66"}),
+        (["CXORF66", "CXORF66.1"], {"CXORF66.1": "CXORF66"}),
+        (["CXORF66", "C9ORF72", "MIR21", "mir21"], {}),
     ],
 )
 def test_ids_that_a_tool_made_unique(ids: list[str], expected: dict[str, str]) -> None:

@@ -53,7 +53,7 @@ def annotated(counts: pd.DataFrame, config: Config) -> tuple[pd.DataFrame, pd.Da
 def without_copies(
     counts: pd.DataFrame, own: Container[str] = frozenset()
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return samples × genes with ids that a tool made unique added to their gene, and a note."""
+    """Return samples × genes with ids made unique or in capitals added to their gene, and a note."""
     stems = copies(counts.columns, own)
     if not stems:
         return counts, []
@@ -62,8 +62,10 @@ def without_copies(
     summed = counts.astype(np.int64).T.groupby(genes, sort=False).sum().T
     summed.columns.name = counts.columns.name
     kept = summed.astype(np.int32) if summed.max(axis=None) <= np.iinfo(np.int32).max else summed
+    unlike = any(not name.startswith(stem) for name, stem in stems.items())
     pairs = [f"{name} to {stem}" for name, stem in stems.items()]
-    what = f"counts of ids that a tool made unique are added to their genes ({len(pairs):,})"
+    how = "ids that a tool made unique" + (" or wrote in capitals" if unlike else "")
+    what = f"counts of {how} are added to their genes ({len(pairs):,})"
     return kept, [f"{what}: {listed(pairs, quote='')}"]
 
 

@@ -245,19 +245,32 @@ _COPY = re.compile(r"(.+)[.-][1-9]\d*")
 
 
 def copies(ids: Iterable[str], own: Container[str] = frozenset()) -> dict[str, str]:
-    """Return ids that a tool made unique (BGN.1, DCN-1), and which other id of the matrix each is.
+    """Return ids made unique (BGN.1, DCN-1) or in capitals, and which other id of the matrix each is.
 
     R and scanpy number the rows of one symbol so. A number belongs to the name where a gene is
-    called so, a clone is, or `own` (ids of the user's annotation) has it.
+    called so, a clone is, or `own` (ids of the user's annotation) has it. A symbol in capitals is
+    the gene that stands beside it in its own spelling.
     """
-    names = dict.fromkeys(ids)
+    index, names = bundled(), dict.fromkeys(ids)
+    spelled = {
+        name: index.symbols[row]
+        for name, row in index.capitals.items()
+        if index.symbols[row].upper() == name
+    }
+    written = {spelled[name]: name for name in names if name in spelled}
     found = {}
     for name in names:
-        parts = _COPY.fullmatch(name)
-        if not parts or parts[1] not in names or name in own or _CLONE.fullmatch(name):
+        if name in own:
             continue
-        if bundled().find(name) < 0 and name not in bundled().ambiguous:
-            found[name] = parts[1]
+        if spelled.get(name) in names:
+            found[name] = spelled[name]
+        parts = _COPY.fullmatch(name)
+        if not parts or _CLONE.fullmatch(name):
+            continue
+        forms = (spelled.get(parts[1], parts[1]), parts[1], written.get(parts[1]))
+        stem = next((form for form in forms if form in names), None)
+        if stem and index.find(name) < 0 and name not in index.ambiguous:
+            found[name] = stem
     return found
 
 
