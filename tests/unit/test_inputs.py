@@ -230,6 +230,25 @@ def test_names_of_no_gene_are_refused_and_absent_genes_are_not(planned: Planned)
     assert found.notes == ("target 'KRT5' is a human gene, but not in the count matrix",)
 
 
+@pytest.mark.parametrize("context", [None, {"pattern": {"VCAN": "up"}}])
+def test_context_under_a_near_name_is_a_note_and_a_target_a_problem(
+    context: dict[str, Any] | None, planned: Planned
+) -> None:
+    cohort = good()
+    cohort.counts.put("VCAN", "gene_id", "VCAN_human")
+    cohort.config["factors"] = {}
+    if context:
+        cohort.config["context"] = context
+    notes = everything(planned, cohort).notes
+    assert notes == (
+        "context.pattern: 'VCAN' is not in the count matrix, which has 'VCAN_human'; "
+        "it is not shown",
+    )
+    cohort.config["targets"] = ["VCAN"]
+    (problem,) = said(planned, cohort, counts=True)
+    assert "config, targets: 'VCAN' is not in the count matrix, which has 'VCAN_human'" in problem
+
+
 def cohort_in_runs() -> SmallCohort:
     """Return a good cohort with the sample names in the column Run, of the sheet and of the arm."""
     cohort = good()

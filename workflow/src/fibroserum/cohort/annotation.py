@@ -185,7 +185,11 @@ def unfitted(
 
 
 def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]:
-    """Yield a problem for each gene that the config names and that is no human gene's name."""
+    """Yield a problem for each gene that the config names and that is no human gene's name.
+
+    Also for one that the matrix may have under a near name, unless it is only shown as context:
+    `near_context` notes those, of which many are defaults that the user did not write.
+    """
     asked = named_genes(config)
     index = bundled()
     _, unmapped = resolve((name for _, name in asked), annotation)
@@ -193,7 +197,8 @@ def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]
         plain = canonical_ensembl(name.strip())
         if name not in unmapped:
             continue
-        near = near_names(plain, annotation)
+        shown_only = key.startswith("context.")
+        near = [] if shown_only else near_names(plain, annotation)
         if near and index.find(plain) >= 0:
             what = f"'{name}' is not in the count matrix, which has {listed(near)}"
             hint = (
@@ -208,6 +213,16 @@ def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]
             symbols = dict.fromkeys(symbol for symbol in annotation["symbol"] if symbol)
             what, hint = f"'{name}' is no known human gene", nearest(plain, symbols)
             yield Problem(what, f"config, {key}", "a symbol, Ensembl or Entrez id", hint)
+
+
+def near_context(config: Config, annotation: pd.DataFrame) -> Iterator[str]:
+    """Yield a note for each gene of the context that the matrix may have under a near name."""
+    asked = [(key, name) for key, name in named_genes(config) if key.startswith("context.")]
+    _, unmapped = resolve((name for _, name in asked), annotation)
+    for key, name in asked:
+        if name in unmapped and (near := near_names(canonical_ensembl(name.strip()), annotation)):
+            what = f"'{name}' is not in the count matrix, which has {listed(near)}"
+            yield f"{key}: {what}; it is not shown"
 
 
 def find_targets(

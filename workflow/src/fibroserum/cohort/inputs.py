@@ -19,6 +19,7 @@ from fibroserum.cohort.annotation import (
     excluded,
     find_targets,
     kept_rows,
+    near_context,
     unfitted,
     unknown_genes,
 )
@@ -219,6 +220,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     counts, annotation = counts.drop(columns=[*without]), annotation.drop(index=[*without])
     targets, notes = find_targets(config["targets"], annotation, counts)
     notes += unfitted(config, annotation, [*aside], without)
+    notes += near_context(config, annotation)
     notes += serum_notes(sheet, config["design"], config["factors"])
     notes += missing_names(sheet, config["design"])
     for name, (_, arm_sheet) in arms.items():
