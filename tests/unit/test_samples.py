@@ -352,6 +352,25 @@ def test_few_whole_numbers_need_a_kind(codes: list[str]) -> None:
         assert problems(table, covariates=[{"batch": kind}]) == []
 
 
+@pytest.mark.parametrize("word", ["none", "None", "NA", "n/a", ""])
+def test_a_missing_number_of_a_covariate_is_one_problem(word: str) -> None:
+    table = sheet().assign(dose=["1.5", word, *CODES[2:]])
+    said = only(problems(table, covariates=[{"dose": "numeric"}]))
+    assert "row 3, column 'dose': the " in said
+    assert "a value for every sample" in said
+
+
+@pytest.mark.parametrize("word", ["NA", "", "nan"])
+def test_a_missing_code_does_not_hide_the_question_of_the_kind(word: str) -> None:
+    said = problems(sheet().assign(batch=[*CODES[:7], word]), covariates=["batch"])
+    assert len(said) == 2
+    assert "expected a value for every sample" in said[0]
+    assert "the covariate holds only the whole numbers 1, 2 and 3" in said[1]
+    one_code = sheet().assign(batch=[*"1111111", word])
+    only(problems(one_code, covariates=["batch"]))
+    only(problems(sheet().assign(batch=word), covariates=["batch"]))
+
+
 def test_other_numbers_and_text_need_none() -> None:
     assert problems(sheet().assign(x=list("12345671")), covariates=["x"]) == []
     assert problems(sheet().assign(x=["1.5", *CODES[1:]]), covariates=["x"]) == []

@@ -193,7 +193,8 @@ def _can_be_estimated(sheet: pd.DataFrame, name: str, design: Mapping[str, Any])
 def _covariate_problems(
     sheet: pd.DataFrame, name: str, kind: Kind | None, design: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    empty = list(empty_cells(sheet, name, missing=MISSING if kind == "numeric" else MISSING_LEVEL))
+    missing = MISSING if kind == "numeric" else MISSING_LEVEL
+    empty = list(empty_cells(sheet, name, missing=missing))
     yield from empty
     values = sheet[name]
     if not empty and len(sheet) > 1 and values.map(folded).nunique() == 1:
@@ -202,8 +203,9 @@ def _covariate_problems(
             what, place(sheet, column=name), "values that differ", "Take it out of covariates."
         )
         return
-    codes = could_be_codes(values) if kind is None and len(sheet) > 1 else []
-    if codes and _can_be_estimated(sheet, name, design):
+    absent = values.str.strip().str.lower().isin(missing)
+    codes = could_be_codes(values[~absent]) if kind is None and len(sheet) > 1 else []
+    if len(codes) > 1 and _can_be_estimated(sheet, name, design):
         shown = f"{', '.join(codes[:-1])} and {codes[-1]}"
         yield Problem(
             f"the covariate holds only the whole numbers {shown}: measurements, or names of "
@@ -214,7 +216,7 @@ def _covariate_problems(
             f"each), or {spelling(name, 'numeric')} where they measure something (one slope).",
         )
         return
-    given = [row for row, v in enumerate(values) if v.strip().lower() not in MISSING_LEVEL]
+    given = np.flatnonzero(~absent).tolist()
     numeric = ~np.isnan(numbers(values))
     text = given if kind == "categorical" else [row for row in given if not numeric[row]]
     if kind == "categorical" and len(text) == len(given) == values.nunique() > 2:
