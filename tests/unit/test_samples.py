@@ -312,6 +312,21 @@ def test_serum_levels(value: str, expected: str) -> None:
     assert expected in only(problems(changed(1, "ccl28", value)))
 
 
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("<0", "A limit of detection is above 0"),
+        ("< 0.0", "A limit of detection is above 0"),
+        ("<1,5", "decimals with a point"),
+        ("<LOD", "write '<' and the limit alone"),
+        *((word, "If the level was not measured, leave the cell empty") for word in
+          ("BLQ", "n.d.", "ND", "not detected", "OOR", "-")),
+    ],
+)  # fmt: skip
+def test_what_to_write_for_a_level_below_the_limit(value: str, hint: str) -> None:
+    assert hint in only(problems(changed(1, "ccl28", value)))
+
+
 def test_serum_levels_may_be_missing_or_logarithms() -> None:
     assert problems(changed(1, "ccl28", "")) == []
     table = changed(1, "ccl28", "-2")

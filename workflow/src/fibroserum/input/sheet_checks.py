@@ -255,12 +255,20 @@ def _comma_hint(value: str) -> str:
 
 
 def _limit_hint(value: str) -> str:
-    if re.match(r"\s*[<≤]", value):
-        return "Below the limit of detection: write '<' and the limit alone, such as '<15'."
+    if (limit := detection_limit(value)) is not None and limit <= 0:
+        return "A limit of detection is above 0: write the assay's, or leave the cell empty."
+    if found := re.match(r"\s*[<≤]\s*=?(.*)", value):
+        alone = "write '<' and the limit alone, such as '<15'."
+        return _comma_hint(found[1]) or f"Below the limit of detection: {alone}"
     if re.match(r"\s*[>≥]", value):
         return "Above the assay's range: measure a dilution, or leave the cell empty."
     if re.match(r"\s*\d[\d.]*\s*[^\d.,\s]", value):
         return "Write the number alone, in one unit for all samples."
+    if not re.search(r"\d", value):
+        return (
+            "If it means below the limit of detection, write '<' and the limit alone, such as "
+            "'<15'. If the level was not measured, leave the cell empty."
+        )
     return ""
 
 
