@@ -189,8 +189,8 @@ def test_a_key_that_stands_twice_is_said_with_its_lines(planned: Planned) -> Non
         ("ensembl", "symbols", "genes.id_type is 'ensembl', and the gene ids look like symbol ids"),
         ("entrez", "symbols", "genes.id_type is 'entrez', and the gene ids look like symbol ids"),
         ("symbol", "ensembl", "genes.id_type is 'symbol', and the gene ids look like ensembl ids"),
-        ("auto", "names", "only 0 of 60 gene ids, such as 'probe BGN', are human gene symbols"),
-        ("ensembl", "names", "only 0 of 60 gene ids, such as 'probe BGN', are human gene symbols"),
+        ("auto", "names", "only 0 of 60 gene ids, such as 'probeBGN', are human gene symbols"),
+        ("ensembl", "names", "only 0 of 60 gene ids, such as 'probeBGN', are human gene symbols"),
     ],
 )
 def test_a_declared_kind_of_id_is_held_against_the_ids(
@@ -200,7 +200,7 @@ def test_a_declared_kind_of_id_is_held_against_the_ids(
     cohort.config["factors"] = {}
     cohort.config["genes"] = {"id_type": declared}
     for number, row in enumerate(cohort.counts.rows[1:], 3):
-        row[0] = {"symbols": row[0], "ensembl": f"ENSG{number:011d}", "names": f"probe {row[0]}"}[
+        row[0] = {"symbols": row[0], "ensembl": f"ENSG{number:011d}", "names": f"probe{row[0]}"}[
             ids
         ]
     if expected is None:

@@ -53,7 +53,7 @@ def annotated(counts: pd.DataFrame, config: Config) -> tuple[pd.DataFrame, pd.Da
 def without_copies(
     counts: pd.DataFrame, own: Container[str] = frozenset()
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return samples × genes with ids made unique or in capitals added to their gene, and a note."""
+    """Return samples × genes, ids made unique or in capitals added to their gene, and a note."""
     stems = copies(counts.columns, own)
     if not stems:
         return counts, []

@@ -79,7 +79,9 @@ def combine_libraries(sheet: pd.DataFrame, keep_equal: Sequence[str]) -> Combine
                         f"'{column}': {values}",
                         f"sample sheet, donor '{donor}', group '{group}', time '{time}'",
                         f"one value of '{column}' for a donor and time",
-                        _REPEAT if set(part[column].astype(str).str.strip().str.lower()) & MISSING else "",
+                        _REPEAT
+                        if set(part[column].astype(str).str.strip().str.lower()) & MISSING
+                        else "",
                     )
                 )
         lines = part["line"].nunique()

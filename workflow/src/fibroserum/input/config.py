@@ -9,7 +9,7 @@ import copy
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from fibroserum.errors import Problem, nearest
 from fibroserum.files.contents import composed
 from fibroserum.input.covariates import covariate_names
 from fibroserum.input.names import file_name, long_names, name_clashes
-from fibroserum.input.sheet import DESIGN_KEYS, SAMPLE, obs_name
+from fibroserum.input.sheet import with_sheet_names
 
 Config = dict[str, Any]
 
@@ -365,35 +365,8 @@ def resolve(
     resolved = with_defaults(config, schema)
     if not problems:
         problems = list(_semantic_problems(resolved, where))
-        resolved = _with_sheet_names(resolved)
+        resolved = with_sheet_names(resolved)
     return resolved, tuple(problems)
-
-
-def _with_sheet_names(config: Config) -> Config:
-    """Return a sound config with columns called as `read_sample_sheet` calls them.
-
-    Where the sample names stand elsewhere, the sheet's own column `sample` has another name.
-    """
-
-    def renamed(section: Config, keys: Sequence[str]) -> Config:
-        if section["sample"] == SAMPLE:
-            return section
-        return section | {key: obs_name(SAMPLE) for key in keys if section[key] == SAMPLE}
-
-    own, factors = obs_name(SAMPLE), {}
-    design = renamed(config["design"], (*DESIGN_KEYS, "pool", "block"))
-    elsewhere = design["sample"] != SAMPLE
-    if elsewhere:
-        design["covariates"] = [
-            {own: entry[SAMPLE]} if isinstance(entry, Mapping) and SAMPLE in entry else entry
-            for entry in (own if entry == SAMPLE else entry for entry in design["covariates"])
-        ]
-    for name, factor in config["factors"].items():
-        serum = own if elsewhere and factor["serum"] == SAMPLE else factor["serum"]
-        arm = factor["stimulation"]
-        arm = renamed(arm, ("column", "block")) if arm else arm
-        factors[name] = factor | {"serum": serum, "stimulation": arm}
-    return config | {"design": design, "factors": factors}
 
 
 def usable(config: Config, schema: dict[str, Any]) -> Config | None:
@@ -420,4 +393,4 @@ def usable(config: Config, schema: dict[str, Any]) -> Config | None:
                 parent.pop(path[-1], None)
     if not validator.is_valid(mended):
         return None
-    return _with_sheet_names(with_defaults(mended, schema))
+    return with_sheet_names(with_defaults(mended, schema))

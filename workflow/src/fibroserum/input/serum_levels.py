@@ -12,7 +12,6 @@ import pandas as pd
 from fibroserum.errors import listed
 from fibroserum.input.covariates import numbers
 
-
 #: Other signs for less than: full width, small, and slanted.
 _LESS = str.maketrans({"＜": "<", "﹤": "<", "≦": "≤", "⩽": "≤"})
 
