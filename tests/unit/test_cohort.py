@@ -205,6 +205,20 @@ def test_replicates_that_disagree_are_refused() -> None:
     ]
 
 
+@pytest.mark.parametrize(("cells", "hinted"), [(("", "<15"), True), (("n/a", "7"), True),
+                                               (("<15", "7"), False)])  # fmt: skip
+def test_an_empty_cell_of_a_replicate_says_what_to_write(
+    cells: tuple[str, str], hinted: bool
+) -> None:
+    sheet = canonical_sheet(rows("a D1 AT pre\nb D1 AT pre\nc D1 AT post"), DESIGN)
+    sheet["ccl28"] = [*cells, "9"]
+    with pytest.raises(InputError) as error:
+        combine_libraries(sheet, ["ccl28"])
+    assert ("write the value that one has in the rows of all" in str(error.value)) == hinted
+    sheet["ccl28"] = [cells[1], cells[1], "9"]  # as it says
+    assert combine_libraries(sheet, ["ccl28"]).into["b"] == "a"
+
+
 def test_a_design_that_the_config_has_refused_is_not_refused_again() -> None:
     sheet = rows(TWO)
     for wrong in ({"after": "pre"}, {"covariates": ["time"]}, {"donor": "group"}):

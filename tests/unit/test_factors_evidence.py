@@ -172,8 +172,9 @@ def test_a_level_that_cannot_be_used_says_why(cell: str, scale: str, reason: str
 
 @pytest.mark.parametrize(
     ("cell", "scale", "level"),
-    [("<15", "linear", 7.5), ("< 0.5", "linear", 0.25), ("≤15", "linear", 7.5), ("<5", "log2", 16)],
-)
+    [("<15", "linear", 7.5), ("< 0.5", "linear", 0.25), ("≤15", "linear", 7.5), ("<5", "log2", 16),
+     ("＜15", "linear", 7.5), ("⩽ 15", "linear", 7.5)],
+)  # fmt: skip
 def test_a_level_below_the_limit_is_half_the_limit(cell: str, scale: str, level: float) -> None:
     value, why = log2_level(cell, scale)
     assert value == pytest.approx(np.log2(level))
@@ -209,6 +210,15 @@ def test_pairs_below_the_limit() -> None:
         "CCL28: both levels of D1, D6", "CCL28: one level of D2, D3, D4",
         "CCL28: both levels of D5",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("limit", "warned"), [("<1000", True), ("<531", True), ("<530", False)])
+def test_a_limit_above_the_measured_level_is_noted(limit: str, warned: bool) -> None:
+    sheet = pd.DataFrame({"donor": "D1", "time": ["pre", "post"], "level": ["530.8", limit]})
+    design = {"donor": "donor", "group": None, "time": "time", "crossover": False}
+    notes = list(serum_notes(sheet, design, {"CCL28": {"serum": "level"}}))
+    assert [("Whether it rose or fell" in note) for note in notes] == [False, True][: 1 + warned]
+    assert notes[0].startswith("CCL28: one level of D1 is below the limit")
 
 
 def test_levels_that_can_be_used() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from fibroserum.errors import InputError
 from fibroserum.genes import ids as gene_ids
 from fibroserum.genes import mapping as genes
 from fibroserum.genes.table import PREVIOUS_SYMBOLS, build_lookup, bundled, load_table
@@ -251,6 +252,37 @@ def test_names_near_a_gene_are_found() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        *((name, True) for name in ("BGN (human)", "BGN-001", "Human-BGN", "gene-BGN", "bgn-hsa",
+                                    "BGN [Homo sapiens]", "hg38-BGN", "BGN.human", "BGN 633")),
+        *((name, False) for name in ("BGN-AS1", "BGN-DT2", "LNC-BGN", "BGN-BGNL", "BGN-2X")),
+    ],
+)  # fmt: skip
+def test_names_with_more_around_a_gene(name: str, near: bool) -> None:
+    found = genes.annotate([name, "DCN"], "symbol")
+    assert genes.near_names("BGN", found) == [name] * near
+
+
+@pytest.mark.parametrize(
+    ("form", "hint"),
+    [
+        ("gene-{}", "They begin with 'gene-': take that off"),
+        ("hg38_{}", "They begin with 'hg38_': take that off"),
+        ("{} (human)", "They end with ' (human)': take that off"),
+        ("{}-001", "They end with '-001': take that off"),
+        ("{}xyz", "Give `genes.annotation`"),
+    ],
+)
+def test_a_text_around_all_symbols_is_named(form: str, hint: str) -> None:
+    names = ["BGN", "DCN", "VCAN", "LUM", "HLA-A", "NKX2-1", "COL1A1", "FN1"]
+    with pytest.raises(InputError) as error:
+        gene_ids.recognise([form.format(name) for name in names])
+    assert hint in str(error.value)
+    assert gene_ids.recognise(names) == "symbol"
+
+
+@pytest.mark.parametrize(
     ("ids", "expected"),
     [
         (
@@ -268,6 +300,12 @@ def test_names_near_a_gene_are_found() -> None:
             {},
         ),
         (["vector", "vector-1"], {"vector-1": "vector"}),
+        # capitals beside the gene's own spelling, numbered or not
+        (["CXorf66", "CXORF66"], {"CXORF66": "CXorf66"}),
+        (["CXORF66", "CXorf66.1"], {"CXorf66.1": "CXORF66"}),
+        (["CXorf66", "CXORF66-1"], {"CXORF66-1": "CXorf66"}),
+        (["CXORF66", "CXORF66.1"], {"CXORF66.1": "CXORF66"}),
+        (["CXORF66", "C9ORF72", "MIR21", "mir21"], {}),
     ],
 )
 def test_ids_that_a_tool_made_unique(ids: list[str], expected: dict[str, str]) -> None:

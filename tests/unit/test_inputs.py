@@ -189,8 +189,8 @@ def test_a_key_that_stands_twice_is_said_with_its_lines(planned: Planned) -> Non
         ("ensembl", "symbols", "genes.id_type is 'ensembl', and the gene ids look like symbol ids"),
         ("entrez", "symbols", "genes.id_type is 'entrez', and the gene ids look like symbol ids"),
         ("symbol", "ensembl", "genes.id_type is 'symbol', and the gene ids look like ensembl ids"),
-        ("auto", "names", "only 0 of 60 gene ids, such as 'probe BGN', are human gene symbols"),
-        ("ensembl", "names", "only 0 of 60 gene ids, such as 'probe BGN', are human gene symbols"),
+        ("auto", "names", "only 0 of 60 gene ids, such as 'probeBGN', are human gene symbols"),
+        ("ensembl", "names", "only 0 of 60 gene ids, such as 'probeBGN', are human gene symbols"),
     ],
 )
 def test_a_declared_kind_of_id_is_held_against_the_ids(
@@ -200,7 +200,7 @@ def test_a_declared_kind_of_id_is_held_against_the_ids(
     cohort.config["factors"] = {}
     cohort.config["genes"] = {"id_type": declared}
     for number, row in enumerate(cohort.counts.rows[1:], 3):
-        row[0] = {"symbols": row[0], "ensembl": f"ENSG{number:011d}", "names": f"probe {row[0]}"}[
+        row[0] = {"symbols": row[0], "ensembl": f"ENSG{number:011d}", "names": f"probe{row[0]}"}[
             ids
         ]
     if expected is None:
@@ -228,6 +228,70 @@ def test_names_of_no_gene_are_refused_and_absent_genes_are_not(planned: Planned)
     found = everything(planned, cohort)
     assert found.targets == {"BGN": "BGN", "KRT5": None}
     assert found.notes == ("target 'KRT5' is a human gene, but not in the count matrix",)
+
+
+@pytest.mark.parametrize("context", [None, {"pattern": {"VCAN": "up"}}])
+def test_context_under_a_near_name_is_a_note_and_a_target_a_problem(
+    context: dict[str, Any] | None, planned: Planned
+) -> None:
+    cohort = good()
+    cohort.counts.put("VCAN", "gene_id", "VCAN_human")
+    cohort.config["factors"] = {}
+    if context:
+        cohort.config["context"] = context
+    notes = everything(planned, cohort).notes
+    assert notes == (
+        "context.pattern: 'VCAN' is not in the count matrix, which has 'VCAN_human'; "
+        "it is not shown",
+    )
+    cohort.config["targets"] = ["VCAN"]
+    (problem,) = said(planned, cohort, counts=True)
+    assert "config, targets: 'VCAN' is not in the count matrix, which has 'VCAN_human'" in problem
+
+
+def cohort_in_runs() -> SmallCohort:
+    """Return a good cohort with the sample names in the column Run, of the sheet and of the arm."""
+    cohort = good()
+    for table, section in ((cohort.sheet, cohort.design),
+                           (cohort.tables["arm.samples.tsv"], cohort.arm)):  # fmt: skip
+        table.rename("sample", "Run")
+        section["sample"] = "Run"
+    return cohort
+
+
+@pytest.mark.parametrize(
+    "key", ["donor", "group", "time", "block", "pool", "line", "serum", "covariates", "numeric",
+            "arm column", "arm block"],
+)  # fmt: skip
+def test_a_column_sample_beside_the_sample_names_means_what_the_config_says(
+    key: str, planned: Planned
+) -> None:
+    plain, cohort = cohort_in_runs(), cohort_in_runs()
+    for at, name in ((plain, "other"), (cohort, "sample")):
+        if key in ("block", "pool", "line"):
+            value = {"block": "b{}", "pool": "1", "line": "L1"}[key]
+            rows = range(len(at.sheet.rows) - 1)
+            at.sheet.add_column(name, [value.format(n // 4) for n in rows])
+            at.design[key] = name
+        elif key in ("covariates", "numeric"):
+            at.sheet.add_column(name, [f"{n * n}.5" for n in range(len(at.sheet.rows) - 1)])
+            at.design["covariates"] = [name if key == "covariates" else {name: "numeric"}]
+        elif key == "serum":
+            at.sheet.rename(at.factor["serum"], name)
+            at.factor["serum"] = name
+        elif key.startswith("arm"):
+            key_of_arm = key.removeprefix("arm ")
+            at.tables["arm.samples.tsv"].rename(at.arm[key_of_arm], name)
+            at.arm[key_of_arm] = name
+        else:
+            old = at.design.get(key) or {"donor": "donor", "time": "timepoint"}[key]
+            at.sheet.rename(old, name)
+            at.design[key] = name
+    same = everything(planned, plain).sheet
+    found = everything(planned, cohort).sheet
+    pd.testing.assert_frame_equal(found.rename(columns={"sheet.sample": "other"}), same)
+    cohort.design["covariates"] = ["lane"]
+    assert any("has no column 'lane'" in problem for problem in said(planned, cohort))
 
 
 def test_of_several_rows_of_a_target_the_one_with_most_counts_is_taken() -> None:

@@ -136,6 +136,66 @@ def test_a_gene_cannot_be_excluded_and_named(tmp_path: Path) -> None:
         one(cohort, tmp_path)
 
 
+def renamed(how: str) -> SmallCohort:
+    """Return a good cohort of which the matrices name BGN or all genes otherwise."""
+    index = bundled()
+    cohort = good()
+    ids = {name: index.primary[index.symbol[name]] for name in index.symbol}
+    new = {"symbols": {}, "ensembl": ids, "alias": {"BGN": "DSPG1"}}[how]
+    for table in ("counts.tsv", "arm.counts.tsv"):
+        for row in cohort.tables[table].rows[1:]:
+            row[0] = new.get(row[0], row[0])
+    return cohort
+
+
+@pytest.mark.parametrize(
+    ("how", "entry"),
+    [
+        ("ensembl", "ENSG00000182492"), ("ensembl", "ENSG00000182492.17"), ("ensembl", "DSPG1"),
+        ("symbols", "ENSG00000182492"), ("symbols", "633"), ("symbols", "DSPG1"),
+        ("alias", "DSPG1"), ("alias", "BGN"), ("ensembl", "ENSG0000018249*"),
+        ("alias", "DSPG*"), ("symbols", "BG*"),
+    ],
+)  # fmt: skip
+def test_a_target_stays_by_whatever_name_it_is_excluded(
+    how: str, entry: str, tmp_path: Path
+) -> None:
+    cohort = renamed(how)
+    cohort.config["genes"] = {"exclude": [entry]}
+    if "*" not in entry:
+        with pytest.raises(InputError, match=f"'{entry}' is to be left out, and targets names it"):
+            one(cohort, tmp_path)
+        return
+    found = one(cohort, tmp_path)
+    assert "BGN" in set(found.adata.var["symbol"])
+    notes = " ".join(found.adata.uns["fibroserum"]["notes"])
+    assert f"genes.exclude: '{entry}' fits only genes that other keys name" in notes
+    assert "not in the count matrix" not in notes
+
+
+def test_an_own_annotation_names_rows_of_targets_too(tmp_path: Path) -> None:
+    cohort = good()
+    names = [row[0] for row in cohort.counts.rows[1:]]
+    cohort.instead["own.tsv"] = "gene_id\tsymbol\n" + "".join(f"X{n}\t{n}\n" for n in names)
+    for table in ("counts.tsv", "arm.counts.tsv"):
+        cohort.tables[table].map(cohort.tables[table].header[0], lambda name: f"X{name}")
+    cohort.config["genes"] = {"annotation": "own.tsv", "exclude": ["XBGN"]}
+    with pytest.raises(InputError, match="'XBGN' is to be left out, and targets names it"):
+        one(cohort, tmp_path)
+
+
+def test_entries_for_one_row_fit_it_all(tmp_path: Path) -> None:
+    cohort = good()
+    lum = bundled().primary[bundled().symbol["LUM"]]
+    cohort.config["genes"] = {"exclude": ["LUM", lum, "LU*", "LDC"]}
+    found = one(cohort, tmp_path)
+    assert list(left_out_table(found.adata)["gene"]) == ["LUM"]
+    assert "genes.exclude" not in " ".join(found.adata.uns["fibroserum"]["notes"])
+    cohort.config["genes"] = {"exclude": ["**"]}
+    with pytest.raises(InputError, match="would leave out every gene"):
+        one(cohort, tmp_path / "all")
+
+
 def test_a_symbol_excludes_a_row_of_ensembl_ids(tmp_path: Path) -> None:
     index = bundled()
     cohort = good()

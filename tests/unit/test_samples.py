@@ -315,6 +315,21 @@ def test_serum_levels(value: str, expected: str) -> None:
     assert expected in only(problems(changed(1, "ccl28", value)))
 
 
+@pytest.mark.parametrize(
+    ("value", "hint"),
+    [
+        ("<0", "A limit of detection is above 0"),
+        ("< 0.0", "A limit of detection is above 0"),
+        ("<1,5", "decimals with a point"),
+        ("<LOD", "write '<' and the limit alone"),
+        *((word, "If the level was not measured, leave the cell empty") for word in
+          ("BLQ", "n.d.", "ND", "not detected", "OOR", "-")),
+    ],
+)  # fmt: skip
+def test_what_to_write_for_a_level_below_the_limit(value: str, hint: str) -> None:
+    assert hint in only(problems(changed(1, "ccl28", value)))
+
+
 def test_serum_levels_may_be_missing_or_logarithms() -> None:
     assert problems(changed(1, "ccl28", "")) == []
     table = changed(1, "ccl28", "-2")
@@ -353,6 +368,25 @@ def test_few_whole_numbers_need_a_kind(codes: list[str]) -> None:
     assert "or {batch: numeric} where they measure something" in said
     for kind in ("categorical", "numeric"):
         assert problems(table, covariates=[{"batch": kind}]) == []
+
+
+@pytest.mark.parametrize("word", ["none", "None", "NA", "n/a", ""])
+def test_a_missing_number_of_a_covariate_is_one_problem(word: str) -> None:
+    table = sheet().assign(dose=["1.5", word, *CODES[2:]])
+    said = only(problems(table, covariates=[{"dose": "numeric"}]))
+    assert "row 3, column 'dose': the " in said
+    assert "a value for every sample" in said
+
+
+@pytest.mark.parametrize("word", ["NA", "", "nan"])
+def test_a_missing_code_does_not_hide_the_question_of_the_kind(word: str) -> None:
+    said = problems(sheet().assign(batch=[*CODES[:7], word]), covariates=["batch"])
+    assert len(said) == 2
+    assert "expected a value for every sample" in said[0]
+    assert "the covariate holds only the whole numbers 1, 2 and 3" in said[1]
+    one_code = sheet().assign(batch=[*"1111111", word])
+    only(problems(one_code, covariates=["batch"]))
+    only(problems(sheet().assign(batch=word), covariates=["batch"]))
 
 
 def test_other_numbers_and_text_need_none() -> None:

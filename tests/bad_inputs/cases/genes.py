@@ -41,12 +41,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a target that the matrix writes otherwise",
-    *(
-        f"config, {key}: 'BGN' is not in the count matrix, which has 'GRCh38_BGN'; expected a gene "
-        "id of the matrix. If that is the gene, write 'GRCh38_BGN' here, or correct its name in "
-        "the matrix."
-        for key in ("targets", "context.pattern")
-    ),
+    "config, targets: 'BGN' is not in the count matrix, which has 'GRCh38_BGN'; expected a gene "
+    "id of the matrix. If that is the gene, write 'GRCh38_BGN' here, or correct its name in "
+    "the matrix.",
 )
 def _(c: SmallCohort) -> None:
     c.config["factors"] = {}
@@ -99,12 +96,22 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "names of no genes",
-    "gene ids of counts.tsv: only 0 of 60 gene ids, such as 'transcript-BGN', are human gene "
+    "gene ids of counts.tsv: only 0 of 60 gene ids, such as 'BGNlike', are human gene "
     "symbols; expected human gene symbols, Ensembl gene ids or Entrez ids. Give "
     "`genes.annotation` (gene_id, symbol), or `genes.id_type` if they are right",
 )
 def _(c: SmallCohort) -> None:
-    c.counts.map("gene_id", lambda gene: gene if gene == "gene_id" else f"transcript-{gene}")
+    c.counts.map("gene_id", lambda gene: f"{gene}like")
+
+
+@case(
+    "symbols behind a prefix",
+    "gene ids of counts.tsv: only 0 of 60 gene ids, such as 'gene-BGN', are human gene symbols; "
+    "expected human gene symbols, Ensembl gene ids or Entrez ids. They begin with 'gene-': take "
+    "that off",
+)
+def _(c: SmallCohort) -> None:
+    c.counts.map("gene_id", lambda gene: f"gene-{gene}")
 
 
 @case(

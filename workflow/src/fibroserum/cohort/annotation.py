@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Collection, Container, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -53,7 +53,7 @@ def annotated(counts: pd.DataFrame, config: Config) -> tuple[pd.DataFrame, pd.Da
 def without_copies(
     counts: pd.DataFrame, own: Container[str] = frozenset()
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return samples × genes with ids that a tool made unique added to their gene, and a note."""
+    """Return samples × genes, ids made unique or in capitals added to their gene, and a note."""
     stems = copies(counts.columns, own)
     if not stems:
         return counts, []
@@ -62,8 +62,10 @@ def without_copies(
     summed = counts.astype(np.int64).T.groupby(genes, sort=False).sum().T
     summed.columns.name = counts.columns.name
     kept = summed.astype(np.int32) if summed.max(axis=None) <= np.iinfo(np.int32).max else summed
+    unlike = any(not name.startswith(stem) for name, stem in stems.items())
     pairs = [f"{name} to {stem}" for name, stem in stems.items()]
-    what = f"counts of ids that a tool made unique are added to their genes ({len(pairs):,})"
+    how = "ids that a tool made unique" + (" or wrote in capitals" if unlike else "")
+    what = f"counts of {how} are added to their genes ({len(pairs):,})"
     return kept, [f"{what}: {listed(pairs, quote='')}"]
 
 
@@ -103,6 +105,28 @@ def named_genes(config: Config) -> list[tuple[str, str]]:
     ]
 
 
+def kept_rows(config: Config) -> frozenset[str]:
+    """Return, in lower case, every name that a row of a gene of `named_genes` can have.
+
+    Its symbol, aliases and other ids, and its ids in the user's annotation. Raises InputError where
+    that cannot be read.
+    """
+    index = bundled()
+    names = {canonical_ensembl(name.strip()) for _, name in named_genes(config)}
+    rows = {index.find(name) for name in names} - {-1}
+    names |= {index.symbols[row] for row in rows} | {index.entrez_ids[row] for row in rows}
+    names |= {
+        name
+        for known in (index.ensembl, index.alias, index.capitals)
+        for name, row in known.items()
+        if row in rows
+    }
+    if own := config["genes"]["annotation"]:
+        table = read_annotation(Path(own))
+        names |= {canonical_ensembl(name) for name in table["gene_id"][table["symbol"].isin(names)]}
+    return frozenset(name.casefold() for name in names if name)
+
+
 def excluded(config: Config, annotation: pd.DataFrame) -> tuple[dict[str, str], list[Problem]]:
     """Return the matrix' genes that `genes.exclude` names by symbol or another id, and problems.
 
@@ -110,11 +134,12 @@ def excluded(config: Config, annotation: pd.DataFrame) -> tuple[dict[str, str], 
     entry without * that is also a gene of another key is a problem; of what * fits, the genes of
     other keys are kept.
     """
-    entries = config["genes"]["exclude"]
+    written = config["genes"]["exclude"]
+    entries = [canonical_ensembl(entry) for entry in written]
     named = named_genes(config)
-    rows, _ = resolve([*entries, *(name for _, name in named)], annotation)
+    rows, _ = resolve([*written, *(name for _, name in named)], annotation)
     keys = {row: (key, name) for key, name in reversed(named) for row in rows.get(name, ())}
-    whole = {row: entry for entry in entries if "*" not in entry for row in rows.get(entry, ())}
+    whole = {row: entry for entry in written if "*" not in entry for row in rows.get(entry, ())}
     problems = [
         Problem(
             f"'{entry}' is to be left out, and {keys[row][0]} names it ('{keys[row][1]}')",
@@ -125,13 +150,46 @@ def excluded(config: Config, annotation: pd.DataFrame) -> tuple[dict[str, str], 
         for row, entry in whole.items()
         if row in keys
     ]
-    fitting = {row: fits(name, entries) for row, name in annotation["symbol"].items()}
+    symbols = annotation["symbol"].items()
+    fitting = {row: fits(str(row), entries) or fits(name, entries) for row, name in symbols}
     found = {str(row): entry for row, entry in (fitting | whole).items() if entry}
     return {row: entry for row, entry in found.items() if row not in keys}, problems
 
 
+def unfitted(
+    config: Config, annotation: pd.DataFrame, aside: Collection[str], without: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield a note for each entry of `genes.exclude` that leaves nothing out.
+
+    annotation: of the genes that are kept; aside: the rows that are left out; without: the entry of
+    those that `excluded` found.
+    """
+    index = bundled()
+    asides = [(row, index.find(row)) for row in aside]
+    numbers = {number for _, number in asides} - {-1}
+    left_out = [*aside, *(index.symbols[number] for number in numbers)]
+    for written in config["genes"]["exclude"]:
+        entry = canonical_ensembl(written)
+        if written in without.values() or index.find(entry) in numbers:
+            continue
+        if any(fits(name, [entry]) for name in left_out):
+            continue
+        symbols = annotation["symbol"].items()
+        kept = [name for row, name in symbols if fits(row, [entry]) or fits(name, [entry])]
+        if kept:
+            what = f"fits only genes that other keys name, which are kept ({listed(kept)})"
+        else:
+            near = nearest(entry, annotation["symbol"])
+            what = "fits no row of the counts." + (f" {near}" if near.startswith("Did") else "")
+        yield f"genes.exclude: '{written}' {what}"
+
+
 def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]:
-    """Yield a problem for each gene that the config names and that is no human gene's name."""
+    """Yield a problem for each gene that the config names and that is no human gene's name.
+
+    Also for one that the matrix may have under a near name, unless it is only shown as context:
+    `near_context` notes those, of which many are defaults that the user did not write.
+    """
     asked = named_genes(config)
     index = bundled()
     _, unmapped = resolve((name for _, name in asked), annotation)
@@ -139,7 +197,8 @@ def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]
         plain = canonical_ensembl(name.strip())
         if name not in unmapped:
             continue
-        near = near_names(plain, annotation)
+        shown_only = key.startswith("context.")
+        near = [] if shown_only else near_names(plain, annotation)
         if near and index.find(plain) >= 0:
             what = f"'{name}' is not in the count matrix, which has {listed(near)}"
             hint = (
@@ -154,6 +213,16 @@ def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]
             symbols = dict.fromkeys(symbol for symbol in annotation["symbol"] if symbol)
             what, hint = f"'{name}' is no known human gene", nearest(plain, symbols)
             yield Problem(what, f"config, {key}", "a symbol, Ensembl or Entrez id", hint)
+
+
+def near_context(config: Config, annotation: pd.DataFrame) -> Iterator[str]:
+    """Yield a note for each gene of the context that the matrix may have under a near name."""
+    asked = [(key, name) for key, name in named_genes(config) if key.startswith("context.")]
+    _, unmapped = resolve((name for _, name in asked), annotation)
+    for key, name in asked:
+        if name in unmapped and (near := near_names(canonical_ensembl(name.strip()), annotation)):
+            what = f"'{name}' is not in the count matrix, which has {listed(near)}"
+            yield f"{key}: {what}; it is not shown"
 
 
 def find_targets(

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,13 +18,15 @@ from fibroserum.cohort.annotation import (
     as_in_cohort,
     excluded,
     find_targets,
-    named_genes,
+    kept_rows,
+    near_context,
+    unfitted,
     unknown_genes,
 )
 from fibroserum.cohort.samples import check_design
 from fibroserum.counts import CountTable, read_counts
-from fibroserum.errors import Collector, Problem, listed, nearest
-from fibroserum.files.left_out import EXCLUDED, fits
+from fibroserum.errors import Collector, Problem, listed
+from fibroserum.files.left_out import EXCLUDED
 from fibroserum.genes.gmt import check_human, collection_name, read_gmt
 from fibroserum.genes.ids import canonical_ensembl
 from fibroserum.input.config import Config
@@ -103,9 +105,13 @@ class Inputs:
 
 
 def _read(
-    paths: Sequence[str], config: Config, samples: Sequence[str] | None, **single_cells: Any
+    paths: Sequence[str],
+    config: Config,
+    samples: Sequence[str] | None,
+    kept: Collection[str],
+    **single_cells: Any,
 ) -> CountTable:
-    """Read count files with what the config says of all of them."""
+    """Read count files with what the config says of all of them; kept: as of `kept_rows`."""
     return read_counts(
         [Path(path) for path in paths],
         fractional=config["fractional"],
@@ -113,13 +119,16 @@ def _read(
         layer=config["layer"],
         known_samples=samples,
         exclude=[canonical_ensembl(name) for name in config["genes"]["exclude"]],
-        named={canonical_ensembl(name.strip()).casefold() for _, name in named_genes(config)},
+        named=kept,
         **single_cells,
     )
 
 
 def _stimulation(
-    config: Config, annotation: pd.DataFrame | None, without: Sequence[str]
+    config: Config,
+    annotation: pd.DataFrame | None,
+    without: Sequence[str],
+    kept: Collection[str],
 ) -> tuple[dict[str, tuple[pd.DataFrame, pd.DataFrame]], frozenset[str], list[str]]:
     """Read every stimulation arm; its genes must be the cohort's, named likewise.
 
@@ -138,7 +147,7 @@ def _stimulation(
         with found.collecting():
             sheet = read_sample_sheet(Path(arm["samples"]), arm)
             samples = list(sheet["sample"]) if "sample" in sheet else []
-            table = _read([arm["counts"]], config, samples)
+            table = _read([arm["counts"]], config, samples, kept)
             used |= table.used
             found.problems += check_stimulation(name, arm, [*table.counts.index, *table.unlisted])
             if annotation is not None:
@@ -165,20 +174,6 @@ def _unused_cells(config: Config, used: frozenset[str]) -> Iterator[Problem]:
         )
 
 
-def _unfitted(
-    entries: Sequence[str],
-    symbols: Sequence[str],
-    aside: pd.DataFrame,
-    without: Mapping[str, str],
-) -> Iterator[str]:
-    """Yield a note for each entry of `genes.exclude` that fits no row."""
-    for entry in entries:
-        if entry not in without.values() and not any(fits(name, [entry]) for name in aside):
-            near = nearest(entry, symbols)
-            hint = f" {near}" if near.startswith("Did") else ""
-            yield f"genes.exclude: '{entry}' fits no row of the counts.{hint}"
-
-
 def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     """Read and check everything the config names. Raises InputError with every problem found.
 
@@ -193,15 +188,20 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     with found.collecting():
         sheet = read_sample_sheet(Path(config["samples"]), config["design"])
     samples = list(sheet["sample"]) if "sample" in sheet else None
+    kept: frozenset[str] | None = None
     with found.collecting():
-        table = _read(config["counts"], config, samples, cells=config["cells"], summed=summed)
+        kept = kept_rows(config)
+    with found.collecting():
+        table = _read(
+            config["counts"], config, samples, kept or (), cells=config["cells"], summed=summed
+        )
     dropped = table.dropped if table is not None else {}
     counted = [*table.counts.index, *dropped, *table.unlisted] if table is not None else None
     with found.collecting():
         checked_sheet(config, counted)
     if table is not None and dropped and not found.problems:
         found.problems += problems_without(sheet, config["design"], dropped)
-    if table is not None:
+    if table is not None and kept is not None:
         with found.collecting():
             counts, annotation, genes_said = annotated(table.counts, config)
     if annotation is not None:
@@ -209,7 +209,7 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
         without, wrong = excluded(config, annotation)
         found.problems += wrong
     with found.collecting():
-        arms, used, arms_said = _stimulation(config, annotation, [*without])
+        arms, used, arms_said = _stimulation(config, annotation, [*without], kept or ())
     if table is not None:
         found.problems += _unused_cells(config, table.used)
     found.finish()
@@ -219,7 +219,8 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     reasons = table.reasons | dict.fromkeys(without, EXCLUDED)
     counts, annotation = counts.drop(columns=[*without]), annotation.drop(index=[*without])
     targets, notes = find_targets(config["targets"], annotation, counts)
-    notes += _unfitted(config["genes"]["exclude"], [*annotation["symbol"]], aside, without)
+    notes += unfitted(config, annotation, [*aside], without)
+    notes += near_context(config, annotation)
     notes += serum_notes(sheet, config["design"], config["factors"])
     notes += missing_names(sheet, config["design"])
     for name, (_, arm_sheet) in arms.items():

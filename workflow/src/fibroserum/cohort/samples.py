@@ -14,7 +14,7 @@ from fibroserum.cohort.lines import unshared_lines
 from fibroserum.cohort.models import models_and_reasons
 from fibroserum.errors import InputError, Problem
 from fibroserum.input.covariates import covariate_kinds, covariate_names, declared_kinds
-from fibroserum.input.sheet import DESIGN_KEYS, obs_name
+from fibroserum.input.sheet import DESIGN_KEYS, MISSING, obs_name
 
 
 def canonical_sheet(sheet: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame:
@@ -50,6 +50,9 @@ class Combined:
         return counts.groupby(counts.index.map(self.into)).sum().sort_index()
 
 
+_REPEAT = "They are one sample: write the value that one has in the rows of all, or in none."
+
+
 def combine_libraries(sheet: pd.DataFrame, keep_equal: Sequence[str]) -> Combined:
     """Take libraries of one donor, group and time together: technical replicates, and lines.
 
@@ -76,6 +79,9 @@ def combine_libraries(sheet: pd.DataFrame, keep_equal: Sequence[str]) -> Combine
                         f"'{column}': {values}",
                         f"sample sheet, donor '{donor}', group '{group}', time '{time}'",
                         f"one value of '{column}' for a donor and time",
+                        _REPEAT
+                        if set(part[column].astype(str).str.strip().str.lower()) & MISSING
+                        else "",
                     )
                 )
         lines = part["line"].nunique()

@@ -163,8 +163,22 @@ def _check_symbols(names: list[str], source: str) -> None:
             f"only {known} of {len(names)} gene ids, such as '{names[0]}', are human gene symbols",
             source,
             EXPECTED,
-            "Give `genes.annotation` (gene_id, symbol), or `genes.id_type` if they are right",
+            _affix_hint(names)
+            or "Give `genes.annotation` (gene_id, symbol), or `genes.id_type` if they are right",
         )
+
+
+def _affix_hint(names: Sequence[str]) -> str:
+    """Return a hint where most names are genes' but for one text before or behind them."""
+    for form, how in ((r"[^\W\d_]\w*?[-_:|. ]+", "begin"), (r"[-_:|. ]+\W*\w+\W*$", "end")):
+        search = re.compile(form).match if how == "begin" else re.compile(form).search
+        found = Counter(match[0] for name in names if (match := search(name)))
+        for affix, count in found.most_common(1):
+            bare = {name.removeprefix(affix).removesuffix(affix) for name in names}
+            known = sum(bundled().find(canonical_ensembl(name)) >= 0 for name in bare)
+            if 2 * min(count, known) >= len(names):
+                return f"They {how} with '{affix}': take that off"
+    return ""
 
 
 _DAY, _MONTH = r"(?P<day>\d{1,2})", r"(?P<mm>\d{1,2})"

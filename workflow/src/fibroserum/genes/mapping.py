@@ -224,15 +224,27 @@ def capitals_note(annotation: pd.DataFrame) -> list[str]:
 def near_names(name: str, annotation: pd.DataFrame) -> list[str]:
     """Return unknown names of the matrix that may be a gene: in other case, or with more around it.
 
-    BGN is near bgn, B-G-N and BGN_human.
+    BGN is near bgn, B-G-N, BGN_human, BGN (human), gene-BGN and BGN-001. Of other names with a
+    hyphen only the whole is compared: BGN-AS1 is another gene.
     """
     wanted = _letters_and_digits(name)
     unknown = annotation.index[annotation["match"] == "unknown"]
     return [
         other
         for other in unknown
-        if wanted in {_letters_and_digits(part) for part in (other, *re.split(r"[_|:;/]", other))}
+        if wanted in {_letters_and_digits(part) for part in _parts(other)}
     ]
+
+
+#: What tools and databases write before or behind a symbol, with a hyphen.
+_ABOUT = r"(?:human|homo|sapiens|hsa?|hg\d+|grch\d+|gene|rna|symbol)"
+
+
+def _parts(name: str) -> list[str]:
+    """Return a name, its words, and each without what says of which species or file it is."""
+    words = [name, *re.split(r"[_|:;/,\s()\[\]]", name)]
+    spare = re.compile(rf"^{_ABOUT}[-.]|[-.](?:{_ABOUT}|0\d+)$", re.IGNORECASE)
+    return [*words, *(spare.sub("", word) for word in words)]
 
 
 def _letters_and_digits(name: str) -> str:
@@ -245,19 +257,32 @@ _COPY = re.compile(r"(.+)[.-][1-9]\d*")
 
 
 def copies(ids: Iterable[str], own: Container[str] = frozenset()) -> dict[str, str]:
-    """Return ids that a tool made unique (BGN.1, DCN-1), and which other id of the matrix each is.
+    """Return ids made unique (BGN.1, DCN-1) or in capitals, and which other id each is.
 
     R and scanpy number the rows of one symbol so. A number belongs to the name where a gene is
-    called so, a clone is, or `own` (ids of the user's annotation) has it.
+    called so, a clone is, or `own` (ids of the user's annotation) has it. A symbol in capitals is
+    the gene that stands beside it in its own spelling.
     """
-    names = dict.fromkeys(ids)
+    index, names = bundled(), dict.fromkeys(ids)
+    spelled = {
+        name: index.symbols[row]
+        for name, row in index.capitals.items()
+        if index.symbols[row].upper() == name
+    }
+    written = {spelled[name]: name for name in names if name in spelled}
     found = {}
     for name in names:
-        parts = _COPY.fullmatch(name)
-        if not parts or parts[1] not in names or name in own or _CLONE.fullmatch(name):
+        if name in own:
             continue
-        if bundled().find(name) < 0 and name not in bundled().ambiguous:
-            found[name] = parts[1]
+        if spelled.get(name) in names:
+            found[name] = spelled[name]
+        parts = _COPY.fullmatch(name)
+        if not parts or _CLONE.fullmatch(name):
+            continue
+        forms = (spelled.get(parts[1], parts[1]), parts[1], written.get(parts[1]))
+        stem = next((form for form in forms if form in names), None)
+        if stem and index.find(name) < 0 and name not in index.ambiguous:
+            found[name] = stem
     return found
 
 

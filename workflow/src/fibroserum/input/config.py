@@ -20,6 +20,7 @@ from fibroserum.errors import Problem, nearest
 from fibroserum.files.contents import composed
 from fibroserum.input.covariates import covariate_names
 from fibroserum.input.names import file_name, long_names, name_clashes
+from fibroserum.input.sheet import with_sheet_names
 
 Config = dict[str, Any]
 
@@ -235,6 +236,13 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
                     "a name with a letter or a digit",
                 )
         yield from long_names(names, f"{where}, {key}")
+    for entry in config["genes"]["exclude"]:
+        if not entry.strip("* "):
+            yield Problem(
+                f"'{entry}' would leave out every gene that no other key names",
+                f"{where}, genes.exclude",
+                "ids or symbols, or a part of them beside *",
+            )
     yield from _endless_numbers(config, where)
     for factor, entry in config["factors"].items():
         arm = entry["stimulation"]
@@ -357,6 +365,7 @@ def resolve(
     resolved = with_defaults(config, schema)
     if not problems:
         problems = list(_semantic_problems(resolved, where))
+        resolved = with_sheet_names(resolved)
     return resolved, tuple(problems)
 
 
@@ -382,4 +391,6 @@ def usable(config: Config, schema: dict[str, Any]) -> Config | None:
                 parent[path[-1]] = str(error.instance)  # a level or name without its quotes
             elif isinstance(parent, dict):
                 parent.pop(path[-1], None)
-    return with_defaults(mended, schema) if validator.is_valid(mended) else None
+    if not validator.is_valid(mended):
+        return None
+    return with_sheet_names(with_defaults(mended, schema))

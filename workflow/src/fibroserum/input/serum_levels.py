@@ -12,11 +12,15 @@ import pandas as pd
 from fibroserum.errors import listed
 from fibroserum.input.covariates import numbers
 
+#: Other signs for less than: full width, small, and slanted.
+_LESS = str.maketrans({"＜": "<", "﹤": "<", "≦": "≤", "⩽": "≤"})
+
 
 def detection_limit(cell: object) -> float | None:
     """Return the limit in a cell such as `<15`, which is a level below it; None for other cells."""
     number = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-    found = re.fullmatch(rf"\s*[<≤]\s*=?\s*({number})\s*", str(cell), flags=re.ASCII)
+    plain = str(cell).translate(_LESS)
+    found = re.fullmatch(rf"\s*[<≤]\s*=?\s*({number})\s*", plain, flags=re.ASCII)
     limit = float(found[1]) if found else np.inf
     return limit if np.isfinite(limit) else None
 
@@ -37,9 +41,10 @@ def _factor_notes(
     sheet: pd.DataFrame, design: Mapping[str, Any], factor: str, column: str
 ) -> Iterator[str]:
     cells = pd.DataFrame({"level": numbers(sheet[column])}, index=sheet.index)
-    cells["below"] = sheet[column].map(detection_limit).notna()
+    cells["limit"] = sheet[column].map(detection_limit).astype(float)
+    cells["below"] = cells["limit"].notna()
     lowest = cells["level"].min()
-    found: dict[str, list[str]] = {"both": [], "one": [], "equal": []}
+    found: dict[str, list[str]] = {"both": [], "one": [], "above": [], "equal": []}
     for donor, part in pairs_of_sheet(sheet, design):
         own = cells.loc[part]
         below = own["below"].groupby(sheet.loc[part, design["time"]]).all()
@@ -47,6 +52,8 @@ def _factor_notes(
             continue
         if below.any():
             found["both" if below.all() else "one"].append(donor)
+            if not below.all() and own["limit"].max() > own["level"].min():
+                found["above"].append(donor)
         elif (own["level"] == lowest).all():
             found["equal"].append(donor)
     if found["both"]:
@@ -59,6 +66,12 @@ def _factor_notes(
         yield (
             f"{factor}: one level of {listed(found['one'], 10, '')} is below the limit of "
             "detection. Half the limit is used in its place"
+        )
+    if found["above"]:
+        yield (
+            f"{factor}: one level of {listed(found['above'], 10, '')} is below a limit that is "
+            "above the level measured in the pair's other sample. Whether it rose or fell is "
+            "unknown: check the limit, or leave the cell empty"
         )
     if found["equal"]:
         yield (

@@ -50,6 +50,33 @@ def read_sample_sheet(path: Path, design: Mapping[str, Any]) -> pd.DataFrame:
     return renamed
 
 
+def with_sheet_names(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a sound config with columns called as `read_sample_sheet` calls them.
+
+    Where the sample names stand elsewhere, the sheet's own column `sample` has another name.
+    """
+
+    def renamed(section: dict[str, Any], keys: Collection[str]) -> dict[str, Any]:
+        if section["sample"] == SAMPLE:
+            return section
+        return section | {key: obs_name(SAMPLE) for key in keys if section[key] == SAMPLE}
+
+    own, factors = obs_name(SAMPLE), {}
+    design = renamed(config["design"], (*DESIGN_KEYS, "pool", "block"))
+    elsewhere = design["sample"] != SAMPLE
+    if elsewhere:
+        design["covariates"] = [
+            {own: entry[SAMPLE]} if isinstance(entry, Mapping) and SAMPLE in entry else entry
+            for entry in (own if entry == SAMPLE else entry for entry in design["covariates"])
+        ]
+    for name, factor in config["factors"].items():
+        serum = own if elsewhere and factor["serum"] == SAMPLE else factor["serum"]
+        arm = factor["stimulation"]
+        arm = renamed(arm, ("column", "block")) if arm else arm
+        factors[name] = factor | {"serum": serum, "stimulation": arm}
+    return config | {"design": design, "factors": factors}
+
+
 def obs_name(column: str) -> str:
     """Return the name in `obs` of a sheet's column that is none of the design's.
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.errors import SHOWN, Problem, listed, nearest
-from fibroserum.files.table import place, rows_text
+from fibroserum.files.table import column_name, place, rows_text
 from fibroserum.input.covariates import (
     Kind,
     could_be_codes,
@@ -124,7 +124,8 @@ def _column_problems(
         if column not in sheet.columns:
             hint = nearest(column, sheet.columns)
             hint += " Name their column in design.sample." if column == SAMPLE else ""
-            yield Problem(f"has no column '{column}'", place(sheet), why, hint)
+            what = f"has no column '{column_name(sheet, column)}'"
+            yield Problem(what, place(sheet), why, hint)
 
 
 def _sample_problems(sheet: pd.DataFrame) -> Iterator[Problem]:
@@ -192,7 +193,8 @@ def _can_be_estimated(sheet: pd.DataFrame, name: str, design: Mapping[str, Any])
 def _covariate_problems(
     sheet: pd.DataFrame, name: str, kind: Kind | None, design: Mapping[str, Any]
 ) -> Iterator[Problem]:
-    empty = list(empty_cells(sheet, name, missing=MISSING if kind == "numeric" else MISSING_LEVEL))
+    missing = MISSING if kind == "numeric" else MISSING_LEVEL
+    empty = list(empty_cells(sheet, name, missing=missing))
     yield from empty
     values = sheet[name]
     if not empty and len(sheet) > 1 and values.map(folded).nunique() == 1:
@@ -201,8 +203,9 @@ def _covariate_problems(
             what, place(sheet, column=name), "values that differ", "Take it out of covariates."
         )
         return
-    codes = could_be_codes(values) if kind is None and len(sheet) > 1 else []
-    if codes and _can_be_estimated(sheet, name, design):
+    absent = values.str.strip().str.lower().isin(missing)
+    codes = could_be_codes(values[~absent]) if kind is None and len(sheet) > 1 else []
+    if len(codes) > 1 and _can_be_estimated(sheet, name, design):
         shown = f"{', '.join(codes[:-1])} and {codes[-1]}"
         yield Problem(
             f"the covariate holds only the whole numbers {shown}: measurements, or names of "
@@ -213,7 +216,7 @@ def _covariate_problems(
             f"each), or {spelling(name, 'numeric')} where they measure something (one slope).",
         )
         return
-    given = [row for row, v in enumerate(values) if v.strip().lower() not in MISSING_LEVEL]
+    given = np.flatnonzero(~absent).tolist()
     numeric = ~np.isnan(numbers(values))
     text = given if kind == "categorical" else [row for row in given if not numeric[row]]
     if kind == "categorical" and len(text) == len(given) == values.nunique() > 2:
@@ -262,12 +265,20 @@ def _comma_hint(value: str) -> str:
 
 
 def _limit_hint(value: str) -> str:
-    if re.match(r"\s*[<≤]", value):
-        return "Below the limit of detection: write '<' and the limit alone, such as '<15'."
+    if (limit := detection_limit(value)) is not None and limit <= 0:
+        return "A limit of detection is above 0: write the assay's, or leave the cell empty."
+    if found := re.match(r"\s*[<≤]\s*=?(.*)", value):
+        alone = "write '<' and the limit alone, such as '<15'."
+        return _comma_hint(found[1]) or f"Below the limit of detection: {alone}"
     if re.match(r"\s*[>≥]", value):
         return "Above the assay's range: measure a dilution, or leave the cell empty."
     if re.match(r"\s*\d[\d.]*\s*[^\d.,\s]", value):
         return "Write the number alone, in one unit for all samples."
+    if not re.search(r"\d", value):
+        return (
+            "If it means below the limit of detection, write '<' and the limit alone, such as "
+            "'<15'. If the level was not measured, leave the cell empty."
+        )
     return ""
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from fibroserum.errors import Problem, listed, nearest
+from fibroserum.files.table import column_name
 from fibroserum.input.sheet import empty_cells, read_sample_sheet, variants
 
 
@@ -21,7 +22,7 @@ def _column_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> It
             yield from variants(sheet, arm[key])
             continue
         yield Problem(
-            f"no column '{arm[key]}'",
+            f"no column '{column_name(sheet, arm[key])}'",
             where,
             f"the column that the config's stimulation.{key} names",
             nearest(arm[key], sheet.columns),
