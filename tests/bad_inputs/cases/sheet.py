@@ -201,7 +201,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "an Excel workbook of the old kind",
     "samples.tsv: is an Excel workbook of the old kind (.xls), or one with a password; expected a "
-    "text table. In Excel, save it as .xlsx, without a password.",
+    "text table or .xlsx. In Excel, save it as .xlsx, without a password.",
 )
 def _(c: SmallCohort) -> None:
     c.instead["samples.tsv"] = XLS

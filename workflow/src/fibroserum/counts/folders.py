@@ -9,7 +9,8 @@ from typing import Literal
 
 import numpy as np
 
-from fibroserum.counts.delimited import matrix_from, numbers, sample_name
+from fibroserum.counts.delimited import matrix_from, sample_name
+from fibroserum.counts.numbers import numbers
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import InputError, Problem, capped, listed, refuse
 from fibroserum.files.contents import first_line, read_text

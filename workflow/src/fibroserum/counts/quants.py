@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from fibroserum.counts.delimited import numbers
 from fibroserum.counts.folders import SALMON_HEADER
+from fibroserum.counts.numbers import numbers
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import InputError, Problem, capped, listed, refuse
 from fibroserum.files.contents import composed, require
