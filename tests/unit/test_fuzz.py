@@ -18,16 +18,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fibroserum.counts import read_counts
+from helpers.fuzz_edits import other_hdf5, spoiled_tree
 from helpers.fuzz_parsers import (
     CELLS,
     apply,
     hdf5_sources,
     lay_out,
-    other_hdf5,
     parse_tree,
     parsers,
     problems_of,
-    spoiled_tree,
     whole_config,
 )
 

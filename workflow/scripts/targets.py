@@ -12,6 +12,7 @@ with job(snakemake.log[0]):
     from fibroserum.input.published import read_published
     from fibroserum.targets import TargetSettings, flag_targets
     from fibroserum.targets.context import ContextSettings, context_table
+    from fibroserum.targets.stage import SCHEMAS
 
     cohort = read_h5ad(snakemake.input.cohort)
     contrasts = all_contrasts(settings_of(cohort))
@@ -25,9 +26,7 @@ with job(snakemake.log[0]):
         TargetSettings(**snakemake.params.settings, n_cpus=snakemake.threads),
         published[0] if published else None,
     )
-    for name in ("donors", "loo", "power", "baseline", "patterns"):
-        tables.write(f"target_{name}", getattr(flags, name), snakemake.output[name])
-    tables.write("sensitivity", flags.sensitivity, snakemake.output.sensitivity)
-    tables.write("targets", flags.targets, snakemake.output.targets)
+    for field, schema in SCHEMAS.items():
+        tables.write(schema, getattr(flags, field), snakemake.output[field])
     context = context_table(cohort, results, ContextSettings(**snakemake.params.context))
     tables.write("context", context, snakemake.output.context)

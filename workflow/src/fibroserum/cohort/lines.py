@@ -40,7 +40,7 @@ FEWEST = 10
 
 
 def unshared_lines(sheet: pd.DataFrame, contrasts: Iterable[Contrast]) -> dict[str, str]:
-    """Return why contrasts between groups cannot be told from one between their cell lines.
+    """Return why contrasts between groups are confounded with their cell lines.
 
     sheet: `group` and `line` of each library behind the contrasts.
     """

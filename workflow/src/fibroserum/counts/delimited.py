@@ -91,7 +91,7 @@ _COUNT = r"((raw|read|gene|fragment|estimated|est|expected|num)[._ -]?)?(counts?
 _COUNT_WORD = re.compile(rf"^({_COUNT})[._: -]+|[._: -]+({_COUNT})$", re.IGNORECASE)
 
 
-#: Behind the name of a column of fractions that stands beside the sample's counts.
+#: Suffix of the name of a column of fractions whose sample also has a column of counts.
 _NO_COUNTS = " (no counts)"
 
 

@@ -108,8 +108,8 @@ def _without_thousands_marks(frame: pd.DataFrame, separator: str) -> tuple[pd.Da
     """Return the columns with thousands marks taken away, and an example; "" where there are none.
 
     They are marks only if every cell of digits that is no number has one with three digits behind
-    each, the mark does not separate columns, and no number above 999 stands without one. Commas may
-    be decimal where each cell has a single one and no number from 1 to 999 stands beside them.
+    each, the mark does not separate columns, and no number above 999 is without one. Commas may
+    be decimal where each cell has a single one and the table has no other number from 1 to 999.
     """
     texts = frame.select_dtypes(object)
     cells = pd.unique(texts.to_numpy(dtype=object).ravel()) if texts.shape[1] else []

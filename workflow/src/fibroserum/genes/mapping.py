@@ -261,7 +261,7 @@ def copies(ids: Iterable[str], own: Container[str] = frozenset()) -> dict[str, s
 
     R and scanpy number the rows of one symbol so. A number belongs to the name where a gene is
     called so, a clone is, or `own` (ids of the user's annotation) has it. A symbol in capitals is
-    the gene that stands beside it in its own spelling.
+    the gene whose own spelling is also in the list.
     """
     index, names = bundled(), dict.fromkeys(ids)
     spelled = {

@@ -69,6 +69,7 @@ class TargetTables:
     sensitivity: pd.DataFrame
 
 
+#: the schema of each table
 SCHEMAS = {
     "targets": "targets",
     "donors": "target_donors",
@@ -102,16 +103,17 @@ def flag_targets(
     verdicts = with_clauses(verdicts, baseline)
     power = _power(study, verdicts, published, settings.power_lfc)
     verdicts = with_untestable(study, verdicts)
+    found = {
+        "targets": verdicts.drop(columns=["driven_by_one_donor", "start"]),
+        "donors": donor_values.donor_table(study.samples, study.genes),
+        "loo": _loo_table(study, loo),
+        "power": power,
+        "baseline": baseline,
+        "patterns": patterns(study, verdicts, settings.n_cpus),
+        "sensitivity": sensitivity_table(cohort, study, randomised=settings.randomised),
+    }
     return TargetTables(
-        targets=tables.check("targets", verdicts.drop(columns=["driven_by_one_donor", "start"])),
-        donors=tables.check("target_donors", donor_values.donor_table(study.samples, study.genes)),
-        loo=tables.check("target_loo", _loo_table(study, loo)),
-        power=tables.check("target_power", power),
-        baseline=tables.check("target_baseline", baseline),
-        patterns=tables.check("target_patterns", patterns(study, verdicts, settings.n_cpus)),
-        sensitivity=tables.check(
-            "sensitivity", sensitivity_table(cohort, study, randomised=settings.randomised)
-        ),
+        **{field: tables.check(SCHEMAS[field], one) for field, one in found.items()}
     )
 
 
