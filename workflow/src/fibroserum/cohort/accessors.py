@@ -65,6 +65,25 @@ def estimated_contrasts(settings: Mapping[str, Any]) -> list[Contrast]:
     return [one for one in all_contrasts(settings) if one.name not in settings["not_estimable"]]
 
 
+def change_times(settings: Mapping[str, Any]) -> list[str]:
+    """Return the levels of time after the intervention, in the config's order."""
+    after = settings["after"]
+    return [after] if isinstance(after, str) else list(after)
+
+
+def at_time(
+    obs: pd.DataFrame, settings: Mapping[str, Any], time: str
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the complete pairs of one time after the intervention, and settings with it alone.
+
+    obs: samples × (donor, group, time, used_for, ...). A pair is a donor's sample before and its
+    sample at that time, in one group. In the settings `after` is the time, as text.
+    """
+    own = obs[(obs["used_for"] == "change") & obs["time"].isin([settings["before"], time])]
+    paired = own.groupby(["donor", "group"], observed=True)["time"].transform("nunique") == 2
+    return own[paired], {**settings, "after": time}
+
+
 def settings_of(adata: ad.AnnData) -> dict[str, Any]:
     """Return what `build_cohort` noted, as plain Python values (h5ad gives arrays back)."""
     noted = {"pools": [], "block": "", "categorical": [], **adata.uns["fibroserum"]}
