@@ -24,6 +24,7 @@ from two_groups import SETTINGS, SHEET
 from uneven_studies import serum_section, serum_study
 
 from fibroserum import deseq
+from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.samples import canonical_sheet, use_of_samples
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.cohort.stage import stimulation_arm
@@ -94,7 +95,7 @@ def evidence(
     """
     sim = simulate_cohort(spec, seed)
     obs = canonical_sheet(sim.samples.astype(str), SHEET)
-    used, _ = use_of_samples(obs, "pre", several_groups=True)
+    used, _ = use_of_samples(obs, contrasts_of(["AT", "RT"], "pre", "post"))
     obs = obs[used == "change"]
     counts = sim.counts.loc[obs.index]
     counts = counts.loc[:, counts.sum() >= 10]

@@ -187,11 +187,21 @@ def _score_tests(drawn: Drawn) -> dict[str, dict[str, pd.Series]]:
     share = linear.kept_shares(factors, design.codes)
     vectors = {name: design.contrast(vector) for name, vector in CONTRASTS.items()}
     group = design.dense.groupby(design.blocks).transform("max").idxmax(axis=1)
-    weights = {
-        name: dict(zip(design.dense.columns, map(float, vector), strict=True))
+    scales = {
+        name: {g: float(w) for g, w in zip(design.dense.columns, vector, strict=True) if w}
         for name, vector in CONTRASTS.items()
     }
-    model = Model("paired", design, vectors, group, design.blocks, weights)
+    change = {"post": 1.0, "pre": -1.0}
+    model = Model(
+        "paired",
+        design,
+        vectors,
+        group,
+        design.blocks,
+        times=pd.Series(np.where(design.dense_values.any(axis=1), "post", "pre"), design.samples),
+        profiles={name: dict.fromkeys(own, change) for name, own in scales.items()},
+        scales=scales,
+    )
     result = {}
     for variant, kept in (("own depth", None), ("one depth", share)):
         scores = score_samples(counts, drawn.sets, min_size=3, max_size=500, share=kept)

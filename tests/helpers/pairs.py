@@ -13,6 +13,14 @@ def model_of_pairs(design: Design, *names: str) -> Model:
     """Return the paired model of one group; design: blocks, and one column; names: contrasts."""
     vector = design.contrast(np.ones(1))
     groups = pd.Series("all", index=design.samples)
-    weights = {name: {"all": 1.0} for name in names}
-    contrasts = dict.fromkeys(names, vector)
-    return Model("paired", design, contrasts, groups, design.blocks, weights)
+    times = pd.Series(np.where(design.dense_values.any(axis=1), "post", "pre"), design.samples)
+    return Model(
+        "paired",
+        design,
+        dict.fromkeys(names, vector),
+        groups,
+        design.blocks,
+        times,
+        profiles={name: {"all": {"post": 1.0, "pre": -1.0}} for name in names},
+        scales={name: {"all": 1.0} for name in names},
+    )

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fibroserum.cohort.accessors import counts_of, settings_of
+from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.inputs import Inputs
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.samples import (
@@ -331,7 +332,9 @@ def test_combined_libraries_are_named_after_the_first() -> None:
 
 def test_in_a_crossover_pairs_are_of_donor_and_group() -> None:
     text = "a1 D1 AT pre\na2 D1 AT post\nb1 D1 RT pre\nb2 D2 RT post\n"
-    used, why = use_of_samples(canonical_sheet(rows(text), DESIGN), "pre", several_groups=True)
+    used, why = use_of_samples(
+        canonical_sheet(rows(text), DESIGN), contrasts_of(["AT", "RT"], "pre", "post")
+    )
     assert used.to_dict() == {"a1": "change", "a2": "change", "b1": "baseline", "b2": "none"}
     assert why["a1"] == ""
     assert "no before sample" in why["b2"]

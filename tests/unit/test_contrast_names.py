@@ -19,10 +19,10 @@ def test_labels_tell_contrasts_apart(groups: list[str], before: str, after: str)
     contrasts = contrasts_of(groups, before, after)
     if list(name_problems(contrasts, "config")):
         return
-    labels = labels_of(groups, before, after)
+    labels = labels_of(contrasts)
     assert list(labels) == [contrast.name for contrast in contrasts]
     assert max(Counter(labels.values()).values()) == 1
-    assert list(effects_of(groups, before, after)) == list(labels)
+    assert list(effects_of(contrasts)) == list(labels)
 
 
 @pytest.mark.parametrize("groups", [["average", "b"], ["a b", "a_b"]])

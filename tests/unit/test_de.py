@@ -19,7 +19,8 @@ from fibroserum.cohort.size_factors import size_factors
 from fibroserum.cohort.storage import write_h5ad
 from fibroserum.de.fitting import fit_model, initial_status, read_fit
 from fibroserum.de.settings import FitSettings, SecondOpinion
-from fibroserum.de.stage import call_genes, contrast_row, half_width, pairs_of, result_table
+from fibroserum.cohort.members import pairs_of
+from fibroserum.de.stage import call_genes, contrast_row, half_width, result_table
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.multiple_testing import NORMAL_975, benjamini_hochberg
 from fibroserum.simulate import CohortSpec, simulate_cohort
@@ -147,7 +148,7 @@ def test_table_of_a_contrast(
     assert (looser["call"] != "none").sum() > (table["call"] != "none").sum()
     pd.testing.assert_series_equal(looser["pvalue"], table["pvalue"])
     contrast = next(c for c in contrasts_of(["AT", "RT"], "pre", "post") if c.group == "RT")
-    summary = contrast_row(contrast, table, fit, pairs_of(contrast, obs, "pre"), 0.05)
+    summary = contrast_row(contrast, table, fit, pairs_of(contrast, obs), 0.05)
     assert summary["up"] == (table["call"] == "up").sum()
     assert summary["pairs"] == 9
     assert summary["residual_df"] == 34 - 19

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fibroserum import linear
-from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.designs import Design
 from fibroserum.cohort.models import stimulation_design
 from fibroserum.factors.concordance import signed_sets
@@ -194,7 +194,7 @@ def test_a_constant_level_makes_the_serum_line_unavailable(
     assert "changes by the same" in line.unavailable
     assert not line.pairs["used"].any()
     assert line.pairs["reason"].str.contains("line unavailable").all()
-    change = level_change(pairs, Contrast("c", "change", "AT", None, "paired"), crossover=False)
+    change = level_change(pairs, contrasts_of(["AT"], "pre", "post")[0], crossover=False)
     assert change.estimate == pytest.approx(float(levels["post"]) - 9)
     assert change.sign == 0
 
@@ -241,7 +241,7 @@ def test_in_a_crossover_the_difference_is_within_donors() -> None:
         for group, values in (("RT", own), ("AT", other))
         for i, value in enumerate(values)
     ]
-    contrast = Contrast("RT_vs_AT_change", "difference", "RT", "AT", "paired")
+    contrast = contrasts_of(["AT", "RT"], "pre", "post")[2]
     change = level_change(pd.DataFrame(rows), contrast, crossover=True)
     assert change.donors == 6
     assert change.pvalue == pytest.approx(stats.ttest_rel(own, other).pvalue)

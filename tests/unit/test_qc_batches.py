@@ -112,7 +112,7 @@ def test_a_missing_value_is_no_level() -> None:
     gaps = cohort()
     gaps.obs["plate"] = gaps.obs["plate"].replace({"P0": "NA", "P1": ""})
     gaps.obs.loc[gaps.obs["donor"] == "AT02", "plate"] = ["P2", "n/a"]
-    columns = columns_by_donor(gaps, paired(gaps.obs, "post"))
+    columns = columns_by_donor(gaps, paired(gaps.obs, "pre", "post"))
     levels = columns["plate"].levels
     assert sorted(levels.index[levels == "P2"]) == ["AT05", "RT02", "RT05"]
     assert (levels.drop(["AT05", "RT02", "RT05"]) == "").all()
@@ -186,7 +186,7 @@ def test_runs_of_one_time_that_several_donors_share_are_no_confounding() -> None
 def test_in_a_crossover_a_donor_counts_once() -> None:
     # a donor's two changes go together: that is no plate
     quiet = cohort(crossover=True, donors=9)
-    found = residuals(quiet, paired(quiet.obs, "post"))
+    found = residuals(quiet, paired(quiet.obs, "pre", "post"))
     assert found.likeness.shape == (9, 9)
     assert set(found.strata) == {0}
     assert rows_of(quiet)[0][1] == "ok"
@@ -195,7 +195,7 @@ def test_in_a_crossover_a_donor_counts_once() -> None:
 
 def test_residuals_by_hand() -> None:
     small = cohort(donors=3)
-    found = residuals(small, paired(small.obs, "post"))
+    found = residuals(small, paired(small.obs, "pre", "post"))
     assert found.donors == ["AT00", "AT01", "AT02", "RT00", "RT01", "RT02"]
     assert found.strata.tolist() == [0, 0, 0, 1, 1, 1]
     np.testing.assert_allclose(np.diag(found.likeness), 1.0)

@@ -228,7 +228,7 @@ def test_a_crossover_compares_different_donors_only() -> None:
     )  # fmt: skip
     made = simulate_cohort(spec, 2)
     adata = cohort_of(made.counts, made.samples, crossover=True)
-    like = likeness(sample_profiles(adata), AFTER)
+    like = likeness(sample_profiles(adata), BEFORE, AFTER)
     assert like is not None
     same = like.pairs["donor"].to_numpy()[:, None] == like.pairs["donor"].to_numpy()
     assert not (like.other & same).any()
@@ -249,7 +249,7 @@ def test_pairs_and_projections() -> None:
         },
         index=list("abcde"),
     )
-    pairs = paired(obs, "post")
+    pairs = paired(obs, "pre", "post")
     assert pairs["donor"].tolist() == ["A", "B"]
     assert pairs[["before", "after"]].to_numpy().tolist() == [[1, 2], [3, 0]]
     noise = np.random.default_rng(6).normal(0, 1, (9, 50))

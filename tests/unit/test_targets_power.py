@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fibroserum.cohort.contrasts import Contrast
+from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.targets.power import Effect, Precision, detectable, power_of, power_row
 from fibroserum.targets.verdict import Rule
 from helpers.target_cohorts import Planted, draw, flagged
 
-CHANGE = Contrast("RT_post_vs_pre", "change", "RT", None, "paired")
+CHANGE = contrasts_of(["RT"], "pre", "post")[0]
 
 
 def test_the_main_model_alone_is_a_z_test() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibroserum.cohort.contrasts import Contrast
+from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.de.fitting import fit_model
@@ -22,7 +22,7 @@ from fibroserum.targets.verdict import Evidence, Rule, driven_by_outlier, judge
 from helpers.target_cohorts import Drawn, Planted, draw, flagged
 
 CALLED = Evidence("tested", 0.5, 0.1, 0.3, 0.7, 0.001, 0.5, 0.01)
-CHANGE = Contrast("RT_post_vs_pre", "change", "RT", None, "paired")
+CHANGE = contrasts_of(["RT"], "pre", "post")[0]
 
 
 def _significant(de: dict[str, pd.DataFrame]) -> None:
@@ -121,7 +121,7 @@ def test_second_estimates_are_least_squares_without_the_donor(
     factors = pd.Series(size_factors(small.counts.to_numpy())[0], index=small.counts.index)
     never = pd.Series(False, index=small.counts.columns)
     fit = fit_model(small.counts, model, factors, never, FitSettings(second_opinion=second))
-    contrast = Contrast("RT_vs_AT_change", "difference", "RT", "AT", "paired")
+    contrast = contrasts_of(["AT", "RT"], "pre", "post")[2]
     donors = sorted(set(sheet["donor"]))
     index = pd.MultiIndex.from_tuples([(d, d[:2]) for d in donors], names=["donor", "group"])
     members = {contrast.name: pd.DataFrame(index=index)}

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fibroserum.cohort.contrasts import Contrast
+from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.targets.sentences import number, phrases
 from fibroserum.targets.verdict import Evidence, Rule, driven_by_outlier, plain_word
 from helpers.target_verdicts import judge
 
-CHANGE = phrases(Contrast("RT_post_vs_pre", "change", "RT", None, "paired"))
+CHANGE = phrases(contrasts_of(["RT"], "pre", "post")[0])
 RISE = Evidence(
     status="tested",
     estimate=0.4,

@@ -223,22 +223,23 @@ def test_donors_are_counted_where_they_say_something() -> None:
     index = pd.MultiIndex.from_tuples(
         [("D1", "AT"), ("D2", "AT"), ("D3", "RT"), ("D4", "RT")], names=["donor", "group"]
     )
-    changes = pd.DataFrame({"T": [0.1, -0.1, 0.2, 0.3]}, index=index)
+    values = pd.DataFrame({"T": [0.1, -0.1, 0.2, 0.3]}, index=index)
     contrasts = list(CONTRASTS.values())
     members = {c.name: pd.DataFrame(index=index) for c in contrasts}
-    found = donors_up(changes, members, contrasts, [])
+    changes = {c.name: values for c in contrasts if c.kind != "baseline"}
+    found = donors_up(changes, members, contrasts, [], ["T"])
     by_kind = {c.kind: found["T", c.name] for c in contrasts}
     assert (by_kind["average"].up, by_kind["average"].donors) == (3, 4)
     assert (by_kind["difference"].up, by_kind["difference"].donors) == (None, 4)
     told = rising_donors(by_kind["difference"].by_group)
     assert told == " Donors that rise: 2 of 2 in RT, 1 of 2 in AT."
     assert (by_kind["baseline"].up, by_kind["baseline"].by_group) == (None, {})
-    pooled = donors_up(changes, members, contrasts, [c.name for c in contrasts])
+    pooled = donors_up(changes, members, contrasts, [c.name for c in contrasts], ["T"])
     assert {(one.up, one.donors) for one in pooled.values()} == {(None, 4)}
     assert not any(one.by_group for one in pooled.values())
     both = pd.MultiIndex.from_product([["D1", "D2"], ["AT", "RT"]], names=["donor", "group"])
     crossed = pd.DataFrame({"T": [0.1, 0.5, 0.4, -0.1]}, index=both)
     members = {c.name: pd.DataFrame(index=both) for c in contrasts}
-    found = donors_up(crossed, members, contrasts, [])
+    found = donors_up(dict.fromkeys(members, crossed), members, contrasts, [], ["T"])
     assert found["T", CONTRASTS["difference"].name].up == 1
     assert found["T", CONTRASTS["average"].name].up == 2

@@ -70,6 +70,8 @@ rule counts:
             "samples",
             "genes",
             "design",
+            "differences",
+            "contrasts",
             "targets",
             "context",
             "factors",

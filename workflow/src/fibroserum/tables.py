@@ -29,13 +29,17 @@ class TableError(ValueError):
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its name, kind or words, its sentence, and whether it may not be empty."""
+    """A column: its name, kind or words, its sentence, and whether it may not be empty.
+
+    optional: whether tables without the column fit their schema.
+    """
 
     name: str
     kind: str
     about: str
     words: tuple[str, ...] = ()
     required: bool = False
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,15 +53,24 @@ class Table:
 
     @property
     def names(self) -> list[str]:
-        """Column names in order."""
-        return [column.name for column in self.columns]
+        """Names of the columns that every such table has, in order."""
+        return [column.name for column in self.columns if not column.optional]
+
+    def columns_of(self, frame: pd.DataFrame) -> list[Column]:
+        """Return the columns of a table, those that are optional where it has them."""
+        return [c for c in self.columns if not c.optional or c.name in frame]
 
 
 def _column(name: str, entry: dict[str, Any]) -> Column:
     kind = entry["kind"]
     words = tuple(kind) if isinstance(kind, list) else ()
     return Column(
-        name, "word" if words else kind, entry["about"], words, entry.get("required", False)
+        name,
+        "word" if words else kind,
+        entry["about"],
+        words,
+        entry.get("required", False),
+        entry.get("optional", False),
     )
 
 
@@ -110,15 +123,17 @@ def _misfit(values: pd.Series, column: Column) -> str:
 def check(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     """Return `frame` with the schema's columns in order; raise TableError if it does not fit."""
     schema = schemas()[name]
-    absent = [column for column in schema.names if column not in frame]
-    unknown = [str(column) for column in frame if column not in schema.names]
+    columns = schema.columns_of(frame)
+    known = [column.name for column in columns]
+    absent = [column for column in known if column not in frame]
+    unknown = [str(column) for column in frame if column not in known]
     if absent or unknown:
         raise TableError(f"table {name}: missing columns {absent}, unknown columns {unknown}")
-    wrong = {column.name: _misfit(frame[column.name], column) for column in schema.columns}
+    wrong = {column.name: _misfit(frame[column.name], column) for column in columns}
     if any(wrong.values()):
         said = "; ".join(f"{column}: {text}" for column, text in wrong.items() if text)
         raise TableError(f"table {name}: {said}")
-    return frame[schema.names]
+    return frame[known]
 
 
 def _printable(values: pd.Series, column: Column) -> pd.Series:
@@ -143,7 +158,7 @@ def write(name: str, frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     printable = pd.DataFrame(
         {
             column.name: _printable(fitting[column.name], column)
-            for column in schemas()[name].columns
+            for column in schemas()[name].columns_of(fitting)
         }
     )
     text = printable.to_csv(sep="\t", index=False, lineterminator="\n")
@@ -190,7 +205,7 @@ def read(name: str, path: str | os.PathLike[str]) -> pd.DataFrame:
         float_precision="round_trip",
     )
     out = {}
-    for column in schema.columns:
+    for column in schema.columns_of(raw):
         values = raw[column.name]
         if column.name in numbers:
             out[column.name] = values

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -57,7 +58,15 @@ def rows_of_targets(adata: ad.AnnData) -> set[str]:
 
 def all_contrasts(settings: Mapping[str, Any]) -> list[Contrast]:
     """Return the contrasts that a cohort was planned with; settings: `settings_of` it."""
-    return contrasts_of(settings["groups"], settings["before"], settings["after"])
+    return contrasts_of(
+        settings["groups"],
+        settings["before"],
+        settings["after"],
+        only_before=settings.get("only_before", ()),
+        pairwise=settings.get("differences", "reference") == "pairwise",
+        control=settings.get("control"),
+        own=settings.get("contrasts"),
+    )
 
 
 def estimated_contrasts(settings: Mapping[str, Any]) -> list[Contrast]:
@@ -86,11 +95,22 @@ def at_time(
 
 def settings_of(adata: ad.AnnData) -> dict[str, Any]:
     """Return what `build_cohort` noted, as plain Python values (h5ad gives arrays back)."""
-    noted = {"pools": [], "block": "", "categorical": [], **adata.uns["fibroserum"]}
+    noted = {
+        "pools": [],
+        "block": "",
+        "categorical": [],
+        "only_before": [],
+        **adata.uns["fibroserum"],
+    }
     names, reasons = (noted.pop(key, []) for key in ("not_estimable", "why_not_estimable"))
     noted["not_estimable"] = dict(zip(map(str, names), map(str, reasons), strict=True))
+    noted["contrasts"] = json.loads(noted.get("contrasts") or "{}")
+    noted["control"] = str(noted.get("control", "")) or None
+    after = noted["after"]
+    noted["after"] = str(after) if isinstance(after, str) else [str(time) for time in after]
     for key in (
         "groups",
+        "only_before",
         "pools",
         "covariates",
         "categorical",

@@ -1,20 +1,21 @@
 """One value per donor and contrast: what the linear model tests.
 
-Donors are the units of a study. A change is a donor's after minus before; where donors are in
-several groups, a difference is a donor's difference of changes, and an average a donor's mean
-change. A test on such values allows each donor a response of its own, whatever the donor's samples
+Donors are the units of a study. A change is a donor's after minus before, a contrast of several times
+their weighted sum; where donors are in several groups, a difference is a donor's difference of
+changes, and an average a donor's mean change. A test on such values allows each donor a response of its own, whatever the donor's samples
 share (a donor's change in both periods of a crossover, a visit's state in both samples of a pair).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_matrix, identity
+from scipy.sparse import csr_matrix
 
-from fibroserum.cohort.designs import Design
+from fibroserum.cohort.designs import Design, indicators
 from fibroserum.cohort.models import EFFECTS, Model
 
 CONTRAST = "contrast"
@@ -47,27 +48,55 @@ class DonorValues:
         compared = self.design.dense_values[:, self.vector != 0]
         return int(compared.any(axis=1).sum())
 
+    def same_data(self, other: DonorValues) -> bool:
+        """Return whether these are the other's values in the other's design: one fit serves both.
+
+        Never where a value compares a donor's groups: its design is the contrast's own.
+        """
+        if self.groups is None or other.groups is None:
+            return False
+        return (
+            self.groups.equals(other.groups)
+            and self.design.dense.equals(other.design.dense)
+            and (self.matrix != other.matrix).nnz == 0
+        )
+
 
 def donor_values(model: Model, contrast: str) -> DonorValues:
     """Return the donor values of a model's contrast.
 
-    A donor informs a contrast where it has every group that the contrast compares. Where no donor
-    is in several groups, all donors are in one design, and all contrasts share it.
+    A donor informs a contrast where it has every time that its value needs, and every group that
+    the contrast compares. Where no donor is in several groups, all groups whose values are of the
+    same times are in one design, and the contrasts of these times share it.
     """
-    rows = model.design.dense_values
-    to_cells, cells = _cells(model)
+    profiles, scales = model.profiles[contrast], model.scales[contrast]
+    to_cells, cells = _cells(model, _all_profiles(model, profiles))
     several = cells["unit"].duplicated(keep=False).to_numpy()
     if not several.any():
         return _between_units(model, contrast, to_cells, cells)
-    combined, units = _within_units(cells, model.weights[contrast])
+    combined, units = _within_units(cells, scales)
     if len(units) < model.fewest:
         # a few blocks hold several groups: the others are compared, where each group has some
         alone = _between_units(model, contrast, to_cells[~several], cells[~several])
-        groups = {group for group, weight in model.weights[contrast].items() if weight}
-        if groups <= set(cells["group"][~several]):
+        if set(scales) <= set(cells["group"][~several]):
             return alone
     matrix = (combined @ to_cells).tocsr()
-    return DonorValues(matrix, *_one_column(model, contrast, matrix @ rows, units), None)
+    return DonorValues(matrix, *_one_column(model, contrast, matrix, units), None)
+
+
+def _all_profiles(
+    model: Model, profiles: Mapping[str, Mapping[str, float]]
+) -> dict[str, Mapping[str, float]]:
+    """Return the weights of the times in a donor's value, by group.
+
+    Where all compared groups have the same, every group of the model has them: its donors help to
+    estimate variances and the effects of covariates.
+    """
+    assert model.groups is not None, "a model with units has groups"
+    first = next(iter(profiles.values()))
+    if any(profile != first for profile in profiles.values()):
+        return dict(profiles)
+    return dict.fromkeys(sorted(set(model.groups)), first)
 
 
 def _between_units(
@@ -77,65 +106,115 @@ def _between_units(
     columns = pd.DataFrame(
         to_cells @ model.design.dense_values, cells["unit"], model.design.dense.columns
     )
-    used = columns.to_numpy().any(axis=0)
-    vector = model.design.dense_contrast(model.contrasts[contrast])
     groups = pd.Series(cells["group"].to_numpy(), columns.index)
+    vector = model.design.dense_contrast(model.contrasts[contrast])
+    effects = columns.columns.str.startswith(EFFECTS)
+    if (columns.loc[:, effects].to_numpy() != 0).sum(axis=1).max(initial=0) > 1:
+        # a value of several times: its mean in each group is one effect
+        rest = columns.loc[:, ~effects]
+        own = indicators(groups, "value", sorted(set(groups)))
+        columns = pd.concat([own, rest], axis=1)
+        scales = model.scales[contrast]
+        vector = np.array([scales.get(group, 0.0) for group in sorted(set(groups))])
+        vector = np.concatenate([vector, np.zeros(rest.shape[1])])
+    used = columns.to_numpy().any(axis=0)
     return DonorValues(to_cells, Design(columns.loc[:, used]), vector[used], groups)
 
 
-def _cells(model: Model) -> tuple[csr_matrix, pd.DataFrame]:
-    """Return the mean of each unit's changes (levels, in a baseline model) in each group.
+def _cells(
+    model: Model, profiles: Mapping[str, Mapping[str, float]]
+) -> tuple[csr_matrix, pd.DataFrame]:
+    """Return the mean of each unit's values in each group: a matrix cells × samples.
 
-    A matrix cells × samples, and the cells' `unit` and `group`.
+    Also the cells' `unit` and `group`. profiles: by group, the weight of each time in a value.
     """
     assert model.units is not None, "a model without units tests samples"
-    assert model.groups is not None, "a model with units has groups"
+    assert model.groups is not None and model.times is not None
     samples = pd.DataFrame(
         {"unit": model.units.to_numpy(), "group": model.groups.to_numpy()}, dtype=object
     )
-    steps, place = (
-        pair_changes(model) if model.name == "paired" else (None, np.arange(len(samples)))
-    )
+    values, place = _values(model, profiles)
     own = samples.iloc[place].reset_index(drop=True)
     cells = own.drop_duplicates().sort_values(["group", "unit"], kind="stable")
     cell = pd.MultiIndex.from_frame(cells).get_indexer(pd.MultiIndex.from_frame(own))
     share = 1.0 / np.bincount(cell)[cell]
     means = csr_matrix((share, (cell, np.arange(len(own)))), (len(cells), len(own)))
-    change = identity(len(samples), format="csr") if steps is None else steps
-    return (means @ change).tocsr(), cells.reset_index(drop=True)
+    return (means @ values).tocsr(), cells.reset_index(drop=True)
 
 
-def pair_changes(model: Model) -> tuple[csr_matrix, np.ndarray]:
-    """Return the changes of a paired model, pairs × samples, and each pair's after sample (row)."""
-    after = model.design.dense.filter(regex=r"^after\[").to_numpy().any(axis=1)
+def _values(
+    model: Model, profiles: Mapping[str, Mapping[str, float]]
+) -> tuple[csr_matrix, np.ndarray]:
+    """Return the values of blocks (in a baseline model of samples), values × samples.
+
+    And of each value one of its samples (row). Blocks that lack a time have none.
+    """
+    assert model.groups is not None and model.times is not None
+    groups, times = model.groups.to_numpy(), model.times.to_numpy()
     codes = model.design.codes
-    order = np.lexsort((after, codes))
-    before, later = order[::2], order[1::2]
-    pair = np.arange(len(later))
-    values = np.concatenate([np.ones(len(pair)), -np.ones(len(pair))])
-    where = (np.concatenate([pair, pair]), np.concatenate([later, before]))
-    return csr_matrix((values, where), (len(pair), len(codes))), later
+    blocks = np.arange(len(codes)) if model.name == "baseline" else codes
+    parts: list[tuple[np.ndarray, np.ndarray, float]] = []
+    last: list[np.ndarray] = []
+    count = 0
+    for group, profile in profiles.items():
+        rows = {t: np.flatnonzero((groups == group) & (times == t)) for t in profile}
+        complete = _in_all([blocks[own] for own in rows.values()])
+        for time, own in rows.items():
+            kept = own[np.isin(blocks[own], complete)]
+            kept = kept[np.argsort(blocks[kept], kind="stable")]
+            parts.append((count + np.arange(len(kept)), kept, profile[time]))
+        last.append(kept)
+        count += len(complete)
+    row = np.concatenate([where for where, _, _ in parts])
+    column = np.concatenate([kept for _, kept, _ in parts])
+    weight = np.concatenate([np.full(len(kept), size) for _, kept, size in parts])
+    return csr_matrix((weight, (row, column)), (count, len(codes))), np.concatenate(last)
 
 
-def _within_units(cells: pd.DataFrame, weights: dict[str, float]) -> tuple[csr_matrix, list[str]]:
+def _in_all(parts: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the values that every part has, sorted."""
+    found = parts[0]
+    for part in parts[1:]:
+        found = np.intersect1d(found, part)
+    return np.unique(found)
+
+
+def pair_changes(model: Model) -> Iterator[tuple[str, csr_matrix]]:
+    """Yield the pairs of each group and time after, pairs × samples: after minus before.
+
+    In the order of the groups' names.
+    """
+    assert model.groups is not None and model.times is not None
+    single: dict[tuple[str, str], dict[str, float]] = {}
+    for profiles in model.profiles.values():
+        for group, profile in profiles.items():
+            later = [time for time, weight in profile.items() if weight == 1.0]
+            if len(profile) == 2 and len(later) == 1:
+                single.setdefault((group, later[0]), profile)
+    for group, time in sorted(single):
+        values, _ = _values(model, {group: single[group, time]})
+        yield group, values
+
+
+def _within_units(cells: pd.DataFrame, scales: Mapping[str, float]) -> tuple[csr_matrix, list[str]]:
     """Return the contrast of the cells of each unit that has all of them, units × cells."""
-    compared = {group: weight for group, weight in weights.items() if weight}
-    own = cells[cells["group"].isin(list(compared))]
+    own = cells[cells["group"].isin(list(scales))]
     sizes = own.groupby("unit").size()
-    units = sorted(sizes.index[sizes == len(compared)])
+    units = sorted(sizes.index[sizes == len(scales)])
     own = own[own["unit"].isin(units)]
     row = pd.Index(units).get_indexer(own["unit"])
     size = (len(units), len(cells))
-    return csr_matrix((own["group"].map(compared).to_numpy(float), (row, own.index)), size), units
+    return csr_matrix((own["group"].map(scales).to_numpy(float), (row, own.index)), size), units
 
 
 def _one_column(
-    model: Model, contrast: str, rows: np.ndarray, units: list[str]
+    model: Model, contrast: str, matrix: csr_matrix, units: list[str]
 ) -> tuple[Design, np.ndarray]:
     """Return the design of values within units: the contrast itself, and covariates.
 
-    rows: (u, k), the dense columns' sums over each value's samples.
+    matrix: (u, n), as `DonorValues` has it.
     """
+    rows = matrix @ model.design.dense_values
     names = [str(name) for name in model.design.dense.columns]
     effect = np.array([name.startswith(EFFECTS) for name in names])
     vector = model.design.dense_contrast(model.contrasts[contrast])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -12,8 +12,10 @@ import pandas as pd
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
-from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.accessors import all_contrasts
+from fibroserum.cohort.contrasts import Arm, Contrast
 from fibroserum.cohort.designs import Design, design_of, indicators, keep_design
+from fibroserum.cohort.members import why_uninformed
 from fibroserum.cohort.rank import NoResidual, check_rank, full_rank, is_estimable
 from fibroserum.errors import InputError, Problem
 from fibroserum.input.names import file_name
@@ -27,9 +29,10 @@ class Model:
     """A design with its blocks, and for each contrast a numeric vector over all its columns.
 
     groups: of each sample, whose variances may differ; None: they are one. units: the donor of
-    each sample, or the block of donors. weights: by contrast, the weight of each group. Without
-    units the linear model tests samples, else donor values (`donor_values`). fewest: units that a
-    contrast needs.
+    each sample, or the block of donors. times: the time of each sample. profiles: by contrast, the
+    weight of each time in the value of a donor, by group, and scales, the weight of that value
+    (`Contrast.profile`, `Contrast.scale`). Without units the linear model tests samples, else donor
+    values (`donor_values`). fewest: units that a contrast needs.
     """
 
     name: Literal["paired", "baseline", "stimulation"]
@@ -37,17 +40,23 @@ class Model:
     contrasts: dict[str, np.ndarray]
     groups: pd.Series | None = None
     units: pd.Series | None = None
-    weights: dict[str, dict[str, float]] = field(default_factory=dict)
+    times: pd.Series | None = None
+    profiles: dict[str, dict[str, dict[str, float]]] = field(default_factory=dict)
+    scales: dict[str, dict[str, float]] = field(default_factory=dict)
     fewest: int = 1
 
     def of(self, kept: np.ndarray) -> Model:
         """Return the model of some samples; kept: (n,) mask. Blocks without samples are gone."""
-        groups = None if self.groups is None else self.groups[kept]
-        units = None if self.units is None else self.units[kept]
         design = self.design.of(kept)
         gone = len(self.design.labels) - len(design.labels)
-        contrasts = {name: vector[gone:] for name, vector in self.contrasts.items()}
-        return replace(self, design=design, contrasts=contrasts, groups=groups, units=units)
+        return replace(
+            self,
+            design=design,
+            contrasts={name: vector[gone:] for name, vector in self.contrasts.items()},
+            groups=None if self.groups is None else self.groups[kept],
+            units=None if self.units is None else self.units[kept],
+            times=None if self.times is None else self.times[kept],
+        )
 
 
 def keep_model(fit: ad.AnnData, model: Model) -> None:
@@ -55,16 +64,25 @@ def keep_model(fit: ad.AnnData, model: Model) -> None:
     keep_design(fit, model.design)
     fit.obs["group"] = "" if model.groups is None else model.groups
     fit.obs["unit"] = "" if model.units is None else model.units
+    fit.obs["time"] = "" if model.times is None else model.times
     groups = [] if model.groups is None else sorted(set(model.groups))
+    times = [] if model.times is None else sorted(set(model.times))
     fit.uns["model"] = {
         "name": model.name,
         "contrasts": {file_name(name): vector for name, vector in model.contrasts.items()},
         "groups": groups,
+        "times": times,
         "donor_values": model.units is not None,
         "fewest": model.fewest,
         "group_weights": {
-            file_name(name): np.array([weights.get(group, 0.0) for group in groups])
-            for name, weights in model.weights.items()
+            file_name(name): np.array([scales.get(group, 0.0) for group in groups])
+            for name, scales in model.scales.items()
+        },
+        "time_weights": {
+            file_name(name): np.array(
+                [[own.get(group, {}).get(time, 0.0) for time in times] for group in groups]
+            )
+            for name, own in model.profiles.items()
         },
     }
 
@@ -72,17 +90,27 @@ def keep_model(fit: ad.AnnData, model: Model) -> None:
 def model_of(fit: ad.AnnData) -> Model:
     """Return the model of a fit, as `keep_model` put it there: contrasts by their file names."""
     noted, design = fit.uns["model"], design_of(fit)
-    weights = {
-        name: dict(zip(map(str, noted["groups"]), map(float, row), strict=True))
-        for name, row in noted["group_weights"].items()
-    }
+    groups, times = (list(map(str, noted[name])) for name in ("groups", "times"))
+
+    def known(names: list[str], weights: np.ndarray) -> dict[str, float]:
+        return {name: float(w) for name, w in zip(names, weights, strict=True) if w}
+
     return Model(
         name=noted["name"],
         design=design,
         contrasts={name: np.asarray(v, dtype=float) for name, v in noted["contrasts"].items()},
-        groups=fit.obs["group"].astype(str) if len(noted["groups"]) else None,
+        groups=fit.obs["group"].astype(str) if groups else None,
         units=fit.obs["unit"].astype(str) if noted["donor_values"] else None,
-        weights=weights,
+        times=fit.obs["time"].astype(str) if times else None,
+        profiles={
+            name: {
+                group: known(times, row)
+                for group, row in zip(groups, rows, strict=True)
+                if np.any(row)
+            }
+            for name, rows in noted["time_weights"].items()
+        },
+        scales={name: known(groups, row) for name, row in noted["group_weights"].items()},
         fewest=int(noted["fewest"]),
     )
 
@@ -128,26 +156,33 @@ def _units(obs: pd.DataFrame, block: str | None) -> pd.Series:
     return pd.Series([named[unit] for unit in component[donors[0]]], obs.index, dtype=object)
 
 
-def _group_weights(contrast: Contrast, groups: Sequence[str]) -> dict[str, float]:
-    """Return the weight of each group's change (in a baseline contrast, level) in a contrast."""
-    if contrast.kind == "average":
-        return {group: 1.0 / len(groups) for group in groups}
-    weights = {str(contrast.group): 1.0}
-    if contrast.reference is not None:
-        weights[contrast.reference] = -1.0
-    return weights
+def arm_columns(arms: Sequence[Arm]) -> dict[Arm, str]:
+    """Return the column of each group's change at a time; with one time the group names it."""
+    several = len({time for _, time in arms}) > 1
+    return {
+        (group, time): f"after[{group}@{time}]" if several else f"after[{group}]"
+        for group, time in arms
+    }
 
 
-def _contrast_vector(design: Design, kind: str, weights: dict[str, float]) -> np.ndarray:
-    """Return group weights as a vector over a design's columns `kind[group]`."""
-    named = {f"{kind}[{group}]": weight for group, weight in weights.items()}
+def _contrast_vector(design: Design, columns: dict[Arm, str], contrast: Contrast) -> np.ndarray:
+    """Return a contrast as a vector over a design's columns."""
+    named = {columns[arm]: weight for arm, weight in contrast.weights}
     return design.contrast(np.array([named.get(name, 0.0) for name in design.dense.columns]))
+
+
+def _weights_of(contrasts: Sequence[Contrast]) -> dict[str, dict[str, Any]]:
+    """Return the fields `profiles` and `scales` of a model."""
+    return {
+        "profiles": {c.name: {g: c.profile(g) for g in c.groups} for c in contrasts},
+        "scales": {c.name: {g: c.scale(g) for g in c.groups} for c in contrasts},
+    }
 
 
 def paired_model(
     obs: pd.DataFrame,
     groups: Sequence[str],
-    after: str,
+    after: str | Sequence[str],
     contrasts: Sequence[Contrast],
     *,
     crossover: bool,
@@ -158,25 +193,37 @@ def paired_model(
 ) -> Model:
     """Return the model of changes within donors.
 
-    obs: samples × (donor, group, time, covariates), complete pairs only; groups: reference first.
-    In a crossover each pair of samples is a block: a donor is in a state of its own at each visit,
-    and its responses to two interventions are two. block: column of what donors share, the unit of
-    the linear model. donor_values: False blocks by donor and tests samples, for comparison. Raises
-    InputError when the design is rank-deficient, naming the columns.
+    obs: samples × (donor, group, time, covariates), of donors with several times; groups: those
+    with changes, the reference first; after: one time or several; contrasts: of these groups and
+    times. In a crossover each donor in a group is a block: a donor is in a state of its own at each
+    visit, and its responses to two interventions are two. block: column of what donors share, the
+    unit of the linear model. donor_values: False blocks by donor and tests samples, for comparison.
+    Raises InputError when the design is rank-deficient, naming the columns.
     """
-    donors, names = obs["donor"].astype(str), obs["group"].astype(str)
+    donors, names, times = (obs[key].astype(str) for key in ("donor", "group", "time"))
     pair_blocks = crossover and donor_values
     main = indicators(names, "group", list(groups[1:]) if crossover and not pair_blocks else [])
-    changes = indicators(names.where(obs["time"] == after), "after", list(groups))
+    levels = [after] if isinstance(after, str) else list(after)
+    arms = [(group, time) for time in levels for group in groups]
+    arms = [(g, t) for g, t in arms if ((names == g) & (times == t)).any()]
+    columns = arm_columns(arms)
+    changes = pd.DataFrame(
+        {columns[g, t]: ((names == g) & (times == t)).astype(float) for g, t in arms}, obs.index
+    )
     dense = pd.concat([main, changes, covariate_columns(obs, covariates, categorical)], axis=1)
     design = Design(dense, donors + "|" + names if pair_blocks else obs["donor"])
     own = [contrast for contrast in contrasts if contrast.model == "paired"]
     check_rank(design, "the model of changes", obs, covariates)
-    weights = {contrast.name: _group_weights(contrast, groups) for contrast in own}
-    vectors = {name: _contrast_vector(design, "after", own) for name, own in weights.items()}
-    units = _units(obs, block) if donor_values else None
-    fewest = 1 if block is None else FEWEST_BLOCKS
-    return Model("paired", design, vectors, names, units, weights, fewest)
+    return Model(
+        "paired",
+        design,
+        {contrast.name: _contrast_vector(design, columns, contrast) for contrast in own},
+        names,
+        _units(obs, block) if donor_values else None,
+        times,
+        **_weights_of(own),
+        fewest=1 if block is None else FEWEST_BLOCKS,
+    )
 
 
 def baseline_model(
@@ -200,21 +247,29 @@ def baseline_model(
     dense = pd.concat([main, covariate_columns(obs, covariates, categorical)], axis=1)
     whole = Design(dense, obs["donor"] if crossover else None)
     design = full_rank(whole, "the baseline model", obs, covariates)
-    own = [contrast for contrast in contrasts if contrast.model == "baseline"]
-    weights = {contrast.name: _group_weights(contrast, groups) for contrast in own}
-    weights = {
-        name: own
-        for name, own in weights.items()
-        if is_estimable(whole, _contrast_vector(whole, "group", own))
+    columns = {
+        arm: f"group[{arm[0]}]" for contrast in contrasts for arm, _ in contrast.weights
     }
-    vectors = {name: _contrast_vector(design, "group", own) for name, own in weights.items()}
-    units = _units(obs, block) if donor_values else None
-    fewest = 1 if block is None else FEWEST_BLOCKS
-    return Model("baseline", design, vectors, obs["group"].astype(str), units, weights, fewest)
+    own = [
+        contrast
+        for contrast in contrasts
+        if contrast.model == "baseline"
+        and is_estimable(whole, _contrast_vector(whole, columns, contrast))
+    ]
+    return Model(
+        "baseline",
+        design,
+        {contrast.name: _contrast_vector(design, columns, contrast) for contrast in own},
+        obs["group"].astype(str),
+        _units(obs, block) if donor_values else None,
+        obs["time"].astype(str),
+        **_weights_of(own),
+        fewest=1 if block is None else FEWEST_BLOCKS,
+    )
 
 
 def models_of(
-    obs: pd.DataFrame, settings: dict[str, Any], *, donor_values: bool = True
+    obs: pd.DataFrame, settings: Mapping[str, Any], *, donor_values: bool = True
 ) -> list[Model]:
     """Return the models that have contrasts: the paired one, and the baseline one.
 
@@ -224,18 +279,21 @@ def models_of(
 
 
 def models_and_reasons(
-    obs: pd.DataFrame, settings: dict[str, Any], *, donor_values: bool = True
+    obs: pd.DataFrame, settings: Mapping[str, Any], *, donor_values: bool = True
 ) -> tuple[list[Model], dict[str, str]]:
     """Return the models that have contrasts, and why each other contrast is not estimable.
 
-    obs: samples × (donor, group, time, used_for, covariates); settings: `groups` (reference first),
-    `before`, `after`, `crossover`, `covariates`, `categorical` (those that are categories), `block`
-    where there is one, and `not_estimable`, contrasts that are known to be so, with the reason;
-    donor_values: as in `paired_model`. Raises InputError with both models' problems.
+    obs: samples × (donor, group, time, used_for, covariates); settings: what `all_contrasts` takes,
+    `crossover`, `covariates`, `categorical` (those that are categories), `block` where there is
+    one, and `not_estimable`, contrasts that are known to be so, with the reason; donor_values: as
+    in `paired_model`. Raises InputError with both models' problems.
     """
     groups, before, after = settings["groups"], settings["before"], settings["after"]
     reasons = dict(settings.get("not_estimable", {}))
-    planned = contrasts_of(groups, before, after)
+    planned = all_contrasts(settings)
+    for one in planned:
+        if one.model == "paired" and one.name not in reasons and (why := why_uninformed(one, obs)):
+            reasons[one.name] = why
     contrasts = [contrast for contrast in planned if contrast.name not in reasons]
     common = {
         "crossover": settings["crossover"],
@@ -248,8 +306,9 @@ def models_and_reasons(
     models: list[Model] = []
     paired = obs[obs["used_for"] == "change"]
     first = obs[(obs["used_for"] != "none") & (obs["time"] == before)]
+    changing = [group for group in groups if (paired["group"] == group).any()]
     try:
-        models.append(paired_model(paired, groups, after, contrasts, **common))
+        models.append(paired_model(paired, changing, after, contrasts, **common))
     except InputError as error:
         problems += error.problems
     asked = [contrast for contrast in contrasts if contrast.model == "baseline"]

@@ -7,14 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fibroserum.cohort.contrasts import (
-    SINGLE_GROUP,
-    Contrast,
-    contrasts_of,
-    name_problems,
-    order_groups,
-)
+from fibroserum.cohort.accessors import all_contrasts
+from fibroserum.cohort.contrasts import Contrast, name_problems
 from fibroserum.cohort.inputs import check_tables, checked_sheet, read_all
+from fibroserum.cohort.samples import canonical_sheet, comparisons
 from fibroserum.errors import Collector, Problem
 from fibroserum.input.config import (
     Config,
@@ -97,13 +93,12 @@ def plan(
         found.problems = [_named(problem, where) for problem in found.problems]
         found.finish()
     assert sheet is not None, "a sheet that could not be read is a problem"
-    column = config["design"]["group"]
-    names = sorted(sheet[column].unique()) if column else [SINGLE_GROUP]
-    groups = order_groups(names, config["design"]["reference_group"])
-    contrasts = contrasts_of(groups, config["design"]["before"], config["design"]["after"])
+    compared = comparisons(canonical_sheet(sheet, config["design"]), config)
+    contrasts = all_contrasts(compared)
     found.problems += name_problems(contrasts, f"{where}, names of contrasts")
     found.finish()
-    return Plan(raw, config, file_name(config["cohort"]), tuple(groups), tuple(contrasts))
+    groups = tuple(compared["groups"])
+    return Plan(raw, config, file_name(config["cohort"]), groups, tuple(contrasts))
 
 
 def _without_echoes(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.contrasts import SINGLE_GROUP, contrasts_of, order_groups
+from fibroserum.cohort.accessors import all_contrasts, change_times
+from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast, order_groups, own_problems
 from fibroserum.cohort.lines import unshared_lines
+from fibroserum.cohort.members import members_of
 from fibroserum.cohort.models import models_and_reasons
-from fibroserum.errors import InputError, Problem
+from fibroserum.errors import InputError, Problem, nearest
 from fibroserum.input.covariates import covariate_kinds, covariate_names, declared_kinds
-from fibroserum.input.sheet import DESIGN_KEYS, MISSING, obs_name
+from fibroserum.input.sheet import DESIGN_KEYS, MISSING, obs_name, times_after
 
 
 def canonical_sheet(sheet: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame:
@@ -31,6 +33,48 @@ def canonical_sheet(sheet: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame
     rest = indexed.drop(columns=[column for column in meant.values() if column])
     rest = rest.rename(columns=obs_name)
     return pd.concat([front, rest], axis=1).sort_index()
+
+
+def comparisons(obs: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the contrasts of a cohort are made from, as `all_contrasts` takes it.
+
+    obs: `group` and `time` of its samples.
+    """
+    design = config["design"]
+    groups = order_groups(list(obs["group"]), design["reference_group"])
+    later = set(obs.loc[obs["time"] != design["before"], "group"])
+    return {
+        "groups": groups,
+        "before": design["before"],
+        "after": design["after"],
+        "only_before": [group for group in groups if group not in later],
+        "differences": config.get("differences", "reference"),
+        "control": design.get("control"),
+        "contrasts": config.get("contrasts", {}),
+    }
+
+
+def comparison_problems(compared: Mapping[str, Any]) -> list[Problem]:
+    """Return every problem of the groups and contrasts that a config asks for.
+
+    compared: as `comparisons` returns it.
+    """
+    groups, only_before = compared["groups"], compared["only_before"]
+    problems = list(
+        own_problems(
+            compared["contrasts"],
+            groups,
+            change_times(compared),
+            only_before,
+            "config, contrasts",
+        )
+    )
+    control = compared["control"]
+    if control and control not in groups:
+        hint = nearest(control, groups)
+        what = f"no sample is of the group '{control}'"
+        problems.append(Problem(what, "config, design.control", "a group of the sheet", hint))
+    return problems
 
 
 @dataclass(frozen=True)
@@ -99,11 +143,18 @@ def combine_libraries(sheet: pd.DataFrame, keep_equal: Sequence[str]) -> Combine
 
 
 def use_of_samples(
-    sheet: pd.DataFrame, before: str, *, several_groups: bool
+    sheet: pd.DataFrame, planned: Sequence[Contrast]
 ) -> tuple[pd.Series, pd.Series]:
-    """Return for each sample what it is used for, and why where that is not everything."""
-    paired = sheet.groupby(["donor", "group"])["time"].transform("nunique") == 2
-    is_before = sheet["time"] == before
+    """Return for each sample what it is used for, and why where that is not everything.
+
+    planned: the cohort's contrasts. A sample is used for changes where it is in the value of its
+    donor in one of them.
+    """
+    whole = sheet.assign(used_for="change")
+    named = [members_of(c, whole) for c in planned if c.kind in ("change", "own")]
+    paired = sheet.index.isin(np.concatenate([table.to_numpy().ravel() for table in named]))
+    is_before = sheet["time"] == planned[0].before
+    several_groups = any(contrast.kind == "baseline" for contrast in planned)
     alone = np.where(is_before & several_groups, "baseline", "none")
     used_for = pd.Series(np.where(paired, "change", alone), index=sheet.index)
     why_before = (
@@ -135,14 +186,17 @@ def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
     """
     design = config["design"]
     columns = [design[name] for name in DESIGN_KEYS if design[name]] + covariate_names(design)
-    if design["before"] != design["after"] and len(set(columns)) == len(columns):
-        combined_samples(canonical_sheet(sheet, design), config)
+    if design["before"] not in times_after(design) and len(set(columns)) == len(columns):
+        full = canonical_sheet(sheet, design)
+        if problems := comparison_problems(comparisons(full, config)):
+            raise InputError(problems)
+        combined_samples(full, config)
 
 
 def combined_samples(
     full: pd.DataFrame, config: dict[str, Any]
-) -> tuple[Combined, list[str], pd.Series, dict[str, str]]:
-    """Return the libraries taken together with `used_for`, the groups, and what is not used.
+) -> tuple[Combined, dict[str, Any], pd.Series, dict[str, str]]:
+    """Return the libraries taken together with `used_for`, `comparisons`, and what is not used.
 
     Also why contrasts are not estimable, by their names. Raises InputError as `check_design` does.
     """
@@ -153,19 +207,18 @@ def combined_samples(
     keep_equal = [column for column in kept if column in full]
     combined = combine_libraries(full, keep_equal)
     obs = combined.sheet
-    groups = order_groups(list(obs["group"]), design["reference_group"])
-    used_for, why = use_of_samples(obs, design["before"], several_groups=len(groups) > 1)
+    compared = comparisons(obs, config)
+    groups, planned = compared["groups"], all_contrasts(compared)
+    used_for, why = use_of_samples(obs, planned)
     obs.insert(4, "used_for", used_for)
-    settings = design | {
-        "groups": groups,
+    settings = design | compared | {
         **covariate_settings(full, design),
         "block": obs_name(blocks[0]) if blocks else None,
     }
     in_pair = full.index.map(combined.into).isin(obs.index[used_for == "change"])
     at_start = (full["time"] == design["before"]).to_numpy()
-    planned = contrasts_of(groups, design["before"], design["after"])
     unshared: dict[str, str] = {}
     for kind, rows in (("difference", in_pair), ("baseline", at_start)):
         unshared |= unshared_lines(full[rows], [c for c in planned if c.kind == kind])
     _, not_estimable = models_and_reasons(obs, settings | {"not_estimable": unshared})
-    return combined, groups, why, not_estimable
+    return combined, compared, why, not_estimable

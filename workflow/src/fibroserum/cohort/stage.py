@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,13 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.accessors import LEFT_OUT
-from fibroserum.cohort.contrasts import contrasts_of, order_groups
+from fibroserum.cohort.accessors import LEFT_OUT, all_contrasts
 from fibroserum.cohort.inputs import Inputs, read_all
 from fibroserum.cohort.lines import line_shift, lines_per_donor
 from fibroserum.cohort.samples import canonical_sheet, combined_samples, covariate_settings
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.errors import InputError, Problem
-from fibroserum.input.sheet import obs_name, pools_of
+from fibroserum.input.sheet import IGNORED, obs_name, pools_of
 
 #: Why a sample that was counted is not in the cohort.
 NO_ROW = "counted, and left out: it has no row in the sample sheet"
@@ -42,6 +42,15 @@ def read_cohort(config: dict[str, Any], summed: Sequence[Path], min_count: int) 
     return build_cohort(read_all(config, summed), config, min_count)
 
 
+def _stored(compared: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `comparisons` as h5ad holds them; `settings_of` reads them."""
+    return {
+        **compared,
+        "control": compared["control"] or "",
+        "contrasts": json.dumps(compared["contrasts"]),
+    }
+
+
 def _normalized_layers(adata: ad.AnnData) -> None:
     factors = adata.obs["size_factor"].to_numpy(float)
     normalized = np.asarray(adata.X, dtype=float) / factors[:, None]
@@ -60,14 +69,16 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     whole = canonical_sheet(inputs.sheet, design)
     full = whole.drop(index=list(inputs.dropped))
     counts = inputs.counts.loc[full.index].sort_index(axis=1)
-    combined, groups, why, not_estimable = combined_samples(full, config)
+    combined, compared, why, not_estimable = combined_samples(full, config)
     obs, summed = combined.sheet, combined.sum(counts)
     used = obs["used_for"] != "none"
-    _check_depth(summed, obs, inputs, config, min_count, not_estimable)
+    asked = {one.model for one in all_contrasts(compared) if one.name not in not_estimable}
+    _check_depth(summed, obs, inputs, config, min_count, asked)
     factors, method = size_factors(_well_counted(summed.loc[used], min_count))
     obs.insert(5, "size_factor", pd.Series(factors, index=summed.index[used]))
     reasons = combined.reasons | inputs.dropped
-    samples = _sample_table(counts, summed, whole, obs, reasons, why, inputs.unlisted)
+    samples = _sample_table(counts, summed, whole, obs, reasons, why)
+    samples = pd.concat([samples, _without_row(inputs)], ignore_index=True)
     adata = ad.AnnData(
         X=summed.loc[used].to_numpy(dtype=np.int64),
         obs=obs.loc[used].fillna(""),
@@ -81,9 +92,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
         adata.uns[LEFT_OUT] = {"gene": names, "reason": [inputs.reasons[name] for name in names]}
     adata.uns["fibroserum"] = {
         "cohort": config["cohort"],
-        "before": design["before"],
-        "after": design["after"],
-        "groups": groups,
+        **_stored(compared),
         "crossover": design["crossover"],
         "pools": pools_of(inputs.sheet, design),
         **covariate_settings(whole, design),
@@ -119,14 +128,13 @@ def _check_depth(
     inputs: Inputs,
     config: dict[str, Any],
     min_count: int,
-    not_estimable: dict[str, str],
+    asked: set[str],
 ) -> None:
-    """Raise InputError where no gene reaches min_count over the samples of a fit."""
-    before, after = config["design"]["before"], config["design"]["after"]
-    groups = order_groups(list(obs["group"]), config["design"]["reference_group"])
-    asked = {
-        one.model for one in contrasts_of(groups, before, after) if one.name not in not_estimable
-    }
+    """Raise InputError where no gene reaches min_count over the samples of a fit.
+
+    asked: the models that have contrasts.
+    """
+    before = config["design"]["before"]
     rows = {
         "paired": obs["used_for"] == "change",
         "baseline": (obs["used_for"] != "none") & (obs["time"] == before),
@@ -187,12 +195,10 @@ def _sample_table(
     obs: pd.DataFrame,
     reasons: dict[str, str],
     why: pd.Series,
-    unlisted: Sequence[str],
 ) -> pd.DataFrame:
-    """Return `samples.tsv`: a row for every library, with what became of it.
+    """Return `samples.tsv` of the sheet's samples: what each is used for.
 
-    A library that stands for a sum has the sum's counts and genes; `reason` tells its own counts.
-    unlisted: samples that were counted and have no row in the sheet.
+    A sample that stands for a sum has the sum's counts and genes; `reason` tells its own counts.
     """
     table = sheet[["donor", "group", "time"]].copy()
     own = counts.sum(axis=1)
@@ -211,5 +217,21 @@ def _sample_table(
         for name in table.index
     ]
     table["reason"] = [text or None for text in said]
-    others = pd.DataFrame({"used_for": "none", "reason": NO_ROW}, sorted(unlisted))
-    return pd.concat([table, others]).rename_axis("sample").reset_index()
+    return table.rename_axis("sample").reset_index()
+
+
+def _without_row(inputs: Inputs) -> pd.DataFrame:
+    """Return the rows of `samples.tsv` of samples that were counted, or ignored, without a model."""
+    ignored = inputs.sheet.attrs.get(IGNORED, {})
+    rows = [
+        {
+            "sample": name,
+            **dict(zip(("donor", "group", "time"), ignored.get(name, ()), strict=False)),
+            "used_for": "none",
+            "reason": f"left out: design.ignore_times names {ignored[name][2]}"
+            if name in ignored
+            else NO_ROW,
+        }
+        for name in sorted({*inputs.unlisted, *ignored})
+    ]
+    return pd.DataFrame(rows, columns=["sample", "donor", "group", "time", "used_for", "reason"])

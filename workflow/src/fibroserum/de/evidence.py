@@ -33,32 +33,53 @@ def other_evidence(
     For a change, the other groups' changes, positive where they agree with it in sign; for a
     difference, the size of the compared groups' mean change, each weighted by its precision, and of
     any further group's change. Independent is the part that is uncorrelated with the contrast.
-    Averages have none, nor differences of groups below `FEWEST_DONORS`. Empty where donors are in
-    several groups or in blocks, and in models of levels.
+    Averages and own contrasts have none, nor differences of groups below `FEWEST_DONORS`. Empty
+    where donors are in several groups or in blocks, and in models of levels.
     """
-    groups = sorted(set(model.groups)) if model.groups is not None else []
-    alone = {
-        group: name
-        for name, weights in model.weights.items()
-        for group in groups
-        if {g: w for g, w in weights.items() if w} == {group: 1.0}
-    }
-    if model.name != "paired" or len(alone) < 2 or not set(alone.values()) <= set(fits):
+    if model.name != "paired" or model.units is None or model.groups is None:
         return {}
-    if model.units is None or not (model.units == model.design.blocks).all():
+    if not (model.units == model.design.blocks).all():
         # donors in several groups, or blocks of donors
         return {}
-    donors = model.units.groupby(model.groups).nunique()
-    own = fits[next(iter(alone.values()))]
+    found: dict[str, np.ndarray] = {}
+    by_fit: dict[int, list[str]] = {}
+    for name, own in fits.items():
+        by_fit.setdefault(id(own.fit), []).append(name)
+    for names in by_fit.values():
+        found |= _of_one_fit({name: fits[name] for name in names}, model, spread, n_cpus)
+    return {name: found[name] for name in fits if name in found}
+
+
+def _of_one_fit(
+    fits: Mapping[str, ContrastFit],
+    model: Model,
+    spread: Mapping[str, GroupVariance],
+    n_cpus: int,
+) -> dict[str, np.ndarray]:
+    """Return the evidence of contrasts that share a fit: those of one time after."""
+    own = next(iter(fits.values()))
+    if own.groups is None:
+        return {}
+    donors = own.groups.groupby(own.groups).size()
+    groups = sorted(donors.index)
+    alone = {
+        group: name
+        for name in fits
+        for group in groups
+        if model.scales[name] == {group: 1.0} and len(model.profiles[name][group]) == 2
+    }
+    if len(alone) < 2 or set(alone) != set(groups):
+        return {}
     vectors = [fits[alone[group]].vector for group in groups]
     changes = np.column_stack([estimates(own.fit, vector)[0] for vector in vectors])
     covariances = _covariances(own, vectors, spread[alone[groups[0]]], n_cpus)
     found = {}
     for name in fits:
-        weights = np.array([model.weights[name].get(group, 0.0) for group in groups])
+        weights = np.array([model.scales[name].get(group, 0.0) for group in groups])
         compared = [group for group, weight in zip(groups, weights, strict=True) if weight]
-        difference = abs(weights.sum()) < 1e-9 and donors[compared].min() >= FEWEST_DONORS
-        if len(compared) == 1 or difference:
+        difference = sorted(weights[weights != 0]) == [-1.0, 1.0]
+        enough = donors[compared].min() >= FEWEST_DONORS
+        if len(compared) == 1 or (difference and enough):
             found[name] = _independent(changes, covariances, weights)
     return found
 

@@ -106,8 +106,8 @@ def _asked(model: Model) -> list[str]:
     """Return the changes and differences of a model, averages aside."""
     return [
         name
-        for name, weights in model.weights.items()
-        if all(abs(weight) == 1 for weight in weights.values())
+        for name, scales in model.scales.items()
+        if all(abs(scale) == 1 for scale in scales.values())
     ]
 
 

@@ -175,13 +175,12 @@ def quality_weights(expression: Expression, model: Model) -> pd.Series:
     weights = pd.Series(1.0, expression.samples)
     if model.name != "paired" or model.groups is None:
         return weights
-    steps, after = pair_changes(model)
-    changes = np.asarray(steps @ expression.log2)
-    for group in sorted(set(model.groups)):
-        own = np.flatnonzero(model.groups.iloc[after] == group)
-        # of both samples of a pair
-        pairs = abs(steps[own]).T @ linear.pair_weights(changes[own])
-        weights[pairs > 0] = pairs[pairs > 0]
+    for _, steps in pair_changes(model):
+        # of both samples of a pair; a sample before is in a pair for each time after
+        pairs = linear.pair_weights(np.asarray(steps @ expression.log2))
+        own = abs(steps).tocoo()
+        for sample, pair in zip(own.col, own.row, strict=True):
+            weights.iloc[sample] = min(weights.iloc[sample], pairs[pair])
     return weights
 
 

@@ -13,6 +13,7 @@ from fibroserum import tables
 from fibroserum.cohort.accessors import all_contrasts, settings_of
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.designs import design_of
+from fibroserum.cohort.members import pairs_of
 from fibroserum.de.confident import confident_lfc
 from fibroserum.de.hypothesis_weights import COVARIATE, hypothesis_weights
 from fibroserum.input.names import file_name
@@ -162,23 +163,6 @@ def contrast_row(
     }
 
 
-def pairs_of(contrast: Contrast, obs: pd.DataFrame, before: str) -> int:
-    """Return the complete pairs behind a contrast; for a baseline, its donors' before samples.
-
-    In a crossover a donor informs a difference or an average with all its groups, or not at all.
-    """
-    groups = {contrast.group, contrast.reference} - {None}
-    own = obs[obs["group"].isin(groups)] if groups else obs
-    first = own[own["time"] == before]
-    if contrast.kind != "baseline":
-        first = first[first["used_for"] == "change"]
-    several = first.groupby("donor", observed=True)["group"].nunique()
-    complete = several[several == first["group"].nunique()].index
-    if (several > 1).any():
-        first = first[first["donor"].isin(complete)]
-    return int(first["donor"].nunique() if contrast.kind == "baseline" else len(first))
-
-
 def result_tables(
     cohort: ad.AnnData, fits: Mapping[str, ad.AnnData], alpha: float, *, weighted: bool = True
 ) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
@@ -189,7 +173,7 @@ def result_tables(
     noted = settings_of(cohort)
     found, rows = {}, []
     for contrast in all_contrasts(noted):
-        pairs = pairs_of(contrast, cohort.obs, noted["before"])
+        pairs = pairs_of(contrast, cohort.obs)
         if reason := noted["not_estimable"].get(contrast.name):
             found[contrast.name] = tables.empty("de")
             rows.append(_about(contrast, pairs) | {"status": "not_estimable", "reason": reason})

@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.cohort.accessors import all_contrasts, counts_of, rows_of_targets, settings_of
+from fibroserum.cohort.accessors import (
+    all_contrasts,
+    at_time,
+    change_times,
+    counts_of,
+    rows_of_targets,
+    settings_of,
+)
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.enrichment.expression import set_models_of
 from fibroserum.factors.combine import combine
@@ -65,12 +72,14 @@ class FactorSettings:
 class _Context:
     """What all factors of a cohort share.
 
-    obs: the cohort's samples, text. annotation: of its genes, text. targets: the ids of every row
+    obs: the samples of the last time after and before, text, in groups with changes; all_obs: of
+    all times. annotation: of its genes, text. targets: the ids of every row
     that means a target. counts: samples of complete pairs × genes fitted. log2: log2 of normalized
     counts + 0.5 of the targets that are present.
     """
 
     obs: pd.DataFrame
+    all_obs: pd.DataFrame
     annotation: pd.DataFrame
     targets: frozenset[str]
     settings: dict[str, Any]
@@ -125,8 +134,7 @@ def _context(
     de: Mapping[str, pd.DataFrame],
     run: FactorSettings,
 ) -> _Context:
-    settings = settings_of(cohort)
-    obs = cohort.obs.astype(str)
+    settings, obs = _of_last_time(settings_of(cohort), cohort.obs.astype(str))
     annotation = cohort.var.drop(columns="target").astype(str)
     fitted = paired.var_names[paired.var["status"].astype(str) == "tested"]
     counts = counts_of(paired)[fitted]
@@ -137,9 +145,11 @@ def _context(
     factors = paired.obs["size_factors"].astype(float).reindex(cohort.obs_names)
     scale = factors.fillna(cohort.obs["size_factor"]).to_numpy(float)[:, None]
     fits = set_models_of(paired, force_kept, run.n_cpus)
-    own = tuple(contrast for contrast in all_contrasts(settings) if contrast.model == "paired")
+    planned = all_contrasts(settings_of(cohort))
+    own = tuple(contrast for contrast in planned if contrast.model == "paired")
     return _Context(
         obs=obs,
+        all_obs=cohort.obs.astype(str),
         annotation=annotation,
         targets=frozenset(rows_of_targets(cohort)),
         settings=settings,
@@ -153,6 +163,20 @@ def _context(
     )
 
 
+def _of_last_time(
+    settings: dict[str, Any], obs: pd.DataFrame
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return settings and samples of the last time after alone, and of groups with changes.
+
+    A donor's changes at several times are not independent: the evidence on genes and the mediation
+    are of one.
+    """
+    last = change_times(settings)[-1]
+    groups = [group for group in settings["groups"] if group not in settings["only_before"]]
+    kept = obs["group"].isin(groups) & obs["time"].isin([settings["before"], last])
+    return {**settings, "groups": groups, "after": last}, obs[kept]
+
+
 def _one_factor(
     name: str,
     entry: Mapping[str, Any],
@@ -161,7 +185,7 @@ def _one_factor(
     signature: pd.DataFrame | None,
 ) -> FactorTables:
     serum = _serum(entry, context)
-    changes = _changes(serum.pairs, context)
+    changes = _changes(entry, context)
     verdicts = factor_genes(serum, stimulation, signature, context.annotation, context.run.alpha)
     called = responsive_genes(verdicts)
     in_matrix = called[called["gene_id"].isin(context.annotation.index)]
@@ -195,22 +219,36 @@ def _serum(entry: Mapping[str, Any], context: _Context) -> SerumModel:
     if not entry["serum"]:
         nothing = pd.DataFrame({"serum_slope": [], "serum_pvalue": []}, dtype=float)
         return SerumModel(nothing, pd.DataFrame(columns=PAIR_COLUMNS), "the level was not measured")
-    pairs = level_pairs(
-        context.obs, context.settings, obs_name(entry["serum"]), entry["serum_scale"]
-    )
-    own = context.obs.loc[context.counts.index]
+    pairs = _pairs(entry, context, context.settings["after"])
+    samples = context.all_obs.loc[context.counts.index]
+    own, settings = at_time(samples, context.settings, context.settings["after"])
     return serum_model(
-        context.counts, own, context.settings, pairs, context.force_kept, n_cpus=context.run.n_cpus
+        context.counts.loc[own.index],
+        own,
+        settings,
+        pairs,
+        context.force_kept,
+        n_cpus=context.run.n_cpus,
     )
 
 
-def _changes(pairs: pd.DataFrame, context: _Context) -> dict[str, Change]:
+def _changes(entry: Mapping[str, Any], context: _Context) -> dict[str, Change]:
     """Return the change of the factor's level by change and difference contrast."""
+    asked = [one for one in context.contrasts if one.kind in ("change", "difference")]
+    pairs = {time: _pairs(entry, context, time) for time in {str(one.time) for one in asked}}
+    crossover = context.settings["crossover"]
     return {
-        contrast.name: level_change(pairs, contrast, crossover=context.settings["crossover"])
-        for contrast in context.contrasts
-        if contrast.kind != "average"
+        one.name: level_change(pairs[str(one.time)], one, crossover=crossover) for one in asked
     }
+
+
+def _pairs(entry: Mapping[str, Any], context: _Context, time: str) -> pd.DataFrame:
+    """Return the factor's level of each pair at a time after; empty where it was not measured."""
+    if not entry["serum"]:
+        return pd.DataFrame(columns=PAIR_COLUMNS)
+    settings, obs = {**context.settings, "after": time}, context.all_obs
+    obs = obs[obs["group"].isin(settings["groups"])]
+    return level_pairs(obs, settings, obs_name(entry["serum"]), entry["serum_scale"])
 
 
 def _levels(

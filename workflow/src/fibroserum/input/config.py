@@ -20,7 +20,7 @@ from fibroserum.errors import Problem, nearest
 from fibroserum.files.contents import composed
 from fibroserum.input.covariates import covariate_names
 from fibroserum.input.names import file_name, long_names, name_clashes
-from fibroserum.input.sheet import with_sheet_names
+from fibroserum.input.sheet import times_after, with_sheet_names
 
 Config = dict[str, Any]
 
@@ -206,11 +206,18 @@ def _what(validator: str, value: Any) -> str:
 
 def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
     design, sets = config["design"], config["enrichment"]
-    if design["before"] == design["after"]:
+    if design["before"] in times_after(design):
         yield Problem(
             f"before and after are both '{design['before']}'",
             f"{where}, design",
             "two different levels of the time column",
+        )
+    for level in sorted({design["before"], *times_after(design)} & {*design["ignore_times"]}):
+        yield Problem(
+            f"'{level}' is compared and ignored",
+            f"{where}, design.ignore_times",
+            "times other than before and after",
+            f"Take '{level}' out of ignore_times, or out of before and after.",
         )
     if sets["min_size"] > sets["max_size"]:
         yield Problem(

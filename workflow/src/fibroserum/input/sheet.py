@@ -36,7 +36,7 @@ def read_sample_sheet(path: Path, design: Mapping[str, Any]) -> pd.DataFrame:
     """
     sheet, column = read_sheet(path), design.get("sample", SAMPLE)
     if column == SAMPLE:
-        return sheet
+        return _without_ignored(sheet, design)
     if column not in sheet.columns:
         hint = nearest(column, sheet.columns)
         raise refuse(
@@ -47,7 +47,37 @@ def read_sample_sheet(path: Path, design: Mapping[str, Any]) -> pd.DataFrame:
         )
     renamed = sheet.rename(columns={SAMPLE: obs_name(SAMPLE), column: SAMPLE})
     renamed.attrs = sheet.attrs | {"names": {SAMPLE: column, obs_name(SAMPLE): SAMPLE}}
-    return renamed
+    return _without_ignored(renamed, design)
+
+
+def times_after(design: Mapping[str, Any]) -> list[str]:
+    """Return the levels of time after the intervention that the config names."""
+    after = design["after"]
+    return [after] if isinstance(after, str) else list(after)
+
+
+#: In the attributes of a sheet: donor, group and time of each sample that `ignore_times` leaves out.
+IGNORED = "ignored"
+
+
+def _without_ignored(sheet: pd.DataFrame, design: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a sheet without the rows of `ignore_times`, named in its attribute `IGNORED`."""
+    levels = design.get("ignore_times", ())
+    if not levels or design["time"] not in sheet:
+        return sheet
+    ignored = sheet[design["time"]].isin(levels)
+    kept, rest = sheet[~ignored].reset_index(drop=True), sheet[ignored]
+    columns = [design[key] for key in ("donor", "group", "time")]
+    lines = [n for n, out in zip(sheet.attrs["lines"], ignored, strict=True) if not out]
+    kept.attrs = sheet.attrs | {
+        "lines": lines,
+        IGNORED: {
+            str(row[SAMPLE]): [str(row.get(column, "")) for column in columns]
+            for row in rest.to_dict("records")
+            if SAMPLE in row
+        },
+    }
+    return kept
 
 
 def with_sheet_names(config: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +144,7 @@ def missing_names(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[st
 
     Levels that the config names need no note.
     """
-    named = {design[key] for key in ("before", "after", "reference_group")}
+    named = {design["before"], *times_after(design), design["reference_group"]}
     for key in ("sample", *DESIGN_KEYS):
         column = SAMPLE if key == "sample" else design[key]
         if not column:

@@ -18,7 +18,9 @@ from fibroserum.input.sheet import (
     MISSING_LEVEL,
     empty_cells,
     folded,
+    IGNORED,
     is_pool,
+    times_after,
     variants,
 )
 
@@ -27,7 +29,7 @@ def design_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> list[Prob
     """Return problems with donors, groups, times, lines; with pairs where those are sound."""
     problems: list[Problem] = []
     present = [key for key in DESIGN_KEYS if design[key] in sheet.columns]
-    named = [design[key] for key in ("before", "after", "reference_group")]
+    named = [design["before"], *times_after(design), design["reference_group"]]
     for key in present:
         missing = MISSING_ID if key == "donor" else MISSING_LEVEL
         problems += empty_cells(sheet, design[key], missing, named)
@@ -49,28 +51,41 @@ def design_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> list[Prob
 
 
 def _level_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
-    column = design["time"]
+    column, later = design["time"], times_after(design)
     levels = [level for level in dict.fromkeys(sheet[column]) if level.strip()]
-    asked = {key: design[key] for key in ("before", "after")}
-    unknown = {key: level for key, level in asked.items() if level not in levels}
-    for key, level in unknown.items():
+    ignored = {time for *_, time in sheet.attrs.get(IGNORED, {}).values()}
+    asked = [("before", design["before"]), *(("after", level) for level in later)]
+    unknown = [(key, level) for key, level in asked if level not in levels]
+    for key, level in unknown:
+        others = [name for name in levels if name not in {other for _, other in asked}]
         yield Problem(
             f"no sample is '{level}', which design.{key} names",
             place(sheet, column=column),
             "a level of that column",
-            nearest(level, [name for name in levels if name not in asked.values()] or levels),
+            nearest(level, others or levels),
         )
-    if unknown or design["before"] == design["after"]:
+    for level in design.get("ignore_times", ()):
+        if level not in ignored and level not in (design["before"], *later):
+            yield Problem(
+                f"no sample is '{level}', which design.ignore_times names",
+                place(sheet, column=column),
+                "a level of that column",
+                nearest(level, levels),
+            )
+    if unknown or design["before"] in later:
         return
-    keys = {folded(level) for level in asked.values()}
+    keys = {folded(level) for _, level in asked}
     for level in levels:
         if folded(level) not in keys:
             rows = [row for row, value in enumerate(sheet[column]) if value == level]
+            named = [f"'{name}'" for _, name in asked]
             yield Problem(
                 f"'{level}' ({rows_text(sheet, rows)}) is neither before nor after",
                 place(sheet, column=column),
-                f"'{asked['before']}' or '{asked['after']}'",
-                nearest(level, asked.values()),
+                f"{', '.join(named[:-1])} or {named[-1]}",
+                f"{nearest(level, [name for _, name in asked])} To leave these samples out, add "
+                f"the level to design.ignore_times; to compare it with '{design['before']}', add it "
+                "to design.after.",
             )
 
 
@@ -156,16 +171,23 @@ def _crossover_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Itera
 
 
 def _pair_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
-    """Yield a problem for each group in which no donor has both before and after."""
-    before, after = design["before"], design["after"]
+    """Yield a problem for each group in which no donor has both before and after.
+
+    A group that was measured before only has baseline contrasts, where another group has changes.
+    """
+    before, later = design["before"], times_after(design)
     column = design["group"]
-    parts = sheet.groupby(column, sort=False) if column else [("", sheet)]
-    for group, part in parts:
+    parts = list(sheet.groupby(column, sort=False)) if column else [("", sheet)]
+    only_before = [set(part[design["time"]]) == {before} for _, part in parts]
+    for (group, part), alone in zip(parts, only_before, strict=True):
         times = part.groupby(design["donor"])[design["time"]].agg(set)
-        if any({before, after} <= seen for seen in times):
+        if any(before in seen and seen & set(later) for seen in times):
+            continue
+        if alone and not all(only_before):
             continue
         who = f"the group '{group}'" if column else "the sheet"
         present = set(part[design["time"]])
+        after = "' or '".join(later)
         if len(present) == 1:
             what = f"{who} has '{present.pop()}' samples alone"
         else:
@@ -182,19 +204,18 @@ def _line_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[P
     """Yield a problem for each pair whose samples before and after are of different lines."""
     keys = [design[key] for key in ("donor", "group") if design[key]]
     for names, part in sheet.groupby(keys, sort=False):
-        lines = {
-            level: set(part.loc[part[design["time"]] == level, design["line"]])
-            for level in (design["before"], design["after"])
-        }
-        before, after = lines[design["before"]], lines[design["after"]]
-        if before and after and before != after:
-            yield Problem(
-                f"the donor '{names[0]}' has the lines {listed(sorted(before))} at "
-                f"'{design['before']}' and {listed(sorted(after))} at '{design['after']}'",
-                place(sheet, column=design["line"]),
-                "the same lines at both times",
-                "Leave the samples of the other lines out of both tables.",
-            )
+        lines = part.groupby(design["time"])[design["line"]].agg(set).to_dict()
+        before = lines.get(design["before"])
+        for level in times_after(design):
+            after = lines.get(level)
+            if before and after and before != after:
+                yield Problem(
+                    f"the donor '{names[0]}' has the lines {listed(sorted(before))} at "
+                    f"'{design['before']}' and {listed(sorted(after))} at '{level}'",
+                    place(sheet, column=design["line"]),
+                    "the same lines at both times",
+                    "Leave the samples of the other lines out of both tables.",
+                )
 
 
 _EARLY = ("pre", "before", "baseline", "vor", "vorher", "avant")
@@ -203,9 +224,11 @@ _LATE = ("post", "after", "nach", "nachher", "apres", "après", "followup", "fol
 
 def turned_times(design: Mapping[str, Any]) -> list[str]:
     """Return a note where the levels of time are named the other way round."""
-    before, after = design["before"], design["after"]
-    if before.casefold() not in _LATE or after.casefold() not in _EARLY:
+    before, later = design["before"], times_after(design)
+    turned = [time for time in later if time.casefold() in _EARLY]
+    if before.casefold() not in _LATE or not turned:
         return []
+    after = turned[0]
     return [
         f"before is '{before}' and after is '{after}': a positive log2 fold change means higher in "
         f"'{after}'; exchange the two in design unless that is meant"

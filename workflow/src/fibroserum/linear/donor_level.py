@@ -106,18 +106,20 @@ def contrast_fits(
             for name, vector in model.contrasts.items()
         }
     found: dict[str, ContrastFit] = {}
-    shared: ContrastFit | None = None
+    shared: list[tuple[DonorValues, ContrastFit]] = []
     for name in model.contrasts:
         values = donor_values(model, name)
         if values.informing < model.fewest:
             continue
-        if shared is not None and values.groups is not None and values.groups.equals(shared.groups):
-            found[name] = ContrastFit(shared.fit, values.vector, shared.groups)
-            continue
-        fit = fit_values(expression, values, n_cpus=n_cpus)
-        if fit is not None:
-            found[name] = fit
-            shared = fit if values.groups is not None else None
+        for other, fit in shared:
+            if values.same_data(other):
+                found[name] = ContrastFit(fit.fit, values.vector, fit.groups)
+                break
+        else:
+            own = fit_values(expression, values, n_cpus=n_cpus)
+            if own is not None:
+                found[name] = own
+                shared.append((values, own))
     return found
 
 

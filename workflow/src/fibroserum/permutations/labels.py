@@ -50,6 +50,8 @@ def draw_permutations(
     donors, so that their names and order change nothing; settings: `groups`, `crossover`.
     """
     size = len(obs)
+    if contrast.kind == "own":
+        return Permutations((), False, "labels are not exchanged for contrasts of the config")
     crossover = bool(settings["crossover"])
     if contrast.kind in ("change", "average"):
         units = _flips(contrast, obs, counts, whole_donors=crossover)
@@ -76,9 +78,13 @@ def _flips(
 ) -> list[list[int]]:
     """Return for each donor the rows to exchange: pairs, one after the other."""
     place = obs.reset_index(drop=True)
-    if contrast.kind == "change":
-        place = place[place["group"] == contrast.group]
-    pairs = place.groupby(["donor", "group"], sort=True).groups
+    place = place[place["group"].isin(contrast.groups)]
+    place = place[place["time"].isin([contrast.before, contrast.time])]
+    pairs = {
+        key: rows
+        for key, rows in place.groupby(["donor", "group"], sort=True).groups.items()
+        if len(rows) == 2
+    }
     if not whole_donors or contrast.kind == "change":
         return _ordered([sorted(rows) for rows in pairs.values()], counts)
     donors: dict[str, list[int]] = {}

@@ -320,10 +320,11 @@ def permuted(model: Model, found: Permutations) -> Iterator[Model]:
     design = model.design
     for rows in found.rows:
         dense = pd.DataFrame(design.dense_values[rows], design.samples, design.dense.columns)
-        groups = model.groups
-        if groups is not None:
-            groups = pd.Series(groups.to_numpy()[rows], index=groups.index)
-        yield replace(model, design=Design(dense, design.blocks), groups=groups)
+        groups, times = (
+            None if labels is None else pd.Series(labels.to_numpy()[rows], index=labels.index)
+            for labels in (model.groups, model.times)
+        )
+        yield replace(model, design=Design(dense, design.blocks), groups=groups, times=times)
 
 
 def quantile_ranks(genes: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.accessors import settings_of
+from fibroserum.cohort.accessors import change_times, settings_of
 from fibroserum.errors import listed
 from fibroserum.input.sheet import DESIGN_KEYS, MISSING_LEVEL, obs_name
 from fibroserum.qc.check import Check
@@ -216,7 +216,8 @@ def _with_group(name: str, cohort: ad.AnnData) -> Check | None:
     times, cells = obs["time"].astype(str), obs[obs_name(name)].astype(str).str.strip()
     alike = {}
     for group, own in cells.groupby(obs["group"].astype(str)):
-        values = [own[times[own.index] == noted[key]].unique() for key in ("before", "after")]
+        levels = [noted["before"], *change_times(noted)]
+        values = [own[times[own.index] == level].unique() for level in levels]
         if obs.loc[own.index, "donor"].nunique() > 1 and max(map(len, values)) == 1:
             alike[group] = _combined(tuple(one[0] for one in values if len(one)))
     reference = noted["groups"][0]
@@ -240,7 +241,15 @@ def _with_group(name: str, cohort: ad.AnnData) -> Check | None:
 
 def batches(cohort: ad.AnnData) -> Iterator[Check]:
     """Look for columns of the sheet whose levels donors share, and whose donors change alike."""
-    pairs = paired(cohort.obs, settings_of(cohort)["after"])
+    noted = settings_of(cohort)
+    said: list[Check] = []
+    for time in change_times(noted):
+        said += _batches_at(cohort, paired(cohort.obs, noted["before"], time))
+    # what is said of one time after need not be said again of the next
+    yield from dict.fromkeys(said)
+
+
+def _batches_at(cohort: ad.AnnData, pairs: pd.DataFrame) -> Iterator[Check]:
     columns = columns_by_donor(cohort, pairs)
     groups = pairs.groupby("donor")["group"].agg(" and ".join)
     for name, column in columns.items():

@@ -8,7 +8,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.accessors import settings_of
+from fibroserum.cohort.accessors import change_times, settings_of
 from fibroserum.cohort.lines import NOTABLE, LineShift
 from fibroserum.errors import listed
 from fibroserum.qc.batches import batches
@@ -293,7 +293,6 @@ def identity(cohort: ad.AnnData) -> Iterator[Check]:
     What one check finds, the next leave out: a copy is no mixture, and a donor whose sample was
     swapped does not change like the others.
     """
-    after = settings_of(cohort)["after"]
     same, distances = identical(cohort), count_distances(cohort)
     again = copies(distances)
     yield from duplicates(same, again)
@@ -302,15 +301,19 @@ def identity(cohort: ad.AnnData) -> Iterator[Check]:
     exact = exact_mixtures(distances, copied)
     counted = copied | set(map(str, exact.found.index))
     profiles = sample_profiles(cohort)
-    like = likeness(profiles, after)
-    found = mix_ups(like, counted) if like else MixUps([], [])
-    yield from pairs_and_donors(like, found)
-    swapped = samples_of(like, found.swaps) if like else set()
-    odd = samples_of(like, found.odd) if like else set()
-    turned = reversals(profiles, after, counted | swapped)
-    yield from swapped_times(turned)
-    backwards = {name for pair in turned.found for name in pair[:2]}
-    known = counted | swapped | odd | backwards
+    known, said = set(counted), []
+    noted = settings_of(cohort)
+    for time in change_times(noted):
+        like = likeness(profiles, noted["before"], time)
+        found = mix_ups(like, counted) if like else MixUps([], [])
+        said += pairs_and_donors(like, found)
+        swapped = samples_of(like, found.swaps) if like else set()
+        odd = samples_of(like, found.odd) if like else set()
+        turned = reversals(profiles, noted["before"], time, counted | swapped)
+        said += swapped_times(turned)
+        known |= swapped | odd | {name for pair in turned.found for name in pair[:2]}
+    # what is said of one time after need not be said again of the next
+    yield from dict.fromkeys(said)
     yield from mixed(exact, shared_parts(profiles, known))
 
 

@@ -69,18 +69,18 @@ class Likeness:
         return np.where(allowed, self.matrix, -np.inf).argmax(axis=1)
 
 
-def paired(obs: pd.DataFrame, after: str) -> pd.DataFrame:
-    """Return the pairs: donor, group, before, after (positions in obs), sorted by group, donor."""
+def paired(obs: pd.DataFrame, before: str, after: str) -> pd.DataFrame:
+    """Return the pairs at a time after: donor, group, before, after (positions in obs), sorted by group, donor."""
     sides = obs.reset_index(drop=True).rename_axis("place").reset_index()
     sides = sides[sides["used_for"] == "change"].set_index(["group", "donor"])["place"]
-    is_after = (obs["time"] == after).to_numpy()[sides]
-    wide = pd.DataFrame({"before": sides[~is_after], "after": sides[is_after]}).dropna()
+    times = obs["time"].to_numpy()[sides]
+    wide = pd.DataFrame({"before": sides[times == before], "after": sides[times == after]}).dropna()
     return wide.astype(int).sort_index().reset_index()
 
 
-def likeness(profiles: Profiles, after: str) -> Likeness | None:
+def likeness(profiles: Profiles, before: str, after: str) -> Likeness | None:
     """Return the likeness of after and before samples, or None with fewer than four pairs."""
-    pairs = paired(profiles.obs, after)
+    pairs = paired(profiles.obs, before, after)
     if len(pairs) < FEWEST_PAIRS or pairs["donor"].nunique() < FEWEST_PAIRS:
         return None
     values = profiles.rows[pairs["after"]] @ profiles.rows[pairs["before"]].T

@@ -102,12 +102,14 @@ class Agreement:
         return [str(name) for name, mean in means.items() if 2 * mean < needed * spread]
 
 
-def agreement(profiles: Profiles, after: str, known: set[str]) -> Agreement | None:
+def agreement(
+    profiles: Profiles, before: str, after: str, known: set[str]
+) -> Agreement | None:
     """Return how alike pairs change in groups of four and more, or None where there is none.
 
     known: samples whose pairs are left out.
     """
-    pairs = paired(profiles.obs, after)
+    pairs = paired(profiles.obs, before, after)
     names = profiles.obs.index.astype(str).to_numpy()
     doubtful = np.isin(names, sorted(known))
     pairs = pairs[~(doubtful[pairs["before"]] | doubtful[pairs["after"]])]
@@ -133,12 +135,12 @@ class Reversals:
     blind: list[str] | None
 
 
-def reversals(profiles: Profiles, after: str, known: set[str]) -> Reversals:
+def reversals(profiles: Profiles, before: str, after: str, known: set[str]) -> Reversals:
     """Return pairs whose change points against their group's.
 
     known: samples that another check accounts for.
     """
-    alike = agreement(profiles, after, known)
+    alike = agreement(profiles, before, after, known)
     if alike is None:
         return Reversals([], None)
     names = profiles.obs.index.astype(str).to_numpy()

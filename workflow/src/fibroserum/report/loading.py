@@ -12,7 +12,7 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort import contrasts
-from fibroserum.cohort.accessors import settings_of
+from fibroserum.cohort.accessors import all_contrasts, change_times, settings_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_collections
@@ -115,6 +115,16 @@ class RunTables(Tables):
         return list(self.contrasts["contrast"])
 
     @property
+    def planned(self) -> list[contrasts.Contrast]:
+        """The contrasts that the cohort was planned with."""
+        return all_contrasts(self.settings)
+
+    @property
+    def times(self) -> list[str]:
+        """The times after the intervention."""
+        return change_times(self.settings)
+
+    @property
     def groups(self) -> list[str]:
         """The groups, reference first."""
         return list(self.settings["groups"])
@@ -191,7 +201,7 @@ def load_run(
 
 def filled_words(run: RunTables) -> str:
     """Return the legend's title where hollow marks are before and filled ones after."""
-    return f"Group (hollow {run.settings['before']}, filled {run.settings['after']})"
+    return f"Group (hollow {run.settings['before']}, filled {' or '.join(run.times)})"
 
 
 def labels_of(run: RunTables) -> dict[str, str]:
@@ -199,7 +209,7 @@ def labels_of(run: RunTables) -> dict[str, str]:
 
     They say which contrasts are not estimable.
     """
-    words = contrasts.labels_of(run.groups, run.settings["before"], run.settings["after"])
+    words = contrasts.labels_of(run.planned, control=run.settings["control"])
     lost = run.settings["not_estimable"]
     return {name: f"{own} (not estimable)" if name in lost else own for name, own in words.items()}
 
@@ -216,5 +226,4 @@ def label_order(run: RunTables) -> list[str]:
 
 def effect_of(run: RunTables, contrast: str) -> str:
     """Return what a contrast's fold change compares, for an axis or a heading."""
-    effects = contrasts.effects_of(run.groups, run.settings["before"], run.settings["after"])
-    return effects[contrast]
+    return contrasts.effects_of(run.planned, control=run.settings["control"])[contrast]

@@ -91,7 +91,11 @@ def summary(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "cohort": config["cohort"],
         "version": run.provenance.get("versions", {}).get("fibroserum", ""),
-        "pairs": {row.group: int(row.pairs) for row in changes.itertuples()},
+        # with several times after, of the time with the most pairs
+        "pairs": {
+            str(group): int(rows["pairs"].max())
+            for group, rows in changes.groupby("group", sort=False)
+        },
         "warnings": int((run.checks["level"] == "warning").sum()),
         "contrasts": {row["contrast"]: _plain(row, numbers) for _, row in run.contrasts.iterrows()},
         "target": {

@@ -204,13 +204,18 @@ def regression_clause(row: Mapping[str, Any], called: bool) -> str:
     return f"{text}."
 
 
+def _at(row: dict[str, Any]) -> str:
+    """Return how the name of a difference's contrast ends: with its time, if there are several."""
+    return f"_{row['time']}" if "time" in row else ""
+
+
 def with_clauses(verdicts: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
     """Return the `targets` table with what the start has to say of differences in their reasons.
 
     baseline: `target_baseline`. No verdict changes. The clause is also in the column `start`.
     """
     rows = {
-        (row["target"], f"{row['group']}_vs_{row['reference']}_change"): row
+        (row["target"], f"{row['group']}_vs_{row['reference']}_change" + _at(row)): row
         for row in baseline.to_dict("records")
     }
     table = verdicts.copy()

@@ -15,7 +15,12 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.accessors import estimated_contrasts, rows_of_targets, settings_of
+from fibroserum.cohort.accessors import (
+    change_times,
+    estimated_contrasts,
+    rows_of_targets,
+    settings_of,
+)
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.data import data_file
 from fibroserum.enrichment.expression import scores_and_tests
@@ -92,7 +97,7 @@ def _footprints(cohort: ad.AnnData, contrasts: Mapping[str, Contrast]) -> list[d
         numbers = {key: row[key] for key in ("estimate", "ci_low", "ci_high", "pvalue")}
         sign = direction(row["estimate"], row["ci_low"], row["ci_high"])
         contrast = contrasts[str(row["contrast"])]
-        said = _score_sentence(sign, contrast)
+        said = _score_sentence(sign, contrast, len(change_times(settings_of(cohort))) > 1)
         rows.append(
             {"item": name, "kind": "footprint", "contrast": row["contrast"], **numbers,
              "genes": sizes[name], "sentence": f"{said}.{_caution(name, sign, contrast)}"}
@@ -116,9 +121,9 @@ def direction(estimate: float, low: float, high: float) -> int | None:
     return int(sign_of_interval(low, high))
 
 
-def _score_sentence(sign: int | None, contrast: Contrast) -> str:
+def _score_sentence(sign: int | None, contrast: Contrast, several: bool) -> str:
     """Return what a score does in a contrast, without a full stop."""
-    said = phrases(contrast)
+    said = phrases(contrast, several=several)
     if sign is None:
         return f"The score's {said.noun} has no interval: nothing can be said of it"
     if sign == 0:
@@ -168,6 +173,9 @@ def pattern_sentence(
     if contrast.kind == "difference":
         words = {1: "above", -1: "below"}
         start = f"Changes in {group} against those in {reference}: "
+    elif contrast.kind == "own":
+        words = {1: "above 0", -1: "below 0"}
+        start = f"In {contrast.name}: "
     elif contrast.kind == "baseline":
         words = {1: "higher", -1: "lower"}
         start = f"{group} against {reference} before the intervention: "

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 
+from fibroserum import tables
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.designs import Design
+from fibroserum.cohort.members import complete, members_of
 from fibroserum.targets.outliers import OwnValues, log_count_variance
 
 
@@ -27,43 +30,53 @@ class Samples:
     before: str
 
     def members(self, contrast: Contrast) -> pd.DataFrame:
-        """Return one row a pair (in a baseline contrast, a donor) that a contrast compares.
+        """Return the donors that a contrast compares, as `members_of`."""
+        return members_of(contrast, self.obs)
 
-        Indexed by donor and group, with the sample names `before` and `after` (missing where a
-        donor has only a before sample).
+    def values(self, contrast: Contrast) -> pd.DataFrame:
+        """Return each donor's own value of a contrast of changes, (donor, group) × genes, log2.
+
+        Of a change after minus before, of several times their weighted sum.
         """
-        groups = {contrast.group, contrast.reference} - {None}
-        table = self.pairs() if contrast.kind != "baseline" else self.first()
-        names = table.index.get_level_values("group")
-        own = table[names.isin(groups)] if groups else table
-        return own[informs(own.index)]
+        profiles = {group: contrast.profile(group) for group in contrast.groups}
+        return weighted_sums(self.log2, self.members(contrast), profiles)
 
-    def pairs(self) -> pd.DataFrame:
-        """Return the complete pairs: index donor and group, columns before and after."""
-        return self.first()[lambda table: table["used_for"] == "change"].drop(columns="used_for")
+    def pairs(self, time: str) -> pd.DataFrame:
+        """Return the complete pairs at a time after: index donor and group, columns before, after."""
+        table = self.first(time)
+        return table[table["after"].notna()].drop(columns="used_for")
 
-    def first(self) -> pd.DataFrame:
-        """Return every donor with a before sample: columns before, after and used_for."""
-        is_before = self.obs["time"] == self.before
+    def first(self, time: str) -> pd.DataFrame:
+        """Return every donor with a before sample: columns before, after (at `time`), used_for."""
         key = ["donor", "group"]
         named = self.obs[[*key, "used_for"]].astype(str).assign(sample=self.obs.index)
-        start = named[is_before].set_index(key)
-        end = named[~is_before].set_index(key)["sample"]
+        start = named[self.obs["time"] == self.before].set_index(key)
+        paired = (self.obs["time"] == time) & (self.obs["used_for"] == "change")
+        end = named[paired].set_index(key)["sample"]
         table = start.rename(columns={"sample": "before"})
         table["after"] = end.reindex(table.index)
         return table[table["used_for"] != "none"].sort_index()
 
 
-def informs(members: pd.MultiIndex) -> np.ndarray:
-    """Return which donors and groups inform a contrast of all the groups among them.
+def weighted_sums(
+    table: pd.DataFrame,
+    members: pd.DataFrame,
+    profiles: Mapping[str, Mapping[str, float]],
+    power: int = 1,
+) -> pd.DataFrame:
+    """Return the weighted sum of each donor's samples, (donor, group) × columns of the table.
 
-    In a crossover a donor informs it with all groups or not at all.
+    table: samples × columns; members: as `complete` returns them; profiles: by group, the weight of
+    each time, which is raised to `power`.
     """
-    donors = pd.Series(members.get_level_values("donor"))
-    if not donors.duplicated().any():
-        return np.ones(len(members), dtype=bool)
-    sizes = donors.map(donors.value_counts())
-    return (sizes == members.get_level_values("group").nunique()).to_numpy()
+    groups = members.index.get_level_values("group")
+    total = np.zeros((len(members), table.shape[1]))
+    for group, profile in profiles.items():
+        rows = np.flatnonzero(groups == group)
+        for time, weight in profile.items():
+            if weight and len(rows):
+                total[rows] += weight**power * table.loc[members[time].iloc[rows]].to_numpy()
+    return pd.DataFrame(total, members.index, table.columns)
 
 
 def target_samples(
@@ -81,64 +94,70 @@ def target_samples(
     return Samples(obs, frames[0], frames[1], before)
 
 
-def donor_table(samples: Samples, targets: dict[str, str | None]) -> pd.DataFrame:
-    """Return `target_donors`: a row for each target in the matrix and each donor (and group)."""
-    first = samples.first()
-    paired = first["after"].notna() & (first["used_for"] == "change")
+def donor_table(
+    samples: Samples, targets: dict[str, str | None], times: Sequence[str]
+) -> pd.DataFrame:
+    """Return `target_donors`: a row for each target in the matrix and each donor (and group).
+
+    times: after the intervention; with several a row for each, and a column `time`.
+    """
     parts = []
     for target, gene in targets.items():
         if gene is None:
             continue
-        values = samples.log2[gene]
-        after = values.reindex(first["after"].where(paired)).to_numpy()
-        part = pd.DataFrame(
-            {
-                "target": target,
-                "donor": first.index.get_level_values("donor"),
-                "group": first.index.get_level_values("group"),
-                "before": values.loc[first["before"]].to_numpy(),
-                "after": after,
-            }
-        )
-        parts.append(part.assign(delta=part["after"] - part["before"]))
-    columns = ["target", "donor", "group", "before", "after", "delta"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+        for time in times:
+            first, values = samples.first(time), samples.log2[gene]
+            part = pd.DataFrame(
+                {
+                    "target": target,
+                    "donor": first.index.get_level_values("donor"),
+                    "group": first.index.get_level_values("group"),
+                    "before": values.loc[first["before"]].to_numpy(),
+                    "after": values.reindex(first["after"]).to_numpy(),
+                }
+            )
+            if len(times) > 1:
+                part.insert(3, "time", time)
+            parts.append(part.assign(delta=part["after"] - part["before"]))
+    return pd.concat(parts, ignore_index=True) if parts else tables.empty("target_donors")
 
 
-def changes(samples: Samples) -> pd.DataFrame:
-    """Return each pair's own change, (donor, group) × genes, log2."""
-    pairs = samples.pairs()
-    after = samples.log2.loc[pairs["after"]].to_numpy()
-    before = samples.log2.loc[pairs["before"]].to_numpy()
-    return pd.DataFrame(after - before, index=pairs.index, columns=samples.log2.columns)
-
-
-def _between(
-    samples: Samples,
-    upper: pd.Series,
-    lower: pd.Series,
-    design: Design,
-    trend: np.ndarray,
+def own_changes(
+    samples: Samples, contrast: Contrast, groups: Sequence[str], design: Design, trend: np.ndarray
 ) -> OwnValues:
-    """Return the differences between two samples of each donor, with all columns that differ."""
-    dense = design.dense
-    steps = dense.loc[upper].to_numpy(float) - dense.loc[lower].to_numpy(float)
-    variance = [
-        log_count_variance(samples.counts.loc[names].to_numpy(), trend) for names in (upper, lower)
-    ]
+    """Return the donors' values of a contrast of changes.
+
+    groups: those of the paired model; where all compared groups have the same times in their
+    values, the others' values are among them. design: of the paired model; trend: of its
+    dispersions.
+    """
+    profiles = {group: contrast.profile(group) for group in contrast.groups}
+    if all(profile == profiles[contrast.groups[0]] for profile in profiles.values()):
+        profiles = dict.fromkeys(groups, profiles[contrast.groups[0]])
+    used = samples.obs["used_for"] == "change"
+    members = complete(samples.obs[used], profiles)
+    raw = log_count_variance(samples.counts.to_numpy(), trend)
+    variances = pd.DataFrame(raw, samples.counts.index, samples.counts.columns)
     return OwnValues(
-        donors=upper.index.get_level_values("donor").to_numpy(),
-        groups=upper.index.get_level_values("group").to_numpy(),
-        values=samples.log2.loc[upper].to_numpy() - samples.log2.loc[lower].to_numpy(),
-        variances=variance[0] + variance[1],
-        design=steps[:, np.any(steps != 0, axis=0)],
+        donors=members.index.get_level_values("donor").to_numpy(),
+        groups=members.index.get_level_values("group").to_numpy(),
+        values=weighted_sums(samples.log2, members, profiles).to_numpy(),
+        variances=weighted_sums(variances, members, profiles, power=2).to_numpy(),
+        design=_independent(weighted_sums(design.dense, members, profiles).to_numpy()),
     )
 
 
-def own_changes(samples: Samples, design: Design, trend: np.ndarray) -> OwnValues:
-    """Return the changes of the pairs; design: of the paired model; trend: of its dispersions."""
-    pairs = samples.pairs()
-    return _between(samples, pairs["after"], pairs["before"], design, trend)
+def _independent(columns: np.ndarray) -> np.ndarray:
+    """Return the columns that are not 0, without those that others determine."""
+    used = columns[:, np.any(columns != 0, axis=0)]
+    rank = np.linalg.matrix_rank(used) if used.size else 0
+    if rank == used.shape[1]:
+        return used
+    kept: list[int] = []
+    for place in range(used.shape[1]):
+        if np.linalg.matrix_rank(used[:, [*kept, place]]) > len(kept):
+            kept.append(place)
+    return used[:, kept]
 
 
 def own_levels(
@@ -149,14 +168,26 @@ def own_levels(
     In a crossover each donor's difference between the two groups; otherwise the levels themselves.
     design: of the baseline model; trend: of its dispersions.
     """
-    first = samples.first()["before"]
+    used = samples.obs[(samples.obs["used_for"] != "none") & (samples.obs["time"] == samples.before)]
+    first = used.assign(sample=used.index).set_index(["donor", "group"])["sample"].sort_index()
     if design.blocks is not None:
         upper, lower = (
             first.xs(name, level="group") for name in (contrast.group, contrast.reference)
         )
         upper, lower = upper.align(lower, join="inner")
-        index = pd.MultiIndex.from_product([upper.index, [contrast.group]], names=first.index.names)
-        return _between(samples, upper.set_axis(index), lower.set_axis(index), design, trend)
+        dense = design.dense
+        steps = dense.loc[upper].to_numpy(float) - dense.loc[lower].to_numpy(float)
+        variance = [
+            log_count_variance(samples.counts.loc[names].to_numpy(), trend)
+            for names in (upper, lower)
+        ]
+        return OwnValues(
+            donors=upper.index.to_numpy(),
+            groups=np.full(len(upper), contrast.group, dtype=object),
+            values=samples.log2.loc[upper].to_numpy() - samples.log2.loc[lower].to_numpy(),
+            variances=variance[0] + variance[1],
+            design=steps[:, np.any(steps != 0, axis=0)],
+        )
     return OwnValues(
         donors=first.index.get_level_values("donor").to_numpy(),
         groups=first.index.get_level_values("group").to_numpy(),

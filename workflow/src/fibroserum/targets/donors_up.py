@@ -23,44 +23,42 @@ class DonorsUp:
 
 
 def donors_up(
-    changes: pd.DataFrame,
+    values: Mapping[str, pd.DataFrame],
     members: Mapping[str, pd.DataFrame],
     contrasts: Sequence[Contrast],
     pooled: Collection[str],
+    genes: Sequence[str],
 ) -> dict[tuple[str, str], DonorsUp]:
     """Return by (gene, contrast) how many donors rise.
 
-    changes: each pair's own, (donor, group) × genes, log2; members: by contrast, its pairs; pooled:
-    contrasts with a pool of sera, of whose persons nothing is known. A baseline contrast has no
-    own changes. In a crossover a donor's own value is its mean change over groups, and its
-    difference of changes in a difference contrast. Between groups of different donors no donor has
-    a difference: both groups are counted.
+    values: by contrast of changes, the donors' own values, (donor, group) × genes, log2; members: by
+    contrast, its donors; pooled: contrasts with a pool of sera, of whose persons nothing is known.
+    A baseline contrast has no own values. Where donors are in several groups a donor's own value is
+    the contrast of its groups' values. Between groups of different donors no donor has a
+    difference: each group is counted.
     """
     found: dict[tuple[str, str], DonorsUp] = {}
     for contrast in contrasts:
         pairs = members[contrast.name].index
         count = pairs.get_level_values("donor").nunique()
-        values = changes.loc[changes.index.intersection(pairs)]
+        scales = {group: contrast.scale(group) for group in contrast.groups}
         if contrast.kind == "baseline" or contrast.name in pooled:
-            own = {gene: DonorsUp(None, count) for gene in changes.columns}
-        elif contrast.kind == "difference" and 2 * count > len(pairs):
-            own = _by_group(values, contrast, count)
+            own = {gene: DonorsUp(None, count) for gene in genes}
+        elif min(scales.values()) < 0 and 2 * count > len(pairs):
+            own = _by_group(values[contrast.name], contrast, count)
         else:
-            if contrast.kind == "difference":
-                values = values.copy()
-                values[values.index.get_level_values("group") == contrast.reference] *= -1.0
-            rising = (values.groupby(level="donor").mean() > 0).sum()
-            own = {gene: DonorsUp(int(rising[gene]), count) for gene in changes.columns}
+            table = values[contrast.name]
+            weight = table.index.get_level_values("group").map(scales).to_numpy(float)
+            rising = (table.mul(weight, axis=0).groupby(level="donor").sum() > 0).sum()
+            own = {gene: DonorsUp(int(rising[gene]), count) for gene in genes}
         found |= {(str(gene), contrast.name): value for gene, value in own.items()}
     return found
 
 
 def _by_group(values: pd.DataFrame, contrast: Contrast, count: int) -> dict[str, DonorsUp]:
-    """Return the donors that rise in each of a difference's two groups."""
+    """Return the donors that rise in each group of a contrast."""
     groups = values.index.get_level_values("group")
-    sides = {
-        name: values[groups == name] > 0 for name in (str(contrast.group), str(contrast.reference))
-    }
+    sides = {name: values[groups == name] > 0 for name in contrast.groups}
     return {
         gene: DonorsUp(
             None, count, {name: (int(up[gene].sum()), len(up)) for name, up in sides.items()}

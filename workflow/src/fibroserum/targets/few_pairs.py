@@ -19,14 +19,14 @@ from fibroserum.targets.verdict import Needed
 
 
 def needed_donors(
-    loo: pd.DataFrame, members: Mapping[str, pd.DataFrame], own: pd.DataFrame
+    loo: pd.DataFrame, members: Mapping[str, pd.DataFrame], own: Mapping[str, pd.DataFrame]
 ) -> dict[tuple[str, str], Needed]:
     """Return by (gene, contrast) the donor of a small group that the estimate needs.
 
     loo: the refits with `share_kept` and `sign_holds`; members: by contrast, its pairs (index donor
-    and group); own: the pairs' own changes, (donor, group) × genes. Where the model cannot be
-    refitted without a donor and one group alone is concerned, the mean of the others' own changes
-    is compared with the mean of all.
+    and group); own: by contrast of changes, the donors' own values, (donor, group) × genes. Where
+    the model cannot be refitted without a donor and one group alone is concerned, the mean of the
+    others' own values is compared with the mean of all.
     """
     found: dict[tuple[str, str], Needed] = {}
     for contrast, rows in loo.groupby("contrast", sort=False):
@@ -39,7 +39,8 @@ def needed_donors(
         groups = dict(zip(*map(concerned.index.get_level_values, ("donor", "group")), strict=True))
         lone = list(sizes.index) if len(sizes) == 1 else []
         watched = rows[rows["left_out"].isin(groups)]
-        filled = _filled(watched, own, lone[0]) if lone else watched
+        values = own.get(str(contrast))
+        filled = watched if not lone or values is None else _filled(watched, values, lone[0])
         ranked = filled.assign(rank=filled["share_kept"].fillna(-np.inf).astype(float))
         ranked = ranked[~holds(filled)]
         for row in ranked.sort_values(["rank", "left_out"]).to_dict("records"):
@@ -52,9 +53,7 @@ def needed_donors(
 
 
 def _filled(rows: pd.DataFrame, own: pd.DataFrame, group: str) -> pd.DataFrame:
-    """Return refits of one group, those that cannot be fitted from the donors' own changes."""
-    if group not in own.index.get_level_values("group"):
-        return rows
+    """Return refits of one group, those that cannot be fitted from the donors' own values."""
     changes = own.xs(group, level="group")
     out = rows.copy()
     for place in rows.index[rows["log2FoldChange"].isna()]:

@@ -59,8 +59,11 @@ def in_linear_model(
 
     def combine(weight: float) -> Combination:
         vector = model.contrasts[smaller.file] + weight * model.contrasts[larger.file]
-        weights = {str(smaller.group): 1.0, str(larger.group): weight}
-        own = replace(model, contrasts={SUM: vector}, weights={SUM: weights})
+        profiles = model.profiles[smaller.file] | model.profiles[larger.file]
+        scales = {str(smaller.group): 1.0, str(larger.group): weight}
+        own = replace(
+            model, contrasts={SUM: vector}, profiles={SUM: profiles}, scales={SUM: scales}
+        )
         fits = linear.contrast_fits(expression, own, n_cpus=n_cpus)
         if SUM not in fits:
             nothing = np.full(len(expression.genes), np.nan)
@@ -100,7 +103,7 @@ def less_than_half(
     if not differences:
         return {}
     genes = list(study.samples.log2.columns)
-    changes = {c.group: c for c in study.contrasts if c.kind == "change"}
+    changes = {(c.group, c.time): c for c in study.contrasts if c.kind == "change"}
     fit = study.fits["paired"]
     kept = pd.Series(fit.var_names.isin(genes), index=fit.var_names)
     expression = None if study.rule.alone else expression_of_calls(fit, kept)
@@ -110,7 +113,7 @@ def less_than_half(
         columns = {}
         names = (str(difference.group), str(difference.reference))
         for larger, smaller in (names, names[::-1]):
-            pair = (changes[smaller], changes[larger])
+            pair = (changes[smaller, difference.time], changes[larger, difference.time])
             if expression is None:
                 tables = [study.de[c.name].loc[genes] for c in (*pair, difference)]
                 pvalues = pd.Series(less_than_half_pvalue(in_main_model(*tables)), index=genes)

@@ -28,7 +28,7 @@ class Comparison:
     `start` (what the groups' start has to say of a difference, or nothing). change,
     reference_change: of the two groups' changes; difference: of their difference. less_than_half:
     targets × the two groups, the p value that the other's change is less than half as large as this
-    group's; None where no difference is called.
+    group's; None where no difference is called. time: after, where there are several.
     """
 
     group: str
@@ -37,6 +37,7 @@ class Comparison:
     reference_change: pd.DataFrame
     difference: pd.DataFrame
     less_than_half: pd.DataFrame | None = None
+    time: str | None = None
 
 
 def larger_pvalues(first: pd.DataFrame, second: pd.DataFrame, prefix: str = "") -> np.ndarray:
@@ -68,6 +69,7 @@ def pattern_table(parts: Comparison, rule: Rule) -> pd.DataFrame:
         rows.append(
             {
                 "target": target,
+                **({} if parts.time is None else {"time": parts.time}),
                 "group": parts.group,
                 "reference": parts.reference,
                 "pattern": pattern,

@@ -9,9 +9,9 @@ Sankhya B 62:134); see Liu et al. (2009, Stat Med 28:2509). It decides no verdic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import anndata as ad
 import numpy as np
@@ -163,21 +163,50 @@ def sensitivity_table(cohort: ad.AnnData, study: Study, *, randomised: bool | No
     if study.crossover or noted["block"]:
         return nothing
     values, obs = _values(cohort, study.fits["paired"])
+    obs = obs[obs["group"].isin(study.changing)]
+    rows = [
+        row
+        for time in study.times
+        for row in _rows_at(study, values, obs[obs["time"].isin([noted["before"], time])],
+                            noted, time, randomised=randomised)
+    ]  # fmt: skip
+    if not rows:
+        return nothing
+    place = {name: number for number, name in enumerate(study.genes)}
+    return pd.DataFrame(rows).sort_values("target", key=lambda t: t.map(place), kind="stable")
+
+
+def _rows_at(
+    study: Study,
+    values: pd.DataFrame,
+    obs: pd.DataFrame,
+    noted: Mapping[str, Any],
+    time: str,
+    *,
+    randomised: bool | None,
+) -> list[dict[str, object]]:
+    """Return the rows of the contrasts of one time after; none where every donor has a pair.
+
+    obs: of the samples before and at that time.
+    """
     donors = obs.groupby(["group", "donor"]).size()
     alone = set(donors.index[donors == 1].get_level_values("group"))
     if not alone:
-        return nothing
-    pairs = donors[donors == 2].groupby("group").size().reindex(study.groups).to_numpy(float)
-    sizes = donors.groupby("group").size().reindex(study.groups)
-    weights = model_of(study.fits["paired"]).weights
+        return []
+    values = values.loc[obs.index]
+    groups = [group for group in study.changing if (donors[group] == 2).any()]
+    pairs = donors[donors == 2].groupby("group").size().reindex(groups).to_numpy(float)
+    sizes = donors.groupby("group").size().reindex(groups)
+    obs = obs[obs["group"].isin(groups)]
+    values = values.loc[obs.index]
     assumptions: list[Assumption] = ["missing_at_random"]
-    if randomised and len(study.groups) > 1:
+    if randomised and len(groups) > 1:
         assumptions.append("equal_starts")
     rows = []
     for assumption in assumptions:
         model = mixed_model(
             obs,
-            study.groups,
+            groups,
             noted["before"],
             noted["covariates"],
             assumption,
@@ -185,13 +214,15 @@ def sensitivity_table(cohort: ad.AnnData, study: Study, *, randomised: bool | No
         )
         fitted = {gene: model.fit(values[gene].to_numpy()) for gene in values}
         spent = model.design.shape[1] - model.design.filter(regex=r"^(start|after)\[?").shape[1]
-        for contrast in (c for c in study.contrasts if c.model == "paired"):
-            own = np.array([weights[contrast.file].get(group, 0.0) for group in study.groups])
-            compared = [group for group, weight in zip(study.groups, own, strict=True) if weight]
+        for contrast in (c for c in study.contrasts if c.model == "paired" and c.time == time):
+            own = np.array(
+                [contrast.scale(g) if g in contrast.groups else 0.0 for g in groups]
+            )
+            compared = [group for group, weight in zip(groups, own, strict=True) if weight]
             if assumption == "missing_at_random" and alone.isdisjoint(compared):
                 continue
             vector = np.zeros(model.design.shape[1])
-            places = model.design.columns.get_indexer([f"after[{g}]" for g in study.groups])
+            places = model.design.columns.get_indexer([f"after[{g}]" for g in groups])
             vector[places] = own
             for target, gene in study.genes.items():
                 if gene not in fitted:
@@ -206,10 +237,7 @@ def sensitivity_table(cohort: ad.AnnData, study: Study, *, randomised: bool | No
                         **dict(zip(("log2FoldChange", "ci_low", "ci_high"), interval, strict=True)),
                     }
                 )
-    if not rows:
-        return nothing
-    place = {name: number for number, name in enumerate(study.genes)}
-    return pd.DataFrame(rows).sort_values("target", key=lambda t: t.map(place), kind="stable")
+    return rows
 
 
 def _interval(

@@ -39,7 +39,8 @@ class Phrases:
     """What a contrast's effect is called.
 
     up, down: clauses with the target as "it", when the effect is positive and when it is negative.
-    compared: the groups of a difference, whose size is a ratio of fold changes.
+    compared: the groups of a difference, whose size is a ratio of fold changes. weighted: whether
+    the effect is a weighted sum of the config's own.
     noun: the effect itself. own: what of a donor is looked at for outliers. unit: what is counted.
     """
 
@@ -49,13 +50,16 @@ class Phrases:
     own: str = "change"
     unit: str = "pair"
     compared: tuple[str, str] | None = None
+    weighted: bool = False
 
     def size(self, log2: float) -> str:
         """Return how large an effect is, to follow its clause."""
+        ratio = f"{2**log2:.2f}" if abs(log2) < LARGE else f"{2**log2:.3g}"
+        if self.weighted:
+            return f": a fold change of {ratio}"
         if self.compared is None:
             return f", by {percent(log2)}"
         group, other = self.compared
-        ratio = f"{2**log2:.2f}" if abs(log2) < LARGE else f"{2**log2:.3g}"
         return f": its ratio of after to before in {group} is {ratio} times that in {other}"
 
     def of(self, sign: float) -> str:
@@ -64,26 +68,39 @@ class Phrases:
 
 
 def phrases(
-    contrast: Contrast, own: float | None = None, reference: float | None = None
+    contrast: Contrast,
+    own: float | None = None,
+    reference: float | None = None,
+    *,
+    several: bool = False,
 ) -> Phrases:
     """Return the phrases of a contrast.
 
     own, reference: the estimated changes of the two groups of a difference. "Falls more" and
     "rises less" are both negative differences: which of them it is, the groups' changes tell.
+    several: whether there are several times after, so that each is named.
     """
     group, other = contrast.group, contrast.reference
+    at = f" at {contrast.time}" if several and contrast.time else ""
     if contrast.kind == "change":
-        where = "" if group == SINGLE_GROUP else f" in {group}"
+        where = at if group == SINGLE_GROUP else f" in {group}{at}"
         return Phrases(f"it rises{where}", f"it falls{where}", f"change{where}")
     if contrast.kind == "average":
         return Phrases(
-            "it rises on average over the groups",
-            "it falls on average over the groups",
-            "mean change over the groups",
+            f"it rises on average over the groups{at}",
+            f"it falls on average over the groups{at}",
+            f"mean change over the groups{at}",
+        )
+    if contrast.kind == "own":
+        noun = f"contrast {contrast.name}"
+        return Phrases(
+            f"its {noun} is above 0", f"its {noun} is below 0", noun, own="value", weighted=True
         )
     if contrast.kind == "difference":
-        up, down = _compared(str(group), str(other), own, reference)
-        noun = f"difference between the changes in {group} and {other}"
+        up, down = (
+            f"{clause}{at}" for clause in _compared(str(group), str(other), own, reference)
+        )
+        noun = f"difference between the changes in {group} and {other}{at}"
         return Phrases(up, down, noun, compared=(str(group), str(other)))
     return Phrases(
         f"it starts higher in {group} than in {other}",

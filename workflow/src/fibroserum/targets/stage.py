@@ -105,7 +105,7 @@ def flag_targets(
     verdicts = with_untestable(study, verdicts)
     found = {
         "targets": verdicts.drop(columns=["driven_by_one_donor", "start"]),
-        "donors": donor_values.donor_table(study.samples, study.genes),
+        "donors": donor_values.donor_table(study.samples, study.genes, study.times),
         "loo": _loo_table(study, loo),
         "power": power,
         "baseline": baseline,
@@ -213,25 +213,26 @@ def _single_donor(members: pd.DataFrame) -> tuple[str | None, str | None]:
 def _phrases(study: Study, numbers: pd.DataFrame) -> dict[tuple[str, str], Phrases]:
     """Return the phrases of each target and contrast; a difference has those of its two changes."""
     named = numbers.set_index(["target", "contrast"])["log2FoldChange"].astype(float)
-    changes = {c.group: c.name for c in study.contrasts if c.kind == "change"}
+    changes = {(c.group, c.time): c.name for c in study.contrasts if c.kind == "change"}
+    several = len(study.times) > 1
     found = {}
     for contrast in study.contrasts:
         for target in study.genes:
             if contrast.kind == "difference":
                 own, other = (
-                    float(named[target, changes[group]])
+                    float(named[target, changes[group, contrast.time]])
                     for group in (contrast.group, contrast.reference)
                 )
-                found[target, contrast.name] = phrases(contrast, own, other)
+                found[target, contrast.name] = phrases(contrast, own, other, several=several)
             else:
-                found[target, contrast.name] = phrases(contrast)
+                found[target, contrast.name] = phrases(contrast, several=several)
     return found
 
 
 def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
     """Return the `targets` table, with `driven_by_one_donor` (see `Verdict`)."""
     named = named_outliers(study)
-    needed = needed_donors(loo, study.members, donor_values.changes(study.samples))
+    needed = needed_donors(loo, study.members, study.values)
     ratios = {
         c.name: float(study.fits[c.model].uns["model"]["spread_ratio"][c.file])
         for c in study.contrasts
@@ -243,10 +244,11 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
     without = loo.set_index(["gene_id", "contrast", "left_out"])
     words = without["verdict"].to_dict()
     ups = donors_up(
-        donor_values.changes(study.samples),
+        study.values,
         study.members,
         study.contrasts,
         [contrast.name for contrast in study.contrasts if study.pooled(contrast.name)],
+        list(study.samples.log2.columns),
     )
     rows = []
     for row in numbers.to_dict("records"):
@@ -349,24 +351,30 @@ def _power(
 
 
 def _baseline(study: Study, randomised: bool | None) -> pd.DataFrame:
-    lost = {c.group for c in study.not_estimable if c.kind == "difference"}
-    reference, *others = study.groups
-    others = [group for group in others if group not in lost]
-    pairs, samples = study.samples.pairs(), study.samples
+    estimable = [c for c in study.contrasts if c.kind == "difference"]
     rows = []
     for target, gene in study.genes.items():
         if gene is None:
             continue
-        levels = pd.DataFrame(
-            {time: samples.log2.loc[pairs[time], gene].to_numpy() for time in ("before", "after")},
-            index=pairs.index,
-        )
-        for group in others:
-            own = levels[levels.index.get_level_values("group").isin([group, reference])]
-            row = baseline_row(
-                own, group, reference, crossover=study.crossover, randomised=randomised
+        for contrast in estimable:
+            pairs, samples = study.samples.pairs(str(contrast.time)), study.samples
+            pairs = pairs[pairs.index.get_level_values("group").isin(contrast.groups)]
+            levels = pd.DataFrame(
+                {
+                    time: samples.log2.loc[pairs[time], gene].to_numpy()
+                    for time in ("before", "after")
+                },
+                index=pairs.index,
             )
-            rows.append({"target": target} | row)
+            row = baseline_row(
+                levels,
+                str(contrast.group),
+                str(contrast.reference),
+                crossover=study.crossover,
+                randomised=randomised,
+            )
+            at = {"time": contrast.time} if len(study.times) > 1 else {}
+            rows.append({"target": target} | at | row)
     return pd.DataFrame(rows) if rows else tables.empty("target_baseline")
 
 
@@ -375,8 +383,8 @@ def patterns(study: Study, verdicts: pd.DataFrame, n_cpus: int = 1) -> pd.DataFr
     by_contrast = {
         name: rows.set_index("target") for name, rows in verdicts.groupby("contrast", sort=False)
     }
-    changes = {c.group: by_contrast[c.name] for c in study.contrasts if c.kind == "change"}
     planned = [*study.contrasts, *study.not_estimable]
+    changes = {(c.group, c.time): by_contrast[c.name] for c in planned if c.kind == "change"}
     differences = [c for c in planned if c.kind == "difference"]
     called = [c for c in differences if by_contrast[c.name]["verdict"].isin(CALLED).any()]
     halves = {
@@ -388,10 +396,11 @@ def patterns(study: Study, verdicts: pd.DataFrame, n_cpus: int = 1) -> pd.DataFr
             Comparison(
                 group=str(contrast.group),
                 reference=str(contrast.reference),
-                change=changes[contrast.group],
-                reference_change=changes[contrast.reference],
+                change=changes[contrast.group, contrast.time],
+                reference_change=changes[contrast.reference, contrast.time],
                 difference=by_contrast[contrast.name],
                 less_than_half=halves.get(contrast.name),
+                time=contrast.time if len(study.times) > 1 else None,
             ),
             study.rule,
         )

@@ -9,7 +9,12 @@ from functools import cached_property
 import anndata as ad
 import pandas as pd
 
-from fibroserum.cohort.accessors import all_contrasts, estimated_contrasts, settings_of
+from fibroserum.cohort.accessors import (
+    all_contrasts,
+    change_times,
+    estimated_contrasts,
+    settings_of,
+)
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.donor_values import donor_values as donor_values_of
 from fibroserum.cohort.models import model_of
@@ -40,7 +45,8 @@ class Study:
 
     genes: by target, its row in the matrix or None. groups: reference first. members: by
     contrast, `Samples.members`. fits: by model. de: by contrast, the result table indexed by
-    gene id. pools: the donors that are pools of sera. not_estimable: contrasts that have no fit,
+    gene id. times: after the intervention. only_before: groups that were measured before only.
+    pools: the donors that are pools of sera. not_estimable: contrasts that have no fit,
     and why.
     """
 
@@ -53,12 +59,25 @@ class Study:
     fits: Mapping[str, ad.AnnData]
     de: dict[str, pd.DataFrame]
     rule: Rule
+    times: tuple[str, ...] = ()
+    only_before: frozenset[str] = frozenset()
     pools: frozenset[str] = frozenset()
     not_estimable: Mapping[Contrast, str] = field(default_factory=dict)
 
     def pooled(self, contrast: str) -> bool:
         """Return whether a pool of sera is behind a contrast: nothing is said of single persons."""
         return not self.pools.isdisjoint(self.members[contrast].index.get_level_values("donor"))
+
+    @cached_property
+    def values(self) -> dict[str, pd.DataFrame]:
+        """By contrast of changes, the donors' own values, (donor, group) × genes, log2."""
+        changes = (c for c in self.contrasts if c.model == "paired")
+        return {contrast.name: self.samples.values(contrast) for contrast in changes}
+
+    @cached_property
+    def changing(self) -> list[str]:
+        """The groups with changes."""
+        return [group for group in self.groups if group not in self.only_before]
 
     @cached_property
     def few_blocks(self) -> dict[str, int]:
@@ -119,6 +138,8 @@ def target_study(
         fits=fits,
         de={c.name: de[c.name].set_index("gene_id", drop=False) for c in contrasts},
         rule=rule,
+        times=tuple(change_times(noted)),
+        only_before=frozenset(noted["only_before"]),
         pools=frozenset(noted["pools"]),
         not_estimable={
             contrast: noted["not_estimable"][contrast.name]

@@ -24,7 +24,7 @@ def named_outliers(study: Study) -> dict[tuple[str, str], str | None]:
         if contrast.kind == "baseline":
             own = donor_values.own_levels(study.samples, contrast, design, trend)
         else:
-            own = donor_values.own_changes(study.samples, design, trend)
+            own = donor_values.own_changes(study.samples, contrast, study.changing, design, trend)
         groups = sorted(set(study.members[contrast.name].index.get_level_values("group")))
         prior = outliers.prior_df(float(fit.uns["model"]["prior_variance"]))
         named = outliers.outlying_donors(own, groups, prior)

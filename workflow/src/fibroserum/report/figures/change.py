@@ -178,7 +178,8 @@ def ma(run: RunTables, contrast: str) -> Figure:
 def quadrants(run: RunTables, contrast: str) -> Figure:
     """Change in one group against change in the reference, gene by gene."""
     row = run.contrasts.set_index("contrast").loc[contrast]
-    changes = run.contrasts[run.contrasts["kind"] == "change"].set_index("group")["contrast"]
+    own = next(one for one in run.planned if one.name == contrast)
+    changes = {one.group: one.name for one in run.planned if (one.kind, one.time) == ("change", own.time)}
     names = [row["reference"], row["group"]]
     first, second = (run.de[changes[name]].set_index("gene_id") for name in names)
     frame = pd.DataFrame(
@@ -208,7 +209,7 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     marked = _marked(run, frame)
     rank = frame["called"].map({name: i for i, name in enumerate(reversed(order))})
     frame = frame.iloc[np.argsort(rank, kind="stable")]
-    before, after = run.settings["before"], run.settings["after"]
+    before, after = run.settings["before"], run.times[-1]
     titles = [f"log2 fold change in {name} ({after} vs {before})" for name in names]
     x, y = alt.X("x:Q", title=titles[0]), alt.Y("y:Q", title=titles[1])
     tooltip = [

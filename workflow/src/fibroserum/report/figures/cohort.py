@@ -34,7 +34,7 @@ ARROW = ["donor", "group", "x", "y", "x2", "y2", "x_head", "y_head", "angle"]
 
 def _order(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
     """Sort rows by group (reference first), donor, and before in front of after."""
-    times = [run.settings["before"], run.settings["after"]]
+    times = [run.settings["before"], *run.times]
     key = frame.assign(
         _group=frame["group"].map({name: i for i, name in enumerate(run.groups)}).fillna(99),
         _time=frame["time"].map({name: i for i, name in enumerate(times)}).fillna(99),
@@ -44,7 +44,7 @@ def _order(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
 
 def _slots(run: RunTables) -> pd.DataFrame:
     """Return one row per donor, group and time: what its libraries are used for, and why."""
-    times = [run.settings["before"], run.settings["after"]]
+    times = [run.settings["before"], *run.times]
     rank = {"change": 0, "baseline": 1, "none": 2}
     rows = []
     for (group, donor), part in run.samples.groupby(["group", "donor"], sort=False):
@@ -81,7 +81,7 @@ def cohort_grid(run: RunTables) -> Figure:
             x=alt.X("slot:N", **in_order(slots), title=title, axis=axis),
             y=alt.Y(
                 "time:N",
-                sort=[run.settings["before"], run.settings["after"]],
+                sort=[run.settings["before"], *run.times],
                 title=None,
                 axis=alt.Axis(grid=False, labelLimit=120),
             ),
@@ -134,7 +134,7 @@ def library_sizes(run: RunTables) -> Figure:
         ["sample", "donor", "group", "time", "total_counts", "n_genes", "pct_counts_mt"]
     ].assign(
         millions=lambda f: f["total_counts"].astype(float) / 1e6,
-        filled=lambda f: (f["time"] == run.settings["after"]).astype(int),
+        filled=lambda f: f["time"].isin(run.times).astype(int),
     )
     if frame.empty:
         return empty("No sample to show.")
@@ -172,7 +172,7 @@ def library_sizes(run: RunTables) -> Figure:
 
 def _arrows(run: RunTables, frame: pd.DataFrame, width: int, height: int) -> pd.DataFrame:
     """Return for each pair its arrow: both ends, and the angle of its head on the page."""
-    before, after = run.settings["before"], run.settings["after"]
+    before, after = run.settings["before"], run.times[-1]
     ends = frame.pivot_table(index=["donor", "group"], columns="time", values=["x", "y"])
     if not {("x", before), ("x", after)} <= set(ends.columns):
         return pd.DataFrame(columns=ARROW)
@@ -199,7 +199,7 @@ def _components(run: RunTables, suffix: str, space: str) -> Figure:
     named = {f"PC1{suffix}": "x", f"PC2{suffix}": "y"}
     columns = ["sample", "donor", "group", "time", *named]
     frame = run.metrics[columns].rename(columns=named).dropna(subset=["x", "y"])
-    frame["filled"] = (frame["time"] == run.settings["after"]).astype(int)
+    frame["filled"] = frame["time"].isin(run.times).astype(int)
     if len(frame) < 2:
         return empty("Too few samples for principal components.")
     known = run.variance[run.variance["space"] == space]["variance_ratio"].tolist()

@@ -162,7 +162,7 @@ def donor_changes(run: RunTables, genes: list[str]) -> pd.DataFrame:
         .pivot_table(index=["gene_id", "group", "donor"], columns="time", values="level")
         .reset_index()
     )
-    times = {run.settings["before"]: "before", run.settings["after"]: "after"}
+    times = {run.settings["before"]: "before", run.times[-1]: "after"}
     frame = wide.rename(columns=times)
     frame = frame.reindex(columns=["gene_id", "group", "donor", "before", "after"]).dropna()
     return frame.assign(change=frame["after"] - frame["before"]).reset_index(drop=True)
@@ -188,7 +188,7 @@ def leading_edge(run: RunTables) -> Figure:
         alt.Tooltip("gene:N", title="Gene"),
         alt.Tooltip("donor:N", title="Donor"),
         alt.Tooltip("before:Q", title=f"log2 {run.settings['before']}", format=".2f"),
-        alt.Tooltip("after:Q", title=f"log2 {run.settings['after']}", format=".2f"),
+        alt.Tooltip("after:Q", title=f"log2 {run.times[-1]}", format=".2f"),
         alt.Tooltip("change:Q", title="Change, log2", format=".3f"),
     ]
     donors = int(kept.groupby("group").size().max())

@@ -41,7 +41,12 @@ def level(run: RunTables, factor: str) -> Figure:
     donors = run.pairs[(run.pairs["factor"] == factor)].dropna(subset=["change_log2"])
     if donors.empty:
         return empty(f"The serum level of {factor} was not measured.")
-    changes = run.contrasts[run.contrasts["kind"] == "change"].set_index("contrast")["group"]
+    # the donors' changes are those of the last time
+    changes = {
+        one.name: one.group
+        for one in run.planned
+        if (one.kind, one.time) == ("change", run.times[-1])
+    }
     means = run.levels[run.levels["factor"] == factor].assign(
         group=lambda f: f["contrast"].map(changes)
     )

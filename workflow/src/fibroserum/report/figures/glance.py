@@ -46,6 +46,8 @@ def pairs(run: RunTables) -> Figure:
     """Complete pairs per group."""
     changes = run.contrasts[run.contrasts["kind"] == "change"]
     frame = changes[["group", "pairs"]].astype({"pairs": float})
+    # with several times after, of the time with the most pairs
+    frame = frame.groupby("group", as_index=False, sort=False).max()
     most = int(max(frame["pairs"], default=0))
     bars = (
         alt.Chart(data("pairs"))

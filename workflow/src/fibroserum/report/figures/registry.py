@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.input.names import file_name
 from fibroserum.report.figures import change, cohort, edges, factors, glance, sets, targets
 from fibroserum.report.figures.catalogue import Entry, figure_names
@@ -48,8 +47,7 @@ OF_FACTOR = {
 
 def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
     """Return the catalogue's entries for the contrasts and factors of a run."""
-    contrasts = contrasts_of(run.groups, run.settings["before"], run.settings["after"])
-    return figure_names(contrasts, config["factors"])
+    return figure_names(run.planned, config["factors"])
 
 
 def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:

@@ -233,7 +233,7 @@ def scores(run: RunTables) -> Figure:
         .pivot_table(index=["panel", "donor", "group"], columns="time", values="score")
         .reset_index()
     )
-    times = {run.settings["before"]: "before", run.settings["after"]: "after"}
+    times = {run.settings["before"]: "before", run.times[-1]: "after"}
     frame = wide.rename(columns=times).reindex(
         columns=["panel", "donor", "group", "before", "after"]
     )

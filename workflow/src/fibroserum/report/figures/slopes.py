@@ -59,7 +59,7 @@ def evenly(values: pd.Series, keys: list[pd.Series], most: int = MOST_LINES) -> 
 
 def slope_rows(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
     """Return before and after below each other: panel, donor, group, time, slot, level, filled."""
-    times = {"before": run.settings["before"], "after": run.settings["after"]}
+    times = {"before": run.settings["before"], "after": run.times[-1]}
     long = frame.melt(
         ["panel", "donor", "group"], list(times), var_name="time", value_name="level"
     ).dropna(subset=["level"])
@@ -79,7 +79,7 @@ def slot_of(run: RunTables, group: str, time: str) -> str:
 
 def slope_slots(run: RunTables) -> list[str]:
     """Return the places along the axis of a slope chart: group by group, before and after."""
-    times = [run.settings["before"], run.settings["after"]]
+    times = [run.settings["before"], run.times[-1]]
     return [slot_of(run, group, time) for group in run.groups for time in times]
 
 

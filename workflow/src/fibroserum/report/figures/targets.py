@@ -6,7 +6,6 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.report.figures.slopes import evenly, slopes
 from fibroserum.report.loading import RunTables, label_order, labelled
 from fibroserum.report.theme import (
@@ -32,11 +31,10 @@ def target_names(run: RunTables) -> list[str]:
 
 def published_effects(run: RunTables) -> pd.DataFrame:
     """Return the published log2 ratio of means for every target and contrast of a change."""
-    contrasts = contrasts_of(run.groups, run.settings["before"], run.settings["after"])
     rows = [
         (target, contrast.name, published_effect(run.published, target, contrast, run.groups))
         for target in target_names(run)
-        for contrast in contrasts
+        for contrast in run.planned
         if contrast.kind != "baseline"
     ]
     return pd.DataFrame(rows, columns=["target", "contrast", "published"]).dropna()

@@ -54,7 +54,7 @@ def _settings(run: RunTables, config: Mapping[str, Any], donors: str) -> dict[st
     return {
         "cohort": file_name(str(config["cohort"])),
         "before": run.settings["before"],
-        "after": run.settings["after"],
+        "after": run.times[-1],
         "groups": group_colours(run.groups),
         "targets": page_tables.targets_of_genes(run),
         "contrasts": [
