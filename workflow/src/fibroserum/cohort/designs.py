@@ -30,6 +30,16 @@ class Design:
         Samples × k, float64: all columns that are not indicators of blocks.
     blocks : pandas.Series or None
         By sample, the block (its donor) as text. None: the design has no blocks.
+
+    Examples
+    --------
+    >>> names = ["D1_pre", "D1_post", "D2_pre", "D2_post"]
+    >>> after = pd.DataFrame({"after": [0.0, 1.0, 0.0, 1.0]}, index=names)
+    >>> design = Design(after, pd.Series(["D1", "D1", "D2", "D2"], index=names))
+    >>> list(design.matrix)
+    ['donor[D1]', 'donor[D2]', 'after']
+    >>> design.contrast([1.0])
+    array([0., 0., 1.])
     """
 
     dense: pd.DataFrame
