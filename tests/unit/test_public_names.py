@@ -239,10 +239,11 @@ def test_options_win_and_defaults_are_the_schemas(drawn: Any, cohort: fs.Cohort)
         assert arguments[name].default == design[name]["default"]
     renamed = drawn.samples.rename(columns={"donor": "who", "sample": "id"})
     options = {"design": {"donor": "who", "sample": "id", "covariates": []}, "cohort": "mine"}
-    found = build(drawn.counts, renamed, options=options)
+    found = build(drawn.counts, renamed, targets="BGN", options=options)
     assert repr(found) == "Cohort 'mine': 17 samples × 1500 genes"
     assert list(found.adata.obs["donor"]) == list(cohort.adata.obs["donor"])
-    assert found.config["counts"] == ["counts.tsv"]
+    assert found.config["targets"] == ["BGN"]
+    assert found.config["counts"] == ["counts_1.tsv"]
     assert found.config["samples"] == "samples.tsv"
 
 

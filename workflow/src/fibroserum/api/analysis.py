@@ -151,7 +151,7 @@ def set_tests(
     cohort: Cohort,
     fits: Fits,
     tables: Results,
-    gene_sets: Sequence[str | Path] | None = None,
+    gene_sets: str | Path | Sequence[str | Path] | None = None,
     *,
     alpha: float | None = None,
     n_cpus: int = 1,
@@ -166,7 +166,7 @@ def set_tests(
         As `fit` returns them.
     tables : dict of str to pandas.DataFrame
         As `results` returns them.
-    gene_sets : sequence of paths, optional
+    gene_sets : path, or several, optional
         Files of gene sets (GMT, or MSigDB's JSON or GMX), each a collection with a false discovery
         rate of its own. None: those of the cohort's config.
     alpha : float, optional
@@ -194,11 +194,12 @@ def set_tests(
 
     Examples
     --------
-    >>> found = set_tests(cohort, fits, tables, ["sets.gmt"])
+    >>> found = set_tests(cohort, fits, tables, "sets.gmt")
     >>> found["RT_post_vs_pre"]["size"].tolist()
     [30, 30, 30, 30, 30, 30]
     """
-    paths = cohort.config["gene_sets"] if gene_sets is None else list(map(str, gene_sets))
+    named = cohort.config["gene_sets"] if gene_sets is None else gene_sets
+    paths = [named] if isinstance(named, str | Path) else named
     settings = SetSettings(
         **cohort.config["enrichment"],
         alpha=_alpha(cohort, alpha),
@@ -206,7 +207,7 @@ def set_tests(
         n_cpus=n_cpus,
     )
     factors = {name: one.obs["norm_factors"] for name, one in fits.items()}
-    return enrich(cohort.adata, tables, read_collections(paths), settings, factors).tables
+    return enrich(cohort.adata, tables, read_collections(map(str, paths)), settings, factors).tables
 
 
 def target_tables(

@@ -134,7 +134,7 @@ def build_cohort(
     group: str | None = None,
     time: str = "timepoint",
     reference_group: str | None = None,
-    targets: Sequence[str] | None = None,
+    targets: str | Sequence[str] | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Cohort:
     """Return a cohort from counts and a sample sheet.
@@ -155,7 +155,7 @@ def build_cohort(
         point.
     reference_group : str, optional
         The group with which others are compared. Needed where there are several groups.
-    targets : sequence of str, optional
+    targets : str, or several, optional
         Genes declared in advance, by symbol or id, which get verdicts. None: the default of the
         config's key `targets`.
     options : mapping, optional
@@ -171,8 +171,8 @@ def build_cohort(
     Raises
     ------
     InputError
-        With every problem of the arguments, the sheet and the counts. A DataFrame is checked as a
-        file `counts.tsv` or `samples.tsv` with a header would be; messages name its rows so.
+        With every problem of the arguments, the sheet and the counts. DataFrames are checked as
+        files `counts_1.tsv` and `samples.tsv` with a header would be; messages name rows so.
 
     Notes
     -----
@@ -203,24 +203,25 @@ def build_cohort(
         "reference_group": reference_group,
     } | own.get("design", {})
     column = design.get("sample", SAMPLE)
+    names = [targets] if isinstance(targets, str) else targets
     raw = {"cohort": "cohort", "gene_sets": []}
-    raw |= {} if targets is None else {"targets": list(targets)}
-    several = not isinstance(counts, str | Path | pd.DataFrame)
+    raw |= {} if names is None else {"targets": list(names)}
+    tables = [counts] if isinstance(counts, str | Path | pd.DataFrame) else counts
     with TemporaryDirectory() as folder:
         try:
             sheet = _sheet_file(samples, column, folder)
             paths = [
-                _counts_file(one, sheet, column, Path(folder, f"counts{place}.tsv"))
-                for place, one in (enumerate(counts, 1) if several else [("", counts)])
+                _counts_file(table, sheet, column, Path(folder, f"counts_{number}.tsv"))
+                for number, table in enumerate(tables, 1)
             ]
             raw |= {"counts": paths, "samples": sheet} | own | {"design": design}
             cohort = read_cohort(load_config(raw))
         except InputError as error:
             raise InputError(_without_folder(one, folder) for one in error.problems) from None
-        noted = cohort.adata.uns["fibroserum"]
-        noted["notes"] = [_relative(note, folder) for note in noted["notes"]]
-    named = {"counts": [_relative(path, folder) for path in paths]}
-    return replace(cohort, config=cohort.config | named | {"samples": _relative(sheet, folder)})
+    noted, config = cohort.adata.uns["fibroserum"], cohort.config
+    noted["notes"] = [_relative(note, folder) for note in noted["notes"]]
+    read = {"counts": [_relative(path, folder) for path in config["counts"]]}
+    return replace(cohort, config=config | read | {"samples": _relative(config["samples"], folder)})
 
 
 def _sheet_file(samples: Table, column: str, folder: str) -> str:

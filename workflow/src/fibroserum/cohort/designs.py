@@ -8,6 +8,7 @@ from functools import cached_property
 import anndata as ad
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 BLOCK = "donor"
 
@@ -84,9 +85,9 @@ class Design:
             return self.dense
         return pd.concat([indicators(self.blocks, BLOCK, self.labels), self.dense], axis=1)
 
-    def contrast(self, weights: np.ndarray) -> np.ndarray:
+    def contrast(self, weights: ArrayLike) -> np.ndarray:
         """Return weights of the dense columns (k,) as a vector over all columns (D + k,)."""
-        return np.concatenate([np.zeros(len(self.labels)), weights])
+        return np.concatenate([np.zeros(len(self.labels)), np.asarray(weights, dtype=float)])
 
     def dense_contrast(self, vector: np.ndarray) -> np.ndarray:
         """Return a vector over all columns (D + k,) as one over the dense columns (k,).

@@ -27,10 +27,10 @@ __all__ = ["CountTable", "read_counts"]
 
 
 def read_counts(
-    paths: Sequence[Path],
+    paths: str | Path | Sequence[str | Path],
     *,
     fractional: Fractional = "refuse",
-    tx2gene: Path | None = None,
+    tx2gene: str | Path | None = None,
     cells: dict[str, Any] | None = None,
     known_samples: Collection[str] | None = None,
     summed: Sequence[Path] = (),
@@ -42,13 +42,13 @@ def read_counts(
 
     Parameters
     ----------
-    paths : sequence of pathlib.Path
+    paths : path, or several
         Files or folders, each of any format: TSV or CSV with genes in rows (plain, gzip, bzip2, xz,
         zstandard), featureCounts, nf-core/rnaseq's merged tables, HTSeq and STAR files or folders
         of them, Salmon and kallisto folders, bulk h5ad; single-cell h5ad, 10x h5 and MTX folders.
     fractional : {"refuse", "round"}
         What to do with fractional counts. `round` is for length-scaled estimates.
-    tx2gene : pathlib.Path, optional
+    tx2gene : path, optional
         Table of transcript and gene ids, for Salmon and kallisto.
     cells : dict, optional
         `{"sample": obs column, "min_cells": n}` for single cells, which are summed per sample.
@@ -78,10 +78,12 @@ def read_counts(
 
     Examples
     --------
-    >>> table = read_counts([Path("counts.tsv")])
+    >>> table = read_counts("counts.tsv")
     >>> table.counts.shape
     (17, 1500)
     """
+    if isinstance(paths, str | Path):
+        paths = [paths]
     if not paths:
         raise refuse("no count matrix is named", "counts", "one or several files or folders")
     known = frozenset(map(composed, known_samples or ()))
@@ -89,6 +91,7 @@ def read_counts(
     matrices: list[Matrix] = []
     seen: set[Path] = set()
     sums = _gathered(summed)
+    names_of = Path(tx2gene) if tx2gene else None
     for path in map(Path, paths):
         if path.resolve() in seen:
             problems.append(Problem("is listed twice", str(path), "each input once"))
@@ -96,7 +99,7 @@ def read_counts(
         seen.add(path.resolve())
         try:
             found = sums.get(str(path))
-            read = [found] if found else read_matrices(path, known, tx2gene, cells, named, layer)
+            read = [found] if found else read_matrices(path, known, names_of, cells, named, layer)
             whole = cells is not None and cells.get("sample") is None
             matrices += [_as_one_sample(one, path, known) if whole else one for one in read]
         except InputError as error:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 LEVEL = 0.95
@@ -102,7 +103,7 @@ def _alone(estimate: float, error: float) -> Pooled:
     return Pooled(1, int(estimate > 0), *own, *own)
 
 
-def pool(estimates: np.ndarray, errors: np.ndarray) -> Pooled:
+def pool(estimates: ArrayLike, errors: ArrayLike) -> Pooled:
     """Return the synthesis of the cohorts' estimates of one quantity.
 
     Parameters
