@@ -173,6 +173,7 @@ def build_cohort(
     InputError
         With every problem of the arguments, the sheet and the counts. DataFrames are checked as
         files `counts_1.tsv` and `samples.tsv` with a header would be; messages name rows so.
+        A key of the config that a message names is an argument, or a key of `options`.
 
     Notes
     -----
