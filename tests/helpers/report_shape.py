@@ -11,7 +11,8 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import contrasts_of
-from fibroserum.input.config import load_schema, with_defaults
+from fibroserum.input.config import with_defaults
+from fibroserum.input.schema import config_schema
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -74,7 +75,7 @@ def config_of(shape: Shape, repository: Path, folder: Path) -> dict[str, Any]:
             for name in shape.factors
         },
     }
-    schema = load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+    schema = config_schema()
     resolved = with_defaults(given, schema)
     if shape.evidence and shape.factors:
         resolved["factors"][shape.factors[0]]["stimulation"] = {"counts": "stimulation.tsv"}

@@ -25,7 +25,7 @@ ROWS = (
     ("de",),
     ("enrichment",),
     ("factors", "permutations", "qc", "targets"),
-    ("simulate", "synthesis"),
+    ("api", "simulate", "synthesis"),
     ("report",),
     ("runtime",),
 )

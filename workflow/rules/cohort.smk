@@ -1,14 +1,14 @@
 # One cohort: check its config; names that all its stages share. The stages have files of their own.
 import re
 
-from fibroserum.input.config import load_schema
 from fibroserum.input.paths import input_paths
+from fibroserum.input.schema import config_schema
 from fibroserum.runtime.command_line import with_types
 from fibroserum.runtime.headline import print_headline
 from fibroserum.cohort.plan import plan
 from fibroserum.runtime.reruns import stamp
 
-SCHEMA = load_schema(SCHEMAS / "config.schema.yaml")
+SCHEMA = config_schema()
 PLAN = planned(plan, with_types(dict(config), OVERRIDES, SCHEMA), SCHEMA)
 CONFIG = PLAN.config
 OUT = f"results/{PLAN.folder}"

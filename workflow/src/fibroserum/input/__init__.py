@@ -6,6 +6,7 @@ __all__ = [
     "names",
     "paths",
     "published",
+    "schema",
     "serum_levels",
     "sheet",
     "sheet_checks",

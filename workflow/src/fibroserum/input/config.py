@@ -1,6 +1,6 @@
 """The resolved config of a cohort: schema, defaults, and what a schema cannot say.
 
-Defaults live in `workflow/schemas/config.schema.yaml` alone.
+Defaults live in `data/config.schema.yaml` alone.
 """
 
 from __future__ import annotations
@@ -23,11 +23,6 @@ from fibroserum.input.names import file_name, long_names, name_clashes
 from fibroserum.input.sheet import times_after, with_sheet_names
 
 Config = dict[str, Any]
-
-
-def load_schema(path: str | Path) -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of the config, written as YAML."""
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
 
 
 def read_config(path: Path) -> Any:

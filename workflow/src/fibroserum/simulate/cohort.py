@@ -71,10 +71,32 @@ class _Draw:
 
 
 def simulate_cohort(spec: CohortSpec, seed: int) -> SimulatedCohort:
-    """Draw a cohort; the same spec and seed give the same cohort.
+    """Draw a cohort with known truth; the same spec and seed give the same cohort.
 
-    seed: of donors, levels and counts. What is true of the genes depends on `spec.truth_seed`.
-    Raises ValueError where the spec has no room for its blocks.
+    Parameters
+    ----------
+    spec : CohortSpec
+        Groups, genes, effects and noise. What is true of the genes depends on its `truth_seed`.
+    seed : int
+        Of donors, serum levels and counts.
+
+    Returns
+    -------
+    SimulatedCohort
+        `counts` (samples × genes), `samples` (the sample sheet), `truth` (a row for each gene: its
+        planted changes, log2), `levels` (true log2 serum levels, pg/ml), `null_sets`,
+        `stimulation_counts`, `stimulation_samples` and `outliers`.
+
+    Raises
+    ------
+    ValueError
+        Where the spec has too few genes for its planted effects.
+
+    Examples
+    --------
+    >>> drawn = simulate_cohort(CohortSpec(genes=1500, arms=(Arm("AT", 4), Arm("RT", 5))), seed=1)
+    >>> drawn.counts.shape
+    (17, 1500)
     """
     panel = build_panel(spec)
     sheet = _sheet(spec)
