@@ -70,9 +70,8 @@ def genes_truth(panel: Panel, spec: DesignsSpec) -> pd.DataFrame:
     out["dispersion"] = genes["dispersion"].round(6)
     for name, weights in change_contrasts(spec).items():
         out[name] = _weighted(changes, weights)
-    for group in spec.trained:
-        out[f"{group}_vs_{CONTROL}_{BEFORE}"] = 0.0
-    out[f"{HEALTHY}_vs_{CONTROL}_{BEFORE}"] = genes[HEALTHY]
+    for reference, group in combinations((*spec.groups, HEALTHY), 2):
+        out[f"{group}_vs_{reference}_{BEFORE}"] = genes[HEALTHY] if group == HEALTHY else 0.0
     for group in spec.trained:
         out[f"{group}_dose_slope"] = genes[f"dose[{group}]"]
     out["outcome_slope"] = genes["outcome"]
