@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
+from fibroserum.cohort.contrasts import contrasts_of, order_groups
 from fibroserum.genes.mapping import annotate
 from fibroserum.simulate import (
     Arm,
@@ -161,6 +163,26 @@ def test_truth_of_the_named_genes(toy: SimulatedDesigns, repository: Path) -> No
     for block, size in DesignsSpec().blocks.items():
         assert f"`{block}`" in readme
         assert (toy.truth["block"] == block).sum() == size
+
+
+def test_contrasts_of_the_truth_are_the_pipelines(toy: SimulatedDesigns, repository: Path) -> None:
+    config = yaml.safe_load((repository / "config" / "toy_designs.yaml").read_text("utf-8"))
+    found = contrasts_of(
+        order_groups(toy.samples["group"].unique(), config["design"]["reference_group"]),
+        config["design"]["before"],
+        config["design"]["after"],
+        only_before=["healthy"],
+        pairwise=config["differences"] == "pairwise",
+        control=config["design"]["control"],
+        own=config["contrasts"],
+    )
+    assert {contrast.name for contrast in found} == {name for name in toy.truth if "_vs_" in name}
+    weights = {
+        contrast.name: {f"{group}@{time}": weight for (group, time), weight in contrast.weights}
+        for contrast in found
+        if contrast.model == "paired"
+    }
+    assert weights == change_contrasts(toy.spec)
 
 
 def test_truth_agrees_with_itself(toy: SimulatedDesigns) -> None:
