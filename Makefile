@@ -68,6 +68,8 @@ calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.
 	$(BIN)/python benchmarks/calibration/report.py build/calibration.tsv --write docs/calibration.md
 	$(BIN)/python benchmarks/calibration/weights.py build/calibration.tsv \
 	  --panel build/panel_variance.tsv --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_designs.py all build/designs.tsv
+	$(BIN)/python benchmarks/calibrate_designs.py report build/designs.tsv --write docs/calibration.md
 
 docs: $(VENV)/installed ## write the pages that are generated from schemas, and checksums of resources
 	$(BIN)/python workflow/documentation.py

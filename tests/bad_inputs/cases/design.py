@@ -282,8 +282,8 @@ def _(c: SmallCohort) -> None:
 @case(
     "a time that is neither compared nor ignored",
     "samples.tsv, column 'timepoint': 'week16' (rows 14, 15, 16, 17, 18, …) is neither before nor "
-    "after; expected 'pre' or 'post'. Valid: 'pre', 'post'. To leave these samples out, add the level to "
-    "design.ignore_times; to compare it with 'pre', add it to design.after.",
+    "after; expected 'pre' or 'post'. Valid: 'pre', 'post'. To leave these samples out, add the "
+    "level to design.ignore_times; to compare it with 'pre', add it to design.after.",
 )
 def _(c: SmallCohort) -> None:
     three_times(c)

@@ -54,7 +54,7 @@ class SimulatedCohort:
 
 
 @dataclass(frozen=True)
-class _Draw:
+class Draw:
     """Samples to be drawn.
 
     unit: index of the donor or culture of each sample. terms: samples × k; effects: k × genes,
@@ -104,8 +104,8 @@ def simulate_cohort(spec: CohortSpec, seed: int) -> SimulatedCohort:
     outliers = _outliers(sheet, panel, spec, seed)
     terms, effects = _cohort_effects(sheet, levels, panel, spec)
     unit = pd.factorize(sheet["donor"])[0]
-    draw = _Draw(unit, terms, effects, 1.0, outliers, _own_sd(sheet, spec))
-    counts = _draw_counts(draw, panel, spec, seed, "cohort")
+    draw = Draw(unit, terms, effects, 1.0, outliers, _own_sd(sheet, spec))
+    counts = draw_counts(draw, panel, spec, seed, "cohort")
     noise = generator(seed, "measurement").normal(0, spec.serum_noise, size=levels.shape)
     measured = 2 ** (levels.to_numpy() + noise)
     sheet.insert(4, "ccl28", measured[:, 0].round(1))
@@ -230,7 +230,7 @@ def _stimulation(panel: Panel, spec: CohortSpec, seed: int) -> tuple[pd.DataFram
     ]
     sheet = pd.DataFrame(rows, columns=["sample", "culture", "treatment"])
     no_spikes = pd.DataFrame({"gene": [], "sample": [], "log2": []}, dtype=int)
-    draw = _Draw(
+    draw = Draw(
         unit=np.arange(len(sheet)) // 2,
         terms=sheet["treatment"].eq("ccl28").to_numpy(float)[:, None],
         effects=panel.genes["stimulation"].to_numpy()[None, :],
@@ -238,12 +238,10 @@ def _stimulation(panel: Panel, spec: CohortSpec, seed: int) -> tuple[pd.DataFram
         spikes=no_spikes,
         own_sd=np.zeros(len(sheet)),
     )
-    return _frame(_draw_counts(draw, panel, spec, seed, "stimulation"), sheet, panel), sheet
+    return _frame(draw_counts(draw, panel, spec, seed, "stimulation"), sheet, panel), sheet
 
 
-def _draw_counts(
-    draw: _Draw, panel: Panel, spec: CohortSpec, seed: int, purpose: str
-) -> np.ndarray:
+def draw_counts(draw: Draw, panel: Panel, spec: CohortSpec, seed: int, purpose: str) -> np.ndarray:
     """Return counts, samples × genes (int32), a chunk of genes at a time."""
     samples, genes = len(draw.unit), len(panel.genes)
     units = int(draw.unit.max(initial=-1)) + 1
@@ -263,7 +261,7 @@ def _draw_counts(
         if draw.own_sd.any():
             own = generator(seed, f"{purpose} own changes from {start}")
             log2 += draw.own_sd[:, None] * own.standard_normal(log2.shape)
-        log2 += draw.unit_scale * _unit_effects(chunk, unit_factors, spec, rng)[draw.unit]
+        log2 += draw.unit_scale * unit_effects(chunk, unit_factors, spec, rng)[draw.unit]
         spikes = draw.spikes[draw.spikes["gene"].between(start, part.stop - 1)]
         log2[spikes["sample"], spikes["gene"] - start] += spikes["log2"].to_numpy()
         mean = size[:, None] * chunk["cpm"].to_numpy() * np.exp2(log2)
@@ -271,7 +269,7 @@ def _draw_counts(
     return counts
 
 
-def _unit_effects(
+def unit_effects(
     chunk: pd.DataFrame, factors: np.ndarray, spec: CohortSpec, rng: np.random.Generator
 ) -> np.ndarray:
     """Return log2 effects, units × genes, correlated within modules."""
