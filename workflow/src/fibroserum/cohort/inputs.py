@@ -26,7 +26,7 @@ from fibroserum.cohort.annotation import (
 from fibroserum.cohort.samples import check_design
 from fibroserum.counts import CountTable, read_counts
 from fibroserum.errors import Collector, Problem, listed
-from fibroserum.files.left_out import EXCLUDED
+from fibroserum.files.left_out import EXCLUDED, SPIKE_IN, fits
 from fibroserum.genes.gmt import check_human, collection_name, read_gmt
 from fibroserum.genes.ids import canonical_ensembl
 from fibroserum.input.config import Config
@@ -45,7 +45,8 @@ def checked_sheet(config: Config, counted: list[str] | None = None) -> pd.DataFr
     sheet = pd.DataFrame()
     with found.collecting():
         sheet = read_sample_sheet(Path(config["samples"]), config["design"])
-        problems = check_sheet(sheet, config["design"], config["factors"], counted)
+        column = config["normalization"]["column"]
+        problems = check_sheet(sheet, config["design"], config["factors"], counted, column)
         found.problems += problems
         if not problems:
             check_design(sheet, config)
@@ -118,7 +119,10 @@ def _read(
         tx2gene=Path(config["tx2gene"]) if config["tx2gene"] else None,
         layer=config["layer"],
         known_samples=samples,
-        exclude=[canonical_ensembl(name) for name in config["genes"]["exclude"]],
+        exclude=[
+            canonical_ensembl(name)
+            for name in (*config["genes"]["exclude"], *(config["normalization"]["genes"] or ()))
+        ],
         named=kept,
         **single_cells,
     )
@@ -217,6 +221,12 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     assert annotation is not None, "an annotation that could not be made is a problem"
     aside = pd.concat([table.left_out, counts[[*without]]], axis=1)
     reasons = table.reasons | dict.fromkeys(without, EXCLUDED)
+    own = [canonical_ensembl(name) for name in config["genes"]["exclude"]]
+    reasons |= {
+        row: SPIKE_IN
+        for row, reason in table.reasons.items()
+        if reason == EXCLUDED and not fits(row, own)
+    }
     counts, annotation = counts.drop(columns=[*without]), annotation.drop(index=[*without])
     targets, notes = find_targets(config["targets"], annotation, counts)
     notes += unfitted(config, annotation, [*aside], without)

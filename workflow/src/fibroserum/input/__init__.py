@@ -4,6 +4,7 @@ __all__ = [
     "config",
     "covariates",
     "names",
+    "normalization",
     "paths",
     "published",
     "serum_levels",
