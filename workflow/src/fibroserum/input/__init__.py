@@ -3,6 +3,7 @@
 __all__ = [
     "config",
     "covariates",
+    "gene_lists",
     "names",
     "normalization",
     "paths",
