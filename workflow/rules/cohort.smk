@@ -19,6 +19,7 @@ STIMULATED = [name for name, factor in FACTORS.items() if factor["stimulation"]]
 CONTRASTS = [contrast.file for contrast in PLAN.contrasts]
 PERMUTATIONS = CONFIG["differential_expression"]["permutations"]
 CALIBRATION = [f"{OUT}/calibration.tsv"] if PERMUTATIONS else []
+GENE_LISTS = [f"{OUT}/flags/gene_lists.tsv"] if CONFIG["gene_lists"] else []
 
 
 wildcard_constraints:
@@ -62,4 +63,5 @@ RESULTS = [
     *rules.targets.output,
     *rules.factors.output,
     *CALIBRATION,
+    *GENE_LISTS,
 ]

@@ -75,6 +75,7 @@ rule counts:
             "targets",
             "context",
             "factors",
+            "normalization",
         ),
         min_count=CONFIG["differential_expression"]["min_count"],
         stamp=stamp(

@@ -119,3 +119,28 @@ rule permutations:
         code=code("permutations.py"),
     script:
         "../scripts/permutations.py"
+
+
+if GENE_LISTS:
+
+    rule gene_lists:
+        input:
+            cohort=rules.counts.output.cohort,
+            de=rules.differential_expression.output.de,
+            lists=inputs_of("gene_lists"),
+        output:
+            table=f"{OUT}/flags/gene_lists.tsv",
+        log:
+            f"{LOG}/gene_lists.log",
+        benchmark:
+            f"{LOG}/gene_lists.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=memory(4000, 15),
+            runtime=minutes(30),
+        params:
+            lists=CONFIG["gene_lists"],
+            stamp=stamp(inputs_of("gene_lists")),
+            code=code("gene_lists.py"),
+        script:
+            "../scripts/gene_lists.py"

@@ -1,7 +1,7 @@
 # Stage report. In: every table. Out: report.html, tables.xlsx, summary.json, provenance.json, figures/.
 from fibroserum.report.figures.catalogue import figure_names
 
-FIGURES = figure_names(PLAN.contrasts, CONFIG["factors"])
+FIGURES = figure_names(PLAN.contrasts, CONFIG["factors"], CONFIG["gene_lists"])
 TABLES = {
     "samples": rules.counts.output.samples,
     "qc": rules.qc.output,
@@ -12,6 +12,7 @@ TABLES = {
     "factors": rules.factors.output,
     "stimulation": expand(rules.stimulation.output.table, factor=STIMULATED),
     "calibration": CALIBRATION,
+    "gene_lists": GENE_LISTS,
 }
 
 

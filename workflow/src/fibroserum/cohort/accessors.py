@@ -39,6 +39,18 @@ def all_samples(adata: ad.AnnData) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.concat([counts, own[known]]), pd.concat([obs, rest[known]])
 
 
+def fixed_size_factors(adata: ad.AnnData) -> pd.Series:
+    """Return given size factors, or those of spike-ins, of all samples that have one.
+
+    Samples in no model (without a pair) are included.
+    """
+    factors = adata.obs["size_factor"].astype(float)
+    if "unpaired" in adata.uns:
+        rest = adata.uns["unpaired"]
+        factors = pd.concat([factors, pd.Series(rest["size_factor"], rest["obs"].index)])
+    return factors.dropna()
+
+
 def left_out_table(adata: ad.AnnData) -> pd.DataFrame:
     """Return `qc/left_out_genes.tsv`: rows that are no genes, or left out as the config asks."""
     if LEFT_OUT not in adata.obsm:
@@ -100,6 +112,7 @@ def settings_of(adata: ad.AnnData) -> dict[str, Any]:
         "block": "",
         "categorical": [],
         "only_before": [],
+        "size_factor_method": "ratio",
         **adata.uns["fibroserum"],
     }
     names, reasons = (noted.pop(key, []) for key in ("not_estimable", "why_not_estimable"))

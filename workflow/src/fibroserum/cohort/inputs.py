@@ -19,17 +19,20 @@ from fibroserum.cohort.annotation import (
     excluded,
     find_targets,
     kept_rows,
+    named_genes,
     near_context,
     unfitted,
     unknown_genes,
+    unknown_in_lists,
 )
 from fibroserum.cohort.samples import check_design
 from fibroserum.counts import CountTable, read_counts
 from fibroserum.errors import Collector, Problem, listed
-from fibroserum.files.left_out import EXCLUDED
+from fibroserum.files.left_out import EXCLUDED, SPIKE_IN, fits
 from fibroserum.genes.gmt import check_human, collection_name, read_gmt
 from fibroserum.genes.ids import canonical_ensembl
 from fibroserum.input.config import Config
+from fibroserum.input.gene_lists import read_gene_lists
 from fibroserum.input.published import read_published
 from fibroserum.input.serum_levels import serum_notes
 from fibroserum.input.sheet import missing_names, read_sample_sheet
@@ -45,7 +48,8 @@ def checked_sheet(config: Config, counted: list[str] | None = None) -> pd.DataFr
     sheet = pd.DataFrame()
     with found.collecting():
         sheet = read_sample_sheet(Path(config["samples"]), config["design"])
-        problems = check_sheet(sheet, config["design"], config["factors"], counted)
+        column = config["normalization"]["column"]
+        problems = check_sheet(sheet, config["design"], config["factors"], counted, column)
         found.problems += problems
         if not problems:
             check_design(sheet, config)
@@ -58,8 +62,10 @@ def checked_sheet(config: Config, counted: list[str] | None = None) -> pd.DataFr
 
 
 def check_tables(config: Config) -> None:
-    """Read the gene sets, published values and signatures; raise InputError for what is wrong."""
+    """Read gene sets and lists, published values and signatures. Raise InputError for mistakes."""
     found = Collector()
+    with found.collecting():
+        read_gene_lists(config["gene_lists"])
     for path in config["gene_sets"]:
         with found.collecting():
             sets = read_gmt(Path(path))
@@ -118,7 +124,10 @@ def _read(
         tx2gene=Path(config["tx2gene"]) if config["tx2gene"] else None,
         layer=config["layer"],
         known_samples=samples,
-        exclude=[canonical_ensembl(name) for name in config["genes"]["exclude"]],
+        exclude=[
+            canonical_ensembl(name)
+            for name in (*config["genes"]["exclude"], *(config["normalization"]["genes"] or ()))
+        ],
         named=kept,
         **single_cells,
     )
@@ -205,7 +214,11 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
         with found.collecting():
             counts, annotation, genes_said = annotated(table.counts, config)
     if annotation is not None:
-        found.problems += unknown_genes(config, annotation)
+        found.problems += unknown_genes(named_genes(config), annotation)
+        with found.collecting():
+            # the workflow gives `counts` no list: an edit of one makes no model run again
+            lists = read_gene_lists(config.get("gene_lists", {}))
+            found.problems += unknown_in_lists(lists, annotation)
         without, wrong = excluded(config, annotation)
         found.problems += wrong
     with found.collecting():
@@ -217,6 +230,12 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     assert annotation is not None, "an annotation that could not be made is a problem"
     aside = pd.concat([table.left_out, counts[[*without]]], axis=1)
     reasons = table.reasons | dict.fromkeys(without, EXCLUDED)
+    own = [canonical_ensembl(name) for name in config["genes"]["exclude"]]
+    reasons |= {
+        row: SPIKE_IN
+        for row, reason in table.reasons.items()
+        if reason == EXCLUDED and not fits(row, own)
+    }
     counts, annotation = counts.drop(columns=[*without]), annotation.drop(index=[*without])
     targets, notes = find_targets(config["targets"], annotation, counts)
     notes += unfitted(config, annotation, [*aside], without)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import anndata as ad
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.models import Model, keep_model, models_of
+from fibroserum.cohort.size_factors import FIXED
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.de.normalisation import normalise
 from fibroserum.de.second_model import (
@@ -172,6 +174,8 @@ def fit_cohort(cohort: ad.AnnData, settings: FitSettings) -> Iterator[ad.AnnData
     """
     counts, factors = counts_of(cohort), cohort.obs["size_factor"]
     noted, donor_values = settings_of(cohort), settings.steps.donor_values
+    if noted["size_factor_method"] in FIXED:
+        settings = replace(settings, factors=noted["size_factor_method"])
     for model in models_of(cohort.obs, noted, donor_values=donor_values):
         logger.info(
             f"fitting {model.name}: {len(model.design.samples)} samples × {cohort.n_vars} genes"

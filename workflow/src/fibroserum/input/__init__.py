@@ -3,7 +3,9 @@
 __all__ = [
     "config",
     "covariates",
+    "gene_lists",
     "names",
+    "normalization",
     "paths",
     "published",
     "schema",

@@ -20,6 +20,7 @@ from fibroserum.errors import Problem, nearest
 from fibroserum.files.contents import composed
 from fibroserum.input.covariates import covariate_names
 from fibroserum.input.names import file_name, long_names, name_clashes
+from fibroserum.input.normalization import normalization_problems
 from fibroserum.input.sheet import times_after, with_sheet_names
 
 Config = dict[str, Any]
@@ -228,7 +229,9 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
             "Take second_opinion: none out of the config, or design.block.",
         )
     yield from _column_problems(design, f"{where}, design")
-    named = {"cohort": [config["cohort"]], "factors": list(config["factors"])}
+    yield from normalization_problems(config, where)
+    named = {"cohort": [config["cohort"]]}
+    named |= {key: list(config[key]) for key in ("factors", "gene_lists")}
     for key, names in named.items():
         for name in names:
             if re.fullmatch(r"[._]*", file_name(name)):
@@ -238,6 +241,7 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
                     "a name with a letter or a digit",
                 )
         yield from long_names(names, f"{where}, {key}")
+        yield from name_clashes(names, f"{where}, {key}", key.replace("_", " "))
     for entry in config["genes"]["exclude"]:
         if not entry.strip("* "):
             yield Problem(
@@ -254,7 +258,6 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
                 f"{where}, factors.{factor}.stimulation",
                 "two different levels",
             )
-    yield from name_clashes(list(config["factors"]), f"{where}, factors", "factors")
 
 
 def _endless_numbers(config: Config, where: str, path: tuple[str, ...] = ()) -> Iterator[Problem]:
@@ -339,6 +342,7 @@ def repeated_keys(path: Path) -> Iterator[Problem]:
 
 #: Keys whose values are paths: a file's name stays as it is on disk.
 _PATHS = {"counts", "samples", "tx2gene", "gene_sets", "published", "annotation", "signature"}
+_PATHS |= {"gene_lists"}
 
 
 def _composed(value: Any) -> Any:

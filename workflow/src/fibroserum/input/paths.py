@@ -42,6 +42,8 @@ def input_paths(config: Config) -> dict[str, list[str]]:
         "genes.annotation": config["genes"]["annotation"],
         "published": config["published"],
     }
+    for name, entry in config["gene_lists"].items():
+        optional[f"gene_lists.{name}"] = entry if isinstance(entry, str) else None
     for factor, entry in config["factors"].items():
         arm = entry["stimulation"] or {}
         optional[f"factors.{factor}.stimulation.counts"] = arm.get("counts")
@@ -67,6 +69,10 @@ def with_located_paths(config: Config, root: Path) -> Config:
     for key in ("counts", "gene_sets"):
         located[key] = [locate(path, root) for path in config[key]]
     located["genes"] = config["genes"] | {"annotation": locate(config["genes"]["annotation"], root)}
+    located["gene_lists"] = {
+        name: locate(entry, root) if isinstance(entry, str) else entry
+        for name, entry in config["gene_lists"].items()
+    }
     located["factors"] = {name: _located_factor(f, root) for name, f in config["factors"].items()}
     return located
 

@@ -21,6 +21,7 @@ from fibroserum.input.covariates import (
     numbers,
     spelling,
 )
+from fibroserum.input.normalization import size_factor_problems
 from fibroserum.input.serum_levels import detection_limit, half_limit_log2
 from fibroserum.input.sheet import (
     DESIGN_KEYS,
@@ -41,12 +42,14 @@ def check_sheet(
     design: Mapping[str, Any],
     factors: Mapping[str, Mapping[str, Any]],
     counts_samples: Collection[str] | None,
+    size_factor: str | None = None,
 ) -> tuple[Problem, ...]:
     """Return everything wrong with a sheet, or nothing.
 
     sheet: as `read_sheet` returns it. design, factors: the config's sections, complete.
-    counts_samples: the samples that were counted; None where the matrices have not been read. That
-    `before` differs from `after` is the config's to check.
+    counts_samples: the samples that were counted; None where the matrices have not been read.
+    size_factor: the column of given size factors. That `before` differs from `after` is the
+    config's to check.
     """
     factors = {name: factor for name, factor in factors.items() if factor["serum"]}
     problems = list(_column_problems(sheet, design, factors))
@@ -62,6 +65,9 @@ def check_sheet(
     for name, factor in factors.items():
         if factor["serum"] in sheet.columns:
             problems += _serum_problems(sheet, name, factor)
+    # a column of the design is refused by the config's check
+    if size_factor is not None and size_factor not in map(design.get, DESIGN_KEYS):
+        problems += size_factor_problems(sheet, size_factor)
     return (*problems, *design_problems(sheet, design), *_name_problems(sheet, design))
 
 

@@ -48,9 +48,12 @@ SINGLE = {
     "sets": "factor_sets",
     "mediation": "mediation",
     "calibration": "calibration",
+    "gene_lists": "gene_lists",
 }
 # written only where they were asked for or can be
-OPTIONAL = {"calibration"}
+OPTIONAL = {"calibration", "gene_lists"}
+# without a sheet of the workbook where the config does not ask for them
+CONFIGURED = {"gene_lists"}
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Tables:
     sets: pd.DataFrame
     mediation: pd.DataFrame
     calibration: pd.DataFrame
+    gene_lists: pd.DataFrame
     stimulation: Frames
 
 

@@ -13,6 +13,7 @@ COHORT = "Cohort"
 CHANGE = "Change in each group"
 TARGETS = "Targets"
 ECM = "Extracellular matrix"
+GENE_LISTS = "Gene lists"
 
 
 class Entry(TypedDict):
@@ -61,10 +62,16 @@ def _per_factor(factor: str) -> Iterator[tuple[str, Entry]]:
         )
 
 
-def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[str, Entry]:
+def _of_list(name: str) -> tuple[str, Entry]:
+    return f"gene_list_{file_name(name)}", _entry("gene_list", GENE_LISTS, "Donors", list=name)
+
+
+def figure_names(
+    contrasts: Iterable[Contrast], factors: Iterable[str], lists: Iterable[str] = ()
+) -> dict[str, Entry]:
     """Return every figure of a report in the order of its sections.
 
-    factors: their names. A figure's name is that of its files
+    factors, lists (own lists of genes): their names. A figure's name is that of its files
     under `figures/`; its entry holds `caption` (a file under `workflow/report/`), `category` and
     `label` (a dict of words), as `snakemake --report` wants them.
     """
@@ -104,4 +111,5 @@ def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[
     change = dict(pair for contrast in contrasts for pair in _per_contrast(contrast))
     change["pvalues"] = _entry("pvalues", CHANGE, "p values")
     responsive = dict(pair for factor in factors for pair in _per_factor(factor))
-    return entries[GLANCE] | entries[COHORT] | change | entries[TARGETS] | responsive | entries[ECM]
+    targets = entries[TARGETS] | dict(map(_of_list, lists))
+    return entries[GLANCE] | entries[COHORT] | change | targets | responsive | entries[ECM]

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from fibroserum.input.names import file_name
-from fibroserum.report.figures import change, cohort, edges, factors, glance, sets, targets
+from fibroserum.report.figures import (
+    change,
+    cohort,
+    edges,
+    factors,
+    gene_lists,
+    glance,
+    sets,
+    targets,
+)
 from fibroserum.report.figures.catalogue import Entry, figure_names
 from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import Figure
@@ -47,7 +56,7 @@ OF_FACTOR = {
 
 def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
     """Return the catalogue's entries for the contrasts and factors of a run."""
-    return figure_names(run.planned, config["factors"])
+    return figure_names(run.planned, config["factors"], config["gene_lists"])
 
 
 def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
@@ -61,4 +70,6 @@ def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
     for factor in config["factors"]:
         for name, of_factor in OF_FACTOR.items():
             figures[f"factor_{file_name(factor)}_{name}"] = of_factor(run, factor)
+    for name in config["gene_lists"]:
+        figures[f"gene_list_{file_name(name)}"] = gene_lists.donors(run, name)
     return {name: figures[name] for name in catalogue_of(run, config)}

@@ -16,6 +16,8 @@ from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import records
 
 MOST_FACTOR_GENES = 500
+# called genes of an own list that a row names
+MOST_NAMED = 20
 # keys of the config that the methods paragraph states
 STATED = (
     "targets",
@@ -122,6 +124,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "factor_sets": records(run.sets),
         "mediation": records(run.mediation),
         "calibration": records(run.calibration),
+        "gene_lists": called_of_lists(run.gene_lists),
         "left_out": records(run.left_out),
         "few_found": few_found(run),
         "score_tests": records(run.score_tests),
@@ -136,6 +139,27 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "published": run.published is not None,
         "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
     }
+
+
+def called_of_lists(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return for each own list and contrast how many genes it has, and those that are called.
+
+    rows: `flags/gene_lists.tsv`.
+    """
+    return [
+        {
+            "list": name,
+            "contrast": contrast,
+            "genes": len(own),
+            "absent": int(own["gene_id"].isna().sum()),
+            "tested": int((own["status"] == "tested").sum()),
+            **{
+                call: listed(own.loc[own["call"] == call, "gene"], MOST_NAMED, quote="") or None
+                for call in ("up", "down")
+            },
+        }
+        for (name, contrast), own in rows.groupby(["list", "contrast"], sort=False)
+    ]
 
 
 def covariates_in_words(run: RunTables) -> list[str]:
