@@ -48,6 +48,7 @@ SINGLE = {
     "sets": "factor_sets",
     "mediation": "mediation",
     "calibration": "calibration",
+    "planning": "planning",
 }
 # written only where they were asked for or can be
 OPTIONAL = {"calibration"}
@@ -87,6 +88,7 @@ class Tables:
     sets: pd.DataFrame
     mediation: pd.DataFrame
     calibration: pd.DataFrame
+    planning: pd.DataFrame
     stimulation: Frames
 
 

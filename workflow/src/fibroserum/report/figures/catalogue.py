@@ -13,6 +13,7 @@ COHORT = "Cohort"
 CHANGE = "Change in each group"
 TARGETS = "Targets"
 ECM = "Extracellular matrix"
+PLANNING = "Planning the next study"
 
 
 class Entry(TypedDict):
@@ -96,6 +97,10 @@ def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[
             "ecm_leading_edge": "Leading edge",
             "ecm_scores": "Scores per donor",
         },
+        PLANNING: {
+            "planning_detectable": "Detectable effect against pairs",
+            "planning_power": "Power against pairs",
+        },
     }
     entries = {
         category: {kind: _entry(kind, category, title) for kind, title in titles.items()}
@@ -104,4 +109,5 @@ def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[
     change = dict(pair for contrast in contrasts for pair in _per_contrast(contrast))
     change["pvalues"] = _entry("pvalues", CHANGE, "p values")
     responsive = dict(pair for factor in factors for pair in _per_factor(factor))
-    return entries[GLANCE] | entries[COHORT] | change | entries[TARGETS] | responsive | entries[ECM]
+    own = [entries[GLANCE], entries[COHORT], change, entries[TARGETS], responsive, entries[ECM]]
+    return {name: entry for part in [*own, entries[PLANNING]] for name, entry in part.items()}

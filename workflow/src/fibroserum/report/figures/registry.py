@@ -7,7 +7,16 @@ from typing import Any
 
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.input.names import file_name
-from fibroserum.report.figures import change, cohort, edges, factors, glance, sets, targets
+from fibroserum.report.figures import (
+    change,
+    cohort,
+    edges,
+    factors,
+    glance,
+    planning,
+    sets,
+    targets,
+)
 from fibroserum.report.figures.catalogue import Entry, figure_names
 from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import Figure
@@ -33,6 +42,8 @@ WHOLE = {
     "ecm_running_sums": edges.running_sums,
     "ecm_leading_edge": edges.leading_edge,
     "ecm_scores": sets.scores,
+    "planning_detectable": planning.detectable,
+    "planning_power": planning.power,
 }
 OF_CONTRAST = {
     "volcano": change.volcano,
