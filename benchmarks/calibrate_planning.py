@@ -1,6 +1,6 @@
 """Is the planned power the share of studies that find the effect? Simulated cohorts.
 
-    python benchmarks/calibrate_planning.py                              # some 15 minutes on 2 cores
+    python benchmarks/calibrate_planning.py                         # some 15 minutes on 2 cores
     python benchmarks/calibrate_planning.py --write docs/calibration.md
 
 Pilot cohorts of one size plan studies of several sizes; studies of those sizes, drawn from other
@@ -212,9 +212,9 @@ def markdown(result: pd.DataFrame, cohorts: int, pilots: int) -> str:
     lines = [
         "## Planning",
         "",
-        f"`benchmarks/calibrate_planning.py`, {pilots} pilot cohorts of {PILOT_PAIRS} pairs a group, "
-        f"{cohorts} studies a size. Two groups, {len(GENES.names)} genes whose dispersions and "
-        "donors' own changes differ; panels of "
+        f"`benchmarks/calibrate_planning.py`, {pilots} pilot cohorts of {PILOT_PAIRS} pairs a "
+        f"group, {cohorts} studies a size. Two groups, {len(GENES.names)} genes, whose dispersions "
+        "and donors' own changes differ; panels of "
         f"{PANEL_SIZE} targets, of which 1 or 4 change in RT. Planned: the mean of what the pilots "
         "say of a study of that size. Realised: the share of verdicts `up` (outlier rule "
         "included); of a slope, the share below the panel FDR in the model of the serum level, all "

@@ -5,6 +5,7 @@ __all__ = [
     "covariates",
     "names",
     "paths",
+    "planning",
     "published",
     "serum_levels",
     "sheet",

@@ -187,23 +187,30 @@ def _noise(main: np.ndarray, parts: np.ndarray, spread: GroupVariance, place: in
 
 
 def _slopes(changes: Sequence[Estimated], spread: GroupVariance) -> dict[str, Noise]:
-    """Return the noise of slopes, from that of the groups' changes.
+    """Return the noise of slopes by target, from that of the groups' changes."""
+    return {
+        target: slope_noise([change.noise[target] for change in changes], spread.df_pooled)
+        for target in changes[0].noise
+    }
 
-    With n pairs in each of k groups, an sd of 1 is a sum of squares of k (n - 1).
+
+def slope_noise(changes: Sequence[Noise], df_pooled: float) -> Noise:
+    """Return the noise of a slope within groups on something of sd 1, from the groups' changes.
+
+    With n pairs in each of k groups, an sd of 1 is a sum of squares of k (n - 1), and the slope has
+    a k-th of a degree of freedom of each. df_pooled: of the variance of all groups.
     """
     count = len(changes)
-    found = {}
-    for target in changes[0].noise:
-        own = [change.noise[target] for change in changes]
-        place = [int(np.argmax(one.second)) for one in own]
-        second = np.array([one.second.sum() for one in own]) / count**2
-        found[target] = replace(
-            own[0],
-            main=np.full(count, np.nan),
-            second=second,
-            lost=np.array([one.lost[at] + 1 / count for one, at in zip(own, place, strict=True)]),
-            prior_df=np.array([one.prior_df[at] for one, at in zip(own, place, strict=True)]),
-            used=1,
-            df=satterthwaite(second, np.array([one.df for one in own]), spread.df_pooled),
-        )
-    return found
+    place = [int(np.argmax(one.second)) for one in changes]
+    second = np.array([one.second.sum() for one in changes]) / count**2
+    own = list(zip(changes, place, strict=True))
+    return replace(
+        changes[0],
+        main=np.full(count, np.nan),
+        second=second,
+        lost=np.array([one.lost[at] + 1 / count for one, at in own]),
+        prior_df=np.array([one.prior_df[at] for one, at in own]),
+        groups=max(count, changes[0].groups),
+        used=1,
+        df=satterthwaite(second, np.array([one.df for one in changes]), df_pooled),
+    )

@@ -73,5 +73,5 @@ def _curves(run: RunTables, column: str, title: str) -> Figure:
     )
     chart = alt.layer(others, band, own).properties(width=PANEL, height=HEIGHT)
     made = panels(chart, "label", "studies", order, 3, PANEL + 60)
-    words = f"{title} of {len(drawn)} targets by pairs in each group, {names[0]} in colour."
+    words = f"{title} of {len(drawn)} targets by pairs in each group, {names[0]} bold."
     return Figure(made, {"studies": frame}, words, responsive=False, panel=PANEL + 110)
