@@ -102,7 +102,8 @@ def study_noise(study: Study, n_cpus: int = 1) -> Iterator[Estimated]:
     """Yield the contrasts of changes, and then a slope for each time after.
 
     A slope is of the targets' change on something that varies with an sd of 1 within each group. It
-    is the second model's alone, and of cohorts whose donors are in one group each.
+    is the second model's alone, and of cohorts whose donors are in one group each and share no
+    block.
     """
     model = model_of(study.fits["paired"])
     fits, places = _second(study, n_cpus)
@@ -131,7 +132,7 @@ def study_noise(study: Study, n_cpus: int = 1) -> Iterator[Estimated]:
         }
         found = Estimated(contrast.name, contrast, noise)
         yield found
-        if contrast.kind == "change" and own.groups is not None:
+        if contrast.kind == "change" and own.groups is not None and model.fewest == 1:
             levels.setdefault(id(own.fit), []).append(found)
     for fit, changes in levels.items():
         assert changes[0].contrast is not None, "a change is a contrast"
