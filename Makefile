@@ -51,6 +51,7 @@ bench: $(VENV)/installed ## measure speed, side by side in one run
 calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_toy.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_targets.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_planning.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_panels.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_factors.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_confirmed.py --write docs/calibration.md

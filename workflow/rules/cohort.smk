@@ -62,6 +62,7 @@ RESULTS = [
     *rules.enrichment.output,
     *rules.targets.output,
     *rules.factors.output,
+    *rules.planning.output,
     *CALIBRATION,
     *GENE_LISTS,
 ]

@@ -121,6 +121,32 @@ rule permutations:
         "../scripts/permutations.py"
 
 
+rule planning:
+    input:
+        cohort=rules.counts.output.cohort,
+        fits=rules.fit.output.fits,
+        de=rules.differential_expression.output.de,
+        published=inputs_of("published"),
+    output:
+        planning=f"{OUT}/flags/planning.tsv",
+    log:
+        f"{LOG}/planning.log",
+    benchmark:
+        f"{LOG}/planning.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(4000, 15),
+        runtime=minutes(30),
+    params:
+        alpha=CONFIG["differential_expression"]["alpha"],
+        power_lfc=CONFIG["differential_expression"]["power_lfc"],
+        changed=CONFIG["planning"]["changed"],
+        stamp=stamp(inputs_of("published")),
+        code=code("planning.py"),
+    script:
+        "../scripts/planning.py"
+
+
 if GENE_LISTS:
 
     rule gene_lists:

@@ -10,5 +10,6 @@ rule flags:
     input:
         rules.targets.output,
         rules.factors.output,
+        rules.planning.output,
         CALIBRATION,
         GENE_LISTS,

@@ -7,6 +7,7 @@ __all__ = [
     "names",
     "normalization",
     "paths",
+    "planning",
     "published",
     "schema",
     "serum_levels",

@@ -49,6 +49,7 @@ SINGLE = {
     "mediation": "mediation",
     "calibration": "calibration",
     "gene_lists": "gene_lists",
+    "planning": "planning",
 }
 # written only where they were asked for or can be
 OPTIONAL = {"calibration", "gene_lists"}
@@ -91,6 +92,7 @@ class Tables:
     mediation: pd.DataFrame
     calibration: pd.DataFrame
     gene_lists: pd.DataFrame
+    planning: pd.DataFrame
     stimulation: Frames
 
 

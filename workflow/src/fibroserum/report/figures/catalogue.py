@@ -14,6 +14,7 @@ CHANGE = "Change in each group"
 TARGETS = "Targets"
 ECM = "Extracellular matrix"
 GENE_LISTS = "Gene lists"
+PLANNING = "Planning the next study"
 
 
 class Entry(TypedDict):
@@ -103,6 +104,10 @@ def figure_names(
             "ecm_leading_edge": "Leading edge",
             "ecm_scores": "Scores per donor",
         },
+        PLANNING: {
+            "planning_detectable": "Detectable effect against pairs",
+            "planning_power": "Power against pairs",
+        },
     }
     entries = {
         category: {kind: _entry(kind, category, title) for kind, title in titles.items()}
@@ -112,4 +117,5 @@ def figure_names(
     change["pvalues"] = _entry("pvalues", CHANGE, "p values")
     responsive = dict(pair for factor in factors for pair in _per_factor(factor))
     targets = entries[TARGETS] | dict(map(_of_list, lists))
-    return entries[GLANCE] | entries[COHORT] | change | targets | responsive | entries[ECM]
+    own = [entries[GLANCE], entries[COHORT], change, targets, responsive, entries[ECM]]
+    return {name: entry for part in [*own, entries[PLANNING]] for name, entry in part.items()}

@@ -13,6 +13,7 @@ from fibroserum.report.figures import (
     factors,
     gene_lists,
     glance,
+    planning,
     sets,
     targets,
 )
@@ -41,6 +42,8 @@ WHOLE = {
     "ecm_running_sums": edges.running_sums,
     "ecm_leading_edge": edges.leading_edge,
     "ecm_scores": sets.scores,
+    "planning_detectable": planning.detectable,
+    "planning_power": planning.power,
 }
 OF_CONTRAST = {
     "volcano": change.volcano,

@@ -12,8 +12,9 @@ from fibroserum.errors import listed
 from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.report.figures.sets import keys_of, relatives
 from fibroserum.report.figures.targets import target_names
-from fibroserum.report.loading import RunTables
+from fibroserum.report.loading import RunTables, labels_of
 from fibroserum.report.theme import records
+from fibroserum.targets.planning_words import planning_sentences
 
 MOST_FACTOR_GENES = 500
 # called genes of an own list that a row names
@@ -108,6 +109,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     warnings = run.checks[run.checks["level"] != "ok"]
     lost = run.samples[(run.samples["used_for"] != "change") | run.samples["reason"].notna()]
     fit = {name: frame["status"].value_counts().to_dict() for name, frame in run.de.items()}
+    names = target_names(run)
     return {
         "warnings": records(warnings),
         "checks": records(run.checks),
@@ -120,6 +122,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "sensitivity": _by_verdict(run.sensitivity),
         "baseline": records(run.baseline),
         "power": records(run.power.dropna(subset=["sentence"])),
+        "planning": planning_sentences(run.planning, names[0], labels_of(run)) if names else [],
         "levels": records(run.levels),
         "factor_sets": records(run.sets),
         "mediation": records(run.mediation),
