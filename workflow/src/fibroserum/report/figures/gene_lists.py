@@ -46,8 +46,12 @@ def lists_said(run: RunTables) -> str:
 
 
 def with_lists(
-    chart: alt.LayerChart, run: RunTables, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]
-) -> alt.LayerChart:
+    chart: alt.LayerChart | alt.FacetChart,
+    run: RunTables,
+    x: alt.X,
+    y: alt.Y,
+    tooltip: list[alt.Tooltip],
+) -> alt.LayerChart | alt.FacetChart:
     """Return the chart with marks about the genes of the lists (data `lists`), a shape a list."""
     names = list(dict.fromkeys(listed_genes(run)["list"]))
     if not names:
@@ -65,7 +69,7 @@ def with_lists(
             tooltip=[alt.Tooltip("list:N", title="Gene list"), *tooltip],
         )
     )
-    both: alt.LayerChart = alt.layer(chart, marks)
+    both = alt.layer(chart, marks)
     return both.resolve_scale(color="independent", shape="independent")
 
 
