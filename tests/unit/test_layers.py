@@ -25,7 +25,7 @@ ROWS = (
     ("slopes",),
     ("de",),
     ("enrichment",),
-    ("factors", "permutations", "qc", "targets"),
+    ("factors", "outcomes", "permutations", "qc", "targets"),
     ("simulate", "synthesis"),
     ("report",),
     ("runtime",),

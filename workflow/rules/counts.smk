@@ -73,6 +73,7 @@ rule counts:
             "targets",
             "context",
             "factors",
+            "outcomes",
         ),
         min_count=CONFIG["differential_expression"]["min_count"],
         stamp=stamp(

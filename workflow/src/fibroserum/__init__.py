@@ -18,6 +18,7 @@ __all__ = [
     "intervals",
     "linear",
     "multiple_testing",
+    "outcomes",
     "permutations",
     "qc",
     "report",

@@ -14,6 +14,7 @@ from fibroserum.cohort.lines import unshared_lines
 from fibroserum.cohort.models import models_and_reasons
 from fibroserum.errors import InputError, Problem
 from fibroserum.input.covariates import covariate_kinds, covariate_names, declared_kinds
+from fibroserum.input.outcomes import column_of, with_changes
 from fibroserum.input.sheet import DESIGN_KEYS, MISSING, obs_name
 
 
@@ -136,7 +137,8 @@ def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
     design = config["design"]
     columns = [design[name] for name in DESIGN_KEYS if design[name]] + covariate_names(design)
     if design["before"] != design["after"] and len(set(columns)) == len(columns):
-        combined_samples(canonical_sheet(sheet, design), config)
+        whole = with_changes(canonical_sheet(sheet, design), config.get("outcomes", {}))
+        combined_samples(whole, config)
 
 
 def combined_samples(
@@ -149,7 +151,8 @@ def combined_samples(
     design = config["design"]
     serum = [factor["serum"] for factor in config["factors"].values() if factor["serum"]]
     blocks = [design["block"]] if design.get("block") else []
-    kept = map(obs_name, (*covariate_names(design), *blocks, *serum))
+    measured = map(column_of, config.get("outcomes", {}).values())
+    kept = map(obs_name, (*covariate_names(design), *blocks, *serum, *measured))
     keep_equal = [column for column in kept if column in full]
     combined = combine_libraries(full, keep_equal)
     obs = combined.sheet

@@ -18,6 +18,7 @@ from fibroserum.cohort.lines import line_shift, lines_per_donor
 from fibroserum.cohort.samples import canonical_sheet, combined_samples, covariate_settings
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.errors import InputError, Problem
+from fibroserum.input.outcomes import with_changes
 from fibroserum.input.sheet import obs_name, pools_of
 
 #: Why a sample that was counted is not in the cohort.
@@ -57,7 +58,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     InputError as `check_design` does.
     """
     design = config["design"]
-    whole = canonical_sheet(inputs.sheet, design)
+    whole = with_changes(canonical_sheet(inputs.sheet, design), config.get("outcomes", {}))
     full = whole.drop(index=list(inputs.dropped))
     counts = inputs.counts.loc[full.index].sort_index(axis=1)
     combined, groups, why, not_estimable = combined_samples(full, config)

@@ -4,6 +4,7 @@ __all__ = [
     "config",
     "covariates",
     "names",
+    "outcomes",
     "paths",
     "published",
     "serum_levels",

@@ -40,6 +40,7 @@ VALUE = "slope[value]"
 # A ratio (`PairVariances`) beyond which pairs with leverage vary more: HC3 is asked as well. In
 # simulated cohorts whose pairs vary alike, none extreme, it is below 1.03 from 8 donors a group on.
 UNLIKE = 1.05
+COLUMNS = ["slope", "se", "df", "ci_low", "ci_high", "pvalue"]
 BLOCKED = "donors share blocks (design.block), and their values are not independent"
 
 
@@ -89,6 +90,13 @@ class SlopeModel:
     size: float = 1.0
     df_prior: float = np.inf
     df_residual: float = np.inf
+
+    @classmethod
+    def without(cls, why: str) -> SlopeModel:
+        """Return the model where there is no slope, and why."""
+        index = pd.MultiIndex.from_arrays([[], []])
+        pairs = pd.DataFrame(index=index, columns=["leverage", "relative_variance"], dtype=float)
+        return cls(pd.DataFrame(columns=COLUMNS, dtype=float), pairs, why)
 
 
 def keys_of(frame: pd.DataFrame) -> pd.MultiIndex:
@@ -286,11 +294,7 @@ def slope_model(
             why = "; ".join(problem.what for problem in error.problems)
     why = why or _why_one_pair(design, obs, name)
     if why:
-        columns = ["slope", "se", "df", "ci_low", "ci_high", "pvalue"]
-        nothing = pd.DataFrame(index=counts.columns[:0], columns=columns, dtype=float)
-        index = pd.MultiIndex.from_arrays([[], []])
-        described = pd.DataFrame(index=index, columns=["leverage", "relative_variance"])
-        return SlopeModel(nothing, described.astype(float), why)
+        return SlopeModel.without(why)
     fit = slope_fit(counts, obs, settings, design, force_kept, n_cpus=n_cpus)
     own = obs.loc[fit.samples]
     tested, alike = slope_test(fit, own["group"].astype(str), steps, n_cpus=n_cpus)
