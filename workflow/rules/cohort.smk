@@ -61,5 +61,6 @@ RESULTS = [
     *rules.enrichment.output,
     *rules.targets.output,
     *rules.factors.output,
+    *OUTCOMES,
     *CALIBRATION,
 ]

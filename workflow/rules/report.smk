@@ -1,7 +1,10 @@
 # Stage report. In: every table. Out: report.html, tables.xlsx, summary.json, provenance.json, figures/.
+from fibroserum.cohort.accessors import change_times
 from fibroserum.report.figures.catalogue import figure_names
 
-FIGURES = figure_names(PLAN.contrasts, CONFIG["factors"])
+FIGURES = figure_names(
+    PLAN.contrasts, CONFIG["factors"], CONFIG["outcomes"], change_times(CONFIG["design"])
+)
 TABLES = {
     "samples": rules.counts.output.samples,
     "qc": rules.qc.output,

@@ -48,9 +48,15 @@ SINGLE = {
     "sets": "factor_sets",
     "mediation": "mediation",
     "calibration": "calibration",
+    "outcome_pairs": "outcome_pairs",
+    "outcomes": "outcomes",
+    "outcome_targets": "outcome_targets",
+    "outcome_sets": "outcome_sets",
 }
+# written where the config asks for them, never without a row: they have no sheet elsewhere
+ON_REQUEST = {"outcome_pairs", "outcomes", "outcome_targets", "outcome_sets"}
 # written only where they were asked for or can be
-OPTIONAL = {"calibration"}
+OPTIONAL = {"calibration"} | ON_REQUEST
 
 
 @dataclass(frozen=True)
@@ -87,6 +93,10 @@ class Tables:
     sets: pd.DataFrame
     mediation: pd.DataFrame
     calibration: pd.DataFrame
+    outcome_pairs: pd.DataFrame
+    outcomes: pd.DataFrame
+    outcome_targets: pd.DataFrame
+    outcome_sets: pd.DataFrame
     stimulation: Frames
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict
 
 from fibroserum.cohort.contrasts import Contrast
@@ -13,6 +13,7 @@ COHORT = "Cohort"
 CHANGE = "Change in each group"
 TARGETS = "Targets"
 ECM = "Extracellular matrix"
+OUTCOMES = "Outcomes"
 
 
 class Entry(TypedDict):
@@ -61,12 +62,34 @@ def _per_factor(factor: str) -> Iterator[tuple[str, Entry]]:
         )
 
 
-def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[str, Entry]:
+def outcome_figures(
+    outcomes: Iterable[str], times: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield the name of the figure of each outcome and time after, the outcome, and the time."""
+    for outcome in outcomes:
+        for time in times:
+            parts = [outcome, *([time] if len(times) > 1 else [])]
+            yield "_".join(["outcome", *map(file_name, parts)]), outcome, time
+
+
+def _per_outcome(outcomes: Iterable[str], times: Sequence[str]) -> dict[str, Entry]:
+    return {
+        name: _entry("outcome", OUTCOMES, "Targets and outcome", outcome=outcome, time=time)
+        for name, outcome, time in outcome_figures(outcomes, times)
+    }
+
+
+def figure_names(
+    contrasts: Iterable[Contrast],
+    factors: Iterable[str],
+    outcomes: Iterable[str] = (),
+    times: Sequence[str] = (),
+) -> dict[str, Entry]:
     """Return every figure of a report in the order of its sections.
 
-    factors: their names. A figure's name is that of its files
-    under `figures/`; its entry holds `caption` (a file under `workflow/report/`), `category` and
-    `label` (a dict of words), as `snakemake --report` wants them.
+    factors, outcomes: their names; times: after the intervention. A figure's name is that of its
+    files under `figures/`; its entry holds `caption` (a file under `workflow/report/`), `category`
+    and `label` (a dict of words), as `snakemake --report` wants them.
     """
     fixed = {
         GLANCE: {
@@ -104,4 +127,6 @@ def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[
     change = dict(pair for contrast in contrasts for pair in _per_contrast(contrast))
     change["pvalues"] = _entry("pvalues", CHANGE, "p values")
     responsive = dict(pair for factor in factors for pair in _per_factor(factor))
-    return entries[GLANCE] | entries[COHORT] | change | entries[TARGETS] | responsive | entries[ECM]
+    measured = _per_outcome(outcomes, times)
+    first = entries[GLANCE] | entries[COHORT] | change | entries[TARGETS]
+    return first | responsive | measured | entries[ECM]

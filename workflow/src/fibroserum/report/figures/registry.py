@@ -5,10 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fibroserum.cohort.accessors import change_times
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.input.names import file_name
-from fibroserum.report.figures import change, cohort, edges, factors, glance, sets, targets
-from fibroserum.report.figures.catalogue import Entry, figure_names
+from fibroserum.report.figures import (
+    change,
+    cohort,
+    edges,
+    factors,
+    glance,
+    outcomes,
+    sets,
+    targets,
+)
+from fibroserum.report.figures.catalogue import Entry, figure_names, outcome_figures
 from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import Figure
 
@@ -49,7 +59,8 @@ OF_FACTOR = {
 def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
     """Return the catalogue's entries for the contrasts and factors of a run."""
     contrasts = contrasts_of(run.groups, run.settings["before"], run.settings["after"])
-    return figure_names(contrasts, config["factors"])
+    times = change_times(run.settings)
+    return figure_names(contrasts, config["factors"], config["outcomes"], times)
 
 
 def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
@@ -63,4 +74,6 @@ def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
     for factor in config["factors"]:
         for name, of_factor in OF_FACTOR.items():
             figures[f"factor_{file_name(factor)}_{name}"] = of_factor(run, factor)
+    for name, outcome, time in outcome_figures(config["outcomes"], change_times(run.settings)):
+        figures[name] = outcomes.scatter(run, outcome, time)
     return {name: figures[name] for name in catalogue_of(run, config)}
