@@ -3,7 +3,10 @@ from fibroserum.cohort.accessors import change_times
 from fibroserum.report.figures.catalogue import figure_names
 
 FIGURES = figure_names(
-    PLAN.contrasts, CONFIG["factors"], CONFIG["outcomes"], change_times(CONFIG["design"])
+    PLAN.contrasts,
+    CONFIG["factors"],
+    CONFIG["outcomes"],
+    change_times(CONFIG["design"]),
 )
 TABLES = {
     "samples": rules.counts.output.samples,

@@ -113,7 +113,7 @@ def _one_time(name: str, entry: Mapping[str, Any], time: str, shared: _Cohort) -
     """Return the tables of one outcome at one time after, without the columns that name them."""
     obs, settings = at_time(shared.obs, shared.settings, time)
     pairs = outcome_pairs(obs, settings, entry)
-    counts, run = shared.counts.loc[obs.index], shared.run
+    described, counts, run = pairs, shared.counts.loc[obs.index], shared.run
     found: dict[str, list[pd.DataFrame]] = {"genes": [], "targets": [], "sets": []}
     for question in QUESTIONS:
         model = outcome_slope(
@@ -147,12 +147,12 @@ def _one_time(name: str, entry: Mapping[str, Any], time: str, shared: _Cohort) -
         for field, rows in parts.items():
             found[field].append(rows.assign(question=question))
         if question == "change":
-            pairs = _described(pairs, model)
+            described = _described(pairs, model)
     made = {field: pd.concat(rows, ignore_index=True) for field, rows in found.items() if rows}
     genes, sets = made["genes"], made.get("sets", tables.empty("outcome_sets"))
     ids = genes["gene_id"]
     return OutcomeTables(
-        pairs,
+        described,
         genes.assign(symbol=ids.map(shared.symbols).replace("", None)),
         made["targets"].assign(
             symbol=made["targets"]["gene_id"].map(shared.symbols).replace("", None)
