@@ -46,7 +46,7 @@ def outcome_problems(
         if bool(entry["column"]) == bool(entry["change_column"]):
             both = "both column and change_column" if entry["column"] else "no column"
             yield Problem(
-                f"the outcome '{name}' has {both}",
+                f"outcomes.{name} has {both}",
                 where,
                 "column (a value for each sample) or change_column (a change for each donor)",
             )
