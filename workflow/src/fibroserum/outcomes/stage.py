@@ -14,7 +14,7 @@ from fibroserum import tables
 from fibroserum.cohort.accessors import at_time, change_times, counts_of, settings_of
 from fibroserum.genes.gmt import GeneSet, map_sets
 from fibroserum.multiple_testing import benjamini_hochberg, panel_adjusted
-from fibroserum.outcomes.pairs import outcome_pairs, outcome_slope
+from fibroserum.outcomes.pairs import UNAVAILABLE, outcome_pairs, outcome_slope
 from fibroserum.outcomes.sentences import not_tested, reason
 from fibroserum.outcomes.sets import set_slopes
 from fibroserum.slopes.influence import slopes_without
@@ -169,7 +169,7 @@ def _names(symbols: pd.Series) -> dict[str, str]:
 def _described(pairs: pd.DataFrame, model: SlopeModel) -> pd.DataFrame:
     """Return the pairs with leverage and variance, or with why none of them is used."""
     if model.unavailable:
-        why = pairs["reason"].where(~pairs["used"], f"not assessed: {model.unavailable}")
+        why = pairs["reason"].where(~pairs["used"], f"{UNAVAILABLE}{model.unavailable}")
         return pairs.assign(used=False, reason=why)
     known = model.pairs.reindex(keys_of(pairs))
     return pairs.assign(**{name: known[name].to_numpy() for name in known})

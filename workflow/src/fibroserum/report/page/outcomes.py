@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fibroserum.cohort.accessors import change_times
+from fibroserum.outcomes.pairs import UNAVAILABLE
 from fibroserum.report.figures.catalogue import outcome_figures
 from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import records
@@ -41,12 +42,11 @@ def outcome_views(run: RunTables, config: Mapping[str, Any]) -> list[dict[str, A
         genes, pairs = own["outcomes"], own["outcome_pairs"]
         calls = pd.crosstab([genes["question"], genes["time"]], genes["call"])
         calls = calls.reindex(columns=["with", "against", "none"], fill_value=0)
-        lost = pairs.groupby("time", sort=False).filter(lambda rows: not rows["used"].any())
         found.append(
             {
                 "name": name,
                 "figures": [figure for figure, *_ in outcome_figures([name], times)],
-                "unused": records(lost.drop_duplicates("time")[["time", "reason"]]),
+                "unused": _unused(pairs),
                 "counts": [
                     (*key, f"{row.sum():,}", f"{row['with']:,}", f"{row['against']:,}")
                     for key, row in calls.iterrows()
@@ -55,6 +55,17 @@ def outcome_views(run: RunTables, config: Mapping[str, Any]) -> list[dict[str, A
                 "sets": records(own["outcome_sets"].query("call != 'none'")),
             }
         )
+    return found
+
+
+def _unused(pairs: pd.DataFrame) -> list[dict[str, str]]:
+    """Return the times at which no pair is used, and why; pairs: of one outcome."""
+    found = []
+    for time, rows in pairs.groupby("time", sort=False):
+        if not rows["used"].any():
+            said = [why for why in rows["reason"].dropna() if why.startswith(UNAVAILABLE)]
+            reason = (said or ["no pair has a usable change"])[0].removeprefix(UNAVAILABLE)
+            found.append({"time": str(time), "reason": reason})
     return found
 
 
