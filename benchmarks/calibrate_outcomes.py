@@ -31,7 +31,7 @@ from sections import took, write_section
 ALPHA = 0.05
 DONORS = (6, 10, 20)
 SHARES = (0.0, 0.1)
-PANEL = 12
+PANEL, GENES = 12, 400
 PLAIN = SlopeSteps(group_wise=False, pair_ratio=False, hc3_beyond=np.inf, deletion=False)
 # with the model of changes all settings, with that of the samples before the hardest outcome
 QUESTIONS: dict[Question, tuple[str, ...]] = {"change": SHAPES, "baseline": ("outlier",)}
@@ -47,7 +47,7 @@ for comparison. *Groups*: changes in one group vary twice as much, of expression
 *donor*: those of one donor. *Outlier*: one outcome of 5 standard deviations."""
 
 
-def one(key: Key, seed: int, genes: int = 1000) -> dict[str, float]:
+def one(key: Key, seed: int, genes: int = GENES) -> dict[str, float]:
     """Return the FDP of genes and of a panel in one cohort, and the share of true genes called."""
     question, spread, shape, donors, true = key
     cohort = outcome_cohort(
@@ -123,14 +123,17 @@ def section(table: pd.DataFrame, cohorts: int) -> str:
             f"| {row['panel']:.3f} ± {row['panel_error']:.3f} | {row['power']:.2f} "
             f"| {row['plain genes']:.3f} | {'yes' if passing(row) else '**no**'} |"
         )
-    head = f"## {TITLE}\n\n{cohorts} cohorts a row, 1,000 genes, two groups of equal size."
+    head = (
+        f"## {TITLE}\n\n`benchmarks/calibrate_outcomes.py`: {cohorts} simulated cohorts a row, "
+        f"{GENES} genes that correlate, two groups of equal size."
+    )
     return "\n".join([head, "", READING, "", *lines, ""])
 
 
 def main() -> None:
     """Print or write the section."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cohorts", type=int, default=200)
+    parser.add_argument("--cohorts", type=int, default=80)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--write", type=Path, help="file with the marked section")
     asked = parser.parse_args()

@@ -39,7 +39,7 @@ def outcome_cohort(
     shape: str,
     true: float,
     question: str = "change",
-    genes: int = 1000,
+    genes: int,
     seed: int,
 ) -> OutcomeCohort:
     """Return a cohort of so many donors in two groups; true: share of genes with a slope.
