@@ -54,6 +54,7 @@ calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.
 	$(BIN)/python benchmarks/calibrate_planning.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_panels.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_factors.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_outcomes.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_confirmed.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_mediation.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_relabelling.py --write docs/calibration.md

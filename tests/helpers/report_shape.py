@@ -44,6 +44,7 @@ class Shape:
     evidence: bool = True
     targets: tuple[str, ...] = TARGETS
     factors: tuple[str, ...] = ("CCL28", "CXCL4")
+    outcomes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     sample_prefix: str = ""
     dropped: int = 1
@@ -74,6 +75,7 @@ def config_of(shape: Shape, repository: Path, folder: Path) -> dict[str, Any]:
             name: {"gene": None, "serum": "level" if shape.evidence else None}
             for name in shape.factors
         },
+        "outcomes": {name: {"column": "thickness"} for name in shape.outcomes},
     }
     schema = config_schema()
     resolved = with_defaults(given, schema)

@@ -35,7 +35,9 @@ def planned(
 ) -> Callable[[dict[str, Any]], Plan]:
     """Return what plans a config in the folder of the small cohort."""
     cohort = good()
-    for column, values in {"line": "L1", "batch": "123", "hours": "123456", "plate": "AB"}.items():
+    columns = {"line": "L1", "batch": "123", "hours": "123456", "plate": "AB"}
+    columns |= {"thickness_mm": "12345", "delta_mm": "7"}
+    for column, values in columns.items():
         if column in cohort.sheet.header:
             cohort.sheet.drop_column(column)
         cells = [values[n % len(values)] for n in range(12)] if column != "line" else ["L1"] * 12

@@ -63,6 +63,7 @@ RESULTS = [
     *rules.targets.output,
     *rules.factors.output,
     *rules.planning.output,
+    *OUTCOMES,
     *CALIBRATION,
     *GENE_LISTS,
 ]

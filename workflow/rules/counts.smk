@@ -76,6 +76,7 @@ rule counts:
             "context",
             "factors",
             "normalization",
+            "outcomes",
         ),
         min_count=CONFIG["differential_expression"]["min_count"],
         stamp=stamp(

@@ -1,4 +1,4 @@
-# Stage flags. In: cohort.h5ad, fit/*.h5ad, de/*.tsv, stimulation/*.h5ad. Out: flags/*.tsv, calibration.tsv.
+# Stage flags. In: cohort.h5ad, fit/*.h5ad, de/*.tsv, stimulation/*.h5ad, GMT files. Out: flags/*.tsv, calibration.tsv.
 
 
 rule targets:
@@ -170,3 +170,39 @@ if GENE_LISTS:
             code=code("gene_lists.py"),
         script:
             "../scripts/gene_lists.py"
+
+
+OUTCOMES = []
+if CONFIG["outcomes"]:
+
+    rule outcomes:
+        input:
+            cohort=rules.counts.output.cohort,
+            fits=rules.fit.output.fits,
+            gene_sets=CONFIG["gene_sets"],
+        output:
+            pairs=f"{OUT}/flags/outcome_pairs.tsv",
+            genes=f"{OUT}/flags/outcomes.tsv",
+            targets=f"{OUT}/flags/outcome_targets.tsv",
+            sets=f"{OUT}/flags/outcome_sets.tsv",
+        log:
+            f"{LOG}/outcomes.log",
+        benchmark:
+            f"{LOG}/outcomes.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=memory(4000, 15),
+            runtime=minutes(60),
+        params:
+            outcomes=CONFIG["outcomes"],
+            settings={
+                "alpha": CONFIG["differential_expression"]["alpha"],
+                "min_size": CONFIG["enrichment"]["min_size"],
+                "max_size": CONFIG["enrichment"]["max_size"],
+            },
+            stamp=stamp(CONFIG["gene_sets"]),
+            code=code("outcomes.py"),
+        script:
+            "../scripts/outcomes.py"
+
+    OUTCOMES = rules.outcomes.output

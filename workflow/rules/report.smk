@@ -1,7 +1,14 @@
 # Stage report. In: every table. Out: report.html, tables.xlsx, summary.json, provenance.json, figures/.
+from fibroserum.cohort.accessors import change_times
 from fibroserum.report.figures.catalogue import figure_names
 
-FIGURES = figure_names(PLAN.contrasts, CONFIG["factors"], CONFIG["gene_lists"])
+FIGURES = figure_names(
+    PLAN.contrasts,
+    CONFIG["factors"],
+    lists=CONFIG["gene_lists"],
+    outcomes=CONFIG["outcomes"],
+    times=change_times(CONFIG["design"]),
+)
 TABLES = {
     "samples": rules.counts.output.samples,
     "qc": rules.qc.output,
@@ -14,6 +21,7 @@ TABLES = {
     "stimulation": expand(rules.stimulation.output.table, factor=STIMULATED),
     "calibration": CALIBRATION,
     "gene_lists": GENE_LISTS,
+    "outcomes": OUTCOMES,
 }
 
 

@@ -11,5 +11,6 @@ rule flags:
         rules.targets.output,
         rules.factors.output,
         rules.planning.output,
+        OUTCOMES,
         CALIBRATION,
         GENE_LISTS,

@@ -10,10 +10,23 @@ from bad_inputs.cases import (
     factors,
     genes,
     normalization,
+    outcomes,
     sets,
     several,
     sheet,
 )
 
-TOPICS = (config, sheet, design, counts, genes, sets, factors, normalization, several, cohorts)
+TOPICS = (
+    config,
+    sheet,
+    design,
+    counts,
+    genes,
+    sets,
+    factors,
+    normalization,
+    outcomes,
+    several,
+    cohorts,
+)
 ALL = [case for topic in TOPICS for case in topic.CASES.found]

@@ -33,6 +33,7 @@ from fibroserum.genes.gmt import check_human, collection_name, read_gmt
 from fibroserum.genes.ids import canonical_ensembl
 from fibroserum.input.config import Config
 from fibroserum.input.gene_lists import read_gene_lists
+from fibroserum.input.outcomes import outcome_problems
 from fibroserum.input.published import read_published
 from fibroserum.input.serum_levels import serum_notes
 from fibroserum.input.sheet import missing_names, read_sample_sheet
@@ -48,8 +49,9 @@ def checked_sheet(config: Config, counted: list[str] | None = None) -> pd.DataFr
     sheet = pd.DataFrame()
     with found.collecting():
         sheet = read_sample_sheet(Path(config["samples"]), config["design"])
-        column = config["normalization"]["column"]
-        problems = check_sheet(sheet, config["design"], config["factors"], counted, column)
+        own = (config["design"], config["factors"])
+        problems = check_sheet(sheet, *own, counted, config["normalization"]["column"])
+        problems += tuple(outcome_problems(sheet, *own, config["outcomes"]))
         found.problems += problems
         if not problems:
             check_design(sheet, config)

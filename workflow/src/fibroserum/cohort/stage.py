@@ -30,6 +30,7 @@ from fibroserum.cohort.size_factors import (
     spike_in_rows,
 )
 from fibroserum.errors import InputError, Problem
+from fibroserum.input.outcomes import with_changes
 from fibroserum.input.sheet import IGNORED, obs_name, pools_of
 
 #: Why a sample that was counted is not in the cohort.
@@ -78,7 +79,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     InputError as `check_design` does.
     """
     design = config["design"]
-    whole = canonical_sheet(inputs.sheet, design)
+    whole = with_changes(canonical_sheet(inputs.sheet, design), config.get("outcomes", {}))
     full = whole.drop(index=list(inputs.dropped))
     counts = inputs.counts.loc[full.index].sort_index(axis=1)
     combined, compared, why, not_estimable = combined_samples(full, config)

@@ -6,6 +6,7 @@ __all__ = [
     "gene_lists",
     "names",
     "normalization",
+    "outcomes",
     "paths",
     "planning",
     "published",

@@ -106,7 +106,17 @@ def with_sheet_names(config: dict[str, Any]) -> dict[str, Any]:
         arm = factor["stimulation"]
         arm = renamed(arm, ("column", "block")) if arm else arm
         factors[name] = factor | {"serum": serum, "stimulation": arm}
-    return config | {"design": design, "factors": factors, "normalization": normalization}
+    outcomes = {
+        name: entry | {key: own for key in ("column", "change_column") if entry[key] == SAMPLE}
+        for name, entry in config["outcomes"].items()
+        if elsewhere
+    }
+    return config | {
+        "design": design,
+        "factors": factors,
+        "normalization": normalization,
+        "outcomes": config["outcomes"] | outcomes,
+    }
 
 
 def obs_name(column: str) -> str:

@@ -50,11 +50,21 @@ SINGLE = {
     "calibration": "calibration",
     "gene_lists": "gene_lists",
     "planning": "planning",
+    "outcome_pairs": "outcome_pairs",
+    "outcomes": "outcomes",
+    "outcome_targets": "outcome_targets",
+    "outcome_sets": "outcome_sets",
+}
+# tables that are written where the config asks for them, each with one that then has a row
+CONFIGURED = {
+    "gene_lists": "gene_lists",
+    "outcome_pairs": "outcome_pairs",
+    "outcomes": "outcome_pairs",
+    "outcome_targets": "outcome_pairs",
+    "outcome_sets": "outcome_pairs",
 }
 # written only where they were asked for or can be
-OPTIONAL = {"calibration", "gene_lists"}
-# without a sheet of the workbook where the config does not ask for them
-CONFIGURED = {"gene_lists"}
+OPTIONAL = {"calibration", *CONFIGURED}
 
 
 @dataclass(frozen=True)
@@ -93,6 +103,10 @@ class Tables:
     calibration: pd.DataFrame
     gene_lists: pd.DataFrame
     planning: pd.DataFrame
+    outcome_pairs: pd.DataFrame
+    outcomes: pd.DataFrame
+    outcome_targets: pd.DataFrame
+    outcome_sets: pd.DataFrame
     stimulation: Frames
 
 

@@ -75,7 +75,8 @@ def sheets_of(run: Tables) -> Iterator[Sheet]:
         yield Sheet(f"sets {contrast}", "enrichment", own, contrast)
     for field, schema in SINGLE.items():
         frame = getattr(run, field)
-        if field not in LEFT_OUT and (len(frame) or field not in CONFIGURED):
+        asked = field not in CONFIGURED or len(getattr(run, CONFIGURED[field]))
+        if field not in LEFT_OUT and asked:
             yield Sheet(schema, schema, frame)
     for factor, frame in run.stimulation.items():
         if len(frame):

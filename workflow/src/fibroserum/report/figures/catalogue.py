@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict
 
 from fibroserum.cohort.contrasts import Contrast
@@ -15,6 +15,7 @@ TARGETS = "Targets"
 ECM = "Extracellular matrix"
 GENE_LISTS = "Gene lists"
 PLANNING = "Planning the next study"
+OUTCOMES = "Outcomes"
 
 
 class Entry(TypedDict):
@@ -67,14 +68,37 @@ def _of_list(name: str) -> tuple[str, Entry]:
     return f"gene_list_{file_name(name)}", _entry("gene_list", GENE_LISTS, "Donors", list=name)
 
 
+def outcome_figures(
+    outcomes: Iterable[str], times: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield the name of the figure of each outcome and time after, the outcome, and the time."""
+    for outcome in outcomes:
+        for time in times:
+            parts = [outcome, *([time] if len(times) > 1 else [])]
+            yield "_".join(["outcome", *map(file_name, parts)]), outcome, time
+
+
+def _per_outcome(outcomes: Iterable[str], times: Sequence[str]) -> dict[str, Entry]:
+    return {
+        name: _entry("outcome", OUTCOMES, "Targets and outcome", outcome=outcome, time=time)
+        for name, outcome, time in outcome_figures(outcomes, times)
+    }
+
+
 def figure_names(
-    contrasts: Iterable[Contrast], factors: Iterable[str], lists: Iterable[str] = ()
+    contrasts: Iterable[Contrast],
+    factors: Iterable[str],
+    *,
+    lists: Iterable[str] = (),
+    outcomes: Iterable[str] = (),
+    times: Sequence[str] = (),
 ) -> dict[str, Entry]:
     """Return every figure of a report in the order of its sections.
 
-    factors, lists (own lists of genes): their names. A figure's name is that of its files
-    under `figures/`; its entry holds `caption` (a file under `workflow/report/`), `category` and
-    `label` (a dict of words), as `snakemake --report` wants them.
+    factors, lists (own lists of genes), outcomes: their names; times: after the intervention. A
+    figure's name is that of its files under `figures/`; its entry holds `caption` (a file under
+    `workflow/report/`), `category` and `label` (a dict of words), as `snakemake --report` wants
+    them.
     """
     fixed = {
         GLANCE: {
@@ -116,6 +140,15 @@ def figure_names(
     change = dict(pair for contrast in contrasts for pair in _per_contrast(contrast))
     change["pvalues"] = _entry("pvalues", CHANGE, "p values")
     responsive = dict(pair for factor in factors for pair in _per_factor(factor))
-    targets = entries[TARGETS] | dict(map(_of_list, lists))
-    own = [entries[GLANCE], entries[COHORT], change, targets, responsive, entries[ECM]]
-    return {name: entry for part in [*own, entries[PLANNING]] for name, entry in part.items()}
+    parts = [
+        entries[GLANCE],
+        entries[COHORT],
+        change,
+        entries[TARGETS],
+        dict(map(_of_list, lists)),
+        responsive,
+        _per_outcome(outcomes, times),
+        entries[ECM],
+        entries[PLANNING],
+    ]
+    return {name: entry for part in parts for name, entry in part.items()}

@@ -13,11 +13,12 @@ from fibroserum.report.figures import (
     factors,
     gene_lists,
     glance,
+    outcomes,
     planning,
     sets,
     targets,
 )
-from fibroserum.report.figures.catalogue import Entry, figure_names
+from fibroserum.report.figures.catalogue import Entry, figure_names, outcome_figures
 from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import Figure
 
@@ -59,7 +60,13 @@ OF_FACTOR = {
 
 def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
     """Return the catalogue's entries for the contrasts and factors of a run."""
-    return figure_names(run.planned, config["factors"], config["gene_lists"])
+    return figure_names(
+        run.planned,
+        config["factors"],
+        lists=config["gene_lists"],
+        outcomes=config["outcomes"],
+        times=run.times,
+    )
 
 
 def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
@@ -75,4 +82,6 @@ def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
             figures[f"factor_{file_name(factor)}_{name}"] = of_factor(run, factor)
     for name in config["gene_lists"]:
         figures[f"gene_list_{file_name(name)}"] = gene_lists.donors(run, name)
+    for name, outcome, time in outcome_figures(config["outcomes"], run.times):
+        figures[name] = outcomes.scatter(run, outcome, time)
     return {name: figures[name] for name in catalogue_of(run, config)}

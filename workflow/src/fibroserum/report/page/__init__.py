@@ -4,6 +4,7 @@ __all__ = [
     "assets",
     "cohort_page",
     "gene_data",
+    "outcomes",
     "pack",
     "tables",
     "templates",

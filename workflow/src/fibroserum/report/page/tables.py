@@ -13,6 +13,8 @@ from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.report.figures.sets import keys_of, relatives
 from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables, labels_of
+from fibroserum.report.page.outcomes import COLUMNS as OUTCOME_COLUMNS
+from fibroserum.report.page.outcomes import outcome_genes, outcome_views
 from fibroserum.report.theme import records
 from fibroserum.targets.planning_words import planning_sentences
 
@@ -139,6 +141,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "lines": [line for line in run.settings["lines"] if line],
         "status": fit,
         "factors": list(config["factors"]),
+        "outcomes": outcome_views(run, config),
         "published": run.published is not None,
         "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
     }
@@ -245,7 +248,13 @@ def long_tables(run: RunTables) -> dict[str, Any]:
 
     Each: names and titles of the columns, kinds (text, word, number or p), and rows.
     """
-    numbers = ("tested", "mean_log2FoldChange", "stimulation_log2FoldChange", "serum_slope")
+    numbers = (
+        "tested",
+        "mean_log2FoldChange",
+        "stimulation_log2FoldChange",
+        "serum_slope",
+        "slope",
+    )
     # words of a schema, in which an underscore stands for a space
     words = ("direction", "signature", "call", "enriched")
     known = dict.fromkeys(numbers, "number") | dict.fromkeys(words, "word")
@@ -271,4 +280,6 @@ def long_tables(run: RunTables) -> dict[str, Any]:
         symbols = rows["symbol"].fillna("")
         rows = rows.assign(symbol=symbols.where(symbols != "", rows["gene_id"]))
         made[f"factor-{number}"] = table(rows, FACTOR_COLUMNS)
+    for name, rows in outcome_genes(run).items():
+        made[name] = table(rows, OUTCOME_COLUMNS)
     return made
