@@ -11,7 +11,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.accessors import LEFT_OUT
+from fibroserum.cohort.accessors import LEFT_OUT, keep_panel
 from fibroserum.cohort.contrasts import contrasts_of, order_groups
 from fibroserum.cohort.inputs import Inputs, read_all
 from fibroserum.cohort.lines import line_shift, lines_per_donor
@@ -108,6 +108,8 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
             "obs": obs.loc[~used, kept].fillna("").astype(str),
             "counts": summed.loc[~used].to_numpy(dtype=np.int64),
         }
+    if inputs.panel is not None:
+        keep_panel(adata, inputs.panel)
     _normalized_layers(adata)
     arms = {name: stimulation_arm(*arm, adata.var) for name, arm in inputs.stimulation.items()}
     return Cohort(adata, samples, arms)

@@ -41,6 +41,7 @@ def input_paths(config: Config) -> dict[str, list[str]]:
         "tx2gene": config["tx2gene"],
         "genes.annotation": config["genes"]["annotation"],
         "published": config["published"],
+        "serum_panel": (config["serum_panel"] or {}).get("table"),
     }
     for factor, entry in config["factors"].items():
         arm = entry["stimulation"] or {}
@@ -67,6 +68,9 @@ def with_located_paths(config: Config, root: Path) -> Config:
     for key in ("counts", "gene_sets"):
         located[key] = [locate(path, root) for path in config[key]]
     located["genes"] = config["genes"] | {"annotation": locate(config["genes"]["annotation"], root)}
+    if config["serum_panel"]:
+        table = locate(config["serum_panel"]["table"], root)
+        located["serum_panel"] = config["serum_panel"] | {"table": table}
     located["factors"] = {name: _located_factor(f, root) for name, f in config["factors"].items()}
     return located
 
