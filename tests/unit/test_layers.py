@@ -25,7 +25,7 @@ ROWS = (
     ("slopes",),
     ("de",),
     ("enrichment",),
-    ("factors", "permutations", "qc", "targets"),
+    ("factors", "permutations", "qc", "serum_panel", "targets"),
     ("simulate", "synthesis"),
     ("report",),
     ("runtime",),

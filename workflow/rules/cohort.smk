@@ -47,6 +47,11 @@ include: "differential_expression.smk"
 include: "qc.smk"
 include: "enrichment.smk"
 include: "flags.smk"
+
+
+PANEL = list(rules.serum_panel.output) if CONFIG["serum_panel"] else []
+
+
 include: "report.smk"
 include: "stages.smk"
 
@@ -62,4 +67,5 @@ RESULTS = [
     *rules.targets.output,
     *rules.factors.output,
     *CALIBRATION,
+    *PANEL,
 ]

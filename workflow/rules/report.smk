@@ -1,7 +1,9 @@
 # Stage report. In: every table. Out: report.html, tables.xlsx, summary.json, provenance.json, figures/.
 from fibroserum.report.figures.catalogue import figure_names
 
-FIGURES = figure_names(PLAN.contrasts, CONFIG["factors"])
+FIGURES = figure_names(
+    PLAN.contrasts, CONFIG["factors"], panel=bool(CONFIG["serum_panel"])
+)
 TABLES = {
     "samples": rules.counts.output.samples,
     "qc": rules.qc.output,
@@ -12,6 +14,7 @@ TABLES = {
     "factors": rules.factors.output,
     "stimulation": expand(rules.stimulation.output.table, factor=STIMULATED),
     "calibration": CALIBRATION,
+    "panel": PANEL,
 }
 
 

@@ -11,3 +11,4 @@ rule flags:
         rules.targets.output,
         rules.factors.output,
         CALIBRATION,
+        PANEL,

@@ -22,6 +22,7 @@ __all__ = [
     "qc",
     "report",
     "runtime",
+    "serum_panel",
     "simulate",
     "slopes",
     "synthesis",
