@@ -48,9 +48,14 @@ SINGLE = {
     "sets": "factor_sets",
     "mediation": "mediation",
     "calibration": "calibration",
+    "panel": "serum_panel",
+    "panel_targets": "serum_panel_targets",
+    "candidates": "candidates",
 }
+# written only where the config has what they are about, and without a sheet in other workbooks
+CONFIGURED = {"panel", "panel_targets", "candidates"}
 # written only where they were asked for or can be
-OPTIONAL = {"calibration"}
+OPTIONAL = {"calibration", *CONFIGURED}
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,9 @@ class Tables:
     sets: pd.DataFrame
     mediation: pd.DataFrame
     calibration: pd.DataFrame
+    panel: pd.DataFrame
+    panel_targets: pd.DataFrame
+    candidates: pd.DataFrame
     stimulation: Frames
 
 

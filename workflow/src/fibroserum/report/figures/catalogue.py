@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict
 
 from fibroserum.cohort.contrasts import Contrast
@@ -13,6 +13,7 @@ COHORT = "Cohort"
 CHANGE = "Change in each group"
 TARGETS = "Targets"
 ECM = "Extracellular matrix"
+CANDIDATES = "Candidates"
 
 
 class Entry(TypedDict):
@@ -61,12 +62,24 @@ def _per_factor(factor: str) -> Iterator[tuple[str, Entry]]:
         )
 
 
-def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[str, Entry]:
+def _of_panel(contrasts: Iterable[Contrast]) -> Iterator[tuple[str, Entry]]:
+    for contrast in contrasts:
+        if contrast.model == "paired":
+            yield (
+                f"panel_volcano_{file_name(contrast.name)}",
+                _entry("panel_volcano", CANDIDATES, "Molecules", contrast=contrast.name),
+            )
+    yield "panel_targets", _entry("panel_targets", CANDIDATES, "Molecules and targets")
+
+
+def figure_names(
+    contrasts: Sequence[Contrast], factors: Iterable[str], *, panel: bool = False
+) -> dict[str, Entry]:
     """Return every figure of a report in the order of its sections.
 
-    factors: their names. A figure's name is that of its files
-    under `figures/`; its entry holds `caption` (a file under `workflow/report/`), `category` and
-    `label` (a dict of words), as `snakemake --report` wants them.
+    factors: their names; panel: whether there is a serum panel. A figure's name is that of its
+    files under `figures/`; its entry holds `caption` (a file under `workflow/report/`), `category`
+    and `label` (a dict of words), as `snakemake --report` wants them.
     """
     fixed = {
         GLANCE: {
@@ -104,4 +117,6 @@ def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[
     change = dict(pair for contrast in contrasts for pair in _per_contrast(contrast))
     change["pvalues"] = _entry("pvalues", CHANGE, "p values")
     responsive = dict(pair for factor in factors for pair in _per_factor(factor))
-    return entries[GLANCE] | entries[COHORT] | change | entries[TARGETS] | responsive | entries[ECM]
+    molecules = dict(_of_panel(contrasts)) if panel else {}
+    first = entries[GLANCE] | entries[COHORT] | change | entries[TARGETS]
+    return first | responsive | molecules | entries[ECM]

@@ -7,7 +7,7 @@ from typing import Any
 
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.input.names import file_name
-from fibroserum.report.figures import change, cohort, edges, factors, glance, sets, targets
+from fibroserum.report.figures import change, cohort, edges, factors, glance, panel, sets, targets
 from fibroserum.report.figures.catalogue import Entry, figure_names
 from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import Figure
@@ -49,7 +49,7 @@ OF_FACTOR = {
 def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
     """Return the catalogue's entries for the contrasts and factors of a run."""
     contrasts = contrasts_of(run.groups, run.settings["before"], run.settings["after"])
-    return figure_names(contrasts, config["factors"])
+    return figure_names(contrasts, config["factors"], panel=bool(config["serum_panel"]))
 
 
 def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
@@ -63,4 +63,9 @@ def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
     for factor in config["factors"]:
         for name, of_factor in OF_FACTOR.items():
             figures[f"factor_{file_name(factor)}_{name}"] = of_factor(run, factor)
+    if config["serum_panel"]:
+        alpha = config["differential_expression"]["alpha"]
+        figures["panel_targets"] = panel.matrix(run, alpha)
+        for contrast in dict.fromkeys(run.panel["contrast"]):
+            figures[f"panel_volcano_{file_name(contrast)}"] = panel.volcano(run, contrast)
     return {name: figures[name] for name in catalogue_of(run, config)}

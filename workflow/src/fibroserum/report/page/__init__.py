@@ -5,6 +5,7 @@ __all__ = [
     "cohort_page",
     "gene_data",
     "pack",
+    "panel_tables",
     "tables",
     "templates",
 ]

@@ -13,6 +13,7 @@ from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.report.figures.sets import keys_of, relatives
 from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables
+from fibroserum.report.page.panel_tables import panel_views
 from fibroserum.report.theme import records
 
 MOST_FACTOR_GENES = 500
@@ -135,6 +136,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "factors": list(config["factors"]),
         "published": run.published is not None,
         "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
+        **panel_views(run),
     }
 
 
