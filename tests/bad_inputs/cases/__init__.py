@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from bad_inputs.cases import cohorts, config, counts, design, factors, genes, sets, several, sheet
+from bad_inputs.cases import (
+    cohorts,
+    config,
+    counts,
+    design,
+    factors,
+    genes,
+    serum_panel,
+    sets,
+    several,
+    sheet,
+)
 
-TOPICS = (config, sheet, design, counts, genes, sets, factors, several, cohorts)
+TOPICS = (config, sheet, design, counts, genes, sets, factors, serum_panel, several, cohorts)
 ALL = [case for topic in TOPICS for case in topic.CASES.found]
