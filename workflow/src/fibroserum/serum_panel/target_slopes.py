@@ -2,7 +2,9 @@
 
 The slope of the target's change of log2 expression on the molecule's change of log2 level, within
 groups (`slopes.model`). The precision weights are computed once for all molecules, and each model
-is fitted to the targets and to enough other genes for the moderation of variances.
+is fitted to the targets and to enough other genes to show how pairs vary. Each target has its own
+variance, not one moderated across genes: a moderated test keeps its level on average over genes,
+and here one target is tested against every molecule.
 """
 
 from __future__ import annotations
@@ -18,10 +20,11 @@ from fibroserum.cohort.accessors import at_time
 from fibroserum.input.serum_panel import SerumPanel
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.serum_panel.levels import pair_changes
-from fibroserum.slopes.model import keys_of, slope_model, weighted_expression
+from fibroserum.slopes.model import SlopeSteps, keys_of, slope_model, weighted_expression
 
 #: Genes beside the targets that a molecule's model is fitted to.
-OTHERS = 400
+OTHERS = 1000
+STEPS = SlopeSteps(moderated=False)
 COLUMNS = ["slope", "ci_low", "ci_high", "pvalue"]
 
 
@@ -79,6 +82,7 @@ def slopes_at(
                 magnitude=float(magnitude[molecule]),
                 expression=expression,
                 n_cpus=n_cpus,
+                steps=STEPS,
             )
             why, table = found.unavailable, found.table
         for target, gene in settings["targets"].items():

@@ -50,9 +50,12 @@ class SlopeSteps:
     group_wise: a residual variance for each group. pair_ratio: the variance times the ratio that
     the pairs' variances show. hc3_beyond: the ratio beyond which the larger of the p value and
     HC3's is taken; infinite: nowhere. deletion: the slope without the pair that makes most of it.
+    moderated: variances moderated across genes; False where one gene is tested against many values,
+    in all of which an error of its variance would be the same.
     """
 
     group_wise: bool = True
+    moderated: bool = True
     pair_ratio: bool = True
     hc3_beyond: float = UNLIKE
     deletion: bool = True
@@ -368,7 +371,7 @@ def slope_test(
     slope = fit.design.contrast((fit.design.dense.columns == VALUE).astype(float))
     of_pair = groups.groupby(unit_codes(fit)).first().to_numpy(str)
     if steps.group_wise:
-        spread = linear.group_variances(fit, groups, n_cpus=n_cpus)
+        spread = linear.group_variances(fit, groups, moderated=steps.moderated, n_cpus=n_cpus)
         tested = linear.group_wise_t(fit, slope, spread, n_cpus=n_cpus)
     else:
         tested, of_pair = linear.moderated_t(fit, slope), np.zeros(len(of_pair))
