@@ -25,7 +25,7 @@ ROWS = (
     ("slopes",),
     ("de",),
     ("enrichment",),
-    ("factors", "outcomes", "permutations", "qc", "targets"),
+    ("factors", "outcomes", "permutations", "qc", "serum_panel", "targets"),
     ("api", "simulate", "synthesis"),
     ("report",),
     ("runtime",),

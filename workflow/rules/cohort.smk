@@ -48,6 +48,11 @@ include: "differential_expression.smk"
 include: "qc.smk"
 include: "enrichment.smk"
 include: "flags.smk"
+
+
+PANEL = list(rules.serum_panel.output) if CONFIG["serum_panel"] else []
+
+
 include: "report.smk"
 include: "stages.smk"
 
@@ -66,4 +71,5 @@ RESULTS = [
     *OUTCOMES,
     *CALIBRATION,
     *GENE_LISTS,
+    *PANEL,
 ]

@@ -206,3 +206,30 @@ if CONFIG["outcomes"]:
             "../scripts/outcomes.py"
 
     OUTCOMES = rules.outcomes.output
+
+
+if CONFIG["serum_panel"]:
+
+    rule serum_panel:
+        input:
+            cohort=rules.counts.output.cohort,
+            fits=rules.fit.output.fits,
+            de=rules.differential_expression.output.de,
+        output:
+            changes=f"{OUT}/flags/serum_panel.tsv",
+            targets=f"{OUT}/flags/serum_panel_targets.tsv",
+            candidates=f"{OUT}/flags/candidates.tsv",
+        log:
+            f"{LOG}/serum_panel.log",
+        benchmark:
+            f"{LOG}/serum_panel.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=memory(4000, 15),
+            runtime=minutes(60),
+        params:
+            factors={name: one["serum"] for name, one in CONFIG["factors"].items()},
+            alpha=CONFIG["differential_expression"]["alpha"],
+            code=code("serum_panel.py"),
+        script:
+            "../scripts/serum_panel.py"

@@ -7,6 +7,7 @@ FIGURES = figure_names(
     CONFIG["factors"],
     lists=CONFIG["gene_lists"],
     outcomes=CONFIG["outcomes"],
+    panel=bool(CONFIG["serum_panel"]),
     times=change_times(CONFIG["design"]),
 )
 TABLES = {
@@ -22,6 +23,7 @@ TABLES = {
     "calibration": CALIBRATION,
     "gene_lists": GENE_LISTS,
     "outcomes": OUTCOMES,
+    "panel": PANEL,
 }
 
 

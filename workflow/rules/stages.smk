@@ -14,3 +14,4 @@ rule flags:
         OUTCOMES,
         CALIBRATION,
         GENE_LISTS,
+        PANEL,

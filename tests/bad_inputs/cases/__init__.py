@@ -11,6 +11,7 @@ from bad_inputs.cases import (
     genes,
     normalization,
     outcomes,
+    serum_panel,
     sets,
     several,
     sheet,
@@ -26,6 +27,7 @@ TOPICS = (
     factors,
     normalization,
     outcomes,
+    serum_panel,
     several,
     cohorts,
 )

@@ -93,6 +93,7 @@ __all__ = [
     "report",
     "results",
     "runtime",
+    "serum_panel",
     "set_tests",
     "simulate",
     "simulate_cohort",

@@ -12,7 +12,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.accessors import LEFT_OUT, all_contrasts
+from fibroserum.cohort.accessors import LEFT_OUT, all_contrasts, keep_panel
 from fibroserum.cohort.inputs import Inputs, read_all
 from fibroserum.cohort.lines import line_shift, lines_per_donor
 from fibroserum.cohort.samples import (
@@ -135,6 +135,8 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
         }
         if factors.method in FIXED:
             adata.uns["unpaired"]["size_factor"] = factors.by_sample[~used].to_numpy(float)
+    if inputs.panel is not None:
+        keep_panel(adata, inputs.panel)
     _normalized_layers(adata)
     arms = {name: stimulation_arm(*arm, adata.var) for name, arm in inputs.stimulation.items()}
     return Cohort(adata, samples, arms)

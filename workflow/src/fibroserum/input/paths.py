@@ -41,6 +41,7 @@ def input_paths(config: Config) -> dict[str, list[str]]:
         "tx2gene": config["tx2gene"],
         "genes.annotation": config["genes"]["annotation"],
         "published": config["published"],
+        "serum_panel": (config["serum_panel"] or {}).get("table"),
     }
     for name, entry in config["gene_lists"].items():
         optional[f"gene_lists.{name}"] = entry if isinstance(entry, str) else None
@@ -73,6 +74,9 @@ def with_located_paths(config: Config, root: Path) -> Config:
         name: locate(entry, root) if isinstance(entry, str) else entry
         for name, entry in config["gene_lists"].items()
     }
+    if config["serum_panel"]:
+        table = locate(config["serum_panel"]["table"], root)
+        located["serum_panel"] = config["serum_panel"] | {"table": table}
     located["factors"] = {name: _located_factor(f, root) for name, f in config["factors"].items()}
     return located
 

@@ -268,7 +268,8 @@ def comma_hint(value: str) -> str:
     return ""
 
 
-def _limit_hint(value: str) -> str:
+def limit_hint(value: str) -> str:
+    """Return how to write a level that is no number: below a limit, above a range, with a unit."""
     if (limit := detection_limit(value)) is not None and limit <= 0:
         return "A limit of detection is above 0: write the assay's, or leave the cell empty."
     if found := re.match(r"\s*[<≤]\s*=?(.*)", value):
@@ -302,7 +303,7 @@ def _serum_problems(
     wrong = np.flatnonzero(given & np.isnan(levels) & ~below)
     for row in wrong[:SHOWN]:
         what = f"the level '{values.iloc[row]}' of {factor} is not a number"
-        hint = comma_hint(values.iloc[row]) or _limit_hint(values.iloc[row])
+        hint = comma_hint(values.iloc[row]) or limit_hint(values.iloc[row])
         expected = "a number, '<' and the limit of detection, or an empty cell"
         yield Problem(what, place(sheet, int(row), column), expected, hint)
     if len(wrong) > SHOWN:

@@ -6,16 +6,30 @@ F1000Research 5:1438 for the filter.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from fibroserum.cohort.designs import Design
 from fibroserum.linear import kernels
 from fibroserum.linear.blocks import check_design
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    # looking for the libraries takes milliseconds, and they are loaded once
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Return a context in which BLAS uses one thread."""
+    return _pools().limit(limits=1, user_api="blas")
 
 
 @dataclass(frozen=True)
@@ -244,7 +258,7 @@ def _unweighted(values: np.ndarray, design: Design) -> tuple[np.ndarray, np.ndar
     """Return fitted values (n, G) and residual standard deviations (G,) without weights."""
     residual, dense = design.centred(values), design.centred(design.dense_values)
     # one thread in BLAS: a product that it splits between threads could differ in the last bit
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         basis, _ = np.linalg.qr(dense)
         residual -= basis @ (basis.T @ residual)
     df = design.residual_df
@@ -341,8 +355,8 @@ class VariancePrior:
     df: float
     most: float
 
-    def posterior(self, variance: np.ndarray, df: float) -> np.ndarray:
-        """Return moderated variances (G,) of variances on df degrees of freedom."""
+    def posterior(self, variance: np.ndarray, df: float | np.ndarray) -> np.ndarray:
+        """Return moderated variances (G,) of variances on df degrees of freedom, one or (G,)."""
         if not np.isfinite(self.df):
             return self.variance
         return (df * variance + self.df * self.variance) / (df + self.df)
@@ -357,20 +371,22 @@ class VariancePrior:
 
 
 def variance_prior(
-    variance: np.ndarray, df: float, covariate: np.ndarray | None = None
+    variance: np.ndarray, df: float | np.ndarray, covariate: np.ndarray | None = None
 ) -> VariancePrior:
-    """Return limma's prior of variances (G,) on df degrees of freedom.
+    """Return limma's prior of variances (G,) on df degrees of freedom, one number or (G,).
 
     covariate: (G,), over which the prior is a trend (limma-trend); None: one for all genes.
     """
     from edgepython import squeeze_var
 
+    own = np.broadcast_to(np.asarray(df, float), variance.shape).copy()
     # one thread in BLAS: a product that it splits between threads could differ in the last bit
-    with threadpool_limits(limits=1, user_api="blas"):
-        squeezed = squeeze_var(variance, np.full(len(variance), float(df)), covariate=covariate)
+    with one_blas_thread():
+        squeezed = squeeze_var(variance, own, covariate=covariate, legacy=True)
     prior = float(np.squeeze(squeezed["df_prior"]))
     level = np.broadcast_to(np.asarray(squeezed["var_prior"], float), variance.shape).copy()
-    return VariancePrior(level, prior, len(variance) * float(df))
+    most = float(df) * len(variance) if np.ndim(df) == 0 else float(own.sum())
+    return VariancePrior(level, prior, most)
 
 
 def posterior_variance(variance: np.ndarray, df: float) -> tuple[np.ndarray, float]:

@@ -50,6 +50,9 @@ SINGLE = {
     "calibration": "calibration",
     "gene_lists": "gene_lists",
     "planning": "planning",
+    "panel": "serum_panel",
+    "panel_targets": "serum_panel_targets",
+    "candidates": "candidates",
     "outcome_pairs": "outcome_pairs",
     "outcomes": "outcomes",
     "outcome_targets": "outcome_targets",
@@ -58,6 +61,9 @@ SINGLE = {
 # tables that are written where the config asks for them, each with one that then has a row
 CONFIGURED = {
     "gene_lists": "gene_lists",
+    "panel": "panel",
+    "panel_targets": "panel",
+    "candidates": "panel",
     "outcome_pairs": "outcome_pairs",
     "outcomes": "outcome_pairs",
     "outcome_targets": "outcome_pairs",
@@ -107,6 +113,9 @@ class Tables:
     outcomes: pd.DataFrame
     outcome_targets: pd.DataFrame
     outcome_sets: pd.DataFrame
+    panel: pd.DataFrame
+    panel_targets: pd.DataFrame
+    candidates: pd.DataFrame
     stimulation: Frames
 
 

@@ -9,6 +9,7 @@ __all__ = [
     "glance",
     "lookup",
     "outcomes",
+    "panel",
     "registry",
     "render",
     "sets",

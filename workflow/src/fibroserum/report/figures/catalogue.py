@@ -16,6 +16,7 @@ ECM = "Extracellular matrix"
 GENE_LISTS = "Gene lists"
 PLANNING = "Planning the next study"
 OUTCOMES = "Outcomes"
+CANDIDATES = "Candidates"
 
 
 class Entry(TypedDict):
@@ -85,20 +86,31 @@ def _per_outcome(outcomes: Iterable[str], times: Sequence[str]) -> dict[str, Ent
     }
 
 
+def _of_panel(contrasts: Iterable[Contrast]) -> Iterator[tuple[str, Entry]]:
+    for contrast in contrasts:
+        if contrast.model == "paired":
+            yield (
+                f"panel_volcano_{file_name(contrast.name)}",
+                _entry("panel_volcano", CANDIDATES, "Molecules", contrast=contrast.name),
+            )
+    yield "panel_targets", _entry("panel_targets", CANDIDATES, "Molecules and targets")
+
+
 def figure_names(
-    contrasts: Iterable[Contrast],
+    contrasts: Sequence[Contrast],
     factors: Iterable[str],
     *,
     lists: Iterable[str] = (),
     outcomes: Iterable[str] = (),
+    panel: bool = False,
     times: Sequence[str] = (),
 ) -> dict[str, Entry]:
     """Return every figure of a report in the order of its sections.
 
-    factors, lists (own lists of genes), outcomes: their names; times: after the intervention. A
-    figure's name is that of its files under `figures/`; its entry holds `caption` (a file under
-    `workflow/report/`), `category` and `label` (a dict of words), as `snakemake --report` wants
-    them.
+    factors, lists (own lists of genes), outcomes: their names; panel: whether there is a serum
+    panel; times: after the intervention. A figure's name is that of its files under `figures/`; its
+    entry holds `caption` (a file under `workflow/report/`), `category` and `label` (a dict of
+    words), as `snakemake --report` wants them.
     """
     fixed = {
         GLANCE: {
@@ -147,6 +159,7 @@ def figure_names(
         entries[TARGETS],
         dict(map(_of_list, lists)),
         responsive,
+        dict(_of_panel(contrasts)) if panel else {},
         _per_outcome(outcomes, times),
         entries[ECM],
         entries[PLANNING],

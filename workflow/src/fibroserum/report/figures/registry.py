@@ -14,6 +14,7 @@ from fibroserum.report.figures import (
     gene_lists,
     glance,
     outcomes,
+    panel,
     planning,
     sets,
     targets,
@@ -65,6 +66,7 @@ def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
         config["factors"],
         lists=config["gene_lists"],
         outcomes=config["outcomes"],
+        panel=bool(config["serum_panel"]),
         times=run.times,
     )
 
@@ -84,4 +86,9 @@ def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
         figures[f"gene_list_{file_name(name)}"] = gene_lists.donors(run, name)
     for name, outcome, time in outcome_figures(config["outcomes"], run.times):
         figures[name] = outcomes.scatter(run, outcome, time)
+    if config["serum_panel"]:
+        alpha = config["differential_expression"]["alpha"]
+        figures["panel_targets"] = panel.matrix(run, alpha)
+        for contrast in dict.fromkeys(run.panel["contrast"]):
+            figures[f"panel_volcano_{file_name(contrast)}"] = panel.volcano(run, contrast)
     return {name: figures[name] for name in catalogue_of(run, config)}

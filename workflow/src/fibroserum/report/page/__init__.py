@@ -6,6 +6,7 @@ __all__ = [
     "gene_data",
     "outcomes",
     "pack",
+    "panel_tables",
     "tables",
     "templates",
 ]

@@ -15,6 +15,7 @@ from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables, labels_of
 from fibroserum.report.page.outcomes import COLUMNS as OUTCOME_COLUMNS
 from fibroserum.report.page.outcomes import outcome_genes, outcome_views
+from fibroserum.report.page.panel_tables import panel_views
 from fibroserum.report.theme import records
 from fibroserum.targets.planning_words import planning_sentences
 
@@ -144,6 +145,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "outcomes": outcome_views(run, config),
         "published": run.published is not None,
         "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
+        **panel_views(run),
     }
 
 
