@@ -1,5 +1,6 @@
 # A config that names no counts: a plan can be made, and nothing else.
 from fibroserum.cohort.plan import plan
+from fibroserum.input.schema import config_schema
 
 FOLDERS = []
 
@@ -10,7 +11,7 @@ def say_headline():
 
 def missing(wildcards):
     """Stop with what the config lacks for a cohort."""
-    return planned(plan, dict(config), load_schema(SCHEMAS / "config.schema.yaml"))
+    return planned(plan, dict(config), config_schema())
 
 
 RESULTS = [missing]

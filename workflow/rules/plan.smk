@@ -1,5 +1,5 @@
 # A plan without a cohort. In: resources/planning. Out: results/planning/plan.tsv.
-from fibroserum.input.config import load_schema
+from fibroserum.input.schema import config_schema
 from fibroserum.input.planning import names_no_counts, plan_settings
 from fibroserum.runtime.headline import print_plan
 
@@ -8,9 +8,7 @@ PLAN_TABLE = "results/planning/plan.tsv"
 
 def plan_params(wildcards):
     """Return what the plan reads of the config, or stop here with the problems in it."""
-    asked = planned(
-        plan_settings, dict(config), load_schema(SCHEMAS / "config.schema.yaml")
-    )
+    asked = planned(plan_settings, dict(config), config_schema())
     model = asked["differential_expression"]
     return {
         "targets": len(set(asked["targets"])),
