@@ -8,6 +8,7 @@ __all__ = [
     "factors",
     "glance",
     "lookup",
+    "planning",
     "registry",
     "render",
     "sets",
