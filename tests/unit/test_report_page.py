@@ -100,6 +100,7 @@ def test_sections_stand_in_the_order_of_the_questions(normal: Any) -> None:
         "factor-0",
         "factor-1",
         "ecm",
+        "planning",
         "lookup",
         "methods",
     ]

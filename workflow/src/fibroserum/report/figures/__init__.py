@@ -10,6 +10,7 @@ __all__ = [
     "lookup",
     "outcomes",
     "panel",
+    "planning",
     "registry",
     "render",
     "sets",
