@@ -346,3 +346,17 @@ def test_an_outcome_with_too_few_values_has_its_reason_everywhere(flagged: Outco
     assert len(targets) == 6
     assert not (flagged.genes["outcome"] == "none").any()
     assert not (flagged.sets["outcome"] == "none").any()
+
+
+def test_without_targets_and_sets_genes_alone_have_rows() -> None:
+    cohort = make_cohort(Options())
+    cohort.uns["fibroserum"] |= {"targets": [], "target_genes": []}
+    paired = fits_of(cohort)["paired"]
+    found = flag_outcomes(
+        cohort, paired, [], {"level": VALUES | {"column": "factor"}}, OutcomeSettings(0.05, 5, 500)
+    )
+    for field, schema in SCHEMAS.items():
+        tables.check(schema, getattr(found, field))
+    assert found.targets.empty
+    assert found.sets.empty
+    assert len(found.genes) > 100
