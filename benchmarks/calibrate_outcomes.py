@@ -133,7 +133,7 @@ def section(table: pd.DataFrame, cohorts: int) -> str:
 def main() -> None:
     """Print or write the section."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cohorts", type=int, default=80)
+    parser.add_argument("--cohorts", type=int, default=60)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--write", type=Path, help="file with the marked section")
     asked = parser.parse_args()

@@ -56,7 +56,7 @@ class _Cohort:
     """What all outcomes share.
 
     obs: the cohort's samples, text; counts: samples of complete pairs × genes fitted; symbols: by
-    gene, or its id where it has none; sets: of matrix gene ids.
+    gene, "" where it has none; sets: of matrix gene ids.
     """
 
     obs: pd.DataFrame

@@ -67,7 +67,7 @@ STEPS = SlopeSteps()
 
 @dataclass(frozen=True)
 class SlopeModel:
-    """The slope of every gene on a value of each pair.
+    """The slope of every gene on a value of each pair (a donor's in a group).
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class SlopeModel:
     unavailable : str
         Why there is no slope, or nothing.
     fit : LinearFit or None
-        limma-voom with the value as its last column, over `size` (`Scaled`).
+        limma-voom with the value over `size` as its last column.
     size : float
         What the values were divided by in `fit`: a power of two, so that no digit changes.
     df_prior, df_residual : float
