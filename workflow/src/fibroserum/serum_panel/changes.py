@@ -102,5 +102,5 @@ def with_calls(changes: pd.DataFrame, alpha: float) -> pd.DataFrame:
     """Add padj (BH over the molecules tested) and call (up, down, none; None: not tested)."""
     padj = benjamini_hochberg(changes["pvalue"].to_numpy(float))
     sign = np.where(changes["change_log2"] > 0, "up", "down")
-    call = np.where(np.isnan(padj), None, np.where(padj < alpha, sign, "none"))
-    return changes.assign(padj=padj, call=call)
+    call = pd.Series(np.where(padj < alpha, sign, "none"), changes.index, dtype=object)
+    return changes.assign(padj=padj, call=call.where(~np.isnan(padj), None))
