@@ -32,6 +32,7 @@ rule workbook:
     params:
         cohort=CONFIG["cohort"],
         stimulation={factor: factor in STIMULATED for factor in FACTORS},
+        configured=["gene_lists"] if GENE_LISTS else [],
         code=code("workbook.py"),
     script:
         "../scripts/workbook.py"

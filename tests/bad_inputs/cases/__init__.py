@@ -8,6 +8,7 @@ from bad_inputs.cases import (
     counts,
     design,
     factors,
+    gene_lists,
     genes,
     normalization,
     sets,
@@ -15,5 +16,17 @@ from bad_inputs.cases import (
     sheet,
 )
 
-TOPICS = (config, sheet, design, counts, genes, sets, factors, normalization, several, cohorts)
+TOPICS = (
+    config,
+    sheet,
+    design,
+    counts,
+    genes,
+    sets,
+    factors,
+    normalization,
+    gene_lists,
+    several,
+    cohorts,
+)
 ALL = [case for topic in TOPICS for case in topic.CASES.found]

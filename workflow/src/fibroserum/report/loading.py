@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,8 @@ SINGLE = {
     "gene_lists": "gene_lists",
 }
 # written only where they were asked for or can be
-OPTIONAL = {"calibration", "gene_lists"}
-# without a sheet of the workbook where the config does not ask for them
+OPTIONAL = {"calibration"}
+# keys of the config without which a table is not read, though an earlier run may have left it
 CONFIGURED = {"gene_lists"}
 
 
@@ -137,15 +137,20 @@ def _gene_sets(config: Mapping[str, Any], genes: pd.DataFrame) -> tuple[GeneSet,
     return tuple(mapped)
 
 
-def read_tables(folder: str | Path, stimulated: Mapping[str, bool]) -> Tables:
+def read_tables(
+    folder: str | Path, stimulated: Mapping[str, bool], configured: Collection[str] = ()
+) -> Tables:
     """Read the tables of a finished run under `results/{cohort}/`.
 
-    stimulated: by factor, whether there is an arm of cells treated with it.
+    stimulated: by factor, whether there is an arm of cells treated with it. configured: those of
+    CONFIGURED that the config asks for.
     """
     place = Path(folder)
+    absent = CONFIGURED - set(configured)
     single = {
         field: tables.empty(name)
-        if field in OPTIONAL and not (place / tables.schemas()[name].path).exists()
+        if field in absent
+        or (field in OPTIONAL and not (place / tables.schemas()[name].path).exists())
         else _read(name, place)
         for field, name in SINGLE.items()
     }
@@ -175,7 +180,9 @@ def load_run(
     """
     place = Path(folder)
     made = read_tables(
-        place, {name: bool(about["stimulation"]) for name, about in config["factors"].items()}
+        place,
+        {name: bool(about["stimulation"]) for name, about in config["factors"].items()},
+        [key for key in CONFIGURED if config[key]],
     )
     cohort = read_h5ad(place / "cohort.h5ad")
     if provenance is None:
