@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,19 +58,15 @@ SINGLE = {
     "outcome_targets": "outcome_targets",
     "outcome_sets": "outcome_sets",
 }
-# tables that are written where the config asks for them, each with one that then has a row
+# keys of the config that ask for tables, with their tables: the first has a row wherever it is
+# asked for. Without the key no table is read, though an earlier run may have left it.
 CONFIGURED = {
-    "gene_lists": "gene_lists",
-    "panel": "panel",
-    "panel_targets": "panel",
-    "candidates": "panel",
-    "outcome_pairs": "outcome_pairs",
-    "outcomes": "outcome_pairs",
-    "outcome_targets": "outcome_pairs",
-    "outcome_sets": "outcome_pairs",
+    "gene_lists": ("gene_lists",),
+    "serum_panel": ("panel", "panel_targets", "candidates"),
+    "outcomes": ("outcome_pairs", "outcomes", "outcome_targets", "outcome_sets"),
 }
-# written only where they were asked for or can be
-OPTIONAL = {"calibration", *CONFIGURED}
+# written only where they can be
+OPTIONAL = {"calibration"}
 
 
 @dataclass(frozen=True)
@@ -172,15 +168,22 @@ def _gene_sets(config: Mapping[str, Any], genes: pd.DataFrame) -> tuple[GeneSet,
     return tuple(mapped)
 
 
-def read_tables(folder: str | Path, stimulated: Mapping[str, bool]) -> Tables:
+def read_tables(
+    folder: str | Path, stimulated: Mapping[str, bool], configured: Collection[str] = ()
+) -> Tables:
     """Read the tables of a finished run under `results/{cohort}/`.
 
-    stimulated: by factor, whether there is an arm of cells treated with it.
+    stimulated: by factor, whether there is an arm of cells treated with it. configured: the keys
+    of CONFIGURED that the config sets.
     """
     place = Path(folder)
+    absent = {
+        field for key, fields in CONFIGURED.items() if key not in configured for field in fields
+    }
     single = {
         field: tables.empty(name)
-        if field in OPTIONAL and not (place / tables.schemas()[name].path).exists()
+        if field in absent
+        or (field in OPTIONAL and not (place / tables.schemas()[name].path).exists())
         else _read(name, place)
         for field, name in SINGLE.items()
     }
@@ -210,7 +213,9 @@ def load_run(
     """
     place = Path(folder)
     made = read_tables(
-        place, {name: bool(about["stimulation"]) for name, about in config["factors"].items()}
+        place,
+        {name: bool(about["stimulation"]) for name, about in config["factors"].items()},
+        [key for key in CONFIGURED if config[key]],
     )
     cohort = read_h5ad(place / "cohort.h5ad")
     if provenance is None:
