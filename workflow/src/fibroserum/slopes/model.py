@@ -130,7 +130,7 @@ def slope_design(
     value = centred(values).reindex(keys_of(own)).to_numpy(float)
     groups = [group for group in settings["groups"] if (own["group"].astype(str) == group).any()]
     before = question == "baseline"
-    make = _before_columns if before else _change_columns
+    make = _before_columns if before else change_columns
     dense, blocks = make(own, settings, groups)
     after = 1.0 if before else (own["time"] == settings["after"]).to_numpy(float)
     kept = np.ones(len(own), bool)
@@ -142,7 +142,7 @@ def slope_design(
     return design
 
 
-def _change_columns(
+def change_columns(
     obs: pd.DataFrame, settings: Mapping[str, Any], groups: list[str]
 ) -> tuple[pd.DataFrame, pd.Series | None]:
     """Return the dense columns and blocks of the model of changes."""
@@ -223,11 +223,11 @@ def slope_fit(
     n_cpus: int = 1,
 ) -> linear.LinearFit:
     """Return limma-voom with the values beside donors or groups; arguments as `slope_model`'s."""
-    own = _well_counted(counts.loc[design.samples], obs, settings, design, force_kept)
+    own = well_counted(counts.loc[design.samples], obs, settings, design, force_kept)
     return linear.voom_fit(own, design, n_cpus=n_cpus)
 
 
-def _well_counted(
+def well_counted(
     own: pd.DataFrame,
     obs: pd.DataFrame,
     settings: Mapping[str, Any],
@@ -246,24 +246,6 @@ def _well_counted(
         keep=force_kept[own.columns].to_numpy(bool),
     )
     return own.loc[:, keep]
-
-
-def weighted_expression(
-    counts: pd.DataFrame, obs: pd.DataFrame, settings: Mapping[str, Any], force_kept: pd.Series
-) -> linear.Expression:
-    """Return voom's log2 counts per million and precision weights in the model of changes.
-
-    Arguments as `slope_model` takes them. The weights depend on the fitted values, which a further
-    column changes little: many values can share them.
-    """
-    design = Design(*_change_columns(obs, settings, list(settings["groups"])))
-    check_rank(design, "the model of changes")
-    own = _well_counted(counts.loc[design.samples], obs, settings, design, force_kept)
-    log2, size = linear.log_cpm(own)
-    span = linear.lowess_span(own.shape[1])
-    seen = own.to_numpy().any(axis=0)
-    weights = linear.precision_weights(log2, size, design, seen, span)
-    return linear.Expression(own.index, own.columns, log2, weights)
 
 
 def slope_model(
