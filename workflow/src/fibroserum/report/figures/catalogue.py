@@ -7,12 +7,21 @@ from typing import TypedDict
 
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.input.names import file_name
+from fibroserum.report.opening import opening
 
 GLANCE = "At a glance"
 COHORT = "Cohort"
 CHANGE = "Change in each group"
 TARGETS = "Targets"
 ECM = "Extracellular matrix"
+#: Figures over all contrasts, which have a second one where some contrasts are folded away.
+OF_ALL_CONTRASTS = (
+    "targets_forest",
+    "targets_leave_one_out",
+    "targets_detectable",
+    "pvalues",
+    "ecm_sets",
+)
 
 
 class Entry(TypedDict):
@@ -61,6 +70,20 @@ def _per_factor(factor: str) -> Iterator[tuple[str, Entry]]:
         )
 
 
+def others(kind: str) -> str:
+    """Return the name of the figure of the contrasts that are folded away."""
+    return f"{kind}_others"
+
+
+def _with_others(entries: dict[str, Entry], *, folded: bool) -> Iterator[tuple[str, Entry]]:
+    """Yield the entries, and behind each figure over all contrasts its second one."""
+    for kind, entry in entries.items():
+        yield kind, entry
+        if folded and kind in OF_ALL_CONTRASTS:
+            label = {"figure": f"{entry['label']['figure']}, other contrasts"}
+            yield others(kind), {**entry, "label": label}
+
+
 def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[str, Entry]:
     """Return every figure of a report in the order of its sections.
 
@@ -101,7 +124,9 @@ def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[
         category: {kind: _entry(kind, category, title) for kind, title in titles.items()}
         for category, titles in fixed.items()
     }
+    contrasts = list(contrasts)
     change = dict(pair for contrast in contrasts for pair in _per_contrast(contrast))
     change["pvalues"] = _entry("pvalues", CHANGE, "p values")
     responsive = dict(pair for factor in factors for pair in _per_factor(factor))
-    return entries[GLANCE] | entries[COHORT] | change | entries[TARGETS] | responsive | entries[ECM]
+    made = entries[GLANCE] | entries[COHORT] | change | entries[TARGETS] | responsive | entries[ECM]
+    return dict(_with_others(made, folded=len(opening(contrasts)) < len(contrasts)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -29,6 +31,8 @@ from fibroserum.report.theme import (
 
 LOWEST_P = 1e-300
 MOST_CALLED = 900
+# letters of a title across a picture
+LONGEST_TITLE = 88
 
 
 def _named(frame: pd.DataFrame) -> pd.Series:
@@ -124,6 +128,12 @@ def _scatter(
     return Figure(chart, {"points": points, "targets": marked}, words, labels="names")
 
 
+def _title(words: str, effect: str) -> str | list[str]:
+    """Return the title of an axis, in several lines where it would be too long for one."""
+    whole = f"{words} ({effect})"
+    return whole if len(whole) <= LONGEST_TITLE else textwrap.wrap(whole, LONGEST_TITLE)
+
+
 def volcano(run: RunTables, contrast: str) -> Figure:
     """Fold change against p value in one contrast."""
     frame = run.de[contrast].assign(
@@ -132,7 +142,7 @@ def volcano(run: RunTables, contrast: str) -> Figure:
     points = _points(run, frame, "log2FoldChange", "weight")
     if points.empty:
         return empty(why_empty(run, contrast))
-    x = alt.X("log2FoldChange:Q", title=f"log2 fold change ({effect_of(run, contrast)})")
+    x = alt.X("log2FoldChange:Q", title=_title("log2 fold change", effect_of(run, contrast)))
     y = alt.Y("weight:Q", title="−log10 p value")
     words = f"Volcano plot of {contrast}. {calls_said(run, contrast)}"
     return _scatter(run, points, x, y, ["weight"], words)
@@ -169,7 +179,7 @@ def ma(run: RunTables, contrast: str) -> Figure:
     )
     y = alt.Y(
         "log2FoldChange_shrunken:Q",
-        title=["log2 fold change, shrunken", f"({effect_of(run, contrast)})"],
+        title=["log2 fold change, shrunken", *textwrap.wrap(f"({effect_of(run, contrast)})", 60)],
     )
     words = f"Mean and change in {contrast}. {calls_said(run, contrast)}"
     return _scatter(run, points, x, y, ["baseMean", "log2FoldChange_shrunken"], words)
@@ -179,7 +189,9 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     """Change in one group against change in the reference, gene by gene."""
     row = run.contrasts.set_index("contrast").loc[contrast]
     own = next(one for one in run.planned if one.name == contrast)
-    changes = {one.group: one.name for one in run.planned if (one.kind, one.time) == ("change", own.time)}
+    changes = {
+        one.group: one.name for one in run.planned if (one.kind, one.time) == ("change", own.time)
+    }
     names = [row["reference"], row["group"]]
     first, second = (run.de[changes[name]].set_index("gene_id") for name in names)
     frame = pd.DataFrame(
@@ -209,8 +221,8 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     marked = _marked(run, frame)
     rank = frame["called"].map({name: i for i, name in enumerate(reversed(order))})
     frame = frame.iloc[np.argsort(rank, kind="stable")]
-    before, after = run.settings["before"], run.times[-1]
-    titles = [f"log2 fold change in {name} ({after} vs {before})" for name in names]
+    compared = f"{own.time} vs {own.before}"
+    titles = [f"log2 fold change in {name} ({compared})" for name in names]
     x, y = alt.X("x:Q", title=titles[0]), alt.Y("y:Q", title=titles[1])
     tooltip = [
         alt.Tooltip("gene:N", title="Gene"),
