@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_collections
 from fibroserum.input.names import file_name
 from fibroserum.input.published import read_published
+from fibroserum.report.opening import opening
 
 Frames = dict[str, pd.DataFrame]
 
@@ -158,6 +159,49 @@ class RunTables(Tables):
         """Return the contrasts of these kinds."""
         return list(self.contrasts.loc[self.contrasts["kind"].isin(kinds), "contrast"])
 
+    @property
+    def opening(self) -> list[str]:
+        """The contrasts that the page opens with: all, where they are few."""
+        return opening(self.planned)
+
+    @property
+    def folded(self) -> list[str]:
+        """The other contrasts."""
+        return [name for name in self.contrast_names if name not in self.opening]
+
+
+def only(run: RunTables, names: Sequence[str]) -> RunTables:
+    """Return a run with these contrasts alone in its tables of contrasts and targets."""
+
+    def of(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[frame["contrast"].isin(names)]
+
+    return replace(
+        run,
+        contrasts=of(run.contrasts),
+        de={name: frame for name, frame in run.de.items() if name in names},
+        enrichment={name: frame for name, frame in run.enrichment.items() if name in names},
+        targets=of(run.targets),
+        loo=of(run.loo),
+        power=of(run.power),
+    )
+
+
+def frames_of(run: Tables) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield every table of a run with the name of its schema."""
+    for name in ("de", "enrichment", "stimulation"):
+        yield from ((name, frame) for frame in getattr(run, name).values())
+    yield from ((schema, getattr(run, field)) for field, schema in SINGLE.items())
+
+
+def explained(run: Tables) -> dict[str, list[tables.Column]]:
+    """Return the columns to explain of each schema: the optional ones where a table has them."""
+    there = {(schema, str(name)) for schema, frame in frames_of(run) for name in frame}
+    return {
+        schema.name: [c for c in schema.columns if not c.optional or (schema.name, c.name) in there]
+        for schema in tables.schemas().values()
+    }
+
 
 def _read(name: str, folder: Path, **names: str) -> pd.DataFrame:
     return tables.read(name, folder / tables.schemas()[name].path.format(**names))
@@ -235,7 +279,9 @@ def load_run(
 
 def filled_words(run: RunTables) -> str:
     """Return the legend's title where hollow marks are before and filled ones after."""
-    return f"Group (hollow {run.settings['before']}, filled {' or '.join(run.times)})"
+    *rest, last = run.times
+    words = f"{', '.join(rest)} or {last}" if rest else last
+    return f"Group (hollow {run.settings['before']}, filled {words})"
 
 
 def labels_of(run: RunTables) -> dict[str, str]:
@@ -255,7 +301,8 @@ def labelled(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
 
 def label_order(run: RunTables) -> list[str]:
     """Return the words of `labels_of` in the order of `contrasts.tsv`."""
-    return list(labels_of(run).values())
+    labels = labels_of(run)
+    return [labels[name] for name in run.contrast_names]
 
 
 def effect_of(run: RunTables, contrast: str) -> str:
