@@ -125,7 +125,7 @@ def test_set_tests_and_donors_without_a_pair_see_it_too(run, expected: float) ->
     assert rows["log2FoldChange"].to_numpy() == pytest.approx([expected] * 3, abs=0.25)
     levels = study.samples.log2
     pairs = study.members[CHANGE]
-    change = levels.loc[pairs["after"]].to_numpy() - levels.loc[pairs["before"]].to_numpy()
+    change = levels.loc[pairs["post"]].to_numpy() - levels.loc[pairs["pre"]].to_numpy()
     assert np.median(change) == pytest.approx(expected, abs=0.2)
 
 
