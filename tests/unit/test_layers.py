@@ -22,6 +22,7 @@ ROWS = (
     ("cohort",),
     ("inference",),
     ("deseq", "linear"),
+    ("slopes",),
     ("de",),
     ("enrichment",),
     ("factors", "permutations", "qc", "targets"),

@@ -23,6 +23,7 @@ __all__ = [
     "report",
     "runtime",
     "simulate",
+    "slopes",
     "synthesis",
     "tables",
     "targets",
