@@ -119,3 +119,26 @@ rule permutations:
         code=code("permutations.py"),
     script:
         "../scripts/permutations.py"
+
+
+if OMNIBUS:
+
+    rule omnibus:
+        input:
+            cohort=rules.counts.output.cohort,
+            fits=rules.fit.output.fits,
+        output:
+            omnibus=OMNIBUS,
+        log:
+            f"{LOG}/omnibus.log",
+        benchmark:
+            f"{LOG}/omnibus.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=memory(4000, 30),
+            runtime=minutes(30),
+        params:
+            alpha=CONFIG["differential_expression"]["alpha"],
+            code=code("omnibus.py"),
+        script:
+            "../scripts/omnibus.py"

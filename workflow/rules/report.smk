@@ -12,6 +12,7 @@ TABLES = {
     "factors": rules.factors.output,
     "stimulation": expand(rules.stimulation.output.table, factor=STIMULATED),
     "calibration": CALIBRATION,
+    "omnibus": OMNIBUS,
 }
 
 

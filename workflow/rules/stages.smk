@@ -10,4 +10,5 @@ rule flags:
     input:
         rules.targets.output,
         rules.factors.output,
+        OMNIBUS,
         CALIBRATION,

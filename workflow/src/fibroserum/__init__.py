@@ -24,6 +24,7 @@ __all__ = [
     "runtime",
     "simulate",
     "slopes",
+    "stagewise",
     "synthesis",
     "tables",
     "targets",

@@ -6,6 +6,7 @@ __all__ = [
     "fitting",
     "hypothesis_weights",
     "normalisation",
+    "omnibus",
     "second_model",
     "settings",
     "stage",

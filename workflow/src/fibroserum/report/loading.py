@@ -48,9 +48,12 @@ SINGLE = {
     "sets": "factor_sets",
     "mediation": "mediation",
     "calibration": "calibration",
+    "omnibus": "omnibus",
 }
+# written where the config asks for them, never without a row: they have no sheet elsewhere
+ON_REQUEST = {"omnibus"}
 # written only where they were asked for or can be
-OPTIONAL = {"calibration"}
+OPTIONAL = {"calibration"} | ON_REQUEST
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ class Tables:
     sets: pd.DataFrame
     mediation: pd.DataFrame
     calibration: pd.DataFrame
+    omnibus: pd.DataFrame
     stimulation: Frames
 
 

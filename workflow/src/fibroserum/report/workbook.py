@@ -22,7 +22,7 @@ from xlsxwriter.worksheet import Worksheet
 from xlsxwriter.xmlwriter import XMLwriter
 
 from fibroserum import tables
-from fibroserum.report.loading import SINGLE, Tables
+from fibroserum.report.loading import ON_REQUEST, SINGLE, Tables
 
 # what a sheet holds below its header, and a cell
 MOST_ROWS = 1_048_575
@@ -74,8 +74,9 @@ def sheets_of(run: Tables) -> Iterator[Sheet]:
         own = _labelled(frame, "contrast", contrast)
         yield Sheet(f"sets {contrast}", "enrichment", own, contrast)
     for field, schema in SINGLE.items():
-        if field not in LEFT_OUT:
-            yield Sheet(schema, schema, getattr(run, field))
+        frame = getattr(run, field)
+        if field not in LEFT_OUT and not (field in ON_REQUEST and frame.empty):
+            yield Sheet(schema, schema, frame)
     for factor, frame in run.stimulation.items():
         if len(frame):
             own = _labelled(frame, "factor", factor)
