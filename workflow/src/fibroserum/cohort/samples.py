@@ -42,12 +42,13 @@ def comparisons(obs: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, Any]:
     """
     design = config["design"]
     groups = order_groups(list(obs["group"]), design["reference_group"])
-    later = set(obs.loc[obs["time"] != design["before"], "group"])
+    later = times_after(design)
+    changing = set(obs.loc[obs["time"] != design["before"], "group"])
     return {
         "groups": groups,
         "before": design["before"],
-        "after": design["after"],
-        "only_before": [group for group in groups if group not in later],
+        "after": later[0] if len(later) == 1 else later,
+        "only_before": [group for group in groups if group not in changing],
         "differences": config.get("differences", "reference"),
         "control": design.get("control"),
         "contrasts": config.get("contrasts", {}),
@@ -142,9 +143,7 @@ def combine_libraries(sheet: pd.DataFrame, keep_equal: Sequence[str]) -> Combine
     return Combined(combined, into, reasons)
 
 
-def use_of_samples(
-    sheet: pd.DataFrame, planned: Sequence[Contrast]
-) -> tuple[pd.Series, pd.Series]:
+def use_of_samples(sheet: pd.DataFrame, planned: Sequence[Contrast]) -> tuple[pd.Series, pd.Series]:
     """Return for each sample what it is used for, and why where that is not everything.
 
     planned: the cohort's contrasts. A sample is used for changes where it is in the value of its
@@ -208,17 +207,21 @@ def combined_samples(
     combined = combine_libraries(full, keep_equal)
     obs = combined.sheet
     compared = comparisons(obs, config)
-    groups, planned = compared["groups"], all_contrasts(compared)
+    planned = all_contrasts(compared)
     used_for, why = use_of_samples(obs, planned)
     obs.insert(4, "used_for", used_for)
-    settings = design | compared | {
-        **covariate_settings(full, design),
-        "block": obs_name(blocks[0]) if blocks else None,
-    }
+    settings = (
+        design
+        | compared
+        | {
+            **covariate_settings(full, design),
+            "block": obs_name(blocks[0]) if blocks else None,
+        }
+    )
     in_pair = full.index.map(combined.into).isin(obs.index[used_for == "change"])
     at_start = (full["time"] == design["before"]).to_numpy()
     unshared: dict[str, str] = {}
-    for kind, rows in (("difference", in_pair), ("baseline", at_start)):
-        unshared |= unshared_lines(full[rows], [c for c in planned if c.kind == kind])
+    for model, rows in (("paired", in_pair), ("baseline", at_start)):
+        unshared |= unshared_lines(full[rows], [c for c in planned if c.model == model])
     _, not_estimable = models_and_reasons(obs, settings | {"not_estimable": unshared})
     return combined, compared, why, not_estimable

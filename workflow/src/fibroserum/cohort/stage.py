@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -128,7 +128,7 @@ def _check_depth(
     inputs: Inputs,
     config: dict[str, Any],
     min_count: int,
-    asked: set[str],
+    asked: Collection[str],
 ) -> None:
     """Raise InputError where no gene reaches min_count over the samples of a fit.
 
@@ -221,7 +221,7 @@ def _sample_table(
 
 
 def _without_row(inputs: Inputs) -> pd.DataFrame:
-    """Return the rows of `samples.tsv` of samples that were counted, or ignored, without a model."""
+    """Return the rows of `samples.tsv` of samples that have no row in the sheet, or are ignored."""
     ignored = inputs.sheet.attrs.get(IGNORED, {})
     rows = [
         {

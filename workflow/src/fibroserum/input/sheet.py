@@ -56,7 +56,7 @@ def times_after(design: Mapping[str, Any]) -> list[str]:
     return [after] if isinstance(after, str) else list(after)
 
 
-#: In the attributes of a sheet: donor, group and time of each sample that `ignore_times` leaves out.
+#: In a sheet's attributes: donor, group and time of each sample that `ignore_times` leaves out.
 IGNORED = "ignored"
 
 

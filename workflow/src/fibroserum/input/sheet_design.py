@@ -13,12 +13,12 @@ from fibroserum.files.table import place, rows_text
 from fibroserum.input.names import name_clashes
 from fibroserum.input.sheet import (
     DESIGN_KEYS,
+    IGNORED,
     MISSING,
     MISSING_ID,
     MISSING_LEVEL,
     empty_cells,
     folded,
-    IGNORED,
     is_pool,
     times_after,
     variants,
@@ -84,8 +84,8 @@ def _level_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
                 place(sheet, column=column),
                 f"{', '.join(named[:-1])} or {named[-1]}",
                 f"{nearest(level, [name for _, name in asked])} To leave these samples out, add "
-                f"the level to design.ignore_times; to compare it with '{design['before']}', add it "
-                "to design.after.",
+                "the level to design.ignore_times; to compare it with "
+                f"'{design['before']}', add it to design.after.",
             )
 
 

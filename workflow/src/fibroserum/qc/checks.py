@@ -115,6 +115,17 @@ def group_sizes(cohort: ad.AnnData) -> Iterator[Check]:
         yield Check("group size", "warning", str(group), message)
 
 
+def only_before(cohort: ad.AnnData) -> Iterator[Check]:
+    """Say which groups were measured before the intervention only."""
+    before = settings_of(cohort)["before"]
+    for group in settings_of(cohort)["only_before"]:
+        message = (
+            f"every sample is '{before}': the group has no change and is used in the baseline "
+            "contrasts only"
+        )
+        yield Check("groups measured before only", "ok", group, message)
+
+
 def not_estimable(cohort: ad.AnnData) -> Iterator[Check]:
     """Say which contrasts the samples do not determine; nothing where they determine all."""
     for name, reason in settings_of(cohort)["not_estimable"].items():
@@ -301,7 +312,7 @@ def identity(cohort: ad.AnnData) -> Iterator[Check]:
     exact = exact_mixtures(distances, copied)
     counted = copied | set(map(str, exact.found.index))
     profiles = sample_profiles(cohort)
-    known, said = set(counted), []
+    known, said = set(counted), list[Check]()
     noted = settings_of(cohort)
     for time in change_times(noted):
         like = likeness(profiles, noted["before"], time)
@@ -333,6 +344,7 @@ def all_checks(
         *left_out_genes(left_out, cohort),
         *pools(cohort),
         *group_sizes(cohort),
+        *only_before(cohort),
         *not_estimable(cohort),
         *lines_of_groups(cohort),
         *line_depths(cohort),

@@ -215,9 +215,7 @@ def _rows_at(
         fitted = {gene: model.fit(values[gene].to_numpy()) for gene in values}
         spent = model.design.shape[1] - model.design.filter(regex=r"^(start|after)\[?").shape[1]
         for contrast in (c for c in study.contrasts if c.model == "paired" and c.time == time):
-            own = np.array(
-                [contrast.scale(g) if g in contrast.groups else 0.0 for g in groups]
-            )
+            own = np.array([contrast.scale(g) if g in contrast.groups else 0.0 for g in groups])
             compared = [group for group, weight in zip(groups, own, strict=True) if weight]
             if assumption == "missing_at_random" and alone.isdisjoint(compared):
                 continue

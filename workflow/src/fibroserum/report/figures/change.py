@@ -179,7 +179,9 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     """Change in one group against change in the reference, gene by gene."""
     row = run.contrasts.set_index("contrast").loc[contrast]
     own = next(one for one in run.planned if one.name == contrast)
-    changes = {one.group: one.name for one in run.planned if (one.kind, one.time) == ("change", own.time)}
+    changes = {
+        one.group: one.name for one in run.planned if (one.kind, one.time) == ("change", own.time)
+    }
     names = [row["reference"], row["group"]]
     first, second = (run.de[changes[name]].set_index("gene_id") for name in names)
     frame = pd.DataFrame(
