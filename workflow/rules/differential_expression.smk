@@ -1,6 +1,6 @@
 # Stage differential expression. In: cohort.h5ad, flags/omnibus.tsv. Out: fit/*.h5ad, de/*.tsv, contrasts.tsv.
 # `fit` knows nothing of alpha: a change of alpha re-runs what follows it.
-MODELS = ["paired", "baseline"] if len(PLAN.groups) > 1 else ["paired"]
+MODELS = list(dict.fromkeys(contrast.model for contrast in PLAN.contrasts))
 
 
 rule fit:

@@ -128,7 +128,7 @@ if OMNIBUS:
             cohort=rules.counts.output.cohort,
             fits=rules.fit.output.fits,
         output:
-            omnibus=OMNIBUS,
+            omnibus=OMNIBUS[0],
         log:
             f"{LOG}/omnibus.log",
         benchmark:

@@ -80,12 +80,16 @@ class _Covariances:
 
 
 def vectors_f(
-    expression: Expression, vectors: DonorVectors, *, trended: bool = True
+    expression: Expression,
+    vectors: DonorVectors,
+    *,
+    trended: bool = True,
+    moderated: bool = True,
 ) -> pd.DataFrame:
     """Test by gene that the mean vector of every group is 0.
 
-    Returns F, df, df2, pvalue; no row where no group has enough donors (`DonorVectors.enough`). The
-    T² of groups of different donors are added. Their sum over its scale is held against an F on the
+    Returns F, df, df2, pvalue. moderated: False leaves each gene its own covariances. The T² of
+    groups of different donors are added. Their sum over its scale is held against an F on the
     degrees of freedom of the group that has fewest, as if all groups shared one covariance on them:
     for one group that is exact, for several conservative.
     """
@@ -101,9 +105,8 @@ def vectors_f(
     coefficients = influence @ by_gene
     residual = (by_gene - design[None] @ coefficients) * np.sqrt(weights.T)[:, :, None]
     plain = 1 - np.einsum("up,pu->u", design, np.linalg.pinv(design))
-    covariances = _covariances(
-        residual, plain, groups, names, expression.log2.mean(axis=0) if trended else None
-    )
+    covariate = expression.log2.mean(axis=0) if trended else None
+    covariances = _covariances(residual, plain, groups, names, covariate, moderated=moderated)
     q, d = len(names), by_gene.shape[2]
     # of the coefficients of the groups' columns, the first of the design
     total = np.zeros((len(by_gene), q, d, q, d))
@@ -139,6 +142,8 @@ def _covariances(
     groups: np.ndarray,
     names: Sequence[str],
     covariate: np.ndarray | None,
+    *,
+    moderated: bool,
 ) -> _Covariances:
     """Return the groups' covariances, moderated.
 
@@ -152,6 +157,10 @@ def _covariances(
         own = residual[:, groups == name]
         df = float(free[groups == name].sum().round(9))
         covariance = own.transpose(0, 2, 1) @ own / df
+        if not moderated:
+            found.append(covariance)
+            dfs.append(df)
+            continue
         size = np.trace(covariance, axis1=1, axis2=2)
         seen = size > 0
         typical = (covariance[seen] / size[seen, None, None]).mean(axis=0) * d
@@ -163,8 +172,7 @@ def _covariances(
         for i, prior in enumerate(priors):
             level[:, i, i] = prior.variance
         share = least / (least + df) if np.isfinite(least) else 1.0
-        moderated = root @ (share * level + (1 - share) * whitened) @ root.T
-        found.append(moderated)
+        found.append(root @ (share * level + (1 - share) * whitened) @ root.T)
         dfs.append(min(df + least, priors[0].most))
     return _Covariances(np.stack(found, axis=1), np.array(dfs))
 

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.stats import t as student
 
 from fibroserum.intervals import Estimate, one_sample_t, sign_of_interval, welch_t
-from fibroserum.targets.sentences import number
+from fibroserum.targets.phrases import number
 from fibroserum.targets.verdict import CALLED
 
 # log2(normalized + 0.5) of a sample without a count
