@@ -26,8 +26,8 @@ ROWS = (
     ("slopes",),
     ("de",),
     ("enrichment",),
-    ("factors", "permutations", "qc", "targets"),
-    ("simulate", "synthesis"),
+    ("factors", "outcomes", "permutations", "qc", "serum_panel", "targets"),
+    ("api", "simulate", "synthesis"),
     ("report",),
     ("runtime",),
 )

@@ -1,15 +1,15 @@
 # One cohort: check its config; names that all its stages share. The stages have files of their own.
 import re
 
-from fibroserum.input.config import load_schema
 from fibroserum.input.paths import input_paths
+from fibroserum.input.schema import config_schema
 from fibroserum.runtime.command_line import with_types
 from fibroserum.runtime.headline import print_headline
 from fibroserum.cohort.plan import plan
 from fibroserum.cohort.questions import questions_of
 from fibroserum.runtime.reruns import stamp
 
-SCHEMA = load_schema(SCHEMAS / "config.schema.yaml")
+SCHEMA = config_schema()
 PLAN = planned(plan, with_types(dict(config), OVERRIDES, SCHEMA), SCHEMA)
 CONFIG = PLAN.config
 OUT = f"results/{PLAN.folder}"
@@ -21,6 +21,7 @@ CONTRASTS = [contrast.file for contrast in PLAN.contrasts]
 PERMUTATIONS = CONFIG["differential_expression"]["permutations"]
 CALIBRATION = [f"{OUT}/calibration.tsv"] if PERMUTATIONS else []
 OMNIBUS = [f"{OUT}/flags/omnibus.tsv"] if questions_of(PLAN.contrasts) else []
+GENE_LISTS = [f"{OUT}/flags/gene_lists.tsv"] if CONFIG["gene_lists"] else []
 
 
 wildcard_constraints:
@@ -49,6 +50,11 @@ include: "differential_expression.smk"
 include: "qc.smk"
 include: "enrichment.smk"
 include: "flags.smk"
+
+
+PANEL = list(rules.serum_panel.output) if CONFIG["serum_panel"] else []
+
+
 include: "report.smk"
 include: "stages.smk"
 
@@ -64,5 +70,9 @@ RESULTS = [
     *rules.targets.output,
     *rules.factors.output,
     *OMNIBUS,
+    *rules.planning.output,
+    *OUTCOMES,
     *CALIBRATION,
+    *GENE_LISTS,
+    *PANEL,
 ]

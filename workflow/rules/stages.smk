@@ -11,4 +11,8 @@ rule flags:
         rules.targets.output,
         rules.factors.output,
         OMNIBUS,
+        rules.planning.output,
+        OUTCOMES,
         CALIBRATION,
+        GENE_LISTS,
+        PANEL,

@@ -16,6 +16,7 @@ from fibroserum.cohort.members import doses_of, members_of
 from fibroserum.cohort.models import models_and_reasons
 from fibroserum.errors import InputError, Problem, nearest
 from fibroserum.input.covariates import covariate_kinds, covariate_names, declared_kinds
+from fibroserum.input.outcomes import column_of, with_changes
 from fibroserum.input.sheet import DESIGN_KEYS, MISSING, obs_name, times_after
 
 
@@ -187,7 +188,7 @@ def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
     design = config["design"]
     columns = [design[name] for name in DESIGN_KEYS if design[name]] + covariate_names(design)
     if design["before"] not in times_after(design) and len(set(columns)) == len(columns):
-        full = canonical_sheet(sheet, design)
+        full = with_changes(canonical_sheet(sheet, design), config.get("outcomes", {}))
         if problems := comparison_problems(comparisons(full, config)):
             raise InputError(problems)
         combined_samples(full, config)
@@ -211,8 +212,9 @@ def combined_samples(
     design = config["design"]
     serum = [factor["serum"] for factor in config["factors"].values() if factor["serum"]]
     blocks = [design["block"]] if design.get("block") else []
+    measured = map(column_of, config.get("outcomes", {}).values())
     dose = [design["dose"]] if design.get("dose") else []
-    kept = map(obs_name, (*covariate_names(design), *blocks, *serum, *dose))
+    kept = map(obs_name, (*covariate_names(design), *blocks, *serum, *measured, *dose))
     keep_equal = [column for column in kept if column in full]
     combined = combine_libraries(full, keep_equal)
     obs = combined.sheet

@@ -49,11 +49,30 @@ SINGLE = {
     "mediation": "mediation",
     "calibration": "calibration",
     "omnibus": "omnibus",
+    "gene_lists": "gene_lists",
+    "planning": "planning",
+    "panel": "serum_panel",
+    "panel_targets": "serum_panel_targets",
+    "candidates": "candidates",
+    "outcome_pairs": "outcome_pairs",
+    "outcomes": "outcomes",
+    "outcome_targets": "outcome_targets",
+    "outcome_sets": "outcome_sets",
 }
-# written where the config asks for them, never without a row: they have no sheet elsewhere
-ON_REQUEST = {"omnibus"}
+# tables that are written where the config asks for them, each with one that then has a row
+CONFIGURED = {
+    "omnibus": "omnibus",
+    "gene_lists": "gene_lists",
+    "panel": "panel",
+    "panel_targets": "panel",
+    "candidates": "panel",
+    "outcome_pairs": "outcome_pairs",
+    "outcomes": "outcome_pairs",
+    "outcome_targets": "outcome_pairs",
+    "outcome_sets": "outcome_pairs",
+}
 # written only where they were asked for or can be
-OPTIONAL = {"calibration"} | ON_REQUEST
+OPTIONAL = {"calibration", *CONFIGURED}
 
 
 @dataclass(frozen=True)
@@ -91,6 +110,15 @@ class Tables:
     mediation: pd.DataFrame
     calibration: pd.DataFrame
     omnibus: pd.DataFrame
+    gene_lists: pd.DataFrame
+    planning: pd.DataFrame
+    outcome_pairs: pd.DataFrame
+    outcomes: pd.DataFrame
+    outcome_targets: pd.DataFrame
+    outcome_sets: pd.DataFrame
+    panel: pd.DataFrame
+    panel_targets: pd.DataFrame
+    candidates: pd.DataFrame
     stimulation: Frames
 
 

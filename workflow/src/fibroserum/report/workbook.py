@@ -22,7 +22,7 @@ from xlsxwriter.worksheet import Worksheet
 from xlsxwriter.xmlwriter import XMLwriter
 
 from fibroserum import tables
-from fibroserum.report.loading import ON_REQUEST, SINGLE, Tables
+from fibroserum.report.loading import CONFIGURED, SINGLE, Tables
 
 # what a sheet holds below its header, and a cell
 MOST_ROWS = 1_048_575
@@ -75,7 +75,8 @@ def sheets_of(run: Tables) -> Iterator[Sheet]:
         yield Sheet(f"sets {contrast}", "enrichment", own, contrast)
     for field, schema in SINGLE.items():
         frame = getattr(run, field)
-        if field not in LEFT_OUT and not (field in ON_REQUEST and frame.empty):
+        asked = field not in CONFIGURED or len(getattr(run, CONFIGURED[field]))
+        if field not in LEFT_OUT and asked:
             yield Sheet(schema, schema, frame)
     for factor, frame in run.stimulation.items():
         if len(frame):

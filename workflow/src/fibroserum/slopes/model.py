@@ -40,6 +40,7 @@ VALUE = "slope[value]"
 # A ratio (`PairVariances`) beyond which pairs with leverage vary more: HC3 is asked as well. In
 # simulated cohorts whose pairs vary alike, none extreme, it is below 1.03 from 8 donors a group on.
 UNLIKE = 1.05
+COLUMNS = ["slope", "se", "df", "ci_low", "ci_high", "pvalue"]
 BLOCKED = "donors share blocks (design.block), and their values are not independent"
 
 
@@ -50,9 +51,12 @@ class SlopeSteps:
     group_wise: a residual variance for each group. pair_ratio: the variance times the ratio that
     the pairs' variances show. hc3_beyond: the ratio beyond which the larger of the p value and
     HC3's is taken; infinite: nowhere. deletion: the slope without the pair that makes most of it.
+    moderated: variances moderated across genes; False where one gene is tested against many values,
+    in all of which an error of its variance would be the same.
     """
 
     group_wise: bool = True
+    moderated: bool = True
     pair_ratio: bool = True
     hc3_beyond: float = UNLIKE
     deletion: bool = True
@@ -89,6 +93,13 @@ class SlopeModel:
     size: float = 1.0
     df_prior: float = np.inf
     df_residual: float = np.inf
+
+    @classmethod
+    def without(cls, why: str) -> SlopeModel:
+        """Return the model where there is no slope, and why."""
+        index = pd.MultiIndex.from_arrays([[], []])
+        pairs = pd.DataFrame(index=index, columns=["leverage", "relative_variance"], dtype=float)
+        return cls(pd.DataFrame(columns=COLUMNS, dtype=float), pairs, why)
 
 
 def keys_of(frame: pd.DataFrame) -> pd.MultiIndex:
@@ -212,7 +223,18 @@ def slope_fit(
     n_cpus: int = 1,
 ) -> linear.LinearFit:
     """Return limma-voom with the values beside donors or groups; arguments as `slope_model`'s."""
-    own = counts.loc[design.samples]
+    own = _well_counted(counts.loc[design.samples], obs, settings, design, force_kept)
+    return linear.voom_fit(own, design, n_cpus=n_cpus)
+
+
+def _well_counted(
+    own: pd.DataFrame,
+    obs: pd.DataFrame,
+    settings: Mapping[str, Any],
+    design: Design,
+    force_kept: pd.Series,
+) -> pd.DataFrame:
+    """Return the counts of genes with enough of them; own: of the design's samples."""
     # which genes have counts enough is a matter of the groups, not of donors or the values
     group = obs.loc[own.index, "group"]
     if design.blocks is not None:
@@ -221,9 +243,27 @@ def slope_fit(
     keep = linear.filter_by_expr(
         own,
         Design(plain.loc[:, plain.any()]),
-        keep=force_kept[counts.columns].to_numpy(bool),
+        keep=force_kept[own.columns].to_numpy(bool),
     )
-    return linear.voom_fit(own.loc[:, keep], design, n_cpus=n_cpus)
+    return own.loc[:, keep]
+
+
+def weighted_expression(
+    counts: pd.DataFrame, obs: pd.DataFrame, settings: Mapping[str, Any], force_kept: pd.Series
+) -> linear.Expression:
+    """Return voom's log2 counts per million and precision weights in the model of changes.
+
+    Arguments as `slope_model` takes them. The weights depend on the fitted values, which a further
+    column changes little: many values can share them.
+    """
+    design = Design(*_change_columns(obs, settings, list(settings["groups"])))
+    check_rank(design, "the model of changes")
+    own = _well_counted(counts.loc[design.samples], obs, settings, design, force_kept)
+    log2, size = linear.log_cpm(own)
+    span = linear.lowess_span(own.shape[1])
+    seen = own.to_numpy().any(axis=0)
+    weights = linear.precision_weights(log2, size, design, seen, span)
+    return linear.Expression(own.index, own.columns, log2, weights)
 
 
 def slope_model(
@@ -236,6 +276,7 @@ def slope_model(
     name: str,
     question: Question = "change",
     magnitude: float | None = None,
+    expression: linear.Expression | None = None,
     n_cpus: int = 1,
     steps: SlopeSteps = STEPS,
 ) -> SlopeModel:
@@ -268,6 +309,9 @@ def slope_model(
     magnitude : float, optional
         Size of the measurements that the values were computed from: differences below `ROUNDING` of
         it are none. By default that of the values.
+    expression : Expression, optional
+        `weighted_expression` of the counts, computed once for many values. By default the precision
+        weights are those of the model with the value.
     n_cpus : int
         Threads; results do not depend on it.
     steps : SlopeSteps
@@ -286,12 +330,14 @@ def slope_model(
             why = "; ".join(problem.what for problem in error.problems)
     why = why or _why_one_pair(design, obs, name)
     if why:
-        columns = ["slope", "se", "df", "ci_low", "ci_high", "pvalue"]
-        nothing = pd.DataFrame(index=counts.columns[:0], columns=columns, dtype=float)
-        index = pd.MultiIndex.from_arrays([[], []])
-        described = pd.DataFrame(index=index, columns=["leverage", "relative_variance"])
-        return SlopeModel(nothing, described.astype(float), why)
-    fit = slope_fit(counts, obs, settings, design, force_kept, n_cpus=n_cpus)
+        return SlopeModel.without(why)
+    if expression is None:
+        fit = slope_fit(counts, obs, settings, design, force_kept, n_cpus=n_cpus)
+    else:
+        kept = expression.samples.get_indexer(design.samples)
+        log2 = pd.DataFrame(expression.log2[kept], design.samples, expression.genes)
+        assert expression.weights is not None, "of voom"
+        fit = linear.fit_weighted(log2, design, expression.weights[kept], n_cpus=n_cpus)
     own = obs.loc[fit.samples]
     tested, alike = slope_test(fit, own["group"].astype(str), steps, n_cpus=n_cpus)
     _, pooled = linear.posterior_variance(fit.sigma**2, fit.df_residual)
@@ -329,7 +375,7 @@ def slope_test(
     slope = fit.design.contrast((fit.design.dense.columns == VALUE).astype(float))
     of_pair = groups.groupby(unit_codes(fit)).first().to_numpy(str)
     if steps.group_wise:
-        spread = linear.group_variances(fit, groups, n_cpus=n_cpus)
+        spread = linear.group_variances(fit, groups, moderated=steps.moderated, n_cpus=n_cpus)
         tested = linear.group_wise_t(fit, slope, spread, n_cpus=n_cpus)
     else:
         tested, of_pair = linear.moderated_t(fit, slope), np.zeros(len(of_pair))

@@ -8,6 +8,8 @@ __all__ = [
     "factors",
     "glance",
     "lookup",
+    "outcomes",
+    "panel",
     "registry",
     "render",
     "sets",

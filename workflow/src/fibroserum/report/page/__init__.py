@@ -4,7 +4,9 @@ __all__ = [
     "assets",
     "cohort_page",
     "gene_data",
+    "outcomes",
     "pack",
+    "panel_tables",
     "tables",
     "templates",
 ]
