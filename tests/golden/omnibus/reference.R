@@ -15,7 +15,7 @@ save(data.frame(sample = sheet$sample, tmm = factors), "factors.tsv")
 # limma-trend on each donor's change at week8; the trend is over the mean of all samples
 pre <- sheet[sheet$time == "pre", ]
 changes <- values[, paste0(pre$donor, "_week8")] - values[, pre$sample]
-group <- factor(pre$group)
+group <- factor(pre$group, c("AT", "RT", "control"))
 moderated <- function(design, contrasts) {
   fit <- contrasts.fit(lmFit(changes, design), contrasts)
   fit$Amean <- rowMeans(values)
