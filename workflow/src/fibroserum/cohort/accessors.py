@@ -82,6 +82,7 @@ def all_contrasts(settings: Mapping[str, Any]) -> list[Contrast]:
         pairwise=settings.get("differences", "reference") == "pairwise",
         control=settings.get("control"),
         own=settings.get("contrasts"),
+        dose=settings.get("dose"),
     )
 
 
@@ -123,6 +124,7 @@ def settings_of(adata: ad.AnnData) -> dict[str, Any]:
     noted["not_estimable"] = dict(zip(map(str, names), map(str, reasons), strict=True))
     noted["contrasts"] = json.loads(noted.get("contrasts") or "{}")
     noted["control"] = str(noted.get("control", "")) or None
+    noted["dose"] = str(noted.get("dose", "")) or None
     after = noted["after"]
     noted["after"] = str(after) if isinstance(after, str) else [str(time) for time in after]
     for key in (

@@ -23,6 +23,7 @@ from fibroserum.linear.group_variance import (
     unequal,
     variance_parts,
 )
+from fibroserum.linear.joint import contrasts_f, vectors_f
 from fibroserum.linear.quality import pair_weights
 from fibroserum.linear.voom import (
     LinearFit,
@@ -51,6 +52,7 @@ __all__ = [
     "contrast_fits",
     "contrast_test",
     "contrast_variance",
+    "contrasts_f",
     "depth_matched",
     "estimates",
     "filter_by_expr",
@@ -74,5 +76,6 @@ __all__ = [
     "unequal",
     "variance_parts",
     "variance_prior",
+    "vectors_f",
     "voom_fit",
 ]

@@ -13,6 +13,7 @@ import pandas as pd
 from fibroserum import tables
 from fibroserum.cohort import contrasts
 from fibroserum.cohort.accessors import all_contrasts, change_times, settings_of
+from fibroserum.cohort.questions import questions_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_collections
@@ -49,6 +50,7 @@ SINGLE = {
     "sets": "factor_sets",
     "mediation": "mediation",
     "calibration": "calibration",
+    "omnibus": "omnibus",
     "gene_lists": "gene_lists",
     "planning": "planning",
     "panel": "serum_panel",
@@ -59,9 +61,10 @@ SINGLE = {
     "outcome_targets": "outcome_targets",
     "outcome_sets": "outcome_sets",
 }
-# keys of the config that ask for tables, with their tables: the first has a row wherever it is
-# asked for. Without the key no table is read, though an earlier run may have left it.
+# keys of the config that ask for tables (omnibus: the contrasts do), with their tables: the first has
+# a row wherever it is asked for. Else no table is read, though an earlier run may have left it.
 CONFIGURED = {
+    "omnibus": ("omnibus",),
     "gene_lists": ("gene_lists",),
     "serum_panel": ("panel", "panel_targets", "candidates"),
     "outcomes": ("outcome_pairs", "outcomes", "outcome_targets", "outcome_sets"),
@@ -104,6 +107,7 @@ class Tables:
     sets: pd.DataFrame
     mediation: pd.DataFrame
     calibration: pd.DataFrame
+    omnibus: pd.DataFrame
     gene_lists: pd.DataFrame
     planning: pd.DataFrame
     outcome_pairs: pd.DataFrame
@@ -256,12 +260,14 @@ def load_run(
     record of the run, or None for what stands in `provenance.json`.
     """
     place = Path(folder)
+    cohort = read_h5ad(place / "cohort.h5ad")
+    asked = [key for key in CONFIGURED if config.get(key)]
+    asked += ["omnibus"] if questions_of(all_contrasts(settings_of(cohort))) else []
     made = read_tables(
         place,
         {name: bool(about["stimulation"]) for name, about in config["factors"].items()},
-        [key for key in CONFIGURED if config[key]],
+        asked,
     )
-    cohort = read_h5ad(place / "cohort.h5ad")
     if provenance is None:
         provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
     return RunTables(
