@@ -213,7 +213,7 @@ def test_every_citation_of_the_methods_is_in_the_bibliography(repository: Path) 
     methods = (place / "sections" / "methods.html").read_text(encoding="utf-8")
     entries = re.findall(r"@\w+\{(\w+?)(\d{4})\w*,", (place / "references.bib").read_text("utf-8"))
     known = {(author, year) for author, year in entries}
-    ascii_names = methods.replace("ö", "o")
+    ascii_names = methods.replace("ö", "o").replace("é", "e")
     cited = re.findall(r"(\w+)(?: et al\.| and \w+)? \(?(\d{4})", ascii_names)
     assert len(cited) >= 10
     for author, year in cited:

@@ -47,6 +47,7 @@ def _run(molecules: int = 3) -> Any:
         panel=made["serum_panel"],
         panel_targets=made["serum_panel_targets"],
         candidates=made["candidates"],
+        planned=contrasts_of(["AT", "RT"], "pre", "post"),
         groups=["AT", "RT"],
         settings={"before": "pre", "after": "post"},
     )
