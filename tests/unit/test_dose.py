@@ -105,8 +105,14 @@ def test_dose_of_a_pair(before, after, expected) -> None:
     ("after", "why"),
     [
         (["5", "5", "5", "5"], "the dose ('dose') is 5 in every pair of RT"),
-        (["5", "5", "5", "9"], "without donor D3 the dose ('dose') is the same in every pair of RT"),
-        (["5", "9", "", ""], "2 pairs of the group have a dose ('dose') in RT, and a slope needs 3"),
+        (
+            ["5", "5", "5", "9"],
+            "without donor D3 the dose ('dose') is the same in every pair of RT",
+        ),
+        (
+            ["5", "9", "", ""],
+            "2 pairs of the group have a dose ('dose') in RT, and a slope needs 3",
+        ),
         (["", "", "", ""], "0 pairs of the group have a dose ('dose') in RT, and a slope needs 3"),
         (["5", "7", "9", ""], None),
     ],
@@ -170,7 +176,9 @@ def test_planted_slopes_are_found_and_others_are_not(spread: tuple[float, ...]) 
             planted = true & (name[:2] == "RT")
             called = (table["call"] != "none").to_numpy()
             small = (table["second_pvalue"] < 0.05).to_numpy()
-            rows.append((name, called[~planted].sum(), small[~planted].mean(), called[planted].sum()))
+            rows.append(
+                (name, called[~planted].sum(), small[~planted].mean(), called[planted].sum())
+            )
     found = pd.DataFrame(rows, columns=["name", "false", "small", "found"]).groupby("name").sum()
     assert (found["false"] <= 8).all()
     assert (found["small"] / 2).between(0.015, 0.07).all()
@@ -210,7 +218,8 @@ def test_tables_of_targets_have_rows_for_slopes() -> None:
     assert "no_change" not in set(own["verdict"])
     assert targets.loc[(names[0], "control_dose_slope"), "verdict"] == "untestable"
     power = flags.power[flags.power["contrast"] == "RT_dose_slope"]
-    assert power["power"].isna().all() and power["detectable_lfc"].notna().any()
+    assert power["power"].isna().all()
+    assert power["detectable_lfc"].notna().any()
     without = flags.loo[flags.loo["contrast"] == "RT_dose_slope"]
     assert set(without["left_out"]) == {f"RT{n:02d}" for n in range(1, 7)}
     assert without["verdict"].notna().all()

@@ -16,9 +16,7 @@ from typing import Literal
 from fibroserum.errors import Problem, listed, nearest
 from fibroserum.input.names import file_name, long_names, name_clashes
 
-Kind = Literal[
-    "change", "difference", "average", "own", "baseline", "dose", "dose_difference"
-]
+Kind = Literal["change", "difference", "average", "own", "baseline", "dose", "dose_difference"]
 #: A group at a time.
 Arm = tuple[str, str]
 SINGLE_GROUP = "all"

@@ -34,7 +34,9 @@ def _why_no_slope(doses: pd.Series, group: str, column: str) -> str:
         return f"the dose ('{column}') is {levels[0]:g} in every pair of {group}"
     if len(doses) < FEWEST_PAIRS:
         has = "pair of the group has" if len(doses) == 1 else "pairs of the group have"
-        return f"{len(doses)} {has} a dose ('{column}') in {group}, and a slope needs {FEWEST_PAIRS}"
+        return (
+            f"{len(doses)} {has} a dose ('{column}') in {group}, and a slope needs {FEWEST_PAIRS}"
+        )
     if len(levels) == 2 and counts.min() == 1:
         donor = doses.index[doses == levels[counts.argmin()]][0]
         return f"without donor {donor} the dose ('{column}') is the same in every pair of {group}"
@@ -45,9 +47,7 @@ def dose_rows(obs: pd.DataFrame, doses: pd.Series, before: str) -> np.ndarray:
     """Return which samples are of a pair with a dose, (n,); doses: `doses_of`, of some pairs."""
     keys = pd.MultiIndex.from_frame(obs[["donor", "group", "time"]].astype(str))
     paired = keys.droplevel("time").isin(doses.index.droplevel("time"))
-    rows: np.ndarray = keys.isin(doses.index) | (
-        paired & (keys.get_level_values("time") == before)
-    )
+    rows: np.ndarray = keys.isin(doses.index) | (paired & (keys.get_level_values("time") == before))
     return rows
 
 

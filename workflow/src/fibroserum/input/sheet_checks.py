@@ -313,7 +313,7 @@ def _dose_problems(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
     wrong = np.flatnonzero(given & np.isnan(numbers(values)))
     for row in wrong[:SHOWN]:
         what = f"the dose '{values.iloc[row]}' is not a number"
-        hint = _comma_hint(values.iloc[row])
+        hint = comma_hint(values.iloc[row])
         yield Problem(what, place(sheet, int(row), column), "a number, or an empty cell", hint)
     if len(wrong) > SHOWN:
         rest = f"and {len(wrong) - SHOWN:,} more doses that are not numbers"

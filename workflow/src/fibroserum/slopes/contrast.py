@@ -11,9 +11,7 @@ from fibroserum.linear.effects import contrast_as_last
 from fibroserum.slopes.model import STEPS, VALUE, SlopeSteps, slope_test, with_intervals
 
 
-def contrast_slope(
-    own: ContrastFit, steps: SlopeSteps = STEPS, *, n_cpus: int = 1
-) -> pd.DataFrame:
+def contrast_slope(own: ContrastFit, steps: SlopeSteps = STEPS, *, n_cpus: int = 1) -> pd.DataFrame:
     """Test a contrast of slopes in every gene, as `slope_test` tests one slope.
 
     Parameters

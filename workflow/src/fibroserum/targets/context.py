@@ -175,7 +175,9 @@ def pattern_sentence(
         start = f"Changes in {group} against those in {reference}: "
     elif contrast.dose:
         words = {1: "above 0", -1: "below 0"}
-        start = f"Slopes on {contrast.dose}, {group}{f' against {reference}' if reference else ''}: "
+        start = (
+            f"Slopes on {contrast.dose}, {group}{f' against {reference}' if reference else ''}: "
+        )
     elif contrast.kind == "own":
         words = {1: "above 0", -1: "below 0"}
         start = f"In {contrast.name}: "
