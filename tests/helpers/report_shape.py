@@ -54,6 +54,7 @@ class Shape:
     lines: tuple[str, ...] = ("",)
     lines_per_donor: str = "all"
     extra: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, list[str]] = field(default_factory=dict)
 
 
 def config_of(shape: Shape, repository: Path, folder: Path) -> dict[str, Any]:
@@ -70,6 +71,7 @@ def config_of(shape: Shape, repository: Path, folder: Path) -> dict[str, Any]:
         },
         "gene_sets": [str(folder / "inputs" / "matrix.gmt")],
         "targets": list(shape.targets),
+        "gene_lists": shape.lists,
         "published": None if shape.published is None else str(shape.published),
         "factors": {
             name: {"gene": None, "serum": "level" if shape.evidence else None}

@@ -75,6 +75,7 @@ def said(repository: Path) -> Any:
                 "lines": [],
                 "factors": list(factors or {}),
                 "unused": unused or {},
+                "planning": [],
                 "spread": spread_of_groups(contrasts),
                 "published": [],
                 "calibration": [{"relabellings": count} for count in calibration],

@@ -100,6 +100,7 @@ def test_sections_stand_in_the_order_of_the_questions(normal: Any) -> None:
         "factor-0",
         "factor-1",
         "ecm",
+        "planning",
         "lookup",
         "methods",
     ]
@@ -116,6 +117,7 @@ def test_each_outcome_has_its_tables_or_says_why_not(hostile: Any, normal: Any) 
     for target in run.outcome_targets["target"]:
         assert target in own
     assert own.count('data-rows="outcome-') == 3
+    assert "Targets and outcome, skin, post." in own
     assert not re.search(r"\bcauses\b", own)
     assert "outcome" not in re.findall(r'<a href="#([^"]*)"', normal[2])
 

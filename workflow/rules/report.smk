@@ -44,6 +44,10 @@ rule workbook:
     params:
         cohort=CONFIG["cohort"],
         stimulation={factor: factor in STIMULATED for factor in FACTORS},
+        configured=[
+            *(key for key in ("gene_lists", "serum_panel", "outcomes") if CONFIG[key]),
+            *(["omnibus"] if OMNIBUS else []),
+        ],
         code=code("workbook.py"),
     script:
         "../scripts/workbook.py"

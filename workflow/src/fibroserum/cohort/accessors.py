@@ -12,6 +12,7 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.cohort.size_factors import FIXED
 from fibroserum.input.serum_panel import KEYS, SerumPanel
 
 #: Where cohort.h5ad keeps rows that are left out: in `obsm` their counts, a column for each
@@ -140,6 +141,8 @@ def settings_of(adata: ad.AnnData) -> dict[str, Any]:
         noted[key] = [str(value) for value in noted[key]]
     noted["crossover"] = bool(noted["crossover"])
     noted["block"] = str(noted["block"]) or None
+    if noted["size_factor_method"] in FIXED:
+        noted["fixed_size_factors"] = adata.obs["size_factor"].astype(float)
     genes = [gene or None for gene in noted.pop("target_genes")]
     noted["targets"] = dict(zip(noted["targets"], genes, strict=True))
     return noted

@@ -315,7 +315,7 @@ def effects_of(contrasts: Sequence[Contrast], *, control: str | None = None) -> 
             "change": change if alone else f"{one.group}, {change}",
             "difference": f"change in {one.group} minus change in {one.reference}{at}",
             "average": f"{over}, {change}",
-            "own": f"{one.name}: {weighted_words(one, several=several)}",
+            "own": weighted_words(one, several=several),
             "baseline": f"{one.group} vs {one.reference}, {one.before}",
             "dose": f"{'' if alone else f'{one.group}, '}change{at} per unit of {one.dose}",
             "dose_difference": f"change{at} per unit of {one.dose}, {one.group} minus "
@@ -325,13 +325,20 @@ def effects_of(contrasts: Sequence[Contrast], *, control: str | None = None) -> 
 
 
 def weighted_words(contrast: Contrast, *, several: bool) -> str:
-    """Return a contrast as a weighted sum in words: `0.5 AT + 0.5 RT - control`."""
+    """Return a contrast as a weighted sum in words: `0.5 AT + 0.5 RT - control, change`.
+
+    several: whether the cohort has several times after. Where all weights are of one of them it
+    stands behind the sum, else behind each group.
+    """
     parts = []
     for (group, time), weight in contrast.weights:
         size = "" if abs(weight) == 1 else f"{abs(weight):.3g} "
-        arm = f"{group} at {time}" if several else group
+        arm = f"{group} at {time}" if several and contrast.time is None else group
         parts.append(("- " if weight < 0 else "+ ") + size + arm)
-    return " ".join(parts).removeprefix("+ ")
+    total = " ".join(parts).removeprefix("+ ")
+    if contrast.time is None:
+        return f"{total}, changes from {contrast.before}"
+    return f"{total}, change" + (f" at {contrast.time}" if several else "")
 
 
 def _alone(contrasts: Sequence[Contrast]) -> bool:

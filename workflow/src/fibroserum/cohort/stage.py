@@ -35,6 +35,8 @@ from fibroserum.input.sheet import IGNORED, obs_name, pools_of
 
 #: Why a sample that was counted is not in the cohort.
 NO_ROW = "counted, and left out: it has no row in the sample sheet"
+#: The same of a sample at a time that the config ignores.
+IGNORED_TIME = "left out: design.ignore_times names"
 
 
 @dataclass(frozen=True)
@@ -267,9 +269,7 @@ def _without_row(inputs: Inputs) -> pd.DataFrame:
             "sample": name,
             **dict(zip(("donor", "group", "time"), ignored.get(name, ()), strict=False)),
             "used_for": "none",
-            "reason": f"left out: design.ignore_times names {ignored[name][2]}"
-            if name in ignored
-            else NO_ROW,
+            "reason": f"{IGNORED_TIME} {ignored[name][2]}" if name in ignored else NO_ROW,
         }
         for name in sorted({*inputs.unlisted, *ignored})
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fibroserum.linear.depth import depth_matched, kept_shares
+from fibroserum.linear.depth import depth_matched, fixed_norm_factors, kept_shares
 from fibroserum.linear.donor_level import (
     ContrastFit,
     Expression,
@@ -58,6 +58,7 @@ __all__ = [
     "filter_by_expr",
     "fit_values",
     "fit_weighted",
+    "fixed_norm_factors",
     "genewise_effects",
     "group_variances",
     "group_wise_t",

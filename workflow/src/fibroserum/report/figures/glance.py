@@ -43,23 +43,27 @@ def _whole(least: int, most: int, **options: Any) -> alt.Axis:
 
 
 def pairs(run: RunTables) -> Figure:
-    """Complete pairs per group."""
+    """Complete pairs per group, and with several times after per time."""
+    several = len(run.times) > 1
+    place = {one.name: f"{one.group}, {one.time}" if several else one.group for one in run.planned}
     changes = run.contrasts[run.contrasts["kind"] == "change"]
     frame = changes[["group", "pairs"]].astype({"pairs": float})
-    # with several times after, of the time with the most pairs
-    frame = frame.groupby("group", as_index=False, sort=False).max()
+    frame["slot"] = changes["contrast"].map(place)
+    frame = frame.sort_values(
+        "group", key=lambda groups: groups.map(run.groups.index), kind="stable"
+    )
     most = int(max(frame["pairs"], default=0))
     bars = (
         alt.Chart(data("pairs"))
         .mark_bar(height=16)
         .encode(
             x=alt.X("pairs:Q", title="Complete pairs", axis=_whole(0, most)),
-            y=alt.Y("group:N", sort=run.groups, title=None, axis=_axis()),
+            y=alt.Y("slot:N", sort=list(frame["slot"]), title=None, axis=_axis()),
             color=alt.Color("group:N", scale=group_scale(run.groups), legend=None),
         )
         .properties(width=SMALL, height={"step": 26})
     )
-    said = ", ".join(f"{row.group} {row.pairs:.0f}" for row in frame.itertuples())
+    said = ", ".join(f"{row.slot} {row.pairs:.0f}" for row in frame.itertuples())
     return Figure(bars, {"pairs": frame}, f"Complete pairs: {said}.", responsive=False)
 
 

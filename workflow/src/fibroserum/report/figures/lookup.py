@@ -47,7 +47,7 @@ def forest_of_one(run: RunTables) -> alt.LayerChart | alt.FacetChart:
 
 def lookup_figures(run: RunTables) -> dict[str, Figure]:
     """Return the two pictures of the gene lookup, whose data the page fills in."""
-    fields = ["panel", "donor", "group", "time", "slot", "level", "filled"]
+    fields = ["panel", "donor", "group", "time", "slot", "level", "filled", "order", "start"]
     no_rows = pd.DataFrame(columns=fields)
     estimates = pd.DataFrame(columns=["contrast", "label", "estimate", "low", "high"])
     return {

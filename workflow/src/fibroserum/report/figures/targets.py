@@ -124,7 +124,7 @@ def forest(run: RunTables) -> Figure:
 
 
 def pairs(run: RunTables) -> Figure:
-    """Every donor's level of every target, before and after."""
+    """Every donor's level of every target, before and at every time after."""
     names = [name for name in target_names(run) if name in set(run.donors["target"])]
     if not names:
         return empty("No target was measured in any pair.")

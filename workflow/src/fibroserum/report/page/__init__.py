@@ -3,6 +3,7 @@
 __all__ = [
     "assets",
     "cohort_page",
+    "design_words",
     "gene_data",
     "outcomes",
     "pack",

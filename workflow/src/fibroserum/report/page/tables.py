@@ -99,6 +99,30 @@ def _targets(run: RunTables) -> list[dict[str, Any]]:
     return records(rows)
 
 
+def target_first(run: RunTables) -> dict[str, Any]:
+    """Return how the glance lists the verdicts on the first target.
+
+    in_full: contrasts whose verdict is printed with its reason. in_short: verdicts, each with
+    contrasts that are only named. Of few contrasts all changes and differences are printed; of
+    many the calls are, those that hold over all contrasts first.
+    """
+    names = target_names(run)
+    rows = run.targets[run.targets["target"] == names[0]] if names else run.targets
+    if not run.folded:
+        shown = rows[rows["kind"].isin(["change", "difference"])]
+        return {"in_full": list(shown["contrast"]), "in_short": []}
+    rows = rows[rows["contrast"].isin(run.opening)]
+    called = rows["verdict"].isin(["up", "down"])
+    held = rows["headline"] != "none"
+    return {
+        "in_full": [*rows.loc[called & held, "contrast"], *rows.loc[called & ~held, "contrast"]],
+        "in_short": [
+            (word, list(part["contrast"]))
+            for word, part in rows[~called].groupby("verdict", sort=False)
+        ],
+    }
+
+
 def _by_verdict(sensitivity: pd.DataFrame) -> dict[tuple[str, str], list[dict[str, Any]]]:
     """Return the rows of `sensitivity` by target and contrast."""
     found: dict[tuple[str, str], list[dict[str, Any]]] = {}
