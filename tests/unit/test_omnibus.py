@@ -23,8 +23,7 @@ from fibroserum.de.omnibus import joint_test, omnibus_table, reduced_design, wit
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stage import result_table
 from fibroserum.linear import Expression, contrast_fits, contrasts_f, group_variances, vectors_f
-from fibroserum.multiple_testing import benjamini_hochberg
-from fibroserum.stagewise import holm_after_screening, stagewise_adjusted
+from fibroserum.multiple_testing import benjamini_hochberg, holm_after_screening, stagewise_adjusted
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "omnibus"

@@ -29,8 +29,7 @@ from fibroserum.linear import (
     group_variances,
     vectors_f,
 )
-from fibroserum.multiple_testing import benjamini_hochberg
-from fibroserum.stagewise import stagewise_adjusted
+from fibroserum.multiple_testing import benjamini_hochberg, stagewise_adjusted
 
 
 def omnibus_table(
