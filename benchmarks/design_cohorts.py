@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 
 GROUPS = ("AT", "RT", "control")
+#: what the cohort notes and does not have
+EMPTY = ("covariates", "lines", "notes", "targets", "target_genes", "not_estimable")
+EMPTY += ("why_not_estimable",)
 #: standard deviation of a donor's own response (log2): alike, and unlike, by group
 ALIKE, UNLIKE = (0.3, 0.3, 0.3), (0.15, 0.3, 0.6)
 EFFECT = 0.8
@@ -82,9 +85,6 @@ def cohort_of(cell: Cell, seed: int) -> tuple[ad.AnnData, np.ndarray]:
         "reference": GROUPS[0],
         "crossover": False,
         "differences": "pairwise",
-        **dict.fromkeys(
-            ("covariates", "lines", "notes", "targets", "target_genes", "not_estimable"), []
-        ),
-        "why_not_estimable": [],
+        **{key: [] for key in EMPTY},
     }
     return cohort, changed

@@ -16,7 +16,6 @@ LIBRARY = Path(__file__).resolve().parents[2] / "workflow" / "src" / "fibroserum
 ROWS = (
     ("data", "errors"),
     ("files", "intervals", "multiple_testing", "tables"),
-    ("stagewise",),
     ("genes",),
     ("counts",),
     ("input",),

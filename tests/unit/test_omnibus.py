@@ -17,14 +17,13 @@ from fibroserum.cohort.accessors import all_contrasts, settings_of
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.donor_values import donor_vectors
 from fibroserum.cohort.models import Model, paired_model
-from fibroserum.cohort.questions import questions_of
+from fibroserum.cohort.questions import Question, questions_of
 from fibroserum.de.fitting import fit_cohort
 from fibroserum.de.omnibus import joint_test, omnibus_table, reduced_design, with_stages
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stage import result_table
 from fibroserum.linear import Expression, contrast_fits, contrasts_f, group_variances, vectors_f
-from fibroserum.multiple_testing import benjamini_hochberg
-from fibroserum.stagewise import holm_after_screening, stagewise_adjusted
+from fibroserum.multiple_testing import benjamini_hochberg, holm_after_screening, stagewise_adjusted
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "omnibus"
@@ -50,7 +49,7 @@ def model_and_values(*, pairwise: bool = False) -> tuple[Model, Expression]:
     return model, Expression(values.index, values.columns, values.to_numpy(), None)
 
 
-def question(name: str, time: str | None = None):
+def question(name: str, time: str | None = None) -> Question:
     """Return a question of the golden cohort."""
     contrasts = contrasts_of(["AT", "RT", "control"], "pre", ["week8", "week16"])
     return next(q for q in questions_of(contrasts) if (q.name, q.time) == (name, time))
@@ -120,7 +119,8 @@ def test_vectors_of_a_crossover_compare_groups_within_donors() -> None:
     found = joint_test(values, model, asked, "pre")
     assert found is not None
     vectors = donor_vectors(model, list(asked.changes), "pre")
-    assert vectors is not None and len(vectors.groups) == 8, "the donor without C has no vector"
+    assert vectors is not None
+    assert len(vectors.groups) == 8, "the donor without C has no vector"
     plain = vectors_f(values, vectors, moderated=False)
     frame = pd.DataFrame(values.log2, values.samples, values.genes)["h"]
     changes = pd.DataFrame(
@@ -140,7 +140,8 @@ def test_groups_of_too_few_donors_have_no_vectors() -> None:
     vectors = donor_vectors(
         model.of(kept), [(g, t) for g in ("AT", "RT") for t in ("week8", "week16")], "pre"
     )
-    assert vectors is not None and set(vectors.groups) == {"AT"}
+    assert vectors is not None
+    assert set(vectors.groups) == {"AT"}
     alone = model.design.blocks.isin(["AT0", "RT0"]).to_numpy()
     assert donor_vectors(model.of(alone), list(question("times").changes), "pre") is None
 

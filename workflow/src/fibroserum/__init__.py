@@ -98,7 +98,6 @@ __all__ = [
     "simulate",
     "simulate_cohort",
     "slopes",
-    "stagewise",
     "synthesis",
     "tables",
     "target_tables",

@@ -6,6 +6,7 @@ __all__ = [
     "contrasts",
     "designs",
     "donor_values",
+    "dose",
     "inputs",
     "lines",
     "members",

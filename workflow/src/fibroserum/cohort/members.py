@@ -14,10 +14,10 @@ from fibroserum.input.covariates import numbers
 def members_of(contrast: Contrast, obs: pd.DataFrame) -> pd.DataFrame:
     """Return the donors that inform a contrast, with their samples.
 
-    obs: samples × (donor, group, time, used_for, the column of a dose). Indexed by donor and group, with a column for
-    each time whose cells are names of samples. A donor informs a contrast where it has every time
-    that the value of its group needs (`Contrast.profile`); in a crossover, where it does so in
-    every group that the contrast compares. A slope on the dose needs a dose too.
+    obs: samples × (donor, group, time, used_for, the column of a dose). Indexed by donor and group,
+    with a column for each time whose cells are names of samples. A donor informs a contrast where
+    it has every time that the value of its group needs (`Contrast.profile`); in a crossover, where
+    it does so in every group that the contrast compares. A slope on the dose needs a dose too.
     """
     usable = (
         obs["used_for"] != "none" if contrast.model == "baseline" else obs["used_for"] == "change"

@@ -296,6 +296,7 @@ def dose_model(
         changes.units,
         changes.times,
         **weights_of(contrasts),
+        fewest=1,
     )
 
 

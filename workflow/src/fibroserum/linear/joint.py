@@ -56,7 +56,7 @@ def contrasts_f(
 def _parts(
     own: ContrastFit, vectors: Sequence[np.ndarray], spread: GroupVariance, n_cpus: int
 ) -> np.ndarray:
-    """Return what a unit variance of each group adds to the contrasts' covariance (G, groups, q, q)."""
+    """Return what a unit variance of each group adds to the covariance (G, groups, q, q)."""
 
     def part(vector: np.ndarray) -> np.ndarray:
         return variance_parts(own.fit, vector, spread, n_cpus=n_cpus)
@@ -73,9 +73,9 @@ def _parts(
 
 @dataclass(frozen=True)
 class _Covariances:
-    """Moderated covariances of the groups' vectors: values (G, groups, d, d), df (groups,)."""
+    """Moderated covariances of the groups' vectors: matrices (G, groups, d, d), df (groups,)."""
 
-    values: np.ndarray
+    matrices: np.ndarray
     df: np.ndarray
 
 
@@ -114,7 +114,7 @@ def vectors_f(
         rows = groups == name
         own = influence[:, :q, rows]
         scale = (own / weights.T[:, None, rows]) @ own.transpose(0, 2, 1)
-        total += np.einsum("gkl,gij->gkilj", scale, covariances.values[:, place])
+        total += np.einsum("gkl,gij->gkilj", scale, covariances.matrices[:, place])
     size = q * d
     estimate = coefficients[:, :q].reshape(-1, size)
     wald = np.einsum("gi,gi->g", estimate, _solve(total.reshape(-1, size, size), estimate))

@@ -61,8 +61,8 @@ SINGLE = {
     "outcome_targets": "outcome_targets",
     "outcome_sets": "outcome_sets",
 }
-# keys of the config that ask for tables (omnibus: the contrasts do), with their tables: the first has
-# a row wherever it is asked for. Else no table is read, though an earlier run may have left it.
+# keys of the config that ask for tables (omnibus: the contrasts do), with their tables: the first
+# has a row wherever it is asked for. Else no table is read, though an earlier run may have left it.
 CONFIGURED = {
     "omnibus": ("omnibus",),
     "gene_lists": ("gene_lists",),

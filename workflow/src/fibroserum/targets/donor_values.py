@@ -20,8 +20,8 @@ from fibroserum.targets.outliers import OwnValues, log_count_variance
 class Samples:
     """The targets' part of a cohort.
 
-    obs: samples × (donor, group, time, used_for, the column of a dose). counts, log2: samples × target genes, raw and
-    log2(normalized + 0.5). before: the time level of the reference.
+    obs: samples × (donor, group, time, used_for, the column of a dose). counts, log2: samples ×
+    target genes, raw and log2(normalized + 0.5). before: the time level of the reference.
     """
 
     obs: pd.DataFrame

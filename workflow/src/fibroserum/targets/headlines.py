@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from fibroserum.stagewise import stagewise_adjusted
+from fibroserum.multiple_testing import stagewise_adjusted
 from fibroserum.targets.sentences import headline_caveat
 from fibroserum.targets.verdict import CALLED, Rule
 

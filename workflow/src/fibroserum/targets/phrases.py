@@ -30,7 +30,7 @@ class Phrases:
     per: str = ""
 
     def number(self, value: float) -> str:
-        """Return an effect as it is printed; a slope per unit may be small, and has three digits."""
+        """Return an effect as it is printed: a slope per unit may be small, and has 3 digits."""
         return f"{value + 0.0:.3g}" if self.per else number(value)
 
     @property

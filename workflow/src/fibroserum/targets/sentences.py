@@ -124,7 +124,8 @@ def _one_pair_reason(evidence: Evidence, said: Phrases) -> str:
     where = f"{evidence.single_group} has" if evidence.single_group else "There is"
     return (
         f"{where} one {said.unit} alone, of {kind} {name}: one "
-        f"{'pool' if kind == 'pool' else 'person'} cannot speak for others; {_numbers(evidence, said)}."
+        f"{'pool' if kind == 'pool' else 'person'} cannot speak for others; "
+        f"{_numbers(evidence, said)}."
     )
 
 
