@@ -51,10 +51,13 @@ bench: $(VENV)/installed ## measure speed, side by side in one run
 calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_toy.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_targets.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_planning.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_panels.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_factors.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_outcomes.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_confirmed.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_mediation.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_serum_panel.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_relabelling.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_sets.py --write docs/calibration.md
 	mkdir -p build
@@ -68,6 +71,8 @@ calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.
 	$(BIN)/python benchmarks/calibration/report.py build/calibration.tsv --write docs/calibration.md
 	$(BIN)/python benchmarks/calibration/weights.py build/calibration.tsv \
 	  --panel build/panel_variance.tsv --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_designs.py all build/designs.tsv
+	$(BIN)/python benchmarks/calibrate_designs.py report build/designs.tsv --write docs/calibration.md
 
 docs: $(VENV)/installed ## write the pages that are generated from schemas, and checksums of resources
 	$(BIN)/python workflow/documentation.py

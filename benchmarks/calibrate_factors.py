@@ -30,7 +30,7 @@ from fibroserum.cohort.size_factors import size_factors
 from fibroserum.cohort.stage import stimulation_arm
 from fibroserum.factors.combine import Evidence, combine, signed_z
 from fibroserum.factors.levels import level_pairs
-from fibroserum.factors.serum import LEVEL, serum_design, serum_model
+from fibroserum.factors.serum import level_values, serum_model
 from fibroserum.factors.stimulation import (
     stimulation_evidence,
     stimulation_scores,
@@ -39,6 +39,7 @@ from fibroserum.factors.stimulation import (
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate.cohort import simulate_cohort
 from fibroserum.simulate.spec import QUARTER_LESS, Arm, CohortSpec
+from fibroserum.slopes.model import VALUE, slope_design
 from sections import took, write_section
 
 ALPHA = 0.05
@@ -83,7 +84,7 @@ def wald_slope(counts: pd.DataFrame, design: pd.DataFrame) -> pd.Series:
     """Return the negative binomial Wald test's p values of the serum slope."""
     factors, _ = size_factors(counts.to_numpy())
     fit = deseq.fit(counts, design, size_factors=factors)
-    return deseq.wald(fit, counts, (design.columns == LEVEL).astype(float))["pvalue"]
+    return deseq.wald(fit, counts, (design.columns == VALUE).astype(float))["pvalue"]
 
 
 def evidence(
@@ -120,7 +121,7 @@ def evidence(
         "serum alone": serum.table["serum_pvalue"],
     }
     if others:
-        design = serum_design(obs, SETTINGS, pairs).matrix
+        design = slope_design(obs, SETTINGS, level_values(pairs)).matrix
         tested = counts.loc[design.index, serum.table.index]
         found |= {
             "responsive, normal reference": plain["responsive_pvalue"],

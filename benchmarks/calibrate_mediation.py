@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from uneven_studies import mediation_section, panel_study
 
-from fibroserum.factors.influence import HALF
 from fibroserum.factors.mediation import Mediation, between_groups, within_subjects
 from fibroserum.factors.mediation_slope import between_slope, within_slope
 from fibroserum.intervals import one_sample_t, welch_t
+from fibroserum.slopes.influence import HALF
 from sections import took, write_section
 
 ALPHA = 0.05

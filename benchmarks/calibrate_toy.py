@@ -29,7 +29,8 @@ from fibroserum.factors.stage import FactorSettings, flag_factors
 from fibroserum.factors.stimulation import stimulation_table
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.genes.mapping import annotate
-from fibroserum.input.config import load_schema, with_defaults
+from fibroserum.input.config import with_defaults
+from fibroserum.input.schema import config_schema
 from fibroserum.simulate import CohortSpec, simulate_cohort
 from fibroserum.targets import TargetSettings, flag_targets
 from sections import took, write_section
@@ -49,7 +50,7 @@ def resolved_config() -> dict[str, Any]:
     import yaml
 
     raw = yaml.safe_load((ROOT / "config" / "config.yaml").read_text(encoding="utf-8"))
-    return with_defaults(raw, load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml"))
+    return with_defaults(raw, config_schema())
 
 
 def analysed(seed: int) -> dict[str, Any]:

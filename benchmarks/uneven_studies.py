@@ -31,20 +31,21 @@ from fibroserum.factors.mediation_calls import (
     with_calls,
 )
 from fibroserum.factors.mediation_slope import panel_ratio
-from fibroserum.factors.serum import SerumSteps, serum_design, serum_fit, slope_test
+from fibroserum.factors.serum import level_values
 from fibroserum.intervals import welch_t
 from fibroserum.multiple_testing import benjamini_hochberg
+from fibroserum.slopes.model import SlopeSteps, slope_design, slope_fit, slope_test
 
 ALPHA = 0.05
 NEVER, EVERYWHERE = np.inf, 0.0
 REAL = "real counts (muscle, 17 and 20 pairs)"
 SERUM = {
-    "none": SerumSteps(False, False, NEVER),
-    "group-wise": SerumSteps(True, False, NEVER),
-    "ratio": SerumSteps(False, True, NEVER),
-    "HC3 everywhere": SerumSteps(False, False, EVERYWHERE),
-    "group-wise, ratio": SerumSteps(True, True, NEVER),
-    "all": SerumSteps(),
+    "none": SlopeSteps(False, False, NEVER),
+    "group-wise": SlopeSteps(True, False, NEVER),
+    "ratio": SlopeSteps(False, True, NEVER),
+    "HC3 everywhere": SlopeSteps(False, False, EVERYWHERE),
+    "group-wise, ratio": SlopeSteps(True, True, NEVER),
+    "all": SlopeSteps(),
 }
 MEDIATION = {
     "none": MediationSteps(False, False, False),
@@ -65,8 +66,8 @@ def serum_tests(cohort: SerumCohort) -> dict[str, Counts]:
     obs = cohort.obs
     pairs = level_pairs(obs, SETTINGS, "level", "log2")
     never = pd.Series(False, index=cohort.counts.columns)
-    design = serum_design(obs, SETTINGS, pairs)
-    fit = serum_fit(cohort.counts, obs, SETTINGS, design, never)
+    design = slope_design(obs, SETTINGS, level_values(pairs))
+    fit = slope_fit(cohort.counts, obs, SETTINGS, design, never)
     true = cohort.true[fit.genes].to_numpy()
     found = {}
     for name, steps in SERUM.items():

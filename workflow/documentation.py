@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from fibroserum.input.config import load_schema
+from fibroserum.input.schema import cohorts_schema, config_schema
 from fibroserum.tables import Column, schemas, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,7 +33,8 @@ are found from anywhere. A cohort is read from its own file alone: nothing of th
 inherited. A key that is misspelt stops the run with the nearest valid one. `examples/` has configs
 of two public cohorts.
 
-This page is generated from `workflow/schemas/config.schema.yaml`, where the defaults stand.
+This page is generated from the schema that holds the defaults,
+`workflow/src/fibroserum/data/config.schema.yaml`.
 
 | key | type | default | what it means |
 | --- | --- | --- | --- |
@@ -44,7 +45,7 @@ COHORTS_HEAD = """
 
 A file such as `cohorts.yaml` lists the configs of single cohorts: see
 [docs/cohorts.md](../docs/cohorts.md). It has these keys and no other
-(`workflow/schemas/cohorts.schema.yaml`).
+(`workflow/src/fibroserum/data/cohorts.schema.yaml`).
 
 | key | type | default | what it means |
 | --- | --- | --- | --- |
@@ -117,12 +118,9 @@ def tables_page() -> str:
 
 def pages(root: Path = ROOT) -> dict[Path, str]:
     """Return every generated page and its text."""
-    schemas_of = root / "workflow" / "schemas"
-    schema = load_schema(schemas_of / "config.schema.yaml")
-    cohorts = load_schema(schemas_of / "cohorts.schema.yaml")
-    reading = (schemas_of / "reading.md").read_text(encoding="utf-8")
+    reading = (root / "workflow" / "reading.md").read_text(encoding="utf-8")
     return {
-        root / "config" / "README.md": config_page(schema, cohorts, reading),
+        root / "config" / "README.md": config_page(config_schema(), cohorts_schema(), reading),
         root / "docs" / "tables.md": tables_page(),
     }
 

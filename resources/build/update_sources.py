@@ -36,6 +36,12 @@ KNOWN = {
         "CC0-1.0",
         "python -m fibroserum.simulate --out FOLDER --seed 2 --donors AT=6 RT=7",
     ),
+    "toy_designs": (
+        "simulated, no person's data",
+        "seed 1",
+        "CC0-1.0",
+        "python -m fibroserum.simulate --designs --out resources/toy_designs --seed 1",
+    ),
 }
 
 

@@ -31,6 +31,30 @@ def _(c: SmallCohort) -> None:
     c.sheet.drop_column("group", "ccl28", "age", "plate", "rin")
 
 
+@case(
+    "a group that was measured before only",
+    "D4_pre\tD4\tRT\tpre\t",
+    "\tbaseline\tno after sample: kept for the baseline contrast alone",
+)
+def _(c: SmallCohort) -> None:
+    c.drop_samples("D4_post", "D5_post", "D6_post")
+
+
+@case(
+    "a donor without one of several times, a time that is ignored, contrasts of the config's own",
+    "D1_week16\tD1\tAT\tweek16\t",
+    "D6_late\tD6\tRT\tlate\t",
+    "\tnone\tleft out: design.ignore_times names late",
+)
+def _(c: SmallCohort) -> None:
+    for time in ("week16", "late"):
+        c.add_time(time)
+    c.drop_samples("D2_week16")
+    c.design.update(after=["post", "week16"], ignore_times=["late"], control="AT")
+    c.config["differences"] = "pairwise"
+    c.config["contrasts"] = {"late_change": {"RT@week16": 1, "RT@post": -1}}
+
+
 def _quoted(table: Table, separator: str) -> str:
     stream = io.StringIO()
     csv.writer(stream, delimiter=separator, lineterminator="\r\n").writerows(table.rows)

@@ -16,7 +16,7 @@ from fibroserum.cohort.inputs import read_all
 from fibroserum.cohort.plan import plan
 from fibroserum.cohort.several import plan_several
 from fibroserum.cohort.stage import Cohort, build_cohort
-from fibroserum.input.config import load_schema
+from fibroserum.input.schema import config_schema
 from helpers.pipeline import REPOSITORY
 from helpers.small_cohort import SmallCohort, good
 from helpers.small_runs import SECONDS, environment
@@ -122,15 +122,14 @@ def built(cohort: SmallCohort, folder: Path) -> list[Cohort]:
 
     Raises InputError.
     """
-    schemas = REPOSITORY / "workflow" / "schemas"
     file = Path("cohort.yaml")
     cohort.write(folder)
     with contextlib.chdir(folder):
         raw = yaml.safe_load(file.read_text(encoding="utf-8"))
         if "cohorts" in raw:
-            plans = plan_several(raw, schemas, REPOSITORY, file.name, [file]).cohorts
+            plans = plan_several(raw, REPOSITORY, file.name, [file]).cohorts
         else:
-            schema = load_schema(schemas / "config.schema.yaml")
+            schema = config_schema()
             plans = (plan(raw, schema, REPOSITORY, file.name, [file]),)
         return [build_cohort(read_all(one.config), one.config, 10) for one in plans]
 

@@ -27,8 +27,9 @@ from fibroserum.files.table import read_sheet
 from fibroserum.genes import ids as gene_ids
 from fibroserum.genes import mapping as genes
 from fibroserum.genes.gmt import read_gmt
-from fibroserum.input.config import load_schema, repeated_keys, resolve, usable
+from fibroserum.input.config import repeated_keys, resolve, usable
 from fibroserum.input.published import read_published
+from fibroserum.input.schema import config_schema
 from fibroserum.input.sheet_checks import check_sheet
 from fibroserum.input.signature import read_signature
 from fibroserum.input.stimulation_sheet import check_stimulation
@@ -54,7 +55,7 @@ class Parser:
 
 @functools.cache
 def schema() -> dict[str, Any]:
-    return load_schema(REPOSITORY / "workflow" / "schemas" / "config.schema.yaml")
+    return config_schema()
 
 
 @functools.cache

@@ -13,7 +13,7 @@ class Flags(Tables):
 
     def target_tables(self) -> None:
         """Write every table of targets."""
-        rows, loo, power = [], [], []
+        rows, loo, power, planning = [], [], [], []
         for number, target in enumerate(self.shape.targets):
             for contrast in self.contrasts:
                 row = self.de[contrast.name].iloc[number]
@@ -66,6 +66,21 @@ class Flags(Tables):
                             "verdict_stands": True,
                         }
                     )
+                planning += [
+                    {
+                        "target": target,
+                        "contrast": contrast.name,
+                        "kind": contrast.kind,
+                        "pairs": pairs,
+                        "detectable_lfc": 1 / np.sqrt(pairs),
+                        "power": pairs / (pairs + 20),
+                        "changed": 1,
+                        "effect": 0.15,
+                        "effect_source": "fixed",
+                    }
+                    for pairs in (4, 20, 120)
+                    if contrast.kind != "baseline"
+                ]
                 power.append(
                     {
                         "target": target,
@@ -82,6 +97,7 @@ class Flags(Tables):
         self.write("targets", rows)
         self.write("target_loo", loo)
         self.write("target_power", power)
+        self.write("planning", planning)
         self.donor_tables()
 
     def donor_tables(self) -> None:

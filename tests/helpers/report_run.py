@@ -18,11 +18,11 @@ from fibroserum.report.figures.registry import draw
 from fibroserum.report.loading import RunTables, load_run
 from fibroserum.report.page.cohort_page import build_page
 from fibroserum.report.theme import spec
-from helpers.report_flags import Flags
+from helpers.report_outcomes import OutcomeFlags
 from helpers.report_shape import Shape
 
 
-class Maker(Flags):
+class Maker(OutcomeFlags):
     """Writes every table of one fabricated run."""
 
     def make(self) -> None:
@@ -32,6 +32,7 @@ class Maker(Flags):
         self.sets()
         self.target_tables()
         self.factor_tables()
+        self.outcome_tables()
         record = {
             "versions": {"python": "3.11.7", "fibroserum": "0.1.0", "pydeseq2": "0.5.4"},
             "config": self.config,

@@ -11,7 +11,8 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import contrasts_of
-from fibroserum.input.config import load_schema, with_defaults
+from fibroserum.input.config import with_defaults
+from fibroserum.input.schema import config_schema
 
 HOSTILE = (
     "<script>alert(1)</script>",
@@ -44,6 +45,7 @@ class Shape:
     evidence: bool = True
     targets: tuple[str, ...] = TARGETS
     factors: tuple[str, ...] = ("CCL28", "CXCL4")
+    outcomes: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     sample_prefix: str = ""
     dropped: int = 1
@@ -100,8 +102,9 @@ def config_of(shape: Shape, repository: Path, folder: Path) -> dict[str, Any]:
             name: {"gene": None, "serum": "level" if shape.evidence else None}
             for name in shape.factors
         },
+        "outcomes": {name: {"column": "thickness"} for name in shape.outcomes},
     }
-    schema = load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+    schema = config_schema()
     resolved = with_defaults(given, schema)
     if shape.evidence and shape.factors:
         resolved["factors"][shape.factors[0]]["stimulation"] = {"counts": "stimulation.tsv"}

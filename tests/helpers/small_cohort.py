@@ -119,6 +119,18 @@ class SmallCohort:
         self.sheet.drop(*names)
         self.counts.drop_column(*names)
 
+    def add_time(self, time: str, like: str = "post") -> None:
+        """Give every donor one more sample at `time`, with the counts of the one at `like`."""
+        for name in [row[0] for row in self.sheet.rows[1:] if row[0].endswith(f"_{like}")]:
+            new = name.replace(f"_{like}", f"_{time}")
+            row = list(self.sheet.row(name))
+            row[0], row[self.sheet.header.index("timepoint")] = new, time
+            self.sheet.rows.append(row)
+            place = self.counts.header.index(name)
+            for cells in self.counts.rows[1:]:
+                cells.append(str(int(cells[place]) + 1))
+            self.counts.header.append(new)
+
     def write(self, folder: Path) -> None:
         """Write config and tables into `folder`."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 
@@ -23,6 +24,7 @@ from fibroserum.targets import TargetSettings, TargetTables, flag_targets
 GENES = 250
 DISPERSION = 0.02
 BOTH = FitSettings()
+DESIGN = ("settings", "reference", "crossover", "covariates", "pool", "block")
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def draw(
     return Drawn(counts, sheet)
 
 
-def flagged(
+def analysed(
     drawn: Drawn,
     targets: list[str] | dict[str, str],
     *,
@@ -95,13 +97,8 @@ def flagged(
     covariates: list[str] | None = None,
     pool: str | None = None,
     block: str | None = None,
-    de_edit: Any = None,
-    **options: Any,
-) -> TargetTables:
-    """Return the target tables of a cohort.
-
-    targets: genes, or names and their genes. de_edit: changes the result tables in place.
-    """
+) -> tuple[ad.AnnData, dict[str, ad.AnnData], dict[str, pd.DataFrame]]:
+    """Return a cohort, its fits and its result tables; targets: genes, or names and their genes."""
     genes = drawn.counts.columns
     annotation = pd.DataFrame({"symbol": genes, "ensembl": "", "entrez": ""}, index=genes)
     named = targets if isinstance(targets, dict) else dict(zip(targets, targets, strict=True))
@@ -133,6 +130,18 @@ def flagged(
     tables = {
         c.name: result_table(fits[c.model], c.name, cohort.var["symbol"], 0.05) for c in contrasts
     }
+    return cohort, fits, tables
+
+
+def flagged(
+    drawn: Drawn, targets: list[str] | dict[str, str], *, de_edit: Any = None, **options: Any
+) -> TargetTables:
+    """Return the target tables of a cohort.
+
+    de_edit: changes the result tables in place; options: of `analysed`, or of the settings.
+    """
+    given = {name: options.pop(name) for name in DESIGN if name in options}
+    cohort, fits, tables = analysed(drawn, targets, **given)
     if de_edit:
         de_edit(tables)
     published = options.pop("published", None)

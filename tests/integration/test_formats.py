@@ -19,8 +19,9 @@ from fibroserum.de.fitting import fit_model
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stage import result_table
 from fibroserum.genes.table import bundled
-from fibroserum.input.config import load_schema, resolve
+from fibroserum.input.config import resolve
 from fibroserum.input.paths import with_located_paths
+from fibroserum.input.schema import config_schema
 from helpers import count_files as files
 from helpers.pipeline import REPOSITORY
 
@@ -51,7 +52,7 @@ def toy_files(truth: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def results(counts: list[Path], folder: Path, **settings: Any) -> dict[str, bytes]:
     """Return each contrast's table as the pipeline writes it."""
-    schema = load_schema(REPOSITORY / "workflow" / "schemas" / "config.schema.yaml")
+    schema = config_schema()
     raw = {
         "cohort": "toy",
         "counts": [str(path) for path in counts],

@@ -16,7 +16,7 @@ import yaml
 from fibroserum.cohort.inputs import read_all
 from fibroserum.cohort.plan import plan
 from fibroserum.errors import InputError
-from fibroserum.input.config import load_schema
+from fibroserum.input.schema import config_schema
 from helpers.pipeline import REPOSITORY
 from helpers.small_cohort import GENES, SmallCohort, Table, good
 from helpers.small_runs import outputs, run
@@ -113,7 +113,7 @@ def test_semicolons_are_refused_in_every_table(name: str, tmp_path: Path) -> Non
     cohort = in_seven_tables()
     cohort.instead[f"{name}.tsv"] = quoted(cohort.tables[f"{name}.tsv"], ";")
     cohort.write(tmp_path)
-    schema = load_schema(REPOSITORY / "workflow" / "schemas" / "config.schema.yaml")
+    schema = config_schema()
     raw = yaml.safe_load((tmp_path / "cohort.yaml").read_text(encoding="utf-8"))
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path)

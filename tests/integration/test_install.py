@@ -11,38 +11,25 @@ from pathlib import Path
 
 import pytest
 
+from fibroserum import tables
 from helpers.pipeline import REPOSITORY, Run
 
 pytestmark = pytest.mark.long
 
-#: From a counts table and a sheet to the table of a contrast.
+#: From a config to the tables of contrasts, targets and factors, by the public names alone.
 FIT = """
 from pathlib import Path
-import yaml
-from fibroserum import tables
-from fibroserum.cohort.accessors import counts_of, settings_of
-from fibroserum.cohort.inputs import read_all
-from fibroserum.cohort.models import models_of
-from fibroserum.cohort.stage import build_cohort
-from fibroserum.cohort.storage import read_h5ad, write_h5ad
-from fibroserum.de.fitting import fit_model
-from fibroserum.de.settings import FitSettings
-from fibroserum.de.stage import result_table
-from fibroserum.input.config import load_schema, resolve
+import fibroserum as fs
 
-raw = yaml.safe_load(Path("config.yaml").read_text(encoding="utf-8"))
-config, problems = resolve(raw, load_schema("config.schema.yaml"))
-assert not problems, problems
-wanted = config["differential_expression"]
-# through a file, as between the workflow's rules
-write_h5ad(build_cohort(read_all(config), config, wanted["min_count"]).adata, "cohort.h5ad")
-adata = read_h5ad("cohort.h5ad")
-settings = FitSettings(wanted["min_count"], wanted["second_opinion"], wanted["lfc_threshold"])
-model = models_of(adata.obs, settings_of(adata))[0]
-fit = fit_model(counts_of(adata), model, adata.obs["size_factor"], adata.var["target"], settings)
-contrast = next(iter(model.contrasts))
-table = result_table(fit, contrast, adata.var["symbol"], wanted["alpha"])
-tables.write("de", table, f"{contrast}.tsv")
+cohort = fs.read_cohort(fs.load_config("config.yaml"))
+fits = fs.fit(cohort)
+tables = fs.results(cohort, fits)
+for name, table in tables.items():
+    fs.tables.write("de", table, f"{name}.tsv")
+verdicts = fs.target_tables(cohort, fits, tables).targets
+factors = fs.factor_tables(cohort, fits, tables).factors
+fs.tables.write("targets", verdicts, "targets.tsv")
+fs.tables.write("factors", factors, "factors.tsv")
 """
 #: Imports every package and module; says those that ask for the extra.
 IMPORT_ALL = """
@@ -116,12 +103,17 @@ def test_the_core_fits_a_cohort(wheel: Path, tmp_path: Path, toy_run: Run) -> No
     python = installed(tmp_path, wheel)
     print(f"{packages(tmp_path, python)} packages")
     work = tmp_path / "work"
-    shutil.copytree(REPOSITORY / "resources" / "toy", work / "resources" / "toy")
+    for part in ("toy", "gene_sets", "published"):
+        shutil.copytree(REPOSITORY / "resources" / part, work / "resources" / part)
     shutil.copy(REPOSITORY / "config" / "config.yaml", work)
-    shutil.copy(REPOSITORY / "workflow" / "schemas" / "config.schema.yaml", work)
+    assert "build_cohort(" in run(work, python, "-c", "import fibroserum; help(fibroserum)")
     run(work, python, "-c", FIT)
-    table = "AT_post_vs_pre.tsv"
-    assert (work / table).read_bytes() == (toy_run.results / "de" / table).read_bytes()
+    for table in toy_run.results.glob("de/*.tsv"):
+        assert (work / table.name).read_bytes() == table.read_bytes()
+    verdicts = tables.read("targets", work / "targets.tsv")["verdict"]
+    assert list(verdicts) == list(toy_run.table("targets")["verdict"])
+    calls = tables.read("factors", work / "factors.tsv")["call"]
+    assert list(calls) == list(toy_run.table("factors")["call"])
     *asking, place = run(work, python, "-c", IMPORT_ALL).splitlines()
     assert Path(place).is_relative_to(tmp_path)
     hint = "altair is not installed: pip install 'fibroserum[workflow]'"

@@ -45,3 +45,21 @@ def test_the_default_profile_is_found(snakefile: str, tmp_path: Path) -> None:
     done = run_snakemake(tmp_path, "-n", "qc", snakefile=REPOSITORY / snakefile)
     assert done.returncode == 0, done.stderr
     assert "profiles/default" in done.stdout + done.stderr
+
+
+def test_a_plan_needs_no_counts_and_nothing_else_goes_without(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("cohort: next\ntargets: [BGN, DCN]\n")
+    named = ("--configfile", str(config))
+    done = run_snakemake(tmp_path, "plan", *named)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "mean count 300" in done.stderr
+    assert (tmp_path / "results/planning/plan.tsv").exists()
+    whole = run_snakemake(tmp_path, *named)
+    assert whole.returncode == 1
+    for key in ("counts", "samples", "design"):
+        assert f"missing key '{key}'" in whole.stdout + whole.stderr
+    config.write_text("cohort: next\nplanning: {changed: none}\n")
+    wrong = run_snakemake(tmp_path, "plan", *named)
+    assert wrong.returncode == 1
+    assert "planning.changed: 'none' is not valid" in wrong.stdout + wrong.stderr

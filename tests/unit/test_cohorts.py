@@ -23,7 +23,7 @@ def _planned(
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(config))
     monkeypatch.chdir(folder)
     raw = {"cohorts": [f"{name}.yaml" for name in changes]}
-    return plan_several(raw, repository / "workflow" / "schemas", repository, "cohorts.yaml")
+    return plan_several(raw, repository, "cohorts.yaml")
 
 
 def test_cohorts_stand_in_the_order_of_their_names(
@@ -58,13 +58,13 @@ def test_a_bundled_config_is_found_from_anywhere(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     raw = yaml.safe_load((repository / "config" / "cohorts.yaml").read_text())
-    several = plan_several(raw, repository / "workflow" / "schemas", repository, "cohorts.yaml")
+    several = plan_several(raw, repository, "cohorts.yaml")
     assert several.folders == ["toy", "toy_b", "synthesis"]
 
 
 def test_a_list_that_is_none_is_said(repository: Path) -> None:
     with pytest.raises(InputError, match=r"cohorts: 'a\.yaml' is not valid; expected a list"):
-        plan_several({"cohorts": "a.yaml"}, repository / "workflow/schemas", repository, "x")
+        plan_several({"cohorts": "a.yaml"}, repository, "x")
 
 
 def test_a_job_finds_the_lock_of_its_own_cohort() -> None:

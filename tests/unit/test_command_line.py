@@ -8,14 +8,14 @@ from typing import Any
 import pytest
 
 from fibroserum.counts.cells import Part
-from fibroserum.input.config import load_schema
+from fibroserum.input.schema import config_schema
 from fibroserum.runtime.command_line import config_source, with_types
 from fibroserum.runtime.scatter import part_of
 
 
 @pytest.fixture(scope="module")
 def schema(repository: Path) -> dict[str, Any]:
-    return load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+    return config_schema()
 
 
 def test_the_source_of_a_config_is_named_as_the_user_would(

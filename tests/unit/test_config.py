@@ -12,6 +12,7 @@ import yaml
 from fibroserum.input import config as configuration
 from fibroserum.input.names import file_name
 from fibroserum.input.paths import can_be_path, locate, missing_files
+from fibroserum.input.schema import config_schema
 
 MINIMAL: dict[str, Any] = {
     "cohort": "c",
@@ -22,8 +23,8 @@ MINIMAL: dict[str, Any] = {
 
 
 @pytest.fixture(scope="module")
-def schema(repository: Path) -> dict[str, Any]:
-    return configuration.load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+def schema() -> dict[str, Any]:
+    return config_schema()
 
 
 def resolve(schema: dict[str, Any], **changes: Any) -> tuple[dict[str, Any], list[str]]:

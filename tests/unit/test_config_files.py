@@ -9,7 +9,8 @@ import pytest
 
 from fibroserum.cohort.plan import plan
 from fibroserum.cohort.several import plan_several
-from fibroserum.input.config import load_schema, repeated_keys
+from fibroserum.input.config import repeated_keys
+from fibroserum.input.schema import config_schema
 from helpers.small_cohort import good
 
 
@@ -22,10 +23,10 @@ def test_json_may_be_indented_with_tabs(
     cohort.instead = {"cohort.json": text.replace("0.05", "5e-2"), "cohort.yaml": None}
     cohort.write(tmp_path)
     monkeypatch.chdir(tmp_path)
-    schemas, file = repository / "workflow" / "schemas", Path("cohort.json")
+    file = Path("cohort.json")
     raw = json.loads(file.read_text())
-    alone = plan(raw, load_schema(schemas / "config.schema.yaml"), repository, str(file), [file])
-    several = plan_several({"cohorts": [str(file)]}, schemas, repository, "all.yaml")
+    alone = plan(raw, config_schema(), repository, str(file), [file])
+    several = plan_several({"cohorts": [str(file)]}, repository, "all.yaml")
     assert several.cohorts == (alone,)
     assert alone.config["differential_expression"]["alpha"] == 0.05
 

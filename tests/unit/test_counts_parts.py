@@ -21,7 +21,7 @@ from fibroserum.counts import CountTable, cells, hdf5, read_counts
 from fibroserum.counts.cells import Part
 from fibroserum.counts.stage import sum_part, write_sums
 from fibroserum.errors import InputError
-from fibroserum.input.config import load_schema
+from fibroserum.input.schema import config_schema
 from fibroserum.runtime.scatter import part_of
 from helpers import count_files as files
 from helpers.cells_cohort import cells_cohort
@@ -176,7 +176,7 @@ def test_half_a_pair_may_go_with_its_cells(
     cohort = cells_cohort(few={"D6_post": 9})
     cohort.write(tmp_path)
     monkeypatch.chdir(tmp_path)
-    schema = load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+    schema = config_schema()
     config = plan(cohort.config, schema, repository, "cohort.yaml").config
     summed = parted([Path("cells.h5ad")], number, tmp_path / "parts", config["cells"])
     made = build_cohort(read_all(config, summed), config, 10)
@@ -196,7 +196,7 @@ def test_a_group_without_pairs_once_cells_are_gone_is_refused(
     cohort = cells_cohort(few={"D4_post": 3, "D5_pre": 3, "D6_post": 9})
     cohort.write(tmp_path)
     monkeypatch.chdir(tmp_path)
-    schema = load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+    schema = config_schema()
     config = plan(cohort.config, schema, repository, "cohort.yaml").config
     summed = parted([Path("cells.h5ad")], 2, tmp_path / "parts", config["cells"])
     with pytest.raises(InputError) as whole:

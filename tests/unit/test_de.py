@@ -14,12 +14,12 @@ from scipy.stats import false_discovery_control
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.cohort.members import pairs_of
 from fibroserum.cohort.models import Model, models_of
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.cohort.storage import write_h5ad
 from fibroserum.de.fitting import fit_model, initial_status, read_fit
 from fibroserum.de.settings import FitSettings, SecondOpinion
-from fibroserum.cohort.members import pairs_of
 from fibroserum.de.stage import call_genes, contrast_row, half_width, result_table
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.multiple_testing import NORMAL_975, benjamini_hochberg

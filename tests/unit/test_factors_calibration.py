@@ -11,10 +11,10 @@ import pytest
 
 from fibroserum import linear
 from fibroserum.cohort.designs import Design
-from fibroserum.factors.serum import LEVEL, SerumSteps, slope_test
+from fibroserum.slopes.model import VALUE, SlopeSteps, slope_test
 
 GENES, DONORS, COHORTS = 500, 10, 12
-NONE = SerumSteps(group_wise=False, pair_ratio=False, hc3_beyond=np.inf)
+NONE = SlopeSteps(group_wise=False, pair_ratio=False, hc3_beyond=np.inf)
 
 
 def _fit(change: np.ndarray, sd: np.ndarray, rng: np.random.Generator) -> linear.LinearFit:
@@ -27,7 +27,7 @@ def _fit(change: np.ndarray, sd: np.ndarray, rng: np.random.Generator) -> linear
     rt, after = np.tile(np.arange(people) >= DONORS, 2), np.repeat([0.0, 1.0], people)
     centred = change - np.where(rt[:people], change[DONORS:].mean(), change[:DONORS].mean())
     dense = pd.DataFrame(
-        {"after[AT]": after * ~rt, "after[RT]": after * rt, LEVEL: after * np.tile(centred, 2)},
+        {"after[AT]": after * ~rt, "after[RT]": after * rt, VALUE: after * np.tile(centred, 2)},
         index=names,
     )
     base = rng.normal(size=(people, GENES))
@@ -51,7 +51,7 @@ def test_the_serum_slope_keeps_its_level(setting: str) -> None:
             change[12], sd[12] = 2.0, 0.7
         fit = _fit(change, np.tile(sd[:, None], GENES), rng)
         groups = pd.Series(np.tile(np.where(rt, "RT", "AT"), 2), fit.samples)
-        for steps, found in ((NONE, plain), (SerumSteps(), used)):
+        for steps, found in ((NONE, plain), (SlopeSteps(), used)):
             found.append(float((slope_test(fit, groups, steps)[0]["pvalue"] < 0.01).mean()))
     if setting == "equal":
         assert np.mean(plain) == pytest.approx(0.01, abs=0.003)

@@ -9,7 +9,8 @@ import pytest
 from fibroserum.cohort.models import paired_model
 from fibroserum.errors import InputError
 from fibroserum.factors.levels import level_pairs
-from fibroserum.factors.serum import LEVEL, serum_design
+from fibroserum.factors.serum import level_values
+from fibroserum.slopes.model import VALUE, slope_design
 
 SETTINGS = {
     "groups": ["A", "B"],
@@ -33,9 +34,11 @@ def test_names_of_donors_and_groups_may_be_the_same() -> None:
     matrices = []
     for donors in (list("ABCDEF"), [f"D{n}" for n in range(6)]):
         obs = crossed(donors)
-        design = serum_design(obs, SETTINGS, level_pairs(obs, SETTINGS, "level", "linear"))
+        design = slope_design(
+            obs, SETTINGS, level_values(level_pairs(obs, SETTINGS, "level", "linear"))
+        )
         assert design.dense.columns.is_unique
-        assert design.dense.columns[-1] == LEVEL
+        assert design.dense.columns[-1] == VALUE
         matrices.append(design.matrix.to_numpy())
     np.testing.assert_array_equal(*matrices)
 

@@ -22,8 +22,9 @@ from fibroserum.factors.levels import (
     level_pairs,
     mean_change,
 )
-from fibroserum.factors.serum import SerumSteps, serum_model
+from fibroserum.factors.serum import serum_model
 from fibroserum.factors.stimulation import stimulation_scores
+from fibroserum.slopes.model import SlopeSteps
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 SETTINGS = {
@@ -57,7 +58,7 @@ def _table(name: str) -> pd.DataFrame:
 
 def test_serum_slopes_are_those_of_limma(obs: pd.DataFrame, counts: pd.DataFrame) -> None:
     pairs = level_pairs(obs, SETTINGS, "level", "log2")
-    plain = SerumSteps(group_wise=False, pair_ratio=False, hc3_beyond=np.inf)
+    plain = SlopeSteps(group_wise=False, pair_ratio=False, hc3_beyond=np.inf)
     line = serum_model(counts, obs, SETTINGS, pairs, _never(counts), steps=plain)
     expected = _table("slope.tsv")
     assert line.unavailable == ""
@@ -304,15 +305,15 @@ def test_the_unit_of_the_level_changes_slopes_and_no_p_value(
 def test_each_step_of_the_serum_evidence_only_raises_p_values(
     obs: pd.DataFrame, counts: pd.DataFrame
 ) -> None:
-    def pvalues(steps: SerumSteps) -> np.ndarray:
+    def pvalues(steps: SlopeSteps) -> np.ndarray:
         pairs = level_pairs(obs, SETTINGS, "level", "log2")
         line = serum_model(counts, obs, SETTINGS, pairs, _never(counts), steps=steps)
         return line.table["serum_pvalue"].to_numpy()
 
     for group_wise in (False, True):
-        plain = pvalues(SerumSteps(group_wise, False, np.inf))
-        ratio = pvalues(SerumSteps(group_wise, True, np.inf))
-        every = pvalues(SerumSteps(group_wise, True, 0.0))
+        plain = pvalues(SlopeSteps(group_wise, False, np.inf))
+        ratio = pvalues(SlopeSteps(group_wise, True, np.inf))
+        every = pvalues(SlopeSteps(group_wise, True, 0.0))
         assert (ratio >= plain * (1 - 1e-12)).all()
         assert (every >= ratio * (1 - 1e-12)).all()
         assert (every > ratio).mean() > 0.2

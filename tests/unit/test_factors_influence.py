@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,7 +13,7 @@ from scipy import stats
 
 from fibroserum import linear
 from fibroserum.cohort.designs import Design
-from fibroserum.factors.influence import (
+from fibroserum.slopes.influence import (
     HALF,
     hc3_pvalue,
     pair_variances,
@@ -94,13 +97,29 @@ def test_a_pair_that_decides_its_own_value_is_left_alone() -> None:
     assert np.isfinite(found.share).all()
 
 
-@pytest.mark.parametrize("blocks", [list("AAABB"), list("AABBC"), None])
-def test_blocks_that_are_no_pairs_are_refused(blocks: list[str] | None) -> None:
-    dense = pd.DataFrame({"x": [0, 1, 2, 0, 3.0]})
-    design = Design(dense, None if blocks is None else pd.Series(blocks))
+@pytest.mark.parametrize("blocks", [list("AAABB"), list("AABBC")])
+def test_blocks_that_are_no_pairs_are_refused(blocks: list[str]) -> None:
+    design = Design(pd.DataFrame({"x": [0, 1, 2, 0, 3.0]}), pd.Series(blocks))
     frame = pd.DataFrame(np.random.default_rng(8).normal(size=(5, 4)))
     with pytest.raises(ValueError, match="two samples"):
         without_each_pair(linear.fit_weighted(frame, design), 0)
+
+
+def test_samples_without_blocks_count_as_pairs_do(
+    drawn: tuple[np.ndarray, np.ndarray, np.ndarray],
+) -> None:
+    """Least squares of pair differences and of samples with these values are one model."""
+    values, level, _ = drawn
+    paired = _fit(values, level, np.ones_like(values))
+    alone = Design(paired.design.dense.iloc[1::2])
+    frame = pd.DataFrame(values[1::2] - values[::2], index=alone.samples)
+    # a difference has twice a sample's variance
+    single = linear.fit_weighted(frame, alone, np.full(frame.shape, 0.5))
+    groups = np.array(["AT"] * 3 + ["RT"] * 4)
+    np.testing.assert_allclose(hc3_pvalue(single, 2), hc3_pvalue(paired, 2), rtol=1e-8)
+    for test in (without_each_pair, partial(pair_variances, groups=groups)):
+        for one, other in zip(*(astuple(test(fit, 2)) for fit in (paired, single)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-8)
 
 
 def test_hc3_is_that_of_the_pair_differences(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fibroserum.runtime.headline import headline, headlines
+from fibroserum.runtime.headline import headline, headlines, plan_lines
 
 
 def test_verdicts_and_responsive_genes(tmp_path: Path) -> None:
@@ -60,4 +60,23 @@ def test_several_cohorts_have_a_line_each_and_one_together(tmp_path: Path) -> No
         f"all: {tmp_path / 'all' / 'report.html'}; "
         "log2 fold change of BGN: RT_change +0.40 (-1.23 to +2.00; 2 cohorts), replicated: up, "
         "RT_vs_AT_change +0.10 (+0.00 to +0.20; 1 cohort)",
+    ]
+
+
+def test_a_plan_is_a_small_table() -> None:
+    key = {"cohort": "muscle", "effect": "0.15"}
+    rows = [
+        key | {"mean_count": mean, "kind": kind, "pairs": pairs, "detectable_lfc": f"0.{pairs}",
+               "power": "0.456"}
+        for mean in ("100", "300")
+        for kind in ("change", "slope")
+        for pairs in ("8", "20")
+    ]  # fmt: skip
+    head, titles, *lines = plan_lines(rows)
+    assert "muscle (genes of mean count 300)" in head
+    assert "power for 0.15" in head
+    assert titles.split() == ["pairs", "change", "slope"]
+    assert [line.split() for line in lines] == [
+        ["8", "0.80", "46", "%", "0.80", "46", "%"],
+        ["20", "0.20", "46", "%", "0.20", "46", "%"],
     ]

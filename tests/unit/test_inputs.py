@@ -17,6 +17,7 @@ from fibroserum.counts.companions import read_along
 from fibroserum.errors import InputError
 from fibroserum.input import config as configuration
 from fibroserum.input.paths import input_paths, with_located_paths
+from fibroserum.input.schema import config_schema
 from helpers import count_files as files
 from helpers.small_cohort import GENES, SmallCohort, good
 
@@ -24,8 +25,8 @@ Spoil = Callable[[SmallCohort], object]
 
 
 @pytest.fixture(scope="module")
-def schema(repository: Path) -> dict[str, Any]:
-    return configuration.load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+def schema() -> dict[str, Any]:
+    return config_schema()
 
 
 @pytest.fixture

@@ -22,10 +22,11 @@ ROWS = (
     ("cohort",),
     ("inference",),
     ("deseq", "linear"),
+    ("slopes",),
     ("de",),
     ("enrichment",),
-    ("factors", "permutations", "qc", "targets"),
-    ("simulate", "synthesis"),
+    ("factors", "outcomes", "permutations", "qc", "serum_panel", "targets"),
+    ("api", "simulate", "synthesis"),
     ("report",),
     ("runtime",),
 )

@@ -25,7 +25,7 @@ from fibroserum.de.stored_fit import no_fit, read_fits
 from fibroserum.enrichment.set_tests import SetSettings
 from fibroserum.enrichment.stage import enrich
 from fibroserum.genes.gmt import read_collections
-from fibroserum.input.config import load_schema
+from fibroserum.input.schema import config_schema
 from fibroserum.permutations.stage import permutation_tables
 from fibroserum.qc.checks import lines_of_groups, not_estimable
 from fibroserum.report.figures.registry import draw
@@ -123,7 +123,7 @@ def built(cohort: SmallCohort, folder: Path, repository: Path, monkeypatch: Any)
     """Return config and AnnData of a cohort in a folder."""
     cohort.write(folder)
     monkeypatch.chdir(folder)
-    schema = load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+    schema = config_schema()
     raw = yaml.safe_load((folder / "cohort.yaml").read_text(encoding="utf-8"))
     config = plan(raw, schema, repository, "cohort.yaml").config
     return config, build_cohort(read_all(config), config, 10).adata

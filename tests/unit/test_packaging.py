@@ -95,14 +95,16 @@ def test_what_is_missing_is_named_with_what_to_install() -> None:
 
 def test_data_files_are_packaged() -> None:
     text = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
-    assert tomllib.loads(text)["tool"]["setuptools"]["package-data"]["fibroserum.data"] == ["*"]
+    packaged = tomllib.loads(text)["tool"]["setuptools"]["package-data"]
+    assert packaged["fibroserum.data"] == ["*"]
+    assert packaged["fibroserum"] == ["py.typed"]
     elsewhere = {
         path.relative_to(LIBRARY).parts[0]
         for path in LIBRARY.rglob("*")
         if path.is_file() and path.suffix != ".py" and path.parent.name != "__pycache__"
     }
-    # the engine has a licence of its own
-    assert elsewhere == {"data", "inference"}
+    # the engine has a licence of its own; type checkers ask for the mark
+    assert elsewhere == {"data", "inference", "py.typed"}
 
 
 #: Imports every module; says each file or folder that is written, made, moved or removed.

@@ -15,7 +15,8 @@ import pytest
 from fibroserum.cohort.inputs import read_all
 from fibroserum.cohort.size_factors import size_factors
 from fibroserum.cohort.stage import build_cohort
-from fibroserum.input.config import load_schema, with_defaults
+from fibroserum.input.config import with_defaults
+from fibroserum.input.schema import config_schema
 from fibroserum.qc.check import Check
 from fibroserum.qc.checks import identity
 from fibroserum.qc.copies import Distances, bound, count_distances, exact_mixtures, mixtures
@@ -288,6 +289,6 @@ def test_public_cohorts_raise_no_identity_warning(
     raw = yaml.safe_load((repository / "config" / "examples" / f"{name}.yaml").read_text("utf-8"))
     raw |= {"published": None}
     raw.pop("gene_sets", None)
-    config = with_defaults(raw, load_schema(repository / "workflow/schemas/config.schema.yaml"))
+    config = with_defaults(raw, config_schema())
     adata = build_cohort(read_all(config), config, 10).adata
     assert warnings_of(list(identity(adata))) == {}

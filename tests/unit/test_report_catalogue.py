@@ -48,16 +48,30 @@ def test_one_group_without_factors_has_neither() -> None:
     assert [name for name in names if name.startswith("volcano")] == ["volcano_all_post_vs_pre"]
 
 
+def test_an_outcome_has_a_figure_for_each_time() -> None:
+    one, several = (
+        figure_names(ONE, [], outcomes=["skin"], times=times) for times in (["post"], ["w8", "w16"])
+    )
+    assert [name for name in one if name.startswith("outcome")] == ["outcome_skin"]
+    named = [name for name in several if name.startswith("outcome")]
+    assert named == ["outcome_skin_w8", "outcome_skin_w16"]
+    assert several[named[0]]["label"]["time"] == "w8"
+
+
 def test_names_are_safe_in_a_path() -> None:
     hostile = contrasts_of(["a/b", "../../<x>"], "pre", "post")
-    for name in figure_names(hostile, ["N,N-dimethylglycine", "=x'"]):
+    outcomes = ["skin / mm", "<b>"]
+    for name in figure_names(
+        hostile, ["N,N-dimethylglycine", "=x'"], outcomes=outcomes, times=["w/8", "16 w"]
+    ):
         assert re.fullmatch(r"[A-Za-z0-9._-]+", name)
         assert not name.startswith(".")
 
 
 def test_every_figure_has_a_caption_and_every_caption_a_figure(repository: Path) -> None:
     place = repository / "workflow" / "report"
-    entries = figure_names(TWO, ["CCL28"]) | synthesis_figures(["BGN"], ["CCL28"])
+    entries = figure_names(TWO, ["CCL28"], outcomes=["skin"], times=["post"])
+    entries |= synthesis_figures(["BGN"], ["CCL28"])
     used = {entry["caption"] for entry in entries.values()}
     assert used == {f"captions/{path.name}" for path in (place / "captions").glob("*.rst")}
 

@@ -47,6 +47,7 @@ SHAPES = {
         genes=120, sample_prefix="a_sample_name_that_goes_on_and_on_until_it_has_sixty_", pairs=3
     ),
     "several times": SEVERAL,
+    "outcomes": Shape(genes=120, outcomes=("skin", HOSTILE[0], "none"), factors=()),
     "three groups": Shape(genes=200, groups=("AT", "RT", "control"), pairs=4),
 }
 

@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from fibroserum.input.config import load_schema, with_defaults
+from fibroserum.input.config import with_defaults
+from fibroserum.input.schema import config_schema
 from fibroserum.report.page.tables import (
     covariates_in_words,
     default_choices,
@@ -30,7 +31,7 @@ RAW = {
 
 @pytest.fixture
 def said(repository: Path) -> Any:
-    schema = load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+    schema = config_schema()
 
     def paragraph(
         groups: tuple[str, ...] = ("AT", "RT"),
@@ -74,6 +75,7 @@ def said(repository: Path) -> Any:
                 "lines": [],
                 "factors": list(factors or {}),
                 "unused": unused or {},
+                "planning": [],
                 "spread": spread_of_groups(contrasts),
                 "published": [],
                 "calibration": [{"relabellings": count} for count in calibration],

@@ -48,6 +48,7 @@ def hostile(
         groups=("AT", HOSTILE[9]),
         factors=(HOSTILE[0],),
         cohort=HOSTILE[9],
+        outcomes=("skin", HOSTILE[9], "none"),
     )
     return page_of(tmp_path_factory.mktemp("run"), repository, shape)
 
@@ -99,9 +100,26 @@ def test_sections_stand_in_the_order_of_the_questions(normal: Any) -> None:
         "factor-0",
         "factor-1",
         "ecm",
+        "planning",
         "lookup",
         "methods",
     ]
+
+
+def test_each_outcome_has_its_tables_or_says_why_not(hostile: Any, normal: Any) -> None:
+    run, _, page = hostile
+    assert "outcomes" in re.findall(r'<section id="([^"]*)"', page)
+    own = html.unescape(
+        page[page.index('<section id="outcomes"') : page.index('<section id="ecm"')]
+    )
+    assert "Genes that go with skin" in own
+    assert "Not assessed: no pair has a usable change of none." in own
+    for target in run.outcome_targets["target"]:
+        assert target in own
+    assert own.count('data-rows="outcome-') == 3
+    assert "Targets and outcome, skin, post." in own
+    assert not re.search(r"\bcauses\b", own)
+    assert "outcome" not in re.findall(r'<a href="#([^"]*)"', normal[2])
 
 
 def glance_of(page: str) -> str:

@@ -25,7 +25,8 @@ def made(
     tmp_path_factory: pytest.TempPathFactory, repository: Path
 ) -> tuple[RunTables, openpyxl.Workbook]:
     folder = tmp_path_factory.mktemp("run")
-    shape = Shape(genes=120, names=HOSTILE, pairs=10, groups=("AT", HOSTILE[0]))
+    outcomes = ("skin", HOSTILE[0])
+    shape = Shape(genes=120, names=HOSTILE, pairs=10, groups=("AT", HOSTILE[0]), outcomes=outcomes)
     run = load_run(folder, make_run(folder, repository, shape))
     return run, openpyxl.load_workbook(io.BytesIO(workbook(run, "made up")))
 
@@ -40,6 +41,15 @@ def test_first_sheet_explains_every_other(made: tuple[RunTables, openpyxl.Workbo
     for _, schema, *_ in listed.values():
         for column in tables.schemas()[schema].columns:
             assert explained[schema, column.name] == column.about
+
+
+def test_outcomes_have_sheets_where_the_config_names_some(
+    made: tuple[RunTables, openpyxl.Workbook], tmp_path: Path, repository: Path
+) -> None:
+    names = {"outcome_pairs", "outcomes", "outcome_targets", "outcome_sets"}
+    assert names <= set(made[1].sheetnames)
+    run = load_run(tmp_path, make_run(tmp_path, repository, Shape(genes=60)))
+    assert not names & {sheet.wanted for sheet in workbook_module.sheets_of(run)}
 
 
 def test_symbols_and_formulas_stay_text(made: tuple[RunTables, openpyxl.Workbook]) -> None:

@@ -14,7 +14,7 @@ def test_a_script_needs_what_it_imports_and_no_more(repository: Path) -> None:
     scripts = repository / "workflow" / "scripts"
     qc = {path.name for path in reruns.modules_of(scripts / "qc.py")}
     assert {"checks.py", "metrics.py", "job.py", "tables.py", "tables.yaml"} <= qc
-    assert not qc & {"human.tsv.gz", "footprints.gmt"}
+    assert not qc & {"human.tsv.gz", "footprints.gmt", "config.schema.yaml"}
     targets = {path.name for path in reruns.modules_of(scripts / "targets.py")}
     assert {
         "human.tsv.gz",
@@ -26,6 +26,24 @@ def test_a_script_needs_what_it_imports_and_no_more(repository: Path) -> None:
     assert any(path.endswith("inference/blocked.py") for path in fit)
     assert any(path.endswith("linear/voom.py") for path in fit)
     assert not any("/qc/" in path or "/report/" in path or "/targets/" in path for path in fit)
+
+
+@pytest.mark.parametrize(
+    ("text", "needed"),
+    [
+        ("if TYPE_CHECKING:\n    from fibroserum.genes import gmt", set()),
+        ("if TYPE_CHECKING:\n    pass\nelse:\n    from fibroserum import tables", {"tables.py"}),
+        ("if True:\n    from fibroserum import intervals", {"intervals.py"}),
+        ("def f():\n    import fibroserum.multiple_testing", {"multiple_testing.py"}),
+    ],
+)
+def test_what_is_imported_for_types_alone_is_not_needed(
+    text: str, needed: set[str], tmp_path: Path
+) -> None:
+    script = tmp_path / "one.py"
+    script.write_text(text + "\n", encoding="utf-8")
+    found = {path.name for path in reruns.modules_of(script)} - {"__init__.py", "tables.yaml"}
+    assert found == needed
 
 
 @pytest.fixture

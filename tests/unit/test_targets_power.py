@@ -39,9 +39,14 @@ def test_power_grows_with_effect_and_falls_with_the_panel() -> None:
     assert powers[0] < 0.01
     assert powers[-1] > 0.999
     assert detectable(precision, 0.05 / 12) > detectable(precision, 0.05)
-    assert detectable(precision, 0.05, threshold=0.5) == pytest.approx(
-        0.5 + detectable(precision, 0.05), rel=1e-6
-    )
+    one = detectable(precision, 0.05 / 12)
+    assert detectable(precision, 0.05 / 12, threshold=0.5) == pytest.approx(0.5 + one, rel=1e-6)
+
+
+def test_the_interval_has_to_exclude_0() -> None:
+    # at alpha itself the main model's p value asks less than the interval, which is of t
+    size = detectable(Precision(0.1, 0.095, 15.0), 0.05)
+    assert size == pytest.approx(0.1 * (stats.t.isf(0.025, 15) + stats.norm.ppf(0.8)))
 
 
 def test_the_sentence() -> None:

@@ -12,7 +12,7 @@ import yaml
 
 from fibroserum.cohort.plan import Plan, plan
 from fibroserum.errors import InputError
-from fibroserum.input.config import load_schema
+from fibroserum.input.schema import config_schema
 from helpers.small_cohort import good
 
 FILLED = {
@@ -35,14 +35,16 @@ def planned(
 ) -> Callable[[dict[str, Any]], Plan]:
     """Return what plans a config in the folder of the small cohort."""
     cohort = good()
-    for column, values in {"line": "L1", "batch": "123", "hours": "123456", "plate": "AB"}.items():
+    columns = {"line": "L1", "batch": "123", "hours": "123456", "plate": "AB"}
+    columns |= {"thickness_mm": "12345", "delta_mm": "7"}
+    for column, values in columns.items():
         if column in cohort.sheet.header:
             cohort.sheet.drop_column(column)
         cells = [values[n % len(values)] for n in range(12)] if column != "line" else ["L1"] * 12
         cohort.sheet.add_column(column, cells)
     cohort.write(tmp_path)
     monkeypatch.chdir(tmp_path)
-    schema = load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+    schema = config_schema()
     return lambda raw: plan(raw, schema, repository, "mine.yaml")
 
 
@@ -118,7 +120,7 @@ def test_a_file_of_the_toy_cohort_is_refused_beside_other_counts(
 
 
 def test_the_toy_cohorts_name_their_own_files(repository: Path) -> None:
-    schema = load_schema(repository / "workflow" / "schemas" / "config.schema.yaml")
+    schema = config_schema()
     for name in ("config.yaml", "toy_b.yaml"):
         raw = yaml.safe_load((repository / "config" / name).read_text(encoding="utf-8"))
         assert plan(raw, schema, repository, name).folder == raw["cohort"]

@@ -1,14 +1,14 @@
 # One cohort: check its config; names that all its stages share. The stages have files of their own.
 import re
 
-from fibroserum.input.config import load_schema
 from fibroserum.input.paths import input_paths
+from fibroserum.input.schema import config_schema
 from fibroserum.runtime.command_line import with_types
 from fibroserum.runtime.headline import print_headline
 from fibroserum.cohort.plan import plan
 from fibroserum.runtime.reruns import stamp
 
-SCHEMA = load_schema(SCHEMAS / "config.schema.yaml")
+SCHEMA = config_schema()
 PLAN = planned(plan, with_types(dict(config), OVERRIDES, SCHEMA), SCHEMA)
 CONFIG = PLAN.config
 OUT = f"results/{PLAN.folder}"
@@ -19,6 +19,7 @@ STIMULATED = [name for name, factor in FACTORS.items() if factor["stimulation"]]
 CONTRASTS = [contrast.file for contrast in PLAN.contrasts]
 PERMUTATIONS = CONFIG["differential_expression"]["permutations"]
 CALIBRATION = [f"{OUT}/calibration.tsv"] if PERMUTATIONS else []
+GENE_LISTS = [f"{OUT}/flags/gene_lists.tsv"] if CONFIG["gene_lists"] else []
 
 
 wildcard_constraints:
@@ -47,6 +48,11 @@ include: "differential_expression.smk"
 include: "qc.smk"
 include: "enrichment.smk"
 include: "flags.smk"
+
+
+PANEL = list(rules.serum_panel.output) if CONFIG["serum_panel"] else []
+
+
 include: "report.smk"
 include: "stages.smk"
 
@@ -61,5 +67,9 @@ RESULTS = [
     *rules.enrichment.output,
     *rules.targets.output,
     *rules.factors.output,
+    *rules.planning.output,
+    *OUTCOMES,
     *CALIBRATION,
+    *GENE_LISTS,
+    *PANEL,
 ]

@@ -3,7 +3,7 @@ from fibroserum.cohort.several import plan_several
 from fibroserum.runtime.headline import print_headlines
 from fibroserum.report.figures.synthesis_catalogue import META, synthesis_figures
 
-SEVERAL = planned(plan_several, dict(config), SCHEMAS)
+SEVERAL = planned(plan_several, dict(config))
 COHORTS = dict(zip(SEVERAL.prefixes, SEVERAL.cohorts))
 OUT = f"results/{SEVERAL.folder}"
 LOG = f"logs/{SEVERAL.folder}"

@@ -45,7 +45,6 @@ if not FILES and "cohorts" not in config and set(config) <= set(OVERRIDES):
 
 
 WHERE = config_source(FILES, OVERRIDES)
-SCHEMAS = ROOT / "workflow" / "schemas"
 LOCKS = []
 
 

@@ -46,7 +46,7 @@ rule counts:
         cells=SUMMED,
         samples=inputs_of("samples"),
         stimulation=inputs_of("factors"),
-        tables=inputs_of("tx2gene", "cells", "genes.annotation"),
+        tables=inputs_of("tx2gene", "cells", "genes.annotation", "serum_panel"),
     output:
         cohort=f"{OUT}/cohort.h5ad",
         samples=f"{OUT}/samples.tsv",
@@ -75,10 +75,21 @@ rule counts:
             "targets",
             "context",
             "factors",
+            "normalization",
+            "outcomes",
+            "serum_panel",
         ),
         min_count=CONFIG["differential_expression"]["min_count"],
         stamp=stamp(
-            inputs_of("counts", "samples", "factors", "tx2gene", "cells", "genes")
+            inputs_of(
+                "counts",
+                "samples",
+                "factors",
+                "tx2gene",
+                "cells",
+                "genes",
+                "serum_panel",
+            )
         ),
         code=code("counts.py"),
     script:

@@ -1,4 +1,4 @@
-# Stage flags. In: cohort.h5ad, fit/*.h5ad, de/*.tsv, stimulation/*.h5ad. Out: flags/*.tsv, calibration.tsv.
+# Stage flags. In: cohort.h5ad, fit/*.h5ad, de/*.tsv, stimulation/*.h5ad, GMT files. Out: flags/*.tsv, calibration.tsv.
 
 
 rule targets:
@@ -119,3 +119,117 @@ rule permutations:
         code=code("permutations.py"),
     script:
         "../scripts/permutations.py"
+
+
+rule planning:
+    input:
+        cohort=rules.counts.output.cohort,
+        fits=rules.fit.output.fits,
+        de=rules.differential_expression.output.de,
+        published=inputs_of("published"),
+    output:
+        planning=f"{OUT}/flags/planning.tsv",
+    log:
+        f"{LOG}/planning.log",
+    benchmark:
+        f"{LOG}/planning.benchmark.tsv"
+    threads: 1
+    resources:
+        mem_mb=memory(4000, 15),
+        runtime=minutes(30),
+    params:
+        alpha=CONFIG["differential_expression"]["alpha"],
+        power_lfc=CONFIG["differential_expression"]["power_lfc"],
+        changed=CONFIG["planning"]["changed"],
+        stamp=stamp(inputs_of("published")),
+        code=code("planning.py"),
+    script:
+        "../scripts/planning.py"
+
+
+if GENE_LISTS:
+
+    rule gene_lists:
+        input:
+            cohort=rules.counts.output.cohort,
+            de=rules.differential_expression.output.de,
+            lists=inputs_of("gene_lists"),
+        output:
+            table=f"{OUT}/flags/gene_lists.tsv",
+        log:
+            f"{LOG}/gene_lists.log",
+        benchmark:
+            f"{LOG}/gene_lists.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=memory(4000, 15),
+            runtime=minutes(30),
+        params:
+            lists=CONFIG["gene_lists"],
+            stamp=stamp(inputs_of("gene_lists")),
+            code=code("gene_lists.py"),
+        script:
+            "../scripts/gene_lists.py"
+
+
+OUTCOMES = []
+if CONFIG["outcomes"]:
+
+    rule outcomes:
+        input:
+            cohort=rules.counts.output.cohort,
+            fits=rules.fit.output.fits,
+            gene_sets=CONFIG["gene_sets"],
+        output:
+            pairs=f"{OUT}/flags/outcome_pairs.tsv",
+            genes=f"{OUT}/flags/outcomes.tsv",
+            targets=f"{OUT}/flags/outcome_targets.tsv",
+            sets=f"{OUT}/flags/outcome_sets.tsv",
+        log:
+            f"{LOG}/outcomes.log",
+        benchmark:
+            f"{LOG}/outcomes.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=memory(4000, 15),
+            runtime=minutes(60),
+        params:
+            outcomes=CONFIG["outcomes"],
+            settings={
+                "alpha": CONFIG["differential_expression"]["alpha"],
+                "min_size": CONFIG["enrichment"]["min_size"],
+                "max_size": CONFIG["enrichment"]["max_size"],
+            },
+            stamp=stamp(CONFIG["gene_sets"]),
+            code=code("outcomes.py"),
+        script:
+            "../scripts/outcomes.py"
+
+    OUTCOMES = rules.outcomes.output
+
+
+if CONFIG["serum_panel"]:
+
+    rule serum_panel:
+        input:
+            cohort=rules.counts.output.cohort,
+            fits=rules.fit.output.fits,
+            de=rules.differential_expression.output.de,
+        output:
+            changes=f"{OUT}/flags/serum_panel.tsv",
+            targets=f"{OUT}/flags/serum_panel_targets.tsv",
+            candidates=f"{OUT}/flags/candidates.tsv",
+        log:
+            f"{LOG}/serum_panel.log",
+        benchmark:
+            f"{LOG}/serum_panel.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=memory(4000, 15),
+            runtime=minutes(60),
+        params:
+            factors={name: one["serum"] for name, one in CONFIG["factors"].items()},
+            alpha=CONFIG["differential_expression"]["alpha"],
+            code=code("serum_panel.py"),
+        script:
+            "../scripts/serum_panel.py"

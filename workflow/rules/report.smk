@@ -1,7 +1,15 @@
 # Stage report. In: every table. Out: report.html, tables.xlsx, summary.json, provenance.json, figures/.
+from fibroserum.cohort.accessors import change_times
 from fibroserum.report.figures.catalogue import figure_names
 
-FIGURES = figure_names(PLAN.contrasts, CONFIG["factors"])
+FIGURES = figure_names(
+    PLAN.contrasts,
+    CONFIG["factors"],
+    lists=CONFIG["gene_lists"],
+    outcomes=CONFIG["outcomes"],
+    panel=bool(CONFIG["serum_panel"]),
+    times=change_times(CONFIG["design"]),
+)
 TABLES = {
     "samples": rules.counts.output.samples,
     "qc": rules.qc.output,
@@ -10,8 +18,12 @@ TABLES = {
     "enrichment": rules.enrichment.output,
     "targets": rules.targets.output,
     "factors": rules.factors.output,
+    "planning": rules.planning.output,
     "stimulation": expand(rules.stimulation.output.table, factor=STIMULATED),
     "calibration": CALIBRATION,
+    "gene_lists": GENE_LISTS,
+    "outcomes": OUTCOMES,
+    "panel": PANEL,
 }
 
 

@@ -10,4 +10,8 @@ rule flags:
     input:
         rules.targets.output,
         rules.factors.output,
+        rules.planning.output,
+        OUTCOMES,
         CALIBRATION,
+        GENE_LISTS,
+        PANEL,

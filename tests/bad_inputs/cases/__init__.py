@@ -2,7 +2,33 @@
 
 from __future__ import annotations
 
-from bad_inputs.cases import cohorts, config, counts, design, factors, genes, sets, several, sheet
+from bad_inputs.cases import (
+    cohorts,
+    config,
+    counts,
+    design,
+    factors,
+    genes,
+    normalization,
+    outcomes,
+    serum_panel,
+    sets,
+    several,
+    sheet,
+)
 
-TOPICS = (config, sheet, design, counts, genes, sets, factors, several, cohorts)
+TOPICS = (
+    config,
+    sheet,
+    design,
+    counts,
+    genes,
+    sets,
+    factors,
+    normalization,
+    outcomes,
+    serum_panel,
+    several,
+    cohorts,
+)
 ALL = [case for topic in TOPICS for case in topic.CASES.found]

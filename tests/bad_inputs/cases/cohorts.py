@@ -34,8 +34,8 @@ def _(c: SmallCohort) -> None:
     "to the working directory. Did you mean 'one.yaml'?",
     "samples.tsv: cannot be read: ",
     "words.yaml: holds no keys; expected a cohort's config: keys with their values",
-    "cohort.yaml: lists cohorts itself; expected the config of one cohort. Name its cohorts in "
-    "cohort.yaml instead.",
+    "cohort.yaml: lists cohorts itself; expected the config of one cohort. Name each of its "
+    "cohorts instead.",
 )
 def _(c: SmallCohort) -> None:
     c.instead["words.yaml"] = "one.yaml\n"

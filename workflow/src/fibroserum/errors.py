@@ -37,8 +37,21 @@ SHOWN = 5
 class Problem:
     """One thing wrong with the input.
 
-    what: the mistake, with the offending value. where: file, row, column or config key.
-    expected: what would have been right. hint: the nearest valid value, or what to do.
+    Parameters
+    ----------
+    what : str
+        The mistake, with the offending value.
+    where : str
+        File, row, column or config key.
+    expected : str
+        What would have been right.
+    hint : str
+        The nearest valid value, or what to do.
+
+    Examples
+    --------
+    >>> print(Problem("the value is 'yess'", "samples.tsv, row 3", "yes or no", "Write 'yes'."))
+    samples.tsv, row 3: the value is 'yess'; expected yes or no. Write 'yes'.
     """
 
     what: str
@@ -56,7 +69,19 @@ class Problem:
 
 
 class InputError(Exception):
-    """Everything that is wrong with the input, in one list."""
+    """Everything that is wrong with the input, in one list.
+
+    Parameters
+    ----------
+    problems : iterable of Problem
+        Those that were found. The attribute `problems` holds each once, as a tuple.
+
+    Examples
+    --------
+    >>> print(InputError([Problem("there is no file 'counts.tsv'", "config, counts")]))
+    1 problem with the input:
+      1. config, counts: there is no file 'counts.tsv'
+    """
 
     def __init__(self, problems: Iterable[Problem]):
         self.problems = tuple(dict.fromkeys(problems))

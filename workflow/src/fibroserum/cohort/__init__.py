@@ -8,6 +8,7 @@ __all__ = [
     "donor_values",
     "inputs",
     "lines",
+    "members",
     "models",
     "plan",
     "rank",

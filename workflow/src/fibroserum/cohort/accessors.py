@@ -12,10 +12,13 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.input.serum_panel import KEYS, SerumPanel
 
 #: Where cohort.h5ad keeps rows that are left out: in `obsm` their counts, a column for each
 #: (an array: HDF5 has no room for the names of thousands of columns); in `uns` their names and why.
 LEFT_OUT = "left_out"
+#: Where it keeps the levels of a serum panel, in `uns`.
+PANEL = "serum_panel"
 
 
 def counts_of(adata: ad.AnnData) -> pd.DataFrame:
@@ -37,6 +40,18 @@ def all_samples(adata: ad.AnnData) -> tuple[pd.DataFrame, pd.DataFrame]:
     own = pd.DataFrame(adata.uns["unpaired"]["counts"], rest.index, adata.var_names)
     known = (rest != "").all(axis=1) & own.any(axis=1)
     return pd.concat([counts, own[known]]), pd.concat([obs, rest[known]])
+
+
+def fixed_size_factors(adata: ad.AnnData) -> pd.Series:
+    """Return given size factors, or those of spike-ins, of all samples that have one.
+
+    Samples in no model (without a pair) are included.
+    """
+    factors = adata.obs["size_factor"].astype(float)
+    if "unpaired" in adata.uns:
+        rest = adata.uns["unpaired"]
+        factors = pd.concat([factors, pd.Series(rest["size_factor"], rest["obs"].index)])
+    return factors.dropna()
 
 
 def left_out_table(adata: ad.AnnData) -> pd.DataFrame:
@@ -100,6 +115,7 @@ def settings_of(adata: ad.AnnData) -> dict[str, Any]:
         "block": "",
         "categorical": [],
         "only_before": [],
+        "size_factor_method": "ratio",
         **adata.uns["fibroserum"],
     }
     names, reasons = (noted.pop(key, []) for key in ("not_estimable", "why_not_estimable"))
@@ -125,3 +141,28 @@ def settings_of(adata: ad.AnnData) -> dict[str, Any]:
     genes = [gene or None for gene in noted.pop("target_genes")]
     noted["targets"] = dict(zip(noted["targets"], genes, strict=True))
     return noted
+
+
+def keep_panel(adata: ad.AnnData, panel: SerumPanel) -> None:
+    """Put the levels of circulating molecules into a cohort."""
+    adata.uns[PANEL] = {
+        **{key: panel.rows[key].to_numpy(str) for key in panel.rows},
+        "molecules": panel.levels.columns.to_numpy(str),
+        "levels": panel.levels.to_numpy(float),
+        "below": panel.below.to_numpy(bool),
+        "scale": panel.scale,
+    }
+
+
+def panel_of(adata: ad.AnnData) -> SerumPanel | None:
+    """Return the levels of circulating molecules that `keep_panel` put there, None without any."""
+    if PANEL not in adata.uns:
+        return None
+    noted = adata.uns[PANEL]
+    molecules = [str(name) for name in noted["molecules"]]
+    return SerumPanel(
+        pd.DataFrame({key: [str(value) for value in noted[key]] for key in KEYS}),
+        pd.DataFrame(np.asarray(noted["levels"], dtype=float), columns=molecules),
+        pd.DataFrame(np.asarray(noted["below"], dtype=bool), columns=molecules),
+        str(noted["scale"]),
+    )

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
 import numpy as np
 import pandas as pd
 
-from fibroserum.errors import Collector, InputError, Problem, listed, nearest, refuse
+from fibroserum.errors import (
+    SHOWN,
+    Collector,
+    InputError,
+    Problem,
+    capped,
+    listed,
+    nearest,
+    refuse,
+)
 from fibroserum.files.left_out import fits
 from fibroserum.genes.ids import IdType, canonical, canonical_ensembl, recognise
 from fibroserum.genes.mapping import (
@@ -184,13 +193,23 @@ def unfitted(
         yield f"genes.exclude: '{written}' {what}"
 
 
-def unknown_genes(config: Config, annotation: pd.DataFrame) -> Iterator[Problem]:
+def unknown_in_lists(lists: Mapping[str, Sequence[str]], annotation: pd.DataFrame) -> list[Problem]:
+    """Return what `unknown_genes` finds in own lists of genes, of each list the first problems."""
+    found: list[Problem] = []
+    for name, genes in lists.items():
+        key = f"gene_lists.{name}"
+        asked = [(key, gene) for gene in genes]
+        found += capped(list(unknown_genes(asked, annotation)), f"config, {key}", SHOWN)
+    return found
+
+
+def unknown_genes(asked: Sequence[tuple[str, str]], annotation: pd.DataFrame) -> Iterator[Problem]:
     """Yield a problem for each gene that the config names and that is no human gene's name.
 
-    Also for one that the matrix may have under a near name, unless it is only shown as context:
-    `near_context` notes those, of which many are defaults that the user did not write.
+    asked: the genes, each behind the key that names it. Also for one that the matrix may have under
+    a near name, unless it is only shown as context: `near_context` notes those, of which many are
+    defaults that the user did not write.
     """
-    asked = named_genes(config)
     index = bundled()
     _, unmapped = resolve((name for _, name in asked), annotation)
     for key, name in asked:

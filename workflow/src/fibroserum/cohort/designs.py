@@ -8,6 +8,7 @@ from functools import cached_property
 import anndata as ad
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 BLOCK = "donor"
 
@@ -30,6 +31,16 @@ class Design:
         Samples × k, float64: all columns that are not indicators of blocks.
     blocks : pandas.Series or None
         By sample, the block (its donor) as text. None: the design has no blocks.
+
+    Examples
+    --------
+    >>> names = ["D1_pre", "D1_post", "D2_pre", "D2_post"]
+    >>> after = pd.DataFrame({"after": [0.0, 1.0, 0.0, 1.0]}, index=names)
+    >>> design = Design(after, pd.Series(["D1", "D1", "D2", "D2"], index=names))
+    >>> list(design.matrix)
+    ['donor[D1]', 'donor[D2]', 'after']
+    >>> design.contrast([1.0])
+    array([0., 0., 1.])
     """
 
     dense: pd.DataFrame
@@ -74,9 +85,9 @@ class Design:
             return self.dense
         return pd.concat([indicators(self.blocks, BLOCK, self.labels), self.dense], axis=1)
 
-    def contrast(self, weights: np.ndarray) -> np.ndarray:
+    def contrast(self, weights: ArrayLike) -> np.ndarray:
         """Return weights of the dense columns (k,) as a vector over all columns (D + k,)."""
-        return np.concatenate([np.zeros(len(self.labels)), weights])
+        return np.concatenate([np.zeros(len(self.labels)), np.asarray(weights, dtype=float)])
 
     def dense_contrast(self, vector: np.ndarray) -> np.ndarray:
         """Return a vector over all columns (D + k,) as one over the dense columns (k,).

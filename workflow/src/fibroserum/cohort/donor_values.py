@@ -1,9 +1,10 @@
 """One value per donor and contrast: what the linear model tests.
 
-Donors are the units of a study. A change is a donor's after minus before, a contrast of several times
-their weighted sum; where donors are in several groups, a difference is a donor's difference of
-changes, and an average a donor's mean change. A test on such values allows each donor a response of its own, whatever the donor's samples
-share (a donor's change in both periods of a crossover, a visit's state in both samples of a pair).
+Donors are the units of a study. A change is a donor's after minus before, a contrast of several
+times their weighted sum; where donors are in several groups, a difference is a donor's difference
+of changes, and an average a donor's mean change. A test on such values allows each donor a response
+of its own, whatever the donor's samples share (a donor's change in both periods of a crossover, a
+visit's state in both samples of a pair).
 """
 
 from __future__ import annotations
@@ -129,7 +130,8 @@ def _cells(
     Also the cells' `unit` and `group`. profiles: by group, the weight of each time in a value.
     """
     assert model.units is not None, "a model without units tests samples"
-    assert model.groups is not None and model.times is not None
+    assert model.groups is not None
+    assert model.times is not None
     samples = pd.DataFrame(
         {"unit": model.units.to_numpy(), "group": model.groups.to_numpy()}, dtype=object
     )
@@ -149,7 +151,8 @@ def _values(
 
     And of each value one of its samples (row). Blocks that lack a time have none.
     """
-    assert model.groups is not None and model.times is not None
+    assert model.groups is not None
+    assert model.times is not None
     groups, times = model.groups.to_numpy(), model.times.to_numpy()
     codes = model.design.codes
     blocks = np.arange(len(codes)) if model.name == "baseline" else codes
@@ -184,7 +187,8 @@ def pair_changes(model: Model) -> Iterator[tuple[str, csr_matrix]]:
 
     In the order of the groups' names.
     """
-    assert model.groups is not None and model.times is not None
+    assert model.groups is not None
+    assert model.times is not None
     single: dict[tuple[str, str], dict[str, float]] = {}
     for profiles in model.profiles.values():
         for group, profile in profiles.items():

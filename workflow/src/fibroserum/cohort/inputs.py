@@ -19,24 +19,53 @@ from fibroserum.cohort.annotation import (
     excluded,
     find_targets,
     kept_rows,
+    named_genes,
     near_context,
     unfitted,
     unknown_genes,
+    unknown_in_lists,
 )
-from fibroserum.cohort.samples import check_design
+from fibroserum.cohort.samples import canonical_sheet, check_design
 from fibroserum.counts import CountTable, read_counts
-from fibroserum.errors import Collector, Problem, listed
-from fibroserum.files.left_out import EXCLUDED
+from fibroserum.errors import Collector, InputError, Problem, listed
+from fibroserum.files.left_out import EXCLUDED, SPIKE_IN, fits
 from fibroserum.genes.gmt import check_human, collection_name, read_gmt
 from fibroserum.genes.ids import canonical_ensembl
 from fibroserum.input.config import Config
+from fibroserum.input.gene_lists import read_gene_lists
+from fibroserum.input.outcomes import outcome_problems
 from fibroserum.input.published import read_published
 from fibroserum.input.serum_levels import serum_notes
-from fibroserum.input.sheet import missing_names, read_sample_sheet
+from fibroserum.input.serum_panel import SerumPanel, molecule_of, read_panel
+from fibroserum.input.sheet import DESIGN_KEYS, SAMPLE, missing_names, read_sample_sheet
 from fibroserum.input.sheet_checks import check_sheet, problems_without
 from fibroserum.input.sheet_design import turned_times
 from fibroserum.input.signature import read_signature
 from fibroserum.input.stimulation_sheet import check_stimulation, left_out
+
+
+def sheet_and_panel(config: Config) -> tuple[pd.DataFrame, SerumPanel | None, tuple[Problem, ...]]:
+    """Return the cohort's sample sheet, the serum panel, and what is wrong with the panel.
+
+    The levels of factors that the panel holds are columns of the sheet. A sheet without the columns
+    of the design has no panel.
+    """
+    design = config["design"]
+    sheet = read_sample_sheet(Path(config["samples"]), design)
+    columns = {SAMPLE, *(design[key] for key in DESIGN_KEYS if design[key])}
+    if not config["serum_panel"] or not columns <= set(sheet.columns):
+        return sheet, None, ()
+    samples = canonical_sheet(sheet, design)
+    samples = samples[~samples.index.duplicated()]
+    try:
+        panel = read_panel(config, samples)
+    except InputError as error:
+        return sheet, None, error.problems
+    for entry in config["factors"].values():
+        if molecule := molecule_of(entry["serum"]):
+            levels = panel.cells(molecule, samples)
+            sheet[entry["serum"]] = sheet[SAMPLE].map(levels)
+    return sheet, panel, ()
 
 
 def checked_sheet(config: Config, counted: list[str] | None = None) -> pd.DataFrame:
@@ -44,9 +73,16 @@ def checked_sheet(config: Config, counted: list[str] | None = None) -> pd.DataFr
     found = Collector()
     sheet = pd.DataFrame()
     with found.collecting():
-        sheet = read_sample_sheet(Path(config["samples"]), config["design"])
-        problems = check_sheet(sheet, config["design"], config["factors"], counted)
-        found.problems += problems
+        sheet, _, of_panel = sheet_and_panel(config)
+        in_sheet = {
+            name: entry
+            for name, entry in config["factors"].items()
+            if molecule_of(entry["serum"]) is None
+        }
+        own = (config["design"], in_sheet)
+        problems = check_sheet(sheet, *own, counted, config["normalization"]["column"])
+        problems += tuple(outcome_problems(sheet, *own, config["outcomes"]))
+        found.problems += [*problems, *of_panel]
         if not problems:
             check_design(sheet, config)
     for name, factor in config["factors"].items():
@@ -58,8 +94,10 @@ def checked_sheet(config: Config, counted: list[str] | None = None) -> pd.DataFr
 
 
 def check_tables(config: Config) -> None:
-    """Read the gene sets, published values and signatures; raise InputError for what is wrong."""
+    """Read gene sets and lists, published values and signatures. Raise InputError for mistakes."""
     found = Collector()
+    with found.collecting():
+        read_gene_lists(config["gene_lists"])
     for path in config["gene_sets"]:
         with found.collecting():
             sets = read_gmt(Path(path))
@@ -89,7 +127,8 @@ class Inputs:
     is not in the matrix; stimulation: by factor, counts (samples × genes) and sheet; notes: what
     was done on the way, in words; dropped: samples of the sheet without enough cells, and why;
     left_out: samples × rows that are no genes, or are left out as the config asks; reasons: why,
-    by row; unlisted: samples that were counted and have no row in the sheet.
+    by row; unlisted: samples that were counted and have no row in the sheet; panel: levels of
+    circulating molecules, where there are any.
     """
 
     counts: pd.DataFrame
@@ -102,6 +141,7 @@ class Inputs:
     left_out: pd.DataFrame = field(default_factory=pd.DataFrame)
     reasons: dict[str, str] = field(default_factory=dict)
     unlisted: tuple[str, ...] = ()
+    panel: SerumPanel | None = None
 
 
 def _read(
@@ -118,7 +158,10 @@ def _read(
         tx2gene=Path(config["tx2gene"]) if config["tx2gene"] else None,
         layer=config["layer"],
         known_samples=samples,
-        exclude=[canonical_ensembl(name) for name in config["genes"]["exclude"]],
+        exclude=[
+            canonical_ensembl(name)
+            for name in (*config["genes"]["exclude"], *(config["normalization"]["genes"] or ()))
+        ],
         named=kept,
         **single_cells,
     )
@@ -180,13 +223,14 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     summed: single cells that other jobs have read (`counts.stage`).
     """
     found = Collector()
-    sheet, table, annotation = pd.DataFrame(), None, None
+    sheet, table, annotation, panel = pd.DataFrame(), None, None, None
     counts, genes_said, arms_said = pd.DataFrame(), list[str](), list[str]()
     without: dict[str, str] = {}
     arms: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {}
     used: frozenset[str] = frozenset()
     with found.collecting():
-        sheet = read_sample_sheet(Path(config["samples"]), config["design"])
+        # what is wrong with the panel, `checked_sheet` says
+        sheet, panel, _ = sheet_and_panel(config)
     samples = list(sheet["sample"]) if "sample" in sheet else None
     kept: frozenset[str] | None = None
     with found.collecting():
@@ -205,7 +249,11 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
         with found.collecting():
             counts, annotation, genes_said = annotated(table.counts, config)
     if annotation is not None:
-        found.problems += unknown_genes(config, annotation)
+        found.problems += unknown_genes(named_genes(config), annotation)
+        with found.collecting():
+            # the workflow gives `counts` no list: an edit of one makes no model run again
+            lists = read_gene_lists(config.get("gene_lists", {}))
+            found.problems += unknown_in_lists(lists, annotation)
         without, wrong = excluded(config, annotation)
         found.problems += wrong
     with found.collecting():
@@ -217,6 +265,12 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     assert annotation is not None, "an annotation that could not be made is a problem"
     aside = pd.concat([table.left_out, counts[[*without]]], axis=1)
     reasons = table.reasons | dict.fromkeys(without, EXCLUDED)
+    own = [canonical_ensembl(name) for name in config["genes"]["exclude"]]
+    reasons |= {
+        row: SPIKE_IN
+        for row, reason in table.reasons.items()
+        if reason == EXCLUDED and not fits(row, own)
+    }
     counts, annotation = counts.drop(columns=[*without]), annotation.drop(index=[*without])
     targets, notes = find_targets(config["targets"], annotation, counts)
     notes += unfitted(config, annotation, [*aside], without)
@@ -243,4 +297,5 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
         aside,
         reasons,
         table.unlisted,
+        panel,
     )

@@ -47,10 +47,10 @@ def unshared_lines(sheet: pd.DataFrame, contrasts: Iterable[Contrast]) -> dict[s
     lines = {str(name): set(map(str, own)) for name, own in sheet.groupby("group")["line"]}
     found = {}
     for contrast in contrasts:
-        group, reference = str(contrast.group), str(contrast.reference)
-        if contrast.reference is None or lines.get(group, set()) & lines.get(reference, set()):
+        scales = [contrast.scale(group) for group in contrast.groups]
+        if min(scales) >= 0 or set.intersection(*(lines.get(g, set()) for g in contrast.groups)):
             continue
-        said = "; ".join(f"{name}: {', '.join(sorted(lines[name]))}" for name in (group, reference))
+        said = "; ".join(f"{g}: {', '.join(sorted(lines.get(g, ())))}" for g in contrast.groups)
         found[contrast.name] = (
             f"the groups share no cell line ({said}), so that a difference between the groups may "
             "be one between the lines. Test the sera of both groups on the same lines"

@@ -18,7 +18,9 @@ def members_of(contrast: Contrast, obs: pd.DataFrame) -> pd.DataFrame:
     that the value of its group needs (`Contrast.profile`); in a crossover, where it does so in
     every group that the contrast compares.
     """
-    usable = obs["used_for"] == "change" if contrast.model == "paired" else obs["used_for"] != "none"
+    usable = (
+        obs["used_for"] == "change" if contrast.model == "paired" else obs["used_for"] != "none"
+    )
     found = complete(obs[usable], {group: contrast.profile(group) for group in contrast.groups})
     return found[informs(found.index)]
 
@@ -31,7 +33,7 @@ def complete(obs: pd.DataFrame, profiles: Mapping[str, Mapping[str, float]]) -> 
     """
     own = obs.loc[obs["group"].isin(list(profiles)), ["donor", "group", "time"]]
     table = own.astype(str).assign(sample=own.index).set_index(["donor", "group", "time"])
-    wide = table["sample"].unstack("time").sort_index()
+    wide = table["sample"].unstack("time").sort_index()  # noqa: PD010 (names, no numbers)
     found = np.zeros(len(wide), dtype=bool)
     for group, profile in profiles.items():
         needed = [time for time, weight in profile.items() if weight]

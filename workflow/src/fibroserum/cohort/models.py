@@ -247,9 +247,7 @@ def baseline_model(
     dense = pd.concat([main, covariate_columns(obs, covariates, categorical)], axis=1)
     whole = Design(dense, obs["donor"] if crossover else None)
     design = full_rank(whole, "the baseline model", obs, covariates)
-    columns = {
-        arm: f"group[{arm[0]}]" for contrast in contrasts for arm, _ in contrast.weights
-    }
+    columns = {arm: f"group[{arm[0]}]" for contrast in contrasts for arm, _ in contrast.weights}
     own = [
         contrast
         for contrast in contrasts

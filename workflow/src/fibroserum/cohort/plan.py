@@ -113,7 +113,11 @@ def _without_echoes(
     return [
         problem
         for problem in problems
-        if problem.where not in missing and not any(key in problem.what for key in keys)
+        if problem.where not in missing
+        and not any(
+            key in problem.what or key.startswith(f"{problem.where.removeprefix('config, ')}.")
+            for key in keys
+        )
     ]
 
 

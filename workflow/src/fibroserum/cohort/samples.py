@@ -16,6 +16,7 @@ from fibroserum.cohort.members import members_of
 from fibroserum.cohort.models import models_and_reasons
 from fibroserum.errors import InputError, Problem, nearest
 from fibroserum.input.covariates import covariate_kinds, covariate_names, declared_kinds
+from fibroserum.input.outcomes import column_of, with_changes
 from fibroserum.input.sheet import DESIGN_KEYS, MISSING, obs_name, times_after
 
 
@@ -42,12 +43,13 @@ def comparisons(obs: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, Any]:
     """
     design = config["design"]
     groups = order_groups(list(obs["group"]), design["reference_group"])
-    later = set(obs.loc[obs["time"] != design["before"], "group"])
+    later = times_after(design)
+    changing = set(obs.loc[obs["time"] != design["before"], "group"])
     return {
         "groups": groups,
         "before": design["before"],
-        "after": design["after"],
-        "only_before": [group for group in groups if group not in later],
+        "after": later[0] if len(later) == 1 else later,
+        "only_before": [group for group in groups if group not in changing],
         "differences": config.get("differences", "reference"),
         "control": design.get("control"),
         "contrasts": config.get("contrasts", {}),
@@ -142,9 +144,7 @@ def combine_libraries(sheet: pd.DataFrame, keep_equal: Sequence[str]) -> Combine
     return Combined(combined, into, reasons)
 
 
-def use_of_samples(
-    sheet: pd.DataFrame, planned: Sequence[Contrast]
-) -> tuple[pd.Series, pd.Series]:
+def use_of_samples(sheet: pd.DataFrame, planned: Sequence[Contrast]) -> tuple[pd.Series, pd.Series]:
     """Return for each sample what it is used for, and why where that is not everything.
 
     planned: the cohort's contrasts. A sample is used for changes where it is in the value of its
@@ -187,7 +187,7 @@ def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
     design = config["design"]
     columns = [design[name] for name in DESIGN_KEYS if design[name]] + covariate_names(design)
     if design["before"] not in times_after(design) and len(set(columns)) == len(columns):
-        full = canonical_sheet(sheet, design)
+        full = with_changes(canonical_sheet(sheet, design), config.get("outcomes", {}))
         if problems := comparison_problems(comparisons(full, config)):
             raise InputError(problems)
         combined_samples(full, config)
@@ -203,22 +203,27 @@ def combined_samples(
     design = config["design"]
     serum = [factor["serum"] for factor in config["factors"].values() if factor["serum"]]
     blocks = [design["block"]] if design.get("block") else []
-    kept = map(obs_name, (*covariate_names(design), *blocks, *serum))
+    measured = map(column_of, config.get("outcomes", {}).values())
+    kept = map(obs_name, (*covariate_names(design), *blocks, *serum, *measured))
     keep_equal = [column for column in kept if column in full]
     combined = combine_libraries(full, keep_equal)
     obs = combined.sheet
     compared = comparisons(obs, config)
-    groups, planned = compared["groups"], all_contrasts(compared)
+    planned = all_contrasts(compared)
     used_for, why = use_of_samples(obs, planned)
     obs.insert(4, "used_for", used_for)
-    settings = design | compared | {
-        **covariate_settings(full, design),
-        "block": obs_name(blocks[0]) if blocks else None,
-    }
+    settings = (
+        design
+        | compared
+        | {
+            **covariate_settings(full, design),
+            "block": obs_name(blocks[0]) if blocks else None,
+        }
+    )
     in_pair = full.index.map(combined.into).isin(obs.index[used_for == "change"])
     at_start = (full["time"] == design["before"]).to_numpy()
     unshared: dict[str, str] = {}
-    for kind, rows in (("difference", in_pair), ("baseline", at_start)):
-        unshared |= unshared_lines(full[rows], [c for c in planned if c.kind == kind])
+    for model, rows in (("paired", in_pair), ("baseline", at_start)):
+        unshared |= unshared_lines(full[rows], [c for c in planned if c.model == model])
     _, not_estimable = models_and_reasons(obs, settings | {"not_estimable": unshared})
     return combined, compared, why, not_estimable

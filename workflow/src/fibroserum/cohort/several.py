@@ -13,9 +13,10 @@ import yaml
 
 from fibroserum.cohort.plan import Plan, plan
 from fibroserum.errors import InputError, Problem, nearest, refuse
-from fibroserum.input.config import Config, load_schema, read_config, repeated_keys, schema_problems
+from fibroserum.input.config import Config, read_config, repeated_keys, schema_problems
 from fibroserum.input.names import file_name, long_names
 from fibroserum.input.paths import can_be_path, locate
+from fibroserum.input.schema import cohorts_schema, config_schema
 
 
 @dataclass(frozen=True)
@@ -66,17 +67,14 @@ class Several:
         return min(one.config["differential_expression"]["alpha"] for one in self.cohorts)
 
 
-def plan_several(
-    raw: Config, schemas: Path, root: Path, where: str, files: Sequence[Path] = ()
-) -> Several:
+def plan_several(raw: Config, root: Path, where: str, files: Sequence[Path] = ()) -> Several:
     """Return the plan of a run of several cohorts.
 
-    raw: the config as the user wrote it, with the key `cohorts`; schemas: the folder of the JSON
-    Schemas; root, where, files: as `inputs.plan` has them. Raises InputError with every problem of
-    this config and of each cohort's config and input.
+    raw: the config as the user wrote it, with the key `cohorts`; root, where, files: as `plan.plan`
+    has them. Raises InputError with every problem of this config and of each cohort's config and
+    input.
     """
-    own = load_schema(schemas / "cohorts.schema.yaml")
-    schema = load_schema(schemas / "config.schema.yaml")
+    own, schema = cohorts_schema(), config_schema()
     problems = [p for file in files for p in repeated_keys(file)]
     problems += _own_problems(raw, own, schema, where)
     listed = raw["cohorts"] if isinstance(raw["cohorts"], list) else []
@@ -84,7 +82,7 @@ def plan_several(
     names: dict[str, str] = {}
     for path in dict.fromkeys(one for one in listed if isinstance(one, str) and one):
         try:
-            config, file = _read(path, root, where)
+            config, file = read_one(path, root, f"{where}, cohorts")
             if isinstance(config.get("cohort"), str):
                 names[path] = config["cohort"]
             plans[path] = plan(config, schema, root, str(path), [file])
@@ -115,15 +113,19 @@ def _own_problems(
     yield from schema_problems(rest, own, where)
 
 
-def _read(path: str, root: Path, where: str) -> tuple[Config, Path]:
-    """Return the content of a cohort's config, and where it was found."""
+def read_one(path: str, root: Path, where: str) -> tuple[Config, Path]:
+    """Return the content of a cohort's config, and where it was found.
+
+    root: of the pipeline, for bundled configs; where: what names the config, for messages. Raises
+    InputError where it cannot be read, or is not the config of one cohort.
+    """
     place = Path(locate(path, root) or path)
     if not can_be_path(path) or not place.is_file():
         folder = place.parent
         known = sorted(map(str, folder.glob("*.yaml"))) if folder.is_dir() else []
         hint = nearest(path, known) or f"There is no config in the folder '{folder}'."
         expected = "a cohort's config file, relative to the working directory"
-        raise refuse(f"there is no file '{path}'", f"{where}, cohorts", expected, hint)
+        raise refuse(f"there is no file '{path}'", where, expected, hint)
     try:
         content = read_config(place)
     except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
@@ -136,7 +138,7 @@ def _read(path: str, root: Path, where: str) -> tuple[Config, Path]:
             "lists cohorts itself",
             path,
             "the config of one cohort",
-            f"Name its cohorts in {where} instead.",
+            "Name each of its cohorts instead.",
         )
     return content, place
 

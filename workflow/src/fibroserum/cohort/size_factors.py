@@ -1,8 +1,40 @@
-"""Size factors, as DESeq2 has them."""
+"""Size factors: of the genes as DESeq2 has them, given in the sample sheet, or from spike-ins."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
+
+from fibroserum.errors import listed, refuse
+from fibroserum.files.left_out import fits
+from fibroserum.genes.ids import canonical_ensembl
+from fibroserum.input.covariates import numbers
+
+#: Methods whose size factors do not come from the genes: no model re-estimates them.
+FIXED = ("given", "spike_ins")
+NO_GENE_EVERYWHERE = (
+    "no gene is counted in every sample: size factors come from positive counts alone "
+    "(DESeq2's poscounts); look at the libraries"
+)
+#: Why `files.left_out` leaves out a row that can serve as spike-in; PhiX is added to the flow cell.
+SPIKE_INS = ("ERCC spike-in", "SIRV spike-in", "sequin", "spike-in")
+
+
+@dataclass(frozen=True)
+class SizeFactors:
+    """The size factor of each sample, where they are from, and the rows of spike-ins behind them.
+
+    by_sample: of samples in no model NaN, unless the method is one of FIXED. method: `ratio`,
+    `poscounts`, or one of FIXED. notes: in words.
+    """
+
+    by_sample: pd.Series
+    method: str
+    spike_ins: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def size_factors(counts: np.ndarray) -> tuple[np.ndarray, str]:
@@ -23,3 +55,95 @@ def size_factors(counts: np.ndarray) -> tuple[np.ndarray, str]:
     ratios = [np.median((row - means)[seen]) for row, seen in zip(logs, positive, strict=True)]
     centred = np.array(ratios) - np.mean(ratios)
     return np.exp(centred), "poscounts"
+
+
+def given(cells: pd.Series, into: Mapping[str, str], used: pd.Series) -> SizeFactors:
+    """Return given size factors: a sum of counts has the sum of its samples' size factors.
+
+    cells: text, by sample as sequenced; into: that sample to the one that it is summed into; used:
+    by the latter, whether it is in a model. Scaled to a geometric mean of 1 over these.
+    """
+    values = pd.Series(numbers(cells), cells.index)
+    summed = values.groupby(values.index.map(into)).sum().loc[used.index]
+    scale = np.exp(np.log(summed[used]).mean())
+    return SizeFactors(summed / scale, "given")
+
+
+def spike_in_rows(
+    reasons: Mapping[str, str], entries: Collection[str] | None
+) -> tuple[list[str], list[str]]:
+    """Return the rows that are spike-ins, and the entries of the config that fit none.
+
+    reasons: why each row is left out of the genes; entries: `normalization.genes`, or None for all
+    rows that are recognised. Raises InputError where there is none.
+    """
+    known = [row for row, reason in reasons.items() if reason in SPIKE_INS]
+    wanted = [canonical_ensembl(entry) for entry in entries or ()]
+    fitting = {row: fits(row, wanted) for row in reasons}
+    rows = known if entries is None else [row for row, entry in fitting.items() if entry]
+    if not rows:
+        raise refuse(
+            "no row of the counts is recognised as a spike-in"
+            if entries is None
+            else f"{listed(entries)} {'fits' if len(entries) == 1 else 'fit'} no row of the counts "
+            "that is not a gene of another key",
+            "config, normalization.genes",
+            "rows of spike-ins in the count matrix",
+            f"Recognised as spike-ins: {listed(known)}. Take 'genes' out to use them."
+            if known
+            else "Name the rows of the spike-ins, or write 'method: ratio'.",
+        )
+    return rows, [entry for entry in wanted if entry not in fitting.values()]
+
+
+def from_spike_ins(
+    counts: pd.DataFrame, into: Mapping[str, str], used: pd.Series, unfitted: Collection[str]
+) -> SizeFactors:
+    """Return the size factors of spike-ins: `size_factors` of their counts alone.
+
+    counts: samples as sequenced × spike-ins, NaN where a file has no such row; into, used: as of
+    `given`; unfitted: entries that fit no row. Equal to DESeq2's `estimateSizeFactors(controlGenes
+    = )`; for the use of spike-ins see Lovén et al. (2012, Cell 151:476). A sample in no model is
+    compared with those of the models, and has NaN where it has no spike-ins. Raises InputError for
+    samples of a model without any.
+    """
+    goal = counts.index.map(into)
+    in_model = used.loc[goal].to_numpy(bool)
+    without = counts.index[in_model & ~(counts.fillna(0).sum(axis=1) > 0).to_numpy()]
+    if len(without):
+        raise refuse(
+            f"without a count of a spike-in: {listed(without)}",
+            "config, normalization",
+            f"counts of the {counts.shape[1]:,} spike-ins in every sample that models use",
+            "Take the rows of these samples out of the sheet, or write 'method: ratio'.",
+        )
+    everywhere = counts.loc[:, counts[in_model].notna().all()]
+    if everywhere.empty:
+        raise refuse(
+            "the count files have no row of a spike-in in common",
+            "config, normalization",
+            "the same spike-ins in every file",
+            "Count all samples with one annotation, or write 'method: ratio'.",
+        )
+    summed = everywhere.groupby(goal).sum(min_count=1).loc[used.index]
+    factors, method = size_factors(summed[used].to_numpy())
+    found = pd.Series(np.nan, used.index)
+    found[used] = factors
+    logs = np.log(summed.where(summed > 0))
+    levels = logs[used].sub(np.log(factors), axis=0).mean()
+    found[~used] = np.exp((logs[~used] - levels).median(axis=1))
+    notes = [f"normalization.genes: '{entry}' fits no row of the counts" for entry in unfitted]
+    if method != "ratio":
+        notes.append(
+            "no spike-in is counted in every sample: size factors come from positive counts alone "
+            "(DESeq2's poscounts); look at the spike-ins of each sample"
+        )
+    return SizeFactors(found, "spike_ins", tuple(everywhere), tuple(notes))
+
+
+def of_genes(counts: pd.DataFrame, used: pd.Series) -> SizeFactors:
+    """Return median-of-ratios size factors; counts: samples of models × well-counted genes."""
+    factors, method = size_factors(counts.to_numpy())
+    notes = () if method == "ratio" else (NO_GENE_EVERYWHERE,)
+    by_sample = pd.Series(factors, counts.index).reindex(used.index)
+    return SizeFactors(by_sample, method, notes=notes)

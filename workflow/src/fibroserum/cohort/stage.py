@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,16 +12,31 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.accessors import LEFT_OUT, all_contrasts
+from fibroserum.cohort.accessors import LEFT_OUT, all_contrasts, keep_panel
 from fibroserum.cohort.inputs import Inputs, read_all
 from fibroserum.cohort.lines import line_shift, lines_per_donor
-from fibroserum.cohort.samples import canonical_sheet, combined_samples, covariate_settings
-from fibroserum.cohort.size_factors import size_factors
+from fibroserum.cohort.samples import (
+    Combined,
+    canonical_sheet,
+    combined_samples,
+    covariate_settings,
+)
+from fibroserum.cohort.size_factors import (
+    FIXED,
+    SizeFactors,
+    from_spike_ins,
+    given,
+    of_genes,
+    spike_in_rows,
+)
 from fibroserum.errors import InputError, Problem
+from fibroserum.input.outcomes import with_changes
 from fibroserum.input.sheet import IGNORED, obs_name, pools_of
 
 #: Why a sample that was counted is not in the cohort.
 NO_ROW = "counted, and left out: it has no row in the sample sheet"
+#: The same of a sample at a time that the config ignores.
+IGNORED_TIME = "left out: design.ignore_times names"
 
 
 @dataclass(frozen=True)
@@ -66,7 +81,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     InputError as `check_design` does.
     """
     design = config["design"]
-    whole = canonical_sheet(inputs.sheet, design)
+    whole = with_changes(canonical_sheet(inputs.sheet, design), config.get("outcomes", {}))
     full = whole.drop(index=list(inputs.dropped))
     counts = inputs.counts.loc[full.index].sort_index(axis=1)
     combined, compared, why, not_estimable = combined_samples(full, config)
@@ -74,8 +89,9 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     used = obs["used_for"] != "none"
     asked = {one.model for one in all_contrasts(compared) if one.name not in not_estimable}
     _check_depth(summed, obs, inputs, config, min_count, asked)
-    factors, method = size_factors(_well_counted(summed.loc[used], min_count))
-    obs.insert(5, "size_factor", pd.Series(factors, index=summed.index[used]))
+    factors = _size_factors(inputs, config, full, combined, summed.loc[used], min_count)
+    obs = obs.drop(columns=_given_column(config) or [])
+    obs.insert(5, "size_factor", factors.by_sample)
     reasons = combined.reasons | inputs.dropped
     samples = _sample_table(counts, summed, whole, obs, reasons, why)
     samples = pd.concat([samples, _without_row(inputs)], ignore_index=True)
@@ -101,11 +117,13 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
         "lines_per_donor": lines_per_donor(full),
         "not_estimable": list(not_estimable),
         "why_not_estimable": list(not_estimable.values()),
-        "size_factor_method": method,
+        "size_factor_method": factors.method,
         "targets": list(inputs.targets),
         "target_genes": [gene or "" for gene in inputs.targets.values()],
-        "notes": [*inputs.notes, *_size_factor_note(method)],
+        "notes": [*inputs.notes, *factors.notes],
     }
+    if factors.spike_ins:
+        adata.uns["fibroserum"]["spike_ins"] = list(factors.spike_ins)
     in_pair = full.index.map(combined.into).isin(obs.index[obs["used_for"] == "change"])
     shift = line_shift(counts[in_pair], full[in_pair], design["before"])
     if shift is not None:
@@ -117,6 +135,10 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
             "obs": obs.loc[~used, kept].fillna("").astype(str),
             "counts": summed.loc[~used].to_numpy(dtype=np.int64),
         }
+        if factors.method in FIXED:
+            adata.uns["unpaired"]["size_factor"] = factors.by_sample[~used].to_numpy(float)
+    if inputs.panel is not None:
+        keep_panel(adata, inputs.panel)
     _normalized_layers(adata)
     arms = {name: stimulation_arm(*arm, adata.var) for name, arm in inputs.stimulation.items()}
     return Cohort(adata, samples, arms)
@@ -128,7 +150,7 @@ def _check_depth(
     inputs: Inputs,
     config: dict[str, Any],
     min_count: int,
-    asked: set[str],
+    asked: Collection[str],
 ) -> None:
     """Raise InputError where no gene reaches min_count over the samples of a fit.
 
@@ -160,24 +182,40 @@ def _check_depth(
         raise InputError(problems)
 
 
-def _well_counted(counts: pd.DataFrame, min_count: int) -> np.ndarray:
-    enough = counts.sum(axis=0) >= min_count
-    return (counts.loc[:, enough] if enough.any() else counts).to_numpy()
+def _given_column(config: dict[str, Any]) -> str | None:
+    """Return the name in `obs` of the column of given size factors, which obs itself leaves out."""
+    column = config.get("normalization", {}).get("column")
+    return obs_name(column) if column else None
+
+
+def _size_factors(
+    inputs: Inputs,
+    config: dict[str, Any],
+    full: pd.DataFrame,
+    combined: Combined,
+    modelled: pd.DataFrame,
+    min_count: int,
+) -> SizeFactors:
+    """Return the size factors as `normalization` asks for them.
+
+    full: the sheet by sample as sequenced; modelled: summed counts of the samples of models.
+    """
+    section = config.get("normalization", {"method": "ratio"})
+    used = pd.Series(combined.sheet.index.isin(modelled.index), combined.sheet.index)
+    if section["method"] == "given":
+        return given(full[str(_given_column(config))], combined.into, used)
+    if section["method"] == "spike_ins":
+        rows, unfitted = spike_in_rows(inputs.reasons, section["genes"])
+        counts = inputs.left_out.loc[full.index, rows]
+        return from_spike_ins(counts, combined.into, used, unfitted)
+    enough = modelled.sum(axis=0) >= min_count
+    return of_genes(modelled.loc[:, enough] if enough.any() else modelled, used)
 
 
 def _gene_table(inputs: Inputs, genes: pd.Index) -> pd.DataFrame:
     table = inputs.annotation.reindex(genes).fillna("")
     table["target"] = table.index.isin([gene for gene in inputs.targets.values() if gene])
     return table
-
-
-def _size_factor_note(method: str) -> list[str]:
-    if method == "ratio":
-        return []
-    return [
-        "no gene is counted in every sample: size factors come from positive counts alone "
-        "(DESeq2's poscounts); look at the libraries"
-    ]
 
 
 def stimulation_arm(counts: pd.DataFrame, sheet: pd.DataFrame, var: pd.DataFrame) -> ad.AnnData:
@@ -221,16 +259,14 @@ def _sample_table(
 
 
 def _without_row(inputs: Inputs) -> pd.DataFrame:
-    """Return the rows of `samples.tsv` of samples that were counted, or ignored, without a model."""
+    """Return the rows of `samples.tsv` of samples that have no row in the sheet, or are ignored."""
     ignored = inputs.sheet.attrs.get(IGNORED, {})
     rows = [
         {
             "sample": name,
             **dict(zip(("donor", "group", "time"), ignored.get(name, ()), strict=False)),
             "used_for": "none",
-            "reason": f"left out: design.ignore_times names {ignored[name][2]}"
-            if name in ignored
-            else NO_ROW,
+            "reason": f"{IGNORED_TIME} {ignored[name][2]}" if name in ignored else NO_ROW,
         }
         for name in sorted({*inputs.unlisted, *ignored})
     ]

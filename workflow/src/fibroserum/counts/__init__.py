@@ -27,10 +27,10 @@ __all__ = ["CountTable", "read_counts"]
 
 
 def read_counts(
-    paths: Sequence[Path],
+    paths: str | Path | Sequence[str | Path],
     *,
     fractional: Fractional = "refuse",
-    tx2gene: Path | None = None,
+    tx2gene: str | Path | None = None,
     cells: dict[str, Any] | None = None,
     known_samples: Collection[str] | None = None,
     summed: Sequence[Path] = (),
@@ -38,25 +38,52 @@ def read_counts(
     named: Collection[str] = (),
     layer: str | None = None,
 ) -> CountTable:
-    """Read and join count inputs.
+    """Read and join count inputs; formats are recognised by content, not by name.
 
-    paths: files or folders, each of any format: TSV/CSV with genes in rows (plain, gzip, bzip2, xz,
-    zstandard), featureCounts, nf-core/rnaseq's merged tables, HTSeq and STAR files or folders of
-    them, Salmon and kallisto folders, bulk h5ad; single-cell h5ad, 10x h5 and MTX folders.
-    fractional: `refuse`, or `round` for length-scaled estimates.
-    tx2gene: table of transcript and gene ids, for Salmon and kallisto.
-    cells: `{"sample": obs column, "min_cells": n}` for single cells, which are summed per sample;
-    without a column each file is one sample, named by itself or its folders.
-    known_samples: the sheet's samples; they help to recognise transposed matrices and file names
-    that stand for samples. Other samples are left out, unless none of the sheet's is there.
-    summed: parts of the sums of single cells, made by `counts.stage`: their files are not read.
-    exclude: rows to leave out besides spike-ins, counters and transgenes, with * for any text.
-    named: rows that are kept whatever they look like, in lower case.
-    layer: where an .h5ad has its raw counts; None: layers['counts'], X, raw.X.
+    Parameters
+    ----------
+    paths : path, or several
+        Files or folders, each of any format: TSV or CSV with genes in rows (plain, gzip, bzip2, xz,
+        zstandard), featureCounts, nf-core/rnaseq's merged tables, HTSeq and STAR files or folders
+        of them, Salmon and kallisto folders, bulk h5ad; single-cell h5ad, 10x h5 and MTX folders.
+    fractional : {"refuse", "round"}
+        What to do with fractional counts. `round` is for length-scaled estimates.
+    tx2gene : path, optional
+        Table of transcript and gene ids, for Salmon and kallisto.
+    cells : dict, optional
+        `{"sample": obs column, "min_cells": n}` for single cells, which are summed per sample.
+        Without a column each file is one sample, named by itself or its folders.
+    known_samples : collection of str, optional
+        The sheet's samples. They help to recognise transposed matrices and file names that stand
+        for samples. Other samples are left out, unless none of the sheet's is there.
+    summed : sequence of pathlib.Path
+        Parts of the sums of single cells, made by `counts.stage`: their files are not read.
+    exclude : collection of str
+        Rows to leave out besides spike-ins, counters and transgenes, with * for any text.
+    named : collection of str
+        Rows that are kept whatever they look like, in lower case.
+    layer : str, optional
+        Where an .h5ad has its raw counts. None: layers['counts'], X, raw.X.
 
-    Returns samples × genes with what was done in `notes`. Raises InputError with every problem of
-    every input: see `fibroserum.errors`.
+    Returns
+    -------
+    CountTable
+        `counts`: samples × genes, whole numbers. `notes`: what was done to the input, a sentence
+        each. `left_out`: samples × rows that are no genes.
+
+    Raises
+    ------
+    InputError
+        With every problem of every input.
+
+    Examples
+    --------
+    >>> table = read_counts("counts.tsv")
+    >>> table.counts.shape
+    (17, 1500)
     """
+    if isinstance(paths, str | Path):
+        paths = [paths]
     if not paths:
         raise refuse("no count matrix is named", "counts", "one or several files or folders")
     known = frozenset(map(composed, known_samples or ()))
@@ -64,6 +91,7 @@ def read_counts(
     matrices: list[Matrix] = []
     seen: set[Path] = set()
     sums = _gathered(summed)
+    names_of = Path(tx2gene) if tx2gene else None
     for path in map(Path, paths):
         if path.resolve() in seen:
             problems.append(Problem("is listed twice", str(path), "each input once"))
@@ -71,7 +99,7 @@ def read_counts(
         seen.add(path.resolve())
         try:
             found = sums.get(str(path))
-            read = [found] if found else read_matrices(path, known, tx2gene, cells, named, layer)
+            read = [found] if found else read_matrices(path, known, names_of, cells, named, layer)
             whole = cells is not None and cells.get("sample") is None
             matrices += [_as_one_sample(one, path, known) if whole else one for one in read]
         except InputError as error:
@@ -134,7 +162,7 @@ def _checked(
 ) -> tuple[list[Counted], list[Problem]]:
     """Return a matrix's counts, or its problems."""
     counts, notes, wrong = to_counts(matrix, fractional)
-    problems = [*name_problems(matrix), *matrix.problems, *wrong]
+    problems = [*name_problems(matrix, exclude), *matrix.problems, *wrong]
     if problems:
         return [], capped(problems, matrix.where)
     plain = without_versions(matrix, counts, (*matrix.notes, *notes))

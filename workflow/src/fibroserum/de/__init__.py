@@ -4,6 +4,7 @@ __all__ = [
     "confident",
     "evidence",
     "fitting",
+    "gene_lists",
     "hypothesis_weights",
     "normalisation",
     "second_model",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 
 import anndata as ad
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.models import Model, keep_model, models_of
+from fibroserum.cohort.size_factors import FIXED
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.de.normalisation import normalise
 from fibroserum.de.second_model import (
@@ -172,6 +174,8 @@ def fit_cohort(cohort: ad.AnnData, settings: FitSettings) -> Iterator[ad.AnnData
     """
     counts, factors = counts_of(cohort), cohort.obs["size_factor"]
     noted, donor_values = settings_of(cohort), settings.steps.donor_values
+    if noted["size_factor_method"] in FIXED:
+        settings = replace(settings, factors=noted["size_factor_method"])
     for model in models_of(cohort.obs, noted, donor_values=donor_values):
         logger.info(
             f"fitting {model.name}: {len(model.design.samples)} samples × {cohort.n_vars} genes"
@@ -179,15 +183,44 @@ def fit_cohort(cohort: ad.AnnData, settings: FitSettings) -> Iterator[ad.AnnData
         yield fit_model(counts, model, factors, cohort.var["target"], settings)
 
 
-def read_fit(path: str | os.PathLike[str], *, n_cpus: int | None = None) -> BlockedDeseqDataSet:
-    """Return a fit of a run (`fit/*.h5ad`) as PyDESeq2's dataset, for tests of other contrasts.
+def read_fit(
+    fit: str | os.PathLike[str] | ad.AnnData, *, n_cpus: int | None = None
+) -> BlockedDeseqDataSet:
+    """Return a fit as PyDESeq2's dataset, for tests of other contrasts.
 
-    All genes of the input are in it; those that were not fitted hold NaN. n_cpus: threads, all
-    unless given. PyDESeq2's own `DeseqStats` runs on it, as `BlockedDeseqStats` does.
+    Parameters
+    ----------
+    fit : path or anndata.AnnData
+        A fit that a run has kept (`fit/{model}.h5ad`), or one of those that `fit` returns.
+    n_cpus : int, optional
+        Threads. None: all.
+
+    Returns
+    -------
+    BlockedDeseqDataSet
+        A fitted `pydeseq2.dds.DeseqDataSet` of all genes of the input; those that were not fitted
+        hold NaN. Its `obsm["design_matrix"]` has the columns over which a contrast is written.
+        PyDESeq2's own `DeseqStats` runs on it.
+
+    Raises
+    ------
+    ValueError
+        For the file of an older version.
+
+    References
+    ----------
+    .. [1] Muzellec, Telenczuk, Cabeli, Andreux (2023) Bioinformatics 39:btad547,
+       doi:10.1093/bioinformatics/btad547 (PyDESeq2)
+
+    Examples
+    --------
+    >>> dataset = read_fit(fits["paired"])
+    >>> [name for name in dataset.obsm["design_matrix"] if name.startswith("after")]
+    ['after[AT]', 'after[RT]']
     """
-    fit = read_h5ad(path)
-    design = design_of(fit).matrix
-    dataset = BlockedDeseqDataSet(adata=fit, design=design, n_cpus=n_cpus, quiet=True)
-    held = fixed_prior_fit(fit)
+    own = fit.copy() if isinstance(fit, ad.AnnData) else read_h5ad(fit)
+    design = design_of(own).matrix
+    dataset = BlockedDeseqDataSet(adata=own, design=design, n_cpus=n_cpus, quiet=True)
+    held = fixed_prior_fit(own)
     dataset.hold(with_coefficients(held, dataset.to_df(), n_cpus=dataset.inference.n_cpus))
     return dataset

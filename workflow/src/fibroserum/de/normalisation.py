@@ -31,7 +31,9 @@ MOST, LEAST = 0.4, 0.2
 # one by more, the factors have not settled.
 STILL, SETTLED = 0.01, 0.05
 
-Outcome = Literal["off", "nothing_changed", "settled", "too_many", "unsettled"]
+Outcome = Literal[
+    "off", "nothing_changed", "settled", "too_many", "unsettled", "given", "spike_ins"
+]
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Normalisation:
 
     size_factors, norm_factors: by sample. left_out: genes without a part in them. rounds: of
     re-estimation. outcome: `too_many` or `unsettled` where the first factors are kept, and then
-    other: the TMM factors of the last round.
+    other: the TMM factors of the last round. `given` and `spike_ins`: the factors are not of the
+    genes.
     """
 
     size_factors: pd.Series
@@ -63,6 +66,15 @@ def norm_factors(well: pd.DataFrame, left_out: pd.Index) -> pd.Series:
     return pd.Series(np.exp(logs - logs.mean()) if len(left_out) else factors, index=well.index)
 
 
+def fixed_norm_factors(well: pd.DataFrame, size_factors: pd.Series) -> pd.Series:
+    """Return what makes effective library sizes proportional to size factors, geometric mean 1.
+
+    well: samples × genes; size_factors: by sample.
+    """
+    logs = np.log(size_factors.loc[well.index].to_numpy(float)) - np.log(well.sum(axis=1))
+    return np.exp(logs - logs.mean())
+
+
 def normalise(
     counts: pd.DataFrame,
     well: pd.DataFrame,
@@ -78,6 +90,9 @@ def normalise(
     """
     start = first.loc[well.index]
     nothing = well.columns[:0]
+    if settings.factors != "estimated":
+        fixed = fixed_norm_factors(well, start)
+        return Normalisation(start, fixed, nothing, 0, settings.factors)
     tmm = norm_factors(well, nothing)
     if not settings.steps.renormalise or model.name == "stimulation":
         return Normalisation(start, tmm, nothing, 0, "off")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 SecondOpinion = Literal["limma_trend", "voom", "none"]
+Factors = Literal["estimated", "given", "spike_ins"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,9 @@ class FitSettings:
     """What the fit depends on: alpha is not among it.
 
     min_count: genes with fewer counts over the model's samples are not fitted. lfc_threshold: |log2
-    fold change| above which is tested. n_cpus: threads; results do not depend on it.
+    fold change| above which is tested. n_cpus: threads; results do not depend on it. factors: where
+    the size factors are from; those given or from spike-ins stand in for TMM factors too, and no
+    model re-estimates them.
     """
 
     min_count: int = 10
@@ -39,6 +42,7 @@ class FitSettings:
     lfc_threshold: float = 0.0
     n_cpus: int = 1
     steps: Steps = Steps()
+    factors: Factors = "estimated"
 
     def __post_init__(self) -> None:
         if self.second_opinion not in get_args(SecondOpinion):

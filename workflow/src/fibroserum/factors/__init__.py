@@ -4,7 +4,6 @@ __all__ = [
     "calls",
     "combine",
     "concordance",
-    "influence",
     "levels",
     "mediation",
     "mediation_calls",

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.factors.influence import HALF
 from fibroserum.factors.mediation import (
     FEWEST_DONORS,
     Mediation,
@@ -19,9 +18,10 @@ from fibroserum.factors.mediation import (
     within_subjects,
 )
 from fibroserum.factors.mediation_slope import Slope, between_slope, panel_ratio, within_slope
-from fibroserum.factors.serum import BLOCKED
 from fibroserum.intervals import sign_of_interval
 from fibroserum.multiple_testing import benjamini_hochberg
+from fibroserum.slopes.influence import HALF
+from fibroserum.slopes.model import BLOCKED
 
 
 @dataclass(frozen=True)

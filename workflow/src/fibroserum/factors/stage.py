@@ -237,9 +237,7 @@ def _changes(entry: Mapping[str, Any], context: _Context) -> dict[str, Change]:
     asked = [one for one in context.contrasts if one.kind in ("change", "difference")]
     pairs = {time: _pairs(entry, context, time) for time in {str(one.time) for one in asked}}
     crossover = context.settings["crossover"]
-    return {
-        one.name: level_change(pairs[str(one.time)], one, crossover=crossover) for one in asked
-    }
+    return {one.name: level_change(pairs[str(one.time)], one, crossover=crossover) for one in asked}
 
 
 def _pairs(entry: Mapping[str, Any], context: _Context, time: str) -> pd.DataFrame:

@@ -17,6 +17,8 @@ from fibroserum.data import data_file
 PATTERNS = data_file("left_out.tsv")
 #: Why a row is left out that the config names.
 EXCLUDED = "genes.exclude"
+#: Why a row is left out that the config names as a spike-in.
+SPIKE_IN = "normalization.genes"
 _MADE_UNIQUE = re.compile(r"[.-][1-9]\d?$")
 
 

@@ -22,6 +22,17 @@ def read_sheet(path: Path) -> pd.DataFrame:
     `attrs["notes"]` what was done in reading. Raises InputError for what is no table, for rows of
     unequal length, and for column names that are empty or repeated.
     """
+    sheet, problems = sheet_and_problems(path)
+    if problems:
+        raise InputError(problems)
+    return sheet
+
+
+def sheet_and_problems(path: Path) -> tuple[pd.DataFrame, list[Problem]]:
+    """Return the sheet as `read_sheet` does, and what is wrong with its column names.
+
+    Raises InputError for what is no table, or has no rows, and for rows of unequal length.
+    """
     grid = read_grid(path, header=True)
     assert grid.header is not None, "asked for"
     where = f"{path}, header"
@@ -37,17 +48,20 @@ def read_sheet(path: Path) -> pd.DataFrame:
         problems.append(Problem(what, where, "each column once"))
     if not grid.lines:
         problems.append(Problem("has a header and no rows", str(path), "one row a sample"))
-    if problems:
         raise InputError(problems)
     frame = parse_lines(grid, dict.fromkeys(range(grid.width), str))
-    frame.columns = pd.Index(header)
     trimmed = frame.apply(lambda column: column.str.strip())
-    spaced = [name for name in frame.columns if not trimmed[name].equals(frame[name])]
+    spaced = [
+        header[index]
+        for index in range(grid.width)
+        if not trimmed.iloc[:, index].equals(frame.iloc[:, index])
+    ]
     spaced += [name for name, raw in zip(header, grid.header, strict=True) if name != raw]
     note = f"{path}: spaces around cells were removed (columns {listed(dict.fromkeys(spaced), 8)})"
     notes = [*grid.notes, *([note] if spaced else [])]
+    trimmed.columns = pd.Index(header)
     trimmed.attrs = {"source": str(path), "lines": list(grid.numbers), "notes": notes}
-    return trimmed
+    return trimmed, problems
 
 
 def place(sheet: pd.DataFrame, row: int | None = None, column: str | None = None) -> str:

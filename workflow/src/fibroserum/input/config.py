@@ -1,6 +1,6 @@
 """The resolved config of a cohort: schema, defaults, and what a schema cannot say.
 
-Defaults live in `workflow/schemas/config.schema.yaml` alone.
+Defaults live in `data/config.schema.yaml` alone.
 """
 
 from __future__ import annotations
@@ -17,17 +17,13 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from fibroserum.errors import Problem, nearest
-from fibroserum.files.contents import composed
 from fibroserum.input.covariates import covariate_names
-from fibroserum.input.names import file_name, long_names, name_clashes
+from fibroserum.input.names import composed_config, file_name, long_names, name_clashes
+from fibroserum.input.normalization import normalization_problems
+from fibroserum.input.serum_panel import key_problems, with_panel_scale
 from fibroserum.input.sheet import times_after, with_sheet_names
 
 Config = dict[str, Any]
-
-
-def load_schema(path: str | Path) -> dict[str, Any]:
-    """Return the JSON Schema (draft 2020-12) of the config, written as YAML."""
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
 
 
 def read_config(path: Path) -> Any:
@@ -233,7 +229,9 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
             "Take second_opinion: none out of the config, or design.block.",
         )
     yield from _column_problems(design, f"{where}, design")
-    named = {"cohort": [config["cohort"]], "factors": list(config["factors"])}
+    yield from normalization_problems(config, where)
+    named = {"cohort": [config["cohort"]]}
+    named |= {key: list(config[key]) for key in ("factors", "gene_lists")}
     for key, names in named.items():
         for name in names:
             if re.fullmatch(r"[._]*", file_name(name)):
@@ -243,6 +241,7 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
                     "a name with a letter or a digit",
                 )
         yield from long_names(names, f"{where}, {key}")
+        yield from name_clashes(names, f"{where}, {key}", key.replace("_", " "))
     for entry in config["genes"]["exclude"]:
         if not entry.strip("* "):
             yield Problem(
@@ -251,6 +250,7 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
                 "ids or symbols, or a part of them beside *",
             )
     yield from _endless_numbers(config, where)
+    yield from key_problems(config, where)
     for factor, entry in config["factors"].items():
         arm = entry["stimulation"]
         if arm and arm["control"] == arm["treated"]:
@@ -259,7 +259,6 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
                 f"{where}, factors.{factor}.stimulation",
                 "two different levels",
             )
-    yield from name_clashes(list(config["factors"]), f"{where}, factors", "factors")
 
 
 def _endless_numbers(config: Config, where: str, path: tuple[str, ...] = ()) -> Iterator[Problem]:
@@ -342,24 +341,6 @@ def repeated_keys(path: Path) -> Iterator[Problem]:
                 yield Problem(what, where, "each key once", "The last one would win: merge them.")
 
 
-#: Keys whose values are paths: a file's name stays as it is on disk.
-_PATHS = {"counts", "samples", "tx2gene", "gene_sets", "published", "annotation", "signature"}
-
-
-def _composed(value: Any) -> Any:
-    """Return a config with its texts in composed form, as those of all tables are; paths aside."""
-    if isinstance(value, Mapping):
-        return {
-            composed(key) if isinstance(key, str) else key: (
-                item if key in _PATHS else _composed(item)
-            )
-            for key, item in value.items()
-        }
-    if isinstance(value, list):
-        return [_composed(item) for item in value]
-    return composed(value) if isinstance(value, str) else value
-
-
 def resolve(
     config: Config, schema: dict[str, Any], where: str = "config"
 ) -> tuple[Config, tuple[Problem, ...]]:
@@ -367,12 +348,12 @@ def resolve(
 
     The config is complete, and safe to use, only when there are no problems.
     """
-    config = _composed(config)
+    config = composed_config(config)
     problems = list(schema_problems(config, schema, where))
     resolved = with_defaults(config, schema)
     if not problems:
         problems = list(_semantic_problems(resolved, where))
-        resolved = with_sheet_names(resolved)
+        resolved = with_panel_scale(with_sheet_names(resolved))
     return resolved, tuple(problems)
 
 
@@ -382,7 +363,7 @@ def usable(config: Config, schema: dict[str, Any]) -> Config | None:
     It is never run: it lets the other checks speak when the config has a mistake.
     """
     validator = Draft202012Validator(schema)
-    mended = _composed(copy.deepcopy(config))
+    mended = composed_config(copy.deepcopy(config))
     for error in list(validator.iter_errors(mended)):
         path = list(error.absolute_path)
         parent = mended
@@ -400,4 +381,4 @@ def usable(config: Config, schema: dict[str, Any]) -> Config | None:
                 parent.pop(path[-1], None)
     if not validator.is_valid(mended):
         return None
-    return with_sheet_names(with_defaults(mended, schema))
+    return with_panel_scale(with_sheet_names(with_defaults(mended, schema)))

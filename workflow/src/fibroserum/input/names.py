@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from fibroserum.errors import Problem
+from fibroserum.files.contents import composed
 
 #: Characters of a name that file names are made of: file systems take 255 with all that is added.
 LONGEST_NAME = 120
@@ -42,3 +44,26 @@ def long_names(names: list[str], where: str) -> Iterator[Problem]:
                 where,
                 f"at most {LONGEST_NAME}: file names are made of it",
             )
+
+
+#: Keys whose values are paths: a file's name stays as it is on disk.
+_PATHS = frozenset(
+    {
+        *("counts", "samples", "tx2gene", "gene_sets", "published", "annotation", "signature"),
+        *("table", "gene_lists"),
+    }
+)
+
+
+def composed_config(value: Any) -> Any:
+    """Return a config with its texts in composed form, as those of all tables are; paths aside."""
+    if isinstance(value, Mapping):
+        return {
+            composed(key) if isinstance(key, str) else key: (
+                item if key in _PATHS else composed_config(item)
+            )
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [composed_config(item) for item in value]
+    return composed(value) if isinstance(value, str) else value

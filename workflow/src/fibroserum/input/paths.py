@@ -41,7 +41,10 @@ def input_paths(config: Config) -> dict[str, list[str]]:
         "tx2gene": config["tx2gene"],
         "genes.annotation": config["genes"]["annotation"],
         "published": config["published"],
+        "serum_panel": (config["serum_panel"] or {}).get("table"),
     }
+    for name, entry in config["gene_lists"].items():
+        optional[f"gene_lists.{name}"] = entry if isinstance(entry, str) else None
     for factor, entry in config["factors"].items():
         arm = entry["stimulation"] or {}
         optional[f"factors.{factor}.stimulation.counts"] = arm.get("counts")
@@ -67,6 +70,13 @@ def with_located_paths(config: Config, root: Path) -> Config:
     for key in ("counts", "gene_sets"):
         located[key] = [locate(path, root) for path in config[key]]
     located["genes"] = config["genes"] | {"annotation": locate(config["genes"]["annotation"], root)}
+    located["gene_lists"] = {
+        name: locate(entry, root) if isinstance(entry, str) else entry
+        for name, entry in config["gene_lists"].items()
+    }
+    if config["serum_panel"]:
+        table = locate(config["serum_panel"]["table"], root)
+        located["serum_panel"] = config["serum_panel"] | {"table": table}
     located["factors"] = {name: _located_factor(f, root) for name, f in config["factors"].items()}
     return located
 

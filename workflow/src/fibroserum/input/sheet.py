@@ -56,7 +56,7 @@ def times_after(design: Mapping[str, Any]) -> list[str]:
     return [after] if isinstance(after, str) else list(after)
 
 
-#: In the attributes of a sheet: donor, group and time of each sample that `ignore_times` leaves out.
+#: In a sheet's attributes: donor, group and time of each sample that `ignore_times` leaves out.
 IGNORED = "ignored"
 
 
@@ -93,7 +93,9 @@ def with_sheet_names(config: dict[str, Any]) -> dict[str, Any]:
 
     own, factors = obs_name(SAMPLE), {}
     design = renamed(config["design"], (*DESIGN_KEYS, "pool", "block"))
-    elsewhere = design["sample"] != SAMPLE
+    elsewhere, normalization = design["sample"] != SAMPLE, config["normalization"]
+    if elsewhere and normalization["column"] == SAMPLE:
+        normalization = normalization | {"column": own}
     if elsewhere:
         design["covariates"] = [
             {own: entry[SAMPLE]} if isinstance(entry, Mapping) and SAMPLE in entry else entry
@@ -104,7 +106,17 @@ def with_sheet_names(config: dict[str, Any]) -> dict[str, Any]:
         arm = factor["stimulation"]
         arm = renamed(arm, ("column", "block")) if arm else arm
         factors[name] = factor | {"serum": serum, "stimulation": arm}
-    return config | {"design": design, "factors": factors}
+    outcomes = {
+        name: entry | {key: own for key in ("column", "change_column") if entry[key] == SAMPLE}
+        for name, entry in config["outcomes"].items()
+        if elsewhere
+    }
+    return config | {
+        "design": design,
+        "factors": factors,
+        "normalization": normalization,
+        "outcomes": config["outcomes"] | outcomes,
+    }
 
 
 def obs_name(column: str) -> str:

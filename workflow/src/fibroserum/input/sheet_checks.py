@@ -21,6 +21,7 @@ from fibroserum.input.covariates import (
     numbers,
     spelling,
 )
+from fibroserum.input.normalization import size_factor_problems
 from fibroserum.input.serum_levels import detection_limit, half_limit_log2
 from fibroserum.input.sheet import (
     DESIGN_KEYS,
@@ -41,12 +42,14 @@ def check_sheet(
     design: Mapping[str, Any],
     factors: Mapping[str, Mapping[str, Any]],
     counts_samples: Collection[str] | None,
+    size_factor: str | None = None,
 ) -> tuple[Problem, ...]:
     """Return everything wrong with a sheet, or nothing.
 
     sheet: as `read_sheet` returns it. design, factors: the config's sections, complete.
-    counts_samples: the samples that were counted; None where the matrices have not been read. That
-    `before` differs from `after` is the config's to check.
+    counts_samples: the samples that were counted; None where the matrices have not been read.
+    size_factor: the column of given size factors. That `before` differs from `after` is the
+    config's to check.
     """
     factors = {name: factor for name, factor in factors.items() if factor["serum"]}
     problems = list(_column_problems(sheet, design, factors))
@@ -62,6 +65,9 @@ def check_sheet(
     for name, factor in factors.items():
         if factor["serum"] in sheet.columns:
             problems += _serum_problems(sheet, name, factor)
+    # a column of the design is refused by the config's check
+    if size_factor is not None and size_factor not in map(design.get, DESIGN_KEYS):
+        problems += size_factor_problems(sheet, size_factor)
     return (*problems, *design_problems(sheet, design), *_name_problems(sheet, design))
 
 
@@ -228,7 +234,7 @@ def _covariate_problems(
         return
     if kind == "numeric" and text:
         cell = values.iloc[text[0]]
-        hint = _comma_hint(cell) or f"If it is a category, write {spelling(name, 'categorical')}."
+        hint = comma_hint(cell) or f"If it is a category, write {spelling(name, 'categorical')}."
         what = f"'{cell}' ({rows_text(sheet, text)}) is not a number, and the covariate is numeric"
         yield Problem(what, place(sheet, column=name), "a number for every sample", hint)
         return
@@ -237,18 +243,16 @@ def _covariate_problems(
     if text and (len(text) < 0.5 * len(given) or endless):
         what = f"'{values.iloc[text[0]]}' is no number, as the covariate is in most rows"
         expected = "numbers throughout, or categories throughout"
-        yield Problem(
-            what, place(sheet, text[0], name), expected, _comma_hint(values.iloc[text[0]])
-        )
+        yield Problem(what, place(sheet, text[0], name), expected, comma_hint(values.iloc[text[0]]))
     elif text and len(text) == len(given) == values.nunique() > 2:
         what = "the covariate is text and differs in every sample"
         expected = "numbers, or categories that samples share"
-        yield Problem(what, place(sheet, column=name), expected, _comma_hint(values.iloc[text[0]]))
+        yield Problem(what, place(sheet, column=name), expected, comma_hint(values.iloc[text[0]]))
     elif text:
         yield from variants(sheet, name)
 
 
-def _comma_hint(value: str) -> str:
+def comma_hint(value: str) -> str:
     """Return how to write a number with commas; both readings where the comma may be either."""
     text = value.strip()
     if re.fullmatch(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", text):
@@ -264,12 +268,13 @@ def _comma_hint(value: str) -> str:
     return ""
 
 
-def _limit_hint(value: str) -> str:
+def limit_hint(value: str) -> str:
+    """Return how to write a level that is no number: below a limit, above a range, with a unit."""
     if (limit := detection_limit(value)) is not None and limit <= 0:
         return "A limit of detection is above 0: write the assay's, or leave the cell empty."
     if found := re.match(r"\s*[<≤]\s*=?(.*)", value):
         alone = "write '<' and the limit alone, such as '<15'."
-        return _comma_hint(found[1]) or f"Below the limit of detection: {alone}"
+        return comma_hint(found[1]) or f"Below the limit of detection: {alone}"
     if re.match(r"\s*[>≥]", value):
         return "Above the assay's range: measure a dilution, or leave the cell empty."
     if re.match(r"\s*\d[\d.]*\s*[^\d.,\s]", value):
@@ -298,7 +303,7 @@ def _serum_problems(
     wrong = np.flatnonzero(given & np.isnan(levels) & ~below)
     for row in wrong[:SHOWN]:
         what = f"the level '{values.iloc[row]}' of {factor} is not a number"
-        hint = _comma_hint(values.iloc[row]) or _limit_hint(values.iloc[row])
+        hint = comma_hint(values.iloc[row]) or limit_hint(values.iloc[row])
         expected = "a number, '<' and the limit of detection, or an empty cell"
         yield Problem(what, place(sheet, int(row), column), expected, hint)
     if len(wrong) > SHOWN:

@@ -13,12 +13,12 @@ from fibroserum.files.table import place, rows_text
 from fibroserum.input.names import name_clashes
 from fibroserum.input.sheet import (
     DESIGN_KEYS,
+    IGNORED,
     MISSING,
     MISSING_ID,
     MISSING_LEVEL,
     empty_cells,
     folded,
-    IGNORED,
     is_pool,
     times_after,
     variants,
@@ -55,7 +55,7 @@ def _level_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
     levels = [level for level in dict.fromkeys(sheet[column]) if level.strip()]
     ignored = {time for *_, time in sheet.attrs.get(IGNORED, {}).values()}
     asked = [("before", design["before"]), *(("after", level) for level in later)]
-    unknown = [(key, level) for key, level in asked if level not in levels]
+    unknown = [(key, level) for key, level in asked if level not in {*levels, *ignored}]
     for key, level in unknown:
         others = [name for name in levels if name not in {other for _, other in asked}]
         yield Problem(
@@ -72,7 +72,7 @@ def _level_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
                 "a level of that column",
                 nearest(level, levels),
             )
-    if unknown or design["before"] in later:
+    if unknown or design["before"] in later or ignored & {level for _, level in asked}:
         return
     keys = {folded(level) for _, level in asked}
     for level in levels:
@@ -84,8 +84,8 @@ def _level_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
                 place(sheet, column=column),
                 f"{', '.join(named[:-1])} or {named[-1]}",
                 f"{nearest(level, [name for _, name in asked])} To leave these samples out, add "
-                f"the level to design.ignore_times; to compare it with '{design['before']}', add it "
-                "to design.after.",
+                "the level to design.ignore_times; to compare it with "
+                f"'{design['before']}', add it to design.after.",
             )
 
 

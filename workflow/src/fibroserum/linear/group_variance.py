@@ -213,11 +213,22 @@ def contrast_variance(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the variance of a contrast's estimate and its degrees of freedom, by gene (G,)."""
     parts = variance_parts(fit, contrast, spread, n_cpus=n_cpus) * spread.variances
+    return satterthwaite(parts, spread.df, spread.df_pooled)
+
+
+def satterthwaite(
+    parts: np.ndarray, part_df: np.ndarray, pooled: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the sum of independent parts (G, groups) of a variance and its degrees of freedom.
+
+    part_df: of the parts, (groups,) or (G, groups). pooled: of the variance of all together, one
+    number or (G,), which several parts have at most.
+    """
     variance = parts.sum(axis=1)
-    df = np.full(len(variance), spread.df_pooled)
-    np.divide(variance**2, (parts**2 / spread.df).sum(axis=1), out=df, where=variance > 0)
+    df = np.broadcast_to(np.asarray(pooled, float), variance.shape).copy()
+    np.divide(variance**2, (parts**2 / part_df).sum(axis=1), out=df, where=variance > 0)
     several = (parts > 1e-12 * variance[:, None]).sum(axis=1) > 1
-    return variance, np.where(several, np.minimum(df, spread.df_pooled), df)
+    return variance, np.where(several, np.minimum(df, pooled), df)
 
 
 def spread_ratio(

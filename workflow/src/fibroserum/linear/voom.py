@@ -6,16 +6,30 @@ F1000Research 5:1438 for the filter.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from fibroserum.cohort.designs import Design
 from fibroserum.linear import kernels
 from fibroserum.linear.blocks import check_design
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    # looking for the libraries takes milliseconds, and they are loaded once
+    return ThreadpoolController()
+
+
+def one_blas_thread() -> AbstractContextManager[Any]:
+    """Return a context in which BLAS uses one thread."""
+    return _pools().limit(limits=1, user_api="blas")
 
 
 @dataclass(frozen=True)
@@ -142,11 +156,48 @@ def voom_fit(
     span: float | None = None,
     n_cpus: int = 1,
 ) -> LinearFit:
-    """Fit limma-voom to counts (samples x genes), filtered beforehand (`filter_by_expr`).
+    """Fit limma-voom to counts, with the blocks of the design eliminated.
 
-    norm_factors: (n,), by default TMM. span: of the trend, by default limma's for so many genes.
-    Raises ValueError as `check_design` does, and for fewer than two genes, negative counts, or a
-    sample without any.
+    Parameters
+    ----------
+    counts : pandas.DataFrame
+        Samples × genes, raw, without genes of too few counts (`linear.filter_by_expr`).
+    design : Design
+        Of the same samples in the same order.
+    norm_factors : numpy.ndarray, optional
+        (n,), normalisation factors of the library sizes. None: TMM.
+    span : float, optional
+        Of the trend of variance over mean. None: limma's for so many genes.
+    n_cpus : int
+        Threads. Results do not depend on it.
+
+    Returns
+    -------
+    LinearFit
+        `coefficients` (genes × columns of the design, log2), `sigma` (genes), `E` and `weights`
+        (samples × genes: log2 counts per million, precision weights).
+
+    Raises
+    ------
+    ValueError
+        For a design of deficient rank or without residual degrees of freedom, fewer than two genes,
+        negative counts, or a sample without any.
+
+    Notes
+    -----
+    The method is voom [1]_. A design of donors costs time linear in donors.
+
+    References
+    ----------
+    .. [1] Law, Chen, Shi, Smyth (2014) Genome Biology 15:R29, doi:10.1186/gb-2014-15-2-r29
+
+    Examples
+    --------
+    >>> obs, well = cohort.adata.obs, cohort.adata.to_df().loc[:, cohort.adata.X.sum(axis=0) > 500]
+    >>> after = (obs["time"] == "post").astype(float).to_frame("after")
+    >>> linear = voom_fit(well, Design(after, obs["donor"]))
+    >>> linear.df_residual
+    7
     """
     if counts.shape[1] < 2:
         raise ValueError("at least two genes are needed to fit a mean-variance trend")
@@ -207,7 +258,7 @@ def _unweighted(values: np.ndarray, design: Design) -> tuple[np.ndarray, np.ndar
     """Return fitted values (n, G) and residual standard deviations (G,) without weights."""
     residual, dense = design.centred(values), design.centred(design.dense_values)
     # one thread in BLAS: a product that it splits between threads could differ in the last bit
-    with threadpool_limits(limits=1, user_api="blas"):
+    with one_blas_thread():
         basis, _ = np.linalg.qr(dense)
         residual -= basis @ (basis.T @ residual)
     df = design.residual_df
@@ -230,9 +281,34 @@ def _trend(x: np.ndarray, y: np.ndarray, span: float) -> tuple[np.ndarray, np.nd
 
 
 def moderated_t(fit: LinearFit, contrast: np.ndarray) -> pd.DataFrame:
-    """Return limma's moderated t of a contrast (numeric, over the design's columns).
+    """Return limma's moderated t tests of a contrast.
 
-    One row a gene: log2FoldChange, se (moderated), t, pvalue (two-sided), df_total.
+    Parameters
+    ----------
+    fit : LinearFit
+        As `voom_fit` returns it.
+    contrast : numpy.ndarray
+        A number for each column of the design, blocks first (0), as `Design.contrast` gives it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        By gene: log2FoldChange, se (moderated), t, pvalue (two-sided), df_total.
+
+    Raises
+    ------
+    ValueError
+        For a contrast of another length, of zeros alone, or between blocks.
+
+    References
+    ----------
+    .. [1] Smyth (2004) Statistical Applications in Genetics and Molecular Biology 3:3,
+       doi:10.2202/1544-6115.1027
+
+    Examples
+    --------
+    >>> list(moderated_t(linear, linear.design.contrast([1.0])))
+    ['log2FoldChange', 'se', 't', 'pvalue', 'df_total']
     """
     estimate, unscaled = estimates(fit, contrast)
     prior = variance_prior(fit.sigma**2, fit.df_residual, fit.covariate)
@@ -279,8 +355,8 @@ class VariancePrior:
     df: float
     most: float
 
-    def posterior(self, variance: np.ndarray, df: float) -> np.ndarray:
-        """Return moderated variances (G,) of variances on df degrees of freedom."""
+    def posterior(self, variance: np.ndarray, df: float | np.ndarray) -> np.ndarray:
+        """Return moderated variances (G,) of variances on df degrees of freedom, one or (G,)."""
         if not np.isfinite(self.df):
             return self.variance
         return (df * variance + self.df * self.variance) / (df + self.df)
@@ -295,20 +371,22 @@ class VariancePrior:
 
 
 def variance_prior(
-    variance: np.ndarray, df: float, covariate: np.ndarray | None = None
+    variance: np.ndarray, df: float | np.ndarray, covariate: np.ndarray | None = None
 ) -> VariancePrior:
-    """Return limma's prior of variances (G,) on df degrees of freedom.
+    """Return limma's prior of variances (G,) on df degrees of freedom, one number or (G,).
 
     covariate: (G,), over which the prior is a trend (limma-trend); None: one for all genes.
     """
     from edgepython import squeeze_var
 
+    own = np.broadcast_to(np.asarray(df, float), variance.shape).copy()
     # one thread in BLAS: a product that it splits between threads could differ in the last bit
-    with threadpool_limits(limits=1, user_api="blas"):
-        squeezed = squeeze_var(variance, np.full(len(variance), float(df)), covariate=covariate)
+    with one_blas_thread():
+        squeezed = squeeze_var(variance, own, covariate=covariate, legacy=True)
     prior = float(np.squeeze(squeezed["df_prior"]))
     level = np.broadcast_to(np.asarray(squeezed["var_prior"], float), variance.shape).copy()
-    return VariancePrior(level, prior, len(variance) * float(df))
+    most = float(df) * len(variance) if np.ndim(df) == 0 else float(own.sum())
+    return VariancePrior(level, prior, most)
 
 
 def posterior_variance(variance: np.ndarray, df: float) -> tuple[np.ndarray, float]:

@@ -168,8 +168,10 @@ def _from_groups(
 ) -> Permutations:
     """Draw which donors are in the group, as many as there are."""
     place = obs.reset_index(drop=True)
-    pooled = place[place["group"].isin([contrast.group, contrast.reference])]
-    donors = _ordered([sorted(rows) for rows in pooled.groupby("donor").groups.values()], counts)
+    times = {contrast.before, contrast.time} - {None}
+    pooled = place[place["group"].isin(contrast.groups) & place["time"].isin(times)]
+    units = [sorted(rows) for rows in pooled.groupby("donor").groups.values()]
+    donors = _ordered([rows for rows in units if len(rows) == len(times)], counts)
     in_group = [place["group"].iloc[rows[0]] == contrast.group for rows in donors]
     n, k = len(donors), sum(in_group)
     mirrored = 2 * k == n

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import anndata as ad
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import change_times, settings_of
 from fibroserum.cohort.lines import NOTABLE, LineShift
+from fibroserum.cohort.stage import IGNORED_TIME
 from fibroserum.errors import listed
 from fibroserum.qc.batches import batches
 from fibroserum.qc.check import Check
@@ -48,9 +49,18 @@ def notes(cohort: ad.AnnData) -> Iterator[Check]:
         yield Check("input", "warning", "", note)
 
 
-def used_samples(samples: pd.DataFrame) -> Iterator[Check]:
-    """Say which libraries are not used, used for less, or were summed."""
+def used_samples(samples: pd.DataFrame, only_before: Collection[str]) -> Iterator[Check]:
+    """Say which samples are not used, used for less, or were summed.
+
+    only_before: groups that were measured before only, of which another check speaks.
+    """
     whole = True
+    ignored = samples["reason"].fillna("").str.startswith(IGNORED_TIME)
+    if ignored.any():
+        times = listed(sorted(set(samples.loc[ignored, "time"])), quote="")
+        message = f"{int(ignored.sum())} samples are left out: design.ignore_times names {times}"
+        yield Check("samples used", "ok", "", message)
+    samples = samples[~ignored & ~samples["group"].isin(only_before)]
     others = samples[samples["donor"].isna()]
     if len(others):
         whole = False
@@ -113,6 +123,17 @@ def group_sizes(cohort: ad.AnnData) -> Iterator[Check]:
             "donors differ; bring more donors, or leave the group out"
         )
         yield Check("group size", "warning", str(group), message)
+
+
+def only_before(cohort: ad.AnnData) -> Iterator[Check]:
+    """Say which groups were measured before the intervention only."""
+    before = settings_of(cohort)["before"]
+    for group in settings_of(cohort)["only_before"]:
+        message = (
+            f"every sample is '{before}': the group has no change and is used in the baseline "
+            "contrasts only"
+        )
+        yield Check("groups measured before only", "ok", group, message)
 
 
 def not_estimable(cohort: ad.AnnData) -> Iterator[Check]:
@@ -301,7 +322,7 @@ def identity(cohort: ad.AnnData) -> Iterator[Check]:
     exact = exact_mixtures(distances, copied)
     counted = copied | set(map(str, exact.found.index))
     profiles = sample_profiles(cohort)
-    known, said = set(counted), []
+    known, said = set(counted), list[Check]()
     noted = settings_of(cohort)
     for time in change_times(noted):
         like = likeness(profiles, noted["before"], time)
@@ -329,10 +350,11 @@ def all_checks(
     """Return `qc/checks.tsv`: errors, warnings, and then what was found to be in order."""
     found = [
         *notes(cohort),
-        *used_samples(samples),
+        *used_samples(samples, settings_of(cohort)["only_before"]),
         *left_out_genes(left_out, cohort),
         *pools(cohort),
         *group_sizes(cohort),
+        *only_before(cohort),
         *not_estimable(cohort),
         *lines_of_groups(cohort),
         *line_depths(cohort),

@@ -70,7 +70,10 @@ class Likeness:
 
 
 def paired(obs: pd.DataFrame, before: str, after: str) -> pd.DataFrame:
-    """Return the pairs at a time after: donor, group, before, after (positions in obs), sorted by group, donor."""
+    """Return the pairs at a time after, sorted by group and donor.
+
+    Columns donor, group, before, after (positions in obs).
+    """
     sides = obs.reset_index(drop=True).rename_axis("place").reset_index()
     sides = sides[sides["used_for"] == "change"].set_index(["group", "donor"])["place"]
     times = obs["time"].to_numpy()[sides]

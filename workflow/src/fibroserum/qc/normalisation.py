@@ -1,4 +1,4 @@
-"""Whether size factors could be re-estimated without the genes that change."""
+"""Where size factors are from, and whether the models could re-estimate those of the genes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import anndata as ad
 import pandas as pd
 from scipy.special import stdtrit
 
-from fibroserum.cohort.accessors import settings_of
+from fibroserum.cohort.accessors import LEFT_OUT, settings_of
 from fibroserum.cohort.models import model_of
+from fibroserum.cohort.size_factors import FIXED
 from fibroserum.de.second_model import second_tables
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stored_fit import expression_of_calls
+from fibroserum.errors import listed
 from fibroserum.qc.check import Check
 
 UNPROTECTED = (
@@ -24,10 +26,17 @@ WHY = {
     "unsettled": "size factors had not settled after 3 rounds without the genes that change",
 }
 SHOWN = 6
+#: Counts of spike-ins below which a sample's size factor is uncertain: more than 3 % by chance.
+FEW_SPIKE_INS = 1000
+#: A ratio of two size factors that sequencing depth and amounts of RNA seldom explain.
+FAR_APART = 20
 
 
 def normalisation(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterator[Check]:
     """Say for each model where its size factors are from, and what that means for the targets."""
+    if settings_of(cohort)["size_factor_method"] in FIXED:
+        yield from _fixed(cohort)
+        return
     for name, fit in fits.items():
         noted = fit.uns["model"]
         outcome, count = str(noted["normalisation"]), int(fit.var["left_out"].sum())
@@ -54,6 +63,36 @@ def normalisation(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterato
         else:
             said += "With the last ones the linear model gives the same answers for all targets"
         yield Check("normalisation", "warning", name, said)
+
+
+def _fixed(cohort: ad.AnnData) -> Iterator[Check]:
+    """Say where size factors are from that are not of the genes, and what is wrong with them."""
+    noted, factors = settings_of(cohort), cohort.obs["size_factor"].astype(float)
+    rows = list(map(str, noted.get("spike_ins", [])))
+    source = f"of {len(rows)} spike-ins" if rows else "given in the sample sheet"
+    said = (
+        f"size factors are {source} ({factors.min():.3g} to {factors.max():.3g}); both models use "
+        "them, and none is estimated from the genes"
+    )
+    yield Check("normalisation", "ok", "", said)
+    low, high = str(factors.idxmin()), str(factors.idxmax())
+    if factors[high] > FAR_APART * factors[low]:
+        message = (
+            f"the size factors of {low} and {high} differ {factors[high] / factors[low]:.0f}-fold: "
+            + ("was the same amount of spike-ins added?" if rows else "are all on one scale?")
+        )
+        yield Check("normalisation", "warning", listed([low, high], quote=""), message)
+    if rows:
+        places = [list(map(str, cohort.uns[LEFT_OUT]["gene"])).index(row) for row in rows]
+        totals = pd.Series(cohort.obsm[LEFT_OUT][:, places].sum(axis=1), cohort.obs_names)
+        few = totals[totals < FEW_SPIKE_INS]
+        if len(few):
+            message = (
+                f"{'has' if len(few) == 1 else 'have'} fewer than {FEW_SPIKE_INS:,} counts of "
+                f"spike-ins (at least {few.min():,.0f}): the size factor is uncertain, and every "
+                "gene of the sample with it; add more, or sequence deeper"
+            )
+            yield Check("spike-ins", "warning", listed(few.index, quote=""), message)
 
 
 def second_model(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterator[Check]:

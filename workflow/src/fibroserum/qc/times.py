@@ -102,9 +102,7 @@ class Agreement:
         return [str(name) for name, mean in means.items() if 2 * mean < needed * spread]
 
 
-def agreement(
-    profiles: Profiles, before: str, after: str, known: set[str]
-) -> Agreement | None:
+def agreement(profiles: Profiles, before: str, after: str, known: set[str]) -> Agreement | None:
     """Return how alike pairs change in groups of four and more, or None where there is none.
 
     known: samples whose pairs are left out.

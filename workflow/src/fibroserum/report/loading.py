@@ -49,9 +49,29 @@ SINGLE = {
     "sets": "factor_sets",
     "mediation": "mediation",
     "calibration": "calibration",
+    "gene_lists": "gene_lists",
+    "planning": "planning",
+    "panel": "serum_panel",
+    "panel_targets": "serum_panel_targets",
+    "candidates": "candidates",
+    "outcome_pairs": "outcome_pairs",
+    "outcomes": "outcomes",
+    "outcome_targets": "outcome_targets",
+    "outcome_sets": "outcome_sets",
+}
+# tables that are written where the config asks for them, each with one that then has a row
+CONFIGURED = {
+    "gene_lists": "gene_lists",
+    "panel": "panel",
+    "panel_targets": "panel",
+    "candidates": "panel",
+    "outcome_pairs": "outcome_pairs",
+    "outcomes": "outcome_pairs",
+    "outcome_targets": "outcome_pairs",
+    "outcome_sets": "outcome_pairs",
 }
 # written only where they were asked for or can be
-OPTIONAL = {"calibration"}
+OPTIONAL = {"calibration", *CONFIGURED}
 
 
 @dataclass(frozen=True)
@@ -88,6 +108,15 @@ class Tables:
     sets: pd.DataFrame
     mediation: pd.DataFrame
     calibration: pd.DataFrame
+    gene_lists: pd.DataFrame
+    planning: pd.DataFrame
+    outcome_pairs: pd.DataFrame
+    outcomes: pd.DataFrame
+    outcome_targets: pd.DataFrame
+    outcome_sets: pd.DataFrame
+    panel: pd.DataFrame
+    panel_targets: pd.DataFrame
+    candidates: pd.DataFrame
     stimulation: Frames
 
 
@@ -146,19 +175,24 @@ class RunTables(Tables):
 
 
 def only(run: RunTables, names: Sequence[str]) -> RunTables:
-    """Return a run with these contrasts alone in its tables of contrasts and targets."""
+    """Return a run with these contrasts alone in its tables of contrasts and targets.
+
+    Plans of slopes, which are of no contrast, stay.
+    """
+    others = set(run.contrast_names) - set(names)
 
     def of(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame[frame["contrast"].isin(names)]
+        return frame[~frame["contrast"].isin(others)]
 
     return replace(
         run,
         contrasts=of(run.contrasts),
-        de={name: frame for name, frame in run.de.items() if name in names},
-        enrichment={name: frame for name, frame in run.enrichment.items() if name in names},
+        de={name: frame for name, frame in run.de.items() if name not in others},
+        enrichment={name: frame for name, frame in run.enrichment.items() if name not in others},
         targets=of(run.targets),
         loo=of(run.loo),
         power=of(run.power),
+        planning=of(run.planning),
     )
 
 

@@ -22,7 +22,7 @@ from xlsxwriter.worksheet import Worksheet
 from xlsxwriter.xmlwriter import XMLwriter
 
 from fibroserum import tables
-from fibroserum.report.loading import SINGLE, Tables, explained
+from fibroserum.report.loading import CONFIGURED, SINGLE, Tables, explained
 
 # what a sheet holds below its header, and a cell
 MOST_ROWS = 1_048_575
@@ -74,8 +74,10 @@ def sheets_of(run: Tables) -> Iterator[Sheet]:
         own = _labelled(frame, "contrast", contrast)
         yield Sheet(f"sets {contrast}", "enrichment", own, contrast)
     for field, schema in SINGLE.items():
-        if field not in LEFT_OUT:
-            yield Sheet(schema, schema, getattr(run, field))
+        frame = getattr(run, field)
+        asked = field not in CONFIGURED or len(getattr(run, CONFIGURED[field]))
+        if field not in LEFT_OUT and asked:
+            yield Sheet(schema, schema, frame)
     for factor, frame in run.stimulation.items():
         if len(frame):
             own = _labelled(frame, "factor", factor)

@@ -108,6 +108,32 @@ def _print(lines: Sequence[str]) -> None:
     print("\n" + "\n".join(lines) + "\n", file=sys.stderr)
 
 
+def plan_lines(rows: Sequence[dict[str, str]], mean_count: str = "300") -> list[str]:
+    """Return a plan without a cohort as lines, for genes of one mean count; rows: `plan.tsv`."""
+    own = [row for row in rows if row["mean_count"] == mean_count]
+    lines = []
+    for cohort in dict.fromkeys(row["cohort"] for row in own):
+        cells: dict[str, list[str]] = {}
+        for row in own:
+            if row["cohort"] == cohort:
+                size, power = float(row["detectable_lfc"]), 100 * float(row["power"])
+                cells.setdefault(row["pairs"], []).append(f"{size:.2f} {power:5.0f} %")
+        kinds = dict.fromkeys(row["kind"] for row in own)
+        lines += [
+            f"With the variances of {cohort} (genes of mean count {mean_count}): the |log2 fold "
+            f"change| that 80 % of studies find, and the power for {own[0]['effect']}, by pairs in "
+            "each group",
+            f"{'pairs':>6}" + "".join(f"{kind:>16}" for kind in kinds),
+            *(f"{pairs:>6}" + "".join(f"{cell:>16}" for cell in of) for pairs, of in cells.items()),
+        ]
+    return lines
+
+
+def print_plan(path: str | Path) -> None:
+    """Print the plan without a cohort."""
+    _print([*plan_lines(_rows(Path(path))), f"All mean counts: {path}"])
+
+
 def print_headline(folder: str | Path) -> None:
     """Print the headline of one cohort."""
     _print(headline(folder))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -47,11 +47,21 @@ def _absolute(node: ast.ImportFrom, path: Path) -> str:
     return ".".join([*kept, *([node.module] if node.module else [])])
 
 
+def _run(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield a node and all below it, without what `if TYPE_CHECKING:` keeps for type checkers."""
+    yield node
+    below = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        below = iter(node.orelse)
+    for child in below:
+        yield from _run(child)
+
+
 @cache
 def _imports(path: Path) -> frozenset[str]:
-    """Return the dotted names below `fibroserum` that a file imports, wherever in it."""
+    """Return the dotted names below `fibroserum` that a file imports when it runs."""
     found: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in _run(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

@@ -1,4 +1,4 @@
-"""Command: `python -m fibroserum.simulate --out FOLDER --seed N [--donors AT=6 RT=7]`."""
+"""Command: `python -m fibroserum.simulate --out FOLDER --seed N`, and `--donors` or `--designs`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from fibroserum.simulate import Arm, CohortSpec, simulate_cohort, write_cohort
+from fibroserum.simulate import (
+    Arm,
+    CohortSpec,
+    DesignsSpec,
+    simulate_cohort,
+    simulate_designs,
+    write_cohort,
+    write_designs,
+)
 
 
 def _arm(text: str) -> Arm:
@@ -23,7 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m fibroserum.simulate", description=main.__doc__)
     parser.add_argument("--out", type=Path, required=True, help="folder to write into")
     parser.add_argument("--seed", type=int, required=True, help="of donors, levels and counts")
-    parser.add_argument(
+    kind = parser.add_mutually_exclusive_group()
+    kind.add_argument(
         "--donors",
         type=_arm,
         nargs="+",
@@ -31,9 +40,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default=CohortSpec().arms,
         help="donors of each arm, the reference first (default: AT=8 RT=10)",
     )
+    kind.add_argument(
+        "--designs",
+        action="store_true",
+        help="draw the cohort of three groups and three times, with a dose, an outcome and a panel",
+    )
     options = parser.parse_args(arguments)
-    cohort = simulate_cohort(CohortSpec(arms=tuple(options.donors)), options.seed)
-    for path in write_cohort(cohort, options.out):
+    if options.designs:
+        written = write_designs(simulate_designs(DesignsSpec(), options.seed), options.out)
+    else:
+        cohort = simulate_cohort(CohortSpec(arms=tuple(options.donors)), options.seed)
+        written = write_cohort(cohort, options.out)
+    for path in written:
         print(path)
 
 

@@ -54,7 +54,7 @@ class SimulatedCohort:
 
 
 @dataclass(frozen=True)
-class _Draw:
+class Draw:
     """Samples to be drawn.
 
     unit: index of the donor or culture of each sample. terms: samples × k; effects: k × genes,
@@ -71,10 +71,32 @@ class _Draw:
 
 
 def simulate_cohort(spec: CohortSpec, seed: int) -> SimulatedCohort:
-    """Draw a cohort; the same spec and seed give the same cohort.
+    """Draw a cohort with known truth; the same spec and seed give the same cohort.
 
-    seed: of donors, levels and counts. What is true of the genes depends on `spec.truth_seed`.
-    Raises ValueError where the spec has no room for its blocks.
+    Parameters
+    ----------
+    spec : CohortSpec
+        Groups, genes, effects and noise. What is true of the genes depends on its `truth_seed`.
+    seed : int
+        Of donors, serum levels and counts.
+
+    Returns
+    -------
+    SimulatedCohort
+        `counts` (samples × genes), `samples` (the sample sheet), `truth` (a row for each gene: its
+        planted changes, log2), `levels` (true log2 serum levels, pg/ml), `null_sets`,
+        `stimulation_counts`, `stimulation_samples` and `outliers`.
+
+    Raises
+    ------
+    ValueError
+        Where the spec has too few genes for its planted effects.
+
+    Examples
+    --------
+    >>> drawn = simulate_cohort(CohortSpec(genes=1500, arms=(Arm("AT", 4), Arm("RT", 5))), seed=1)
+    >>> drawn.counts.shape
+    (17, 1500)
     """
     panel = build_panel(spec)
     sheet = _sheet(spec)
@@ -82,8 +104,8 @@ def simulate_cohort(spec: CohortSpec, seed: int) -> SimulatedCohort:
     outliers = _outliers(sheet, panel, spec, seed)
     terms, effects = _cohort_effects(sheet, levels, panel, spec)
     unit = pd.factorize(sheet["donor"])[0]
-    draw = _Draw(unit, terms, effects, 1.0, outliers, _own_sd(sheet, spec))
-    counts = _draw_counts(draw, panel, spec, seed, "cohort")
+    draw = Draw(unit, terms, effects, 1.0, outliers, _own_sd(sheet, spec))
+    counts = draw_counts(draw, panel, spec, seed, "cohort")
     noise = generator(seed, "measurement").normal(0, spec.serum_noise, size=levels.shape)
     measured = 2 ** (levels.to_numpy() + noise)
     sheet.insert(4, "ccl28", measured[:, 0].round(1))
@@ -208,7 +230,7 @@ def _stimulation(panel: Panel, spec: CohortSpec, seed: int) -> tuple[pd.DataFram
     ]
     sheet = pd.DataFrame(rows, columns=["sample", "culture", "treatment"])
     no_spikes = pd.DataFrame({"gene": [], "sample": [], "log2": []}, dtype=int)
-    draw = _Draw(
+    draw = Draw(
         unit=np.arange(len(sheet)) // 2,
         terms=sheet["treatment"].eq("ccl28").to_numpy(float)[:, None],
         effects=panel.genes["stimulation"].to_numpy()[None, :],
@@ -216,12 +238,10 @@ def _stimulation(panel: Panel, spec: CohortSpec, seed: int) -> tuple[pd.DataFram
         spikes=no_spikes,
         own_sd=np.zeros(len(sheet)),
     )
-    return _frame(_draw_counts(draw, panel, spec, seed, "stimulation"), sheet, panel), sheet
+    return _frame(draw_counts(draw, panel, spec, seed, "stimulation"), sheet, panel), sheet
 
 
-def _draw_counts(
-    draw: _Draw, panel: Panel, spec: CohortSpec, seed: int, purpose: str
-) -> np.ndarray:
+def draw_counts(draw: Draw, panel: Panel, spec: CohortSpec, seed: int, purpose: str) -> np.ndarray:
     """Return counts, samples × genes (int32), a chunk of genes at a time."""
     samples, genes = len(draw.unit), len(panel.genes)
     units = int(draw.unit.max(initial=-1)) + 1
@@ -241,7 +261,7 @@ def _draw_counts(
         if draw.own_sd.any():
             own = generator(seed, f"{purpose} own changes from {start}")
             log2 += draw.own_sd[:, None] * own.standard_normal(log2.shape)
-        log2 += draw.unit_scale * _unit_effects(chunk, unit_factors, spec, rng)[draw.unit]
+        log2 += draw.unit_scale * unit_effects(chunk, unit_factors, spec, rng)[draw.unit]
         spikes = draw.spikes[draw.spikes["gene"].between(start, part.stop - 1)]
         log2[spikes["sample"], spikes["gene"] - start] += spikes["log2"].to_numpy()
         mean = size[:, None] * chunk["cpm"].to_numpy() * np.exp2(log2)
@@ -249,7 +269,7 @@ def _draw_counts(
     return counts
 
 
-def _unit_effects(
+def unit_effects(
     chunk: pd.DataFrame, factors: np.ndarray, spec: CohortSpec, rng: np.random.Generator
 ) -> np.ndarray:
     """Return log2 effects, units × genes, correlated within modules."""

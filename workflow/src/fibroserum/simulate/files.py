@@ -1,4 +1,4 @@
-"""Writing a simulated cohort as the files a user would bring; the same cohort, the same bytes."""
+"""Writing simulated cohorts as the files a user would bring; the same cohort, the same bytes."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.simulate.cohort import SimulatedCohort
+from fibroserum.simulate.designs import SimulatedDesigns
 
 
 def write_cohort(cohort: SimulatedCohort, folder: Path) -> list[Path]:
@@ -17,7 +18,6 @@ def write_cohort(cohort: SimulatedCohort, folder: Path) -> list[Path]:
     `{arm}.counts.tsv.gz` for each arm (genes in rows), samples.tsv, truth.tsv, null_sets.gmt, and
     ccl28_stimulation.counts.tsv.gz and .samples.tsv where the cohort has that arm.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     files = {}
     for arm in cohort.spec.arms:
         in_arm = cohort.samples["group"].eq(arm.name).to_numpy()
@@ -29,6 +29,28 @@ def write_cohort(cohort: SimulatedCohort, folder: Path) -> list[Path]:
         files["ccl28_stimulation.samples.tsv"] = _table_text(cohort.stimulation_samples).encode()
     files["truth.tsv"] = _table_text(cohort.truth.reset_index()).encode()
     files["null_sets.gmt"] = _gmt_text(cohort.null_sets).encode()
+    return _written(files, folder)
+
+
+def write_designs(cohort: SimulatedDesigns, folder: Path) -> list[Path]:
+    """Write the cohort of the designs into `folder` (made if absent) and return the files.
+
+    counts.tsv.gz (genes in rows), samples.tsv, serum_panel.tsv, truth.tsv, molecules_truth.tsv and
+    null_sets.gmt.
+    """
+    files = {
+        "counts.tsv.gz": _packed(_counts_text(cohort.counts)),
+        "samples.tsv": _table_text(cohort.samples).encode(),
+        "serum_panel.tsv": _table_text(cohort.serum_panel).encode(),
+        "truth.tsv": _table_text(cohort.truth.reset_index()).encode(),
+        "molecules_truth.tsv": _table_text(cohort.molecules).encode(),
+        "null_sets.gmt": _gmt_text(cohort.null_sets).encode(),
+    }
+    return _written(files, folder)
+
+
+def _written(files: dict[str, bytes], folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in files.items():
         (folder / name).write_bytes(content)
     return [folder / name for name in files]

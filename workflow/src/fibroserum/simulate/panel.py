@@ -54,13 +54,13 @@ def build_panel(spec: CohortSpec) -> Panel:
 
     Raises ValueError where `spec.genes` has no room for the planted blocks.
     """
-    genes = _choose_genes(spec)
+    genes = choose_genes(spec)
     genes["block"] = genes["category"]
     _plant_blocks(genes, spec)
-    null_sets = _plant_null_sets(genes, spec)
+    null_sets = plant_null_sets(genes, spec)
     _plant_named(genes, spec)
-    _assign_modules(genes, spec)
-    _assign_noise(genes, spec)
+    assign_modules(genes, spec)
+    assign_noise(genes, spec)
     effects = [c for c in genes if c.startswith(("change[", "baseline["))]
     for column in ["slope", "stimulation", *effects]:
         # -0.0 would be written as "-0".
@@ -99,7 +99,7 @@ def _background_pool() -> list[tuple[str, str]]:
     return list(zip(pool["ensembl"], pool["symbol"], strict=True))
 
 
-def _choose_genes(spec: CohortSpec) -> pd.DataFrame:
+def choose_genes(spec: CohortSpec) -> pd.DataFrame:
     """Return named genes, then background, indexed by Ensembl id: symbol, category, cpm."""
     ids = _named_genes()
     rng = generator(spec.truth_seed, "levels")
@@ -117,7 +117,7 @@ def _choose_genes(spec: CohortSpec) -> pd.DataFrame:
 
 
 def _background(seed: int, count: int) -> list[tuple[str, str, str, float]]:
-    """Return `count` rows for `_choose_genes`: real genes, then made-up ones."""
+    """Return `count` rows for `choose_genes`: real genes, then made-up ones."""
     pool = _background_pool()
     order = generator(seed, "background").permutation(len(pool))[:count]
     chosen = [pool[position] for position in order]
@@ -145,7 +145,7 @@ def _plant_blocks(genes: pd.DataFrame, spec: CohortSpec) -> None:
         genes.loc[collagens, f"change[{arm.name}]"] = rise
 
     def take(block: str, count: int) -> pd.Index:
-        return _take(genes, block, count, rng, spec)
+        return take_genes(genes, block, count, rng, spec)
 
     for block, count, sign in (("suppressed", spec.suppressed, -1), ("induced", spec.induced, 1)):
         chosen = take(f"ccl28_{block}", count)
@@ -157,20 +157,20 @@ def _plant_blocks(genes: pd.DataFrame, spec: CohortSpec) -> None:
     for arm in spec.arms:
         count = round(spec.arm_only_share * spec.genes)
         chosen = take(f"{arm.name}_only", count)
-        genes.loc[chosen, f"change[{arm.name}]"] = _signed(rng, 0.4, 1.0, count)
+        genes.loc[chosen, f"change[{arm.name}]"] = signed(rng, 0.4, 1.0, count)
     for arm in spec.arms[1:]:
         count = round(spec.baseline_share * spec.genes)
         chosen = take(f"{arm.name}_baseline", count)
-        genes.loc[chosen, f"baseline[{arm.name}]"] = _signed(rng, 0.5, 1.0, count)
+        genes.loc[chosen, f"baseline[{arm.name}]"] = signed(rng, 0.5, 1.0, count)
 
 
-def _signed(rng: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:
+def signed(rng: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:
     """Return uniform sizes, half of them (to one) negative."""
     signs = np.where(np.arange(count) % 2 == 0, 1.0, -1.0)
     return signs * rng.uniform(low, high, size=count)
 
 
-def _take(
+def take_genes(
     genes: pd.DataFrame, block: str, count: int, rng: np.random.Generator, spec: CohortSpec
 ) -> pd.Index:
     """Move `count` expressed background genes, none of them planted by name, into a block."""
@@ -186,12 +186,13 @@ def _take(
     return chosen
 
 
-def _plant_null_sets(genes: pd.DataFrame, spec: CohortSpec) -> dict[str, tuple[str, ...]]:
+def plant_null_sets(genes: pd.DataFrame, spec: CohortSpec) -> dict[str, tuple[str, ...]]:
+    """Move unchanged genes into null sets; return the sets' symbols by name."""
     rng = generator(spec.truth_seed, "null sets")
     sets = {}
     for number in range(1, spec.null_sets + 1):
         name = f"NULL_SET_{number}"
-        chosen = _take(genes, name.lower(), spec.null_set_size, rng, spec)
+        chosen = take_genes(genes, name.lower(), spec.null_set_size, rng, spec)
         sets[name] = tuple(sorted(genes.loc[chosen, "symbol"]))
     return sets
 
@@ -211,7 +212,7 @@ def _plant_named(genes: pd.DataFrame, spec: CohortSpec) -> None:
         genes.loc[gene, "stimulation"] = effect.slope * spec.stimulation_dose
 
 
-def _assign_modules(genes: pd.DataFrame, spec: CohortSpec) -> None:
+def assign_modules(genes: pd.DataFrame, spec: CohortSpec) -> None:
     """Give every gene a module, its sign in it and its residual correlation.
 
     Categories and null sets are modules whose genes move together; the others go into modules of
@@ -229,7 +230,8 @@ def _assign_modules(genes: pd.DataFrame, spec: CohortSpec) -> None:
     genes["rho"] = np.where(together, spec.set_correlation, spec.background_correlation)
 
 
-def _assign_noise(genes: pd.DataFrame, spec: CohortSpec) -> None:
+def assign_noise(genes: pd.DataFrame, spec: CohortSpec) -> None:
+    """Give every gene a dispersion and the sd of its donor effects."""
     rng = generator(spec.truth_seed, "noise")
     mean = np.maximum(genes["cpm"].to_numpy() * spec.depth / 1e6, 1e-3)
     trend = spec.dispersion_asymptote + spec.dispersion_slope / mean

@@ -15,11 +15,24 @@ QUARTER_LESS = -0.415
 
 @dataclass(frozen=True)
 class Arm:
-    """A study group.
+    """A study arm of a simulated cohort.
 
-    name: as in the sample sheet. donors: people in it. ccl28_change: population mean of the
-    change of log2 serum CCL28 from before to after. change_sd: sd between its donors of a change
-    of their own in every gene (log2), independent between genes.
+    Parameters
+    ----------
+    name : str
+        As in the sample sheet.
+    donors : int
+        How many.
+    ccl28_change : float
+        Population mean of the change of serum CCL28 from before to after, log2.
+    change_sd : float
+        Standard deviation between donors of a change of their own in every gene (log2), independent
+        between genes.
+
+    Examples
+    --------
+    >>> Arm("RT", donors=10, ccl28_change=-0.415).name
+    'RT'
     """
 
     name: str
@@ -30,12 +43,24 @@ class Arm:
 
 @dataclass(frozen=True)
 class Effect:
-    """What is planted in one gene by name; all in log2.
+    """What is planted in one gene of a simulated cohort; all in log2.
 
-    change: per arm, the change from before to after that serum CCL28 does not carry.
-    slope: change in expression per unit of log2 serum CCL28, before or after, in every arm;
-    recombinant CCL28 acts with slope × `CohortSpec.stimulation_dose`.
-    baseline: per arm, how much higher the arm starts.
+    Parameters
+    ----------
+    symbol : str
+        The gene.
+    change : mapping of str to float
+        By arm, the change from before to after that serum CCL28 does not carry.
+    slope : float
+        Change in expression per unit of log2 serum CCL28, before or after, in every arm.
+        Recombinant CCL28 acts with slope × `CohortSpec.stimulation_dose`.
+    baseline : mapping of str to float
+        By arm, how much higher the arm starts.
+
+    Examples
+    --------
+    >>> Effect("BGN", change={"RT": 0.45}).change["RT"]
+    0.45
     """
 
     symbol: str
@@ -51,34 +76,60 @@ DEFAULT_EFFECTS = (Effect("BGN", change={"RT": 0.201}, slope=-0.6, baseline={"RT
 
 @dataclass(frozen=True)
 class CohortSpec:
-    """A cohort with known truth. The first arm is the reference.
+    """What a simulated cohort is made of. The first arm is the reference.
 
-    Size: `arms`; `incomplete_donors` of the last arm have no after sample; `crossover`: every arm
-    holds the same donors; `genes` (about 1,000 or more with the default blocks) are real ones
-    until the bundled table has no more, then made-up.
+    Parameters
+    ----------
+    arms : tuple of Arm
+        The groups.
+    incomplete_donors : int
+        Donors of the last arm without a sample after.
+    crossover : bool
+        Whether every arm holds the same donors.
+    genes : int
+        How many, about 1,000 or more with the default blocks: real ones until the bundled table has
+        no more, then made-up.
+    truth_seed : int
+        The truth is drawn with it alone, so that cohorts of several seeds share it.
+    effect_scale : float
+        Multiplies every planted effect on genes (0: nothing is true but the serum levels).
+    suppressed, induced : int
+        Genes that follow CCL28.
+    collagen_change : tuple of float
+        Range of the log2 values by which collagens rise in every arm.
+    arm_only_share, baseline_share : float
+        Shares of genes that change in each arm alone, and that start at another level in each arm
+        but the reference.
+    null_sets, null_set_size : int
+        Sets of unchanged genes that correlate, and their size.
+    effects : tuple of Effect
+        Planted by name, over whatever the gene had; such genes are in no block drawn at random.
+    dispersion_asymptote, dispersion_slope, dispersion_scatter : float
+        The negative binomial dispersion is (asymptote + slope / mean) × exp(N(0, scatter²)),
+        without scatter for targets.
+    set_correlation, background_correlation : float
+        The residual correlation within null sets and named categories, and its absolute value
+        within modules of 50 other genes.
+    donor_sd : tuple of float
+        Range of the genes' standard deviations between donors, log2.
+    donor_correlation : float
+        Correlation of donor effects within modules.
+    depth, depth_sd : float
+        The library size, genome-wide, of which the chosen genes have their part, and the standard
+        deviation of its logarithm.
+    serum_between_sd, serum_change_sd, serum_noise : float
+        Standard deviations of log2 serum levels: between donors, of their change, of measurement.
+    outlier_share, outlier_log2 : float
+        In this share of the genes one sample of one complete pair is multiplied by 2^outlier_log2.
+    stimulation_cultures : int
+        Cultures with and without CCL28 (0: no stimulation experiment).
+    stimulation_dose : float
+        The experiment raises log2 CCL28 by this much (negative: opposite to serum's).
 
-    Truth: drawn with `truth_seed` alone, so that cohorts of several seeds share it.
-    `effect_scale` multiplies every planted effect on genes (0: nothing is true but the serum
-    levels). `suppressed` and `induced` genes follow CCL28; collagens rise in every arm, by log2
-    values within `collagen_change`; `arm_only_share` of the genes change in each arm alone;
-    `baseline_share` start at another level in each arm but the reference; `null_sets` sets of
-    `null_set_size` unchanged genes correlate. `effects` are planted by name, over whatever the
-    gene had, and keep it out of the blocks drawn at random.
-
-    Noise: the total negative binomial dispersion is (`dispersion_asymptote` + `dispersion_slope` /
-    mean) × exp(N(0, `dispersion_scatter`²)), without scatter for targets. `set_correlation` is
-    the residual correlation within null sets and named categories, `background_correlation` its
-    absolute value within modules of 50 other genes. Donor effects have a gene's own sd within
-    `donor_sd` (log2), correlated by `donor_correlation` within modules. `depth` is the library
-    size, genome-wide, of which the chosen genes have their part; `depth_sd` its sd of logarithms.
-
-    Serum: sds of log2 levels between donors, of their change, and of measurement.
-
-    Outliers: in `outlier_share` of the genes one sample of one complete pair is multiplied by
-    2^`outlier_log2`.
-
-    Stimulation arm: `stimulation_cultures` with and without CCL28 (0: no arm), whose effect is
-    that of raising log2 CCL28 by `stimulation_dose` (negative: opposite to serum's).
+    Examples
+    --------
+    >>> CohortSpec(arms=(Arm("AT", 6), Arm("RT", 7))).reference
+    'AT'
     """
 
     arms: tuple[Arm, ...] = (Arm("AT", 8), Arm("RT", 10, QUARTER_LESS))

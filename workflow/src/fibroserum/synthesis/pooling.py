@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import optimize, stats
 
 LEVEL = 0.95
@@ -102,10 +103,44 @@ def _alone(estimate: float, error: float) -> Pooled:
     return Pooled(1, int(estimate > 0), *own, *own)
 
 
-def pool(estimates: np.ndarray, errors: np.ndarray) -> Pooled:
-    """Return the synthesis of the cohorts' estimates and standard errors, in any order.
+def pool(estimates: ArrayLike, errors: ArrayLike) -> Pooled:
+    """Return the synthesis of the cohorts' estimates of one quantity.
 
-    Raises ValueError for a missing estimate, and for an error that is not above 0.
+    Parameters
+    ----------
+    estimates, errors : array_like
+        One estimate and its standard error a cohort, (k,), in any order: of log2 fold changes, or
+        in another unit.
+
+    Returns
+    -------
+    Pooled
+        Fixed and random effects with 95 % intervals and p values, the variance between cohorts
+        (`tau2`), `Q`, `I2` and the prediction interval. None where a number has no meaning for so
+        few cohorts.
+
+    Raises
+    ------
+    ValueError
+        For a missing estimate, and for an error that is not above 0.
+
+    Notes
+    -----
+    The variance between cohorts is Paule and Mandel's [1]_. Random-effects intervals are Hartung's
+    and Knapp's with the variance at least the classical one [2]_.
+
+    References
+    ----------
+    .. [1] Paule, Mandel (1982) Journal of Research of the National Bureau of Standards 87:377,
+       doi:10.6028/jres.087.022
+    .. [2] Röver, Knapp, Friede (2015) BMC Medical Research Methodology 15:99,
+       doi:10.1186/s12874-015-0091-1
+
+    Examples
+    --------
+    >>> pooled = pool([0.45, 0.30, 0.38], [0.10, 0.12, 0.09])
+    >>> round(pooled.random_estimate, 3), pooled.tau2
+    (0.385, 0.0)
     """
     effects, errors = np.asarray(estimates, dtype=float), np.asarray(errors, dtype=float)
     if not (np.isfinite(effects).all() and np.isfinite(errors).all() and (errors > 0).all()):

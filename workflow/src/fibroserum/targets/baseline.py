@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
+from fibroserum import tables
 from fibroserum.intervals import Estimate, one_sample_t, sign_of_interval, welch_t
 from fibroserum.targets.sentences import number
+from fibroserum.targets.study import Study
 from fibroserum.targets.verdict import CALLED
 
 # log2(normalized + 0.5) of a sample without a count
@@ -102,6 +104,35 @@ def baseline_row(
         if np.isfinite(adjusted.difference.value)
         else _unadjusted(levels, len(before) - (2 if crossover else 3)),
     }
+
+
+def baseline_table(study: Study, randomised: bool | None) -> pd.DataFrame:
+    """Return `target_baseline`: a row for each target and estimated difference of changes."""
+    estimable = [c for c in study.contrasts if c.kind == "difference"]
+    rows = []
+    for target, gene in study.genes.items():
+        if gene is None:
+            continue
+        for contrast in estimable:
+            pairs, samples = study.samples.pairs(str(contrast.time)), study.samples
+            pairs = pairs[pairs.index.get_level_values("group").isin(contrast.groups)]
+            levels = pd.DataFrame(
+                {
+                    time: samples.log2.loc[pairs[time], gene].to_numpy()
+                    for time in ("before", "after")
+                },
+                index=pairs.index,
+            )
+            row = baseline_row(
+                levels,
+                str(contrast.group),
+                str(contrast.reference),
+                crossover=study.crossover,
+                randomised=randomised,
+            )
+            at = {"time": contrast.time} if len(study.times) > 1 else {}
+            rows.append({"target": target} | at | row)
+    return pd.DataFrame(rows) if rows else tables.empty("target_baseline")
 
 
 def _unadjusted(levels: pd.DataFrame, df: int) -> str:

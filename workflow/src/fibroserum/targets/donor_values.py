@@ -42,7 +42,7 @@ class Samples:
         return weighted_sums(self.log2, self.members(contrast), profiles)
 
     def pairs(self, time: str) -> pd.DataFrame:
-        """Return the complete pairs at a time after: index donor and group, columns before, after."""
+        """Return the complete pairs at a time after: by donor and group, columns before, after."""
         table = self.first(time)
         return table[table["after"].notna()].drop(columns="used_for")
 
@@ -168,7 +168,9 @@ def own_levels(
     In a crossover each donor's difference between the two groups; otherwise the levels themselves.
     design: of the baseline model; trend: of its dispersions.
     """
-    used = samples.obs[(samples.obs["used_for"] != "none") & (samples.obs["time"] == samples.before)]
+    used = samples.obs[
+        (samples.obs["used_for"] != "none") & (samples.obs["time"] == samples.before)
+    ]
     first = used.assign(sample=used.index).set_index(["donor", "group"])["sample"].sort_index()
     if design.blocks is not None:
         upper, lower = (

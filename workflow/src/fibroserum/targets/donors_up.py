@@ -31,10 +31,10 @@ def donors_up(
 ) -> dict[tuple[str, str], DonorsUp]:
     """Return by (gene, contrast) how many donors rise.
 
-    values: by contrast of changes, the donors' own values, (donor, group) × genes, log2; members: by
-    contrast, its donors; pooled: contrasts with a pool of sera, of whose persons nothing is known.
-    A baseline contrast has no own values. Where donors are in several groups a donor's own value is
-    the contrast of its groups' values. Between groups of different donors no donor has a
+    values: by contrast of changes, the donors' own values, (donor, group) × genes, log2; members:
+    by contrast, its donors; pooled: contrasts with a pool of sera, of whose persons nothing is
+    known. A baseline contrast has no own values. Where donors are in several groups a donor's own
+    value is the contrast of its groups' values. Between groups of different donors no donor has a
     difference: each group is counted.
     """
     found: dict[tuple[str, str], DonorsUp] = {}

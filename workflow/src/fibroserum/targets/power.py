@@ -32,7 +32,8 @@ class Effect(NamedTuple):
 class Precision:
     """How precisely a contrast is known: standard errors (log2) of both models.
 
-    second_df: degrees of freedom of the second. NaN where the main model decides alone.
+    se: NaN where the second model decides alone. second_se, second_df (its degrees of freedom): NaN
+    where the main model does.
     """
 
     se: float
@@ -43,21 +44,29 @@ class Precision:
 def power_of(effect: float, precision: Precision, alpha: float, threshold: float = 0.0) -> float:
     """Return the chance that both models reach p <= alpha for a true |log2 fold change|.
 
-    The main model's statistic is normal, the second's is noncentral t; both rest on the same data,
-    so the chance of both at once is taken as the smaller of the two. threshold: as in `Rule`.
+    The main model's statistic is normal, the second's is noncentral t; the 95 % interval, of the
+    larger standard error, has to exclude 0. All rest on the same data, so the chance of all at once
+    is taken as the smallest of them. threshold: as in `Rule`.
     """
+    se, second_se, df = precision.se, precision.second_se, precision.second_df
     beyond = effect - threshold
-    main = ndtr(beyond / precision.se + ndtri(alpha / 2))
-    if not np.isfinite(precision.second_se):
-        return float(main)
-    critical = -stdtrit(precision.second_df, alpha / 2)
-    second = 1 - nctdtr(precision.second_df, beyond / precision.second_se, critical)
-    return float(min(main, second))
+    chances = []
+    if np.isfinite(se):
+        quantile, largest = -ndtri(0.025), se
+        if np.isfinite(second_se):
+            quantile, largest = -stdtrit(df, 0.025), max(se, second_se)
+        chances = [
+            ndtr(beyond / se + ndtri(alpha / 2)),
+            ndtr((effect - quantile * largest) / se),
+        ]
+    if np.isfinite(second_se):
+        chances.append(1 - nctdtr(df, beyond / second_se, -stdtrit(df, alpha / 2)))
+    return float(min(chances))
 
 
 def detectable(precision: Precision, alpha: float, threshold: float = 0.0) -> float:
     """Return the |log2 fold change| that has a power of 80 %."""
-    unit = max(precision.se, np.nan_to_num(precision.second_se))
+    unit = np.nanmax([precision.se, precision.second_se])
     high = threshold + 4 * unit
     while power_of(high, precision, alpha, threshold) < WANTED:
         high += 4 * unit

@@ -20,10 +20,16 @@ from scipy.optimize import minimize
 from scipy.stats import t as student
 
 from fibroserum import linear, tables
-from fibroserum.cohort.accessors import all_samples, counts_of, settings_of
+from fibroserum.cohort.accessors import (
+    all_samples,
+    counts_of,
+    fixed_size_factors,
+    settings_of,
+)
 from fibroserum.cohort.designs import indicators
 from fibroserum.cohort.models import covariate_columns, model_of
-from fibroserum.de.normalisation import norm_factors
+from fibroserum.cohort.size_factors import FIXED
+from fibroserum.de.normalisation import fixed_norm_factors, norm_factors
 from fibroserum.de.second_model import well_counted
 from fibroserum.de.stored_fit import fitted_genes
 from fibroserum.targets.study import Study
@@ -140,16 +146,22 @@ def mixed_model(
 def _values(cohort: ad.AnnData, fit: ad.AnnData) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return log2 counts per million of all samples (samples × targets), and their obs.
 
-    As in the second model: its genes, and TMM factors without those that change.
+    As in the second model: its genes, and TMM factors without those that change, or fixed factors.
     """
     counts, obs = all_samples(cohort)
     force_kept = cohort.var["target"].astype(bool)
     own = counts_of(fit)[fitted_genes(fit)]
     well = counts[well_counted(own, model_of(fit), force_kept).columns]
-    left_out = fit.var_names[fit.var["left_out"].to_numpy(bool)].intersection(well.columns)
-    values, _ = linear.log_cpm(well, norm_factors(well, left_out).to_numpy(float))
+    if settings_of(cohort)["size_factor_method"] in FIXED:
+        fixed = fixed_size_factors(cohort)
+        well = well.loc[well.index.isin(fixed.index)]
+        factors = fixed_norm_factors(well, fixed)
+    else:
+        left_out = fit.var_names[fit.var["left_out"].to_numpy(bool)].intersection(well.columns)
+        factors = norm_factors(well, left_out)
+    values, _ = linear.log_cpm(well, factors.to_numpy(float))
     targets = force_kept[well.columns].to_numpy(bool)
-    return pd.DataFrame(values[:, targets], well.index, well.columns[targets]), obs
+    return pd.DataFrame(values[:, targets], well.index, well.columns[targets]), obs.loc[well.index]
 
 
 def sensitivity_table(cohort: ad.AnnData, study: Study, *, randomised: bool | None) -> pd.DataFrame:
@@ -215,9 +227,7 @@ def _rows_at(
         fitted = {gene: model.fit(values[gene].to_numpy()) for gene in values}
         spent = model.design.shape[1] - model.design.filter(regex=r"^(start|after)\[?").shape[1]
         for contrast in (c for c in study.contrasts if c.model == "paired" and c.time == time):
-            own = np.array(
-                [contrast.scale(g) if g in contrast.groups else 0.0 for g in groups]
-            )
+            own = np.array([contrast.scale(g) if g in contrast.groups else 0.0 for g in groups])
             compared = [group for group, weight in zip(groups, own, strict=True) if weight]
             if assumption == "missing_at_random" and alone.isdisjoint(compared):
                 continue

@@ -97,9 +97,7 @@ def phrases(
             f"its {noun} is above 0", f"its {noun} is below 0", noun, own="value", weighted=True
         )
     if contrast.kind == "difference":
-        up, down = (
-            f"{clause}{at}" for clause in _compared(str(group), str(other), own, reference)
-        )
+        up, down = (f"{clause}{at}" for clause in _compared(str(group), str(other), own, reference))
         noun = f"difference between the changes in {group} and {other}{at}"
         return Phrases(up, down, noun, compared=(str(group), str(other)))
     return Phrases(

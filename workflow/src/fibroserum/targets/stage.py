@@ -14,7 +14,7 @@ from fibroserum import tables
 from fibroserum.cohort.contrasts import SINGLE_GROUP
 from fibroserum.multiple_testing import panel_adjusted
 from fibroserum.targets import donor_values, leave_one_out
-from fibroserum.targets.baseline import baseline_row, with_clauses
+from fibroserum.targets.baseline import baseline_table, with_clauses
 from fibroserum.targets.donors_up import DonorsUp, donors_up
 from fibroserum.targets.few_pairs import needed_donors
 from fibroserum.targets.headlines import with_headlines
@@ -99,7 +99,7 @@ def flag_targets(
     if not study.genes:
         return TargetTables(**{field: tables.empty(name) for field, name in SCHEMAS.items()})
     verdicts, loo = verdict_table(study, settings.n_cpus)
-    baseline = _baseline(study, settings.randomised)
+    baseline = baseline_table(study, settings.randomised)
     verdicts = with_clauses(verdicts, baseline)
     power = _power(study, verdicts, published, settings.power_lfc)
     verdicts = with_untestable(study, verdicts)
@@ -348,34 +348,6 @@ def _power(
             )
         )
     return pd.DataFrame(rows)
-
-
-def _baseline(study: Study, randomised: bool | None) -> pd.DataFrame:
-    estimable = [c for c in study.contrasts if c.kind == "difference"]
-    rows = []
-    for target, gene in study.genes.items():
-        if gene is None:
-            continue
-        for contrast in estimable:
-            pairs, samples = study.samples.pairs(str(contrast.time)), study.samples
-            pairs = pairs[pairs.index.get_level_values("group").isin(contrast.groups)]
-            levels = pd.DataFrame(
-                {
-                    time: samples.log2.loc[pairs[time], gene].to_numpy()
-                    for time in ("before", "after")
-                },
-                index=pairs.index,
-            )
-            row = baseline_row(
-                levels,
-                str(contrast.group),
-                str(contrast.reference),
-                crossover=study.crossover,
-                randomised=randomised,
-            )
-            at = {"time": contrast.time} if len(study.times) > 1 else {}
-            rows.append({"target": target} | at | row)
-    return pd.DataFrame(rows) if rows else tables.empty("target_baseline")
 
 
 def patterns(study: Study, verdicts: pd.DataFrame, n_cpus: int = 1) -> pd.DataFrame:

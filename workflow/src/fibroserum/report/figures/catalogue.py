@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict
 
 from fibroserum.cohort.contrasts import Contrast
@@ -14,6 +14,10 @@ COHORT = "Cohort"
 CHANGE = "Change in each group"
 TARGETS = "Targets"
 ECM = "Extracellular matrix"
+GENE_LISTS = "Gene lists"
+PLANNING = "Planning the next study"
+OUTCOMES = "Outcomes"
+CANDIDATES = "Candidates"
 #: Figures over all contrasts, which have a second one where some contrasts are folded away.
 OF_ALL_CONTRASTS = (
     "targets_forest",
@@ -84,12 +88,52 @@ def _with_others(entries: dict[str, Entry], *, folded: bool) -> Iterator[tuple[s
             yield others(kind), {**entry, "label": label}
 
 
-def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[str, Entry]:
+def _of_list(name: str) -> tuple[str, Entry]:
+    return f"gene_list_{file_name(name)}", _entry("gene_list", GENE_LISTS, "Donors", list=name)
+
+
+def outcome_figures(
+    outcomes: Iterable[str], times: Sequence[str]
+) -> Iterator[tuple[str, str, str]]:
+    """Yield the name of the figure of each outcome and time after, the outcome, and the time."""
+    for outcome in outcomes:
+        for time in times:
+            parts = [outcome, *([time] if len(times) > 1 else [])]
+            yield "_".join(["outcome", *map(file_name, parts)]), outcome, time
+
+
+def _per_outcome(outcomes: Iterable[str], times: Sequence[str]) -> dict[str, Entry]:
+    return {
+        name: _entry("outcome", OUTCOMES, "Targets and outcome", outcome=outcome, time=time)
+        for name, outcome, time in outcome_figures(outcomes, times)
+    }
+
+
+def _of_panel(contrasts: Iterable[Contrast]) -> Iterator[tuple[str, Entry]]:
+    for contrast in contrasts:
+        if contrast.model == "paired":
+            yield (
+                f"panel_volcano_{file_name(contrast.name)}",
+                _entry("panel_volcano", CANDIDATES, "Molecules", contrast=contrast.name),
+            )
+    yield "panel_targets", _entry("panel_targets", CANDIDATES, "Molecules and targets")
+
+
+def figure_names(
+    contrasts: Sequence[Contrast],
+    factors: Iterable[str],
+    *,
+    lists: Iterable[str] = (),
+    outcomes: Iterable[str] = (),
+    panel: bool = False,
+    times: Sequence[str] = (),
+) -> dict[str, Entry]:
     """Return every figure of a report in the order of its sections.
 
-    factors: their names. A figure's name is that of its files
-    under `figures/`; its entry holds `caption` (a file under `workflow/report/`), `category` and
-    `label` (a dict of words), as `snakemake --report` wants them.
+    factors, lists (own lists of genes), outcomes: their names; panel: whether there is a serum
+    panel; times: after the intervention. A figure's name is that of its files under `figures/`; its
+    entry holds `caption` (a file under `workflow/report/`), `category` and `label` (a dict of
+    words), as `snakemake --report` wants them.
     """
     fixed = {
         GLANCE: {
@@ -119,14 +163,29 @@ def figure_names(contrasts: Iterable[Contrast], factors: Iterable[str]) -> dict[
             "ecm_leading_edge": "Leading edge",
             "ecm_scores": "Scores per donor",
         },
+        PLANNING: {
+            "planning_detectable": "Detectable effect against pairs",
+            "planning_power": "Power against pairs",
+        },
     }
     entries = {
         category: {kind: _entry(kind, category, title) for kind, title in titles.items()}
         for category, titles in fixed.items()
     }
-    contrasts = list(contrasts)
     change = dict(pair for contrast in contrasts for pair in _per_contrast(contrast))
     change["pvalues"] = _entry("pvalues", CHANGE, "p values")
     responsive = dict(pair for factor in factors for pair in _per_factor(factor))
-    made = entries[GLANCE] | entries[COHORT] | change | entries[TARGETS] | responsive | entries[ECM]
+    parts = [
+        entries[GLANCE],
+        entries[COHORT],
+        change,
+        entries[TARGETS],
+        dict(map(_of_list, lists)),
+        responsive,
+        dict(_of_panel(contrasts)) if panel else {},
+        _per_outcome(outcomes, times),
+        entries[ECM],
+        entries[PLANNING],
+    ]
+    made = {name: entry for part in parts for name, entry in part.items()}
     return dict(_with_others(made, folded=len(opening(contrasts)) < len(contrasts)))

@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from fibroserum.report.figures.gene_lists import listed_genes, lists_said, with_lists
 from fibroserum.report.loading import RunTables, effect_of, label_order, labelled
 from fibroserum.report.theme import (
     ACCENT,
@@ -74,7 +75,8 @@ def _points(run: RunTables, frame: pd.DataFrame, x: str, y: str) -> pd.DataFrame
     if drawn.empty:
         return drawn
     strongest = drawn["pvalue"].fillna(1).rank(method="first") <= MOST_CALLED
-    keep = drawn["gene_id"].isin(target_ids(run)) | ((drawn["call"] != "none") & strongest)
+    marked = [*target_ids(run), *listed_genes(run)["gene_id"]]
+    keep = drawn["gene_id"].isin(marked) | ((drawn["call"] != "none") & strongest)
     return thin(drawn, x, y, keep)
 
 
@@ -120,12 +122,17 @@ def _scatter(
     numbers = ["log2FoldChange", "pvalue", "weighted_padj"]
     columns = ["gene_id", "gene", *numbers, "call", "area", "alpha", *fields]
     layers = [cloud, *(_target_layers(x, y, _tooltip()) if len(marked) else [])]
-    chart = alt.layer(*layers).properties(width=WIDTH, height=360)
+    chart = with_lists(alt.layer(*layers), run, x, y, _tooltip())
+    chart = chart.properties(width=WIDTH, height=360)
     decimals = ["log2FoldChange", *(name for name in fields if name != "baseMean")]
     points, marked = (
         as_shown(part[columns], decimals, ["pvalue", "weighted_padj"]) for part in (points, marked)
     )
-    return Figure(chart, {"points": points, "targets": marked}, words, labels="names")
+    held = {"points": points, "targets": marked}
+    if len(listed := listed_genes(run)):
+        held["lists"] = listed.merge(points, on="gene_id")
+        words += lists_said(run)
+    return Figure(chart, held, words, labels="names")
 
 
 def _title(words: str, effect: str) -> str | list[str]:

@@ -6,8 +6,26 @@ from collections.abc import Mapping
 from typing import Any
 
 from fibroserum.input.names import file_name
-from fibroserum.report.figures import change, cohort, edges, factors, glance, sets, targets
-from fibroserum.report.figures.catalogue import OF_ALL_CONTRASTS, Entry, figure_names, others
+from fibroserum.report.figures import (
+    change,
+    cohort,
+    edges,
+    factors,
+    gene_lists,
+    glance,
+    outcomes,
+    panel,
+    planning,
+    sets,
+    targets,
+)
+from fibroserum.report.figures.catalogue import (
+    OF_ALL_CONTRASTS,
+    Entry,
+    figure_names,
+    others,
+    outcome_figures,
+)
 from fibroserum.report.loading import RunTables, only
 from fibroserum.report.theme import Figure
 
@@ -32,6 +50,8 @@ WHOLE = {
     "ecm_running_sums": edges.running_sums,
     "ecm_leading_edge": edges.leading_edge,
     "ecm_scores": sets.scores,
+    "planning_detectable": planning.detectable,
+    "planning_power": planning.power,
 }
 OF_CONTRAST = {
     "volcano": change.volcano,
@@ -47,7 +67,14 @@ OF_FACTOR = {
 
 def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
     """Return the catalogue's entries for the contrasts and factors of a run."""
-    return figure_names(run.planned, config["factors"])
+    return figure_names(
+        run.planned,
+        config["factors"],
+        lists=config["gene_lists"],
+        outcomes=config["outcomes"],
+        panel=bool(config["serum_panel"]),
+        times=run.times,
+    )
 
 
 def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
@@ -65,4 +92,13 @@ def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
     for factor in config["factors"]:
         for name, of_factor in OF_FACTOR.items():
             figures[f"factor_{file_name(factor)}_{name}"] = of_factor(run, factor)
+    for name in config["gene_lists"]:
+        figures[f"gene_list_{file_name(name)}"] = gene_lists.donors(run, name)
+    for name, outcome, time in outcome_figures(config["outcomes"], run.times):
+        figures[name] = outcomes.scatter(run, outcome, time)
+    if config["serum_panel"]:
+        alpha = config["differential_expression"]["alpha"]
+        figures["panel_targets"] = panel.matrix(run, alpha)
+        for contrast in dict.fromkeys(run.panel["contrast"]):
+            figures[f"panel_volcano_{file_name(contrast)}"] = panel.volcano(run, contrast)
     return {name: figures[name] for name in catalogue_of(run, config)}

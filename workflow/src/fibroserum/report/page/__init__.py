@@ -5,7 +5,9 @@ __all__ = [
     "cohort_page",
     "design_words",
     "gene_data",
+    "outcomes",
     "pack",
+    "panel_tables",
     "tables",
     "templates",
 ]

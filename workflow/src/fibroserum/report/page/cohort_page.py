@@ -94,6 +94,12 @@ def _facts(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _subject(label: Mapping[str, str], labels: Mapping[str, str]) -> str:
+    """Return what a figure is of: a contrast in words (labels), an outcome and its time."""
+    of_outcome = [label[key] for key in ("outcome", "time") if key in label]
+    return labels.get(label.get("contrast", ""), ", ".join(of_outcome))
+
+
 def build_page(
     run: RunTables,
     config: Mapping[str, Any],
@@ -124,7 +130,7 @@ def build_page(
         env,
         catalogue_of(run, config),
         specs,
-        lambda entry: labels.get(entry["label"].get("contrast", ""), ""),
+        lambda entry: _subject(entry["label"], labels),
     )
     return fill(
         env,

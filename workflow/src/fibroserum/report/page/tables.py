@@ -12,10 +12,16 @@ from fibroserum.errors import listed
 from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.report.figures.sets import keys_of, relatives
 from fibroserum.report.figures.targets import target_names
-from fibroserum.report.loading import RunTables
+from fibroserum.report.loading import RunTables, labels_of
+from fibroserum.report.page.outcomes import COLUMNS as OUTCOME_COLUMNS
+from fibroserum.report.page.outcomes import outcome_genes, outcome_views
+from fibroserum.report.page.panel_tables import panel_views
 from fibroserum.report.theme import records
+from fibroserum.targets.planning_words import planning_sentences
 
 MOST_FACTOR_GENES = 500
+# called genes of an own list that a row names
+MOST_NAMED = 20
 # keys of the config that the methods paragraph states
 STATED = (
     "targets",
@@ -130,6 +136,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     warnings = run.checks[run.checks["level"] != "ok"]
     lost = run.samples[(run.samples["used_for"] != "change") | run.samples["reason"].notna()]
     fit = {name: frame["status"].value_counts().to_dict() for name, frame in run.de.items()}
+    names = target_names(run)
     return {
         "warnings": records(warnings),
         "checks": records(run.checks),
@@ -142,10 +149,12 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "sensitivity": _by_verdict(run.sensitivity),
         "baseline": records(run.baseline),
         "power": records(run.power.dropna(subset=["sentence"])),
+        "planning": planning_sentences(run.planning, names[0], labels_of(run)) if names else [],
         "levels": records(run.levels),
         "factor_sets": records(run.sets),
         "mediation": records(run.mediation),
         "calibration": records(run.calibration),
+        "gene_lists": called_of_lists(run.gene_lists),
         "left_out": records(run.left_out),
         "few_found": few_found(run),
         "score_tests": records(run.score_tests),
@@ -157,9 +166,32 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "lines": [line for line in run.settings["lines"] if line],
         "status": fit,
         "factors": list(config["factors"]),
+        "outcomes": outcome_views(run, config),
         "published": run.published is not None,
         "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
+        **panel_views(run),
     }
+
+
+def called_of_lists(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return for each own list and contrast how many genes it has, and those that are called.
+
+    rows: `flags/gene_lists.tsv`.
+    """
+    return [
+        {
+            "list": name,
+            "contrast": contrast,
+            "genes": len(own),
+            "absent": int(own["gene_id"].isna().sum()),
+            "tested": int((own["status"] == "tested").sum()),
+            **{
+                call: listed(own.loc[own["call"] == call, "gene"], MOST_NAMED, quote="") or None
+                for call in ("up", "down")
+            },
+        }
+        for (name, contrast), own in rows.groupby(["list", "contrast"], sort=False)
+    ]
 
 
 def covariates_in_words(run: RunTables) -> list[str]:
@@ -242,7 +274,13 @@ def long_tables(run: RunTables) -> dict[str, Any]:
 
     Each: names and titles of the columns, kinds (text, word, number or p), and rows.
     """
-    numbers = ("tested", "mean_log2FoldChange", "stimulation_log2FoldChange", "serum_slope")
+    numbers = (
+        "tested",
+        "mean_log2FoldChange",
+        "stimulation_log2FoldChange",
+        "serum_slope",
+        "slope",
+    )
     # words of a schema, in which an underscore stands for a space
     words = ("direction", "signature", "call", "enriched")
     known = dict.fromkeys(numbers, "number") | dict.fromkeys(words, "word")
@@ -268,4 +306,6 @@ def long_tables(run: RunTables) -> dict[str, Any]:
         symbols = rows["symbol"].fillna("")
         rows = rows.assign(symbol=symbols.where(symbols != "", rows["gene_id"]))
         made[f"factor-{number}"] = table(rows, FACTOR_COLUMNS)
+    for name, rows in outcome_genes(run).items():
+        made[name] = table(rows, OUTCOME_COLUMNS)
     return made

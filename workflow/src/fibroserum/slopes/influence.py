@@ -1,9 +1,10 @@
-"""What each pair is to the slope on the serum level: its leverage, its variance, its deletion.
+"""What each pair is to a slope: its leverage, its variance, its deletion.
 
-A pair whose level changes much has much leverage. Where one of its libraries is poor or an
-outlier, the slope follows it and little residual is left to show it, whatever the moderation of
-variances. Everything follows from the one fit (Cook & Weisberg 1982, Residuals and Influence in
-Regression, 2.2): nothing is refitted.
+A pair with an extreme value has much leverage. Where one of its samples is poor or an outlier, the
+slope follows it and little residual is left to show it, whatever the moderation of variances.
+Everything follows from the one fit (Cook & Weisberg 1982, Residuals and Influence in Regression,
+2.2): nothing is refitted. In a model of the samples before, which has no blocks, a sample counts
+as a pair does here.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ ASKED = 0.05
 
 @dataclass(frozen=True)
 class Pair:
-    """One pair in the G weighted fits of pair differences.
+    """One pair in the G weighted fits of pair differences (a sample, where there are no blocks).
 
     weight, residual, leverage: (G,). direction: (G, k), what a unit of weight times residual adds
     to the dense coefficients.
@@ -65,24 +66,40 @@ class PairVariances:
 
 
 def pairs_of(fit: LinearFit) -> Iterator[Pair]:
-    """Yield the pairs of a fit in the order of its blocks.
+    """Yield the pairs of a fit in the order of its blocks, or its samples where it has none.
 
-    fit: blocks of two samples each, before and after; ValueError for others.
+    fit: blocks of two samples each, before and after, or no blocks; ValueError for others.
     """
-    first, second = _samples(fit)
-    steps = fit.design.dense_values[second] - fit.design.dense_values[first]
-    for one, other, step in zip(first, second, steps, strict=True):
-        weight = 1.0 / (1.0 / fit.weights[one] + 1.0 / fit.weights[other])
+    if fit.design.blocks is None:
+        rows = zip(fit.weights, fit.E, fit.design.dense_values, strict=True)
+    else:
+        first, second = _samples(fit)
+        rows = zip(
+            1.0 / (1.0 / fit.weights[first] + 1.0 / fit.weights[second]),
+            fit.E[second] - fit.E[first],
+            steps_of(fit),
+            strict=True,
+        )
+    for weight, value, step in rows:
         direction = fit.covariance @ step
-        residual = fit.E[other] - fit.E[one] - fit.dense_coefficients @ step
+        residual = value - fit.dense_coefficients @ step
         yield Pair(weight, residual, weight * (direction @ step), direction)
 
 
-def without_each_pair(fit: LinearFit, column: int) -> Deletion:
-    """Return for each gene the pair that its slope needs most.
+def steps_of(fit: LinearFit) -> np.ndarray:
+    """Return the dense columns of each pair, after minus before; of each sample without blocks."""
+    values = fit.design.dense_values
+    if fit.design.blocks is None:
+        return values
+    first, second = _samples(fit)
+    return np.asarray(values[second] - values[first])
+
+
+def slopes_without(fit: LinearFit, column: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield for each pair each gene's slope without it and its t, (G,) each, on df - 1.
 
     column: position of the slope among the dense columns. Precision weights and the prior of the
-    variances are those of the fit. A pair that decides its own fitted value is not compared.
+    variances are those of the fit. NaN for a pair that decides its own fitted value.
     """
     beta = fit.dense_coefficients[:, column]
     variance, total = posterior_variance(fit.sigma**2, fit.df_residual)
@@ -90,21 +107,29 @@ def without_each_pair(fit: LinearFit, column: int) -> Deletion:
     # (total × posterior - df × own) is what the prior adds to the sum of squares
     rss = fit.sigma**2 * fit.df_residual
     added = np.maximum(total * variance - rss, 0.0)
-    genes = len(fit.genes)
-    worst, share = np.full(genes, -1), np.full(genes, np.inf)
-    statistic = np.full(genes, np.nan)
     df = prior + fit.df_residual - 1
-    for place, pair in enumerate(pairs_of(fit)):
+    for pair in pairs_of(fit):
         own = pair.direction[:, column]
-        free = pair.leverage < WHOLE
-        rest = np.where(free, 1 - pair.leverage, 1.0)
+        rest = np.where(pair.leverage < WHOLE, 1 - pair.leverage, np.nan)
         slope = beta - own * pair.weight * pair.residual / rest
         scale = fit.covariance[:, column, column] + pair.weight * own**2 / rest
         left = np.maximum(rss - pair.weight * pair.residual**2 / rest, 0.0) + added
-        kept = np.divide(slope, beta, out=np.ones(genes), where=beta != 0)
-        lower = free & (kept < share)
+        yield slope, slope / np.sqrt(scale * left / df)
+
+
+def without_each_pair(fit: LinearFit, column: int) -> Deletion:
+    """Return for each gene the pair that its slope needs most; arguments as `slopes_without`'s."""
+    beta = fit.dense_coefficients[:, column]
+    genes = len(fit.genes)
+    worst, share = np.full(genes, -1), np.full(genes, np.inf)
+    statistic = np.full(genes, np.nan)
+    for place, (slope, without) in enumerate(slopes_without(fit, column)):
+        kept = np.divide(slope, beta, out=np.where(np.isnan(slope), np.nan, 1.0), where=beta != 0)
+        lower = kept < share
         worst[lower], share[lower] = place, kept[lower]
-        statistic[lower] = (slope / np.sqrt(scale * left / df))[lower]
+        statistic[lower] = without[lower]
+    _, total = posterior_variance(fit.sigma**2, fit.df_residual)
+    df = max(total - fit.df_residual, 0.0) + fit.df_residual - 1
     return Deletion(worst, share, 2 * student.sf(np.abs(statistic), df))
 
 
@@ -131,10 +156,8 @@ def pair_variances(fit: LinearFit, column: int, groups: np.ndarray) -> PairVaria
     for pair in pairs_of(fit):
         squares.append(float(np.mean(pair.weight * pair.residual**2 / variance)))
         weights.append(float(np.median(pair.weight / mean)))
-    first, second = _samples(fit)
-    steps = fit.design.dense_values[second] - fit.design.dense_values[first]
     root = np.sqrt(weights)
-    basis, triangle = np.linalg.qr(steps * root[:, None])
+    basis, triangle = np.linalg.qr(steps_of(fit) * root[:, None])
     hat = basis @ basis.T
     own = np.asarray(squares) * fit.df_residual / sum(squares)
     influence = basis @ np.linalg.inv(triangle)[column]

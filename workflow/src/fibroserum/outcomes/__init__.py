@@ -1,0 +1,5 @@
+"""Does expression go with an outcome that was measured in the donors? Genes, targets, sets."""
+
+from __future__ import annotations
+
+__all__ = ["pairs", "sentences", "sets", "stage"]
