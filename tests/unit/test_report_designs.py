@@ -98,7 +98,7 @@ def test_figures_over_all_contrasts_share_them_out(several: Made) -> None:
         for name, wanted in ((kind, run.opening), (f"{kind}_others", run.folded)):
             (rows,) = figures[name]["datasets"].values()
             assert {row["contrast"] for row in rows} == set(wanted)
-            assert len(figures[name]["facet"]["facet"]["sort"]) == len(wanted)
+            assert len(figures[name]["facet"]["sort"]) == len(wanted)
 
 
 def test_trajectories_go_through_every_time_in_its_order(several: Made) -> None:
@@ -135,7 +135,7 @@ def test_a_donor_that_drops_out_does_not_shift_the_mean_line(several: Made) -> N
     figure = slopes(run, frame.assign(panel="X", group="AT"), ["X"], "level", "words")
     drawn = svg(spec(figure))
     # the mean line: one path of 4 points, level after its first step
-    (path,) = re.findall(r'<path d="([^"]+)"[^>]*stroke-width="3.2"', drawn)
+    (path,) = re.findall(r'd="(M[^"]+)"[^>]*stroke-width="3.2"', drawn)
     points = [tuple(map(float, pair)) for pair in re.findall(r"(-?[\d.]+),(-?[\d.]+)", path)]
     heights = [y for _, y in points]
     assert len(points) == 4
