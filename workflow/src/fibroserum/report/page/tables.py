@@ -90,13 +90,17 @@ def sheet_facts(run: RunTables) -> list[tuple[str, str]]:
 
 
 def _targets(run: RunTables) -> list[dict[str, Any]]:
+    """Return the verdicts by target and contrast; of many contrasts the calls of a target first."""
     order = {name: number for number, name in enumerate(target_names(run))}
     place = {name: number for number, name in enumerate(run.contrast_names)}
+    held, called = run.targets["headline"] != "none", run.targets["verdict"].isin(["up", "down"])
     key = run.targets.assign(
-        _target=run.targets["target"].map(order), _contrast=run.targets["contrast"].map(place)
+        _target=run.targets["target"].map(order),
+        _quiet=(2 - called.astype(int) - held.astype(int)) * bool(run.folded),
+        _contrast=run.targets["contrast"].map(place),
     )
-    rows = key.sort_values(["_target", "_contrast"], kind="stable")[list(run.targets.columns)]
-    return records(rows)
+    rows = key.sort_values(["_target", "_quiet", "_contrast"], kind="stable")
+    return records(rows[list(run.targets.columns)])
 
 
 def target_first(run: RunTables) -> dict[str, Any]:
