@@ -25,7 +25,8 @@ from outcome_cohorts import SETTINGS, SHAPES, SPREADS, outcome_cohort
 
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.outcomes.pairs import outcome_slope
-from fibroserum.slopes.model import Question, SlopeSteps, slope_test
+from fibroserum.slopes.design import Question
+from fibroserum.slopes.model import SlopeSteps, slope_test
 from sections import took, write_section
 
 ALPHA = 0.05

@@ -33,6 +33,7 @@ class Maker(OutcomeFlags):
         self.target_tables()
         self.factor_tables()
         self.outcome_tables()
+        self.gene_lists()
         record = {
             "versions": {"python": "3.11.7", "fibroserum": "0.1.0", "pydeseq2": "0.5.4"},
             "config": self.config,
@@ -40,6 +41,19 @@ class Maker(OutcomeFlags):
             "seed": 1,
         }
         (self.folder / "provenance.json").write_text(json.dumps(record), encoding="utf-8")
+
+    def gene_lists(self) -> None:
+        """Write the rows of own lists of genes; those that the matrix lacks have no id."""
+        rows = [
+            {"list": name, "gene": gene, "contrast": contrast.name, "call": "none"}
+            | {"status": "not_in_matrix"}
+            | self.de[contrast.name].set_index("symbol", drop=False).T.to_dict().get(gene, {})
+            for name, genes in self.shape.lists.items()
+            for gene in genes
+            for contrast in self.contrasts
+        ]
+        if rows:
+            self.write("gene_lists", rows)
 
     def cohort(self) -> None:
         """Write samples, checks, QC tables and the h5ad."""

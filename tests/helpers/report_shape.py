@@ -60,6 +60,7 @@ class Shape:
     control: str | None = None
     own: dict[str, dict[str, float]] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def after(self) -> str | list[str]:
@@ -97,6 +98,7 @@ def config_of(shape: Shape, repository: Path, folder: Path) -> dict[str, Any]:
         },
         "gene_sets": [str(folder / "inputs" / "matrix.gmt")],
         "targets": list(shape.targets),
+        "gene_lists": shape.lists,
         "published": None if shape.published is None else str(shape.published),
         "factors": {
             name: {"gene": None, "serum": "level" if shape.evidence else None}

@@ -16,6 +16,7 @@ LIBRARY = Path(__file__).resolve().parents[2] / "workflow" / "src" / "fibroserum
 ROWS = (
     ("data", "errors"),
     ("files", "intervals", "multiple_testing", "tables"),
+    ("stagewise",),
     ("genes",),
     ("counts",),
     ("input",),

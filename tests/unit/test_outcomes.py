@@ -18,7 +18,8 @@ from fibroserum.input.outcomes import with_changes
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.outcomes.pairs import outcome_pairs, outcome_slope
 from fibroserum.outcomes.stage import SCHEMAS, OutcomeSettings, OutcomeTables, flag_outcomes
-from fibroserum.slopes.model import Question, SlopeModel, SlopeSteps
+from fibroserum.slopes.design import Question
+from fibroserum.slopes.model import SlopeModel, SlopeSteps
 from helpers.factor_cohort import NAMES, Options, fits_of, make_cohort
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"

@@ -70,7 +70,9 @@ def test_names_are_safe_in_a_path() -> None:
 
 def test_every_figure_has_a_caption_and_every_caption_a_figure(repository: Path) -> None:
     place = repository / "workflow" / "report"
-    entries = figure_names(TWO, ["CCL28"], outcomes=["skin"], times=["post"])
+    entries = figure_names(
+        TWO, ["CCL28"], lists=["mine"], outcomes=["skin"], panel=True, times=["post"]
+    )
     entries |= synthesis_figures(["BGN"], ["CCL28"])
     used = {entry["caption"] for entry in entries.values()}
     assert used == {f"captions/{path.name}" for path in (place / "captions").glob("*.rst")}

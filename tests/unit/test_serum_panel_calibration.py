@@ -13,7 +13,8 @@ import pytest
 from fibroserum import linear
 from fibroserum.serum_panel import target_slopes
 from fibroserum.serum_panel.changes import changes_of, with_calls
-from fibroserum.slopes.model import SlopeSteps, slope_design, slope_test
+from fibroserum.slopes.design import slope_design
+from fibroserum.slopes.model import SlopeSteps, slope_test
 
 ALPHA = 0.05
 

@@ -20,7 +20,7 @@ from fibroserum.serum_panel.candidates import candidates_of
 from fibroserum.serum_panel.levels import pair_changes
 from fibroserum.serum_panel.stage import SCHEMAS, PanelTables, flag_panel
 from fibroserum.serum_panel.target_slopes import slopes_at
-from fibroserum.slopes.model import weighted_expression
+from fibroserum.slopes.shared import weighted_expression
 from helpers.factor_cohort import GENES, Options, de_of, fits_of, make_cohort
 
 

@@ -13,13 +13,8 @@ from scipy.stats import norm
 
 from fibroserum.de.settings import FitSettings
 from fibroserum.multiple_testing import benjamini_hochberg
-from fibroserum.targets.headlines import (
-    headline_padj,
-    holm_after_screening,
-    simes,
-    stagewise_adjusted,
-    with_headlines,
-)
+from fibroserum.stagewise import holm_after_screening, simes, stagewise_adjusted
+from fibroserum.targets.headlines import headline_padj, with_headlines
 from fibroserum.targets.verdict import Rule
 from helpers.target_cohorts import Planted, draw, flagged
 

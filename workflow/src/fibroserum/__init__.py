@@ -98,6 +98,7 @@ __all__ = [
     "simulate",
     "simulate_cohort",
     "slopes",
+    "stagewise",
     "synthesis",
     "tables",
     "target_tables",

@@ -11,6 +11,7 @@ __all__ = [
     "members",
     "models",
     "plan",
+    "questions",
     "rank",
     "samples",
     "several",

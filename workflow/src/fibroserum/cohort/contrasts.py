@@ -16,7 +16,7 @@ from typing import Literal
 from fibroserum.errors import Problem, listed, nearest
 from fibroserum.input.names import file_name, long_names, name_clashes
 
-Kind = Literal["change", "difference", "average", "own", "baseline"]
+Kind = Literal["change", "difference", "average", "own", "baseline", "dose", "dose_difference"]
 #: A group at a time.
 Arm = tuple[str, str]
 SINGLE_GROUP = "all"
@@ -29,17 +29,19 @@ class Contrast:
     """One contrast: what it estimates, for which group, against which, from which model.
 
     weights: of the change of each group at each time after (in a baseline contrast, of the level
-    before). time: the time after that all of them have, or None. before: the level of time before.
+    before; of a dose, of the change's slope on it). time: the time after that all of them have, or
+    None. before: the level of time before. dose: the column of the dose in `obs`.
     """
 
     name: str
     kind: Kind
     group: str | None
     reference: str | None
-    model: Literal["paired", "baseline"]
+    model: Literal["paired", "baseline", "dose"]
     weights: tuple[tuple[Arm, float], ...]
     before: str
     time: str | None = None
+    dose: str | None = None
 
     @property
     def file(self) -> str:
@@ -85,13 +87,14 @@ def contrasts_of(
     pairwise: bool = False,
     control: str | None = None,
     own: Mapping[str, Mapping[str, float]] | None = None,
+    dose: str | None = None,
 ) -> list[Contrast]:
     """Return every contrast of a cohort.
 
     groups: the reference first; after: one time or several; only_before: groups that were measured
     before only; pairwise: compare every two groups, not each with the reference alone; control: a
     group that the average leaves out; own: contrasts of the config, each with the weight of each
-    arm (`arm_of`), as `own_problems` accepts them.
+    arm (`arm_of`), as `own_problems` accepts them; dose: the column of the dose in `obs`.
     """
     times = [after] if isinstance(after, str) else list(after)
     changing = [group for group in groups if group not in only_before]
@@ -141,6 +144,8 @@ def contrasts_of(
     for name, asked in (own or {}).items():
         weights = {arm_of(key, groups, times): float(weight) for key, weight in asked.items()}
         found.append(paired(name, "own", {arm: w for arm, w in weights.items() if w}))
+    if dose:
+        found += _slopes(changing, times, before, dose, _compared(groups, pairwise))
     found += [
         Contrast(
             f"{group}_vs_{other}_{before}",
@@ -154,6 +159,34 @@ def contrasts_of(
         for group, other in _compared(groups, pairwise)
     ]
     return found
+
+
+def _slopes(
+    changing: Sequence[str],
+    times: Sequence[str],
+    before: str,
+    dose: str,
+    compared: Sequence[tuple[str, str]],
+) -> Iterator[Contrast]:
+    """Yield the slopes of the groups' changes on the dose, and the differences between them."""
+    for time in times:
+        at = f"_{time}" if len(times) > 1 else ""
+        for group in changing:
+            name, weights = f"{group}{at}_dose_slope", (((group, time), 1.0),)
+            yield Contrast(name, "dose", group, None, "dose", weights, before, time, dose)
+        for group, other in compared:
+            if {group, other} <= set(changing):
+                yield Contrast(
+                    f"{group}_vs_{other}_dose_slope{at}",
+                    "dose_difference",
+                    group,
+                    other,
+                    "dose",
+                    (((group, time), 1.0), ((other, time), -1.0)),
+                    before,
+                    time,
+                    dose,
+                )
 
 
 def _compared(groups: Sequence[str], pairwise: bool) -> list[tuple[str, str]]:
@@ -264,6 +297,8 @@ def labels_of(contrasts: Sequence[Contrast], *, control: str | None = None) -> d
             "average": f"{over}: {change}",
             "own": one.name,
             "baseline": f"{one.group} vs {one.reference}: {one.before}",
+            "dose": f"{'' if alone else f'{one.group}: '}slope on {one.dose}{at}",
+            "dose_difference": f"{one.group} vs {one.reference}: slope on {one.dose}{at}",
         }[one.kind]
     return found
 
@@ -282,6 +317,9 @@ def effects_of(contrasts: Sequence[Contrast], *, control: str | None = None) -> 
             "average": f"{over}, {change}",
             "own": weighted_words(one, several=several),
             "baseline": f"{one.group} vs {one.reference}, {one.before}",
+            "dose": f"{'' if alone else f'{one.group}, '}change{at} per unit of {one.dose}",
+            "dose_difference": f"change{at} per unit of {one.dose}, {one.group} minus "
+            f"{one.reference}",
         }[one.kind]
     return found
 

@@ -59,8 +59,10 @@ def read_cohort(config: dict[str, Any], summed: Sequence[Path], min_count: int) 
 
 def _stored(compared: Mapping[str, Any]) -> dict[str, Any]:
     """Return `comparisons` as h5ad holds them; `settings_of` reads them."""
+    dose = {"dose": compared["dose"]} if compared["dose"] else {}
     return {
-        **compared,
+        **{key: value for key, value in compared.items() if key != "dose"},
+        **dose,
         "control": compared["control"] or "",
         "contrasts": json.dumps(compared["contrasts"]),
     }
@@ -160,6 +162,7 @@ def _check_depth(
     rows = {
         "paired": obs["used_for"] == "change",
         "baseline": (obs["used_for"] != "none") & (obs["time"] == before),
+        "dose": obs["used_for"] == "change",
     }
     parts = {f"the {name} model": summed[own] for name, own in rows.items() if name in asked}
     for factor, (counts, sheet) in inputs.stimulation.items():

@@ -92,7 +92,7 @@ def with_sheet_names(config: dict[str, Any]) -> dict[str, Any]:
         return section | {key: obs_name(SAMPLE) for key in keys if section[key] == SAMPLE}
 
     own, factors = obs_name(SAMPLE), {}
-    design = renamed(config["design"], (*DESIGN_KEYS, "pool", "block"))
+    design = renamed(config["design"], (*DESIGN_KEYS, "pool", "block", "dose"))
     elsewhere, normalization = design["sample"] != SAMPLE, config["normalization"]
     if elsewhere and normalization["column"] == SAMPLE:
         normalization = normalization | {"column": own}

@@ -15,8 +15,9 @@ from fibroserum.enrichment.membership import restrict
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import LinearFit
 from fibroserum.multiple_testing import adjust
+from fibroserum.slopes.design import VALUE
 from fibroserum.slopes.influence import pair_variances
-from fibroserum.slopes.model import VALUE, SlopeModel, unit_codes
+from fibroserum.slopes.model import SlopeModel, unit_codes
 
 
 def set_slopes(

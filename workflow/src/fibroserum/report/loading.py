@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import pandas as pd
 from fibroserum import tables
 from fibroserum.cohort import contrasts
 from fibroserum.cohort.accessors import all_contrasts, change_times, settings_of
+from fibroserum.cohort.questions import questions_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_collections
@@ -49,6 +50,7 @@ SINGLE = {
     "sets": "factor_sets",
     "mediation": "mediation",
     "calibration": "calibration",
+    "omnibus": "omnibus",
     "gene_lists": "gene_lists",
     "planning": "planning",
     "panel": "serum_panel",
@@ -59,19 +61,16 @@ SINGLE = {
     "outcome_targets": "outcome_targets",
     "outcome_sets": "outcome_sets",
 }
-# tables that are written where the config asks for them, each with one that then has a row
+# keys of the config that ask for tables (omnibus: the contrasts do), with their tables: the first has
+# a row wherever it is asked for. Else no table is read, though an earlier run may have left it.
 CONFIGURED = {
-    "gene_lists": "gene_lists",
-    "panel": "panel",
-    "panel_targets": "panel",
-    "candidates": "panel",
-    "outcome_pairs": "outcome_pairs",
-    "outcomes": "outcome_pairs",
-    "outcome_targets": "outcome_pairs",
-    "outcome_sets": "outcome_pairs",
+    "omnibus": ("omnibus",),
+    "gene_lists": ("gene_lists",),
+    "serum_panel": ("panel", "panel_targets", "candidates"),
+    "outcomes": ("outcome_pairs", "outcomes", "outcome_targets", "outcome_sets"),
 }
-# written only where they were asked for or can be
-OPTIONAL = {"calibration", *CONFIGURED}
+# written only where they can be
+OPTIONAL = {"calibration"}
 
 
 @dataclass(frozen=True)
@@ -108,6 +107,7 @@ class Tables:
     sets: pd.DataFrame
     mediation: pd.DataFrame
     calibration: pd.DataFrame
+    omnibus: pd.DataFrame
     gene_lists: pd.DataFrame
     planning: pd.DataFrame
     outcome_pairs: pd.DataFrame
@@ -221,15 +221,22 @@ def _gene_sets(config: Mapping[str, Any], genes: pd.DataFrame) -> tuple[GeneSet,
     return tuple(mapped)
 
 
-def read_tables(folder: str | Path, stimulated: Mapping[str, bool]) -> Tables:
+def read_tables(
+    folder: str | Path, stimulated: Mapping[str, bool], configured: Collection[str] = ()
+) -> Tables:
     """Read the tables of a finished run under `results/{cohort}/`.
 
-    stimulated: by factor, whether there is an arm of cells treated with it.
+    stimulated: by factor, whether there is an arm of cells treated with it. configured: the keys
+    of CONFIGURED that the config sets.
     """
     place = Path(folder)
+    absent = {
+        field for key, fields in CONFIGURED.items() if key not in configured for field in fields
+    }
     single = {
         field: tables.empty(name)
-        if field in OPTIONAL and not (place / tables.schemas()[name].path).exists()
+        if field in absent
+        or (field in OPTIONAL and not (place / tables.schemas()[name].path).exists())
         else _read(name, place)
         for field, name in SINGLE.items()
     }
@@ -258,10 +265,14 @@ def load_run(
     record of the run, or None for what stands in `provenance.json`.
     """
     place = Path(folder)
-    made = read_tables(
-        place, {name: bool(about["stimulation"]) for name, about in config["factors"].items()}
-    )
     cohort = read_h5ad(place / "cohort.h5ad")
+    asked = [key for key in CONFIGURED if config.get(key)]
+    asked += ["omnibus"] if questions_of(all_contrasts(settings_of(cohort))) else []
+    made = read_tables(
+        place,
+        {name: bool(about["stimulation"]) for name, about in config["factors"].items()},
+        asked,
+    )
     if provenance is None:
         provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
     return RunTables(

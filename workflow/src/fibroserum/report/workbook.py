@@ -73,11 +73,12 @@ def sheets_of(run: Tables) -> Iterator[Sheet]:
     for contrast, frame in run.enrichment.items():
         own = _labelled(frame, "contrast", contrast)
         yield Sheet(f"sets {contrast}", "enrichment", own, contrast)
+    left_out = set(LEFT_OUT)
+    for fields in CONFIGURED.values():
+        left_out |= set() if len(getattr(run, fields[0])) else set(fields)
     for field, schema in SINGLE.items():
-        frame = getattr(run, field)
-        asked = field not in CONFIGURED or len(getattr(run, CONFIGURED[field]))
-        if field not in LEFT_OUT and asked:
-            yield Sheet(schema, schema, frame)
+        if field not in left_out:
+            yield Sheet(schema, schema, getattr(run, field))
     for factor, frame in run.stimulation.items():
         if len(frame):
             own = _labelled(frame, "factor", factor)

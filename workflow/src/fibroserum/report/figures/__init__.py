@@ -6,6 +6,7 @@ __all__ = [
     "cohort",
     "edges",
     "factors",
+    "gene_lists",
     "glance",
     "lookup",
     "outcomes",

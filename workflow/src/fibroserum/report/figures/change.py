@@ -8,7 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from fibroserum.report.figures.gene_lists import listed_genes, lists_said, with_lists
+from fibroserum.report.figures.gene_lists import list_marks, listed_genes, lists_said
 from fibroserum.report.loading import RunTables, effect_of, label_order, labelled
 from fibroserum.report.theme import (
     ACCENT,
@@ -122,8 +122,10 @@ def _scatter(
     numbers = ["log2FoldChange", "pvalue", "weighted_padj"]
     columns = ["gene_id", "gene", *numbers, "call", "area", "alpha", *fields]
     layers = [cloud, *(_target_layers(x, y, _tooltip()) if len(marked) else [])]
-    chart = with_lists(alt.layer(*layers), run, x, y, _tooltip())
-    chart = chart.properties(width=WIDTH, height=360)
+    of_lists = list_marks(run, x, y, _tooltip())
+    chart = alt.layer(*layers, *of_lists).properties(width=WIDTH, height=360)
+    if of_lists:
+        chart = chart.resolve_scale(color="independent", shape="independent")
     decimals = ["log2FoldChange", *(name for name in fields if name != "baseMean")]
     points, marked = (
         as_shown(part[columns], decimals, ["pvalue", "weighted_padj"]) for part in (points, marked)

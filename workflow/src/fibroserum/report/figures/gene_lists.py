@@ -45,32 +45,24 @@ def lists_said(run: RunTables) -> str:
     return f" Marked lists: {', '.join(said)}."
 
 
-def with_lists(
-    chart: alt.LayerChart | alt.FacetChart,
-    run: RunTables,
-    x: alt.X,
-    y: alt.Y,
-    tooltip: list[alt.Tooltip],
-) -> alt.LayerChart | alt.FacetChart:
-    """Return the chart with marks about the genes of the lists (data `lists`), a shape a list."""
+def list_marks(run: RunTables, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
+    """Return the layer of marks about the genes of the lists (data `lists`), a shape a list."""
     names = list(dict.fromkeys(listed_genes(run)["list"]))
     if not names:
-        return chart
+        return []
     shapes = [SHAPES[number % len(SHAPES)] for number in range(len(names))]
+    scale = alt.Scale(domain=names, range=shapes)
     marks = (
         alt.Chart(data("lists"))
         .mark_point(size=110, color=ACCENT, strokeWidth=1.4, filled=False)
         .encode(
             x=x,
             y=y,
-            shape=alt.Shape(
-                "list:N", scale=alt.Scale(domain=names, range=shapes), title="Gene list"
-            ),
+            shape=alt.Shape("list:N", scale=scale, title="Gene list"),
             tooltip=[alt.Tooltip("list:N", title="Gene list"), *tooltip],
         )
     )
-    both = alt.layer(chart, marks)
-    return both.resolve_scale(color="independent", shape="independent")
+    return [marks]
 
 
 def donors(run: RunTables, name: str) -> Figure:

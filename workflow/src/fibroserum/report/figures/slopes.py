@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -126,10 +128,10 @@ def slope_chart(
     y = alt.Y("level:Q", title=y_title, scale=scale, axis=ticks)
     title = filled_words(run)
     several = len(run.times) > 1
-    legend = {"legend": alt.Legend(symbolOpacity=1)} if several else {}
+    legend: dict[str, Any] = {"legend": alt.Legend(symbolOpacity=1)} if several else {}
     colour = alt.Color("group:N", scale=group_scale(run.groups), title=title, **legend)
     # without an order of their own, points of a line are joined in the order of their names
-    order = {"order": alt.Order("order:Q")} if several else {}
+    order: dict[str, Any] = {"order": alt.Order("order:Q")} if several else {}
     lines = source.mark_line(strokeWidth=1.1, opacity=0.45 if several else alt.Undefined).encode(
         x=x, y=y, color=colour, detail=["donor:N", "group:N"], **order
     )

@@ -43,6 +43,9 @@ def published_effects(run: RunTables) -> pd.DataFrame:
 def _facets(run: RunTables, layers: list[alt.Chart], height: int, held: str) -> alt.FacetChart:
     chart = alt.layer(*layers).properties(width=PANEL, height=height)
     made = panels(chart, "label", held, label_order(run), 3, PANEL + 60)
+    if any(contrast.dose for contrast in run.planned):
+        # a slope is per unit of the dose: its panel has a scale of its own
+        made = made.resolve_scale(x="independent")
     return made.properties(spacing={"row": 84, "column": 112})
 
 

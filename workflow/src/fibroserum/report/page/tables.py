@@ -158,6 +158,8 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "factor_sets": records(run.sets),
         "mediation": records(run.mediation),
         "calibration": records(run.calibration),
+        "omnibus": omnibus_counts(run.omnibus),
+        "omnibus_targets": omnibus_targets(run),
         "gene_lists": called_of_lists(run.gene_lists),
         "left_out": records(run.left_out),
         "few_found": few_found(run),
@@ -175,6 +177,29 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
         **panel_views(run),
     }
+
+
+QUESTIONS = {"groups": "between groups", "times": "over the times"}
+
+
+def omnibus_counts(omnibus: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return how many genes differ in each omnibus question."""
+    rows = omnibus.assign(time=omnibus["time"].fillna(""), differs=omnibus["call"] == "differs")
+    counted = rows.groupby(["question", "time"], sort=False)["differs"].agg(["size", "sum"])
+    return [
+        {"question": QUESTIONS[question], "time": time, "tested": row["size"], "differ": row["sum"]}
+        for (question, time), row in counted.iterrows()
+    ]
+
+
+def omnibus_targets(run: RunTables) -> list[dict[str, Any]]:
+    """Return the targets' rows of `omnibus`."""
+    named = targets_of_genes(run)
+    rows = run.omnibus[run.omnibus["gene_id"].isin(list(named))]
+    rows = rows.assign(
+        target=rows["gene_id"].map(named), question=rows["question"].replace(QUESTIONS)
+    )
+    return records(rows.sort_values("target", kind="stable"))
 
 
 def called_of_lists(rows: pd.DataFrame) -> list[dict[str, Any]]:
