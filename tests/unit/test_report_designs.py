@@ -51,6 +51,7 @@ def several(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Made:
         (["control", "AT", "RT"], ["w4", "w8", "w16"], {"pairwise": True}, 15, 24),
         # a reference that was measured before only: the first group with a change takes its place
         (["well", "AT", "RT"], ["w4", "w8"], {"only_before": ["well"], "pairwise": True}, 6, 11),
+        (["c", "AT", "RT"], ["post"], {"dose": "sessions", "pairwise": True}, 10, 16),
         (["AT", "RT"], ["w4", "w8"], {"own": {"x": {"RT@w4": 1, "AT@w8": -1}}}, 7, 10),
     ],
 )
@@ -65,8 +66,8 @@ def test_of_many_contrasts_the_page_opens_with_changes_differences_and_own_ones(
     folded = [one for one in contrasts if one.name not in first]
     assert [one.name for one in kept] == first
     changing = [one.group for one in contrasts if one.kind == "change"]
-    assert all(one.kind not in ("change", "own") for one in folded)
-    assert all(one.reference != changing[0] for one in folded if one.kind == "difference")
+    assert all(one.kind not in ("change", "own", "dose") for one in folded)
+    assert all(one.reference != changing[0] for one in folded if "difference" in one.kind)
     names = figure_names(contrasts, [])
     assert {f"{kind}_others" in names for kind in OF_ALL_CONTRASTS} == {bool(folded)}
 

@@ -107,13 +107,13 @@ def target_first(run: RunTables) -> dict[str, Any]:
     """Return how the glance lists the verdicts on the first target.
 
     in_full: contrasts whose verdict is printed with its reason. in_short: verdicts, each with
-    contrasts that are only named. Of few contrasts all changes and differences are printed; of
+    contrasts that are only named. Of few contrasts all but averages and baselines are printed; of
     many the calls are, those that hold over all contrasts first.
     """
     names = target_names(run)
     rows = run.targets[run.targets["target"] == names[0]] if names else run.targets
     if not run.folded:
-        shown = rows[rows["kind"].isin(["change", "difference"])]
+        shown = rows[~rows["kind"].isin(["average", "baseline"])]
         return {"in_full": list(shown["contrast"]), "in_short": []}
     rows = rows[rows["contrast"].isin(run.opening)]
     called = rows["verdict"].isin(["up", "down"])
