@@ -266,7 +266,8 @@ def first_target(run: Any, made: dict[str, Any], repository: Path, contrast: str
     views = {"warnings": [], "lines": [], "levels": []}
     text = template.render(
         summary=made, views=views, settings={"notes": [], "pools": []}, labels=labels_of(run),
-        figures=defaultdict(lambda: ENTRY),
+        figures=defaultdict(lambda: ENTRY), run=run, design_words=[], calls_compared=[],
+        pairs_of_groups=[], target_first={"in_full": [contrast], "in_short": []},
     )  # fmt: skip
     return text[text.index("Did BGN move?") :]
 
