@@ -49,7 +49,7 @@ def _run(molecules: int = 3) -> Any:
         candidates=made["candidates"],
         planned=contrasts_of(["AT", "RT"], "pre", "post"),
         groups=["AT", "RT"],
-        settings={"before": "pre", "after": "post"},
+        settings={"before": "pre", "after": "post", "control": None},
     )
 
 
