@@ -61,7 +61,7 @@ class Maker(OutcomeFlags):
             {"donor": donor, "group": group, "time": time, "sample": f"{donor}_{group[:12]}_{time}"}
             for group, donors in self.donors.items()
             for donor in donors
-            for time in ("pre", "post")
+            for time in ("pre", *(() if group in self.shape.only_before else self.shape.times))
         ]
         sheet = pd.DataFrame(rows)
         sheet["library_size"] = self.rng.integers(1_000_000, 3_000_000, len(sheet))
@@ -82,7 +82,7 @@ class Maker(OutcomeFlags):
             pct_top_50=21.0,
         )
         place = pd.factorize(metrics["donor"])[0]
-        post = (metrics["time"] == "post").to_numpy()
+        post = metrics["time"].isin(self.shape.times).to_numpy()
         for i, name in enumerate(("PC1", "PC2", "PC1_within", "PC2_within")):
             metrics[name] = (
                 np.sin(place * (i + 1.7)) * 9 + post * (4 - i) + self.rng.normal(0, 1, len(used))
@@ -153,7 +153,11 @@ class Maker(OutcomeFlags):
         adata.uns["fibroserum"] = {
             "cohort": self.shape.cohort,
             "before": "pre",
-            "after": "post",
+            "after": self.shape.after,
+            "only_before": list(self.shape.only_before),
+            "differences": "pairwise" if self.shape.pairwise else "reference",
+            "control": self.shape.control or "",
+            "contrasts": json.dumps(self.shape.own),
             "groups": list(self.shape.groups),
             "crossover": False,
             "covariates": [],

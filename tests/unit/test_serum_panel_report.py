@@ -47,8 +47,9 @@ def _run(molecules: int = 3) -> Any:
         panel=made["serum_panel"],
         panel_targets=made["serum_panel_targets"],
         candidates=made["candidates"],
+        planned=contrasts_of(["AT", "RT"], "pre", "post"),
         groups=["AT", "RT"],
-        settings={"before": "pre", "after": "post"},
+        settings={"before": "pre", "after": "post", "control": None},
     )
 
 

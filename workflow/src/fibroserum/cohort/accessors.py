@@ -12,7 +12,7 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.cohort.size_factors import FIXED
+from fibroserum.input.normalization import FIXED
 from fibroserum.input.serum_panel import KEYS, SerumPanel
 
 #: Where cohort.h5ad keeps rows that are left out: in `obsm` their counts, a column for each
@@ -125,7 +125,7 @@ def settings_of(adata: ad.AnnData) -> dict[str, Any]:
     noted["contrasts"] = json.loads(noted.get("contrasts") or "{}")
     noted["control"] = str(noted.get("control", "")) or None
     noted["dose"] = str(noted.get("dose", "")) or None
-    after = noted["after"]
+    after = noted.get("after", "")
     noted["after"] = str(after) if isinstance(after, str) else [str(time) for time in after]
     for key in (
         "groups",

@@ -88,7 +88,9 @@ def pairs_of(contrast: Contrast, obs: pd.DataFrame) -> int:
 
 def why_uninformed(contrast: Contrast, obs: pd.DataFrame) -> str:
     """Return why no donor of a group informs a contrast of changes, or nothing."""
-    present = set(members_of(contrast, obs).index.get_level_values("group"))
+    profiles = {group: contrast.profile(group) for group in contrast.groups}
+    members = complete(obs[obs["used_for"] == "change"], profiles)
+    present = set(members.index.get_level_values("group"))
     lost = [group for group in contrast.groups if group not in present]
     if not lost:
         return ""

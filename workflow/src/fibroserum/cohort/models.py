@@ -172,7 +172,7 @@ def _contrast_vector(design: Design, columns: dict[Arm, str], contrast: Contrast
     return design.contrast(np.array([named.get(name, 0.0) for name in design.dense.columns]))
 
 
-def weights_of(contrasts: Sequence[Contrast]) -> dict[str, dict[str, Any]]:
+def weights_of(contrasts: Sequence[Contrast]) -> dict[str, Any]:
     """Return the fields `profiles` and `scales` of a model."""
     return {
         "profiles": {c.name: {g: c.profile(g) for g in c.groups} for c in contrasts},

@@ -22,7 +22,6 @@ from fibroserum.cohort.samples import (
     covariate_settings,
 )
 from fibroserum.cohort.size_factors import (
-    FIXED,
     SizeFactors,
     from_spike_ins,
     given,
@@ -30,13 +29,12 @@ from fibroserum.cohort.size_factors import (
     spike_in_rows,
 )
 from fibroserum.errors import InputError, Problem
+from fibroserum.input.normalization import FIXED
 from fibroserum.input.outcomes import with_changes
-from fibroserum.input.sheet import IGNORED, obs_name, pools_of
+from fibroserum.input.sheet import IGNORED, IGNORED_TIME, obs_name, pools_of
 
 #: Why a sample that was counted is not in the cohort.
 NO_ROW = "counted, and left out: it has no row in the sample sheet"
-#: The same of a sample at a time that the config ignores.
-IGNORED_TIME = "left out: design.ignore_times names"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,6 @@ import pandas as pd
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.models import Model, keep_model, models_of
-from fibroserum.cohort.size_factors import FIXED
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.de.normalisation import normalise
 from fibroserum.de.second_model import (
@@ -32,6 +31,7 @@ from fibroserum.deseq import with_coefficients
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.errors import listed, refuse
 from fibroserum.input.names import file_name
+from fibroserum.input.normalization import FIXED
 from fibroserum.linear import Expression
 
 logger = logging.getLogger(__name__)

@@ -58,6 +58,8 @@ def times_after(design: Mapping[str, Any]) -> list[str]:
 
 #: In a sheet's attributes: donor, group and time of each sample that `ignore_times` leaves out.
 IGNORED = "ignored"
+#: How the reason of such a sample begins in samples.tsv.
+IGNORED_TIME = "left out: design.ignore_times names"
 
 
 def _without_ignored(sheet: pd.DataFrame, design: Mapping[str, Any]) -> pd.DataFrame:

@@ -10,8 +10,8 @@ import pandas as pd
 
 from fibroserum.cohort.accessors import change_times, settings_of
 from fibroserum.cohort.lines import NOTABLE, LineShift
-from fibroserum.cohort.stage import IGNORED_TIME
 from fibroserum.errors import listed
+from fibroserum.input.sheet import IGNORED_TIME
 from fibroserum.qc.batches import batches
 from fibroserum.qc.check import Check
 from fibroserum.qc.copies import (

@@ -175,19 +175,24 @@ class RunTables(Tables):
 
 
 def only(run: RunTables, names: Sequence[str]) -> RunTables:
-    """Return a run with these contrasts alone in its tables of contrasts and targets."""
+    """Return a run with these contrasts alone in its tables of contrasts and targets.
+
+    Plans of slopes, which are of no contrast, stay.
+    """
+    others = set(run.contrast_names) - set(names)
 
     def of(frame: pd.DataFrame) -> pd.DataFrame:
-        return frame[frame["contrast"].isin(names)]
+        return frame[~frame["contrast"].isin(others)]
 
     return replace(
         run,
         contrasts=of(run.contrasts),
-        de={name: frame for name, frame in run.de.items() if name in names},
-        enrichment={name: frame for name, frame in run.enrichment.items() if name in names},
+        de={name: frame for name, frame in run.de.items() if name not in others},
+        enrichment={name: frame for name, frame in run.enrichment.items() if name not in others},
         targets=of(run.targets),
         loo=of(run.loo),
         power=of(run.power),
+        planning=of(run.planning),
     )
 
 

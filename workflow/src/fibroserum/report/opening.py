@@ -13,7 +13,8 @@ MOST_CONTRASTS = 8
 def opening(contrasts: Sequence[Contrast]) -> list[str]:
     """Return the names of the contrasts that a report opens with.
 
-    Of many: the changes, their differences to the reference, and the config's own contrasts.
+    Of many: the changes, their slopes on a dose, the differences of both to the reference, and the
+    config's own contrasts.
     contrasts: all of a run. The reference is the first group with a change.
     """
     if len(contrasts) <= MOST_CONTRASTS:
@@ -22,5 +23,6 @@ def opening(contrasts: Sequence[Contrast]) -> list[str]:
     return [
         one.name
         for one in contrasts
-        if one.kind in ("change", "own") or (one.kind == "difference" and one.reference == first)
+        if one.kind in ("change", "own", "dose")
+        or (one.kind in ("difference", "dose_difference") and one.reference == first)
     ]

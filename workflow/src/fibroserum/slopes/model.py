@@ -60,10 +60,10 @@ class SlopeSteps:
     """
 
     group_wise: bool = True
-    moderated: bool = True
     pair_ratio: bool = True
     hc3_beyond: float = UNLIKE
     deletion: bool = True
+    moderated: bool = True
 
 
 STEPS = SlopeSteps()

@@ -28,10 +28,10 @@ from fibroserum.cohort.accessors import (
 )
 from fibroserum.cohort.designs import indicators
 from fibroserum.cohort.models import covariate_columns, model_of
-from fibroserum.cohort.size_factors import FIXED
 from fibroserum.de.normalisation import norm_factors
 from fibroserum.de.second_model import well_counted
 from fibroserum.de.stored_fit import fitted_genes
+from fibroserum.input.normalization import FIXED
 from fibroserum.targets.study import Study
 
 Assumption = Literal["missing_at_random", "equal_starts"]

@@ -172,7 +172,6 @@ def figure_names(
         category: {kind: _entry(kind, category, title) for kind, title in titles.items()}
         for category, titles in fixed.items()
     }
-    contrasts = list(contrasts)
     change = dict(pair for contrast in contrasts for pair in _per_contrast(contrast))
     change["pvalues"] = _entry("pvalues", CHANGE, "p values")
     responsive = dict(pair for factor in factors for pair in _per_factor(factor))

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.accessors import at_time, change_times
+from fibroserum.cohort.accessors import at_time
 from fibroserum.report.figures.slopes import slopes
 from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import ACCENT, Figure, data, empty
@@ -66,16 +66,15 @@ def list_marks(run: RunTables, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -
 
 
 def donors(run: RunTables, name: str) -> Figure:
-    """Every donor's level of the genes of a list, before and after."""
+    """Every donor's level of the genes of a list, before and at every time after."""
     ranked = _ranked(run)
     own = ranked[ranked["list"] == name]
     if own.empty:
         return empty(f"No gene of the list {name} is in the count matrix.")
     drawn = own[own["rank"] <= MOST_LINES]
-    times = change_times(run.settings)
     levels = np.log2(run.normalized[list(drawn["gene_id"])].astype(float) + 0.5)
     parts = []
-    for time in times:
+    for time in run.times:
         obs, settings = at_time(run.obs, run.settings, time)
         key = [obs["donor"].astype(str), obs["group"].astype(str)]
         before = (obs["time"] == settings["before"]).to_numpy()
@@ -85,8 +84,7 @@ def donors(run: RunTables, name: str) -> Figure:
         }
         for gene, gene_id in zip(drawn["gene"], drawn["gene_id"], strict=True):
             part = pd.DataFrame({side: frame[gene_id] for side, frame in sides.items()})
-            panel = gene if len(times) == 1 else f"{gene}, {time}"
-            parts.append(part.reset_index().assign(panel=panel))
+            parts.append(part.reset_index().assign(panel=gene, time=time))
     frame = pd.concat(parts, ignore_index=True)
     words = f"Levels of {len(drawn)} genes of the list {name}, a line per donor."
     if len(drawn) < len(own):

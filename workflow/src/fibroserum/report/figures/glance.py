@@ -35,6 +35,11 @@ def _axis(limit: int = 150) -> alt.Axis:
     return alt.Axis(labelLimit=limit, labelExpr=both_ends(limit), ticks=False, grid=False)
 
 
+def _contrasts(run: RunTables) -> alt.Axis:
+    """Return an axis of contrasts, whose names are longer where they say at which time."""
+    return _axis(150 if len(run.times) == 1 else 190)
+
+
 def _whole(least: int, most: int, **options: Any) -> alt.Axis:
     """Return an axis of whole numbers: a few are all printed, Vega would put halves between."""
     if most - least <= FEW:
@@ -83,7 +88,7 @@ def calls(run: RunTables) -> Figure:
                 scale=alt.Scale(domain=[-largest, largest]),
                 axis=_whole(-largest, largest, format=",d", labelExpr=UNSIGNED),
             ),
-            y=alt.Y("label:N", sort=label_order(run), title=None, axis=_axis()),
+            y=alt.Y("label:N", sort=label_order(run), title=None, axis=_contrasts(run)),
             color=alt.Color(
                 "call:N", scale=alt.Scale(domain=["up", "down"], range=[UP, DOWN]), legend=None
             ),
@@ -107,7 +112,7 @@ def target(run: RunTables) -> Figure:
     frame = labelled(run, own)[
         ["contrast", "label", "log2FoldChange", "ci_low", "ci_high", "verdict"]
     ]
-    y = alt.Y("label:N", sort=label_order(run), title=None, axis=_axis())
+    y = alt.Y("label:N", sort=label_order(run), title=None, axis=_contrasts(run))
     colour = contrast_colour(run.contrasts, run.groups)
     bars = (
         alt.Chart(data("estimates"))
@@ -203,7 +208,7 @@ def ecm(run: RunTables) -> Figure:
                 scale=alt.Scale(domain=[-largest, largest]),
                 axis=_whole(-largest, largest, format=",d", labelExpr=UNSIGNED),
             ),
-            y=alt.Y("label:N", sort=label_order(run), title=None, axis=_axis()),
+            y=alt.Y("label:N", sort=label_order(run), title=None, axis=_contrasts(run)),
             color=alt.Color(
                 "call:N", scale=alt.Scale(domain=["up", "down"], range=[UP, DOWN]), legend=None
             ),

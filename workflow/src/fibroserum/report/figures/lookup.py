@@ -12,11 +12,12 @@ from fibroserum.report.theme import ZERO, Figure, both_ends, contrast_colour, da
 
 def forest_of_one(run: RunTables) -> alt.LayerChart | alt.FacetChart:
     """Return a forest of one gene over the contrasts (data `estimates`), for the gene lookup."""
+    limit = 170 if len(run.times) == 1 else 230
     y = alt.Y(
         "label:N",
         sort=None,
         title=None,
-        axis=alt.Axis(labelLimit=170, labelExpr=both_ends(170)),
+        axis=alt.Axis(labelLimit=limit, labelExpr=both_ends(limit)),
     )
     colour = contrast_colour(run.contrasts, run.groups)
     bars = (

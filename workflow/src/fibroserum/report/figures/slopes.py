@@ -51,7 +51,9 @@ def slopes(
     least = max(least, STEP * len(slope_slots(run))) if several else least
     drawing = slope_chart(run, y_title, panel=True, least=least)
     chart = panels(drawing, "panel", "slopes", subjects, 4, least + 58, spaced=spaced)
-    chart = chart.resolve_scale(y="independent").properties(spacing={"row": 90, "column": 62})
+    chart = chart.resolve_scale(y="independent").properties(
+        spacing={"row": 120 if several else 90, "column": 62}
+    )
     return Figure(chart, {"slopes": long}, words, responsive=False, panel=least + 70)
 
 

@@ -90,26 +90,30 @@ def sheet_facts(run: RunTables) -> list[tuple[str, str]]:
 
 
 def _targets(run: RunTables) -> list[dict[str, Any]]:
+    """Return the verdicts by target and contrast; of many contrasts the calls of a target first."""
     order = {name: number for number, name in enumerate(target_names(run))}
     place = {name: number for number, name in enumerate(run.contrast_names)}
+    held, called = run.targets["headline"] != "none", run.targets["verdict"].isin(["up", "down"])
     key = run.targets.assign(
-        _target=run.targets["target"].map(order), _contrast=run.targets["contrast"].map(place)
+        _target=run.targets["target"].map(order),
+        _quiet=(2 - called.astype(int) - held.astype(int)) * bool(run.folded),
+        _contrast=run.targets["contrast"].map(place),
     )
-    rows = key.sort_values(["_target", "_contrast"], kind="stable")[list(run.targets.columns)]
-    return records(rows)
+    rows = key.sort_values(["_target", "_quiet", "_contrast"], kind="stable")
+    return records(rows[list(run.targets.columns)])
 
 
 def target_first(run: RunTables) -> dict[str, Any]:
     """Return how the glance lists the verdicts on the first target.
 
     in_full: contrasts whose verdict is printed with its reason. in_short: verdicts, each with
-    contrasts that are only named. Of few contrasts all changes and differences are printed; of
+    contrasts that are only named. Of few contrasts all but averages and baselines are printed; of
     many the calls are, those that hold over all contrasts first.
     """
     names = target_names(run)
     rows = run.targets[run.targets["target"] == names[0]] if names else run.targets
     if not run.folded:
-        shown = rows[rows["kind"].isin(["change", "difference"])]
+        shown = rows[~rows["kind"].isin(["average", "baseline"])]
         return {"in_full": list(shown["contrast"]), "in_short": []}
     rows = rows[rows["contrast"].isin(run.opening)]
     called = rows["verdict"].isin(["up", "down"])
