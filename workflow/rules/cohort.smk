@@ -1,6 +1,7 @@
 # One cohort: check its config; names that all its stages share. The stages have files of their own.
 import re
 
+from fibroserum.chain.links import chained
 from fibroserum.input.paths import input_paths
 from fibroserum.input.schema import config_schema
 from fibroserum.runtime.command_line import with_types
@@ -20,6 +21,7 @@ CONTRASTS = [contrast.file for contrast in PLAN.contrasts]
 PERMUTATIONS = CONFIG["differential_expression"]["permutations"]
 CALIBRATION = [f"{OUT}/calibration.tsv"] if PERMUTATIONS else []
 GENE_LISTS = [f"{OUT}/flags/gene_lists.tsv"] if CONFIG["gene_lists"] else []
+CHAINED = chained(CONFIG)
 
 
 wildcard_constraints:
@@ -51,6 +53,7 @@ include: "flags.smk"
 
 
 PANEL = list(rules.serum_panel.output) if CONFIG["serum_panel"] else []
+CHAIN = list(rules.chain.output) if CHAINED else []
 
 
 include: "report.smk"
@@ -72,4 +75,5 @@ RESULTS = [
     *CALIBRATION,
     *GENE_LISTS,
     *PANEL,
+    *CHAIN,
 ]

@@ -8,6 +8,7 @@ FIGURES = figure_names(
     lists=CONFIG["gene_lists"],
     outcomes=CONFIG["outcomes"],
     panel=bool(CONFIG["serum_panel"]),
+    chained=CHAINED,
     times=change_times(CONFIG["design"]),
 )
 TABLES = {
@@ -24,6 +25,7 @@ TABLES = {
     "gene_lists": GENE_LISTS,
     "outcomes": OUTCOMES,
     "panel": PANEL,
+    "chain": CHAIN,
 }
 
 

@@ -15,3 +15,4 @@ rule flags:
         CALIBRATION,
         GENE_LISTS,
         PANEL,
+        CHAIN,

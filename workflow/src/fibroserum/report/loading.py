@@ -57,6 +57,7 @@ SINGLE = {
     "outcomes": "outcomes",
     "outcome_targets": "outcome_targets",
     "outcome_sets": "outcome_sets",
+    "chain": "chain",
 }
 # tables that are written where the config asks for them, each with one that then has a row
 CONFIGURED = {
@@ -68,6 +69,7 @@ CONFIGURED = {
     "outcomes": "outcome_pairs",
     "outcome_targets": "outcome_pairs",
     "outcome_sets": "outcome_pairs",
+    "chain": "chain",
 }
 # written only where they were asked for or can be
 OPTIONAL = {"calibration", *CONFIGURED}
@@ -116,6 +118,7 @@ class Tables:
     panel: pd.DataFrame
     panel_targets: pd.DataFrame
     candidates: pd.DataFrame
+    chain: pd.DataFrame
     stimulation: Frames
 
 

@@ -2,14 +2,17 @@
 
 __all__ = [
     "catalogue",
+    "chain",
     "change",
     "cohort",
     "edges",
     "factors",
+    "gene_lists",
     "glance",
     "lookup",
     "outcomes",
     "panel",
+    "planning",
     "registry",
     "render",
     "sets",

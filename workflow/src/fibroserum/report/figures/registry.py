@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fibroserum.chain.links import chained
 from fibroserum.input.names import file_name
 from fibroserum.report.figures import (
+    chain,
     change,
     cohort,
     edges,
@@ -19,7 +21,12 @@ from fibroserum.report.figures import (
     sets,
     targets,
 )
-from fibroserum.report.figures.catalogue import Entry, figure_names, outcome_figures
+from fibroserum.report.figures.catalogue import (
+    Entry,
+    chain_figures,
+    figure_names,
+    outcome_figures,
+)
 from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import Figure
 
@@ -67,6 +74,7 @@ def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
         lists=config["gene_lists"],
         outcomes=config["outcomes"],
         panel=bool(config["serum_panel"]),
+        chained=chained(config),
         times=run.times,
     )
 
@@ -86,6 +94,8 @@ def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
         figures[f"gene_list_{file_name(name)}"] = gene_lists.donors(run, name)
     for name, outcome, time in outcome_figures(config["outcomes"], run.times):
         figures[name] = outcomes.scatter(run, outcome, time)
+    for name, factor in chain_figures(chained(config)).items():
+        figures[name] = chain.path(run, factor)
     if config["serum_panel"]:
         alpha = config["differential_expression"]["alpha"]
         figures["panel_targets"] = panel.matrix(run, alpha)

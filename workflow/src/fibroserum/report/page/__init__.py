@@ -2,6 +2,7 @@
 
 __all__ = [
     "assets",
+    "chain",
     "cohort_page",
     "gene_data",
     "outcomes",
