@@ -33,6 +33,7 @@ class Maker(OutcomeFlags):
         self.target_tables()
         self.factor_tables()
         self.outcome_tables()
+        self.chain_table()
         record = {
             "versions": {"python": "3.11.7", "fibroserum": "0.1.0", "pydeseq2": "0.5.4"},
             "config": self.config,

@@ -247,7 +247,9 @@ if CHAINED:
             factor_levels=rules.factors.output.levels,
             factor_pairs=rules.factors.output.pairs,
             factors=rules.factors.output.factors,
-            serum_panel=rules.serum_panel.output.changes if CONFIG["serum_panel"] else [],
+            serum_panel=(
+                rules.serum_panel.output.changes if CONFIG["serum_panel"] else []
+            ),
             serum_panel_targets=(
                 rules.serum_panel.output.targets if CONFIG["serum_panel"] else []
             ),
