@@ -36,6 +36,7 @@ class Maker(OutcomeFlags):
         self.outcome_tables()
         self.gene_lists()
         self.omnibus()
+        self.chain_table()
         record = {
             "versions": {"python": "3.11.7", "fibroserum": "0.1.0", "pydeseq2": "0.5.4"},
             "config": self.config,
