@@ -57,6 +57,7 @@ calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.
 	$(BIN)/python benchmarks/calibrate_outcomes.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_confirmed.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_mediation.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_serum_panel.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_relabelling.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_sets.py --write docs/calibration.md
 	mkdir -p build

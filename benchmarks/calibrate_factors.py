@@ -39,7 +39,7 @@ from fibroserum.factors.stimulation import (
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.simulate.cohort import simulate_cohort
 from fibroserum.simulate.spec import QUARTER_LESS, Arm, CohortSpec
-from fibroserum.slopes.model import VALUE, slope_design
+from fibroserum.slopes.design import VALUE, slope_design
 from sections import took, write_section
 
 ALPHA = 0.05

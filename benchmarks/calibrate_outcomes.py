@@ -25,7 +25,8 @@ from outcome_cohorts import SETTINGS, SHAPES, SPREADS, outcome_cohort
 
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.outcomes.pairs import outcome_slope
-from fibroserum.slopes.model import Question, SlopeSteps, slope_test
+from fibroserum.slopes.design import Question
+from fibroserum.slopes.model import SlopeSteps, slope_test
 from sections import took, write_section
 
 ALPHA = 0.05
@@ -133,7 +134,7 @@ def section(table: pd.DataFrame, cohorts: int) -> str:
 def main() -> None:
     """Print or write the section."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cohorts", type=int, default=80)
+    parser.add_argument("--cohorts", type=int, default=60)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--write", type=Path, help="file with the marked section")
     asked = parser.parse_args()

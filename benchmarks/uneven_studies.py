@@ -34,7 +34,8 @@ from fibroserum.factors.mediation_slope import panel_ratio
 from fibroserum.factors.serum import level_values
 from fibroserum.intervals import welch_t
 from fibroserum.multiple_testing import benjamini_hochberg
-from fibroserum.slopes.model import SlopeSteps, slope_design, slope_fit, slope_test
+from fibroserum.slopes.design import slope_design
+from fibroserum.slopes.model import SlopeSteps, slope_fit, slope_test
 
 ALPHA = 0.05
 NEVER, EVERYWHERE = np.inf, 0.0

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from helpers.report_run import make_run
-from helpers.report_shape import HOSTILE, Shape
+from helpers.report_shape import HOSTILE, SEVERAL, Shape
 
 FLAGS = (
     "--headless",
@@ -36,6 +36,7 @@ SHAPES = {
         cohort=HOSTILE[0],
         targets=("BGN", HOSTILE[0], HOSTILE[3]),
     ),
+    "several-times": SEVERAL,
     "nothing-found": Shape(genes=300, changed=0, evidence=False),
     "two-pairs": Shape(
         genes=300, groups=("all",), pairs=2, dropped=0, factors=(), targets=("BGN",)

@@ -39,7 +39,9 @@ def fill_tables(page: Any) -> None:
         until(page, "table => table.classList.contains('dataTable')", table)
 
 
-@pytest.mark.parametrize("name", ["normal", "hostile", "nothing-found", "two-pairs", "long-names"])
+@pytest.mark.parametrize(
+    "name", ["normal", "hostile", "several-times", "nothing-found", "two-pairs", "long-names"]
+)
 @pytest.mark.parametrize("width", [1400, 400])
 def test_every_section_renders_without_error_or_request(
     report: Callable[..., Any],
@@ -229,11 +231,13 @@ def test_names_are_data(report: Callable[..., Any], open_page: Callable[..., Any
     assert HOSTILE[9] in page.inner_text("nav")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("name", "scheme"), [("normal", "light"), ("normal", "dark"), ("several-times", "light")]
+)
 def test_no_serious_accessibility_finding(
-    report: Callable[..., Any], open_page: Callable[..., Any], axe: str, scheme: str
+    report: Callable[..., Any], open_page: Callable[..., Any], axe: str, name: str, scheme: str
 ) -> None:
-    seen = open_page(report("normal").address, scheme=scheme)
+    seen = open_page(report(name).address, scheme=scheme)
     fill_tables(seen.page)
     seen.page.evaluate("location.hash = 'gene=BGN'")
     seen.page.wait_for_selector("#lookup-estimates svg")
@@ -258,3 +262,43 @@ def test_keyboard_reaches_every_part(
     page.keyboard.press("Enter")
     page.wait_for_selector("#lookup-estimates svg")
     assert page.evaluate("document.activeElement.id") == "lookup-name"
+
+
+def test_folded_contrasts_open_by_keyboard_and_the_lookup_has_every_time(
+    report: Callable[..., Any], open_page: Callable[..., Any]
+) -> None:
+    run = report("several-times")
+    page = open_page(run.address).page
+    fold = page.locator("#change details").first
+    picture = fold.locator("[data-figure] svg.marks").first
+    assert not fold.evaluate("one => one.open")
+    fold.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert fold.evaluate("one => one.open")
+    # drawn at the width that it has, once it is seen
+    assert picture.bounding_box()["width"] == pytest.approx(
+        fold.locator("[data-figure]").first.bounding_box()["width"], abs=2
+    )
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("[...document.querySelectorAll('details')].every((one) => one.open)")
+    page.evaluate("location.hash = 'gene=BGN'")
+    page.wait_for_selector("#lookup-estimates svg")
+    heads = [cell.inner_text() for cell in page.query_selector_all("#lookup-levels thead th")]
+    times = ["week16", "week4", "week8"]
+    assert heads == ["Donor", "Group", "pre", *times, *(f"Change at {time}" for time in times)]
+    rows = {
+        cells[0]: cells[2:]
+        for row in page.query_selector_all("#lookup-levels tbody tr")
+        if (cells := [cell.inner_text() for cell in row.query_selector_all("th, td")])
+    }
+    donors = tables.read("target_donors", run.folder / "flags" / "target_donors.tsv")
+    donors = donors[donors["target"] == "BGN"].dropna(subset=["after"])
+    assert len(donors) > 3 * 14
+    for row in donors.itertuples():
+        at = times.index(row.time)
+        assert number(rows[row.donor][1 + at]) == pytest.approx(row.after, abs=0.00501)
+        assert number(rows[row.donor][4 + at]) == pytest.approx(row.delta, abs=0.01001)
+    # a group that was measured before only has no other level, and no change
+    lone = [cells for donor, cells in rows.items() if donor.startswith("healthy")]
+    assert lone
+    assert all(cells[1:] == ["–"] * 6 for cells in lone)

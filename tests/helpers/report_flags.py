@@ -105,22 +105,23 @@ class Flags(Tables):
         rows = []
         wide = self.used.pivot_table(
             index=["group", "donor"], columns="time", values="sample", aggfunc="first"
-        ).dropna()
+        ).dropna(subset=["pre", self.shape.times[0]])
         for number, target in enumerate(self.shape.targets[:-1] or self.shape.targets):
             for (group, donor), names in wide.iterrows():
-                before, after = np.log2(
-                    self.normalized.loc[[names["pre"], names["post"]]].iloc[:, number] + 0.5
-                )
-                rows.append(
-                    {
-                        "target": target,
-                        "donor": donor,
-                        "group": group,
-                        "before": before,
-                        "after": after,
-                        "delta": after - before,
-                    }
-                )
+                levels = np.log2(self.normalized.iloc[:, number] + 0.5).reindex(names).to_numpy()
+                at = dict(zip(names.index, levels, strict=True))
+                for time in self.shape.times:
+                    rows.append(
+                        {
+                            "target": target,
+                            "donor": donor,
+                            "group": group,
+                            **({"time": time} if len(self.shape.times) > 1 else {}),
+                            "before": at["pre"],
+                            "after": at[time],
+                            "delta": at[time] - at["pre"],
+                        }
+                    )
         self.write("target_donors", rows)
         context = {"item": "TGF_BETA_RESPONSE", "kind": "footprint", "genes": 54, "estimate": 1.5}
         interval = {"ci_low": -1.0, "ci_high": 4.0, "pvalue": 0.2, "sentence": "It may move."}

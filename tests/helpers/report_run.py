@@ -34,6 +34,7 @@ class Maker(OutcomeFlags):
         self.factor_tables()
         self.outcome_tables()
         self.chain_table()
+        self.gene_lists()
         record = {
             "versions": {"python": "3.11.7", "fibroserum": "0.1.0", "pydeseq2": "0.5.4"},
             "config": self.config,
@@ -42,13 +43,26 @@ class Maker(OutcomeFlags):
         }
         (self.folder / "provenance.json").write_text(json.dumps(record), encoding="utf-8")
 
+    def gene_lists(self) -> None:
+        """Write the rows of own lists of genes; those that the matrix lacks have no id."""
+        rows = [
+            {"list": name, "gene": gene, "contrast": contrast.name, "call": "none"}
+            | {"status": "not_in_matrix"}
+            | self.de[contrast.name].set_index("symbol", drop=False).T.to_dict().get(gene, {})
+            for name, genes in self.shape.lists.items()
+            for gene in genes
+            for contrast in self.contrasts
+        ]
+        if rows:
+            self.write("gene_lists", rows)
+
     def cohort(self) -> None:
         """Write samples, checks, QC tables and the h5ad."""
         rows = [
             {"donor": donor, "group": group, "time": time, "sample": f"{donor}_{group[:12]}_{time}"}
             for group, donors in self.donors.items()
             for donor in donors
-            for time in ("pre", "post")
+            for time in ("pre", *(() if group in self.shape.only_before else self.shape.times))
         ]
         sheet = pd.DataFrame(rows)
         sheet["library_size"] = self.rng.integers(1_000_000, 3_000_000, len(sheet))
@@ -69,7 +83,7 @@ class Maker(OutcomeFlags):
             pct_top_50=21.0,
         )
         place = pd.factorize(metrics["donor"])[0]
-        post = (metrics["time"] == "post").to_numpy()
+        post = metrics["time"].isin(self.shape.times).to_numpy()
         for i, name in enumerate(("PC1", "PC2", "PC1_within", "PC2_within")):
             metrics[name] = (
                 np.sin(place * (i + 1.7)) * 9 + post * (4 - i) + self.rng.normal(0, 1, len(used))
@@ -140,7 +154,11 @@ class Maker(OutcomeFlags):
         adata.uns["fibroserum"] = {
             "cohort": self.shape.cohort,
             "before": "pre",
-            "after": "post",
+            "after": self.shape.after,
+            "only_before": list(self.shape.only_before),
+            "differences": "pairwise" if self.shape.pairwise else "reference",
+            "control": self.shape.control or "",
+            "contrasts": json.dumps(self.shape.own),
             "groups": list(self.shape.groups),
             "crossover": False,
             "covariates": [],

@@ -34,7 +34,8 @@ class Shape:
     """What a fabricated run looks like.
 
     changed: share of genes called; evidence: whether the factors have any; names: put in place of
-    the first genes, donors, sets and factors.
+    the first genes, donors, sets and factors; times: those after; only_before, pairwise, control,
+    own: as `contrasts_of` takes them.
     """
 
     groups: tuple[str, ...] = ("AT", "RT")
@@ -53,7 +54,34 @@ class Shape:
     published: Path | None = None
     lines: tuple[str, ...] = ("",)
     lines_per_donor: str = "all"
+    times: tuple[str, ...] = ("post",)
+    only_before: tuple[str, ...] = ()
+    pairwise: bool = False
+    control: str | None = None
+    own: dict[str, dict[str, float]] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
+    lists: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def after(self) -> str | list[str]:
+        """The times after as a config and a cohort hold them."""
+        return self.times[0] if len(self.times) == 1 else list(self.times)
+
+
+#: Three groups, two of them with three times after, and all that makes contrasts many.
+SEVERAL = Shape(
+    groups=("control", "AT", "RT", "healthy"),
+    only_before=("healthy",),
+    times=("week16", "week4", "week8"),
+    pairwise=True,
+    control="control",
+    own={
+        "trained": {"AT@week8": 0.5, "RT@week8": 0.5, "control@week8": -1},
+        "late": {"RT@week8": 1, "RT@week4": -1},
+    },
+    pairs=5,
+    genes=150,
+)
 
 
 def config_of(shape: Shape, repository: Path, folder: Path) -> dict[str, Any]:
@@ -65,11 +93,12 @@ def config_of(shape: Shape, repository: Path, folder: Path) -> dict[str, Any]:
         "design": {
             "group": "group" if len(shape.groups) > 1 else None,
             "before": "pre",
-            "after": "post",
+            "after": shape.after,
             "reference_group": shape.groups[0] if len(shape.groups) > 1 else None,
         },
         "gene_sets": [str(folder / "inputs" / "matrix.gmt")],
         "targets": list(shape.targets),
+        "gene_lists": shape.lists,
         "published": None if shape.published is None else str(shape.published),
         "factors": {
             name: {"gene": None, "serum": "level" if shape.evidence else None}
@@ -91,7 +120,15 @@ class Tables:
         self.shape, self.folder = shape, folder
         self.config = config_of(shape, repository, folder)
         self.rng = np.random.default_rng(seed)
-        self.contrasts = contrasts_of(shape.groups, "pre", "post")
+        self.contrasts = contrasts_of(
+            shape.groups,
+            "pre",
+            shape.times,
+            only_before=shape.only_before,
+            pairwise=shape.pairwise,
+            control=shape.control,
+            own=shape.own,
+        )
         plain = [f"GENE{i:05d}" for i in range(shape.genes)]
         for i, name in enumerate((*shape.targets, *shape.names)):
             plain[i] = name
@@ -113,7 +150,8 @@ class Tables:
         """Write a table given as rows or a frame; absent columns are empty."""
         schema = tables.schemas()[table]
         frame = rows if isinstance(rows, pd.DataFrame) else pd.DataFrame(rows)
-        frame = frame.reindex(columns=schema.names).astype(object)
+        columns = [column.name for column in schema.columns_of(frame)]
+        frame = frame.reindex(columns=columns).astype(object)
         frame = frame.where(frame.notna(), None)
         tables.write(table, frame, self.folder / schema.path.format(**names))
         return frame

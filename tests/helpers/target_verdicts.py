@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fibroserum.targets import verdict
-from fibroserum.targets.sentences import Phrases, reason
+from fibroserum.targets.phrases import Phrases
+from fibroserum.targets.sentences import reason
 from fibroserum.targets.verdict import Evidence, Rule
 
 

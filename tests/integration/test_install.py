@@ -106,7 +106,7 @@ def test_the_core_fits_a_cohort(wheel: Path, tmp_path: Path, toy_run: Run) -> No
     for part in ("toy", "gene_sets", "published"):
         shutil.copytree(REPOSITORY / "resources" / part, work / "resources" / part)
     shutil.copy(REPOSITORY / "config" / "config.yaml", work)
-    assert "Cohort" in run(work, python, "-c", "import fibroserum; help(fibroserum)")
+    assert "build_cohort(" in run(work, python, "-c", "import fibroserum; help(fibroserum)")
     run(work, python, "-c", FIT)
     for table in toy_run.results.glob("de/*.tsv"):
         assert (work / table.name).read_bytes() == table.read_bytes()

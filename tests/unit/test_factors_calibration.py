@@ -11,7 +11,8 @@ import pytest
 
 from fibroserum import linear
 from fibroserum.cohort.designs import Design
-from fibroserum.slopes.model import VALUE, SlopeSteps, slope_test
+from fibroserum.slopes.design import VALUE
+from fibroserum.slopes.model import SlopeSteps, slope_test
 
 GENES, DONORS, COHORTS = 500, 10, 12
 NONE = SlopeSteps(group_wise=False, pair_ratio=False, hc3_beyond=np.inf)

@@ -10,7 +10,7 @@ from fibroserum.cohort.models import paired_model
 from fibroserum.errors import InputError
 from fibroserum.factors.levels import level_pairs
 from fibroserum.factors.serum import level_values
-from fibroserum.slopes.model import VALUE, slope_design
+from fibroserum.slopes.design import VALUE, slope_design
 
 SETTINGS = {
     "groups": ["A", "B"],

@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from fibroserum import linear
-from fibroserum.cohort.accessors import counts_of, fixed_size_factors
+from fibroserum.cohort.accessors import counts_of, fixed_size_factors, settings_of
 from fibroserum.cohort.designs import Design
 from fibroserum.cohort.models import Model
 from fibroserum.cohort.size_factors import from_spike_ins, given
@@ -25,6 +25,7 @@ from fibroserum.enrichment.expression import set_models_of
 from fibroserum.errors import InputError
 from fibroserum.genes.table import load_table
 from fibroserum.qc.normalisation import normalisation
+from fibroserum.slopes.design import norm_factors
 from fibroserum.targets.sensitivity import sensitivity_table
 from fibroserum.targets.study import rule_of, target_study
 from helpers.bad_inputs import built
@@ -124,7 +125,7 @@ def test_set_tests_and_donors_without_a_pair_see_it_too(run, expected: float) ->
     assert rows["log2FoldChange"].to_numpy() == pytest.approx([expected] * 3, abs=0.25)
     levels = study.samples.log2
     pairs = study.members[CHANGE]
-    change = levels.loc[pairs["after"]].to_numpy() - levels.loc[pairs["before"]].to_numpy()
+    change = levels.loc[pairs["post"]].to_numpy() - levels.loc[pairs["pre"]].to_numpy()
     assert np.median(change) == pytest.approx(expected, abs=0.2)
 
 
@@ -267,3 +268,12 @@ def test_size_factors_and_estimates_are_rs(source: str) -> None:
     values = expression_of_calls(fit, force_kept).log2
     assert values[0] == pytest.approx(expected["first"].to_numpy(), abs=1e-9)
     assert values[-1] == pytest.approx(expected["last"].to_numpy(), abs=1e-9)
+
+
+def test_slopes_use_them(method: str, run) -> None:
+    adata = run[0].adata
+    settings, counts = settings_of(adata), counts_of(adata)
+    size = counts.sum(axis=1).to_numpy() * norm_factors(counts, settings)
+    ratio = np.log(size / adata.obs["size_factor"].to_numpy(float))
+    # size factors of the genes are estimated again, as TMM factors
+    assert (np.ptp(ratio) < 1e-9) == (method != "ratio")

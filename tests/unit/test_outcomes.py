@@ -18,7 +18,8 @@ from fibroserum.input.outcomes import with_changes
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.outcomes.pairs import outcome_pairs, outcome_slope
 from fibroserum.outcomes.stage import SCHEMAS, OutcomeSettings, OutcomeTables, flag_outcomes
-from fibroserum.slopes.model import Question, SlopeModel, SlopeSteps
+from fibroserum.slopes.design import Question
+from fibroserum.slopes.model import SlopeModel, SlopeSteps
 from helpers.factor_cohort import NAMES, Options, fits_of, make_cohort
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -191,6 +192,29 @@ def test_why_there_is_no_slope(
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize("shares", [(2, 2), (4, 0), (4, 1), (3, 1)])
+def test_the_fewest_pairs_have_a_test(question: Question, shares: tuple[int, int]) -> None:
+    drawn = outcome_cohort(
+        10, spread="equal", shape="normal", true=0.0, question=question, genes=200, seed=1
+    )
+    count = drawn.pairs.groupby("group").cumcount()
+    used = count < drawn.pairs["group"].map(dict(zip(("AT", "RT"), shares, strict=True)))
+    never = pd.Series(False, index=drawn.counts.columns)
+    found = outcome_slope(
+        drawn.counts,
+        drawn.obs,
+        SETTINGS,
+        drawn.pairs.assign(used=used),
+        never,
+        name="thickness",
+        question=question,
+    )
+    assert len(found.pairs) == sum(shares)
+    assert found.table.notna().to_numpy().all()
+    assert (found.table["pvalue"] < 0.01).mean() < 0.05
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
 def test_in_a_crossover_the_slope_is_within_donors(question: Question) -> None:
     rng = np.random.default_rng(3)
     keys = [(f"D{d}", g, t) for d in range(8) for g in ("AT", "RT") for t in ("pre", "post")]
@@ -323,3 +347,17 @@ def test_an_outcome_with_too_few_values_has_its_reason_everywhere(flagged: Outco
     assert len(targets) == 6
     assert not (flagged.genes["outcome"] == "none").any()
     assert not (flagged.sets["outcome"] == "none").any()
+
+
+def test_without_targets_and_sets_genes_alone_have_rows() -> None:
+    cohort = make_cohort(Options())
+    cohort.uns["fibroserum"] |= {"targets": [], "target_genes": []}
+    paired = fits_of(cohort)["paired"]
+    found = flag_outcomes(
+        cohort, paired, [], {"level": VALUES | {"column": "factor"}}, OutcomeSettings(0.05, 5, 500)
+    )
+    for field, schema in SCHEMAS.items():
+        tables.check(schema, getattr(found, field))
+    assert found.targets.empty
+    assert found.sets.empty
+    assert len(found.genes) > 100

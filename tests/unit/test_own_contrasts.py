@@ -86,9 +86,7 @@ def test_several_times_pairwise_control_and_own() -> None:
     labels, effects = (of(found, control="control") for of in (labels_of, effects_of))
     assert labels["average_week8_vs_pre"] == "average of AT and RT: week8 vs pre"
     assert labels["RT_vs_AT_change_week16"] == "RT vs AT: change at week16"
-    assert (
-        effects["exercise"] == "exercise: 0.5 AT at week16 + 0.5 RT at week16 - control at week16"
-    )
+    assert effects["exercise"] == "0.5 AT + 0.5 RT - control, change at week16"
     assert len(set(labels.values())) == len(found)
 
 

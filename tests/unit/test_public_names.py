@@ -78,6 +78,17 @@ def test_importing_the_library_imports_nothing_else() -> None:
     assert run(code) == ["fibroserum", "fibroserum.errors", "False", "de"]
 
 
+def test_help_needs_no_package_of_the_extra() -> None:
+    code = (
+        "sys.modules['altair'] = sys.modules['gseapy'] = sys.modules['scanpy'] = None\n"
+        "import fibroserum, pydoc\n"
+        "text = pydoc.plain(pydoc.render_doc(fibroserum))\n"
+        "print('build_cohort(counts' in text, 'class Cohort' in text)\n"
+        "try:\n    fibroserum.report\nexcept ImportError as error:\n    print(error.name)"
+    )
+    assert run(code) == ["True", "True", "altair"]
+
+
 def test_each_list_of_the_names_is_complete() -> None:
     tree = ast.parse((LIBRARY / "__init__.py").read_text(encoding="utf-8"))
     typed = {
@@ -89,7 +100,7 @@ def test_each_list_of_the_names_is_complete() -> None:
     assert typed == {name: f"fibroserum.{home}" for name, home in fs._HOMES.items()}
     assert set(fs.__all__) == {*NAMES, *PACKAGES}
     assert not set(NAMES) & PACKAGES
-    assert set(fs.__all__) <= set(dir(fs))
+    assert set(NAMES) <= set(dir(fs))
     for name, home in fs._HOMES.items():
         assert getattr(fs, name) is getattr(importlib.import_module(f"fibroserum.{home}"), name)
     with pytest.raises(AttributeError, match="'fibroserum' has no attribute 'no_such'"):

@@ -23,6 +23,7 @@ def test_of_a_gene_twice_in_a_group_the_first_row_counts(tmp_path: Path) -> None
     published = read_published(path)
     contrasts = contrasts_of(["AT", "RT"], "pre", "post")
     run = SimpleNamespace(
+        planned=contrasts,
         published=published,
         groups=["AT", "RT"],
         settings={"before": "pre", "after": "post"},

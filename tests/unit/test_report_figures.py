@@ -26,7 +26,7 @@ from fibroserum.report.loading import RunTables, load_run
 from fibroserum.report.page.tables import few_found
 from fibroserum.report.theme import DOWN, GROUP_COLOURS, UP, Figure, data, in_order, spec, thin
 from helpers.report_run import make_run
-from helpers.report_shape import HOSTILE, Shape
+from helpers.report_shape import HOSTILE, SEVERAL, Shape
 
 PUBLISHED = Path(__file__).parents[2] / "resources" / "published" / "nishikori_2023_table2.tsv"
 SHAPES = {
@@ -46,6 +46,7 @@ SHAPES = {
     "long names": Shape(
         genes=120, sample_prefix="a_sample_name_that_goes_on_and_on_until_it_has_sixty_", pairs=3
     ),
+    "several times": SEVERAL,
     "outcomes": Shape(genes=120, outcomes=("skin", HOSTILE[0], "none"), factors=()),
     "three groups": Shape(genes=200, groups=("AT", "RT", "control"), pairs=4),
 }

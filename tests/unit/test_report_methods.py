@@ -59,7 +59,10 @@ def said(repository: Path) -> Any:
         contrasts = pd.DataFrame({"kind": kinds, "spread_ratio": ratios[: len(kinds)]})
         facts = {
             "config": config,
-            "run": SimpleNamespace(metrics=[0] * 16),
+            "run": SimpleNamespace(metrics=[0] * 16, times=["post"]),
+            "pairs_of_groups": [
+                {"group": group, "counts": [{"time": "post", "pairs": pairs}]} for group in groups
+            ],
             "summary": {"version": "1.0", "pairs": dict.fromkeys(groups, pairs)},
             "settings": {
                 "groups": list(groups),
@@ -75,6 +78,7 @@ def said(repository: Path) -> Any:
                 "lines": [],
                 "factors": list(factors or {}),
                 "unused": unused or {},
+                "planning": [],
                 "spread": spread_of_groups(contrasts),
                 "published": [],
                 "calibration": [{"relabellings": count} for count in calibration],

@@ -104,6 +104,7 @@ def test_sections_stand_in_the_order_of_the_questions(normal: Any) -> None:
         "factor-0",
         "factor-1",
         "ecm",
+        "planning",
         "lookup",
         "methods",
     ]
@@ -120,6 +121,7 @@ def test_each_outcome_has_its_tables_or_says_why_not(hostile: Any, normal: Any) 
     for target in run.outcome_targets["target"]:
         assert target in own
     assert own.count('data-rows="outcome-') == 3
+    assert "Targets and outcome, skin, post." in own
     assert not re.search(r"\bcauses\b", own)
     assert "outcome" not in re.findall(r'<a href="#([^"]*)"', normal[2])
 
@@ -234,7 +236,7 @@ def test_every_citation_of_the_methods_is_in_the_bibliography(repository: Path) 
     methods = (place / "sections" / "methods.html").read_text(encoding="utf-8")
     entries = re.findall(r"@\w+\{(\w+?)(\d{4})\w*,", (place / "references.bib").read_text("utf-8"))
     known = {(author, year) for author, year in entries}
-    ascii_names = methods.replace("ö", "o")
+    ascii_names = methods.replace("ö", "o").replace("é", "e")
     cited = re.findall(r"(\w+)(?: et al\.| and \w+)? \(?(\d{4})", ascii_names)
     assert len(cited) >= 10
     for author, year in cited:
@@ -287,7 +289,8 @@ def first_target(run: Any, made: dict[str, Any], repository: Path, contrast: str
     views = {"warnings": [], "lines": [], "levels": []}
     text = template.render(
         summary=made, views=views, settings={"notes": [], "pools": []}, labels=labels_of(run),
-        figures=defaultdict(lambda: ENTRY),
+        figures=defaultdict(lambda: ENTRY), run=run, design_words=[], calls_compared=[],
+        pairs_of_groups=[], target_first={"in_full": [contrast], "in_short": []},
     )  # fmt: skip
     return text[text.index("Did BGN move?") :]
 

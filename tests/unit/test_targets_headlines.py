@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from fibroserum.de.settings import FitSettings
-from fibroserum.multiple_testing import benjamini_hochberg
-from fibroserum.targets.headlines import (
-    headline_padj,
+from fibroserum.multiple_testing import (
+    benjamini_hochberg,
     holm_after_screening,
     simes,
     stagewise_adjusted,
-    with_headlines,
 )
+from fibroserum.targets.headlines import headline_padj, with_headlines
 from fibroserum.targets.verdict import Rule
 from helpers.target_cohorts import Planted, draw, flagged
 

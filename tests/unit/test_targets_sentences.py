@@ -14,7 +14,7 @@ from scipy import stats
 
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.targets.few_pairs import Needed
-from fibroserum.targets.sentences import phrases
+from fibroserum.targets.phrases import phrases
 from fibroserum.targets.verdict import Evidence, Rule
 from helpers.target_verdicts import Judged, judge
 

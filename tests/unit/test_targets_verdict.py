@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibroserum.cohort.contrasts import contrasts_of
-from fibroserum.targets.sentences import number, phrases
+from fibroserum.targets.phrases import number, phrases
 from fibroserum.targets.verdict import Evidence, Rule, driven_by_outlier, plain_word
 from helpers.target_verdicts import judge
 

@@ -10,8 +10,9 @@ from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.targets.baseline import regression_clause, with_clauses
 from fibroserum.targets.donors_up import donors_up
 from fibroserum.targets.patterns import Comparison, pattern_table
+from fibroserum.targets.phrases import percent, phrases
 from fibroserum.targets.power import Effect, Precision, power_row
-from fibroserum.targets.sentences import fdr, percent, phrases, rising_donors
+from fibroserum.targets.sentences import fdr, rising_donors
 from fibroserum.targets.verdict import Rule
 
 CONTRASTS = {c.kind: c for c in contrasts_of(["AT", "RT"], "pre", "post")}

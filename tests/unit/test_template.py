@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from bad_inputs.cases.serum_panel import panel
 from fibroserum.cohort.plan import Plan, plan
 from fibroserum.errors import InputError
 from fibroserum.input.schema import config_schema
@@ -26,6 +27,7 @@ FILLED = {
     "path of a GMT file": "sets.gmt",
     "path of the count matrix of the stimulation experiment": "arm.counts.tsv",
     "path of its sample sheet": "arm.samples.tsv",
+    "path of the table of levels": "serum.tsv",
 }
 
 
@@ -35,6 +37,7 @@ def planned(
 ) -> Callable[[dict[str, Any]], Plan]:
     """Return what plans a config in the folder of the small cohort."""
     cohort = good()
+    panel(cohort)
     columns = {"line": "L1", "batch": "123", "hours": "123456", "plate": "AB"}
     columns |= {"thickness_mm": "12345", "delta_mm": "7"}
     for column, values in columns.items():

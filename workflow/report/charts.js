@@ -116,7 +116,8 @@ function drawLazily() {
   elements.forEach((element) => seen.observe(element));
   const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
   const next = () => {
-    const element = elements.find((one) => !opened.has(`figure-${one.dataset.figure}`));
+    // what is folded away may have no width yet: it is drawn when it is opened
+    const element = elements.find((one) => !opened.has(`figure-${one.dataset.figure}`) && one.clientWidth > 0);
     if (element) idle(() => drawFigure(element).then(next));
     else document.documentElement.dataset.ready = "yes";
   };

@@ -71,27 +71,38 @@ async function levelsOf(at, genes, samples) {
   return Array.from({ length: samples }, (_, i) => (middle[at] + rest[at * samples + i]) / 100);
 }
 
+// A donor's places in the times, and where it starts: what the lines and the groups' means need.
 function slopeRows(samples, levels, settings) {
   const alone = Object.keys(settings.groups).length === 1;
+  const times = [settings.before, ...settings.times];
+  const starts = new Map(samples.map((one, i) => [one.time === settings.before ? pairOf(one) : null, levels[i]]));
   return samples.map((one, i) => ({
     filled: one.time === settings.before ? 0 : 1,
-    panel: "", donor: one.donor, group: one.group, time: one.time, slot: alone ? one.time : `${one.group} ${one.time}`, level: levels[i] }));
+    panel: "", donor: one.donor, group: one.group, time: one.time, slot: alone ? one.time : `${one.group} ${one.time}`, level: levels[i],
+    order: times.indexOf(one.time), start: starts.get(pairOf(one)) ?? null }));
+}
+
+const pairOf = (one) => JSON.stringify([one.donor, one.group]);
+
+function donorHeads(settings) {
+  const changes = settings.times.length === 1 ? ["Change"] : settings.times.map((time) => `Change at ${time}`);
+  return ["Donor", "Group", settings.before, ...settings.times, ...changes];
 }
 
 function donorRows(samples, levels, settings) {
-  const pairs = new Map();
+  const donors = new Map();
   samples.forEach((one, i) => {
-    const key = JSON.stringify([one.donor, one.group]);
-    if (!pairs.has(key)) pairs.set(key, { donor: one.donor, group: one.group });
-    pairs.get(key)[one.time === settings.before ? "before" : "after"] = levels[i];
+    if (!donors.has(pairOf(one))) donors.set(pairOf(one), { donor: one.donor, group: one.group, at: new Map() });
+    donors.get(pairOf(one)).at.set(one.time, levels[i]);
   });
-  const print = (value) => (value === undefined ? "–" : shown(value.toFixed(2)));
-  return [...pairs.values()].map((one) => [
-    one.donor,
-    one.group,
-    print(one.before),
-    print(one.after),
-    one.before === undefined || one.after === undefined ? "–" : shown((one.after - one.before).toFixed(2)),
+  const print = (value) => (value === undefined || Number.isNaN(value) ? "–" : shown(value.toFixed(2)));
+  return [...donors.values()].map(({ donor, group, at }) => [
+    donor,
+    group,
+    print(at.get(settings.before)),
+    ...settings.times.map((time) => print(at.get(time))),
+    // a level that is absent makes no change
+    ...settings.times.map((time) => print(at.get(time) - at.get(settings.before))),
   ]);
 }
 
@@ -148,7 +159,7 @@ async function showGene(text, focus) {
   const others = [index.id[at], index.ensembl?.[at], index.entrez?.[at]].filter((one) => one && one !== name);
   document.getElementById("lookup-about").textContent = `${others.length ? `${others.join(", ")}. ` : ""}Mean normalized count ${mean || "–"}.`;
   fill(document.getElementById("lookup-contrasts"), `${name} in every contrast`, ["Contrast", "log2 fold change", "95 % interval", "p", "Adjusted p", "Second model, adjusted p", "Confident size", "Call", "Status"], rows);
-  fill(document.getElementById("lookup-levels"), `${name} in ${settings.lookup_donors}, log2 of normalized count + 0.5`, ["Donor", "Group", settings.before, settings.after, "Change"], donorRows(samples, levels, settings));
+  fill(document.getElementById("lookup-levels"), `${name} in ${settings.lookup_donors}, log2 of normalized count + 0.5`, donorHeads(settings), donorRows(samples, levels, settings));
   const member = sets.filter((set) => set.genes.includes(at)).map((set) => `${set.name} (${set.collection})`);
   list(document.getElementById("lookup-sets"), member, "None of the sets of this run.");
   list(document.getElementById("lookup-flags"), flagsOf(index.id[at], at, settings, flags), "None.");

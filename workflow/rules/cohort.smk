@@ -7,6 +7,7 @@ from fibroserum.input.schema import config_schema
 from fibroserum.runtime.command_line import with_types
 from fibroserum.runtime.headline import print_headline
 from fibroserum.cohort.plan import plan
+from fibroserum.cohort.questions import questions_of
 from fibroserum.runtime.reruns import stamp
 
 SCHEMA = config_schema()
@@ -20,6 +21,7 @@ STIMULATED = [name for name, factor in FACTORS.items() if factor["stimulation"]]
 CONTRASTS = [contrast.file for contrast in PLAN.contrasts]
 PERMUTATIONS = CONFIG["differential_expression"]["permutations"]
 CALIBRATION = [f"{OUT}/calibration.tsv"] if PERMUTATIONS else []
+OMNIBUS = [f"{OUT}/flags/omnibus.tsv"] if questions_of(PLAN.contrasts) else []
 GENE_LISTS = [f"{OUT}/flags/gene_lists.tsv"] if CONFIG["gene_lists"] else []
 CHAINED = chained(CONFIG)
 
@@ -70,6 +72,7 @@ RESULTS = [
     *rules.enrichment.output,
     *rules.targets.output,
     *rules.factors.output,
+    *OMNIBUS,
     *rules.planning.output,
     *OUTCOMES,
     *CALIBRATION,

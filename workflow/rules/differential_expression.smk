@@ -1,6 +1,6 @@
-# Stage differential expression. In: cohort.h5ad. Out: fit/*.h5ad, de/*.tsv, contrasts.tsv.
+# Stage differential expression. In: cohort.h5ad, flags/omnibus.tsv. Out: fit/*.h5ad, de/*.tsv, contrasts.tsv.
 # `fit` knows nothing of alpha: a change of alpha re-runs what follows it.
-MODELS = ["paired", "baseline"] if len(PLAN.groups) > 1 else ["paired"]
+MODELS = list(dict.fromkeys(contrast.model for contrast in PLAN.contrasts))
 
 
 rule fit:
@@ -32,6 +32,7 @@ rule differential_expression:
     input:
         cohort=rules.counts.output.cohort,
         fits=rules.fit.output.fits,
+        omnibus=OMNIBUS,
     output:
         contrasts=f"{OUT}/contrasts.tsv",
         de=expand(f"{OUT}/de/{{contrast}}.tsv", contrast=CONTRASTS),

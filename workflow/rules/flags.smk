@@ -235,6 +235,29 @@ if CONFIG["serum_panel"]:
             "../scripts/serum_panel.py"
 
 
+if OMNIBUS:
+
+    rule omnibus:
+        input:
+            cohort=rules.counts.output.cohort,
+            fits=rules.fit.output.fits,
+        output:
+            omnibus=OMNIBUS[0],
+        log:
+            f"{LOG}/omnibus.log",
+        benchmark:
+            f"{LOG}/omnibus.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=memory(4000, 30),
+            runtime=minutes(30),
+        params:
+            alpha=CONFIG["differential_expression"]["alpha"],
+            code=code("omnibus.py"),
+        script:
+            "../scripts/omnibus.py"
+
+
 if CHAINED:
 
     rule chain:

@@ -22,6 +22,7 @@ TABLES = {
     "planning": rules.planning.output,
     "stimulation": expand(rules.stimulation.output.table, factor=STIMULATED),
     "calibration": CALIBRATION,
+    "omnibus": OMNIBUS,
     "gene_lists": GENE_LISTS,
     "outcomes": OUTCOMES,
     "panel": PANEL,
@@ -45,6 +46,11 @@ rule workbook:
     params:
         cohort=CONFIG["cohort"],
         stimulation={factor: factor in STIMULATED for factor in FACTORS},
+        configured=[
+            *(key for key in ("gene_lists", "serum_panel", "outcomes") if CONFIG[key]),
+            *(["omnibus"] if OMNIBUS else []),
+            *(["chain"] if CHAINED else []),
+        ],
         code=code("workbook.py"),
     script:
         "../scripts/workbook.py"

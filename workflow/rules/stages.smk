@@ -10,6 +10,7 @@ rule flags:
     input:
         rules.targets.output,
         rules.factors.output,
+        OMNIBUS,
         rules.planning.output,
         OUTCOMES,
         CALIBRATION,

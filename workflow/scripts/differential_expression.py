@@ -4,7 +4,9 @@ from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from fibroserum import tables
+    from fibroserum.cohort.accessors import estimated_contrasts, settings_of
     from fibroserum.cohort.storage import read_h5ad
+    from fibroserum.de.omnibus import with_stages
     from fibroserum.de.stage import result_tables
     from fibroserum.de.stored_fit import read_fits
 
@@ -16,6 +18,9 @@ with job(snakemake.log[0]):
         snakemake.params.alpha,
         weighted=snakemake.params.weights == "other_contrast",
     )
+    if snakemake.input.omnibus:
+        omnibus = tables.read("omnibus", snakemake.input.omnibus[0])
+        results = with_stages(results, estimated_contrasts(settings_of(cohort)), omnibus)
     for table, path in zip(results.values(), snakemake.output.de, strict=True):
         tables.write("de", table, path)
     tables.write("contrasts", contrasts, snakemake.output.contrasts)

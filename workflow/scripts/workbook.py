@@ -10,5 +10,6 @@ with job(snakemake.log[0]):
     from fibroserum.report.workbook import workbook
 
     output = Path(snakemake.output.workbook)
-    made = read_tables(output.parent, snakemake.params.stimulation)
-    tables.write_bytes(workbook(made, snakemake.params.cohort), output)
+    params = snakemake.params
+    made = read_tables(output.parent, params.stimulation, params.configured)
+    tables.write_bytes(workbook(made, params.cohort), output)

@@ -8,6 +8,7 @@ from bad_inputs.cases import (
     counts,
     design,
     factors,
+    gene_lists,
     genes,
     normalization,
     outcomes,
@@ -28,6 +29,7 @@ TOPICS = (
     normalization,
     outcomes,
     serum_panel,
+    gene_lists,
     several,
     cohorts,
 )

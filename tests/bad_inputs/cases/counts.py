@@ -74,7 +74,8 @@ def _(c: SmallCohort) -> None:
 @case(
     "a gene twice",
     "counts.tsv, rows 14, 62: the gene 'LUM' stands in 2 rows; expected each gene once. Bring the "
-    "table by Ensembl id, where ids are unique, or sum the rows on purpose.",
+    "table by Ensembl id, where ids are unique, sum the rows on purpose, or leave them out with "
+    "genes.exclude.",
 )
 def _(c: SmallCohort) -> None:
     c.counts.rows.append(list(c.counts.row("LUM")))

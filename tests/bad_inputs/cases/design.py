@@ -308,6 +308,57 @@ def _(c: SmallCohort) -> None:
     c.design["ignore_times"] = ["folow_up"]
 
 
+def with_doses(c: SmallCohort, *cells: str) -> None:
+    """Give the cohort a column of doses, these cells first."""
+    c.design["dose"] = "sessions"
+    c.sheet.add_column("sessions", [*cells, *map(str, range(12 - len(cells)))])
+
+
+@case(
+    "doses that are no numbers",
+    "samples.tsv, line 2, column 'sessions': the dose 'many' is not a number; expected a number, "
+    "or an empty cell",
+    "samples.tsv, line 3, column 'sessions': the dose '1,5' is not a number; expected a number, or "
+    "an empty cell. Write decimals with a point.",
+)
+def _(c: SmallCohort) -> None:
+    with_doses(c, "many", "1,5", "")
+
+
+@case(
+    "a dose column misspelt",
+    "samples.tsv: has no column 'session'; expected design.dose of the config. Did you mean "
+    "'sessions'?",
+)
+def _(c: SmallCohort) -> None:
+    with_doses(c)
+    c.design["dose"] = "session"
+
+
+@case(
+    "a dose that is a covariate too, with blocks",
+    "cohort.yaml, design.covariates: the covariate 'sessions' is the column of design.dose; "
+    "expected other columns of the sample sheet. The dose is in the design already: take it out "
+    "of covariates.",
+    "cohort.yaml, design.dose: a slope on the dose compares independent donors, and donors who "
+    "share blocks are not independent; expected design.dose: null, or no design.block",
+)
+def _(c: SmallCohort) -> None:
+    with_doses(c)
+    c.design.update({"covariates": ["sessions"], "block": "plate"})
+
+
+@case(
+    "a dose in a crossover",
+    "cohort.yaml, design.dose: a slope on the dose compares independent donors, and in a crossover "
+    "a donor's pairs are not independent; expected design.dose: null, or no design.crossover",
+)
+def _(c: SmallCohort) -> None:
+    with_doses(c)
+    c.design["crossover"] = True
+    c.sheet.map("donor", lambda v: {"D4": "D1", "D5": "D2", "D6": "D3"}.get(v, v))
+
+
 @case(
     "a control that is no group",
     "cohort.yaml, design.control: no sample is of the group 'contrl'; expected a group of the "

@@ -118,4 +118,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    # without the packages: what looks at every name, as `help` does, would ask for the extra
+    return sorted({*globals(), *_HOMES})

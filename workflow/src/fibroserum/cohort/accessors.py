@@ -12,6 +12,7 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
+from fibroserum.input.normalization import FIXED
 from fibroserum.input.serum_panel import KEYS, SerumPanel
 
 #: Where cohort.h5ad keeps rows that are left out: in `obsm` their counts, a column for each
@@ -81,6 +82,7 @@ def all_contrasts(settings: Mapping[str, Any]) -> list[Contrast]:
         pairwise=settings.get("differences", "reference") == "pairwise",
         control=settings.get("control"),
         own=settings.get("contrasts"),
+        dose=settings.get("dose"),
     )
 
 
@@ -122,7 +124,8 @@ def settings_of(adata: ad.AnnData) -> dict[str, Any]:
     noted["not_estimable"] = dict(zip(map(str, names), map(str, reasons), strict=True))
     noted["contrasts"] = json.loads(noted.get("contrasts") or "{}")
     noted["control"] = str(noted.get("control", "")) or None
-    after = noted["after"]
+    noted["dose"] = str(noted.get("dose", "")) or None
+    after = noted.get("after", "")
     noted["after"] = str(after) if isinstance(after, str) else [str(time) for time in after]
     for key in (
         "groups",
@@ -138,6 +141,8 @@ def settings_of(adata: ad.AnnData) -> dict[str, Any]:
         noted[key] = [str(value) for value in noted[key]]
     noted["crossover"] = bool(noted["crossover"])
     noted["block"] = str(noted["block"]) or None
+    if noted["size_factor_method"] in FIXED:
+        noted["fixed_size_factors"] = adata.obs["size_factor"].astype(float)
     genes = [gene or None for gene in noted.pop("target_genes")]
     noted["targets"] = dict(zip(noted["targets"], genes, strict=True))
     return noted

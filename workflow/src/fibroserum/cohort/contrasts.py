@@ -16,7 +16,7 @@ from typing import Literal
 from fibroserum.errors import Problem, listed, nearest
 from fibroserum.input.names import file_name, long_names, name_clashes
 
-Kind = Literal["change", "difference", "average", "own", "baseline"]
+Kind = Literal["change", "difference", "average", "own", "baseline", "dose", "dose_difference"]
 #: A group at a time.
 Arm = tuple[str, str]
 SINGLE_GROUP = "all"
@@ -29,17 +29,19 @@ class Contrast:
     """One contrast: what it estimates, for which group, against which, from which model.
 
     weights: of the change of each group at each time after (in a baseline contrast, of the level
-    before). time: the time after that all of them have, or None. before: the level of time before.
+    before; of a dose, of the change's slope on it). time: the time after that all of them have, or
+    None. before: the level of time before. dose: the column of the dose in `obs`.
     """
 
     name: str
     kind: Kind
     group: str | None
     reference: str | None
-    model: Literal["paired", "baseline"]
+    model: Literal["paired", "baseline", "dose"]
     weights: tuple[tuple[Arm, float], ...]
     before: str
     time: str | None = None
+    dose: str | None = None
 
     @property
     def file(self) -> str:
@@ -85,13 +87,14 @@ def contrasts_of(
     pairwise: bool = False,
     control: str | None = None,
     own: Mapping[str, Mapping[str, float]] | None = None,
+    dose: str | None = None,
 ) -> list[Contrast]:
     """Return every contrast of a cohort.
 
     groups: the reference first; after: one time or several; only_before: groups that were measured
     before only; pairwise: compare every two groups, not each with the reference alone; control: a
     group that the average leaves out; own: contrasts of the config, each with the weight of each
-    arm (`arm_of`), as `own_problems` accepts them.
+    arm (`arm_of`), as `own_problems` accepts them; dose: the column of the dose in `obs`.
     """
     times = [after] if isinstance(after, str) else list(after)
     changing = [group for group in groups if group not in only_before]
@@ -141,6 +144,8 @@ def contrasts_of(
     for name, asked in (own or {}).items():
         weights = {arm_of(key, groups, times): float(weight) for key, weight in asked.items()}
         found.append(paired(name, "own", {arm: w for arm, w in weights.items() if w}))
+    if dose:
+        found += _slopes(changing, times, before, dose, _compared(groups, pairwise))
     found += [
         Contrast(
             f"{group}_vs_{other}_{before}",
@@ -154,6 +159,34 @@ def contrasts_of(
         for group, other in _compared(groups, pairwise)
     ]
     return found
+
+
+def _slopes(
+    changing: Sequence[str],
+    times: Sequence[str],
+    before: str,
+    dose: str,
+    compared: Sequence[tuple[str, str]],
+) -> Iterator[Contrast]:
+    """Yield the slopes of the groups' changes on the dose, and the differences between them."""
+    for time in times:
+        at = f"_{time}" if len(times) > 1 else ""
+        for group in changing:
+            name, weights = f"{group}{at}_dose_slope", (((group, time), 1.0),)
+            yield Contrast(name, "dose", group, None, "dose", weights, before, time, dose)
+        for group, other in compared:
+            if {group, other} <= set(changing):
+                yield Contrast(
+                    f"{group}_vs_{other}_dose_slope{at}",
+                    "dose_difference",
+                    group,
+                    other,
+                    "dose",
+                    (((group, time), 1.0), ((other, time), -1.0)),
+                    before,
+                    time,
+                    dose,
+                )
 
 
 def _compared(groups: Sequence[str], pairwise: bool) -> list[tuple[str, str]]:
@@ -264,6 +297,8 @@ def labels_of(contrasts: Sequence[Contrast], *, control: str | None = None) -> d
             "average": f"{over}: {change}",
             "own": one.name,
             "baseline": f"{one.group} vs {one.reference}: {one.before}",
+            "dose": f"{'' if alone else f'{one.group}: '}slope on {one.dose}{at}",
+            "dose_difference": f"{one.group} vs {one.reference}: slope on {one.dose}{at}",
         }[one.kind]
     return found
 
@@ -280,20 +315,30 @@ def effects_of(contrasts: Sequence[Contrast], *, control: str | None = None) -> 
             "change": change if alone else f"{one.group}, {change}",
             "difference": f"change in {one.group} minus change in {one.reference}{at}",
             "average": f"{over}, {change}",
-            "own": f"{one.name}: {weighted_words(one, several=several)}",
+            "own": weighted_words(one, several=several),
             "baseline": f"{one.group} vs {one.reference}, {one.before}",
+            "dose": f"{'' if alone else f'{one.group}, '}change{at} per unit of {one.dose}",
+            "dose_difference": f"change{at} per unit of {one.dose}, {one.group} minus "
+            f"{one.reference}",
         }[one.kind]
     return found
 
 
 def weighted_words(contrast: Contrast, *, several: bool) -> str:
-    """Return a contrast as a weighted sum in words: `0.5 AT + 0.5 RT - control`."""
+    """Return a contrast as a weighted sum in words: `0.5 AT + 0.5 RT - control, change`.
+
+    several: whether the cohort has several times after. Where all weights are of one of them it
+    stands behind the sum, else behind each group.
+    """
     parts = []
     for (group, time), weight in contrast.weights:
         size = "" if abs(weight) == 1 else f"{abs(weight):.3g} "
-        arm = f"{group} at {time}" if several else group
+        arm = f"{group} at {time}" if several and contrast.time is None else group
         parts.append(("- " if weight < 0 else "+ ") + size + arm)
-    return " ".join(parts).removeprefix("+ ")
+    total = " ".join(parts).removeprefix("+ ")
+    if contrast.time is None:
+        return f"{total}, changes from {contrast.before}"
+    return f"{total}, change" + (f" at {contrast.time}" if several else "")
 
 
 def _alone(contrasts: Sequence[Contrast]) -> bool:

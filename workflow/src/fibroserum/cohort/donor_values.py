@@ -16,8 +16,10 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
+from fibroserum.cohort.contrasts import Arm
 from fibroserum.cohort.designs import Design, indicators
 from fibroserum.cohort.models import EFFECTS, Model
+from fibroserum.cohort.rank import aliased_columns
 
 CONTRAST = "contrast"
 
@@ -98,6 +100,66 @@ def _all_profiles(
     if any(profile != first for profile in profiles.values()):
         return dict(profiles)
     return dict.fromkeys(sorted(set(model.groups)), first)
+
+
+@dataclass(frozen=True, eq=False)
+class DonorVectors:
+    """How n samples become a vector of d values for each of u donors, and the vectors' design.
+
+    matrices: d matrices donors × samples, (u, n). design: donors × columns, first an indicator of
+    each group, in the order of their names, then covariates. groups: of each donor.
+    """
+
+    matrices: tuple[csr_matrix, ...]
+    design: pd.DataFrame
+    groups: pd.Series
+
+
+def donor_vectors(model: Model, arms: Sequence[Arm], before: str) -> DonorVectors | None:
+    """Return vectors of donors that are 0 on average where changes are equal.
+
+    arms: each a group at a time after. With several times, a donor's changes less their mean over
+    the times, in each group; with one time and donors in several groups, less the mean over the
+    groups. Only donors that have all of these changes have a vector. Groups of too few donors for a
+    covariance are left out; None where none is left.
+    """
+    groups = sorted({group for group, _ in arms})
+    times = list(dict.fromkeys(time for _, time in arms))
+    changes, cells = [], pd.DataFrame()
+    for time in times:
+        profile = {one: float(one == time) for one in times} | {before: -1.0}
+        to_cells, cells = _cells(model, dict.fromkeys(groups, profile))
+        changes.append(to_cells)
+    # of each group (of all: none is named) the changes that are compared
+    compared, own, fewest = [changes], cells["group"], 1
+    if cells["unit"].duplicated().any():
+        compared = []
+        for group in groups:
+            picked, units = _within_units(cells, {name: float(name == group) for name in groups})
+            compared.append([picked @ change for change in changes])
+            own, fewest = pd.Series("", index=range(len(units))), model.fewest
+        if len(times) == 1:
+            compared = [[change for (change,) in compared]]
+    found = [
+        (value - sum(values[1:], values[0]) / len(values)).tocsr()
+        for values in compared
+        for value in values[:-1]
+    ]
+    sizes = own.groupby(own).size()
+    enough = own.isin(sizes.index[sizes > max(len(found), fewest - 1)]).to_numpy()
+    if not enough.any():
+        return None
+    own = own[enough].reset_index(drop=True)
+    matrices = tuple(one[enough] for one in found)
+    dense = model.design.dense
+    rest = dense.loc[:, ~dense.columns.str.startswith(EFFECTS)]
+    covariates = [
+        pd.DataFrame(one @ rest.to_numpy(float), columns=[f"{name}|{i}" for name in rest])
+        for i, one in enumerate(matrices)
+    ]
+    columns = pd.concat([indicators(own, "value", sorted(set(own))), *covariates], axis=1)
+    columns = columns.drop(columns=aliased_columns(Design(columns)))
+    return DonorVectors(matrices, columns, own) if len(own) > columns.shape[1] else None
 
 
 def _between_units(

@@ -37,7 +37,7 @@ from fibroserum.input.outcomes import outcome_problems
 from fibroserum.input.published import read_published
 from fibroserum.input.serum_levels import serum_notes
 from fibroserum.input.serum_panel import SerumPanel, molecule_of, read_panel
-from fibroserum.input.sheet import DESIGN_KEYS, SAMPLE, missing_names, read_sample_sheet
+from fibroserum.input.sheet import DESIGN_KEYS, IGNORED, SAMPLE, missing_names, read_sample_sheet
 from fibroserum.input.sheet_checks import check_sheet, problems_without
 from fibroserum.input.sheet_design import turned_times
 from fibroserum.input.signature import read_signature
@@ -58,7 +58,7 @@ def sheet_and_panel(config: Config) -> tuple[pd.DataFrame, SerumPanel | None, tu
     samples = canonical_sheet(sheet, design)
     samples = samples[~samples.index.duplicated()]
     try:
-        panel = read_panel(config, samples)
+        panel = read_panel(config, samples, sheet.attrs.get(IGNORED, ()))
     except InputError as error:
         return sheet, None, error.problems
     for entry in config["factors"].values():

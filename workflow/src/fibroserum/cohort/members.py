@@ -8,21 +8,45 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.contrasts import Contrast
+from fibroserum.input.covariates import numbers
 
 
 def members_of(contrast: Contrast, obs: pd.DataFrame) -> pd.DataFrame:
     """Return the donors that inform a contrast, with their samples.
 
-    obs: samples × (donor, group, time, used_for). Indexed by donor and group, with a column for
-    each time whose cells are names of samples. A donor informs a contrast where it has every time
-    that the value of its group needs (`Contrast.profile`); in a crossover, where it does so in
-    every group that the contrast compares.
+    obs: samples × (donor, group, time, used_for, the column of a dose). Indexed by donor and group,
+    with a column for each time whose cells are names of samples. A donor informs a contrast where
+    it has every time that the value of its group needs (`Contrast.profile`); in a crossover, where
+    it does so in every group that the contrast compares. A slope on the dose needs a dose too.
     """
     usable = (
-        obs["used_for"] == "change" if contrast.model == "paired" else obs["used_for"] != "none"
+        obs["used_for"] != "none" if contrast.model == "baseline" else obs["used_for"] == "change"
     )
     found = complete(obs[usable], {group: contrast.profile(group) for group in contrast.groups})
+    if contrast.dose:
+        doses = doses_of(obs, contrast.dose, contrast.before)
+        at = doses[doses.index.get_level_values("time") == contrast.time]
+        found = found[found.index.isin(at.index.droplevel("time"))]
     return found[informs(found.index)]
+
+
+def doses_of(obs: pd.DataFrame, column: str, before: str) -> pd.Series:
+    """Return the dose of each pair that has one, by donor, group and time after.
+
+    obs: samples × (donor, group, time, used_for and the column, text). The dose is the number of
+    the sample after; where the samples before have other numbers, and not all the same, it is the
+    number after minus the one before.
+    """
+    own = obs.loc[obs["used_for"] == "change", ["donor", "group", "time"]].astype(str)
+    values = pd.Series(
+        numbers(obs.loc[own.index, column].astype(str)), pd.MultiIndex.from_frame(own)
+    )
+    is_before = values.index.get_level_values("time") == before
+    later, start = values[~is_before].dropna(), values[is_before].droplevel("time")
+    first = start.reindex(later.index.droplevel("time")).to_numpy()
+    if len(np.unique(first[np.isfinite(first)])) < 2 or np.array_equal(first, later):
+        return later
+    return (later - first).dropna()
 
 
 def complete(obs: pd.DataFrame, profiles: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
@@ -64,7 +88,9 @@ def pairs_of(contrast: Contrast, obs: pd.DataFrame) -> int:
 
 def why_uninformed(contrast: Contrast, obs: pd.DataFrame) -> str:
     """Return why no donor of a group informs a contrast of changes, or nothing."""
-    present = set(members_of(contrast, obs).index.get_level_values("group"))
+    profiles = {group: contrast.profile(group) for group in contrast.groups}
+    members = complete(obs[obs["used_for"] == "change"], profiles)
+    present = set(members.index.get_level_values("group"))
     lost = [group for group in contrast.groups if group not in present]
     if not lost:
         return ""

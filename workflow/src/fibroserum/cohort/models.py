@@ -15,7 +15,8 @@ from scipy.sparse.csgraph import connected_components
 from fibroserum.cohort.accessors import all_contrasts
 from fibroserum.cohort.contrasts import Arm, Contrast
 from fibroserum.cohort.designs import Design, design_of, indicators, keep_design
-from fibroserum.cohort.members import why_uninformed
+from fibroserum.cohort.dose import dose_columns, dose_rows, why_no_slopes
+from fibroserum.cohort.members import doses_of, why_uninformed
 from fibroserum.cohort.rank import NoResidual, check_rank, full_rank, is_estimable
 from fibroserum.errors import InputError, Problem
 from fibroserum.input.names import file_name
@@ -35,7 +36,7 @@ class Model:
     values (`donor_values`). fewest: units that a contrast needs.
     """
 
-    name: Literal["paired", "baseline", "stimulation"]
+    name: Literal["paired", "baseline", "dose", "stimulation"]
     design: Design
     contrasts: dict[str, np.ndarray]
     groups: pd.Series | None = None
@@ -171,7 +172,7 @@ def _contrast_vector(design: Design, columns: dict[Arm, str], contrast: Contrast
     return design.contrast(np.array([named.get(name, 0.0) for name in design.dense.columns]))
 
 
-def _weights_of(contrasts: Sequence[Contrast]) -> dict[str, dict[str, Any]]:
+def weights_of(contrasts: Sequence[Contrast]) -> dict[str, Any]:
     """Return the fields `profiles` and `scales` of a model."""
     return {
         "profiles": {c.name: {g: c.profile(g) for g in c.groups} for c in contrasts},
@@ -221,7 +222,7 @@ def paired_model(
         names,
         _units(obs, block) if donor_values else None,
         times,
-        **_weights_of(own),
+        **weights_of(own),
         fewest=1 if block is None else FEWEST_BLOCKS,
     )
 
@@ -261,8 +262,41 @@ def baseline_model(
         obs["group"].astype(str),
         _units(obs, block) if donor_values else None,
         obs["time"].astype(str),
-        **_weights_of(own),
+        **weights_of(own),
         fewest=1 if block is None else FEWEST_BLOCKS,
+    )
+
+
+def dose_model(
+    obs: pd.DataFrame, settings: Mapping[str, Any], contrasts: Sequence[Contrast]
+) -> Model:
+    """Return the model of slopes on the dose: that of changes, each pair's dose beside them.
+
+    obs: samples × (donor, group, time, covariates, dose), of donors with several times; settings:
+    as `models_of` takes them; contrasts: those with a slope. In it are the arms that these compare,
+    and the pairs with a dose. Its vectors give slopes per unit.
+    """
+    arms = list(dict.fromkeys(arm for one in contrasts for arm, _ in one.weights))
+    doses = doses_of(obs, settings["dose"], settings["before"])
+    doses = doses[doses.index.droplevel("donor").isin(arms)]
+    own = obs[dose_rows(obs, doses, settings["before"])]
+    groups, times = (list(dict.fromkeys(level)) for level in zip(*arms, strict=True))
+    kinds = {"covariates": settings["covariates"], "categorical": settings.get("categorical", ())}
+    changes = paired_model(own, groups, times, [], crossover=False, **kinds)
+    columns = {arm: name.replace("after", "dose", 1) for arm, name in arm_columns(arms).items()}
+    beside, size = dose_columns(own, doses, columns)
+    design = Design(pd.concat([changes.design.dense, beside], axis=1), changes.design.blocks)
+    check_rank(design, "the model of the dose", own, settings["covariates"])
+    vectors = {one.name: _contrast_vector(design, columns, one) / size for one in contrasts}
+    return Model(
+        "dose",
+        design,
+        vectors,
+        changes.groups,
+        changes.units,
+        changes.times,
+        **weights_of(contrasts),
+        fewest=1,
     )
 
 
@@ -322,6 +356,11 @@ def models_and_reasons(
         except InputError as error:
             problems += error.problems
         reasons |= {contrast.name: f"{why}{_within_donors(contrast, first)}" for contrast in asked}
+    slopes = [contrast for contrast in contrasts if contrast.model == "dose"]
+    reasons |= why_no_slopes(slopes, obs)
+    slopes = [contrast for contrast in slopes if contrast.name not in reasons]
+    if slopes and not problems:
+        models.append(dose_model(paired, settings, slopes))
     if problems:
         raise InputError(problems)
     return models, {c.name: reasons[c.name] for c in planned if c.name in reasons}

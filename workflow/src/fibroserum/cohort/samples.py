@@ -12,7 +12,7 @@ import pandas as pd
 from fibroserum.cohort.accessors import all_contrasts, change_times
 from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast, order_groups, own_problems
 from fibroserum.cohort.lines import unshared_lines
-from fibroserum.cohort.members import members_of
+from fibroserum.cohort.members import doses_of, members_of
 from fibroserum.cohort.models import models_and_reasons
 from fibroserum.errors import InputError, Problem, nearest
 from fibroserum.input.covariates import covariate_kinds, covariate_names, declared_kinds
@@ -53,6 +53,7 @@ def comparisons(obs: pd.DataFrame, config: Mapping[str, Any]) -> dict[str, Any]:
         "differences": config.get("differences", "reference"),
         "control": design.get("control"),
         "contrasts": config.get("contrasts", {}),
+        "dose": obs_name(design["dose"]) if design.get("dose") else None,
     }
 
 
@@ -193,6 +194,14 @@ def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
         combined_samples(full, config)
 
 
+def _without_dose(obs: pd.DataFrame, compared: Mapping[str, Any]) -> pd.Series:
+    """Return which samples after, of complete pairs, have no dose."""
+    doses = doses_of(obs, compared["dose"], compared["before"])
+    keys = pd.MultiIndex.from_frame(obs[["donor", "group", "time"]])
+    later = (obs["used_for"] == "change") & (obs["time"] != compared["before"])
+    return later & ~keys.isin(doses.index)
+
+
 def combined_samples(
     full: pd.DataFrame, config: dict[str, Any]
 ) -> tuple[Combined, dict[str, Any], pd.Series, dict[str, str]]:
@@ -204,7 +213,8 @@ def combined_samples(
     serum = [factor["serum"] for factor in config["factors"].values() if factor["serum"]]
     blocks = [design["block"]] if design.get("block") else []
     measured = map(column_of, config.get("outcomes", {}).values())
-    kept = map(obs_name, (*covariate_names(design), *blocks, *serum, *measured))
+    dose = [design["dose"]] if design.get("dose") else []
+    kept = map(obs_name, (*covariate_names(design), *blocks, *serum, *measured, *dose))
     keep_equal = [column for column in kept if column in full]
     combined = combine_libraries(full, keep_equal)
     obs = combined.sheet
@@ -212,6 +222,8 @@ def combined_samples(
     planned = all_contrasts(compared)
     used_for, why = use_of_samples(obs, planned)
     obs.insert(4, "used_for", used_for)
+    if compared["dose"]:
+        why = why.mask(_without_dose(obs, compared), f"no dose ('{dose[0]}'): in no slope on it")
     settings = (
         design
         | compared

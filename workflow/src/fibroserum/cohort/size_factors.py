@@ -13,8 +13,6 @@ from fibroserum.files.left_out import fits
 from fibroserum.genes.ids import canonical_ensembl
 from fibroserum.input.covariates import numbers
 
-#: Methods whose size factors do not come from the genes: no model re-estimates them.
-FIXED = ("given", "spike_ins")
 NO_GENE_EVERYWHERE = (
     "no gene is counted in every sample: size factors come from positive counts alone "
     "(DESeq2's poscounts); look at the libraries"

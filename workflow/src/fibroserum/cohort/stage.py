@@ -22,7 +22,6 @@ from fibroserum.cohort.samples import (
     covariate_settings,
 )
 from fibroserum.cohort.size_factors import (
-    FIXED,
     SizeFactors,
     from_spike_ins,
     given,
@@ -30,8 +29,9 @@ from fibroserum.cohort.size_factors import (
     spike_in_rows,
 )
 from fibroserum.errors import InputError, Problem
+from fibroserum.input.normalization import FIXED
 from fibroserum.input.outcomes import with_changes
-from fibroserum.input.sheet import IGNORED, obs_name, pools_of
+from fibroserum.input.sheet import IGNORED, IGNORED_TIME, obs_name, pools_of
 
 #: Why a sample that was counted is not in the cohort.
 NO_ROW = "counted, and left out: it has no row in the sample sheet"
@@ -57,8 +57,10 @@ def read_cohort(config: dict[str, Any], summed: Sequence[Path], min_count: int) 
 
 def _stored(compared: Mapping[str, Any]) -> dict[str, Any]:
     """Return `comparisons` as h5ad holds them; `settings_of` reads them."""
+    dose = {"dose": compared["dose"]} if compared["dose"] else {}
     return {
-        **compared,
+        **{key: value for key, value in compared.items() if key != "dose"},
+        **dose,
         "control": compared["control"] or "",
         "contrasts": json.dumps(compared["contrasts"]),
     }
@@ -158,6 +160,7 @@ def _check_depth(
     rows = {
         "paired": obs["used_for"] == "change",
         "baseline": (obs["used_for"] != "none") & (obs["time"] == before),
+        "dose": obs["used_for"] == "change",
     }
     parts = {f"the {name} model": summed[own] for name, own in rows.items() if name in asked}
     for factor, (counts, sheet) in inputs.stimulation.items():
@@ -264,9 +267,7 @@ def _without_row(inputs: Inputs) -> pd.DataFrame:
             "sample": name,
             **dict(zip(("donor", "group", "time"), ignored.get(name, ()), strict=False)),
             "used_for": "none",
-            "reason": f"left out: design.ignore_times names {ignored[name][2]}"
-            if name in ignored
-            else NO_ROW,
+            "reason": f"{IGNORED_TIME} {ignored[name][2]}" if name in ignored else NO_ROW,
         }
         for name in sorted({*inputs.unlisted, *ignored})
     ]

@@ -162,7 +162,7 @@ def _checked(
 ) -> tuple[list[Counted], list[Problem]]:
     """Return a matrix's counts, or its problems."""
     counts, notes, wrong = to_counts(matrix, fractional)
-    problems = [*name_problems(matrix), *matrix.problems, *wrong]
+    problems = [*name_problems(matrix, exclude), *matrix.problems, *wrong]
     if problems:
         return [], capped(problems, matrix.where)
     plain = without_versions(matrix, counts, (*matrix.notes, *notes))

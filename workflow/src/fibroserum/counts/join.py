@@ -32,8 +32,11 @@ class Counted:
     aside: Aside
 
 
-def name_problems(matrix: Matrix) -> list[Problem]:
-    """Return problems with a matrix's sample names and gene ids: empty and repeated ones."""
+def name_problems(matrix: Matrix, exclude: Collection[str]) -> list[Problem]:
+    """Return problems with a matrix's sample names and gene ids: empty and repeated ones.
+
+    Rows that fit `exclude` are left out: they may repeat.
+    """
     problems = []
     for index, sample in enumerate(matrix.samples, 1):
         if not sample:
@@ -47,7 +50,7 @@ def name_problems(matrix: Matrix) -> list[Problem]:
         Problem("the row has no gene id", matrix.gene_place(index), "a gene id")
         for index in [i for i, gene in enumerate(matrix.genes) if not gene][:SHOWN]
     ]
-    return [*problems, *_repeated_genes(matrix), *_mangled_genes(matrix)]
+    return [*problems, *_repeated_genes(matrix, exclude), *_mangled_genes(matrix)]
 
 
 def _mangled_genes(matrix: Matrix) -> list[Problem]:
@@ -63,12 +66,15 @@ def _mangled_genes(matrix: Matrix) -> list[Problem]:
     return problems
 
 
-def _repeated_genes(matrix: Matrix) -> list[Problem]:
+def _repeated_genes(matrix: Matrix, exclude: Collection[str]) -> list[Problem]:
     if len(set(matrix.genes)) == len(matrix.genes):
         return []
     counted = Counter(matrix.genes)
-    repeated = [gene for gene, n in counted.items() if n > 1 and gene]
-    hint = "Bring the table by Ensembl id, where ids are unique, or sum the rows on purpose."
+    repeated = [g for g, n in counted.items() if n > 1 and g and not fits(g, exclude)]
+    hint = (
+        "Bring the table by Ensembl id, where ids are unique, sum the rows on purpose, or leave "
+        "them out with genes.exclude."
+    )
     problems = []
     for gene in repeated[:SHOWN]:
         rows = [
@@ -117,11 +123,11 @@ def put_aside(table: Counted, exclude: Collection[str], named: Collection[str]) 
     ]
     if not any(reasons):
         return table
-    aside = {
-        (gene, reason): row.astype(float)
-        for gene, reason, row in zip(table.genes, reasons, table.counts, strict=True)
-        if reason
-    }
+    aside: Aside = {}
+    for gene, reason, row in zip(table.genes, reasons, table.counts, strict=True):
+        if reason:
+            # rows that are left out may repeat
+            aside[gene, reason] = aside.get((gene, reason), 0.0) + row.astype(float)
     keep = [place for place, reason in enumerate(reasons) if not reason]
     genes = tuple(table.genes[place] for place in keep)
     return replace(table, genes=genes, counts=table.counts[keep], aside=table.aside | aside)

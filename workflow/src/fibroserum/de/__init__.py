@@ -7,6 +7,7 @@ __all__ = [
     "gene_lists",
     "hypothesis_weights",
     "normalisation",
+    "omnibus",
     "second_model",
     "settings",
     "stage",

@@ -14,7 +14,6 @@ import pandas as pd
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.models import Model, keep_model, models_of
-from fibroserum.cohort.size_factors import FIXED
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.de.normalisation import normalise
 from fibroserum.de.second_model import (
@@ -32,6 +31,7 @@ from fibroserum.deseq import with_coefficients
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.errors import listed, refuse
 from fibroserum.input.names import file_name
+from fibroserum.input.normalization import FIXED
 from fibroserum.linear import Expression
 
 logger = logging.getLogger(__name__)
@@ -64,6 +64,8 @@ def fit_model(
     Returns the fit as docs/architecture.md describes it.
     """
     design = model.design
+    # a slope is per unit of the dose: no threshold of a change applies to it
+    threshold = 0.0 if model.name == "dose" else settings.lfc_threshold
     counts = counts.loc[design.samples]
     status = initial_status(counts, settings.min_count)
     fitted = counts.loc[:, status == "tested"]
@@ -115,8 +117,8 @@ def fit_model(
         stats = BlockedDeseqStats(
             dataset,
             vector,
-            lfc_null=settings.lfc_threshold,
-            alt_hypothesis="greaterAbs" if settings.lfc_threshold else None,
+            lfc_null=threshold,
+            alt_hypothesis="greaterAbs" if threshold else None,
             independent_filter=False,
             quiet=True,
         )
@@ -138,7 +140,7 @@ def fit_model(
         "prior_variance": fit.prior_variance,
         "squared_logres": fit.squared_logres,
         "second_opinion": settings.second_opinion,
-        "lfc_threshold": settings.lfc_threshold,
+        "lfc_threshold": threshold,
         "spread_ratio": {file_name(name): second.spread_ratio[name] for name in model.contrasts},
         "pooled_groups": list(second.pooled_groups),
         "normalisation": scale.outcome,

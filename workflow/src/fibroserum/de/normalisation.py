@@ -66,15 +66,6 @@ def norm_factors(well: pd.DataFrame, left_out: pd.Index) -> pd.Series:
     return pd.Series(np.exp(logs - logs.mean()) if len(left_out) else factors, index=well.index)
 
 
-def fixed_norm_factors(well: pd.DataFrame, size_factors: pd.Series) -> pd.Series:
-    """Return what makes effective library sizes proportional to size factors, geometric mean 1.
-
-    well: samples × genes; size_factors: by sample.
-    """
-    logs = np.log(size_factors.loc[well.index].to_numpy(float)) - np.log(well.sum(axis=1))
-    return np.exp(logs - logs.mean())
-
-
 def normalise(
     counts: pd.DataFrame,
     well: pd.DataFrame,
@@ -91,7 +82,7 @@ def normalise(
     start = first.loc[well.index]
     nothing = well.columns[:0]
     if settings.factors != "estimated":
-        fixed = fixed_norm_factors(well, start)
+        fixed = linear.fixed_norm_factors(well, start)
         return Normalisation(start, fixed, nothing, 0, settings.factors)
     tmm = norm_factors(well, nothing)
     if not settings.steps.renormalise or model.name == "stimulation":

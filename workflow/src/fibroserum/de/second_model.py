@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import linear
+from fibroserum.cohort.designs import Design
 from fibroserum.cohort.donor_values import pair_changes
 from fibroserum.cohort.models import Model
 from fibroserum.de.evidence import other_evidence
@@ -15,6 +16,7 @@ from fibroserum.de.hypothesis_weights import COVARIATE
 from fibroserum.de.settings import FitSettings
 from fibroserum.inference.wald import beyond
 from fibroserum.linear import ContrastFit, Expression, GroupVariance
+from fibroserum.slopes.contrast import contrast_slope
 
 COLUMNS = ["second_log2FoldChange", "second_pvalue", "second_lfcSE", "second_df"]
 
@@ -52,7 +54,11 @@ def second_model(expression: Expression, model: Model, settings: FitSettings) ->
     spread = _group_variances(fits, settings.n_cpus)
     ratios = _spread_ratios(expression, model, fits, spread, settings.n_cpus)
     separate = settings.steps.group_wise or linear.unequal(ratios.values())
-    tables = _tables(fits, spread if separate else None, settings)
+    if model.name == "dose":
+        slopes = {name: contrast_slope(own, n_cpus=settings.n_cpus) for name, own in fits.items()}
+        tables = {name: second_columns(table, 0.0) for name, table in slopes.items()}
+    else:
+        tables = _tables(fits, spread if separate else None, settings)
     evidence = other_evidence(fits, model, spread, n_cpus=settings.n_cpus)
     for name, table in tables.items():
         table[COVARIATE] = evidence.get(name, np.nan)
@@ -144,9 +150,14 @@ def second_columns(table: pd.DataFrame, lfc_threshold: float) -> pd.DataFrame:
 
 
 def well_counted(counts: pd.DataFrame, model: Model, force_kept: pd.Series) -> pd.DataFrame:
-    """Return the model's samples and its genes: passed by edgeR's filterByExpr, or force-kept."""
+    """Return the model's samples and its genes: passed by edgeR's filterByExpr, or force-kept.
+
+    Which genes have enough counts is a matter of donors and groups, not of doses.
+    """
     own = counts.loc[model.design.samples]
-    keep = linear.filter_by_expr(own, model.design, keep=force_kept[own.columns].to_numpy())
+    dense = model.design.dense
+    design = Design(dense.loc[:, ~dense.columns.str.startswith("dose[")], model.design.blocks)
+    keep = linear.filter_by_expr(own, design, keep=force_kept[own.columns].to_numpy())
     return own.loc[:, keep]
 
 

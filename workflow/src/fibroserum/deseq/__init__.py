@@ -4,6 +4,7 @@ PyDESeq2's classes on these functions are in `fibroserum.deseq.datasets`.
 """
 
 from fibroserum.deseq.fitting import fit, with_coefficients
+from fibroserum.deseq.likelihood import likelihood_ratio
 from fibroserum.deseq.model import NegativeBinomialFit
 from fibroserum.deseq.refitting import Refit, refit_genes
 from fibroserum.deseq.shrinking import shrink
@@ -15,6 +16,7 @@ __all__ = [
     "Refit",
     "fit",
     "independent_filtering",
+    "likelihood_ratio",
     "refit_genes",
     "shrink",
     "wald",

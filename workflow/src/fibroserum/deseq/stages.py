@@ -127,6 +127,18 @@ def regression(problem: Problem, dispersions: np.ndarray) -> np.ndarray:
     return coefficients
 
 
+def means_at(problem: Problem, dispersions: np.ndarray) -> np.ndarray:
+    """Return means (samples × genes, not bounded) of the regression at known dispersions."""
+    means = np.empty(problem.counts.shape)
+
+    def work(genes: slice) -> None:
+        _, mean, _ = _regress(problem.rows(genes), dispersions[genes], problem)
+        means[problem.structure.order, genes] = mean.T
+
+    over_genes(work, problem.counts.shape[1], problem.n_cpus)
+    return means
+
+
 def leverage(problem: Problem, dispersions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return means (not bounded) and leverages, both samples × genes, of the final regression."""
     order = problem.structure.order

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.factors.combine import Evidence, signed_z
-from fibroserum.slopes.model import STEPS, SlopeSteps, keys_of, slope_model
+from fibroserum.slopes.design import keys_of
+from fibroserum.slopes.model import STEPS, SlopeSteps, slope_model
 
 
 @dataclass(frozen=True)

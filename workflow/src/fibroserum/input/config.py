@@ -276,7 +276,7 @@ def _column_problems(design: Config, where: str) -> Iterator[Problem]:
     for column in dict.fromkeys(name for name in covariates if covariates.count(name) > 1):
         what = f"the covariate '{column}' is named {covariates.count(column)} times"
         yield Problem(what, f"{where}.covariates", "each covariate once")
-    named = ("sample", "donor", "group", "time", "line", "pool", "block")
+    named = ("sample", "donor", "group", "time", "line", "pool", "block", "dose")
     columns = {key: design[key] for key in named if design[key]}
     for key, column in columns.items():
         twins = [other for other in columns if other > key and columns[other] == column]

@@ -13,6 +13,8 @@ from fibroserum.files.table import column_name, place
 from fibroserum.input.covariates import covariate_names, numbers
 from fibroserum.input.sheet import DESIGN_KEYS, MISSING, empty_cells
 
+#: Methods whose size factors do not come from the genes: no model re-estimates them.
+FIXED = ("given", "spike_ins")
 #: The key that each method reads.
 KEYS = {"given": "column", "spike_ins": "genes"}
 

@@ -109,10 +109,13 @@ def with_panel_scale(config: dict[str, Any]) -> dict[str, Any]:
     return config | {"factors": factors}
 
 
-def read_panel(config: Mapping[str, Any], samples: pd.DataFrame) -> SerumPanel:
+def read_panel(
+    config: Mapping[str, Any], samples: pd.DataFrame, ignored: Collection[str] = ()
+) -> SerumPanel:
     """Return the levels of the config's `serum_panel`.
 
-    config: complete; samples: donor, group and time by sample, of the sample sheet. Raises
+    config: complete; samples: donor, group and time by sample, of the sample sheet; ignored: names
+    of samples that `ignore_times` leaves out, whose rows are left out here too. Raises
     InputError with every problem of the table, and of factors that take their level from it.
     """
     panel, design = config["serum_panel"], config["design"]
@@ -135,7 +138,8 @@ def read_panel(config: Mapping[str, Any], samples: pd.DataFrame) -> SerumPanel:
         what = "holds no molecule"
         problems.append(Problem(what, place(table), "a column for each molecule"))
     problems += _source_problems(config["factors"], list(places), panel["table"])
-    own = np.delete(np.arange(len(table)), [] if limit.row is None else limit.row)
+    out = _ignored_rows(table, keys, ignored, design)
+    own = np.setdiff1d(np.arange(len(table)), out if limit.row is None else [*out, limit.row])
     rows, wrong = _rows(table, own, keys, samples)
     problems += wrong
     levels = PanelLevels(table, own, places, limit, panel["scale"])
@@ -230,6 +234,18 @@ def _source_problems(
                     "one source for a molecule",
                     f"Write '{PANEL}{twin}', or take the molecule out of the table.",
                 )
+
+
+def _ignored_rows(
+    table: pd.DataFrame,
+    keys: Mapping[str, str],
+    ignored: Collection[str],
+    design: Mapping[str, Any],
+) -> list[int]:
+    """Return the rows of samples, or times, that the config ignores."""
+    key, names = (SAMPLE, ignored) if SAMPLE in keys else ("time", design.get("ignore_times", ()))
+    cells = table.iloc[:, list(table.columns).index(keys[key])]
+    return np.flatnonzero(cells.isin(list(names))).tolist()
 
 
 def _rows(

@@ -58,6 +58,8 @@ def times_after(design: Mapping[str, Any]) -> list[str]:
 
 #: In a sheet's attributes: donor, group and time of each sample that `ignore_times` leaves out.
 IGNORED = "ignored"
+#: How the reason of such a sample begins in samples.tsv.
+IGNORED_TIME = "left out: design.ignore_times names"
 
 
 def _without_ignored(sheet: pd.DataFrame, design: Mapping[str, Any]) -> pd.DataFrame:
@@ -92,7 +94,7 @@ def with_sheet_names(config: dict[str, Any]) -> dict[str, Any]:
         return section | {key: obs_name(SAMPLE) for key in keys if section[key] == SAMPLE}
 
     own, factors = obs_name(SAMPLE), {}
-    design = renamed(config["design"], (*DESIGN_KEYS, "pool", "block"))
+    design = renamed(config["design"], (*DESIGN_KEYS, "pool", "block", "dose"))
     elsewhere, normalization = design["sample"] != SAMPLE, config["normalization"]
     if elsewhere and normalization["column"] == SAMPLE:
         normalization = normalization | {"column": own}

@@ -62,6 +62,9 @@ def check_sheet(
             problems += _covariate_problems(sheet, name, kind, design)
     if design.get("block") in sheet.columns:
         problems += empty_cells(sheet, design["block"])
+    if design.get("dose") in sheet.columns:
+        problems += _dose_problems(sheet, design["dose"])
+    problems += _dose_in_design(design)
     for name, factor in factors.items():
         if factor["serum"] in sheet.columns:
             problems += _serum_problems(sheet, name, factor)
@@ -122,6 +125,8 @@ def _column_problems(
         wanted.append((design["pool"], "design.pool of the config"))
     if design.get("block"):
         wanted.append((design["block"], "design.block of the config"))
+    if design.get("dose"):
+        wanted.append((design["dose"], "design.dose of the config"))
     wanted += [(name, "design.covariates of the config") for name in covariate_names(design)]
     wanted += [
         (factor["serum"], f"factors.{name}.serum of the config") for name, factor in factors.items()
@@ -285,6 +290,34 @@ def limit_hint(value: str) -> str:
             "'<15'. If the level was not measured, leave the cell empty."
         )
     return ""
+
+
+def _dose_in_design(design: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for each design in which a slope on the dose cannot be had."""
+    reasons = {
+        "crossover": "in a crossover a donor's pairs are not independent",
+        "block": "donors who share blocks are not independent",
+    }
+    for key, why in reasons.items():
+        if design.get("dose") and design.get(key):
+            yield Problem(
+                f"a slope on the dose compares independent donors, and {why}",
+                "config, design.dose",
+                f"design.dose: null, or no design.{key}",
+            )
+
+
+def _dose_problems(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
+    values = sheet[column]
+    given = ~values.str.strip().str.lower().isin(MISSING).to_numpy(bool)
+    wrong = np.flatnonzero(given & np.isnan(numbers(values)))
+    for row in wrong[:SHOWN]:
+        what = f"the dose '{values.iloc[row]}' is not a number"
+        hint = comma_hint(values.iloc[row])
+        yield Problem(what, place(sheet, int(row), column), "a number, or an empty cell", hint)
+    if len(wrong) > SHOWN:
+        rest = f"and {len(wrong) - SHOWN:,} more doses that are not numbers"
+        yield Problem(rest, place(sheet, column=column))
 
 
 def _serum_problems(

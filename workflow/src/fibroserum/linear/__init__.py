@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fibroserum.linear.depth import depth_matched, kept_shares
+from fibroserum.linear.depth import depth_matched, fixed_norm_factors, kept_shares
 from fibroserum.linear.donor_level import (
     ContrastFit,
     Expression,
@@ -23,6 +23,7 @@ from fibroserum.linear.group_variance import (
     unequal,
     variance_parts,
 )
+from fibroserum.linear.joint import contrasts_f, vectors_f
 from fibroserum.linear.quality import pair_weights
 from fibroserum.linear.voom import (
     LinearFit,
@@ -51,11 +52,13 @@ __all__ = [
     "contrast_fits",
     "contrast_test",
     "contrast_variance",
+    "contrasts_f",
     "depth_matched",
     "estimates",
     "filter_by_expr",
     "fit_values",
     "fit_weighted",
+    "fixed_norm_factors",
     "genewise_effects",
     "group_variances",
     "group_wise_t",
@@ -73,5 +76,6 @@ __all__ = [
     "unequal",
     "variance_parts",
     "variance_prior",
+    "vectors_f",
     "voom_fit",
 ]

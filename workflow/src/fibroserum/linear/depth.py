@@ -18,6 +18,15 @@ from fibroserum.linear.voom import log_cpm, lowess_span, precision_weights
 SERIES_FROM, OUT_OF_REACH = 100, 300
 
 
+def fixed_norm_factors(well: pd.DataFrame, size_factors: pd.Series) -> pd.Series:
+    """Return what makes effective library sizes proportional to size factors, geometric mean 1.
+
+    well: samples × genes; size_factors: by sample.
+    """
+    logs = np.log(size_factors.loc[well.index].to_numpy(float)) - np.log(well.sum(axis=1))
+    return np.exp(logs - logs.mean())
+
+
 def kept_shares(size: np.ndarray, blocks: np.ndarray) -> np.ndarray:
     """Return the smallest size of each sample's block over its own size (n,), in (0, 1].
 

@@ -11,7 +11,8 @@ import pandas as pd
 from fibroserum.input.covariates import numbers
 from fibroserum.input.outcomes import column_of
 from fibroserum.input.sheet import obs_name
-from fibroserum.slopes.model import STEPS, Question, SlopeModel, SlopeSteps, keys_of, slope_model
+from fibroserum.slopes.design import Question, keys_of
+from fibroserum.slopes.model import STEPS, SlopeModel, SlopeSteps, slope_model
 
 COLUMNS = ["donor", "group", "before", "after", "change", "used", "reason"]
 FEWEST_PAIRS = 4

@@ -9,14 +9,15 @@ import pandas as pd
 from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
-from fibroserum import linear
+from fibroserum import linear, tables
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import restrict
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import LinearFit
 from fibroserum.multiple_testing import adjust
+from fibroserum.slopes.design import VALUE
 from fibroserum.slopes.influence import pair_variances
-from fibroserum.slopes.model import VALUE, SlopeModel, unit_codes
+from fibroserum.slopes.model import SlopeModel, unit_codes
 
 
 def set_slopes(
@@ -43,7 +44,7 @@ def set_slopes(
     restricted = restrict(sets, model.fit.genes, counts.columns, **sizes)
     table = restricted.table[["collection", "gene_set", "tested"]]
     if table.empty:
-        return table
+        return tables.empty("outcome_sets").drop(columns=["outcome", "question", "time"])
     fit = _one_variance(model.fit, counts, groups, n_cpus)
     column = fit.design.dense.columns.get_loc(VALUE)
     vector = fit.design.contrast((fit.design.dense.columns == VALUE).astype(float))

@@ -17,8 +17,9 @@ from fibroserum.multiple_testing import benjamini_hochberg, panel_adjusted
 from fibroserum.outcomes.pairs import UNAVAILABLE, outcome_pairs, outcome_slope
 from fibroserum.outcomes.sentences import not_tested, reason
 from fibroserum.outcomes.sets import set_slopes
+from fibroserum.slopes.design import VALUE, Question, keys_of
 from fibroserum.slopes.influence import slopes_without
-from fibroserum.slopes.model import VALUE, Question, SlopeModel, keys_of
+from fibroserum.slopes.model import SlopeModel
 
 QUESTIONS: tuple[Question, ...] = ("change", "baseline")
 
@@ -56,7 +57,7 @@ class _Cohort:
     """What all outcomes share.
 
     obs: the cohort's samples, text; counts: samples of complete pairs × genes fitted; symbols: by
-    gene, or its id where it has none; sets: of matrix gene ids.
+    gene, "" where it has none; sets: of matrix gene ids.
     """
 
     obs: pd.DataFrame

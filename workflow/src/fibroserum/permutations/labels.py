@@ -52,6 +52,8 @@ def draw_permutations(
     size = len(obs)
     if contrast.kind == "own":
         return Permutations((), False, "labels are not exchanged for contrasts of the config")
+    if contrast.dose:
+        return Permutations((), False, "labels are not exchanged for slopes on the dose")
     crossover = bool(settings["crossover"])
     if contrast.kind in ("change", "average"):
         units = _flips(contrast, obs, counts, whole_donors=crossover)

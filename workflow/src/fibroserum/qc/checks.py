@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import anndata as ad
 import numpy as np
@@ -11,6 +11,7 @@ import pandas as pd
 from fibroserum.cohort.accessors import change_times, settings_of
 from fibroserum.cohort.lines import NOTABLE, LineShift
 from fibroserum.errors import listed
+from fibroserum.input.sheet import IGNORED_TIME
 from fibroserum.qc.batches import batches
 from fibroserum.qc.check import Check
 from fibroserum.qc.copies import (
@@ -48,9 +49,18 @@ def notes(cohort: ad.AnnData) -> Iterator[Check]:
         yield Check("input", "warning", "", note)
 
 
-def used_samples(samples: pd.DataFrame) -> Iterator[Check]:
-    """Say which libraries are not used, used for less, or were summed."""
+def used_samples(samples: pd.DataFrame, only_before: Collection[str]) -> Iterator[Check]:
+    """Say which samples are not used, used for less, or were summed.
+
+    only_before: groups that were measured before only, of which another check speaks.
+    """
     whole = True
+    ignored = samples["reason"].fillna("").str.startswith(IGNORED_TIME)
+    if ignored.any():
+        times = listed(sorted(set(samples.loc[ignored, "time"])), quote="")
+        message = f"{int(ignored.sum())} samples are left out: design.ignore_times names {times}"
+        yield Check("samples used", "ok", "", message)
+    samples = samples[~ignored & ~samples["group"].isin(only_before)]
     others = samples[samples["donor"].isna()]
     if len(others):
         whole = False
@@ -340,7 +350,7 @@ def all_checks(
     """Return `qc/checks.tsv`: errors, warnings, and then what was found to be in order."""
     found = [
         *notes(cohort),
-        *used_samples(samples),
+        *used_samples(samples, settings_of(cohort)["only_before"]),
         *left_out_genes(left_out, cohort),
         *pools(cohort),
         *group_sizes(cohort),

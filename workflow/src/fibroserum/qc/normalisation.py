@@ -10,11 +10,11 @@ from scipy.special import stdtrit
 
 from fibroserum.cohort.accessors import LEFT_OUT, settings_of
 from fibroserum.cohort.models import model_of
-from fibroserum.cohort.size_factors import FIXED
 from fibroserum.de.second_model import second_tables
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stored_fit import expression_of_calls
 from fibroserum.errors import listed
+from fibroserum.input.normalization import FIXED
 from fibroserum.qc.check import Check
 
 UNPROTECTED = (

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from fibroserum import tables
+from fibroserum.chain.links import chained
 from fibroserum.cohort import contrasts
 from fibroserum.cohort.accessors import all_contrasts, change_times, settings_of
+from fibroserum.cohort.questions import questions_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_collections
 from fibroserum.input.names import file_name
 from fibroserum.input.published import read_published
+from fibroserum.report.opening import opening
 
 Frames = dict[str, pd.DataFrame]
 
@@ -48,6 +51,7 @@ SINGLE = {
     "sets": "factor_sets",
     "mediation": "mediation",
     "calibration": "calibration",
+    "omnibus": "omnibus",
     "gene_lists": "gene_lists",
     "planning": "planning",
     "panel": "serum_panel",
@@ -59,20 +63,17 @@ SINGLE = {
     "outcome_sets": "outcome_sets",
     "chain": "chain",
 }
-# tables that are written where the config asks for them, each with one that then has a row
+# keys of the config that ask for tables (omnibus: the contrasts do; chain: several keys), with their
+# tables: the first has a row wherever it is asked for. Else no table is read, though an earlier run may have left it.
 CONFIGURED = {
-    "gene_lists": "gene_lists",
-    "panel": "panel",
-    "panel_targets": "panel",
-    "candidates": "panel",
-    "outcome_pairs": "outcome_pairs",
-    "outcomes": "outcome_pairs",
-    "outcome_targets": "outcome_pairs",
-    "outcome_sets": "outcome_pairs",
-    "chain": "chain",
+    "omnibus": ("omnibus",),
+    "gene_lists": ("gene_lists",),
+    "serum_panel": ("panel", "panel_targets", "candidates"),
+    "outcomes": ("outcome_pairs", "outcomes", "outcome_targets", "outcome_sets"),
+    "chain": ("chain",),
 }
-# written only where they were asked for or can be
-OPTIONAL = {"calibration", *CONFIGURED}
+# written only where they can be
+OPTIONAL = {"calibration"}
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ class Tables:
     sets: pd.DataFrame
     mediation: pd.DataFrame
     calibration: pd.DataFrame
+    omnibus: pd.DataFrame
     gene_lists: pd.DataFrame
     planning: pd.DataFrame
     outcome_pairs: pd.DataFrame
@@ -165,6 +167,54 @@ class RunTables(Tables):
         """Return the contrasts of these kinds."""
         return list(self.contrasts.loc[self.contrasts["kind"].isin(kinds), "contrast"])
 
+    @property
+    def opening(self) -> list[str]:
+        """The contrasts that the page opens with: all, where they are few."""
+        return opening(self.planned)
+
+    @property
+    def folded(self) -> list[str]:
+        """The other contrasts."""
+        return [name for name in self.contrast_names if name not in self.opening]
+
+
+def only(run: RunTables, names: Sequence[str]) -> RunTables:
+    """Return a run with these contrasts alone in its tables of contrasts and targets.
+
+    Plans of slopes, which are of no contrast, stay.
+    """
+    others = set(run.contrast_names) - set(names)
+
+    def of(frame: pd.DataFrame) -> pd.DataFrame:
+        return frame[~frame["contrast"].isin(others)]
+
+    return replace(
+        run,
+        contrasts=of(run.contrasts),
+        de={name: frame for name, frame in run.de.items() if name not in others},
+        enrichment={name: frame for name, frame in run.enrichment.items() if name not in others},
+        targets=of(run.targets),
+        loo=of(run.loo),
+        power=of(run.power),
+        planning=of(run.planning),
+    )
+
+
+def frames_of(run: Tables) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield every table of a run with the name of its schema."""
+    for name in ("de", "enrichment", "stimulation"):
+        yield from ((name, frame) for frame in getattr(run, name).values())
+    yield from ((schema, getattr(run, field)) for field, schema in SINGLE.items())
+
+
+def explained(run: Tables) -> dict[str, list[tables.Column]]:
+    """Return the columns to explain of each schema: the optional ones where a table has them."""
+    there = {(schema, str(name)) for schema, frame in frames_of(run) for name in frame}
+    return {
+        schema.name: [c for c in schema.columns if not c.optional or (schema.name, c.name) in there]
+        for schema in tables.schemas().values()
+    }
+
 
 def _read(name: str, folder: Path, **names: str) -> pd.DataFrame:
     return tables.read(name, folder / tables.schemas()[name].path.format(**names))
@@ -175,15 +225,22 @@ def _gene_sets(config: Mapping[str, Any], genes: pd.DataFrame) -> tuple[GeneSet,
     return tuple(mapped)
 
 
-def read_tables(folder: str | Path, stimulated: Mapping[str, bool]) -> Tables:
+def read_tables(
+    folder: str | Path, stimulated: Mapping[str, bool], configured: Collection[str] = ()
+) -> Tables:
     """Read the tables of a finished run under `results/{cohort}/`.
 
-    stimulated: by factor, whether there is an arm of cells treated with it.
+    stimulated: by factor, whether there is an arm of cells treated with it. configured: the keys
+    of CONFIGURED that the config sets.
     """
     place = Path(folder)
+    absent = {
+        field for key, fields in CONFIGURED.items() if key not in configured for field in fields
+    }
     single = {
         field: tables.empty(name)
-        if field in OPTIONAL and not (place / tables.schemas()[name].path).exists()
+        if field in absent
+        or (field in OPTIONAL and not (place / tables.schemas()[name].path).exists())
         else _read(name, place)
         for field, name in SINGLE.items()
     }
@@ -212,10 +269,15 @@ def load_run(
     record of the run, or None for what stands in `provenance.json`.
     """
     place = Path(folder)
-    made = read_tables(
-        place, {name: bool(about["stimulation"]) for name, about in config["factors"].items()}
-    )
     cohort = read_h5ad(place / "cohort.h5ad")
+    asked = [key for key in CONFIGURED if config.get(key)]
+    asked += ["omnibus"] if questions_of(all_contrasts(settings_of(cohort))) else []
+    asked += ["chain"] if chained(config) else []
+    made = read_tables(
+        place,
+        {name: bool(about["stimulation"]) for name, about in config["factors"].items()},
+        asked,
+    )
     if provenance is None:
         provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
     return RunTables(
@@ -233,7 +295,9 @@ def load_run(
 
 def filled_words(run: RunTables) -> str:
     """Return the legend's title where hollow marks are before and filled ones after."""
-    return f"Group (hollow {run.settings['before']}, filled {' or '.join(run.times)})"
+    *rest, last = run.times
+    words = f"{', '.join(rest)} or {last}" if rest else last
+    return f"Group (hollow {run.settings['before']}, filled {words})"
 
 
 def labels_of(run: RunTables) -> dict[str, str]:
@@ -253,7 +317,8 @@ def labelled(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
 
 def label_order(run: RunTables) -> list[str]:
     """Return the words of `labels_of` in the order of `contrasts.tsv`."""
-    return list(labels_of(run).values())
+    labels = labels_of(run)
+    return [labels[name] for name in run.contrast_names]
 
 
 def effect_of(run: RunTables, contrast: str) -> str:

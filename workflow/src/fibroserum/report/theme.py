@@ -61,6 +61,7 @@ CONFIG: dict[str, Any] = {
         "titleFontSize": 11,
         "titleFontWeight": "normal",
         "labelLimit": 200,
+        "titleLimit": 480,
         "labelColor": "#333333",
         "titleColor": "#333333",
         "orient": "top",

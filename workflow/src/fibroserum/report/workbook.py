@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from xlsxwriter.worksheet import Worksheet
 from xlsxwriter.xmlwriter import XMLwriter
 
 from fibroserum import tables
-from fibroserum.report.loading import CONFIGURED, SINGLE, Tables
+from fibroserum.report.loading import CONFIGURED, SINGLE, Tables, explained
 
 # what a sheet holds below its header, and a cell
 MOST_ROWS = 1_048_575
@@ -73,11 +73,12 @@ def sheets_of(run: Tables) -> Iterator[Sheet]:
     for contrast, frame in run.enrichment.items():
         own = _labelled(frame, "contrast", contrast)
         yield Sheet(f"sets {contrast}", "enrichment", own, contrast)
+    left_out = set(LEFT_OUT)
+    for fields in CONFIGURED.values():
+        left_out |= set() if len(getattr(run, fields[0])) else set(fields)
     for field, schema in SINGLE.items():
-        frame = getattr(run, field)
-        asked = field not in CONFIGURED or len(getattr(run, CONFIGURED[field]))
-        if field not in LEFT_OUT and asked:
-            yield Sheet(schema, schema, frame)
+        if field not in left_out:
+            yield Sheet(schema, schema, getattr(run, field))
     for factor, frame in run.stimulation.items():
         if len(frame):
             own = _labelled(frame, "factor", factor)
@@ -164,7 +165,11 @@ def _table_sheet(book: Workbook, bold: Format, name: str, frame: pd.DataFrame) -
 
 
 def _first_sheet(
-    book: Workbook, bold: Format, listed: list[tuple[str, Sheet]], cohort: str
+    book: Workbook,
+    bold: Format,
+    listed: list[tuple[str, Sheet]],
+    columns: Mapping[str, list[tables.Column]],
+    cohort: str,
 ) -> None:
     sheet = book.add_worksheet("Read me")
     sheet.set_column(0, 1, 32)
@@ -186,7 +191,7 @@ def _first_sheet(
     heads.append(len(rows))
     rows.append(("table", "column", "kind", "what it says"))
     for schema in dict.fromkeys(one.schema for _, one in listed):
-        for column in schemas[schema].columns:
+        for column in columns[schema]:
             kind = ", ".join(column.words) or column.kind
             rows.append((schema, column.name, kind, column.about))
     for number, row in enumerate(rows):
@@ -207,7 +212,7 @@ def workbook(run: Tables, cohort: str) -> bytes:
         bold = book.add_format({"bold": True})
         taken = {"read me"}
         named = [(sheet_name(one.wanted, taken), one) for one in sheets_of(run)]
-        _first_sheet(book, bold, named, cohort)
+        _first_sheet(book, bold, named, explained(run), cohort)
         for name, one in named:
             _table_sheet(book, bold, name, one.frame)
     return stream.getvalue()

@@ -7,6 +7,7 @@ a molecule is no candidate because both it and the target respond to the interve
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -49,42 +50,41 @@ def candidates_of(
     padj = pd.Series(np.nan, rows.index)
     padj[first.index] = benjamini_hochberg(first["pvalue"].to_numpy(float))
     rows["padj"] = padj.groupby([rows["molecule"], rows["gene_id"]], dropna=False).transform("max")
-    called = pd.Series(
-        np.where(rows["padj"] < alpha, "candidate", "none"), rows.index, dtype=object
-    )
-    rows["call"] = called.where(rows["padj"].notna(), None)
+    call = pd.Series(np.where(rows["padj"] < alpha, "candidate", "none"), dtype=object)
+    rows["call"] = call.where(rows["padj"].notna(), None)
     sign = np.sign(rows["predicted_lfc"]) * np.sign(rows["log2FoldChange"])
-    rows["concordance"] = sign.map({1.0: "as_predicted", -1.0: "opposite"}).astype(object)
-    rows["concordance"] = rows["concordance"].where(rows["concordance"].notna(), None)
-    numbers = zip(
-        rows.itertuples(index=False),
-        own[["pvalue", "reason"]].itertuples(index=False),
-        slopes[["pvalue", "reason"]].itertuples(index=False),
-        result["padj"].to_numpy(float),
-        strict=True,
+    words = pd.Series(np.where(sign > 0, "as_predicted", "opposite"), dtype=object)
+    rows["concordance"] = words.where(sign.abs() > 0, None)
+    parts = (
+        rows.to_dict("records"),
+        own[["pvalue", "reason"]].to_dict("records"),
+        slopes[["pvalue", "reason"]].to_dict("records"),
+        result["padj"].astype(float).tolist(),
     )
-    rows["reason"] = [_reason(row, change, slope, own) for row, change, slope, own in numbers]
+    rows["reason"] = [_reason(*part) for part in zip(*parts, strict=True)]
     return rows
 
 
-def _reason(row: Any, change: Any, slope: Any, target_padj: float) -> str:
+def _reason(
+    row: Mapping[Any, Any], change: Mapping[Any, Any], slope: Mapping[Any, Any], target_padj: float
+) -> str:
     """Return why a row has its call, in words."""
-    if row.call is None:
-        parts = [("change", change.reason), ("slope", slope.reason)]
-        return "; ".join(f"{name} not tested: {why}" for name, why in parts if why)
-    if row.call == "none":
-        larger, name = max((change.pvalue, "change"), (slope.pvalue, "slope"))
+    if row["call"] is None:
+        halves = [("change", change["reason"]), ("slope", slope["reason"])]
+        return "; ".join(f"{name} not tested: {why}" for name, why in halves if why)
+    if row["call"] == "none":
+        larger, name = max((change["pvalue"], "change"), (slope["pvalue"], "slope"))
         return f"the larger p value is that of the {name}, {larger:.2g}"
-    moves = "falls" if row.change_log2 < 0 else "rises"
-    goes = "with" if row.slope > 0 else "against"
+    moves = "falls" if row["change_log2"] < 0 else "rises"
+    goes = "with" if row["slope"] > 0 else "against"
     text = (
-        f"{row.molecule} {moves}, and among donors {row.target} goes {goes} it: predicted log2 "
-        f"fold change {row.predicted_lfc:+.2f}"
+        f"{row['molecule']} {moves}, and among donors {row['target']} goes {goes} it: predicted "
+        f"log2 fold change {row['predicted_lfc']:+.2f}"
     )
-    if row.concordance is None:
+    if row["concordance"] is None:
         return text
-    seen = f"{row.log2FoldChange:+.2f}"
+    seen = f"{row['log2FoldChange']:+.2f}"
     seen += "" if np.isnan(target_padj) else f" (adjusted p value {target_padj:.2g})"
-    if row.concordance == "opposite":
+    if row["concordance"] == "opposite":
         return f"{text}. The target's own change, {seen}, has the opposite sign"
     return f"{text}, estimated {seen}"

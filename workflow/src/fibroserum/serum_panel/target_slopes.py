@@ -20,7 +20,9 @@ from fibroserum.cohort.accessors import at_time
 from fibroserum.input.serum_panel import SerumPanel
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.serum_panel.levels import pair_changes
-from fibroserum.slopes.model import SlopeSteps, keys_of, slope_model, weighted_expression
+from fibroserum.slopes.design import keys_of
+from fibroserum.slopes.model import SlopeSteps, slope_model
+from fibroserum.slopes.shared import weighted_expression
 
 #: Genes beside the targets that a molecule's model is fitted to.
 OTHERS = 1000

@@ -241,6 +241,11 @@ def _stimulation(panel: Panel, spec: CohortSpec, seed: int) -> tuple[pd.DataFram
     return _frame(draw_counts(draw, panel, spec, seed, "stimulation"), sheet, panel), sheet
 
 
+def log_depths(samples: int, spec: CohortSpec, seed: int, purpose: str) -> np.ndarray:
+    """Return the log of each sample's depth over the mean depth, (samples,)."""
+    return generator(seed, f"{purpose} depth").normal(0, spec.depth_sd, size=samples)
+
+
 def draw_counts(draw: Draw, panel: Panel, spec: CohortSpec, seed: int, purpose: str) -> np.ndarray:
     """Return counts, samples × genes (int32), a chunk of genes at a time."""
     samples, genes = len(draw.unit), len(panel.genes)
@@ -249,7 +254,7 @@ def draw_counts(draw: Draw, panel: Panel, spec: CohortSpec, seed: int, purpose: 
     rng = generator(seed, f"{purpose} modules")
     unit_factors = rng.standard_normal((units, modules))
     sample_factors = rng.standard_normal((samples, modules))
-    depth = generator(seed, f"{purpose} depth").normal(0, spec.depth_sd, size=samples)
+    depth = log_depths(samples, spec, seed, purpose)
     # Scaled to a mean library of `depth`.
     size = spec.depth / 1e6 * np.exp(depth - spec.depth_sd**2 / 2)
     counts = np.empty((samples, genes), dtype=np.int32)

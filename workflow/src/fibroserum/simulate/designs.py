@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fibroserum.simulate.cohort import Draw, draw_counts
+from fibroserum.simulate.cohort import Draw, draw_counts, log_depths
 from fibroserum.simulate.designs_spec import (
     FACTORS,
     HEALTHY,
@@ -76,6 +76,7 @@ def simulate_designs(spec: DesignsSpec, seed: int) -> SimulatedDesigns:
     outcome, before = _own_thickness(sheet, spec, seed)
     drivers = _drivers(sheet, levels, outcome, before, spec)
     sheet["thickness_mm"] = _thickness(sheet, outcome, spec, seed)
+    sheet["spike_in_factor"] = _spike_in_factors(len(sheet), spec, seed)
     sheet["passage"] = 4 + sheet["number"] % 2
     sheet["plate"] = np.where(sheet["number"] // 2 % 2 == 0, "A", "B")
     sheet = sheet.drop(columns="number")
@@ -271,6 +272,12 @@ def _thickness(sheet: pd.DataFrame, own: np.ndarray, spec: DesignsSpec, seed: in
     noise = rng.normal(0, spec.outcome_noise, size=len(sheet))
     measured = (level + _mean_course(sheet, spec.outcome_change) + own + noise).round(3)
     return np.where(sheet["sample"].isin(spec.no_outcome), np.nan, measured)
+
+
+def _spike_in_factors(samples: int, spec: DesignsSpec, seed: int) -> np.ndarray:
+    """Return size factors as spike-ins measure them, with an error of 5 %."""
+    error = generator(seed, "spike-ins").normal(0, 0.05, size=samples)
+    return np.exp(log_depths(samples, spec.base, seed, "designs") + error).round(4)
 
 
 def _drivers(

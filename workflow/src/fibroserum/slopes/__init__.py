@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-__all__ = ["influence", "model"]
+__all__ = ["contrast", "design", "influence", "model", "shared"]

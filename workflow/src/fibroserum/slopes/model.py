@@ -12,19 +12,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.stats import t as student
 
 from fibroserum import linear
-from fibroserum.cohort.designs import Design, indicators
-from fibroserum.cohort.models import covariate_columns, paired_model
-from fibroserum.cohort.rank import check_rank
+from fibroserum.cohort.designs import Design
 from fibroserum.errors import InputError
 from fibroserum.intervals import ROUNDING
 from fibroserum.linear.robust import WHOLE
+from fibroserum.slopes.design import (
+    VALUE,
+    Question,
+    centred,
+    keys_of,
+    norm_factors,
+    slope_design,
+    well_counted,
+)
 from fibroserum.slopes.influence import (
     ASKED,
     HALF,
@@ -34,9 +41,6 @@ from fibroserum.slopes.influence import (
     without_each_pair,
 )
 
-Question = Literal["change", "baseline"]
-# the column of the values, the last of the design
-VALUE = "slope[value]"
 # A ratio (`PairVariances`) beyond which pairs with leverage vary more: HC3 is asked as well. In
 # simulated cohorts whose pairs vary alike, none extreme, it is below 1.03 from 8 donors a group on.
 UNLIKE = 1.05
@@ -56,10 +60,10 @@ class SlopeSteps:
     """
 
     group_wise: bool = True
-    moderated: bool = True
     pair_ratio: bool = True
     hc3_beyond: float = UNLIKE
     deletion: bool = True
+    moderated: bool = True
 
 
 STEPS = SlopeSteps()
@@ -67,7 +71,7 @@ STEPS = SlopeSteps()
 
 @dataclass(frozen=True)
 class SlopeModel:
-    """The slope of every gene on a value of each pair.
+    """The slope of every gene on a value of each pair (a donor's in a group).
 
     Attributes
     ----------
@@ -79,7 +83,7 @@ class SlopeModel:
     unavailable : str
         Why there is no slope, or nothing.
     fit : LinearFit or None
-        limma-voom with the value as its last column, over `size` (`Scaled`).
+        limma-voom with the value over `size` as its last column.
     size : float
         What the values were divided by in `fit`: a power of two, so that no digit changes.
     df_prior, df_residual : float
@@ -100,87 +104,6 @@ class SlopeModel:
         index = pd.MultiIndex.from_arrays([[], []])
         pairs = pd.DataFrame(index=index, columns=["leverage", "relative_variance"], dtype=float)
         return cls(pd.DataFrame(columns=COLUMNS, dtype=float), pairs, why)
-
-
-def keys_of(frame: pd.DataFrame) -> pd.MultiIndex:
-    """Return donor and group of each row, as text."""
-    return pd.MultiIndex.from_arrays([frame["donor"].astype(str), frame["group"].astype(str)])
-
-
-def centred(values: pd.Series) -> pd.Series:
-    """Return values by (donor, group) less their group's mean."""
-    return values - values.groupby(level=1, sort=False).transform("mean")
-
-
-def slope_design(
-    obs: pd.DataFrame,
-    settings: Mapping[str, Any],
-    values: pd.Series,
-    question: Question = "change",
-) -> Design:
-    """Return the design of a slope model, `VALUE` last.
-
-    obs: samples × (donor, group, time, covariates) of complete pairs; settings: `groups`, `before`,
-    `after`, `crossover`, `covariates`; values: by (donor, group), of the pairs that have one. In a
-    crossover each pair is a block and each donor has a mean change of its own, so that a donor's
-    several pairs do not count as several donors. Raises InputError where the slope cannot be
-    estimated.
-    """
-    own = obs[keys_of(obs).isin(values.index)]
-    value = centred(values).reindex(keys_of(own)).to_numpy(float)
-    groups = [group for group in settings["groups"] if (own["group"].astype(str) == group).any()]
-    before = question == "baseline"
-    make = _before_columns if before else _change_columns
-    dense, blocks = make(own, settings, groups)
-    after = 1.0 if before else (own["time"] == settings["after"]).to_numpy(float)
-    kept = np.ones(len(own), bool)
-    if before:
-        kept = (own["time"] == settings["before"]).to_numpy()
-    column = pd.DataFrame({VALUE: after * value}, index=own.index)[kept]
-    design = Design(pd.concat([dense, column], axis=1), blocks)
-    check_rank(design, f"the model of the slope ({question})")
-    return design
-
-
-def _change_columns(
-    obs: pd.DataFrame, settings: Mapping[str, Any], groups: list[str]
-) -> tuple[pd.DataFrame, pd.Series | None]:
-    """Return the dense columns and blocks of the model of changes."""
-    crossover = settings["crossover"]
-    pair = obs["donor"].astype(str) + "|" + obs["group"].astype(str)
-    model = paired_model(
-        obs.assign(donor=pair) if crossover else obs,
-        groups,
-        settings["after"],
-        [],
-        crossover=False,
-        covariates=settings["covariates"],
-        categorical=settings.get("categorical", ()),
-    )
-    dense = model.design.dense
-    if crossover:
-        after = (obs["time"] == settings["after"]).to_numpy(float)
-        changes = {
-            f"donor_after[{donor}]": after * (obs["donor"] == donor)
-            for donor in sorted(obs["donor"].unique())
-        }
-        dense = dense.drop(columns=f"after[{groups[0]}]").assign(**changes)
-    return dense, model.design.blocks
-
-
-def _before_columns(
-    obs: pd.DataFrame, settings: Mapping[str, Any], groups: list[str]
-) -> tuple[pd.DataFrame, None]:
-    """Return the dense columns of the samples before: groups and, in a crossover, donors."""
-    own = obs[obs["time"] == settings["before"]]
-    names, donors = own["group"].astype(str), own["donor"].astype(str)
-    crossover = settings["crossover"]
-    parts = [
-        indicators(names, "group", groups[1:] if crossover else groups),
-        indicators(donors, "donor", sorted(donors.unique()) if crossover else []),
-        covariate_columns(own, settings["covariates"], settings.get("categorical", ())),
-    ]
-    return pd.concat(parts, axis=1), None
 
 
 def _why_constant(values: pd.Series, magnitude: float, name: str) -> str:
@@ -223,47 +146,8 @@ def slope_fit(
     n_cpus: int = 1,
 ) -> linear.LinearFit:
     """Return limma-voom with the values beside donors or groups; arguments as `slope_model`'s."""
-    own = _well_counted(counts.loc[design.samples], obs, settings, design, force_kept)
-    return linear.voom_fit(own, design, n_cpus=n_cpus)
-
-
-def _well_counted(
-    own: pd.DataFrame,
-    obs: pd.DataFrame,
-    settings: Mapping[str, Any],
-    design: Design,
-    force_kept: pd.Series,
-) -> pd.DataFrame:
-    """Return the counts of genes with enough of them; own: of the design's samples."""
-    # which genes have counts enough is a matter of the groups, not of donors or the values
-    group = obs.loc[own.index, "group"]
-    if design.blocks is not None:
-        group = group.where(obs.loc[own.index, "time"] == settings["after"])
-    plain = pd.DataFrame({f"after[{name}]": (group == name) * 1.0 for name in group.unique()})
-    keep = linear.filter_by_expr(
-        own,
-        Design(plain.loc[:, plain.any()]),
-        keep=force_kept[own.columns].to_numpy(bool),
-    )
-    return own.loc[:, keep]
-
-
-def weighted_expression(
-    counts: pd.DataFrame, obs: pd.DataFrame, settings: Mapping[str, Any], force_kept: pd.Series
-) -> linear.Expression:
-    """Return voom's log2 counts per million and precision weights in the model of changes.
-
-    Arguments as `slope_model` takes them. The weights depend on the fitted values, which a further
-    column changes little: many values can share them.
-    """
-    design = Design(*_change_columns(obs, settings, list(settings["groups"])))
-    check_rank(design, "the model of changes")
-    own = _well_counted(counts.loc[design.samples], obs, settings, design, force_kept)
-    log2, size = linear.log_cpm(own)
-    span = linear.lowess_span(own.shape[1])
-    seen = own.to_numpy().any(axis=0)
-    weights = linear.precision_weights(log2, size, design, seen, span)
-    return linear.Expression(own.index, own.columns, log2, weights)
+    own = well_counted(counts.loc[design.samples], obs, settings, design, force_kept)
+    return linear.voom_fit(own, design, norm_factors=norm_factors(own, settings), n_cpus=n_cpus)
 
 
 def slope_model(
@@ -297,7 +181,7 @@ def slope_model(
         Of the same samples (donor, group, time, covariates): the complete pairs of one time after.
     settings : mapping
         `groups`, `before`, `after` (one time), `crossover`, `covariates`; perhaps `categorical`,
-        `block`.
+        `block`, `fixed_size_factors`.
     values : pandas.Series
         By (donor, group), one number for each usable pair.
     force_kept : pandas.Series

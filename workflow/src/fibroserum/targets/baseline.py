@@ -16,7 +16,7 @@ from scipy.stats import t as student
 
 from fibroserum import tables
 from fibroserum.intervals import Estimate, one_sample_t, sign_of_interval, welch_t
-from fibroserum.targets.sentences import number
+from fibroserum.targets.phrases import number
 from fibroserum.targets.study import Study
 from fibroserum.targets.verdict import CALLED
 

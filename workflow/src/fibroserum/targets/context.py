@@ -27,7 +27,7 @@ from fibroserum.enrichment.expression import scores_and_tests
 from fibroserum.genes.gmt import map_sets, read_gmt
 from fibroserum.genes.mapping import resolve
 from fibroserum.intervals import sign_of_interval
-from fibroserum.targets.sentences import about, phrases, sentence
+from fibroserum.targets.phrases import about, phrases, sentence
 
 SETS = data_file("footprints.gmt")
 FOOTPRINTS = {
@@ -173,6 +173,11 @@ def pattern_sentence(
     if contrast.kind == "difference":
         words = {1: "above", -1: "below"}
         start = f"Changes in {group} against those in {reference}: "
+    elif contrast.dose:
+        words = {1: "above 0", -1: "below 0"}
+        start = (
+            f"Slopes on {contrast.dose}, {group}{f' against {reference}' if reference else ''}: "
+        )
     elif contrast.kind == "own":
         words = {1: "above 0", -1: "below 0"}
         start = f"In {contrast.name}: "

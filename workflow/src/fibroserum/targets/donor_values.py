@@ -20,8 +20,8 @@ from fibroserum.targets.outliers import OwnValues, log_count_variance
 class Samples:
     """The targets' part of a cohort.
 
-    obs: samples × (donor, group, time, used_for). counts, log2: samples × target genes, raw and
-    log2(normalized + 0.5). before: the time level of the reference.
+    obs: samples × (donor, group, time, used_for, the column of a dose). counts, log2: samples ×
+    target genes, raw and log2(normalized + 0.5). before: the time level of the reference.
     """
 
     obs: pd.DataFrame
@@ -80,9 +80,12 @@ def weighted_sums(
 
 
 def target_samples(
-    cohort: ad.AnnData, genes: list[str], before: str, factors: pd.Series
+    cohort: ad.AnnData, genes: list[str], before: str, factors: pd.Series, dose: str | None = None
 ) -> Samples:
-    """Return the samples of a cohort with the given genes only; factors: size factors by sample."""
+    """Return the samples of a cohort with the given genes only; factors: size factors by sample.
+
+    dose: its column in `obs`.
+    """
     places = cohort.var_names.get_indexer(genes)
     counts = np.asarray(cohort.X)[:, places].astype(float)
     scale = factors.reindex(cohort.obs_names).fillna(cohort.obs["size_factor"]).to_numpy(float)
@@ -90,7 +93,8 @@ def target_samples(
         pd.DataFrame(values, index=cohort.obs_names, columns=genes)
         for values in (counts, np.log2(counts / scale[:, None] + 0.5))
     ]
-    obs = cohort.obs[["donor", "group", "time", "used_for"]].astype(str)
+    columns = ["donor", "group", "time", "used_for", *([dose] if dose else [])]
+    obs = cohort.obs[columns].astype(str)
     return Samples(obs, frames[0], frames[1], before)
 
 
@@ -127,14 +131,14 @@ def own_changes(
 ) -> OwnValues:
     """Return the donors' values of a contrast of changes.
 
-    groups: those of the paired model; where all compared groups have the same times in their
-    values, the others' values are among them. design: of the paired model; trend: of its
-    dispersions.
+    groups: those with changes; where all compared groups have the same times in their
+    values, the others' values are among them. design: of the contrast's model; trend: of
+    its dispersions.
     """
     profiles = {group: contrast.profile(group) for group in contrast.groups}
     if all(profile == profiles[contrast.groups[0]] for profile in profiles.values()):
         profiles = dict.fromkeys(groups, profiles[contrast.groups[0]])
-    used = samples.obs["used_for"] == "change"
+    used = (samples.obs["used_for"] == "change") & samples.obs.index.isin(design.samples)
     members = complete(samples.obs[used], profiles)
     raw = log_count_variance(samples.counts.to_numpy(), trend)
     variances = pd.DataFrame(raw, samples.counts.index, samples.counts.columns)

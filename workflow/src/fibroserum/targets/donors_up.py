@@ -33,8 +33,9 @@ def donors_up(
 
     values: by contrast of changes, the donors' own values, (donor, group) × genes, log2; members:
     by contrast, its donors; pooled: contrasts with a pool of sera, of whose persons nothing is
-    known. A baseline contrast has no own values. Where donors are in several groups a donor's own
-    value is the contrast of its groups' values. Between groups of different donors no donor has a
+    known. Baseline contrasts and slopes have no own values. Where donors are in several groups a
+    donor's own value is the contrast of its groups' values. Between groups of different donors no
+    donor has a
     difference: each group is counted.
     """
     found: dict[tuple[str, str], DonorsUp] = {}
@@ -42,7 +43,7 @@ def donors_up(
         pairs = members[contrast.name].index
         count = pairs.get_level_values("donor").nunique()
         scales = {group: contrast.scale(group) for group in contrast.groups}
-        if contrast.kind == "baseline" or contrast.name in pooled:
+        if contrast.model != "paired" or contrast.name in pooled:
             own = {gene: DonorsUp(None, count) for gene in genes}
         elif min(scales.values()) < 0 and 2 * count > len(pairs):
             own = _by_group(values[contrast.name], contrast, count)

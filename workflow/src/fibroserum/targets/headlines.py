@@ -12,52 +12,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from fibroserum.multiple_testing import benjamini_hochberg
+from fibroserum.multiple_testing import stagewise_adjusted
 from fibroserum.targets.sentences import headline_caveat
 from fibroserum.targets.verdict import CALLED, Rule
-
-
-def simes(pvalues: np.ndarray) -> np.ndarray:
-    """Return the p value that no null hypothesis of a row is false; NaN where a row has none.
-
-    pvalues: (m, k), missing ones NaN. Source: Simes 1986, Biometrika 73:751.
-    """
-    ascending = np.sort(pvalues, axis=1)
-    known = np.isfinite(pvalues).sum(axis=1, keepdims=True)
-    scaled = ascending * known / np.arange(1, pvalues.shape[1] + 1)
-    return np.fmin.reduce(scaled, axis=1, initial=np.nan)
-
-
-def holm_after_screening(pvalues: np.ndarray) -> np.ndarray:
-    """Return Holm's adjusted p values (k,) of a target that passed the screening.
-
-    As in stageR: that one hypothesis at least is false is what the screening said, so the smallest
-    of n p values is multiplied by n - 1, not n. Missing ones stay missing and do not count.
-    """
-    adjusted = np.full(len(pvalues), np.nan)
-    known = np.flatnonzero(np.isfinite(pvalues))
-    order = known[np.argsort(pvalues[known], kind="stable")]
-    factors = np.minimum(np.arange(len(order), 0, -1), max(len(order) - 1, 1))
-    adjusted[order] = np.minimum(np.maximum.accumulate(pvalues[order] * factors), 1.0)
-    return adjusted
-
-
-def stagewise_adjusted(pvalues: np.ndarray) -> np.ndarray:
-    """Return for each p value (targets × contrasts) the lowest level at which it is confirmed.
-
-    At level a, R of m targets pass the screening (Benjamini-Hochberg over Simes' p values), and in
-    those the contrasts whose Holm p value is at most a R / m are confirmed. R grows with a, so
-    that the lowest such a is an adjusted p value. With one contrast it is Benjamini-Hochberg's.
-    """
-    screening = benjamini_hochberg(simes(pvalues))
-    passed = np.sort(screening[np.isfinite(screening)])
-    if not len(passed):
-        return np.full(pvalues.shape, np.nan)
-    holm = np.apply_along_axis(holm_after_screening, 1, pvalues)
-    # with at least r targets screened: the level is at least the r-th screening p value
-    share = len(passed) / np.arange(1, len(passed) + 1)
-    confirmed = np.maximum(passed, holm[:, :, None] * share).min(axis=2)
-    return np.minimum(np.maximum(confirmed, screening[:, None]), 1.0)
 
 
 def headline_padj(rows: pd.DataFrame, rule: Rule) -> np.ndarray:

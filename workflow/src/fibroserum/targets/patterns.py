@@ -16,7 +16,8 @@ import pandas as pd
 
 from fibroserum.intervals import sign_of_interval
 from fibroserum.multiple_testing import panel_adjusted
-from fibroserum.targets.sentences import fdr, number
+from fibroserum.targets.phrases import number
+from fibroserum.targets.sentences import fdr
 from fibroserum.targets.verdict import CALLED, Rule
 
 

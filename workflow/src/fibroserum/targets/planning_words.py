@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from fibroserum.targets.sentences import number
+from fibroserum.targets.phrases import number
 
 #: the study that is described, in pairs a group
 DESCRIBED = 20

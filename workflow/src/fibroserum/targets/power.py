@@ -15,7 +15,7 @@ from scipy.optimize import brentq
 from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
 from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast
-from fibroserum.targets.sentences import number, percent
+from fibroserum.targets.phrases import number, percent
 from fibroserum.targets.verdict import Rule
 
 WANTED = 0.8
@@ -84,7 +84,7 @@ def published_effect(
     Groups are matched by name alone: a group that was not studied has no published effect. The
     average takes the row of all groups where each of the cohort's groups was studied.
     """
-    if published is None:
+    if published is None or contrast.dose:
         return None
     rows = published[published["gene"] == target].drop_duplicates("group").set_index("group")
     own, other = contrast.group, contrast.reference
@@ -117,15 +117,16 @@ def power_row(
     members: pairs (baseline: donors) by group. The p value to be reached is alpha over the panel:
     what BH asks of a target that changes alone, and less than it asks when others change too.
     """
+    rule = rule.of(contrast.kind)
     row: dict[str, object] = {
         "target": target,
         "contrast": contrast.name,
         "pairs": sum(members.values()),
         "alpha_effective": rule.alpha / panel if panel else None,
         "detectable_lfc": None,
-        "effect": effect.log2,
+        "effect": None if contrast.dose else effect.log2,
         "power": None,
-        "effect_source": effect.source,
+        "effect_source": None if contrast.dose else effect.source,
     }
     if precision is None:
         sentence = "It has no p value: nothing can be said of what would be seen."
@@ -141,8 +142,15 @@ def power_row(
         return row | {"power": 0.0, "sentence": sentence}
     alpha, threshold = rule.alpha / panel, rule.lfc_threshold
     size = detectable(precision, alpha, threshold)
-    power = power_of(abs(effect.log2), precision, alpha, threshold)
     pairs = " + ".join(str(count) for count in members.values())
+    if contrast.dose:
+        # the effects whose power is given are fold changes, and not per unit of a dose
+        sentence = (
+            f"With {pairs} pairs you would see a slope of ≥ {size:.2g} (log2 per unit of "
+            f"{contrast.dose}, in size) in 80 % of studies."
+        )
+        return row | {"detectable_lfc": size, "sentence": sentence}
+    power = power_of(abs(effect.log2), precision, alpha, threshold)
     source = "the published effect" if effect.source == "published" else "an effect"
     sentence = (
         f"With {pairs} {unit}s you would see |log2FC| ≥ {number(size)} (+{percent(size)} or "

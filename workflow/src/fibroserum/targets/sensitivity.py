@@ -28,10 +28,10 @@ from fibroserum.cohort.accessors import (
 )
 from fibroserum.cohort.designs import indicators
 from fibroserum.cohort.models import covariate_columns, model_of
-from fibroserum.cohort.size_factors import FIXED
-from fibroserum.de.normalisation import fixed_norm_factors, norm_factors
+from fibroserum.de.normalisation import norm_factors
 from fibroserum.de.second_model import well_counted
 from fibroserum.de.stored_fit import fitted_genes
+from fibroserum.input.normalization import FIXED
 from fibroserum.targets.study import Study
 
 Assumption = Literal["missing_at_random", "equal_starts"]
@@ -155,7 +155,7 @@ def _values(cohort: ad.AnnData, fit: ad.AnnData) -> tuple[pd.DataFrame, pd.DataF
     if settings_of(cohort)["size_factor_method"] in FIXED:
         fixed = fixed_size_factors(cohort)
         well = well.loc[well.index.isin(fixed.index)]
-        factors = fixed_norm_factors(well, fixed)
+        factors = linear.fixed_norm_factors(well, fixed)
     else:
         left_out = fit.var_names[fit.var["left_out"].to_numpy(bool)].intersection(well.columns)
         factors = norm_factors(well, left_out)

@@ -8,13 +8,12 @@ and what the groups' baseline says (`targets.baseline.regression_clause`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 
-from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast
 from fibroserum.cohort.models import FEWEST_BLOCKS
 from fibroserum.linear import UNEQUAL
+from fibroserum.targets.phrases import Phrases, number, sentence
 from fibroserum.targets.verdict import (
     Evidence,
     Rule,
@@ -30,135 +29,11 @@ UNFITTED = {
     "low_count": "It has too few counts to be fitted.",
     "not_converged": "The model did not converge for it.",
 }
-# log2 ratios beyond which two decimals are too few or too many
-LARGE = 3.0
-
-
-@dataclass(frozen=True)
-class Phrases:
-    """What a contrast's effect is called.
-
-    up, down: clauses with the target as "it", when the effect is positive and when it is negative.
-    compared: the groups of a difference, whose size is a ratio of fold changes. weighted: whether
-    the effect is a weighted sum of the config's own.
-    noun: the effect itself. own: what of a donor is looked at for outliers. unit: what is counted.
-    """
-
-    up: str
-    down: str
-    noun: str
-    own: str = "change"
-    unit: str = "pair"
-    compared: tuple[str, str] | None = None
-    weighted: bool = False
-
-    def size(self, log2: float) -> str:
-        """Return how large an effect is, to follow its clause."""
-        ratio = f"{2**log2:.2f}" if abs(log2) < LARGE else f"{2**log2:.3g}"
-        if self.weighted:
-            return f": a fold change of {ratio}"
-        if self.compared is None:
-            return f", by {percent(log2)}"
-        group, other = self.compared
-        return f": its ratio of after to before in {group} is {ratio} times that in {other}"
-
-    def of(self, sign: float) -> str:
-        """Return the clause of a positive or negative effect."""
-        return self.up if sign > 0 else self.down
-
-
-def phrases(
-    contrast: Contrast,
-    own: float | None = None,
-    reference: float | None = None,
-    *,
-    several: bool = False,
-) -> Phrases:
-    """Return the phrases of a contrast.
-
-    own, reference: the estimated changes of the two groups of a difference. "Falls more" and
-    "rises less" are both negative differences: which of them it is, the groups' changes tell.
-    several: whether there are several times after, so that each is named.
-    """
-    group, other = contrast.group, contrast.reference
-    at = f" at {contrast.time}" if several and contrast.time else ""
-    if contrast.kind == "change":
-        where = at if group == SINGLE_GROUP else f" in {group}{at}"
-        return Phrases(f"it rises{where}", f"it falls{where}", f"change{where}")
-    if contrast.kind == "average":
-        return Phrases(
-            f"it rises on average over the groups{at}",
-            f"it falls on average over the groups{at}",
-            f"mean change over the groups{at}",
-        )
-    if contrast.kind == "own":
-        noun = f"contrast {contrast.name}"
-        return Phrases(
-            f"its {noun} is above 0", f"its {noun} is below 0", noun, own="value", weighted=True
-        )
-    if contrast.kind == "difference":
-        up, down = (f"{clause}{at}" for clause in _compared(str(group), str(other), own, reference))
-        noun = f"difference between the changes in {group} and {other}{at}"
-        return Phrases(up, down, noun, compared=(str(group), str(other)))
-    return Phrases(
-        f"it starts higher in {group} than in {other}",
-        f"it starts lower in {group} than in {other}",
-        f"difference between {group} and {other} before the intervention",
-        own="level",
-        unit="donor",
-    )
-
-
-def _compared(
-    group: str, other: str, own: float | None, reference: float | None
-) -> tuple[str, str]:
-    """Return the clauses of a positive and of a negative difference between two changes."""
-    up = f"its change in {group} lies above that in {other}"
-    down = f"its change in {group} lies below that in {other}"
-    if own is None or reference is None:
-        return up, down
-    # as printed: a change of 0.00 neither rises nor falls
-    first, second = round(own, 2), round(reference, 2)
-    if min(first, second) > 0:
-        if first > second:
-            up = f"it rises more in {group} than in {other}"
-        else:
-            down = f"it rises less in {group} than in {other}"
-    elif max(first, second) < 0:
-        if first > second:
-            up = f"it falls less in {group} than in {other}"
-        else:
-            down = f"it falls more in {group} than in {other}"
-    return up, down
-
-
-def about(subject: str, clause: str) -> str:
-    """Return a clause about "it" with another subject in its place."""
-    if clause.startswith("its "):
-        return f"{subject}'s {clause.removeprefix('its ')}"
-    return f"{subject} {clause.removeprefix('it ')}"
-
-
-def sentence(clause: str) -> str:
-    """Return a clause with a capital at its start."""
-    return clause[:1].upper() + clause[1:]
-
-
-def number(value: float) -> str:
-    """Return a log2 fold change as it is printed in sentences."""
-    # negative zero is a zero
-    return f"{round(value, 2) + 0.0:.2f}"
 
 
 def fdr(value: float) -> str:
     """Return an adjusted p value as it is printed in sentences."""
     return f"{value:.3g}" if value > 0 else "below 1e-300"
-
-
-def percent(log2: float) -> str:
-    """Return a log2 fold change as percent, unsigned."""
-    size = abs(2**log2 - 1) * 100
-    return f"{size:.0f} %" if size >= 0.5 else "less than 1 %"
 
 
 def unit_name(donor: str, pools: frozenset[str]) -> str:
@@ -225,11 +100,11 @@ def headline_caveat(padj: float, contrasts: int) -> str:
     )
 
 
-def _numbers(evidence: Evidence) -> str:
+def _numbers(evidence: Evidence, said: Phrases) -> str:
     known = np.isfinite(evidence.ci_low) and np.isfinite(evidence.ci_high)
-    interval = f"{number(evidence.ci_low)} to {number(evidence.ci_high)}"
-    said = f"95 % interval {interval}" if known else "no interval"
-    return f"log2 fold change {number(evidence.estimate)}, {said}"
+    interval = f"{said.number(evidence.ci_low)} to {said.number(evidence.ci_high)}"
+    told = f"95 % interval {interval}" if known else "no interval"
+    return f"{said.name} {said.number(evidence.estimate)}, {told}"
 
 
 def _narrow(evidence: Evidence) -> str:
@@ -249,13 +124,14 @@ def _one_pair_reason(evidence: Evidence, said: Phrases) -> str:
     where = f"{evidence.single_group} has" if evidence.single_group else "There is"
     return (
         f"{where} one {said.unit} alone, of {kind} {name}: one "
-        f"{'pool' if kind == 'pool' else 'person'} cannot speak for others; {_numbers(evidence)}."
+        f"{'pool' if kind == 'pool' else 'person'} cannot speak for others; "
+        f"{_numbers(evidence, said)}."
     )
 
 
 def _called_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
     text = f"{sentence(said.of(evidence.estimate))}{said.size(evidence.estimate)} "
-    text += f"({_numbers(evidence)}); "
+    text += f"({_numbers(evidence, said)}); "
     if rule.alone:
         text += f"the main model alone decides (panel FDR {fdr(evidence.panel_padj)})"
     else:
@@ -297,16 +173,16 @@ def _outlier_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
     if known and word != "no_change" and not loses_estimate(evidence):
         return (
             f"Without {kind} {name}, whose own {said.own} stands outside the others', it is no "
-            f"longer called: the estimate is {number(evidence.estimate_without)} (panel FDR "
+            f"longer called: the estimate is {said.number(evidence.estimate_without)} (panel FDR "
             f"{fdr(evidence.panel_padj_without)}). With all {said.unit}s, by the p values, "
-            f"{said.of(evidence.estimate)} ({_numbers(evidence)})."
+            f"{said.of(evidence.estimate)} ({_numbers(evidence, said)})."
         )
-    text = f"{sentence(kind)} {name} alone carries the {claim} ({_numbers(evidence)})"
+    text = f"{sentence(kind)} {name} alone carries the {claim} ({_numbers(evidence, said)})"
     if not known:
         return f"{text}; without this {kind} it cannot be estimated."
     return (
         f"{text}: without this {kind}, whose own {said.own} stands outside the others', the "
-        f"estimate is {number(evidence.estimate_without)} (panel FDR "
+        f"estimate is {said.number(evidence.estimate_without)} (panel FDR "
         f"{fdr(evidence.panel_padj_without)})."
     )
 
@@ -318,13 +194,13 @@ def _few_pairs_reason(evidence: Evidence, said: Phrases) -> str:
     kind, _, name = unit_name(needed.donor, evidence.pools).partition(" ")
     where = f" of {needed.group}" if needed.group else ""
     text = (
-        f"By its p values {said.of(evidence.estimate)} ({_numbers(evidence)}), but among "
+        f"By its p values {said.of(evidence.estimate)} ({_numbers(evidence, said)}), but among "
         f"{needed.pairs} {said.unit}s{where} no outlier can be told, and the finding rests on "
         f"{kind} {name}"
     )
     if not np.isfinite(needed.estimate):
         return f"{text}: without this {kind} it cannot be estimated."
-    return f"{text}: without this {kind} the estimate is {number(needed.estimate)}."
+    return f"{text}: without this {kind} the estimate is {said.number(needed.estimate)}."
 
 
 def _open_reason(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> str:
@@ -342,7 +218,7 @@ def _open_reason(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> s
         text = (
             f"Both models say {claim} (panel FDR {padj}), but size factors did not settle (see the "
             "check normalisation), and with the last ones the second model gives a log2 fold "
-            f"change of {number(evidence.other_estimate)} (panel FDR "
+            f"change of {said.number(evidence.other_estimate)} (panel FDR "
             f"{fdr(evidence.other_panel_padj)})"
         )
     elif main and (second or rule.alone):
@@ -359,7 +235,7 @@ def _open_reason(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> s
         )
     else:
         text = _not_significant(evidence, rule, said, panel)
-    text += f"; {_numbers(evidence)}"
+    text += f"; {_numbers(evidence, said)}"
     if rule.equivalence_lfc is not None:
         text += f"; its 90 % interval, {_narrow(evidence)}, is not within "
         text += f"± {rule.equivalence_lfc:g} either"

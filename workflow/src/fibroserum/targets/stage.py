@@ -21,6 +21,7 @@ from fibroserum.targets.headlines import with_headlines
 from fibroserum.targets.leave_one_out_second import KEYS, second_without_each
 from fibroserum.targets.less_than_half import less_than_half
 from fibroserum.targets.patterns import Comparison, pattern_table
+from fibroserum.targets.phrases import Phrases, phrases
 from fibroserum.targets.power import (
     Effect,
     Precision,
@@ -29,13 +30,7 @@ from fibroserum.targets.power import (
     published_effect,
 )
 from fibroserum.targets.sensitivity import sensitivity_table
-from fibroserum.targets.sentences import (
-    Phrases,
-    phrases,
-    reason,
-    rising_donors,
-    unequal_variance_caveat,
-)
+from fibroserum.targets.sentences import reason, rising_donors, unequal_variance_caveat
 from fibroserum.targets.study import Study, TargetSettings, rule_of, target_study
 from fibroserum.targets.untestable import with_untestable
 from fibroserum.targets.verdict import CALLED, judge
@@ -268,8 +263,9 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
             **_without(key, outlier, without),
         )
         panel = panels[contrast]
-        verdict = judge(evidence, study.rule)
-        why = reason(verdict, evidence, study.rule, said[row["target"], contrast], panel=panel)
+        rule = study.rule.of(row["kind"])
+        verdict = judge(evidence, rule)
+        why = reason(verdict, evidence, rule, said[row["target"], contrast], panel=panel)
         up = ups.get(key, DonorsUp())
         if fitted:
             why += rising_donors(up.by_group) + unequal_variance_caveat(ratios[contrast])

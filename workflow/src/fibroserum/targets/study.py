@@ -127,7 +127,7 @@ def target_study(
     contrasts = [contrast for contrast in estimated_contrasts(noted) if contrast.model in fits]
     present = sorted({gene for gene in noted["targets"].values() if gene is not None})
     factors = fits["paired"].obs["size_factors"].astype(float)
-    samples = donor_values.target_samples(cohort, present, noted["before"], factors)
+    samples = donor_values.target_samples(cohort, present, noted["before"], factors, noted["dose"])
     return Study(
         genes=noted["targets"],
         groups=noted["groups"],

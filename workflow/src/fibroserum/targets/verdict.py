@@ -50,6 +50,12 @@ class Rule:
         """Return whether the main model decides alone."""
         return self.second_opinion == "none"
 
+    def of(self, kind: str) -> Rule:
+        """Return the rule of a kind of contrast: no bound of a fold change applies to a slope."""
+        if kind in ("dose", "dose_difference"):
+            return replace(self, equivalence_lfc=None, lfc_threshold=0.0)
+        return self
+
 
 @dataclass(frozen=True)
 class Needed:

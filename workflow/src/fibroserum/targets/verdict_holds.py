@@ -33,6 +33,7 @@ def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.Da
     panels = dict(list(genes.set_index("gene_id").groupby("contrast")))
     for (gene, contrast), rows in loo.groupby(["gene_id", "contrast"], sort=False):
         panel = panels[contrast]
+        own = rule.of(panel["kind"].iloc[0])
         for prefix in ("", "second_"):
             others = panel[f"{prefix}pvalue"].drop(gene).to_numpy(float)
             table.loc[rows.index, f"{prefix}panel_padj"] = [
@@ -41,15 +42,15 @@ def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.Da
             ]
         whole = panel.loc[gene]
         full = evidence_of(whole, ci_low=whole["ci_low"], ci_high=whole["ci_high"])
-        word = plain_word(full, rule)
+        word = plain_word(full, own)
         held = {name: whole.get(name, np.nan) for name in OTHER_NUMBERS}
         words = [
-            plain_word(evidence_of({"status": "tested"} | row | held), rule)
+            plain_word(evidence_of({"status": "tested"} | row | held), own)
             if np.isfinite(row["panel_padj"])
             else None
             for row in table.loc[rows.index].to_dict("records")
         ]
-        stands = [None if own is None else own == word for own in words]
+        stands = [None if one is None else one == word for one in words]
         table.loc[rows.index, "verdict"] = pd.Series(words, rows.index, dtype=object)
         table.loc[rows.index, "verdict_stands"] = pd.Series(stands, rows.index, dtype=object)
     return table

@@ -7,6 +7,7 @@ from typing import TypedDict
 
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.input.names import file_name
+from fibroserum.report.opening import opening
 
 GLANCE = "At a glance"
 COHORT = "Cohort"
@@ -20,6 +21,14 @@ CANDIDATES = "Candidates"
 CHAIN = "Chain"
 #: Factors whose chains are drawn, the first of the config.
 MOST_CHAINS = 4
+#: Figures over all contrasts, which have a second one where some contrasts are folded away.
+OF_ALL_CONTRASTS = (
+    "targets_forest",
+    "targets_leave_one_out",
+    "targets_detectable",
+    "pvalues",
+    "ecm_sets",
+)
 
 
 class Entry(TypedDict):
@@ -66,6 +75,20 @@ def _per_factor(factor: str) -> Iterator[tuple[str, Entry]]:
             f"factor_{name}_{kind}",
             _entry(f"factor_{kind}", category, title, factor=factor),
         )
+
+
+def others(kind: str) -> str:
+    """Return the name of the figure of the contrasts that are folded away."""
+    return f"{kind}_others"
+
+
+def _with_others(entries: dict[str, Entry], *, folded: bool) -> Iterator[tuple[str, Entry]]:
+    """Yield the entries, and behind each figure over all contrasts its second one."""
+    for kind, entry in entries.items():
+        yield kind, entry
+        if folded and kind in OF_ALL_CONTRASTS:
+            label = {"figure": f"{entry['label']['figure']}, other contrasts"}
+            yield others(kind), {**entry, "label": label}
 
 
 def _of_list(name: str) -> tuple[str, Entry]:
@@ -181,4 +204,5 @@ def figure_names(
         entries[ECM],
         entries[PLANNING],
     ]
-    return {name: entry for part in parts for name, entry in part.items()}
+    made = {name: entry for part in parts for name, entry in part.items()}
+    return dict(_with_others(made, folded=len(opening(contrasts)) < len(contrasts)))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
+
 import altair as alt
 import numpy as np
 import pandas as pd
 
-from fibroserum.report.figures.gene_lists import listed_genes, lists_said, with_lists
+from fibroserum.report.figures.gene_lists import list_marks, listed_genes, lists_said
 from fibroserum.report.loading import RunTables, effect_of, label_order, labelled
 from fibroserum.report.theme import (
     ACCENT,
@@ -30,6 +32,8 @@ from fibroserum.report.theme import (
 
 LOWEST_P = 1e-300
 MOST_CALLED = 900
+# letters of a title across a picture
+LONGEST_TITLE = 88
 
 
 def _named(frame: pd.DataFrame) -> pd.Series:
@@ -118,8 +122,10 @@ def _scatter(
     numbers = ["log2FoldChange", "pvalue", "weighted_padj"]
     columns = ["gene_id", "gene", *numbers, "call", "area", "alpha", *fields]
     layers = [cloud, *(_target_layers(x, y, _tooltip()) if len(marked) else [])]
-    chart = with_lists(alt.layer(*layers), run, x, y, _tooltip())
-    chart = chart.properties(width=WIDTH, height=360)
+    of_lists = list_marks(run, x, y, _tooltip())
+    chart = alt.layer(*layers, *of_lists).properties(width=WIDTH, height=360)
+    if of_lists:
+        chart = chart.resolve_scale(color="independent", shape="independent")
     decimals = ["log2FoldChange", *(name for name in fields if name != "baseMean")]
     points, marked = (
         as_shown(part[columns], decimals, ["pvalue", "weighted_padj"]) for part in (points, marked)
@@ -131,6 +137,12 @@ def _scatter(
     return Figure(chart, held, words, labels="names")
 
 
+def _title(words: str, effect: str) -> str | list[str]:
+    """Return the title of an axis, in several lines where it would be too long for one."""
+    whole = f"{words} ({effect})"
+    return whole if len(whole) <= LONGEST_TITLE else textwrap.wrap(whole, LONGEST_TITLE)
+
+
 def volcano(run: RunTables, contrast: str) -> Figure:
     """Fold change against p value in one contrast."""
     frame = run.de[contrast].assign(
@@ -139,7 +151,7 @@ def volcano(run: RunTables, contrast: str) -> Figure:
     points = _points(run, frame, "log2FoldChange", "weight")
     if points.empty:
         return empty(why_empty(run, contrast))
-    x = alt.X("log2FoldChange:Q", title=f"log2 fold change ({effect_of(run, contrast)})")
+    x = alt.X("log2FoldChange:Q", title=_title("log2 fold change", effect_of(run, contrast)))
     y = alt.Y("weight:Q", title="−log10 p value")
     words = f"Volcano plot of {contrast}. {calls_said(run, contrast)}"
     return _scatter(run, points, x, y, ["weight"], words)
@@ -176,7 +188,7 @@ def ma(run: RunTables, contrast: str) -> Figure:
     )
     y = alt.Y(
         "log2FoldChange_shrunken:Q",
-        title=["log2 fold change, shrunken", f"({effect_of(run, contrast)})"],
+        title=["log2 fold change, shrunken", *textwrap.wrap(f"({effect_of(run, contrast)})", 60)],
     )
     words = f"Mean and change in {contrast}. {calls_said(run, contrast)}"
     return _scatter(run, points, x, y, ["baseMean", "log2FoldChange_shrunken"], words)
@@ -218,8 +230,8 @@ def quadrants(run: RunTables, contrast: str) -> Figure:
     marked = _marked(run, frame)
     rank = frame["called"].map({name: i for i, name in enumerate(reversed(order))})
     frame = frame.iloc[np.argsort(rank, kind="stable")]
-    before, after = run.settings["before"], run.times[-1]
-    titles = [f"log2 fold change in {name} ({after} vs {before})" for name in names]
+    compared = f"{own.time} vs {own.before}"
+    titles = [f"log2 fold change in {name} ({compared})" for name in names]
     x, y = alt.X("x:Q", title=titles[0]), alt.Y("y:Q", title=titles[1])
     tooltip = [
         alt.Tooltip("gene:N", title="Gene"),

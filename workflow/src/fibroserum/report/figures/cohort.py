@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -45,10 +47,11 @@ def _order(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
 def _slots(run: RunTables) -> pd.DataFrame:
     """Return one row per donor, group and time: what its libraries are used for, and why."""
     times = [run.settings["before"], *run.times]
+    lone = set(run.settings["only_before"])
     rank = {"change": 0, "baseline": 1, "none": 2}
     rows = []
     for (group, donor), part in run.samples.groupby(["group", "donor"], sort=False):
-        for time in times:
+        for time in times[:1] if group in lone else times:
             own = part[part["time"] == time]
             best = min(own["used_for"], key=rank.__getitem__, default="absent")
             why = "; ".join(dict.fromkeys(own["reason"].dropna())) or "–"
@@ -104,10 +107,11 @@ def cohort_grid(run: RunTables) -> Figure:
                 alt.Tooltip("why:N", title="Why"),
             ],
         )
-        .properties(width=WIDTH, height=70)
+        .properties(width=WIDTH, height=35 * (1 + len(run.times)))
     )
     lost = int((frame["use"] != USES["change"]).sum())
-    words = f"{donors} at two time points; {lost} of {len(frame)} places not in a pair."
+    counted = {1: "two", 2: "three", 3: "four"}.get(len(run.times), str(1 + len(run.times)))
+    words = f"{donors} at {counted} time points; {lost} of {len(frame)} places not in a pair."
     return Figure(chart, {"slots": frame}, words)
 
 
@@ -170,25 +174,28 @@ def library_sizes(run: RunTables) -> Figure:
     return Figure(chart, {"samples": frame}, words)
 
 
-def _arrows(run: RunTables, frame: pd.DataFrame, width: int, height: int) -> pd.DataFrame:
-    """Return for each pair its arrow: both ends, and the angle of its head on the page."""
-    before, after = run.settings["before"], run.times[-1]
+def _steps(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the ends of each donor's arrows, from each of its times to the next that it has."""
+    times = [run.settings["before"], *run.times]
     ends = frame.pivot_table(index=["donor", "group"], columns="time", values=["x", "y"])
-    if not {("x", before), ("x", after)} <= set(ends.columns):
+    x, y = (ends[name].reindex(columns=times) for name in ("x", "y"))
+    steps = []
+    for (place, start), (later, end) in combinations(enumerate(times), 2):
+        whole = x[start].notna() & x[end].notna() & x[times[place + 1 : later]].isna().all(axis=1)
+        own = {"x": x[start], "y": y[start], "x2": x[end], "y2": y[end]}
+        steps.append(pd.DataFrame(own)[whole].reset_index())
+    return pd.concat(steps, ignore_index=True)
+
+
+def _arrows(run: RunTables, frame: pd.DataFrame, width: int, height: int) -> pd.DataFrame:
+    """Return the arrows of all donors: both ends, and the angle of its head on the page."""
+    arrows = _steps(run, frame)
+    if arrows.empty:
         return pd.DataFrame(columns=ARROW)
-    ends = ends.dropna()
+    arrows["x_head"] = 0.4 * arrows["x"] + 0.6 * arrows["x2"]
+    arrows["y_head"] = 0.4 * arrows["y"] + 0.6 * arrows["y2"]
     span_x = max(frame["x"].max() - frame["x"].min(), 1e-9)
     span_y = max(frame["y"].max() - frame["y"].min(), 1e-9)
-    arrows = pd.DataFrame(
-        {
-            "x": ends["x", before],
-            "y": ends["y", before],
-            "x2": ends["x", after],
-            "y2": ends["y", after],
-            "x_head": 0.4 * ends["x", before] + 0.6 * ends["x", after],
-            "y_head": 0.4 * ends["y", before] + 0.6 * ends["y", after],
-        }
-    ).reset_index()
     right = (arrows["x2"] - arrows["x"]) / span_x * width
     upward = (arrows["y2"] - arrows["y"]) / span_y * height
     arrows["angle"] = np.degrees(np.arctan2(right, upward)) % 360
@@ -330,7 +337,8 @@ def _pair_distances(run: RunTables) -> pd.DataFrame:
     both = both.join(about, on="sample").join(about.add_suffix("_other"), on="other")
     own_donor = both["donor"] == both["donor_other"]
     own = both[own_donor & (both["group"] == both["group_other"])]
-    own = own[(own["time"] != own["time_other"])]
+    before = run.settings["before"]
+    own = own[(own["time"] == before) ^ (own["time_other"] == before)]
     nearest = both[~own_donor].groupby(["group", "donor"])["distance"].min().rename("nearest")
     pair = own.groupby(["group", "donor"])["distance"].mean().rename("own")
     return pd.concat([pair, nearest], axis=1).dropna(subset=["own"]).reset_index()

@@ -11,6 +11,7 @@ from fibroserum.report.figures.sets import (
     MOST_PANELS,
     Key,
     all_rows,
+    by_time,
     keys_of,
     strongest_sets,
     titles,
@@ -85,12 +86,12 @@ def running_sums(run: RunTables) -> Figure:
     if not shown:
         return empty("No gene set was tested.")
     called = titles(run, shown)
-    groups = run.contrasts.set_index("contrast")["group"]
+    about = {one.name: {"group": one.group, "time": one.time} for one in run.planned}
     tested = {contrast: set(keys_of(run.enrichment[contrast])) for contrast in changes}
     symbols = run.genes["symbol"]
     parts = [
         set_curve(run, key, contrast).assign(
-            panel=called[key], group=groups[contrast], order=lambda f: range(len(f))
+            panel=called[key], order=lambda f: range(len(f)), **about[contrast]
         )
         for key in shown
         for contrast in changes
@@ -107,7 +108,10 @@ def running_sums(run: RunTables) -> Figure:
         scale=alt.Scale(nice=False, padding=8),
         axis=alt.Axis(tickCount=4, labelBound=True),
     )
-    lines = alt.Chart().mark_line(strokeWidth=1.3).encode(x=x, y=y, color=colour, order="order:Q")
+    dash = alt.StrokeDash("time:N", sort=run.times, title="At")
+    of_time = {"strokeDash": dash} if len(run.times) > 1 else {}
+    lines = alt.Chart().mark_line(strokeWidth=1.3)
+    lines = lines.encode(x=x, y=y, color=colour, order="order:Q", **of_time)
     dots = (
         alt.Chart()
         .mark_point(filled=True, size=22, opacity=1)
@@ -119,6 +123,7 @@ def running_sums(run: RunTables) -> Figure:
             tooltip=[
                 alt.Tooltip("gene:N", title="Leading edge"),
                 alt.Tooltip("group:N", title="Change in"),
+                alt.Tooltip("time:N", title="At"),
                 alt.Tooltip("rank:Q", title="Rank", format=",d"),
             ],
         )
@@ -150,26 +155,19 @@ def leading_genes(run: RunTables) -> list[str]:
 
 
 def donor_changes(run: RunTables, genes: list[str]) -> pd.DataFrame:
-    """Return each pair's change of genes: gene_id, group, donor, before, after, change.
+    """Return each pair's change of genes: gene_id, group, donor, time, before, after, change.
 
-    before, after: log2 of normalized count + 0.5; change: after less before.
+    before, after: log2 of normalized count + 0.5; change: after less before; time: of after.
     """
-    about = run.obs[["donor", "group", "time"]].astype(str)
     levels = np.log2(run.normalized[genes] + 0.5).rename_axis(index="sample").reset_index()
-    wide = (
-        levels.melt("sample", var_name="gene_id", value_name="level")
-        .join(about, on="sample", how="inner")
-        .pivot_table(index=["gene_id", "group", "donor"], columns="time", values="level")
-        .reset_index()
-    )
-    times = {run.settings["before"]: "before", run.times[-1]: "after"}
-    frame = wide.rename(columns=times)
-    frame = frame.reindex(columns=["gene_id", "group", "donor", "before", "after"]).dropna()
-    return frame.assign(change=frame["after"] - frame["before"]).reset_index(drop=True)
+    frame = by_time(run, levels.melt("sample", var_name="gene_id", value_name="level"), "gene_id")
+    columns = ["gene_id", "group", "donor", "time", "before", "after"]
+    frame = frame.dropna()[columns].sort_values(columns[:3], kind="stable", ignore_index=True)
+    return frame.assign(change=frame["after"] - frame["before"])
 
 
 def leading_edge(run: RunTables) -> Figure:
-    """Each donor's change, after less before, of the leading edges' genes."""
+    """Each donor's change of the leading edges' genes, a row of panels a time after."""
     genes = leading_genes(run)
     frame = donor_changes(run, genes) if genes else pd.DataFrame()
     if frame.empty:
@@ -184,11 +182,14 @@ def leading_edge(run: RunTables) -> Figure:
     order = frame.groupby("gene")["change"].mean().sort_values(ascending=False, kind="stable").index
     frame = frame.merge(kept, on=["group", "donor"])
     most = float(frame["change"].abs().quantile(0.98)) or 1.0
+    several = len(run.times) > 1
+    after = "log2 after" if several else f"log2 {run.times[-1]}"
     tooltip = [
         alt.Tooltip("gene:N", title="Gene"),
         alt.Tooltip("donor:N", title="Donor"),
+        *([alt.Tooltip("time:N", title="Time")] if several else []),
         alt.Tooltip("before:Q", title=f"log2 {run.settings['before']}", format=".2f"),
-        alt.Tooltip("after:Q", title=f"log2 {run.times[-1]}", format=".2f"),
+        alt.Tooltip("after:Q", title=after, format=".2f"),
         alt.Tooltip("change:Q", title="Change, log2", format=".3f"),
     ]
     donors = int(kept.groupby("group").size().max())
@@ -215,7 +216,11 @@ def leading_edge(run: RunTables) -> Figure:
     )
     header = alt.Header(labelLimit=160)
     column = alt.Column("group:N", sort=run.groups, title=None, header=header)
-    chart = cells.facet(column=column, data=data("cells"), spacing=14)
+    row = {"row": alt.Row("time:N", sort=run.times, title=None, header=header)} if several else {}
+    chart = cells.facet(column=column, **row, data=data("cells"), spacing=14)
     chart = chart.resolve_scale(x="independent")
-    columns = ["gene_id", "gene", "group", "donor", "before", "after", "change"]
+    if several:
+        # no panel is stretched to the width of the group with the most donors
+        chart = chart.properties(align={"row": "all", "column": "each"})
+    columns = ["gene_id", "gene", "group", "donor", "time", "before", "after", "change"]
     return Figure(chart, {"cells": frame[columns]}, words, responsive=False)

@@ -6,7 +6,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from fibroserum.cohort.accessors import at_time, change_times
+from fibroserum.cohort.accessors import at_time
 from fibroserum.report.figures.slopes import slopes
 from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import ACCENT, Figure, data, empty
@@ -45,45 +45,36 @@ def lists_said(run: RunTables) -> str:
     return f" Marked lists: {', '.join(said)}."
 
 
-def with_lists(
-    chart: alt.LayerChart | alt.FacetChart,
-    run: RunTables,
-    x: alt.X,
-    y: alt.Y,
-    tooltip: list[alt.Tooltip],
-) -> alt.LayerChart | alt.FacetChart:
-    """Return the chart with marks about the genes of the lists (data `lists`), a shape a list."""
+def list_marks(run: RunTables, x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
+    """Return the layer of marks about the genes of the lists (data `lists`), a shape a list."""
     names = list(dict.fromkeys(listed_genes(run)["list"]))
     if not names:
-        return chart
+        return []
     shapes = [SHAPES[number % len(SHAPES)] for number in range(len(names))]
+    scale = alt.Scale(domain=names, range=shapes)
     marks = (
         alt.Chart(data("lists"))
         .mark_point(size=110, color=ACCENT, strokeWidth=1.4, filled=False)
         .encode(
             x=x,
             y=y,
-            shape=alt.Shape(
-                "list:N", scale=alt.Scale(domain=names, range=shapes), title="Gene list"
-            ),
+            shape=alt.Shape("list:N", scale=scale, title="Gene list"),
             tooltip=[alt.Tooltip("list:N", title="Gene list"), *tooltip],
         )
     )
-    both = alt.layer(chart, marks)
-    return both.resolve_scale(color="independent", shape="independent")
+    return [marks]
 
 
 def donors(run: RunTables, name: str) -> Figure:
-    """Every donor's level of the genes of a list, before and after."""
+    """Every donor's level of the genes of a list, before and at every time after."""
     ranked = _ranked(run)
     own = ranked[ranked["list"] == name]
     if own.empty:
         return empty(f"No gene of the list {name} is in the count matrix.")
     drawn = own[own["rank"] <= MOST_LINES]
-    times = change_times(run.settings)
     levels = np.log2(run.normalized[list(drawn["gene_id"])].astype(float) + 0.5)
     parts = []
-    for time in times:
+    for time in run.times:
         obs, settings = at_time(run.obs, run.settings, time)
         key = [obs["donor"].astype(str), obs["group"].astype(str)]
         before = (obs["time"] == settings["before"]).to_numpy()
@@ -93,8 +84,7 @@ def donors(run: RunTables, name: str) -> Figure:
         }
         for gene, gene_id in zip(drawn["gene"], drawn["gene_id"], strict=True):
             part = pd.DataFrame({side: frame[gene_id] for side, frame in sides.items()})
-            panel = gene if len(times) == 1 else f"{gene}, {time}"
-            parts.append(part.reset_index().assign(panel=panel))
+            parts.append(part.reset_index().assign(panel=gene, time=time))
     frame = pd.concat(parts, ignore_index=True)
     words = f"Levels of {len(drawn)} genes of the list {name}, a line per donor."
     if len(drawn) < len(own):

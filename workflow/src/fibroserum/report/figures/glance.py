@@ -35,6 +35,11 @@ def _axis(limit: int = 150) -> alt.Axis:
     return alt.Axis(labelLimit=limit, labelExpr=both_ends(limit), ticks=False, grid=False)
 
 
+def _contrasts(run: RunTables) -> alt.Axis:
+    """Return an axis of contrasts, whose names are longer where they say at which time."""
+    return _axis(150 if len(run.times) == 1 else 190)
+
+
 def _whole(least: int, most: int, **options: Any) -> alt.Axis:
     """Return an axis of whole numbers: a few are all printed, Vega would put halves between."""
     if most - least <= FEW:
@@ -43,23 +48,27 @@ def _whole(least: int, most: int, **options: Any) -> alt.Axis:
 
 
 def pairs(run: RunTables) -> Figure:
-    """Complete pairs per group."""
+    """Complete pairs per group, and with several times after per time."""
+    several = len(run.times) > 1
+    place = {one.name: f"{one.group}, {one.time}" if several else one.group for one in run.planned}
     changes = run.contrasts[run.contrasts["kind"] == "change"]
     frame = changes[["group", "pairs"]].astype({"pairs": float})
-    # with several times after, of the time with the most pairs
-    frame = frame.groupby("group", as_index=False, sort=False).max()
+    frame["slot"] = changes["contrast"].map(place)
+    frame = frame.sort_values(
+        "group", key=lambda groups: groups.map(run.groups.index), kind="stable"
+    )
     most = int(max(frame["pairs"], default=0))
     bars = (
         alt.Chart(data("pairs"))
         .mark_bar(height=16)
         .encode(
             x=alt.X("pairs:Q", title="Complete pairs", axis=_whole(0, most)),
-            y=alt.Y("group:N", sort=run.groups, title=None, axis=_axis()),
+            y=alt.Y("slot:N", sort=list(frame["slot"]), title=None, axis=_axis()),
             color=alt.Color("group:N", scale=group_scale(run.groups), legend=None),
         )
         .properties(width=SMALL, height={"step": 26})
     )
-    said = ", ".join(f"{row.group} {row.pairs:.0f}" for row in frame.itertuples())
+    said = ", ".join(f"{row.slot} {row.pairs:.0f}" for row in frame.itertuples())
     return Figure(bars, {"pairs": frame}, f"Complete pairs: {said}.", responsive=False)
 
 
@@ -79,7 +88,7 @@ def calls(run: RunTables) -> Figure:
                 scale=alt.Scale(domain=[-largest, largest]),
                 axis=_whole(-largest, largest, format=",d", labelExpr=UNSIGNED),
             ),
-            y=alt.Y("label:N", sort=label_order(run), title=None, axis=_axis()),
+            y=alt.Y("label:N", sort=label_order(run), title=None, axis=_contrasts(run)),
             color=alt.Color(
                 "call:N", scale=alt.Scale(domain=["up", "down"], range=[UP, DOWN]), legend=None
             ),
@@ -103,7 +112,7 @@ def target(run: RunTables) -> Figure:
     frame = labelled(run, own)[
         ["contrast", "label", "log2FoldChange", "ci_low", "ci_high", "verdict"]
     ]
-    y = alt.Y("label:N", sort=label_order(run), title=None, axis=_axis())
+    y = alt.Y("label:N", sort=label_order(run), title=None, axis=_contrasts(run))
     colour = contrast_colour(run.contrasts, run.groups)
     bars = (
         alt.Chart(data("estimates"))
@@ -199,7 +208,7 @@ def ecm(run: RunTables) -> Figure:
                 scale=alt.Scale(domain=[-largest, largest]),
                 axis=_whole(-largest, largest, format=",d", labelExpr=UNSIGNED),
             ),
-            y=alt.Y("label:N", sort=label_order(run), title=None, axis=_axis()),
+            y=alt.Y("label:N", sort=label_order(run), title=None, axis=_contrasts(run)),
             color=alt.Color(
                 "call:N", scale=alt.Scale(domain=["up", "down"], range=[UP, DOWN]), legend=None
             ),

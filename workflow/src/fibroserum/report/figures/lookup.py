@@ -12,11 +12,12 @@ from fibroserum.report.theme import ZERO, Figure, both_ends, contrast_colour, da
 
 def forest_of_one(run: RunTables) -> alt.LayerChart | alt.FacetChart:
     """Return a forest of one gene over the contrasts (data `estimates`), for the gene lookup."""
+    limit = 170 if len(run.times) == 1 else 230
     y = alt.Y(
         "label:N",
         sort=None,
         title=None,
-        axis=alt.Axis(labelLimit=170, labelExpr=both_ends(170)),
+        axis=alt.Axis(labelLimit=limit, labelExpr=both_ends(limit)),
     )
     colour = contrast_colour(run.contrasts, run.groups)
     bars = (
@@ -47,7 +48,7 @@ def forest_of_one(run: RunTables) -> alt.LayerChart | alt.FacetChart:
 
 def lookup_figures(run: RunTables) -> dict[str, Figure]:
     """Return the two pictures of the gene lookup, whose data the page fills in."""
-    fields = ["panel", "donor", "group", "time", "slot", "level", "filled"]
+    fields = ["panel", "donor", "group", "time", "slot", "level", "filled", "order", "start"]
     no_rows = pd.DataFrame(columns=fields)
     estimates = pd.DataFrame(columns=["contrast", "label", "estimate", "low", "high"])
     return {

@@ -22,12 +22,14 @@ from fibroserum.report.figures import (
     targets,
 )
 from fibroserum.report.figures.catalogue import (
+    OF_ALL_CONTRASTS,
     Entry,
     chain_figures,
     figure_names,
+    others,
     outcome_figures,
 )
-from fibroserum.report.loading import RunTables
+from fibroserum.report.loading import RunTables, only
 from fibroserum.report.theme import Figure
 
 WHOLE = {
@@ -81,7 +83,11 @@ def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
 
 def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
     """Return every figure that the catalogue names, in its order."""
-    figures: dict[str, Figure] = {name: whole(run) for name, whole in WHOLE.items()}
+    first = only(run, run.opening)
+    figures: dict[str, Figure] = {name: whole(first) for name, whole in WHOLE.items()}
+    if run.folded:
+        rest = only(run, run.folded)
+        figures |= {others(name): WHOLE[name](rest) for name in OF_ALL_CONTRASTS}
     kinds = dict(zip(run.contrasts["contrast"], run.contrasts["kind"], strict=True))
     for contrast, kind in kinds.items():
         for name, of_contrast in OF_CONTRAST.items():

@@ -218,7 +218,7 @@ def set_matrix(run: RunTables) -> Figure:
 
 
 def scores(run: RunTables) -> Figure:
-    """Scores of the strongest sets in every donor, before and after."""
+    """Scores of the strongest sets in every donor, before and at every time after."""
     rows = all_rows(run)
     shown = strongest_sets(rows, run.of_kind("change"), MOST_PANELS) if len(rows) else []
     called = titles(run, shown)
@@ -227,15 +227,30 @@ def scores(run: RunTables) -> Figure:
     if own.empty:
         return empty("No set was scored.")
     subjects = [called[key] for key in shown if called[key] in set(own["panel"])]
-    about = run.obs[["donor", "group", "time"]].astype(str)
-    wide = (
-        own.join(about, on="sample", how="inner")
-        .pivot_table(index=["panel", "donor", "group"], columns="time", values="score")
-        .reset_index()
-    )
-    times = {run.settings["before"]: "before", run.times[-1]: "after"}
-    frame = wide.rename(columns=times).reindex(
-        columns=["panel", "donor", "group", "before", "after"]
-    )
+    frame = by_time(run, own.rename(columns={"score": "level"}), "panel")
     words = f"Scores of {len(subjects)} gene sets per donor."
     return slopes(run, frame, subjects, "ssGSEA score", words, least=180, spaced=True)
+
+
+def by_time(run: RunTables, levels: pd.DataFrame, *keys: str) -> pd.DataFrame:
+    """Return the levels of samples as before and after: *keys, donor, group, before, after, time.
+
+    levels: *keys, sample, level. A donor has a row for each time after; where it lacks the one or
+    the other sample, the level is empty, and where it lacks all samples after, so is `after`.
+    """
+    about = run.obs[["donor", "group", "time"]].astype(str)
+    names = [*keys, "donor", "group"]
+    wide = (
+        levels.join(about, on="sample", how="inner")
+        .pivot_table(index=names, columns="time", values="level")
+        .reset_index()
+    )
+    return pd.concat(
+        [
+            wide.rename(columns={run.settings["before"]: "before", time: "after"})
+            .reindex(columns=[*names, "before", "after"])
+            .assign(time=time)
+            for time in run.times
+        ],
+        ignore_index=True,
+    )

@@ -1,6 +1,8 @@
-"""Slope charts: a line from before to after for every donor."""
+"""Slope charts: a line through the times of every donor."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -17,6 +19,9 @@ from fibroserum.report.theme import (
 )
 
 MOST_LINES = 40
+# pixels to a place along the axis where there are several times after
+STEP = 22
+DONOR = ["panel", "donor", "group"]
 
 
 def slopes(
@@ -29,18 +34,26 @@ def slopes(
     *,
     spaced: bool = False,
 ) -> Figure:
-    """Draw a line from before to after for every donor, a panel a subject.
+    """Draw a line through the times of every donor, a panel a subject.
 
-    frame: panel, donor, group, before, after. Groups stand side by side within a panel.
+    frame: panel, donor, group, before, after, and with several times after `time`, which one.
+    Groups stand side by side within a panel.
     """
-    change = frame["after"] - frame["before"]
-    drawn = frame.loc[evenly(change, [frame["panel"], frame["group"]])]
-    if len(drawn) < len(frame):
+    rows = frame if "time" in frame else frame.assign(time=run.times[-1])
+    keys = [rows[name] for name in DONOR]
+    change = (rows["after"] - rows["before"]).groupby(keys, sort=False).transform("mean")
+    donors = rows[~rows.duplicated(DONOR)]
+    kept = donors.loc[evenly(change[donors.index], [donors["panel"], donors["group"]]), DONOR]
+    if len(kept) < len(donors):
         words += f" At most {MOST_LINES} donors of a group are drawn, evenly by their change."
-    long = slope_rows(run, drawn)
+    long = slope_rows(run, rows.merge(kept, on=DONOR))
+    several = len(run.times) > 1
+    least = max(least, STEP * len(slope_slots(run))) if several else least
     drawing = slope_chart(run, y_title, panel=True, least=least)
     chart = panels(drawing, "panel", "slopes", subjects, 4, least + 58, spaced=spaced)
-    chart = chart.resolve_scale(y="independent").properties(spacing={"row": 90, "column": 62})
+    chart = chart.resolve_scale(y="independent").properties(
+        spacing={"row": 120 if several else 90, "column": 62}
+    )
     return Figure(chart, {"slopes": long}, words, responsive=False, panel=least + 70)
 
 
@@ -58,18 +71,27 @@ def evenly(values: pd.Series, keys: list[pd.Series], most: int = MOST_LINES) -> 
 
 
 def slope_rows(run: RunTables, frame: pd.DataFrame) -> pd.DataFrame:
-    """Return before and after below each other: panel, donor, group, time, slot, level, filled."""
-    times = {"before": run.settings["before"], "after": run.times[-1]}
-    long = frame.melt(
-        ["panel", "donor", "group"], list(times), var_name="time", value_name="level"
-    ).dropna(subset=["level"])
+    """Return all levels below each other: panel, donor, group, time, level, slot, filled.
+
+    frame: as in `slopes`, with `time`. With several times after also `order`, the place of the
+    time, and `start`, the donor's level before.
+    """
+    first = frame.drop_duplicates(DONOR)
+    parts = [first.assign(time=run.settings["before"], level=first["before"], filled=0)]
+    for time in run.times:
+        own = frame[frame["time"] == time]
+        parts.append(own.assign(level=own["after"], filled=1))
+    long = pd.concat(parts, ignore_index=True).dropna(subset=["level"])
     long["slot"] = [
-        slot_of(run, group, times[time])
-        for group, time in zip(long["group"], long["time"], strict=True)
+        slot_of(run, group, time) for group, time in zip(long["group"], long["time"], strict=True)
     ]
-    long["filled"] = (long["time"] == "after").astype(int)
-    long["time"] = long["time"].map(times)
-    return long
+    columns = ["panel", "donor", "group", "time", "level", "slot", "filled"]
+    if len(run.times) == 1:
+        return long[columns]
+    place = {time: number for number, time in enumerate([run.settings["before"], *run.times])}
+    return long.assign(order=long["time"].map(place), start=long["before"])[
+        [*columns, "order", "start"]
+    ]
 
 
 def slot_of(run: RunTables, group: str, time: str) -> str:
@@ -79,8 +101,13 @@ def slot_of(run: RunTables, group: str, time: str) -> str:
 
 def slope_slots(run: RunTables) -> list[str]:
     """Return the places along the axis of a slope chart: group by group, before and after."""
-    times = [run.settings["before"], run.times[-1]]
-    return [slot_of(run, group, time) for group in run.groups for time in times]
+    times = [run.settings["before"], *run.times]
+    lone = set(run.settings["only_before"])
+    return [
+        slot_of(run, group, time)
+        for group in run.groups
+        for time in (times[:1] if group in lone else times)
+    ]
 
 
 def slope_chart(
@@ -94,21 +121,25 @@ def slope_chart(
         sort=slots,
         scale=alt.Scale(domain=slots),
         title=None,
-        axis=names_axis(len(slots), 90),
+        axis=names_axis(len(slots), 90 if len(run.times) == 1 else 130),
     )
     scale = alt.Scale(zero=False, nice=False, padding=8)
     ticks = alt.Axis(tickCount=4, labelBound=True)
     y = alt.Y("level:Q", title=y_title, scale=scale, axis=ticks)
     title = filled_words(run)
-    colour = alt.Color("group:N", scale=group_scale(run.groups), title=title)
-    lines = source.mark_line(strokeWidth=1.1).encode(
-        x=x, y=y, color=colour, detail=["donor:N", "group:N"]
+    several = len(run.times) > 1
+    legend: dict[str, Any] = {"legend": alt.Legend(symbolOpacity=1)} if several else {}
+    colour = alt.Color("group:N", scale=group_scale(run.groups), title=title, **legend)
+    # without an order of their own, points of a line are joined in the order of their names
+    order: dict[str, Any] = {"order": alt.Order("order:Q")} if several else {}
+    lines = source.mark_line(strokeWidth=1.1, opacity=0.45 if several else alt.Undefined).encode(
+        x=x, y=y, color=colour, detail=["donor:N", "group:N"], **order
     )
     dots = source.mark_point(size=24, strokeWidth=1.2).encode(
         x=x,
         y=y,
         color=colour,
-        fill=alt.Fill("group:N", scale=group_scale(run.groups), title=title),
+        fill=alt.Fill("group:N", scale=group_scale(run.groups), title=title, **legend),
         fillOpacity=hollow_or_filled(),
         tooltip=[
             alt.Tooltip("donor:N", title="Donor"),
@@ -117,5 +148,34 @@ def slope_chart(
             alt.Tooltip("level:Q", title="log2 level", format=".2f"),
         ],
     )
-    width = max(least, 34 * len(slots))
-    return alt.layer(lines, dots).properties(width=width, height=130)
+    width = max(least, (STEP if several else 34) * len(slots))
+    layers = [lines, dots, _means(source, x, y_title, colour)] if several else [lines, dots]
+    return alt.layer(*layers).properties(width=width, height=130)
+
+
+def _means(source: alt.Chart, x: alt.X, y_title: str, colour: alt.Color) -> alt.Chart:
+    """Return a line a group: its mean level before, and to it the mean change of each time.
+
+    So a donor that lacks a time does not shift the line, as it would a mean of levels.
+    """
+    return (
+        source.transform_calculate(
+            at_start="datum.order === 0 ? datum.level : null",
+            change="isValid(datum.start) ? datum.level - datum.start : null",
+        )
+        .transform_joinaggregate(base="mean(at_start)", groupby=["group"])
+        .transform_aggregate(mean="mean(change)", groupby=["group", "slot", "order", "base"])
+        .transform_calculate(level="datum.base + datum.mean")
+        .mark_line(strokeWidth=3.2)
+        .encode(
+            x=x,
+            y=alt.Y("level:Q", title=y_title),
+            color=colour,
+            detail="group:N",
+            order=alt.Order("order:Q"),
+            tooltip=[
+                alt.Tooltip("group:N", title="Mean of"),
+                alt.Tooltip("mean:Q", title="Mean change, log2", format=".2f"),
+            ],
+        )
+    )

@@ -43,6 +43,9 @@ def published_effects(run: RunTables) -> pd.DataFrame:
 def _facets(run: RunTables, layers: list[alt.Chart], height: int, held: str) -> alt.FacetChart:
     chart = alt.layer(*layers).properties(width=PANEL, height=height)
     made = panels(chart, "label", held, label_order(run), 3, PANEL + 60)
+    if any(contrast.dose for contrast in run.planned):
+        # a slope is per unit of the dose: its panel has a scale of its own
+        made = made.resolve_scale(x="independent")
     return made.properties(spacing={"row": 84, "column": 112})
 
 
@@ -121,7 +124,7 @@ def forest(run: RunTables) -> Figure:
 
 
 def pairs(run: RunTables) -> Figure:
-    """Every donor's level of every target, before and after."""
+    """Every donor's level of every target, before and at every time after."""
     names = [name for name in target_names(run) if name in set(run.donors["target"])]
     if not names:
         return empty("No target was measured in any pair.")

@@ -4,6 +4,7 @@ __all__ = [
     "assets",
     "chain",
     "cohort_page",
+    "design_words",
     "gene_data",
     "outcomes",
     "pack",

@@ -12,8 +12,8 @@ from fibroserum.input.names import file_name
 from fibroserum.report.figures.lookup import lookup_figures
 from fibroserum.report.figures.registry import catalogue_of
 from fibroserum.report.figures.render import LABEL_LAYOUT
-from fibroserum.report.loading import RunTables, effect_of, labels_of
-from fibroserum.report.page import assets, gene_data
+from fibroserum.report.loading import RunTables, effect_of, explained, labels_of
+from fibroserum.report.page import assets, design_words, gene_data
 from fibroserum.report.page import tables as page_tables
 from fibroserum.report.page.pack import squeeze, squeeze_json
 from fibroserum.report.page.templates import (
@@ -54,7 +54,7 @@ def _settings(run: RunTables, config: Mapping[str, Any], donors: str) -> dict[st
     return {
         "cohort": file_name(str(config["cohort"])),
         "before": run.settings["before"],
-        "after": run.times[-1],
+        "times": run.times,
         "groups": group_colours(run.groups),
         "targets": page_tables.targets_of_genes(run),
         "contrasts": [
@@ -83,10 +83,21 @@ def _facts(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "poor": bool((run.metrics["quality_weight"] < 1).any()),
         "weighted": any((frame["weight"] != 1).any() for frame in run.de.values()),
         "views": page_tables.views(run, config),
+        "target_first": page_tables.target_first(run),
+        "design_words": design_words.words_of_design(run, config),
+        "calls_compared": design_words.calls_compared(run),
+        "pairs_of_groups": design_words.pairs_of_groups(run),
         "provenance": run.provenance,
         "schemas": tables.schemas(),
+        "explained": explained(run),
         "config_json": json.dumps(config, indent=2, ensure_ascii=False),
     }
+
+
+def _subject(label: Mapping[str, str], labels: Mapping[str, str]) -> str:
+    """Return what a figure is of: a contrast in words (labels), an outcome and its time."""
+    of_outcome = [label[key] for key in ("outcome", "time") if key in label]
+    return labels.get(label.get("contrast", ""), ", ".join(of_outcome))
 
 
 def build_page(
@@ -119,7 +130,7 @@ def build_page(
         env,
         catalogue_of(run, config),
         specs,
-        lambda entry: labels.get(entry["label"].get("contrast", ""), ""),
+        lambda entry: _subject(entry["label"], labels),
     )
     return fill(
         env,

@@ -52,7 +52,7 @@ def outcome_views(run: RunTables, config: Mapping[str, Any]) -> list[dict[str, A
                     for key, row in calls.iterrows()
                 ],
                 "targets": records(own["outcome_targets"]),
-                "sets": records(own["outcome_sets"].query("call != 'none'")),
+                "sets": records(own["outcome_sets"][own["outcome_sets"]["call"] != "none"]),
             }
         )
     return found

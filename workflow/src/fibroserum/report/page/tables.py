@@ -91,13 +91,41 @@ def sheet_facts(run: RunTables) -> list[tuple[str, str]]:
 
 
 def _targets(run: RunTables) -> list[dict[str, Any]]:
+    """Return the verdicts by target and contrast; of many contrasts the calls of a target first."""
     order = {name: number for number, name in enumerate(target_names(run))}
     place = {name: number for number, name in enumerate(run.contrast_names)}
+    held, called = run.targets["headline"] != "none", run.targets["verdict"].isin(["up", "down"])
     key = run.targets.assign(
-        _target=run.targets["target"].map(order), _contrast=run.targets["contrast"].map(place)
+        _target=run.targets["target"].map(order),
+        _quiet=(2 - called.astype(int) - held.astype(int)) * bool(run.folded),
+        _contrast=run.targets["contrast"].map(place),
     )
-    rows = key.sort_values(["_target", "_contrast"], kind="stable")[list(run.targets.columns)]
-    return records(rows)
+    rows = key.sort_values(["_target", "_quiet", "_contrast"], kind="stable")
+    return records(rows[list(run.targets.columns)])
+
+
+def target_first(run: RunTables) -> dict[str, Any]:
+    """Return how the glance lists the verdicts on the first target.
+
+    in_full: contrasts whose verdict is printed with its reason. in_short: verdicts, each with
+    contrasts that are only named. Of few contrasts all but averages and baselines are printed; of
+    many the calls are, those that hold over all contrasts first.
+    """
+    names = target_names(run)
+    rows = run.targets[run.targets["target"] == names[0]] if names else run.targets
+    if not run.folded:
+        shown = rows[~rows["kind"].isin(["average", "baseline"])]
+        return {"in_full": list(shown["contrast"]), "in_short": []}
+    rows = rows[rows["contrast"].isin(run.opening)]
+    called = rows["verdict"].isin(["up", "down"])
+    held = rows["headline"] != "none"
+    return {
+        "in_full": [*rows.loc[called & held, "contrast"], *rows.loc[called & ~held, "contrast"]],
+        "in_short": [
+            (word, list(part["contrast"]))
+            for word, part in rows[~called].groupby("verdict", sort=False)
+        ],
+    }
 
 
 def _by_verdict(sensitivity: pd.DataFrame) -> dict[tuple[str, str], list[dict[str, Any]]]:
@@ -131,6 +159,8 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "factor_sets": records(run.sets),
         "mediation": records(run.mediation),
         "calibration": records(run.calibration),
+        "omnibus": omnibus_counts(run.omnibus),
+        "omnibus_targets": omnibus_targets(run),
         "gene_lists": called_of_lists(run.gene_lists),
         "left_out": records(run.left_out),
         "few_found": few_found(run),
@@ -149,6 +179,29 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
         **panel_views(run),
     }
+
+
+QUESTIONS = {"groups": "between groups", "times": "over the times"}
+
+
+def omnibus_counts(omnibus: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return how many genes differ in each omnibus question."""
+    rows = omnibus.assign(time=omnibus["time"].fillna(""), differs=omnibus["call"] == "differs")
+    counted = rows.groupby(["question", "time"], sort=False)["differs"].agg(["size", "sum"])
+    return [
+        {"question": QUESTIONS[question], "time": time, "tested": row["size"], "differ": row["sum"]}
+        for (question, time), row in counted.iterrows()
+    ]
+
+
+def omnibus_targets(run: RunTables) -> list[dict[str, Any]]:
+    """Return the targets' rows of `omnibus`."""
+    named = targets_of_genes(run)
+    rows = run.omnibus[run.omnibus["gene_id"].isin(list(named))]
+    rows = rows.assign(
+        target=rows["gene_id"].map(named), question=rows["question"].replace(QUESTIONS)
+    )
+    return records(rows.sort_values("target", kind="stable"))
 
 
 def called_of_lists(rows: pd.DataFrame) -> list[dict[str, Any]]:

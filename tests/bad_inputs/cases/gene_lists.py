@@ -1,0 +1,59 @@
+"""Mistakes in own lists of genes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from helpers.bad_inputs import Cases
+from helpers.small_cohort import SmallCohort
+
+CASES = Cases("gene lists")
+SPOILT: dict[str, tuple[dict[str, Any], str | None, str]] = {
+    "a gene that is none": (
+        {"mine": ["BGNN"]},
+        None,
+        "config, gene_lists.mine: 'BGNN' is no known human gene; expected a symbol, Ensembl "
+        "or Entrez id. Did you mean 'BGN'?",
+    ),
+    "a word of a file that is no gene": (
+        {"mine": "list.txt"},
+        "gene\nBGN\n",
+        "config, gene_lists.mine: 'gene' is no known human gene",
+    ),
+    "an empty list": (
+        {"mine": []},
+        None,
+        "cohort.yaml, gene_lists.mine: the list is empty; expected a list or text: genes (symbols,",
+    ),
+    "a list of remarks": (
+        {"mine": "list.txt"},
+        "# nothing yet\n",
+        "list.txt: holds no gene; expected a gene a line, or GMT with one set",
+    ),
+    "names that are one in file names": (
+        {"a b": ["BGN"], "a/b": ["DCN"]},
+        None,
+        "cohort.yaml, gene_lists: 'a b' and 'a/b' both become 'a_b' in file names; expected gene "
+        "lists that differ in letters, digits, '.', '_' or '-'",
+    ),
+    "a file that is not there": (
+        {"mine": "lst.txt"},
+        "BGN\n",
+        "cohort.yaml, gene_lists.mine: there is no file 'lst.txt'; expected a file that can be read"
+        ". Did you mean 'list.txt'?",
+    ),
+    "a file of several sets": (
+        {"mine": "sets.gmt"},
+        None,
+        "sets.gmt: holds 2 sets, 'ECM' the first; expected one set: a list's genes. Write a file "
+        "for each list. To test sets, name the file in gene_sets.",
+    ),
+    "a gene that a spreadsheet has changed": ({"mine": ["BGN", "1-Mar"]}, None, "'1-Mar'"),
+}
+for title, (lists, text, said) in SPOILT.items():
+
+    def spoil(cohort: SmallCohort, lists: dict[str, Any] = lists, text: str | None = text) -> None:
+        cohort.config["gene_lists"] = lists
+        cohort.instead["list.txt"] = text
+
+    CASES.case(title, said)(spoil)

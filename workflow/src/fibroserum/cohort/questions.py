@@ -1,0 +1,55 @@
+"""Omnibus questions: do the changes differ between groups, or over the times?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from fibroserum.cohort.contrasts import SUM_TOLERANCE, Arm, Contrast
+
+
+@dataclass(frozen=True)
+class Question:
+    """One omnibus question.
+
+    name: `groups`, whether the changes of three groups or more differ at one time after; `times`,
+    whether a group's change differs between the times after. time: of `groups`. changes: by arm,
+    the contrast of its change. contrasts: what is 0 wherever the answer is no.
+    """
+
+    name: Literal["groups", "times"]
+    time: str | None
+    changes: dict[Arm, str]
+    contrasts: tuple[str, ...]
+
+
+def questions_of(contrasts: Sequence[Contrast]) -> list[Question]:
+    """Return the omnibus questions that contrasts (those that are estimated) allow."""
+    changes = {(str(c.group), str(c.time)): c.name for c in contrasts if c.kind == "change"}
+    times = list(dict.fromkeys(time for _, time in changes))
+    groups = list(dict.fromkeys(group for group, _ in changes))
+    others = [c for c in contrasts if c.kind in ("difference", "own")]
+    found = []
+    for time in times:
+        own = {arm: name for arm, name in changes.items() if arm[1] == time}
+        if len(own) > 2:
+            within = [c.name for c in others if c.time == time and _sums_to_0(c.weights)]
+            found.append(Question("groups", time, own, tuple(within)))
+    steady = {
+        arm: name
+        for arm, name in changes.items()
+        if len(times) > 1 and all((arm[0], time) in changes for time in times)
+    }
+    if steady:
+        within = [
+            c.name
+            for c in others
+            if all(_sums_to_0([w for w in c.weights if w[0][0] == g]) for g in groups)
+        ]
+        found.append(Question("times", None, steady, tuple(within)))
+    return found
+
+
+def _sums_to_0(weights: Sequence[tuple[Arm, float]]) -> bool:
+    return abs(sum(weight for _, weight in weights)) <= SUM_TOLERANCE
