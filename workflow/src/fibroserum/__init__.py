@@ -63,6 +63,7 @@ __all__ = [
     "Problem",
     "api",
     "build_cohort",
+    "chain",
     "cohort",
     "contrasts",
     "counts",
