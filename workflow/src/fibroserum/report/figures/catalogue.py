@@ -18,6 +18,9 @@ GENE_LISTS = "Gene lists"
 PLANNING = "Planning the next study"
 OUTCOMES = "Outcomes"
 CANDIDATES = "Candidates"
+CHAIN = "Chain"
+#: Factors whose chains are drawn, the first of the config.
+MOST_CHAINS = 4
 #: Figures over all contrasts, which have a second one where some contrasts are folded away.
 OF_ALL_CONTRASTS = (
     "targets_forest",
