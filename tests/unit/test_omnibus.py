@@ -134,6 +134,40 @@ def test_vectors_of_a_crossover_compare_groups_within_donors() -> None:
     assert plain["pvalue"].iloc[1] == pytest.approx(theirs.pvalue, rel=1e-9)
 
 
+@pytest.mark.parametrize("crossover", [False, True], ids=["parallel", "crossover"])
+@pytest.mark.parametrize("adjusted", [True, False])
+def test_covariates_and_poor_donors_keep_the_level(*, adjusted: bool, crossover: bool) -> None:
+    """A covariate that changes with time moves all genes; poor donors have a low weight."""
+    rng = np.random.default_rng(8)
+    rows = [
+        (f"D{n}" if crossover else f"{group}{n}", group, time)
+        for group in "ABC"
+        for n in range(9)
+        for time in ("pre", "w1", "w2")
+    ]
+    sheet = pd.DataFrame(rows, columns=["donor", "group", "time"])
+    sheet.index = ["_".join(row) for row in rows]
+    order = sheet["time"].map({"pre": 0, "w1": 1, "w2": 3}) * (1 + (sheet["group"] == "B"))
+    sheet["rin"] = [f"{value:.3f}" for value in rng.normal(size=len(sheet)) + order]
+    contrasts = contrasts_of(["A", "B", "C"], "pre", ["w1", "w2"])
+    model = paired_model(
+        sheet,
+        ["A", "B", "C"],
+        ["w1", "w2"],
+        contrasts,
+        crossover=crossover,
+        covariates=["rin"] if adjusted else [],
+    )
+    weights = np.where(sheet["donor"].str.endswith("1"), 0.1, 1.0)
+    log2 = rng.normal(size=(len(sheet), 1500)) / np.sqrt(weights)[:, None] + 6
+    log2 += 0.8 * sheet["rin"].astype(float).to_numpy()[:, None]
+    values = Expression(sheet.index, pd.RangeIndex(1500).astype(str), log2, None, weights)
+    found = [joint_test(values, model, asked, "pre") for asked in questions_of(contrasts)]
+    small = [(table["pvalue"] < 0.05).mean() for table in found if table is not None]
+    assert len(small) == 3
+    assert max(small) < 0.075 if adjusted else max(small) > 0.2
+
+
 def test_groups_of_too_few_donors_have_no_vectors() -> None:
     model, _ = model_and_values()
     kept = model.design.blocks.isin(["AT0", "AT1", "AT2", "RT0"]).to_numpy()
