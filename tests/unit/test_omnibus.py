@@ -17,7 +17,7 @@ from fibroserum.cohort.accessors import all_contrasts, settings_of
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.donor_values import donor_vectors
 from fibroserum.cohort.models import Model, paired_model
-from fibroserum.cohort.questions import Question, questions_of
+from fibroserum.cohort.questions import Question, questions_of, spanned
 from fibroserum.de.fitting import fit_cohort
 from fibroserum.de.omnibus import joint_test, omnibus_table, reduced_design, with_stages
 from fibroserum.de.settings import FitSettings
@@ -291,3 +291,17 @@ def test_stages_are_beside_the_contrasts_and_leave_their_calls() -> None:
     confirmed = (late["stage_padj"] < 0.05).to_numpy()
     assert confirmed[true].mean() > 0.5
     assert (confirmed & ~true).sum() <= 0.15 * confirmed.sum()
+
+
+def test_holm_starts_lower_only_where_the_contrasts_span_the_question() -> None:
+    groups, times = ["control", "AT", "RT"], ["week8", "week16"]
+    late = {"RT_late": {"RT@week16": 1.0, "RT@week8": -1.0}}
+    planned = contrasts_of(groups, "pre", times, own=late)
+    found = {(one.name, one.time): spanned(one, planned) for one in questions_of(planned)}
+    assert found == {("groups", "week8"): True, ("groups", "week16"): True, ("times", None): False}
+    every = {f"{g}_late": {f"{g}@week16": 1.0, f"{g}@week8": -1.0} for g in groups}
+    planned = contrasts_of(groups, "pre", times, own=every)
+    assert all(spanned(one, planned) for one in questions_of(planned))
+    p = np.array([0.01, 0.02, 0.5])
+    np.testing.assert_allclose(holm_after_screening(p), [0.02, 0.04, 0.5])
+    np.testing.assert_allclose(holm_after_screening(p, spanned=False), [0.03, 0.04, 0.5])
