@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
+from fibroserum.report.loading import CONFIGURED, SINGLE
 from helpers.pipeline import REPOSITORY, Run
 
 CONTRASTS = (
@@ -25,9 +26,13 @@ def truth() -> pd.DataFrame:
 
 
 def test_every_output_of_the_interface_is_there(toy_run: Run) -> None:
+    on_request = {SINGLE[field] for fields in CONFIGURED.values() for field in fields}
     for schema in tables.schemas().values():
         if schema.name.startswith("calibration") or schema.path.startswith("meta/"):
             continue  # when permutations were asked for; of several cohorts
+        if schema.name in on_request or schema.name == "plan":
+            assert not (toy_run.results / schema.path).exists()
+            continue
         names = [
             schema.path.replace("{contrast}", c).replace("{factor}", "CCL28") for c in CONTRASTS
         ]
