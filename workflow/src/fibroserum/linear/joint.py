@@ -42,15 +42,25 @@ def contrasts_f(
     wald = np.einsum("gi,gi->g", estimate, _solve(covariance, estimate))
     if len(spread.groups) < 2:
         return _table(own.fit.genes, wald / count, count, np.full(len(wald), spread.df[0]))
+    scale, df2 = _johansen(parts, spread.df)
+    return _table(own.fit.genes, wald / scale, count, np.minimum(df2, spread.df_pooled))
+
+
+def _johansen(parts: np.ndarray, df: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return what a Wald statistic is divided by to be an F, and its second degrees of freedom.
+
+    parts: (G, groups, q, q), of the covariance that each group has; df: (groups,). Both (G,).
+    """
+    count = parts.shape[-1]
     # what each group has of the covariance: the identity over all of them
-    shares = np.linalg.solve(covariance[:, None], parts)
+    shares = np.linalg.solve(parts.sum(axis=1)[:, None], parts)
     traces = np.trace(shares, axis1=2, axis2=3)
     squares = np.einsum("gkij,gkji->gk", shares, shares)
-    lost = ((squares + traces**2) / spread.df).sum(axis=1) / 2
+    lost = ((squares + traces**2) / df).sum(axis=1) / 2
     scale = count + 2 * lost - 6 * lost / (count + 2)
-    df2 = np.full(len(wald), spread.df_pooled)
+    df2 = np.full(len(parts), np.inf)
     np.divide(count * (count + 2), 3 * lost, out=df2, where=lost > 0)
-    return _table(own.fit.genes, wald / scale, count, np.minimum(df2, spread.df_pooled))
+    return scale, df2
 
 
 def _parts(
@@ -89,9 +99,8 @@ def vectors_f(
     """Test by gene that the mean vector of every group is 0.
 
     Returns F, df, df2, pvalue. moderated: False leaves each gene its own covariances. The T² of
-    groups of different donors are added. Their sum over its scale is held against an F on the
-    degrees of freedom of the group that has fewest, as if all groups shared one covariance on them:
-    for one group that is exact, for several conservative.
+    groups of different donors are added, and their sum is held against Johansen's reference, as in
+    `contrasts_f`; of one group it is Hotelling's T², which is exact.
     """
     values = np.stack([matrix @ expression.log2 for matrix in vectors.matrices], axis=2)
     weights = _weights(expression, vectors)
@@ -109,19 +118,23 @@ def vectors_f(
     covariances = _covariances(residual, plain, groups, names, covariate, moderated=moderated)
     q, d = len(names), by_gene.shape[2]
     # of the coefficients of the groups' columns, the first of the design
-    total = np.zeros((len(by_gene), q, d, q, d))
+    size = q * d
+    parts = np.empty((len(by_gene), q, size, size))
     for place, name in enumerate(names):
         rows = groups == name
         own = influence[:, :q, rows]
         scale = (own / weights.T[:, None, rows]) @ own.transpose(0, 2, 1)
-        total += np.einsum("gkl,gij->gkilj", scale, covariances.matrices[:, place])
-    size = q * d
+        part = np.einsum("gkl,gij->gkilj", scale, covariances.matrices[:, place])
+        parts[:, place] = part.reshape(-1, size, size)
     estimate = coefficients[:, :q].reshape(-1, size)
-    wald = np.einsum("gi,gi->g", estimate, _solve(total.reshape(-1, size, size), estimate))
-    least = covariances.df.min()
-    df2 = least - d + 1
-    scale = least / df2 if np.isfinite(least) else 1.0
-    return _table(expression.genes, wald / (size * scale), size, np.full(len(wald), df2))
+    wald = np.einsum("gi,gi->g", estimate, _solve(parts.sum(axis=1), estimate))
+    if q > 1:
+        scale, df2 = _johansen(parts, covariances.df)
+        return _table(expression.genes, wald / scale, size, df2)
+    df = covariances.df[0]
+    df2 = df - d + 1
+    scale = size * (df / df2 if np.isfinite(df) else 1.0)
+    return _table(expression.genes, wald / scale, size, np.full(len(wald), df2))
 
 
 def _weights(expression: Expression, vectors: DonorVectors) -> np.ndarray:
