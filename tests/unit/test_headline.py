@@ -29,6 +29,20 @@ def test_verdicts_and_responsive_genes(tmp_path: Path) -> None:
     ]
 
 
+def test_of_many_contrasts_those_that_say_nothing_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "flags").mkdir()
+    rows = [f"BGN\tquiet{at}\tinconclusive\tnone\twide" for at in range(7)]
+    rows += ["BGN\tRT\tup\tup\tboth models", "BGN\tlast\tuntestable\tnone\tone pair"]
+    head = "target\tcontrast\tverdict\theadline\treason\n"
+    (tmp_path / "flags" / "targets.tsv").write_text(head + "\n".join(rows) + "\n")
+    assert headline(tmp_path)[1:] == [
+        "BGN in RT: up (both models)",
+        "BGN in the other 8 contrasts: 7 inconclusive, 1 untestable",
+    ]
+    (tmp_path / "flags" / "targets.tsv").write_text(head + "\n".join(rows[:7] * 2) + "\n")
+    assert headline(tmp_path)[1:] == ["BGN in all 14 contrasts: 14 inconclusive"]
+
+
 def test_nothing_to_say_is_no_error(tmp_path: Path) -> None:
     assert headline(tmp_path) == [f"Report: {tmp_path / 'report.html'}"]
 

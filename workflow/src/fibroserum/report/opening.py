@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from fibroserum.cohort.contrasts import Contrast
+if TYPE_CHECKING:
+    from fibroserum.cohort.contrasts import Contrast
 
-#: Up to so many contrasts, a report shows all at once.
+#: Up to so many contrasts, a report and the end of a run show all at once.
 MOST_CONTRASTS = 8
 
 

@@ -9,6 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fibroserum.factors.calls import RESPONSIVE
+from fibroserum.report.opening import MOST_CONTRASTS
+
+#: Verdicts that are only counted where a run has many contrasts.
+QUIET = ("inconclusive", "untestable", "absent")
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -24,6 +28,22 @@ def _word(row: dict[str, str]) -> str:
     return "not established" if called and row["headline"] == "none" else row["verdict"]
 
 
+def _verdicts(rows: Sequence[dict[str, str]]) -> list[str]:
+    """Return a line for each contrast of a target; of many, those that say nothing are counted."""
+    quiet = [row for row in rows if _word(row) in QUIET] if len(rows) > MOST_CONTRASTS else []
+    lines = [
+        f"{row['target']} in {row['contrast']}: {_word(row)} ({row['reason']})"
+        for row in rows
+        if row not in quiet
+    ]
+    if quiet:
+        counts = Counter(_word(row) for row in quiet)
+        said = ", ".join(f"{count} {word}" for word, count in counts.items())
+        where = "the other" if lines else "all"
+        lines.append(f"{rows[0]['target']} in {where} {len(quiet)} contrasts: {said}")
+    return lines
+
+
 def headline(folder: str | Path) -> list[str]:
     """Return the lines: the path of the report, the first target's headlines, responsive genes.
 
@@ -33,11 +53,7 @@ def headline(folder: str | Path) -> list[str]:
     lines = [f"Report: {place / 'report.html'}"]
     targets = _rows(place / "flags" / "targets.tsv")
     first = targets[0]["target"] if targets else ""
-    lines += [
-        f"{row['target']} in {row['contrast']}: {_word(row)} ({row['reason']})"
-        for row in targets
-        if row["target"] == first
-    ]
+    lines += _verdicts([row for row in targets if row["target"] == first])
     if (place / "flags" / "targets.tsv").exists() and not targets:
         lines.append("No target was declared")
     calls: dict[str, Counter[str]] = {}
