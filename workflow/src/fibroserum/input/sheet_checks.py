@@ -95,8 +95,29 @@ def problems_without(
             # of the reference group check_sheet says it
             if group not in left and group != design["reference_group"]
         ]
+        problems += _without_after(sheet, rest, design)
     gone = f"Left out for too few cells (cells.min_cells): {listed(sorted(dropped))}."
     return [replace(one, hint=f"{one.hint} {gone}".strip()) for one in problems]
+
+
+def _without_after(
+    sheet: pd.DataFrame, rest: pd.DataFrame, design: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """Yield a problem for each group that was measured after and has now samples before alone.
+
+    Where no group has others, check_sheet says it; a group measured before only is what it was.
+    """
+    group, before = design["group"], design["before"]
+    changing = [
+        set(table.loc[table[design["time"]] != before, group].unique()) for table in (sheet, rest)
+    ]
+    for name in dict.fromkeys(rest[group]) if changing[1] else ():
+        if name in changing[0] - changing[1]:
+            yield Problem(
+                f"the group '{name}' has '{before}' samples alone",
+                place(sheet, column=design["time"]),
+                "at least one complete pair in each group",
+            )
 
 
 def _name_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
