@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import cycle, product
+
 import numpy as np
 import pandas as pd
 
 from fibroserum import tables
+from fibroserum.chain.links import LINKS, VERDICTS, chained
 from helpers.report_flags import Flags
 
 
@@ -40,6 +43,28 @@ class OutcomeFlags(Flags):
         for table, frames in parts.items():
             whole = pd.concat([frame.astype(object) for frame in frames], ignore_index=True)
             self.write(table, whole.reindex(columns=tables.schemas()[table].names))
+
+    def chain_table(self) -> None:
+        """Write chain; its verdicts come in turn, and what contradicts has a sign of its own."""
+        named = product(
+            [one.name for one in self.contrasts if one.model == "paired"],
+            chained(self.config),
+            self.shape.targets,
+            self.shape.outcomes,
+        )
+        verdicts, rows = cycle(VERDICTS), []
+        for contrast, molecule, target, outcome in named:
+            about = {"contrast": contrast, "molecule": molecule, "target": target}
+            for link in LINKS:
+                verdict = next(verdicts)
+                estimate = {"supported": 0.5, "contradicts": -0.5, "not established": 0.1}
+                value = estimate.get(verdict, np.nan)
+                numbers = {"estimate": value, "ci_low": value - 0.3, "ci_high": value + 0.3}
+                rows.append(
+                    about | {"outcome": outcome, "link": link, "verdict": verdict} | numbers
+                )
+        if rows:
+            self.write("chain", pd.DataFrame(rows).assign(sentence="As it is."))
 
     def _slopes(self, genes: list[str], known: bool, **about: str) -> pd.DataFrame:
         slope = self.rng.normal(0, 0.3, len(genes)) if known else np.full(len(genes), np.nan)

@@ -13,6 +13,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from fibroserum.cohort.questions import questions_of
 from fibroserum.input.config import file_name
 from fibroserum.report.figures.registry import draw
 from fibroserum.report.loading import RunTables, load_run
@@ -34,6 +35,10 @@ class Maker(OutcomeFlags):
         self.factor_tables()
         self.outcome_tables()
         self.gene_lists()
+        self.omnibus()
+        self.chain_table()
+        self.chain_table()
+        self.gene_lists()
         record = {
             "versions": {"python": "3.11.7", "fibroserum": "0.1.0", "pydeseq2": "0.5.4"},
             "config": self.config,
@@ -54,6 +59,27 @@ class Maker(OutcomeFlags):
         ]
         if rows:
             self.write("gene_lists", rows)
+
+    def omnibus(self) -> None:
+        """Write a row of each omnibus question and target, where the contrasts allow questions."""
+        rows = [
+            {
+                "gene_id": gene,
+                "symbol": symbol,
+                "question": question.name,
+                "time": question.time if len(self.shape.times) > 1 else None,
+                "F": 3.5,
+                "df": 2,
+                "df2": 20.0,
+                **dict.fromkeys(("F_pvalue", "lrt_pvalue", "pvalue", "padj"), 0.04),
+                "lrt": 7.5,
+                "call": "differs",
+            }
+            for question in questions_of(self.contrasts)
+            for gene, symbol in zip(self.ids[:3], self.symbols, strict=False)
+        ]
+        if rows:
+            self.write("omnibus", rows)
 
     def cohort(self) -> None:
         """Write samples, checks, QC tables and the h5ad."""

@@ -111,9 +111,9 @@ def test_dose_of_a_pair(before, after, expected) -> None:
         ),
         (
             ["5", "9", "", ""],
-            "2 pairs of the group have a dose ('dose') in RT, and a slope needs 3",
+            "in RT 2 pairs have a dose ('dose'), and a slope needs 3",
         ),
-        (["", "", "", ""], "0 pairs of the group have a dose ('dose') in RT, and a slope needs 3"),
+        (["", "", "", ""], "in RT no pairs have a dose ('dose'), and a slope needs 3"),
         (["5", "7", "9", ""], None),
     ],
 )

@@ -208,7 +208,7 @@ def test_too_few_pairs_make_the_serum_line_unavailable(
     pairs = level_pairs(few, SETTINGS, "level", "log2")
     line = serum_model(counts.loc[few.index], few, SETTINGS, pairs, _never(counts))
     assert "no residual degree of freedom" in line.unavailable
-    assert list(line.table.columns) == ["serum_slope", "serum_pvalue"]
+    assert list(line.table.columns) == ["serum_slope", "ci_low", "ci_high", "serum_pvalue"]
 
 
 @given(st.lists(st.floats(-5, 5), min_size=3, max_size=12), st.floats(-3, 3))

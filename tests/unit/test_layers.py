@@ -26,7 +26,7 @@ ROWS = (
     ("de",),
     ("enrichment",),
     ("factors", "outcomes", "permutations", "qc", "serum_panel", "targets"),
-    ("api", "simulate", "synthesis"),
+    ("api", "chain", "simulate", "synthesis"),
     ("report",),
     ("runtime",),
 )

@@ -17,7 +17,7 @@ from fibroserum.cohort.accessors import all_contrasts, settings_of
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.donor_values import donor_vectors
 from fibroserum.cohort.models import Model, paired_model
-from fibroserum.cohort.questions import Question, questions_of
+from fibroserum.cohort.questions import Question, questions_of, spanned
 from fibroserum.de.fitting import fit_cohort
 from fibroserum.de.omnibus import joint_test, omnibus_table, reduced_design, with_stages
 from fibroserum.de.settings import FitSettings
@@ -132,6 +132,40 @@ def test_vectors_of_a_crossover_compare_groups_within_donors() -> None:
     theirs = hotelling(np.column_stack([changes["A"] - changes["C"], changes["B"] - changes["C"]]))
     assert plain["F"].iloc[1] == pytest.approx(theirs.statistic, rel=1e-9)
     assert plain["pvalue"].iloc[1] == pytest.approx(theirs.pvalue, rel=1e-9)
+
+
+@pytest.mark.parametrize("crossover", [False, True], ids=["parallel", "crossover"])
+@pytest.mark.parametrize("adjusted", [True, False])
+def test_covariates_and_poor_donors_keep_the_level(*, adjusted: bool, crossover: bool) -> None:
+    """A covariate that changes with time moves all genes; poor donors have a low weight."""
+    rng = np.random.default_rng(8)
+    rows = [
+        (f"D{n}" if crossover else f"{group}{n}", group, time)
+        for group in "ABC"
+        for n in range(9)
+        for time in ("pre", "w1", "w2")
+    ]
+    sheet = pd.DataFrame(rows, columns=["donor", "group", "time"])
+    sheet.index = ["_".join(row) for row in rows]
+    order = sheet["time"].map({"pre": 0, "w1": 1, "w2": 3}) * (1 + (sheet["group"] == "B"))
+    sheet["rin"] = [f"{value:.3f}" for value in rng.normal(size=len(sheet)) + order]
+    contrasts = contrasts_of(["A", "B", "C"], "pre", ["w1", "w2"])
+    model = paired_model(
+        sheet,
+        ["A", "B", "C"],
+        ["w1", "w2"],
+        contrasts,
+        crossover=crossover,
+        covariates=["rin"] if adjusted else [],
+    )
+    weights = np.where(sheet["donor"].str.endswith("1"), 0.1, 1.0)
+    log2 = rng.normal(size=(len(sheet), 1500)) / np.sqrt(weights)[:, None] + 6
+    log2 += 0.8 * sheet["rin"].astype(float).to_numpy()[:, None]
+    values = Expression(sheet.index, pd.RangeIndex(1500).astype(str), log2, None, weights)
+    found = [joint_test(values, model, asked, "pre") for asked in questions_of(contrasts)]
+    small = [(table["pvalue"] < 0.05).mean() for table in found if table is not None]
+    assert len(small) == 3
+    assert max(small) < 0.075 if adjusted else max(small) > 0.2
 
 
 def test_groups_of_too_few_donors_have_no_vectors() -> None:
@@ -257,3 +291,17 @@ def test_stages_are_beside_the_contrasts_and_leave_their_calls() -> None:
     confirmed = (late["stage_padj"] < 0.05).to_numpy()
     assert confirmed[true].mean() > 0.5
     assert (confirmed & ~true).sum() <= 0.15 * confirmed.sum()
+
+
+def test_holm_starts_lower_only_where_the_contrasts_span_the_question() -> None:
+    groups, times = ["control", "AT", "RT"], ["week8", "week16"]
+    late = {"RT_late": {"RT@week16": 1.0, "RT@week8": -1.0}}
+    planned = contrasts_of(groups, "pre", times, own=late)
+    found = {(one.name, one.time): spanned(one, planned) for one in questions_of(planned)}
+    assert found == {("groups", "week8"): True, ("groups", "week16"): True, ("times", None): False}
+    every = {f"{g}_late": {f"{g}@week16": 1.0, f"{g}@week8": -1.0} for g in groups}
+    planned = contrasts_of(groups, "pre", times, own=every)
+    assert all(spanned(one, planned) for one in questions_of(planned))
+    p = np.array([0.01, 0.02, 0.5])
+    np.testing.assert_allclose(holm_after_screening(p), [0.02, 0.04, 0.5])
+    np.testing.assert_allclose(holm_after_screening(p, spanned=False), [0.03, 0.04, 0.5])

@@ -20,11 +20,11 @@ from fibroserum.cohort.contrasts import (
     name_problems,
     own_problems,
 )
-from fibroserum.cohort.donor_values import donor_values
+from fibroserum.cohort.donor_values import donor_values, pair_changes
 from fibroserum.cohort.members import members_of, pairs_of
 from fibroserum.cohort.models import models_and_reasons, paired_model
 from fibroserum.cohort.samples import use_of_samples
-from fibroserum.de.second_model import second_model
+from fibroserum.de.second_model import quality_weights, second_model
 from fibroserum.de.settings import FitSettings
 from fibroserum.linear import Expression
 
@@ -250,3 +250,23 @@ def test_own_contrasts_have_no_weights_and_share_fits() -> None:
     weighted = {name for name, table in tables.items() if table["weight_covariate"].notna().any()}
     kinds = {one.name: one.kind for one in planned}
     assert {kinds[name] for name in weighted} == {"change", "difference"}
+
+
+def test_a_poor_sample_counts_against_its_own_time() -> None:
+    sheet = sheet_of({"RT": {f"R{i}": ["pre", *TIMES] for i in range(8)}})
+    planned = contrasts_of(["RT"], "pre", TIMES)
+    model = paired_model(sheet, ["RT"], TIMES, planned, crossover=False)
+    noise = np.random.default_rng(5).normal(size=(len(sheet), 500))
+    for poor in ("pre", "week16"):
+        log2 = noise.copy()
+        log2[sheet.index == f"R3.{poor}"] *= 6
+        values = Expression(sheet.index, pd.RangeIndex(500).astype(str), log2, None)
+        weights = quality_weights(values, model)
+        assert weights.idxmin() == f"R3.{poor}"
+        assert weights[f"R3.{poor}"] < 0.2
+        assert weights.drop(f"R3.{poor}").min() > 0.5
+        # both samples of a pair together have the pair's variance
+        for (_, time), changes in pair_changes(model):
+            own = linear.pair_weights(np.asarray(changes @ log2))
+            parts = [1 / weights[f"R{i}.{at}"] for i in range(8) for at in ("pre", time)]
+            np.testing.assert_allclose(np.reshape(parts, (8, 2)).sum(axis=1), 2 / own, rtol=1e-9)

@@ -58,6 +58,12 @@ def test_an_outcome_has_a_figure_for_each_time() -> None:
     assert several[named[0]]["label"]["time"] == "w8"
 
 
+def test_the_first_factors_of_chains_have_a_figure() -> None:
+    names = figure_names(ONE, [], chained=["a", "b/c", "d", "e", "f"])
+    drawn = {name: entry["label"]["factor"] for name, entry in names.items() if "chain" in name}
+    assert drawn == {"chain_a": "a", "chain_b_c": "b/c", "chain_d": "d", "chain_e": "e"}
+
+
 def test_names_are_safe_in_a_path() -> None:
     hostile = contrasts_of(["a/b", "../../<x>"], "pre", "post")
     outcomes = ["skin / mm", "<b>"]
@@ -71,7 +77,13 @@ def test_names_are_safe_in_a_path() -> None:
 def test_every_figure_has_a_caption_and_every_caption_a_figure(repository: Path) -> None:
     place = repository / "workflow" / "report"
     entries = figure_names(
-        TWO, ["CCL28"], lists=["mine"], outcomes=["skin"], panel=True, times=["post"]
+        TWO,
+        ["CCL28"],
+        lists=["mine"],
+        outcomes=["skin"],
+        panel=True,
+        chained=["CCL28"],
+        times=["post"],
     )
     entries |= synthesis_figures(["BGN"], ["CCL28"])
     used = {entry["caption"] for entry in entries.values()}

@@ -79,6 +79,7 @@ def said(repository: Path) -> Any:
                 "factors": list(factors or {}),
                 "unused": unused or {},
                 "planning": [],
+                "chain": {"factors": []},
                 "spread": spread_of_groups(contrasts),
                 "published": [],
                 "calibration": [{"relabellings": count} for count in calibration],

@@ -14,8 +14,12 @@ from typing import Any
 
 import pytest
 
+from fibroserum.chain.links import LINKS, VERDICTS
+from fibroserum.chain.sentences import CAVEAT
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.report import figure_names
+from fibroserum.report.figures import chain
+from fibroserum.report.figures.catalogue import MOST_CHAINS
 from fibroserum.report.figures.registry import draw
 from fibroserum.report.loading import RunTables, labels_of, load_run
 from fibroserum.report.page.cohort_page import build_page
@@ -120,6 +124,26 @@ def test_each_outcome_has_its_tables_or_says_why_not(hostile: Any, normal: Any) 
     assert "Targets and outcome, skin, post." in own
     assert not re.search(r"\bcauses\b", own)
     assert "outcome" not in re.findall(r'<a href="#([^"]*)"', normal[2])
+
+
+def test_the_chain_shows_each_verdict_and_claims_no_cause(hostile: Any, normal: Any) -> None:
+    run, config, page = hostile
+    drawn, changes = list(config["factors"])[:MOST_CHAINS], run.of_kind("change")
+    own = html.unescape(page[page.index('<section id="chain"') : page.index('<section id="ecm"')])
+    assert own.count("<li>") == len(drawn) * len(changes)
+    # which direct changes contradict follows from the signs: tests of the chain have them
+    for said in ("Supported: ", "Not established: ", "Not measured: "):
+        assert said in own
+    # in the section, and in the caption of each figure
+    assert own.count(CAVEAT) == 1 + len(drawn)
+    assert not re.search(r"\bcauses\b", own)
+    for factor in drawn:
+        rows = chain.path(run, factor).data["chain"]
+        assert set(rows.loc[rows["part"] == "name", "text"]) == {factor, "BGN", "skin", *run.groups}
+        lines = rows[rows["part"] == "line"].drop_duplicates(["panel", "link"])
+        assert len(lines) == len(LINKS) * len(changes)
+        assert set(lines["verdict"]) == set(VERDICTS)
+    assert 'id="chain"' not in normal[2]
 
 
 def glance_of(page: str) -> str:

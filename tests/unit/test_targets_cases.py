@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -188,6 +189,17 @@ def test_leaving_out_is_a_refit_with_the_dispersion_given(drawn: Drawn) -> None:
     assert rows.loc["RT_post_vs_pre", "lfcSE"] == pytest.approx(model.bse[-1] / np.log(2), rel=2e-3)
     full = verdict(flags, "RT_ONLY", "RT_post_vs_pre")["log2FoldChange"]
     assert rows.loc["RT_post_vs_pre", "share_kept"] == pytest.approx(found.iloc[0] / full)
+
+
+def test_leaving_out_keeps_the_counts_that_the_fit_replaced(drawn: Drawn) -> None:
+    counts = drawn.counts.copy()
+    sample = drawn.sheet.query("donor == 'AT02' and time == 'pre'")["sample"].iloc[0]
+    counts.loc[sample, "FLAT"] = 300 * counts["FLAT"].max()
+    flags = flagged(replace(drawn, counts=counts), NAMES)
+    full = verdict(flags, "FLAT", "RT_vs_AT_pre")["log2FoldChange"]
+    rows = flags.loo.query("target == 'FLAT' and contrast == 'RT_vs_AT_pre'")
+    assert len(rows) == 17
+    assert (rows["log2FoldChange"] - full).abs().max() < 0.5
 
 
 def test_leaving_out_concerns_a_contrasts_own_donors(flags: TargetTables) -> None:

@@ -25,6 +25,9 @@ FILLED = {
     "level of the time column before the intervention": "pre",
     "level of the time column after the intervention": "post",
     "path of a GMT file": "sets.gmt",
+    "group without an intervention": "AT",
+    "a group": "RT",
+    "another group": "AT",
     "path of the count matrix of the stimulation experiment": "arm.counts.tsv",
     "path of its sample sheet": "arm.samples.tsv",
     "path of the table of levels": "serum.tsv",
@@ -39,7 +42,7 @@ def planned(
     cohort = good()
     panel(cohort)
     columns = {"line": "L1", "batch": "123", "hours": "123456", "plate": "AB"}
-    columns |= {"thickness_mm": "12345", "delta_mm": "7"}
+    columns |= {"thickness_mm": "12345", "delta_mm": "7", "sessions": "56789"}
     for column, values in columns.items():
         if column in cohort.sheet.header:
             cohort.sheet.drop_column(column)
@@ -83,6 +86,7 @@ def test_the_template_runs_once_it_is_filled_in(
     if optional:
         assert raw["design"]["covariates"] == [{"batch": "categorical"}, {"hours": "numeric"}]
         del raw["design"]["covariates"], raw["design"]["block"]  # too many for twelve samples
+        assert raw["design"].pop("ignore_times") == ["follow_up"]
     made = planned(raw)
     assert made.folder == "mine"
     assert ("design.randomised" in made.defaults, "targets" in made.defaults) == (

@@ -1,6 +1,7 @@
 # One cohort: check its config; names that all its stages share. The stages have files of their own.
 import re
 
+from fibroserum.chain.links import chained
 from fibroserum.input.paths import input_paths
 from fibroserum.input.schema import config_schema
 from fibroserum.runtime.command_line import with_types
@@ -22,6 +23,7 @@ PERMUTATIONS = CONFIG["differential_expression"]["permutations"]
 CALIBRATION = [f"{OUT}/calibration.tsv"] if PERMUTATIONS else []
 OMNIBUS = [f"{OUT}/flags/omnibus.tsv"] if questions_of(PLAN.contrasts) else []
 GENE_LISTS = [f"{OUT}/flags/gene_lists.tsv"] if CONFIG["gene_lists"] else []
+CHAINED = chained(CONFIG)
 
 
 wildcard_constraints:
@@ -53,6 +55,7 @@ include: "flags.smk"
 
 
 PANEL = list(rules.serum_panel.output) if CONFIG["serum_panel"] else []
+CHAIN = list(rules.chain.output) if CHAINED else []
 
 
 include: "report.smk"
@@ -75,4 +78,5 @@ RESULTS = [
     *CALIBRATION,
     *GENE_LISTS,
     *PANEL,
+    *CHAIN,
 ]

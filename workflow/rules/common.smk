@@ -16,6 +16,9 @@ if not LIBRARY.is_dir():
 sys.path.insert(0, str(LIBRARY))
 
 from fibroserum.errors import InputError
+from fibroserum.input.planning import plan_settings
+from fibroserum.input.schema import config_schema
+from fibroserum.runtime.headline import print_plan
 from fibroserum.runtime.command_line import config_source
 from fibroserum.runtime.job import (
     clear_refused,
@@ -46,6 +49,7 @@ if not FILES and "cohorts" not in config and set(config) <= set(OVERRIDES):
 
 WHERE = config_source(FILES, OVERRIDES)
 LOCKS = []
+PLAN_TABLE = "results/planning/plan.tsv"
 
 
 def planned(plan, *arguments):
@@ -116,3 +120,23 @@ def unlock_results():
     """Release the locks."""
     while LOCKS:
         LOCKS.pop().release()
+
+
+def plan_params(wildcards):
+    """Return what the plan reads of the config, or stop here with the problems in it."""
+    asked = planned(plan_settings, dict(config), config_schema())
+    model = asked["differential_expression"]
+    return {
+        "targets": len(set(asked["targets"])),
+        "changed": asked["planning"]["changed"],
+        **{
+            key: model[key]
+            for key in ("alpha", "lfc_threshold", "second_opinion", "power_lfc")
+        },
+    }
+
+
+def say_plan():
+    """Print the plan, if the run was asked for it."""
+    if asked_for("plan"):
+        print_plan(PLAN_TABLE)

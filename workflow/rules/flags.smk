@@ -256,3 +256,40 @@ if OMNIBUS:
             code=code("omnibus.py"),
         script:
             "../scripts/omnibus.py"
+
+
+if CHAINED:
+
+    rule chain:
+        input:
+            cohort=rules.counts.output.cohort,
+            fits=rules.fit.output.fits,
+            targets=rules.targets.output.targets,
+            outcome_pairs=rules.outcomes.output.pairs,
+            outcome_targets=rules.outcomes.output.targets,
+            factor_levels=rules.factors.output.levels,
+            factor_pairs=rules.factors.output.pairs,
+            factors=rules.factors.output.factors,
+            serum_panel=(
+                rules.serum_panel.output.changes if CONFIG["serum_panel"] else []
+            ),
+            serum_panel_targets=(
+                rules.serum_panel.output.targets if CONFIG["serum_panel"] else []
+            ),
+        output:
+            chain=f"{OUT}/flags/chain.tsv",
+        log:
+            f"{LOG}/chain.log",
+        benchmark:
+            f"{LOG}/chain.benchmark.tsv"
+        threads: 1
+        resources:
+            mem_mb=memory(4000, 15),
+            runtime=minutes(30),
+        params:
+            factors=CHAINED,
+            scales={name: one["scale"] for name, one in CONFIG["outcomes"].items()},
+            alpha=CONFIG["differential_expression"]["alpha"],
+            code=code("chain.py"),
+        script:
+            "../scripts/chain.py"

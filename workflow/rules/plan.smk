@@ -1,29 +1,5 @@
 # A plan without a cohort. In: resources/planning. Out: results/planning/plan.tsv.
-from fibroserum.input.schema import config_schema
-from fibroserum.input.planning import names_no_counts, plan_settings
-from fibroserum.runtime.headline import print_plan
-
-PLAN_TABLE = "results/planning/plan.tsv"
-
-
-def plan_params(wildcards):
-    """Return what the plan reads of the config, or stop here with the problems in it."""
-    asked = planned(plan_settings, dict(config), config_schema())
-    model = asked["differential_expression"]
-    return {
-        "targets": len(set(asked["targets"])),
-        "changed": asked["planning"]["changed"],
-        **{
-            key: model[key]
-            for key in ("alpha", "lfc_threshold", "second_opinion", "power_lfc")
-        },
-    }
-
-
-def say_plan():
-    """Print the plan, if the run was asked for it."""
-    if asked_for("plan"):
-        print_plan(PLAN_TABLE)
+from fibroserum.input.planning import names_no_counts
 
 
 rule plan:

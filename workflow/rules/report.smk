@@ -8,6 +8,7 @@ FIGURES = figure_names(
     lists=CONFIG["gene_lists"],
     outcomes=CONFIG["outcomes"],
     panel=bool(CONFIG["serum_panel"]),
+    chained=CHAINED,
     times=change_times(CONFIG["design"]),
 )
 TABLES = {
@@ -25,6 +26,7 @@ TABLES = {
     "gene_lists": GENE_LISTS,
     "outcomes": OUTCOMES,
     "panel": PANEL,
+    "chain": CHAIN,
 }
 
 
@@ -47,6 +49,7 @@ rule workbook:
         configured=[
             *(key for key in ("gene_lists", "serum_panel", "outcomes") if CONFIG[key]),
             *(["omnibus"] if OMNIBUS else []),
+            *(["chain"] if CHAINED else []),
         ],
         code=code("workbook.py"),
     script:

@@ -16,3 +16,4 @@ rule flags:
         CALIBRATION,
         GENE_LISTS,
         PANEL,
+        CHAIN,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         target_tables,
     )
     from fibroserum.api.cohort import Cohort, build_cohort, load_config, read_cohort
+    from fibroserum.api.questions import outcome_tables, panel_tables
     from fibroserum.cohort.designs import Design
     from fibroserum.counts import read_counts
     from fibroserum.de.fitting import read_fit
@@ -42,6 +43,8 @@ _HOMES = {
     "fit": "api.analysis",
     "load_config": "api.cohort",
     "moderated_t": "linear",
+    "outcome_tables": "api.questions",
+    "panel_tables": "api.questions",
     "pool": "synthesis.pooling",
     "read_cohort": "api.cohort",
     "read_counts": "counts",
@@ -63,6 +66,7 @@ __all__ = [
     "Problem",
     "api",
     "build_cohort",
+    "chain",
     "cohort",
     "contrasts",
     "counts",
@@ -83,7 +87,9 @@ __all__ = [
     "load_config",
     "moderated_t",
     "multiple_testing",
+    "outcome_tables",
     "outcomes",
+    "panel_tables",
     "permutations",
     "pool",
     "qc",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -49,23 +48,29 @@ def one_sample_t(values: Sequence[float] | np.ndarray) -> Estimate:
 def welch_t(
     group: Sequence[float] | np.ndarray, reference: Sequence[float] | np.ndarray
 ) -> Estimate:
-    """Return the difference of two means with Welch's t.
+    """Return the difference of two means with Welch's t, as `sum_of_means`."""
+    return sum_of_means([group, -np.asarray(reference, dtype=float)])
 
-    The difference alone where a side has fewer than two values, or where no side's values differ.
+
+def sum_of_means(parts: Sequence[Sequence[float] | np.ndarray]) -> Estimate:
+    """Return the sum of the means of independent groups, each with a variance of its own.
+
+    The degrees of freedom are Satterthwaite's (1946, Biometrics Bulletin 2:110). The sum alone
+    where a group has fewer than two values, or where no group's values differ.
     """
     # sums depend on the order of their terms in the last digit
-    sides = [np.sort(np.asarray(values, dtype=float)) for values in (group, reference)]
-    if not all(map(len, sides)):
+    groups = [np.sort(np.asarray(values, dtype=float)) for values in parts]
+    if not all(map(len, groups)):
         return Estimate()
-    value = float(sides[0].mean() - sides[1].mean())
-    if min(map(len, sides)) < 2 or not any(map(_differ, sides)):
-        return Estimate(value)
-    with warnings.catch_warnings():
-        # one side may be constant: its variance is 0, and exact
-        warnings.filterwarnings("ignore", "Precision loss", RuntimeWarning)
-        found = stats.ttest_ind(*sides, equal_var=False)
-    interval = found.confidence_interval()
-    return Estimate(value, float(interval.low), float(interval.high), float(found.pvalue))
+    total = float(sum(values.mean() for values in groups))
+    if min(map(len, groups)) < 2 or not any(map(_differ, groups)):
+        return Estimate(total)
+    # values that differ by rounding have a variance of 0, and exact
+    errors = np.array([v.var(ddof=1) / len(v) if _differ(v) else 0.0 for v in groups])
+    df = errors.sum() ** 2 / sum(e**2 / (len(v) - 1) for e, v in zip(errors, groups, strict=True))
+    se = np.sqrt(errors.sum())
+    half = float(stats.t.isf(0.025, df) * se)
+    return Estimate(total, total - half, total + half, float(2 * stats.t.sf(abs(total) / se, df)))
 
 
 def _differ(numbers: np.ndarray) -> bool:

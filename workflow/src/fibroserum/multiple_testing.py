@@ -126,24 +126,29 @@ def simes(pvalues: np.ndarray) -> np.ndarray:
     return np.fmin.reduce(scaled, axis=1, initial=np.nan)
 
 
-def holm_after_screening(pvalues: np.ndarray) -> np.ndarray:
+def holm_after_screening(pvalues: np.ndarray, *, spanned: bool = True) -> np.ndarray:
     """Return Holm's adjusted p values (k,) of a row that passed the screening.
 
-    As in stageR: that one hypothesis at least is false is what the screening said, so the smallest
-    of n p values is multiplied by n - 1, not n. Missing ones stay missing and do not count.
+    spanned: whether the screening says that one of these hypotheses at least is false. As in stageR
+    the smallest of n p values is then multiplied by n - 1, not n. Missing ones stay missing and do
+    not count.
     """
     adjusted = np.full(len(pvalues), np.nan)
     known = np.flatnonzero(np.isfinite(pvalues))
     order = known[np.argsort(pvalues[known], kind="stable")]
-    factors = np.minimum(np.arange(len(order), 0, -1), max(len(order) - 1, 1))
+    most = max(len(order) - 1, 1) if spanned else len(order)
+    factors = np.minimum(np.arange(len(order), 0, -1), most)
     adjusted[order] = np.minimum(np.maximum.accumulate(pvalues[order] * factors), 1.0)
     return adjusted
 
 
-def stagewise_adjusted(pvalues: np.ndarray, screen: np.ndarray | None = None) -> np.ndarray:
+def stagewise_adjusted(
+    pvalues: np.ndarray, screen: np.ndarray | None = None, *, spanned: bool = True
+) -> np.ndarray:
     """Return for each p value (m rows × hypotheses) the lowest level at which it is confirmed.
 
-    screen: (m,) p values that no null hypothesis of a row is false; None: those of Simes. At level
+    screen: (m,) p values that no null hypothesis of a row is false; None: those of Simes. spanned:
+    whether a row that is screened rightly has a false hypothesis among these. At level
     a, R of m rows pass the screening (Benjamini-Hochberg), and in those the hypotheses whose Holm p
     value is at most a R / m are confirmed. R grows with a, so that the lowest such a is an adjusted
     p value. With one hypothesis it is Benjamini-Hochberg's. Source: stageR (Van den Berge, Soneson,
@@ -154,7 +159,7 @@ def stagewise_adjusted(pvalues: np.ndarray, screen: np.ndarray | None = None) ->
     passed = np.sort(screening[np.isfinite(screening)])
     if not len(passed):
         return np.full(pvalues.shape, np.nan)
-    holm = np.apply_along_axis(holm_after_screening, 1, pvalues)
+    holm = np.apply_along_axis(holm_after_screening, 1, pvalues, spanned=spanned)
     # with at least r rows screened: the level is at least the r-th screening p value, which rises
     # with r, and the Holm p value over r / m, which falls: the lowest is where they cross
     share = len(passed) / np.arange(1, len(passed) + 1)

@@ -4,4 +4,4 @@ The functions call what the workflow's rules call, with the settings of the coho
 names are offered by `fibroserum` itself; docs/library.md shows their use.
 """
 
-__all__ = ["analysis", "cohort"]
+__all__ = ["analysis", "cohort", "questions"]

@@ -244,22 +244,18 @@ def _in_all(parts: Sequence[np.ndarray]) -> np.ndarray:
     return np.unique(found)
 
 
-def pair_changes(model: Model) -> Iterator[tuple[str, csr_matrix]]:
-    """Yield the pairs of each group and time after, pairs × samples: after minus before.
+def pair_changes(model: Model) -> Iterator[tuple[Arm, csr_matrix]]:
+    """Yield the pairs of each group at each time after, pairs × samples: after minus before.
 
     In the order of the groups' names.
     """
     assert model.groups is not None
     assert model.times is not None
-    single: dict[tuple[str, str], dict[str, float]] = {}
-    for profiles in model.profiles.values():
-        for group, profile in profiles.items():
-            later = [time for time, weight in profile.items() if weight == 1.0]
-            if len(profile) == 2 and len(later) == 1:
-                single.setdefault((group, later[0]), profile)
-    for group, time in sorted(single):
-        values, _ = _values(model, {group: single[group, time]})
-        yield group, values
+    after = model.design.dense.filter(regex=r"^after\[").to_numpy().any(axis=1)
+    (before,) = set(model.times[~after])
+    for group, time in sorted(set(zip(model.groups[after], model.times[after], strict=True))):
+        values, _ = _values(model, {group: {time: 1.0, before: -1.0}})
+        yield (group, time), values
 
 
 def _within_units(cells: pd.DataFrame, scales: Mapping[str, float]) -> tuple[csr_matrix, list[str]]:

@@ -33,10 +33,8 @@ def _why_no_slope(doses: pd.Series, group: str, column: str) -> str:
     if len(levels) == 1 and len(doses) > 1:
         return f"the dose ('{column}') is {levels[0]:g} in every pair of {group}"
     if len(doses) < FEWEST_PAIRS:
-        has = "pair of the group has" if len(doses) == 1 else "pairs of the group have"
-        return (
-            f"{len(doses)} {has} a dose ('{column}') in {group}, and a slope needs {FEWEST_PAIRS}"
-        )
+        has = "1 pair has" if len(doses) == 1 else f"{len(doses) or 'no'} pairs have"
+        return f"in {group} {has} a dose ('{column}'), and a slope needs {FEWEST_PAIRS}"
     if len(levels) == 2 and counts.min() == 1:
         donor = doses.index[doses == levels[counts.argmin()]][0]
         return f"without donor {donor} the dose ('{column}') is the same in every pair of {group}"

@@ -44,7 +44,8 @@ def doses_of(obs: pd.DataFrame, column: str, before: str) -> pd.Series:
     is_before = values.index.get_level_values("time") == before
     later, start = values[~is_before].dropna(), values[is_before].droplevel("time")
     first = start.reindex(later.index.droplevel("time")).to_numpy()
-    if len(np.unique(first[np.isfinite(first)])) < 2 or np.array_equal(first, later):
+    known = np.isfinite(first)
+    if len(np.unique(first[known])) < 2 or np.array_equal(first[known], later[known]):
         return later
     return (later - first).dropna()
 

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from fibroserum.cohort.contrasts import SUM_TOLERANCE, Arm, Contrast
 
 
@@ -22,6 +24,18 @@ class Question:
     time: str | None
     changes: dict[Arm, str]
     contrasts: tuple[str, ...]
+
+
+def spanned(question: Question, contrasts: Sequence[Contrast]) -> bool:
+    """Return whether the answer is no wherever all contrasts of a question are 0."""
+    arms = {arm: place for place, arm in enumerate(question.changes)}
+    rows = np.zeros((len(question.contrasts), len(arms)))
+    for row, one in zip(rows, (c for c in contrasts if c.name in question.contrasts), strict=True):
+        for arm, weight in one.weights:
+            if arm in arms:
+                row[arms[arm]] = weight
+    sets = 1 if question.name == "groups" else len({group for group, _ in arms})
+    return bool(np.linalg.matrix_rank(rows) == len(arms) - sets)
 
 
 def questions_of(contrasts: Sequence[Contrast]) -> list[Question]:

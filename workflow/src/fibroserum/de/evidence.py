@@ -33,7 +33,8 @@ def other_evidence(
     For a change, the other groups' changes, positive where they agree with it in sign; for a
     difference, the size of the compared groups' mean change, each weighted by its precision, and of
     any further group's change. Independent is the part that is uncorrelated with the contrast.
-    Averages and own contrasts have none, nor differences of groups below `FEWEST_DONORS`. Empty
+    Averages have none, nor contrasts of the config that are more than one change or the difference
+    of two, nor differences of groups below `FEWEST_DONORS`. Empty
     where donors are in several groups or in blocks, and in models of levels.
     """
     if model.name != "paired" or model.units is None or model.groups is None:

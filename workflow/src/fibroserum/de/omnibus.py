@@ -17,7 +17,7 @@ from fibroserum.cohort.accessors import counts_of, estimated_contrasts, settings
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.donor_values import donor_vectors
 from fibroserum.cohort.models import Model, model_of
-from fibroserum.cohort.questions import Question, questions_of
+from fibroserum.cohort.questions import Question, questions_of, spanned
 from fibroserum.de.stored_fit import expression_of_calls, fitted_genes, fixed_prior_fit
 from fibroserum.deseq import likelihood_ratio
 from fibroserum.input.names import file_name
@@ -151,6 +151,7 @@ def with_stages(
             stagewise_adjusted(
                 np.column_stack([own[name][column].reindex(rows.index) for name in own]),
                 rows[screen].to_numpy(float),
+                spanned=spanned(question, contrasts),
             )
             for column, screen in (("second_pvalue", "F_pvalue"), ("pvalue", "lrt_pvalue"))
         ]

@@ -181,18 +181,31 @@ def expression_of(
 def quality_weights(expression: Expression, model: Model) -> pd.Series:
     """Return the quality weight of each sample: that of its pair among the pairs of its group.
 
-    1 in models of levels.
+    1 in models of levels. A sample before is in a pair for each time after. It has the excess
+    variance that its donor's pairs share, and each sample after the rest of its own pair's, so that
+    a poor sample at one time does not count against the other times.
     """
-    weights = pd.Series(1.0, expression.samples)
+    weights = np.ones(len(expression.samples))
     if model.name != "paired" or model.groups is None:
-        return weights
+        return pd.Series(weights, expression.samples)
+    pairs: dict[int, dict[int, float]] = {}
     for _, steps in pair_changes(model):
-        # of both samples of a pair; a sample before is in a pair for each time after
-        pairs = linear.pair_weights(np.asarray(steps @ expression.log2))
-        own = abs(steps).tocoo()
-        for sample, pair in zip(own.col, own.row, strict=True):
-            weights.iloc[sample] = min(weights.iloc[sample], pairs[pair])
-    return weights
+        own = linear.pair_weights(np.asarray(steps @ expression.log2))
+        later, before = (part.tocoo() for part in (steps.maximum(0), (-steps).maximum(0)))
+        start = dict(zip(before.row, before.col, strict=True))
+        for pair, after in zip(later.row, later.col, strict=True):
+            pairs.setdefault(start[pair], {})[after] = float(own[pair])
+    for before, of_pair in pairs.items():
+        if len(set(of_pair.values())) == len(of_pair) == 1:
+            weights[[before, *of_pair]] = next(iter(of_pair.values()))
+            continue
+        # a pair's variance is 2 where its weight is 1: one of each of its samples
+        variance = {after: 2.0 / weight for after, weight in of_pair.items()}
+        shared = min(variance.values()) - 1.0
+        weights[before] = 1.0 / shared
+        for after, total in variance.items():
+            weights[after] = 1.0 / (total - shared)
+    return pd.Series(weights, expression.samples)
 
 
 def with_quality(expression: Expression, obs: pd.DataFrame) -> Expression:

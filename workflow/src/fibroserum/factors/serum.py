@@ -22,9 +22,10 @@ from fibroserum.slopes.model import STEPS, SlopeSteps, slope_model
 class SerumModel:
     """The serum line of one factor.
 
-    table: by gene id, serum_slope and serum_pvalue; empty where the line is unavailable, and
-    `unavailable` says why. pairs: `level_pairs` with the pairs that the model used, their leverage
-    and relative_variance. df_prior, df_residual: of its moderated t test, in a typical gene.
+    table: by gene id, serum_slope with ci_low and ci_high, serum_pvalue; empty where the line is
+    unavailable, and `unavailable` says why. pairs: `level_pairs` with the pairs that the model
+    used, their leverage and relative_variance. df_prior, df_residual: of its moderated t test, in a
+    typical gene.
     """
 
     table: pd.DataFrame
@@ -68,8 +69,8 @@ def serum_model(
         n_cpus=n_cpus,
         steps=steps,
     )
-    columns = {"slope": "serum_slope", "pvalue": "serum_pvalue"}
-    table = found.table[list(columns)].rename(columns=columns)
+    columns = ["slope", "ci_low", "ci_high", "pvalue"]
+    table = found.table[columns].rename(columns={c: f"serum_{c}" for c in ("slope", "pvalue")})
     if found.unavailable:
         reason = pairs["reason"].where(~pairs["used"], f"line unavailable: {found.unavailable}")
         return SerumModel(table, pairs.assign(used=False, reason=reason), found.unavailable)

@@ -163,6 +163,15 @@ def _context(
     )
 
 
+def last_pairs(cohort: ad.AnnData, samples: pd.Index) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the complete pairs of the last time after, text, and settings with it alone.
+
+    samples: of the cohort, from which the pairs are taken.
+    """
+    settings, _ = _of_last_time(settings_of(cohort), cohort.obs)
+    return at_time(cohort.obs.loc[samples].astype(str), settings, settings["after"])
+
+
 def _of_last_time(
     settings: dict[str, Any], obs: pd.DataFrame
 ) -> tuple[dict[str, Any], pd.DataFrame]:

@@ -140,6 +140,7 @@ def _one_time(name: str, entry: Mapping[str, Any], time: str, shared: _Cohort) -
                 counts,
                 obs["group"],
                 shared.sets,
+                shared.settings,
                 min_size=run.min_size,
                 max_size=run.max_size,
                 alpha=run.alpha,

@@ -138,9 +138,12 @@ def only_before(cohort: ad.AnnData) -> Iterator[Check]:
 
 def not_estimable(cohort: ad.AnnData) -> Iterator[Check]:
     """Say which contrasts the samples do not determine; nothing where they determine all."""
+    by_reason: dict[str, list[str]] = {}
     for name, reason in settings_of(cohort)["not_estimable"].items():
+        by_reason.setdefault(reason, []).append(name)
+    for reason, names in by_reason.items():
         message = f"not estimable: {reason}. The other contrasts are not concerned"
-        yield Check("contrasts", "warning", name, message)
+        yield Check("contrasts", "warning", ", ".join(names), message)
 
 
 def lines_of_groups(cohort: ad.AnnData) -> Iterator[Check]:

@@ -22,7 +22,7 @@ def pair_quality(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterator
     if (weights == 1.0).all():
         return
     obs = cohort.obs.loc[weights.index, ["donor", "group"]].astype(str).assign(weight=weights)
-    pairs = obs.groupby(["donor", "group"], sort=True)["weight"].first()
+    pairs = obs.groupby(["donor", "group"], sort=True)["weight"].min()
     used = str(fits["paired"].uns["model"]["second_opinion"]) != "none"
     for (donor, group), weight in pairs[pairs < POOR].items():
         named = f"{donor} ({group})" if settings_of(cohort)["crossover"] else str(donor)

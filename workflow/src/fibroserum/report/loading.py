@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from fibroserum import tables
+from fibroserum.chain.links import chained
 from fibroserum.cohort import contrasts
 from fibroserum.cohort.accessors import all_contrasts, change_times, settings_of
 from fibroserum.cohort.questions import questions_of
@@ -60,14 +61,20 @@ SINGLE = {
     "outcomes": "outcomes",
     "outcome_targets": "outcome_targets",
     "outcome_sets": "outcome_sets",
+    "chain": "chain",
 }
-# keys of the config that ask for tables (omnibus: the contrasts do), with their tables: the first
-# has a row wherever it is asked for. Else no table is read, though an earlier run may have left it.
+# keys of the config that ask for tables (omnibus: the contrasts do; chain: several keys), with the
+# tables: the first has a row wherever it is asked for. Else no table is read, though an earlier run
+# may have left it.
+# keys of the config that ask for tables (omnibus: the contrasts do; chain: several keys), with
+# their tables: the first has a row wherever it is asked for. Else no table is read, though an
+# earlier run may have left it.
 CONFIGURED = {
     "omnibus": ("omnibus",),
     "gene_lists": ("gene_lists",),
     "serum_panel": ("panel", "panel_targets", "candidates"),
     "outcomes": ("outcome_pairs", "outcomes", "outcome_targets", "outcome_sets"),
+    "chain": ("chain",),
 }
 # written only where they can be
 OPTIONAL = {"calibration"}
@@ -117,6 +124,7 @@ class Tables:
     panel: pd.DataFrame
     panel_targets: pd.DataFrame
     candidates: pd.DataFrame
+    chain: pd.DataFrame
     stimulation: Frames
 
 
@@ -268,6 +276,7 @@ def load_run(
     cohort = read_h5ad(place / "cohort.h5ad")
     asked = [key for key in CONFIGURED if config.get(key)]
     asked += ["omnibus"] if questions_of(all_contrasts(settings_of(cohort))) else []
+    asked += ["chain"] if chained(config) else []
     made = read_tables(
         place,
         {name: bool(about["stimulation"]) for name, about in config["factors"].items()},

@@ -49,12 +49,16 @@ def leave_each_out(
 ) -> pd.DataFrame:
     """Return the refits of one model: a row per gene, contrast and donor concerned by it.
 
-    samples: the cohort with the targets that were fitted. Columns `COLUMNS`; estimates are empty
-    where the model cannot be fitted without the donor.
+    samples: the cohort with the targets that were fitted. Outlying counts are replaced as they were
+    for the whole fit. Columns `COLUMNS`; estimates are empty where the model cannot be fitted
+    without the donor.
     """
     whole, blocked = fixed_prior_fit(fit), design_of(fit)
     design = blocked.matrix
-    counts = samples.counts.loc[design.index]
+    counts = samples.counts.loc[design.index].copy()
+    for place, gene in enumerate(whole.genes[whole.replaced]):
+        if gene in counts:
+            counts[gene] = pd.Series(whole.replaced_counts[:, place], whole.samples)
     donor_of = samples.obs.loc[design.index, "donor"]
     vectors = {c.name: np.asarray(fit.uns["model"]["contrasts"][c.file]) for c in contrasts}
     concerned = {c.name: set(samples.members(c).index.get_level_values("donor")) for c in contrasts}

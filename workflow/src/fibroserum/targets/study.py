@@ -98,13 +98,15 @@ class Study:
         Contrasts whose pairs all count alike are left out.
         """
         weights = self.fits["paired"].obs["quality_weight"].astype(float)
-        obs = self.samples.obs.loc[weights.index, ["donor", "group"]].astype(str)
-        lowest = weights.groupby([obs["donor"], obs["group"]]).min()
         found = {}
         for contrast in self.contrasts:
-            pairs = lowest[lowest.index.isin(self.members[contrast.name].index)]
-            if contrast.model == "paired" and (pairs != 1.0).any():
-                found[contrast.name] = str(pairs.idxmin()[0])
+            if contrast.model != "paired":
+                continue
+            members = self.members[contrast.name]
+            used = {time for g in contrast.groups for time, w in contrast.profile(g).items() if w}
+            lowest = members[sorted(used)].apply(lambda names: names.map(weights)).min(axis=1)
+            if (lowest != 1.0).any():
+                found[contrast.name] = str(lowest.idxmin()[0])
         return found
 
 

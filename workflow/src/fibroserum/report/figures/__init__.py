@@ -2,6 +2,7 @@
 
 __all__ = [
     "catalogue",
+    "chain",
     "change",
     "cohort",
     "edges",

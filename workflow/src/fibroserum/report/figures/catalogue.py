@@ -18,6 +18,9 @@ GENE_LISTS = "Gene lists"
 PLANNING = "Planning the next study"
 OUTCOMES = "Outcomes"
 CANDIDATES = "Candidates"
+CHAIN = "Chain"
+#: Factors whose chains are drawn, the first of the config.
+MOST_CHAINS = 4
 #: Figures over all contrasts, which have a second one where some contrasts are folded away.
 OF_ALL_CONTRASTS = (
     "targets_forest",
@@ -26,6 +29,9 @@ OF_ALL_CONTRASTS = (
     "pvalues",
     "ecm_sets",
 )
+CHAIN = "Chain"
+#: Factors whose chains are drawn, the first of the config.
+MOST_CHAINS = 4
 
 
 class Entry(TypedDict):
@@ -119,6 +125,18 @@ def _of_panel(contrasts: Iterable[Contrast]) -> Iterator[tuple[str, Entry]]:
     yield "panel_targets", _entry("panel_targets", CANDIDATES, "Molecules and targets")
 
 
+def chain_figures(chained: Iterable[str]) -> dict[str, str]:
+    """Return the factors whose chains are drawn by the name of the figure."""
+    return {f"chain_{file_name(factor)}": factor for factor in list(chained)[:MOST_CHAINS]}
+
+
+def _of_chain(chained: Iterable[str]) -> dict[str, Entry]:
+    return {
+        name: _entry("chain", CHAIN, "Chain", factor=factor)
+        for name, factor in chain_figures(chained).items()
+    }
+
+
 def figure_names(
     contrasts: Sequence[Contrast],
     factors: Iterable[str],
@@ -126,14 +144,15 @@ def figure_names(
     lists: Iterable[str] = (),
     outcomes: Iterable[str] = (),
     panel: bool = False,
+    chained: Iterable[str] = (),
     times: Sequence[str] = (),
 ) -> dict[str, Entry]:
     """Return every figure of a report in the order of its sections.
 
     factors, lists (own lists of genes), outcomes: their names; panel: whether there is a serum
-    panel; times: after the intervention. A figure's name is that of its files under `figures/`; its
-    entry holds `caption` (a file under `workflow/report/`), `category` and `label` (a dict of
-    words), as `snakemake --report` wants them.
+    panel; chained: factors that are in chains; times: after the intervention. A figure's name is
+    that of its files under `figures/`; its entry holds `caption` (a file under `workflow/report/`),
+    `category` and `label` (a dict of words), as `snakemake --report` wants them.
     """
     fixed = {
         GLANCE: {
@@ -184,6 +203,7 @@ def figure_names(
         responsive,
         dict(_of_panel(contrasts)) if panel else {},
         _per_outcome(outcomes, times),
+        _of_chain(chained),
         entries[ECM],
         entries[PLANNING],
     ]

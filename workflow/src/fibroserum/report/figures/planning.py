@@ -51,7 +51,9 @@ def _curves(run: RunTables, column: str, title: str) -> Figure:
         scale=alt.Scale(type="log", nice=False),
         axis=alt.Axis(values=[4, 8, 16, 30, 60, 120], format="d"),
     )
-    y = alt.Y(f"{column}:Q", title=title, scale=alt.Scale(zero=True))
+    # a target with few counts needs effects that would flatten the lines of all others
+    scale = alt.Scale(zero=True) if column == "power" else alt.Scale(type="log", nice=False)
+    y = alt.Y(f"{column}:Q", title=title, scale=scale)
     first = "datum.first"
     band = (
         alt.Chart()

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fibroserum.chain.links import chained
 from fibroserum.input.names import file_name
 from fibroserum.report.figures import (
+    chain,
     change,
     cohort,
     edges,
@@ -22,6 +24,7 @@ from fibroserum.report.figures import (
 from fibroserum.report.figures.catalogue import (
     OF_ALL_CONTRASTS,
     Entry,
+    chain_figures,
     figure_names,
     others,
     outcome_figures,
@@ -73,6 +76,7 @@ def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
         lists=config["gene_lists"],
         outcomes=config["outcomes"],
         panel=bool(config["serum_panel"]),
+        chained=chained(config),
         times=run.times,
     )
 
@@ -96,6 +100,8 @@ def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
         figures[f"gene_list_{file_name(name)}"] = gene_lists.donors(run, name)
     for name, outcome, time in outcome_figures(config["outcomes"], run.times):
         figures[name] = outcomes.scatter(run, outcome, time)
+    for name, factor in chain_figures(chained(config)).items():
+        figures[name] = chain.path(run, factor)
     if config["serum_panel"]:
         alpha = config["differential_expression"]["alpha"]
         figures["panel_targets"] = panel.matrix(run, alpha)

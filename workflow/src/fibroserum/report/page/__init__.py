@@ -2,6 +2,7 @@
 
 __all__ = [
     "assets",
+    "chain",
     "cohort_page",
     "design_words",
     "gene_data",

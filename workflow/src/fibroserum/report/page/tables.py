@@ -13,6 +13,7 @@ from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.report.figures.sets import keys_of, relatives
 from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables, labels_of
+from fibroserum.report.page.chain import chain_views
 from fibroserum.report.page.outcomes import COLUMNS as OUTCOME_COLUMNS
 from fibroserum.report.page.outcomes import outcome_genes, outcome_views
 from fibroserum.report.page.panel_tables import panel_views
@@ -173,6 +174,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "status": fit,
         "factors": list(config["factors"]),
         "outcomes": outcome_views(run, config),
+        "chain": chain_views(run, config),
         "published": run.published is not None,
         "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
         **panel_views(run),
