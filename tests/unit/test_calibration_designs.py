@@ -357,13 +357,19 @@ def test_rows_have_seeds_of_their_own_and_the_harness_rule() -> None:
     known = calibrate_designs.rows()
     seeds = [range(row.seed, row.seed + row.cohorts) for row in known.values()]
     assert len({seed for own in seeds for seed in own}) == sum(map(len, seeds))
+    assert {calibrate_designs.setting_of(name) for name in known} == {
+        *("toy", "toy-null", "equal", "unequal", "strong", "null", "null-unequal")
+    }
+
+
+def test_figures_of_a_setting_are_judged_over_all_cohorts() -> None:
     # by row: the value of a measure in each of a claim's two contrasts, in 40 cohorts
     shares = {
-        "equal-n6": ("fdp", 0.02, 0.06),
+        "equal-n6": ("fdp", 0.02, 0.04),
+        "equal-n10": ("fdp", 0.04, 0.06),
         "unequal-n6": ("fdp", 0.04, 0.20),
         "null-n6": ("any", 0.0, 0.0),
-        "null-n10": ("any", 0.0, 0.5),
-        "null-n20": ("fdp", 1.0, 1.0),
+        "null-unequal-n6": ("any", 0.0, 0.5),
     }
     table = pd.DataFrame(
         [
@@ -375,15 +381,29 @@ def test_rows_have_seeds_of_their_own_and_the_harness_rule() -> None:
         ],
         columns=["row", "variant", "seed", "kind", "measure", "value"],
     )
-    verdicts = {f.row: (f.mean, passed) for f, passed in calibrate_designs.judged(table, known)}
+    # with the few cohorts of the other rows a candidate is not judged
+    candidate = table[table["row"].eq("equal-n6") | (table["seed"] < 5)]
+    candidate = candidate.assign(kind="candidate RT_week8_vs_pre", value=0.01)
+    table = pd.concat([table, candidate.drop_duplicates(["row", "seed"])])
+    table = pd.concat([table, table[table["measure"].eq("fdp")].assign(measure="power")])
+    table["seed"] += 1000 * table["row"].map({row: i for i, row in enumerate(shares)})
+    judged = calibrate_designs.judged(table)
+    verdicts = {f.row: (f.mean, passed) for f, passed in judged if f.kind == "change"}
     assert verdicts == {
-        "equal-n6": (pytest.approx(0.04), True),
-        "unequal-n6": (pytest.approx(0.12), False),
-        "null-n6": (0.0, True),
+        "equal": (pytest.approx(0.04), True),
+        "unequal": (pytest.approx(0.12), False),
+        "null": (0.0, True),
         # the mean of a claim's contrasts hides none of them
-        "null-n10": (0.25, False),
+        "null-unequal": (0.25, False),
     }
-    assert "**no**" in calibrate_designs.section(table)
+    page = calibrate_designs.section(table)
+    assert "| change | 0.040 ± 0.001 | **0.120 ± 0.000** | 0.000 ± 0.000 | **0.250" in page
+    assert "equal (80)" in page
+    assert calibrate_designs.finding(table) == (
+        "3 of 5 figures pass. Of the others these are above 0.05 by more than two standard errors: "
+        "change (unequal, 0.120 ± 0.000), change (null-unequal, 0.250 ± 0.040). Candidates: mean "
+        "FDP at most 0.010."
+    )
 
 
 def test_a_cohort_is_measured_by_the_stages_of_a_run(tmp_path) -> None:  # type: ignore[no-untyped-def]
