@@ -71,8 +71,13 @@ exact binomial test of each contrast. Those that do not pass are bold.
 *Outcome targets* have their own variance, not one moderated across genes. With a moderated one
 the same cohorts had false calls of what expression before predicts in 0.125 (toy), 0.125
 (equal), 0.095 (unequal) and 0.143 (strong): some targets follow a molecule and vary far more
-between donors than other genes. The test of all genes is still moderated; genes of that kind are
-a part of its false calls."""
+between donors than other genes. In 40 further cohorts of 10 donors a group, alike, the share
+fell from 0.24 ± 0.05 to 0.10 ± 0.03; of 20 donors, from 0.08 ± 0.03 to 0.05 ± 0.03; where groups
+are unequal, of 10 donors, from 0.06 ± 0.03 to 0.04 ± 0.02. The test of all genes is still
+moderated, and such genes are a part of its false calls.
+
+A panel makes few calls, so that its FDP is 0 in most cohorts and 0.3 to 1 in some. Averages and
+changes of the toy's panel alone, over 120 further cohorts: 0.053 ± 0.011 and 0.059 ± 0.009."""
 
 
 @dataclass(frozen=True)
