@@ -19,6 +19,7 @@ from calibration.cohort import BEFORE, gene_names
 
 GROUPS, TRAINED, TIMES = ("control", "AT", "RT"), ("AT", "RT"), ("week8", "week16")
 SESSIONS = (24, 48)
+OWN = "exercise_vs_control_change"
 TARGETS, MOLECULES, LIMIT = 12, 30, 10.0
 #: least expected count of targets at usual depth
 TARGET_COUNT = 100.0
@@ -99,7 +100,7 @@ def contrasts() -> dict[str, dict[str, float]]:
             weights = {f"{group}@{time}": 1.0, f"{other}@{time}": -1.0}
             found[f"{group}_vs_{other}_change_{time}"] = weights
         found[f"average_{time}_vs_{BEFORE}"] = {f"{group}@{time}": 0.5 for group in TRAINED}
-    found["exercise_vs_control_change"] = {"AT@week16": 0.5, "RT@week16": 0.5, "control@week16": -1}
+    found[OWN] = {"AT@week16": 0.5, "RT@week16": 0.5, "control@week16": -1}
     return found
 
 

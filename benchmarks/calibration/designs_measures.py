@@ -13,13 +13,14 @@ import numpy as np
 import pandas as pd
 
 from calibration.chain import ALPHA
-from calibration.designs import GROUPS, TIMES
+from calibration.cohort import BEFORE
+from calibration.designs import GROUPS, OWN, TIMES
 
 Tables = Mapping[str, pd.DataFrame]
 #: signs of calls
 SIGNS = {"up": 1, "down": -1, "with": 1, "against": -1}
 #: how the names of sets begin in which no gene changes
-NULL_SETS = ("NULL_SET", "UNCHANGED")
+NULL_SETS = "NULL_SET"
 OUTCOME_TRUTH = {"change": "outcome_slope", "baseline": "outcome_before_slope"}
 
 
@@ -59,6 +60,31 @@ def measures(tables: Tables, genes: pd.DataFrame, molecules: pd.DataFrame) -> di
     return found
 
 
+def _timeless(contrast: str) -> str:
+    for time in TIMES:
+        contrast = contrast.replace(f"_{time}", "")
+    return contrast
+
+
+def claim_of(kind: str) -> str:
+    """Return the claim of a kind: contrasts by what they compare, questions without their time."""
+    *words, last = kind.split(" ")
+    if last in TIMES:
+        return " ".join(words)
+    name = _timeless(last)
+    if name.endswith("_dose_slope"):
+        last = "dose slope"
+    elif name == OWN:
+        last = "own"
+    elif name.endswith("_change"):
+        last = "difference"
+    elif last.endswith(f"_vs_{BEFORE}"):
+        last = "average" if last.startswith("average_") else "change"
+    elif last.endswith(f"_{BEFORE}"):
+        last = "baseline"
+    return " ".join([*words, last])
+
+
 def rates(kind: str, said: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Return FDP (a wrong sign is false), whether anything false is called, and power.
 
@@ -78,9 +104,7 @@ def true_of(contrast: str, truth: pd.DataFrame) -> pd.Series:
     """
     if contrast in truth:
         return truth[contrast]
-    slope = contrast
-    for time in TIMES:
-        slope = slope.removesuffix(f"_{time}")
+    slope = _timeless(contrast)
     if slope in truth:
         return truth[slope]
     group, versus, other = slope.removesuffix("_dose_slope").partition("_vs_")
@@ -96,7 +120,8 @@ def _signs(call: pd.Series) -> np.ndarray:
 def _contrasts(tables: Tables, genes: pd.DataFrame) -> dict[str, float]:
     found: dict[str, float] = {}
     for path, table in tables.items():
-        if path.startswith("de/") and "call" in table:
+        # a contrast that the samples do not determine has no rows
+        if path.startswith("de/") and len(table):
             name = Path(path).stem
             truth = true_of(name, genes).reindex(table["gene_id"]).to_numpy()
             found |= rates(name, _signs(table["call"]), truth)
@@ -116,7 +141,8 @@ def _null_sets(tables: Tables) -> dict[str, float]:
 
 def _verdicts(table: pd.DataFrame, genes: pd.DataFrame) -> dict[str, float]:
     found: dict[str, float] = {}
-    for contrast, own in table.groupby("contrast"):
+    tested = table[~table["verdict"].isin(["untestable", "absent"])]
+    for contrast, own in tested.groupby("contrast"):
         truth = true_of(str(contrast), genes).reindex(own["gene_id"]).to_numpy()
         found |= rates(f"verdict {contrast}", _signs(own["verdict"]), truth)
     return found
@@ -164,21 +190,25 @@ def _candidates(table: pd.DataFrame, molecules: pd.DataFrame) -> dict[str, float
     found: dict[str, float] = {}
     for contrast, own in table.groupby("contrast"):
         change = true_of(str(contrast), molecules).reindex(own["molecule"]).to_numpy()
-        said = own["call"].eq("candidate") * np.sign(own["change_log2"] * own["slope"])
-        found |= rates(f"candidate {contrast}", said.to_numpy(), change * _slope(own, molecules))
+        # a molecule that is not tested has no estimate
+        sign = np.sign(own["change_log2"] * own["slope"])
+        said = np.where(own["call"].eq("candidate"), sign, 0.0)
+        found |= rates(f"candidate {contrast}", said, change * _slope(own, molecules))
     return found
 
 
 def _omnibus(table: pd.DataFrame, genes: pd.DataFrame) -> dict[str, float]:
     """Return the rates of the omnibus questions: an F test has no sign."""
     found: dict[str, float] = {}
-    for question, own in table.groupby("question"):
+    for (question, time), own in table.groupby(["question", table["time"].fillna("")]):
         rows = genes.reindex(own["gene_id"])
-        change = {(g, t): rows[f"{g}_{t}_vs_pre"].to_numpy() for g in GROUPS for t in TIMES}
-        over = {
-            "groups": [change[g, t] - change[GROUPS[0], t] for g in GROUPS for t in TIMES],
-            "times": [change[g, t] - change[g, TIMES[0]] for g in GROUPS for t in TIMES],
-        }[str(question)]
+        change = {(g, t): rows[f"{g}_{t}_vs_{BEFORE}"].to_numpy() for g in GROUPS for t in TIMES}
+        over = (
+            [change[g, time] - change[GROUPS[0], time] for g in GROUPS]
+            if question == "groups"
+            else [change[g, t] - change[g, TIMES[0]] for g in GROUPS for t in TIMES]
+        )
         truth = (np.abs(over).max(axis=0) > 1e-9).astype(float)
-        found |= rates(f"omnibus {question}", own["call"].ne("none").to_numpy(float), truth)
+        said = own["call"].ne("none").to_numpy(float)
+        found |= rates(f"omnibus {question} {time}".rstrip(), said, truth)
     return found

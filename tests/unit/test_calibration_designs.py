@@ -19,7 +19,7 @@ from calibration.designs import (
     contrasts,
     simulate_designs,
 )
-from calibration.designs_measures import measures, read_run, true_of
+from calibration.designs_measures import claim_of, measures, read_run, true_of
 from fibroserum.simulate import DesignsSpec
 from fibroserum.simulate.designs_truth import change_contrasts
 
@@ -200,7 +200,7 @@ def told(drawn: DesignCohort) -> dict[str, pd.DataFrame]:
         f"de/{name}.tsv": pd.DataFrame({"gene_id": genes.index, "call": words(genes[name])})
         for name in contrasts()
     }
-    for name in ("AT_dose_slope_week8", "RT_vs_AT_dose_slope_week16"):
+    for name in ("AT_week8_dose_slope", "RT_vs_AT_dose_slope_week16"):
         truth = true_of(name, genes)
         found[f"de/{name}.tsv"] = pd.DataFrame({"gene_id": genes.index, "call": words(truth)})
     verdicts = []
@@ -237,14 +237,14 @@ def told(drawn: DesignCohort) -> dict[str, pd.DataFrame]:
         call=np.where(is_true, "candidate", "none"),
     )
     by_time = {t: genes[[f"{g}_{t}_vs_pre" for g in GROUPS]].to_numpy() for t in TIMES}
-    groups = (np.hstack([np.ptp(v, axis=1)[:, None] for v in by_time.values()]) > 1e-9).any(axis=1)
+    groups = [("groups", time, np.ptp(v, axis=1) > 1e-9) for time, v in by_time.items()]
     times = (np.abs(by_time["week16"] - by_time["week8"]) > 1e-9).any(axis=1)
     found["flags/omnibus.tsv"] = pd.concat(
         [
-            pd.DataFrame(
-                {"gene_id": genes.index, "question": q, "call": np.where(t, "different", "none")}
+            pd.DataFrame({"gene_id": genes.index, "question": question, "time": time}).assign(
+                call=np.where(truth, "differs", "none")
             )
-            for q, t in (("groups", groups), ("times", times))
+            for question, time, truth in (*groups, ("times", None, times))
         ]
     )
     return found
@@ -259,7 +259,7 @@ def test_a_run_without_errors_has_full_power_and_no_false_call(tmp_path) -> None
     kinds = {name.rsplit(".", 1)[0] for name in found}
     assert kinds >= {
         *contrasts(),
-        "AT_dose_slope_week8",
+        "AT_week8_dose_slope",
         "RT_vs_AT_dose_slope_week16",
         "outcome change week8",
         "outcome baseline week8",
@@ -269,7 +269,8 @@ def test_a_run_without_errors_has_full_power_and_no_false_call(tmp_path) -> None
         "panel RT_week16_vs_pre",
         "panel slope all",
         "candidate RT_week16_vs_pre",
-        "omnibus groups",
+        "omnibus groups week8",
+        "omnibus groups week16",
         "omnibus times",
     }
     assert {v for k, v in found.items() if k.endswith(".fdp")} == {0.0}
@@ -301,7 +302,7 @@ def test_wrong_signs_and_calls_of_nothing_are_false(path: str, column: str, kind
 
 
 def test_a_call_of_a_null_set_is_false_and_other_sets_are_not_judged() -> None:
-    sets = pd.DataFrame({"gene_set": ["NULL_SET_1", "UNCHANGED", "ECM"], "call": "up"})
+    sets = pd.DataFrame({"gene_set": ["NULL_SET_1", "NULL_SET_2", "ECM"], "call": "up"})
     drawn = large()
     found = measures({"enrichment/a.tsv": sets}, drawn.genes, drawn.molecules)
     assert (found["null sets a.R"], found["null sets a.fdp"]) == (2.0, 1.0)
@@ -321,6 +322,32 @@ def test_a_molecule_that_only_changes_or_only_goes_along_is_no_candidate() -> No
         assert found["candidate RT_week16_vs_pre.fdp"] == 1.0
 
 
+def test_a_molecule_without_a_test_is_no_call() -> None:
+    drawn = large()
+    table = told(drawn)["flags/candidates.tsv"].assign(call=None, change_log2=np.nan, slope=np.nan)
+    found = measures({"flags/candidates.tsv": table}, drawn.genes, drawn.molecules)
+    assert found["candidate RT_week16_vs_pre.R"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("kind", "claim"),
+    [
+        ("RT_week8_vs_pre", "change"),
+        ("verdict RT_vs_AT_change_week16", "verdict difference"),
+        ("panel average_week8_vs_pre", "panel average"),
+        ("candidate exercise_vs_control_change", "candidate own"),
+        ("RT_week8_dose_slope", "dose slope"),
+        ("RT_vs_AT_dose_slope_week16", "dose slope"),
+        ("RT_vs_control_pre", "baseline"),
+        ("omnibus groups week16", "omnibus groups"),
+        ("omnibus times", "omnibus times"),
+        ("outcome target baseline week8", "outcome target baseline"),
+    ],
+)
+def test_a_claim_is_a_kind_of_contrast_or_a_question(kind: str, claim: str) -> None:
+    assert claim_of(kind) == claim
+
+
 def test_contrasts_of_unknown_truth_are_refused() -> None:
     with pytest.raises(KeyError, match="RT_vs_AT_fraction"):
         true_of("RT_vs_AT_fraction", large().genes)
@@ -330,19 +357,71 @@ def test_rows_have_seeds_of_their_own_and_the_harness_rule() -> None:
     known = calibrate_designs.rows()
     seeds = [range(row.seed, row.seed + row.cohorts) for row in known.values()]
     assert len({seed for own in seeds for seed in own}) == sum(map(len, seeds))
+    assert {calibrate_designs.setting_of(name) for name in known} == {
+        *("toy", "toy-null", "equal", "unequal", "strong", "null", "null-unequal")
+    }
+
+
+def test_figures_of_a_setting_are_judged_over_all_cohorts() -> None:
+    # by row: the value of a measure in each of a claim's two contrasts, in 40 cohorts
+    shares = {
+        "equal-n6": ("fdp", 0.02, 0.04),
+        "equal-n10": ("fdp", 0.04, 0.06),
+        "unequal-n6": ("fdp", 0.04, 0.20),
+        "null-n6": ("any", 0.0, 0.0),
+        "null-unequal-n6": ("any", 0.0, 0.5),
+    }
     table = pd.DataFrame(
         [
-            (row, "pipeline", seed, "RT_week8_vs_pre", measure, value)
-            for row, measure, value in (
-                ("equal-n6", "fdp", 0.04),
-                ("unequal-n6", "fdp", 0.12),
-                ("null-n6", "any", 0.0),
-                ("null-n6", "fdp", 1.0),
-            )
+            (row, "library", seed, kind, measure, float(seed < 40 * value) if null else value)
+            for row, (measure, *values) in shares.items()
+            for null in [measure == "any"]
+            for kind, value in zip(("RT_week8_vs_pre", "AT_week8_vs_pre"), values, strict=True)
             for seed in range(40)
         ],
         columns=["row", "variant", "seed", "kind", "measure", "value"],
     )
-    verdicts = {f.row: passed for f, passed in calibrate_designs.judged(table, known)}
-    assert verdicts == {"equal-n6": True, "unequal-n6": False, "null-n6": True}
-    assert "**no**" in calibrate_designs.section(table)
+    # with the few cohorts of the other rows a candidate is not judged
+    candidate = table[table["row"].eq("equal-n6") | (table["seed"] < 5)]
+    candidate = candidate.assign(kind="candidate RT_week8_vs_pre", value=0.01)
+    table = pd.concat([table, candidate.drop_duplicates(["row", "seed"])])
+    table = pd.concat([table, table[table["measure"].eq("fdp")].assign(measure="power")])
+    table["seed"] += 1000 * table["row"].map({row: i for i, row in enumerate(shares)})
+    judged = calibrate_designs.judged(table)
+    verdicts = {f.row: (f.mean, passed) for f, passed in judged if f.kind == "change"}
+    assert verdicts == {
+        "equal": (pytest.approx(0.04), True),
+        "unequal": (pytest.approx(0.12), False),
+        "null": (0.0, True),
+        # the mean of a claim's contrasts hides none of them
+        "null-unequal": (0.25, False),
+    }
+    page = calibrate_designs.section(table)
+    assert "| change | 0.040 ± 0.001 | **0.120 ± 0.000** | 0.000 ± 0.000 | **0.250" in page
+    assert "equal (80)" in page
+    assert calibrate_designs.finding(table) == (
+        "3 of 5 figures pass. Of the others these are above 0.05 by more than two standard errors: "
+        "change (unequal, 0.120 ± 0.000), change (null-unequal, 0.250 ± 0.040). Candidates: mean "
+        "FDP at most 0.010."
+    )
+
+
+def test_a_cohort_is_measured_by_the_stages_of_a_run(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    write = calibrate_designs.simulated(DesignDials(4, genes=200))
+    config, genes, molecules = write(tmp_path, 1)
+    tables = calibrate_designs.tables_of(config, whole=True)
+    found = measures(tables, genes, molecules)
+    claims = {claim_of(name.rsplit(".", 1)[0]) for name in found}
+    contrast = {"change", "difference", "average", "own"}
+    assert claims >= {
+        *contrast,
+        *(f"{part} {kind}" for part in ("verdict", "panel", "candidate") for kind in contrast),
+        "baseline",
+        "dose slope",
+        "outcome change",
+        "outcome target baseline",
+        "panel slope",
+        "omnibus groups",
+        "omnibus times",
+    }
+    assert found["average_week16_vs_pre.power"] > 0

@@ -11,10 +11,9 @@ import pandas as pd
 import pytest
 
 from fibroserum import linear
-from fibroserum.serum_panel import target_slopes
 from fibroserum.serum_panel.changes import changes_of, with_calls
 from fibroserum.slopes.design import slope_design
-from fibroserum.slopes.model import SlopeSteps, slope_test
+from fibroserum.slopes.model import OWN_VARIANCE, SlopeSteps, slope_test
 
 ALPHA = 0.05
 
@@ -72,7 +71,7 @@ def _pvalues(donors: int, ratio: int, steps: SlopeSteps, cohorts: int) -> np.nda
 def test_a_variable_target_has_no_more_false_slopes(donors: int, ratio: int) -> None:
     """One target is tested against every molecule: its p value must hold for itself."""
     cohorts = 100
-    own = _pvalues(donors, ratio, target_slopes.STEPS, cohorts)
+    own = _pvalues(donors, ratio, OWN_VARIANCE, cohorts)
     for level in (0.05, 0.01):
         error = np.sqrt(level * (1 - level) / cohorts)
         assert (own < level).mean() <= level + 2.5 * error

@@ -19,7 +19,7 @@ from fibroserum.outcomes.sentences import not_tested, reason
 from fibroserum.outcomes.sets import set_slopes
 from fibroserum.slopes.design import VALUE, Question, keys_of
 from fibroserum.slopes.influence import slopes_without
-from fibroserum.slopes.model import SlopeModel
+from fibroserum.slopes.model import SlopeModel, with_own_variance
 
 QUESTIONS: tuple[Question, ...] = ("change", "baseline")
 
@@ -130,9 +130,12 @@ def _one_time(name: str, entry: Mapping[str, Any], time: str, shared: _Cohort) -
         genes = gene_rows(model, run.alpha)
         about = {"outcome": name, "question": question}
         per = "each doubling" if entry["scale"] == "log2" else "each unit"
+        own = with_own_variance(model, obs["group"], n_cpus=run.n_cpus).assign(
+            padj=genes.set_index("gene_id")["padj"]
+        )
         parts = {
             "genes": genes,
-            "targets": target_rows(model, genes, settings["targets"], about, run.alpha, per),
+            "targets": target_rows(model, own, settings["targets"], about, run.alpha, per),
         }
         if model.fit is not None:
             parts["sets"] = set_slopes(
@@ -192,7 +195,7 @@ def gene_rows(model: SlopeModel, alpha: float) -> pd.DataFrame:
 
 def target_rows(
     model: SlopeModel,
-    genes: pd.DataFrame,
+    slopes: pd.DataFrame,
     targets: Mapping[str, str | None],
     about: Mapping[str, str],
     alpha: float,
@@ -200,11 +203,11 @@ def target_rows(
 ) -> pd.DataFrame:
     """Return the rows of `outcome_targets` of one model, a row a target.
 
-    genes: `gene_rows`; targets: gene id by name, None where the matrix has none; about: `outcome`
-    and `question`; per: as `sentences.reason` takes it.
+    slopes: `with_own_variance`, with padj over all genes; targets: gene id by name, None where the
+    matrix has none; about: `outcome` and `question`; per: as `sentences.reason` takes it.
     """
-    own = genes.set_index("gene_id").reindex([gene or "" for gene in targets.values()])
-    rows = own.drop(columns="call").assign(
+    own = slopes.drop(columns=["se", "df"]).reindex([gene or "" for gene in targets.values()])
+    rows = own.assign(
         target=list(targets), gene_id=list(targets.values()), pairs=len(model.pairs), **about
     )
     rows = rows.reset_index(drop=True).join(_without_pairs(model, list(targets.values())))

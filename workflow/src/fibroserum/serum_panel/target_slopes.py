@@ -21,12 +21,11 @@ from fibroserum.input.serum_panel import SerumPanel
 from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.serum_panel.levels import pair_changes
 from fibroserum.slopes.design import keys_of
-from fibroserum.slopes.model import SlopeSteps, slope_model
+from fibroserum.slopes.model import OWN_VARIANCE, slope_model
 from fibroserum.slopes.shared import weighted_expression
 
 #: Genes beside the targets that a molecule's model is fitted to.
 OTHERS = 1000
-STEPS = SlopeSteps(moderated=False)
 COLUMNS = ["slope", "ci_low", "ci_high", "pvalue"]
 
 
@@ -84,7 +83,7 @@ def slopes_at(
                 magnitude=float(magnitude[molecule]),
                 expression=expression,
                 n_cpus=n_cpus,
-                steps=STEPS,
+                steps=OWN_VARIANCE,
             )
             why, table = found.unavailable, found.table
         for target, gene in settings["targets"].items():

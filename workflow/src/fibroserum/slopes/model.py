@@ -55,8 +55,8 @@ class SlopeSteps:
     group_wise: a residual variance for each group. pair_ratio: the variance times the ratio that
     the pairs' variances show. hc3_beyond: the ratio beyond which the larger of the p value and
     HC3's is taken; infinite: nowhere. deletion: the slope without the pair that makes most of it.
-    moderated: variances moderated across genes; False where one gene is tested against many values,
-    in all of which an error of its variance would be the same.
+    moderated: variances moderated across genes; False for genes that are named in advance, whose
+    variances need not be those of other genes.
     """
 
     group_wise: bool = True
@@ -67,6 +67,8 @@ class SlopeSteps:
 
 
 STEPS = SlopeSteps()
+#: for genes that are named in advance: a moderated test keeps its level on average over genes
+OWN_VARIANCE = SlopeSteps(moderated=False)
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,14 @@ def slope_model(
         (pooled - fit.df_residual) * typical,
         fit.df_residual * typical,
     )
+
+
+def with_own_variance(model: SlopeModel, groups: pd.Series, *, n_cpus: int = 1) -> pd.DataFrame:
+    """Return a model's table in which each gene has its own variance; groups: by sample."""
+    if model.fit is None:
+        return model.table
+    own = groups.loc[model.fit.samples].astype(str)
+    return with_intervals(slope_test(model.fit, own, OWN_VARIANCE, n_cpus=n_cpus)[0], model.size)
 
 
 def unit_codes(fit: linear.LinearFit) -> np.ndarray:
