@@ -85,7 +85,7 @@ def flag_chain(
     to_gene = _slopes_on_levels(cohort, paired, sources, factors, alpha, n_cpus)
     to_molecule = _level_changes(sources, factors)
     genes = _by(sources.targets, "target", "contrast")
-    of_change = sources.outcome_targets.query("question == 'change'")
+    of_change = sources.outcome_targets[sources.outcome_targets["question"] == "change"]
     to_outcome = _by(of_change, "outcome", "target", "time")
     found: list[dict[str, Any]] = []
     for contrast in planned:
