@@ -316,9 +316,9 @@ def with_doses(c: SmallCohort, *cells: str) -> None:
 
 @case(
     "doses that are no numbers",
-    "samples.tsv, line 2, column 'sessions': the dose 'many' is not a number; expected a number, "
+    "samples.tsv, row 2, column 'sessions': the dose 'many' is not a number; expected a number, "
     "or an empty cell",
-    "samples.tsv, line 3, column 'sessions': the dose '1,5' is not a number; expected a number, or "
+    "samples.tsv, row 3, column 'sessions': the dose '1,5' is not a number; expected a number, or "
     "an empty cell. Write decimals with a point.",
 )
 def _(c: SmallCohort) -> None:
