@@ -18,7 +18,7 @@ from jsonschema import Draft202012Validator
 
 from fibroserum.errors import Problem, nearest
 from fibroserum.input.covariates import covariate_names
-from fibroserum.input.names import composed_config, file_name, long_names, name_clashes
+from fibroserum.input.names import composed_config, long_names, name_clashes, nameless
 from fibroserum.input.normalization import normalization_problems
 from fibroserum.input.serum_panel import key_problems, with_panel_scale
 from fibroserum.input.sheet import times_after, with_sheet_names
@@ -234,7 +234,7 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
     named |= {key: list(config[key]) for key in ("factors", "gene_lists")}
     for key, names in named.items():
         for name in names:
-            if re.fullmatch(r"[._]*", file_name(name)):
+            if nameless(name):
                 yield Problem(
                     f"the name '{name}' leaves no letter or digit for a file name",
                     f"{where}, {key}",
