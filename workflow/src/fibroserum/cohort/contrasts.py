@@ -322,7 +322,7 @@ def labels_of(contrasts: Sequence[Contrast], *, control: str | None = None) -> d
     for one in contrasts:
         at = f" at {one.time}" if several else ""
         change = f"{one.time} vs {one.before}"
-        over = f"average of {_joined(one.groups)}" if control else "average"
+        over = f"average of {joined(one.groups)}" if control else "average"
         found[one.name] = {
             "change": change if alone else f"{one.group}: {change}",
             "difference": f"{one.group} vs {one.reference}: change{at}",
@@ -342,7 +342,7 @@ def effects_of(contrasts: Sequence[Contrast], *, control: str | None = None) -> 
     for one in contrasts:
         at = f" at {one.time}" if several else ""
         change = f"{one.time} vs {one.before}"
-        over = f"mean of {_joined(one.groups)}" if control else "mean of the groups"
+        over = f"mean of {joined(one.groups)}" if control else "mean of the groups"
         found[one.name] = {
             "change": change if alone else f"{one.group}, {change}",
             "difference": f"change in {one.group} minus change in {one.reference}{at}",
@@ -381,5 +381,6 @@ def _several_times(contrasts: Sequence[Contrast]) -> bool:
     return len({one.time for one in contrasts if one.kind == "change"}) > 1
 
 
-def _joined(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
+    """Return names as words: `AT, RT and control`."""
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

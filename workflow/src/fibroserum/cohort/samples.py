@@ -17,7 +17,7 @@ from fibroserum.cohort.models import models_and_reasons
 from fibroserum.errors import InputError, Problem, listed, nearest
 from fibroserum.input.covariates import covariate_kinds, covariate_names, declared_kinds
 from fibroserum.input.outcomes import column_of, with_changes
-from fibroserum.input.sheet import DESIGN_KEYS, MISSING, obs_name, times_after
+from fibroserum.input.sheet import DESIGN_KEYS, MISSING, compared_and_ignored, obs_name, times_after
 
 
 def canonical_sheet(sheet: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame:
@@ -194,7 +194,8 @@ def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
     """
     design = config["design"]
     columns = [design[name] for name in DESIGN_KEYS if design[name]] + covariate_names(design)
-    if design["before"] not in times_after(design) and len(set(columns)) == len(columns):
+    twice = design["before"] in times_after(design) or compared_and_ignored(design)
+    if not twice and len(set(columns)) == len(columns):
         full = with_changes(canonical_sheet(sheet, design), config.get("outcomes", {}))
         if problems := comparison_problems(comparisons(full, config)):
             raise InputError(problems)
