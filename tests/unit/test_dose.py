@@ -19,6 +19,7 @@ from fibroserum.cohort.models import Model, dose_model, models_and_reasons
 from fibroserum.de.fitting import fit_cohort, fit_model
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stage import result_table, result_tables
+from fibroserum.input.sheet_checks import _repeated_doses
 from fibroserum.linear import Expression, contrast_fits
 from fibroserum.slopes.contrast import contrast_slope
 from fibroserum.slopes.model import SlopeSteps
@@ -236,3 +237,29 @@ def test_the_other_models_do_not_see_the_dose() -> None:
         assert model.contrasts.keys() == dosed[name].contrasts.keys()
     kept = replace(dosed["dose"], contrasts=dict(list(dosed["dose"].contrasts.items())[:1]))
     assert list(kept.contrasts) == ["AT_dose_slope"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "odd"),
+    [
+        (["1", "2", "4", "8"], ["1", "2", "4", "9"], "'D3' has several doses"),
+        (["1", "2", "4", "8", "3"], ["1", "2", "4", "9", "4"], "'D3', 'D4' have several doses"),
+        (["1", "2", "4", "8"], ["1", "2", "4", "8"], None),
+        (["1", "2", "4", "8"], ["1", "2", "5", "9"], None),
+        (["1", "2", "4", ""], ["1", "2", "4", "9"], None),
+        (["0", "0", "0", "0"], ["0", "0", "0", "9"], None),
+    ],
+    ids=["one typo", "two", "repeated", "before and after", "a blank", "all before are 0"],
+)
+def test_a_typo_in_a_repeated_dose_is_refused(
+    before: list[str], after: list[str], odd: str | None
+) -> None:
+    design = {"donor": "donor", "group": "group", "time": "time", "before": "pre", "dose": "dose"}
+    sheet = obs_of(before, after)
+    found = [problem.what for problem in _repeated_doses(sheet, design)]
+    assert [str(odd) in what for what in found] == [True] * (odd is not None)
+    # where one group has doses before and after, the others may repeat theirs
+    other = obs_of(["1", "2", "4"], ["5", "7", "9"]).assign(group="AT")
+    other["donor"] += "AT"
+    both = pd.concat([sheet, other])
+    assert not list(_repeated_doses(both, design))

@@ -23,7 +23,7 @@ from fibroserum.cohort.contrasts import (
 from fibroserum.cohort.donor_values import donor_values, pair_changes
 from fibroserum.cohort.members import members_of, pairs_of
 from fibroserum.cohort.models import models_and_reasons, paired_model
-from fibroserum.cohort.samples import use_of_samples
+from fibroserum.cohort.samples import comparison_problems, use_of_samples
 from fibroserum.de.second_model import quality_weights, second_model
 from fibroserum.de.settings import FitSettings
 from fibroserum.linear import Expression
@@ -129,13 +129,18 @@ def test_a_contrast_between_times_needs_no_sample_before() -> None:
         ({"AT": 0.5, "RT": 0.4}, ["post"], "the weights sum to 0.9"),
         ({"AT": 0.33, "RT": 0.33, "control": 0.33}, ["post"], "the weights sum to 0.99"),
         ({"AT": 0.0, "RT": 0.0}, ["post"], "every weight is 0"),
+        ({"AT": float("nan"), "RT": -1.0}, ["post"], "a weight is not a finite number"),
+        ({"AT": float("inf"), "RT": -1.0}, ["post"], "a weight is not a finite number"),
+        ({"RT@week8": 1.0, "RT@pre": -1.0}, TIMES, "'RT@pre' is the time before, from which"),
         ({"AT": 1.0, "healthy": -1.0}, ["post"], "the group 'healthy' has no sample after"),
         ({"AT": 1.0, "AT@post": -1.0}, ["post"], "one group is named twice"),
     ],
 )
 def test_refused_weights(weights: dict[str, float], times: list[str], said: str) -> None:
     groups = [*GROUPS, "healthy"]
-    found = list(own_problems({"mine": weights}, groups, times, ["healthy"], "config, contrasts"))
+    found = list(
+        own_problems({"mine": weights}, groups, times, ["healthy"], "config, contrasts", "pre")
+    )
     assert said in found[0].what
     assert found[0].where == "config, contrasts.mine"
     assert found[0].expected
@@ -146,7 +151,48 @@ def test_refused_weights(weights: dict[str, float], times: list[str], said: str)
 def test_a_taken_name_is_refused() -> None:
     own = {"RT_vs_AT_change": {"RT": 1.0, "AT": -1.0}}
     found = contrasts_of(["AT", "RT"], "pre", "post", own=own)
-    assert "both become" in next(iter(name_problems(found, "config"))).what
+    (problem,) = name_problems(found, "config")
+    assert problem.what == "'RT_vs_AT_change' is the name of a contrast that the run makes itself"
+    assert problem.hint == "Rename 'RT_vs_AT_change'."
+
+
+@pytest.mark.parametrize(("name", "refused"), [("..", True), ("-", True), ("é1", False)])
+def test_a_name_needs_a_letter_or_digit(name: str, refused: bool) -> None:
+    own = {name: {"RT": 1.0, "AT": -1.0}}
+    found = list(own_problems(own, ["AT", "RT"], ["post"], [], "config, contrasts"))
+    assert ["leaves no letter or digit" in one.what for one in found] == [True] * refused
+
+
+@pytest.mark.parametrize(
+    ("weights", "hinted"),
+    [({"AT": 0.33, "RT": 0.66}, True), ({"AT": 1, "RT": 1}, False), ({"AT": 1, "RT": 2}, False)],
+)
+def test_thirds_are_hinted_at_where_the_sum_is_near(
+    weights: dict[str, float], hinted: bool
+) -> None:
+    (problem,) = own_problems({"x": weights}, ["AT", "RT"], ["post"], [], "config, contrasts")
+    assert ("Write a third" in problem.hint) == hinted
+
+
+@pytest.mark.parametrize(
+    ("control", "said"),
+    [
+        ("healthy", "the group 'healthy' has no sample after, and so no change to leave out"),
+        ("kontrol", "no sample is of the group 'kontrol'"),
+        ("control", None),
+        (None, None),
+    ],
+)
+def test_the_control_is_a_group_with_a_change(control: str | None, said: str | None) -> None:
+    compared = {
+        "groups": ["healthy", *GROUPS],
+        "only_before": ["healthy"],
+        "before": "pre",
+        "after": "post",
+        "contrasts": {},
+        "control": control,
+    }
+    assert [one.what for one in comparison_problems(compared)] == [said] * (said is not None)
 
 
 def test_a_donor_informs_the_contrasts_of_its_times() -> None:

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
+from fibroserum.input.sheet import IGNORED_TIME
+from fibroserum.qc.checks import only_before, used_samples
 from fibroserum.qc.metrics import components, distance_table, gene_classes, most_variable
 from fibroserum.qc.stage import control_quality
 
@@ -238,3 +240,38 @@ def test_a_group_of_one_or_two_pairs_is_said() -> None:
     assert rows["one"].startswith("1 pair: what is said of this group rests on one donor")
     assert rows["two"].startswith("2 pairs: what is said of this group rests on two donors")
     assert "group size" not in warnings_of(cohort())
+
+
+@pytest.mark.parametrize(
+    ("groups", "differences", "warned"),
+    [
+        (["healthy", "AT", "RT"], "reference", True),
+        (["healthy", "AT", "RT"], "pairwise", False),
+        (["healthy", "RT"], "reference", False),
+        (["AT", "healthy", "RT"], "reference", False),
+    ],
+)
+def test_a_reference_without_a_sample_after_is_said(
+    groups: list[str], differences: str, warned: bool
+) -> None:
+    adata = cohort()
+    noted = {"groups": groups, "differences": differences, "only_before": ["healthy"]}
+    adata.uns["fibroserum"] |= noted
+    ok, *more = list(only_before(adata))
+    assert (ok.level, ok.subject) == ("ok", "healthy")
+    assert [(row.level, row.subject) for row in more] == [("warning", "healthy")] * warned
+    for row in more:
+        assert "write differences: pairwise" in row.message
+        assert "with samples after (AT, RT)" in row.message
+
+
+def test_samples_beside_ignored_ones_are_the_other_ones() -> None:
+    table = samples_of(cohort())
+    assert [row.message for row in used_samples(table, [])] == ["all 8 samples are used, as pairs"]
+    table.loc[0, "reason"] = f"{IGNORED_TIME} late"
+    assert [row.message for row in used_samples(table, [])] == [
+        "1 sample is left out: design.ignore_times names post",
+        "all other 7 samples are used, as pairs",
+    ]
+    table["group"] = ["healthy"] * 2 + ["RT"] * 6
+    assert list(used_samples(table, ["healthy"]))[1].message.startswith("all other 6 samples")

@@ -170,6 +170,41 @@ def test_a_column_that_goes_with_the_groups(column: str, value: dict[str, str], 
     assert "batch and group" not in {row[0] for row in rows_of(adata)}
 
 
+@pytest.mark.parametrize(
+    ("lots", "said"),
+    [
+        ({"pre": "L1", "post": "L2"}, None),
+        ({"pre": "L4", "post": "L2"}, "('L1' in AT, 'L4 / L2' in RT)"),
+    ],
+)
+def test_groups_are_compared_at_the_times_that_both_have(
+    lots: dict[str, str], said: str | None
+) -> None:
+    adata = cohort()
+    time, healthy = adata.obs["time"], adata.obs["group"] == "AT"
+    adata.obs["lot"] = np.where(healthy, "L1", time.map(lots))
+    adata.obs.loc[healthy & (time == "post"), "used_for"] = "none"
+    adata = adata[adata.obs["used_for"] == "change"].copy()
+    found = [row[3] for row in rows_of(adata) if row[0] == "batch and group"]
+    assert len(found) == (said is not None)
+    assert all(str(said) in message for message in found)
+
+
+def test_what_is_said_of_one_time_names_it() -> None:
+    adata = cohort()
+    later = adata[adata.obs["time"] == "post"].copy()
+    later.obs["time"] = "late"
+    later.obs_names = later.obs_names + "2"
+    both = ad.concat([adata, later])
+    both.uns = adata.uns
+    both.uns["fibroserum"]["after"] = ["post", "late"]
+    both.obs["run"] = np.where(both.obs["time"] == "late", "R2", "R1")
+    both.obs["lot"] = np.where(both.obs["time"] == "pre", "A", "B")
+    said = {(row[0], row[2]): row[3] for row in rows_of(both)}
+    assert said["batch and time", "run"].startswith("at late: 'run' is confounded with time")
+    assert said["batch and time", "lot"].startswith("'lot' is confounded with time")
+
+
 def test_in_a_crossover_a_column_may_go_with_the_groups_too() -> None:
     adata = cohort(crossover=True, donors=9)
     adata.obs["lot"] = adata.obs["group"].map({"AT": "L1", "RT": "L2"})

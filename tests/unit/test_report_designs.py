@@ -204,6 +204,13 @@ def test_the_glance_says_what_the_design_is(several: Made) -> None:
             Shape(groups=("A", "B", "C", "D"), genes=150),
             ["B, C and D are each compared with A. C against B, D against B, D against C are not"],
         ),
+        (
+            Shape(groups=("healthy", "AT", "RT"), only_before=("healthy",), genes=150),
+            [
+                "healthy, the reference, has no sample after, and so no change. RT against AT is "
+                "not in this run: write"
+            ],
+        ),
     ],
 )
 def test_comparisons_that_are_not_in_the_run_are_named(

@@ -282,7 +282,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a time that is neither compared nor ignored",
     "samples.tsv, column 'timepoint': 'week16' (rows 14, 15, 16, 17, 18, …) is neither before nor "
-    "after; expected 'pre' or 'post'. Valid: 'pre', 'post'. To leave these samples out, add the "
+    "after; expected 'pre' or 'post'. To leave these samples out, add the "
     "level to design.ignore_times; to compare it with 'pre', add it to design.after.",
 )
 def _(c: SmallCohort) -> None:
@@ -408,3 +408,68 @@ def _(c: SmallCohort) -> None:
 )
 def _(c: SmallCohort) -> None:
     c.config["contrasts"] = {"mine": {"AT": 0.5, "RT": "1/2"}}
+
+
+@case(
+    "a time that is compared and ignored",
+    "cohort.yaml, design.ignore_times: 'pre' is compared and ignored; expected times other than "
+    "before and after. Take 'pre' out of ignore_times, or out of before and after.",
+)
+def _(c: SmallCohort) -> None:
+    c.design["ignore_times"] = ["pre"]
+
+
+@case(
+    "several times after in one text",
+    "samples.tsv, column 'timepoint': no sample is 'post, late', which design.after names; "
+    "expected a level of that column. Write it as a list, without quotes: [post, late].",
+)
+def _(c: SmallCohort) -> None:
+    c.add_time("late")
+    c.design["after"] = "post, late"
+
+
+@case(
+    "a key of the top level under design",
+    "cohort.yaml, design: unknown key 'contrasts'; expected a key of the schema. It belongs at the "
+    "top level.",
+    "cohort.yaml, design: unknown key 'differences'; expected a key of the schema. It belongs at "
+    "the top level.",
+)
+def _(c: SmallCohort) -> None:
+    c.design |= {"contrasts": {"mine": {"RT": 1, "AT": -1}}, "differences": "pairwise"}
+
+
+@case(
+    "an outcome that is a column's name alone",
+    "cohort.yaml, outcomes.thick: 'age' is not valid; expected keys with their values: one "
+    "outcome, with column or with change_column. Write {column: age}.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["outcomes"] = {"thick": "age"}
+
+
+@case(
+    "a list of one gene without brackets",
+    "cohort.yaml, gene_lists.mine: there is no file 'BGN'; expected a file that can be read.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["gene_lists"] = {"mine": "BGN"}
+
+
+@case(
+    "a weight that is no number",
+    "cohort.yaml, contrasts.mine.RT: nan is not valid; expected a number",
+)
+def _(c: SmallCohort) -> None:
+    c.config["contrasts"] = {"mine": {"RT": float("nan"), "AT": -1}}
+
+
+@case(
+    "a dose column without a dose",
+    "samples.tsv, column 'hours': holds no dose at all; expected numbers. Write the doses, or say "
+    "'dose: null'.",
+)
+def _(c: SmallCohort) -> None:
+    c.sheet.add_column("hours", [""] * (len(c.sheet.rows) - 1))
+    c.design["dose"] = "hours"

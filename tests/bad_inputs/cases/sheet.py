@@ -133,7 +133,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "an unknown time",
     "samples.tsv, column 'timepoint': 'week 12' (row 7) is neither before nor after; expected "
-    "'pre' or 'post'. Valid: 'pre', 'post'.",
+    "'pre' or 'post'. To leave these samples out, add the level to design.ignore_times",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "timepoint", "week 12")

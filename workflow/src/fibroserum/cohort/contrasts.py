@@ -8,13 +8,14 @@ nested in unequal groups are rank-deficient.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
 from fibroserum.errors import Problem, listed, nearest
-from fibroserum.input.names import file_name, long_names, name_clashes
+from fibroserum.input.names import file_name, long_names, name_clashes, nameless
 
 Kind = Literal["change", "difference", "average", "own", "baseline", "dose", "dose_difference"]
 #: A group at a time.
@@ -22,6 +23,8 @@ Arm = tuple[str, str]
 SINGLE_GROUP = "all"
 #: How far from 0 or 1 the weights of a contrast may sum.
 SUM_TOLERANCE = 1e-9
+#: How far from it the sum of rounded fractions, such as 0.33, may be.
+ROUNDED = 0.05
 
 
 @dataclass(frozen=True)
@@ -217,19 +220,26 @@ def own_problems(
     times: Sequence[str],
     only_before: Collection[str],
     where: str,
+    before: str | None = None,
 ) -> Iterator[Problem]:
-    """Yield every problem of the config's own contrasts; where: the config's section."""
+    """Yield every problem of the config's own contrasts.
+
+    where: the config's section; before: the level of time before, which has no weight.
+    """
     changing = [group for group in groups if group not in only_before]
     several = len(times) > 1
     arms = [f"{g}@{t}" for g in changing for t in times] if several else changing
     for name, weights in own.items():
         place, sound = f"{where}.{name}", True
+        if nameless(name):
+            what = f"the name '{name}' leaves no letter or digit for a file name"
+            yield Problem(what, where, "a name with a letter or a digit")
         for key in weights:
             try:
                 group, _ = arm_of(key, groups, times)
             except KeyError:
                 sound = False
-                yield _unknown_arm(key, groups, times, arms, place)
+                yield _unknown_arm(key, groups, times, arms, place, before)
                 continue
             if group in only_before:
                 sound = False
@@ -244,19 +254,27 @@ def own_problems(
         if len(set(named)) < len(named):
             yield Problem("one group is named twice", place, "a weight for each group and time")
         total = sum(weights.values())
-        if not any(weights.values()):
+        away = min(abs(total), abs(total - 1))
+        if not math.isfinite(total):
+            yield Problem("a weight is not a finite number", place, "numbers")
+        elif not any(weights.values()):
             yield Problem("every weight is 0", place, "weights that sum to 0 or to 1")
-        elif min(abs(total), abs(total - 1)) > SUM_TOLERANCE:
+        elif away > SUM_TOLERANCE:
             yield Problem(
                 f"the weights sum to {total:.10g}",
                 place,
                 "a sum of 0 (a difference) or of 1 (an average)",
-                "Write a third as 0.3333333333, with ten digits.",
+                "Write a third as 0.3333333333, with ten digits." if away <= ROUNDED else "",
             )
 
 
 def _unknown_arm(
-    key: str, groups: Sequence[str], times: Sequence[str], arms: Sequence[str], place: str
+    key: str,
+    groups: Sequence[str],
+    times: Sequence[str],
+    arms: Sequence[str],
+    place: str,
+    before: str | None,
 ) -> Problem:
     if key in groups:
         return Problem(
@@ -265,6 +283,13 @@ def _unknown_arm(
             f"a group and a time: {listed([f'{key}@{time}' for time in times], 8)}",
         )
     group, _, time = key.rpartition("@")
+    if group in groups and time == before:
+        return Problem(
+            f"'{key}' is the time before, from which every weighted change is",
+            place,
+            f"one of {listed(arms, 8)}",
+            f"Leave '{key}' out.",
+        )
     if group in groups:
         what = f"'{key}' names a time that is not in design.after"
         return Problem(what, place, f"one of {listed(times, 8)}", nearest(time, times))
@@ -274,7 +299,14 @@ def _unknown_arm(
 
 def name_problems(contrasts: Sequence[Contrast], where: str) -> Iterator[Problem]:
     """Yield a problem for each name that file names cannot hold or tell from another."""
-    names = [contrast.name for contrast in contrasts]
+    made = {file_name(one.name).casefold(): one.name for one in contrasts if one.kind != "own"}
+    taken = [one for one in contrasts if one.kind == "own" and one.file.casefold() in made]
+    for one in taken:
+        other = made[one.file.casefold()]
+        what = f"'{other}' is the name of a contrast that the run makes itself"
+        what += "" if other == one.name else f", and '{one.name}' becomes the same file name"
+        yield Problem(what, where, "another name for the own contrast", f"Rename '{one.name}'.")
+    names = [contrast.name for contrast in contrasts if contrast not in taken]
     yield from name_clashes(names, where, "names of groups, times and own contrasts")
     yield from long_names(names, where)
 
@@ -290,7 +322,7 @@ def labels_of(contrasts: Sequence[Contrast], *, control: str | None = None) -> d
     for one in contrasts:
         at = f" at {one.time}" if several else ""
         change = f"{one.time} vs {one.before}"
-        over = f"average of {_joined(one.groups)}" if control else "average"
+        over = f"average of {joined(one.groups)}" if control else "average"
         found[one.name] = {
             "change": change if alone else f"{one.group}: {change}",
             "difference": f"{one.group} vs {one.reference}: change{at}",
@@ -310,7 +342,7 @@ def effects_of(contrasts: Sequence[Contrast], *, control: str | None = None) -> 
     for one in contrasts:
         at = f" at {one.time}" if several else ""
         change = f"{one.time} vs {one.before}"
-        over = f"mean of {_joined(one.groups)}" if control else "mean of the groups"
+        over = f"mean of {joined(one.groups)}" if control else "mean of the groups"
         found[one.name] = {
             "change": change if alone else f"{one.group}, {change}",
             "difference": f"change in {one.group} minus change in {one.reference}{at}",
@@ -349,5 +381,6 @@ def _several_times(contrasts: Sequence[Contrast]) -> bool:
     return len({one.time for one in contrasts if one.kind == "change"}) > 1
 
 
-def _joined(names: Sequence[str]) -> str:
+def joined(names: Sequence[str]) -> str:
+    """Return names as words: `AT, RT and control`."""
     return f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)

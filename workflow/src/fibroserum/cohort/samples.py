@@ -14,10 +14,10 @@ from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast, order_groups, ow
 from fibroserum.cohort.lines import unshared_lines
 from fibroserum.cohort.members import doses_of, members_of
 from fibroserum.cohort.models import models_and_reasons
-from fibroserum.errors import InputError, Problem, nearest
+from fibroserum.errors import InputError, Problem, listed, nearest
 from fibroserum.input.covariates import covariate_kinds, covariate_names, declared_kinds
 from fibroserum.input.outcomes import column_of, with_changes
-from fibroserum.input.sheet import DESIGN_KEYS, MISSING, obs_name, times_after
+from fibroserum.input.sheet import DESIGN_KEYS, MISSING, compared_and_ignored, obs_name, times_after
 
 
 def canonical_sheet(sheet: pd.DataFrame, design: dict[str, Any]) -> pd.DataFrame:
@@ -70,13 +70,20 @@ def comparison_problems(compared: Mapping[str, Any]) -> list[Problem]:
             change_times(compared),
             only_before,
             "config, contrasts",
+            compared["before"],
         )
     )
-    control = compared["control"]
+    control, where = compared["control"], "config, design.control"
     if control and control not in groups:
         hint = nearest(control, groups)
         what = f"no sample is of the group '{control}'"
-        problems.append(Problem(what, "config, design.control", "a group of the sheet", hint))
+        problems.append(Problem(what, where, "a group of the sheet", hint))
+    elif control in only_before:
+        changing = [group for group in groups if group not in only_before]
+        what = f"the group '{control}' has no sample after, and so no change to leave out"
+        expected = "the group without an intervention that was measured after"
+        hint = f"Groups with a change: {listed(changing, 8)}. Without such a group leave it out."
+        problems.append(Problem(what, where, expected, hint))
     return problems
 
 
@@ -187,7 +194,8 @@ def check_design(sheet: pd.DataFrame, config: dict[str, Any]) -> None:
     """
     design = config["design"]
     columns = [design[name] for name in DESIGN_KEYS if design[name]] + covariate_names(design)
-    if design["before"] not in times_after(design) and len(set(columns)) == len(columns):
+    twice = design["before"] in times_after(design) or compared_and_ignored(design)
+    if not twice and len(set(columns)) == len(columns):
         full = with_changes(canonical_sheet(sheet, design), config.get("outcomes", {}))
         if problems := comparison_problems(comparisons(full, config)):
             raise InputError(problems)

@@ -18,10 +18,10 @@ from jsonschema import Draft202012Validator
 
 from fibroserum.errors import Problem, nearest
 from fibroserum.input.covariates import covariate_names
-from fibroserum.input.names import composed_config, file_name, long_names, name_clashes
+from fibroserum.input.names import composed_config, long_names, name_clashes, nameless
 from fibroserum.input.normalization import normalization_problems
 from fibroserum.input.serum_panel import key_problems, with_panel_scale
-from fibroserum.input.sheet import times_after, with_sheet_names
+from fibroserum.input.sheet import compared_and_ignored, times_after, with_sheet_names
 
 Config = dict[str, Any]
 
@@ -163,6 +163,8 @@ def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Itera
             for key in sorted(set(error.instance) - set(known), key=str):
                 homes = " or ".join(f"'{home}'" for home in _homes(schema, key))
                 hint = f"It belongs under {homes}." if homes else nearest(key, known)
+                if path and key in schema.get("properties", {}):
+                    hint = "It belongs at the top level."
                 yield Problem(f"unknown key '{key}'", place, "a key of the schema", hint)
         elif error.validator == "required":
             for key in error.validator_value:
@@ -184,6 +186,8 @@ def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Itera
             yield Problem(f"unknown value {error.instance!r}", place, one_of, hint)
         else:
             hint = _yaml_hint(error.instance, about.get("type"))
+            if isinstance(error.instance, str) and "change_column" in about.get("properties", {}):
+                hint = f"Write {{column: {error.instance}}}."
             yield Problem(_what(error.validator, error.instance), place, _expected(about), hint)
 
 
@@ -208,7 +212,7 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
             f"{where}, design",
             "two different levels of the time column",
         )
-    for level in sorted({design["before"], *times_after(design)} & {*design["ignore_times"]}):
+    for level in compared_and_ignored(design):
         yield Problem(
             f"'{level}' is compared and ignored",
             f"{where}, design.ignore_times",
@@ -234,7 +238,7 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
     named |= {key: list(config[key]) for key in ("factors", "gene_lists")}
     for key, names in named.items():
         for name in names:
-            if re.fullmatch(r"[._]*", file_name(name)):
+            if nameless(name):
                 yield Problem(
                     f"the name '{name}' leaves no letter or digit for a file name",
                     f"{where}, {key}",

@@ -18,6 +18,11 @@ def file_name(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "_", name)
 
 
+def nameless(name: str) -> bool:
+    """Return whether `name` leaves no letter or digit for a file name."""
+    return re.fullmatch(r"[._-]*", file_name(name)) is not None
+
+
 def name_clashes(names: list[str], where: str, kind: str) -> Iterator[Problem]:
     """Yield a problem for each pair of names that become the same file name."""
     seen: dict[str, str] = {}

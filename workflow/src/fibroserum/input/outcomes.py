@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,7 +11,7 @@ import pandas as pd
 from fibroserum.errors import SHOWN, Problem, listed, nearest
 from fibroserum.files.table import column_name, place, rows_text
 from fibroserum.input.covariates import covariate_names, numbers
-from fibroserum.input.names import file_name, long_names, name_clashes
+from fibroserum.input.names import long_names, name_clashes, nameless
 from fibroserum.input.sheet import MISSING, obs_name
 from fibroserum.input.sheet_checks import comma_hint
 
@@ -40,7 +39,7 @@ def outcome_problems(
     taken = _taken(design, factors)
     for name, entry in outcomes.items():
         where = f"{WHERE}.{name}"
-        if re.fullmatch(r"[._]*", file_name(name)):
+        if nameless(name):
             what = f"the name '{name}' leaves no letter or digit for a file name"
             yield Problem(what, WHERE, "a name with a letter or a digit")
         if bool(entry["column"]) == bool(entry["change_column"]):

@@ -123,6 +123,8 @@ def missing_files(config: Config, where: str) -> Iterator[tuple[str, Problem]]:
                 hint = nearest(path, sorted(str(p) for p in folder.iterdir() if p.name[0] != "."))
             else:
                 hint = f"There is no folder '{folder}' either."
+            if key.startswith("gene_lists.") and not Path(path).suffix:
+                hint = f"{hint} Write a gene as a list: [{Path(path).name}]."
             problem = Problem(
                 f"there is no file '{path}'", f"{where}, {key}", "a file that can be read", hint
             )

@@ -16,6 +16,7 @@ import pandas as pd
 
 from fibroserum.errors import SHOWN, InputError, Problem, nearest
 from fibroserum.files.table import place, rows_text, sheet_and_problems
+from fibroserum.input.covariates import numbers
 from fibroserum.input.panel_levels import Limit, PanelLevels
 from fibroserum.input.sheet import DESIGN_KEYS, SAMPLE, obs_name
 
@@ -207,9 +208,15 @@ def _limit_place(
             "serum_panel.detection_limit",
             place(table),
             f"one row with it in column '{key}', or one column",
-            "" if rows else nearest(limit, [*table.columns, *names[-3:]]),
+            "" if rows else _limit_hint(limit, [*table.columns, *names[-3:]]),
         )
     ]
+
+
+def _limit_hint(limit: str, names: Sequence[str]) -> str:
+    if np.isfinite(numbers(pd.Series([limit]))).all():
+        return f"A limit of every molecule is a number: write {limit} without quotes."
+    return nearest(limit, names)
 
 
 def _source_problems(

@@ -50,6 +50,11 @@ def read_sample_sheet(path: Path, design: Mapping[str, Any]) -> pd.DataFrame:
     return _without_ignored(renamed, design)
 
 
+def compared_and_ignored(design: Mapping[str, Any]) -> list[str]:
+    """Return the levels of time that are before or after, and in `ignore_times`; of a config."""
+    return sorted({design["before"], *times_after(design)} & {*design.get("ignore_times", ())})
+
+
 def times_after(design: Mapping[str, Any]) -> list[str]:
     """Return the levels of time after the intervention that the config names."""
     after = design["after"]

@@ -63,7 +63,7 @@ def check_sheet(
     if design.get("block") in sheet.columns:
         problems += empty_cells(sheet, design["block"])
     if design.get("dose") in sheet.columns:
-        problems += _dose_problems(sheet, design["dose"])
+        problems += [*_dose_problems(sheet, design["dose"]), *_repeated_doses(sheet, design)]
     problems += _dose_in_design(design)
     for name, factor in factors.items():
         if factor["serum"] in sheet.columns:
@@ -331,6 +331,9 @@ def _dose_in_design(design: Mapping[str, Any]) -> Iterator[Problem]:
 def _dose_problems(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
     values = sheet[column]
     given = ~values.str.strip().str.lower().isin(MISSING).to_numpy(bool)
+    if not given.any():
+        hint = "Write the doses, or say 'dose: null'."
+        yield Problem("holds no dose at all", place(sheet, column=column), "numbers", hint)
     wrong = np.flatnonzero(given & np.isnan(numbers(values)))
     for row in wrong[:SHOWN]:
         what = f"the dose '{values.iloc[row]}' is not a number"
@@ -339,6 +342,40 @@ def _dose_problems(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
     if len(wrong) > SHOWN:
         rest = f"and {len(wrong) - SHOWN:,} more doses that are not numbers"
         yield Problem(rest, place(sheet, column=column))
+
+
+def _repeated_doses(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem where most donors of each group repeat one dose in their rows, and not all.
+
+    The column then holds one dose a donor with a mistake in it, or doses before and after.
+    """
+    donor, group, time = (design[key] for key in ("donor", "group", "time"))
+    if not {donor, time, *([group] if group else [])} <= set(sheet.columns):
+        return
+    rows = pd.DataFrame(
+        {
+            "donor": sheet[donor].to_numpy(),
+            "group": sheet[group].to_numpy() if group else "",
+            "before": (sheet[time] == design["before"]).to_numpy(),
+            "dose": numbers(sheet[design["dose"]]),
+        }
+    ).dropna()
+    rows = rows[rows.groupby(["group", "donor"])["before"].transform("nunique") == 2]
+    if rows.loc[rows["before"], "dose"].nunique() < 2:
+        return
+    repeated = rows.groupby(["group", "donor"])["dose"].nunique() == 1
+    if repeated.all() or not (repeated.groupby(level="group").mean() > 0.5).all():
+        return
+    odd = list(repeated.index[~repeated].get_level_values("donor"))
+    others = "has" if len(odd) == 1 else "have"
+    yield Problem(
+        f"{int(repeated.sum())} donors have the same dose in all their rows, and {listed(odd)} "
+        f"{others} several doses",
+        place(sheet, column=design["dose"]),
+        "one dose in all rows of each donor",
+        "If the doses before and after are meant, leave the cells of samples before empty, and "
+        "write after minus before into those after.",
+    )
 
 
 def _serum_problems(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from fibroserum.input.sheet import (
     MISSING,
     MISSING_ID,
     MISSING_LEVEL,
+    compared_and_ignored,
     empty_cells,
     folded,
     is_pool,
@@ -42,6 +44,9 @@ def design_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> list[Prob
     if design.get("pool") in set(sheet.columns) - {design[key] for key in DESIGN_KEYS}:
         problems += _pool_problems(sheet, design)
     wanted = {key for key in ("donor", "group", "time") if design[key]}
+    # a time that is compared and ignored is refused with the config
+    if compared_and_ignored(design):
+        return problems
     if not problems and wanted <= set(present):
         problems += _crossover_problems(sheet, design)
         problems += _pair_problems(sheet, design)
@@ -62,7 +67,7 @@ def _level_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
             f"no sample is '{level}', which design.{key} names",
             place(sheet, column=column),
             "a level of that column",
-            nearest(level, others or levels),
+            _as_list(level, levels) or nearest(level, others or levels),
         )
     for level in design.get("ignore_times", ()):
         if level not in ignored and level not in (design["before"], *later):
@@ -83,10 +88,26 @@ def _level_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
                 f"'{level}' ({rows_text(sheet, rows)}) is neither before nor after",
                 place(sheet, column=column),
                 f"{', '.join(named[:-1])} or {named[-1]}",
-                f"{nearest(level, [name for _, name in asked])} To leave these samples out, add "
+                f"{_misspelt(level, [name for _, name in asked])}To leave these samples out, add "
                 "the level to design.ignore_times; to compare it with "
                 f"'{design['before']}', add it to design.after.",
             )
+
+
+def _as_list(text: str, levels: Sequence[str]) -> str:
+    """Return what to write for levels that are in one text, or nothing."""
+    parts = [part.strip() for part in text.strip("[] ").split(",")]
+    if len(parts) < 2 or not set(parts) <= set(levels):
+        return ""
+    return f"Write it as a list, without quotes: [{', '.join(parts)}]."
+
+
+def _misspelt(level: str, names: Sequence[str]) -> str:
+    """Return which of the names a level may be, and a space; week16 is not a misspelt week8."""
+    digits = re.findall(r"[0-9]+", level)
+    if digits:
+        names = [name for name in names if re.findall(r"[0-9]+", name) == digits]
+    return f"{nearest(level, names)} " if names else ""
 
 
 def _group_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:

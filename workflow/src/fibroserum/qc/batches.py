@@ -17,7 +17,7 @@ import pandas as pd
 from fibroserum.cohort.accessors import change_times, settings_of
 from fibroserum.errors import listed
 from fibroserum.input.sheet import DESIGN_KEYS, MISSING_LEVEL, obs_name
-from fibroserum.qc.check import Check
+from fibroserum.qc.check import Check, over_times
 from fibroserum.qc.identity import paired
 
 #: Chance of a false alarm in a cohort, over all its columns together. It is five times that of the
@@ -210,25 +210,33 @@ def _with_group(name: str, cohort: ad.AnnData) -> Check | None:
     """Return the warning on a column that tells a group from the reference.
 
     Such a group has one value in all its samples of a time, and so has the reference; the two
-    differ. Groups of one donor are not assessed: any column would do.
+    differ at a time that both have. Groups of one donor are not assessed: any column would do.
     """
     noted, obs = settings_of(cohort), cohort.obs
     times, cells = obs["time"].astype(str), obs[obs_name(name)].astype(str).str.strip()
-    alike = {}
+    alike: dict[str, dict[str, str]] = {}
     for group, own in cells.groupby(obs["group"].astype(str)):
         levels = [noted["before"], *change_times(noted)]
-        values = [own[times[own.index] == level].unique() for level in levels]
-        if obs.loc[own.index, "donor"].nunique() > 1 and max(map(len, values)) == 1:
-            alike[group] = _combined(tuple(one[0] for one in values if len(one)))
+        values = {level: own[times[own.index] == level].unique() for level in levels}
+        if obs.loc[own.index, "donor"].nunique() > 1 and max(map(len, values.values())) == 1:
+            alike[str(group)] = {level: found[0] for level, found in values.items() if len(found)}
+    known = {
+        group: (alike[group], value)
+        for group in noted["groups"]
+        if (value := _combined(tuple(alike.get(group, {"": ""}).values())))
+    }
     reference = noted["groups"][0]
-    known = {group: alike[group] for group in noted["groups"] if alike.get(group)}
-    if len(set(known.values())) < 2 or reference not in known:
+    if reference not in known:
         return None
-    said = ", ".join(
-        f"'{value}' in {group}"
-        for group, value in known.items()
-        if group == reference or value != known[reference]
-    )
+    start = known[reference][0]
+    apart = [
+        group
+        for group, (own, _) in known.items()
+        if any(own[level] != start[level] for level in own.keys() & start.keys())
+    ]
+    if not apart:
+        return None
+    said = ", ".join(f"'{known[group][1]}' in {group}" for group in [reference, *apart])
     message = (
         f"'{name}' is confounded with group: all donors of a group have the same value ({said}). "
         "If it only names the group, ignore this warning. If it is a plate, a lot, a run or a "
@@ -242,11 +250,13 @@ def _with_group(name: str, cohort: ad.AnnData) -> Check | None:
 def batches(cohort: ad.AnnData) -> Iterator[Check]:
     """Look for columns of the sheet whose levels donors share, and whose donors change alike."""
     noted = settings_of(cohort)
-    said: list[Check] = []
-    for time in change_times(noted):
-        said += _batches_at(cohort, paired(cohort.obs, noted["before"], time))
-    # what is said of one time after need not be said again of the next
-    yield from dict.fromkeys(said)
+    before = noted["before"]
+    yield from over_times(
+        {
+            time: [*_batches_at(cohort, paired(cohort.obs, before, time))]
+            for time in change_times(noted)
+        }
+    )
 
 
 def _batches_at(cohort: ad.AnnData, pairs: pd.DataFrame) -> Iterator[Check]:

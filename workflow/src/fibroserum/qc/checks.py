@@ -13,7 +13,7 @@ from fibroserum.cohort.lines import NOTABLE, LineShift
 from fibroserum.errors import listed
 from fibroserum.input.sheet import IGNORED_TIME
 from fibroserum.qc.batches import batches
-from fibroserum.qc.check import Check
+from fibroserum.qc.check import Check, over_times
 from fibroserum.qc.copies import (
     copies,
     count_distances,
@@ -58,9 +58,12 @@ def used_samples(samples: pd.DataFrame, only_before: Collection[str]) -> Iterato
     ignored = samples["reason"].fillna("").str.startswith(IGNORED_TIME)
     if ignored.any():
         times = listed(sorted(set(samples.loc[ignored, "time"])), quote="")
-        message = f"{int(ignored.sum())} samples are left out: design.ignore_times names {times}"
+        lost = "1 sample is" if ignored.sum() == 1 else f"{ignored.sum()} samples are"
+        message = f"{lost} left out: design.ignore_times names {times}"
         yield Check("samples used", "ok", "", message)
+    counted = len(samples)
     samples = samples[~ignored & ~samples["group"].isin(only_before)]
+    all_used = "all" if len(samples) == counted else "all other"
     others = samples[samples["donor"].isna()]
     if len(others):
         whole = False
@@ -75,7 +78,9 @@ def used_samples(samples: pd.DataFrame, only_before: Collection[str]) -> Iterato
             level = "ok" if row.used_for == "change" or "summed" in row.reason else "warning"
             yield Check("samples used", level, row.sample, row.reason)
     if whole:
-        yield Check("samples used", "ok", "", f"all {len(samples)} samples are used, as pairs")
+        yield Check(
+            "samples used", "ok", "", f"{all_used} {len(samples)} samples are used, as pairs"
+        )
 
 
 def left_out_genes(left_out: pd.DataFrame, cohort: ad.AnnData) -> Iterator[Check]:
@@ -126,14 +131,24 @@ def group_sizes(cohort: ad.AnnData) -> Iterator[Check]:
 
 
 def only_before(cohort: ad.AnnData) -> Iterator[Check]:
-    """Say which groups were measured before the intervention only."""
-    before = settings_of(cohort)["before"]
-    for group in settings_of(cohort)["only_before"]:
+    """Say which groups were measured before the intervention only, the reference above all."""
+    noted = settings_of(cohort)
+    for group in noted["only_before"]:
         message = (
-            f"every sample is '{before}': the group has no change and is used in the baseline "
-            "contrasts only"
+            f"every sample is '{noted['before']}': the group has no change and is used in the "
+            "baseline contrasts only"
         )
         yield Check("groups measured before only", "ok", group, message)
+    reference = noted["groups"][0]
+    changing = [group for group in noted["groups"] if group not in noted["only_before"]]
+    lacking = reference in noted["only_before"] and len(changing) > 1
+    if lacking and noted.get("differences") != "pairwise":
+        message = (
+            "the reference group has no sample after: differences of changes against it are not "
+            "in this run. To compare the changes of the other groups, write differences: pairwise "
+            f"in the config, or name a reference with samples after ({listed(changing, quote='')})"
+        )
+        yield Check("groups measured before only", "warning", reference, message)
 
 
 def not_estimable(cohort: ad.AnnData) -> Iterator[Check]:
@@ -325,19 +340,18 @@ def identity(cohort: ad.AnnData) -> Iterator[Check]:
     exact = exact_mixtures(distances, copied)
     counted = copied | set(map(str, exact.found.index))
     profiles = sample_profiles(cohort)
-    known, said = set(counted), list[Check]()
+    known, said = set(counted), dict[str, list[Check]]()
     noted = settings_of(cohort)
     for time in change_times(noted):
         like = likeness(profiles, noted["before"], time)
         found = mix_ups(like, counted) if like else MixUps([], [])
-        said += pairs_and_donors(like, found)
+        said[time] = [*pairs_and_donors(like, found)]
         swapped = samples_of(like, found.swaps) if like else set()
         odd = samples_of(like, found.odd) if like else set()
         turned = reversals(profiles, noted["before"], time, counted | swapped)
-        said += swapped_times(turned)
+        said[time] += swapped_times(turned)
         known |= swapped | odd | {name for pair in turned.found for name in pair[:2]}
-    # what is said of one time after need not be said again of the next
-    yield from dict.fromkeys(said)
+    yield from over_times(said)
     yield from mixed(exact, shared_parts(profiles, known))
 
 

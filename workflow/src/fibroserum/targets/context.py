@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -97,7 +98,7 @@ def _footprints(cohort: ad.AnnData, contrasts: Mapping[str, Contrast]) -> list[d
         numbers = {key: row[key] for key in ("estimate", "ci_low", "ci_high", "pvalue")}
         sign = direction(row["estimate"], row["ci_low"], row["ci_high"])
         contrast = contrasts[str(row["contrast"])]
-        said = _score_sentence(sign, contrast, len(change_times(settings_of(cohort))) > 1)
+        said = _score_sentence(sign, contrast, settings_of(cohort))
         rows.append(
             {"item": name, "kind": "footprint", "contrast": row["contrast"], **numbers,
              "genes": sizes[name], "sentence": f"{said}.{_caution(name, sign, contrast)}"}
@@ -121,9 +122,10 @@ def direction(estimate: float, low: float, high: float) -> int | None:
     return int(sign_of_interval(low, high))
 
 
-def _score_sentence(sign: int | None, contrast: Contrast, several: bool) -> str:
+def _score_sentence(sign: int | None, contrast: Contrast, noted: Mapping[str, Any]) -> str:
     """Return what a score does in a contrast, without a full stop."""
-    said = phrases(contrast, several=several)
+    several, control = len(change_times(noted)) > 1, bool(noted["control"])
+    said = phrases(contrast, several=several, control=control)
     if sign is None:
         return f"The score's {said.noun} has no interval: nothing can be said of it"
     if sign == 0:

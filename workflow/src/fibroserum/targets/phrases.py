@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast
+from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast, joined
 
 # log2 ratios beyond which two decimals are too few or too many
 LARGE = 3.0
@@ -61,12 +61,14 @@ def phrases(
     reference: float | None = None,
     *,
     several: bool = False,
+    control: bool = False,
 ) -> Phrases:
     """Return the phrases of a contrast.
 
     own, reference: the estimated changes of the two groups of a difference. "Falls more" and
     "rises less" are both negative differences: which of them it is, the groups' changes tell.
-    several: whether there are several times after, so that each is named.
+    several: whether there are several times after, so that each is named. control: whether averages
+    leave out a control, so that their groups are named.
     """
     group, other = contrast.group, contrast.reference
     at = f" at {contrast.time}" if several and contrast.time else ""
@@ -74,10 +76,9 @@ def phrases(
         where = at if group == SINGLE_GROUP else f" in {group}{at}"
         return Phrases(f"it rises{where}", f"it falls{where}", f"change{where}")
     if contrast.kind == "average":
+        over = f"over {joined(contrast.groups) if control else 'the groups'}{at}"
         return Phrases(
-            f"it rises on average over the groups{at}",
-            f"it falls on average over the groups{at}",
-            f"mean change over the groups{at}",
+            f"it rises on average {over}", f"it falls on average {over}", f"mean change {over}"
         )
     if contrast.kind == "dose":
         where = at if group == SINGLE_GROUP else f" in {group}{at}"

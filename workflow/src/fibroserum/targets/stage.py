@@ -220,7 +220,11 @@ def _phrases(study: Study, numbers: pd.DataFrame) -> dict[tuple[str, str], Phras
                 )
                 found[target, contrast.name] = phrases(contrast, own, other, several=several)
             else:
-                found[target, contrast.name] = phrases(contrast, several=several)
+                # an average runs over every group but a control
+                left_out = {group for group, _ in changes} - set(contrast.groups)
+                found[target, contrast.name] = phrases(
+                    contrast, several=several, control=bool(left_out)
+                )
     return found
 
 

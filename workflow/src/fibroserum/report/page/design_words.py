@@ -35,10 +35,13 @@ def _not_compared(run: RunTables) -> Iterator[str]:
     compared = {frozenset(one.groups) for one in run.planned if _compares_two_changes(one)}
     lost = [pair for pair in combinations(_changing(run), 2) if frozenset(pair) not in compared]
     if lost:
-        reference, *others = _changing(run)
+        reference = run.groups[0]
+        others = [group for group in _changing(run) if group != reference]
         pairs = [f"{later} against {earlier}" for earlier, later in lost]
+        without = f"{reference}, the reference, has no sample after, and so no change. "
+        compared_with = f"{_joined(others)} are each compared with {reference}. "
         yield (
-            f"{_joined(others)} are each compared with {reference}. "
+            f"{compared_with if reference in _changing(run) else without}"
             f"{listed(pairs, 6, quote='')} {'is' if len(pairs) == 1 else 'are'} not in this run: "
             "write differences: pairwise in the config to compare every two groups."
         )
