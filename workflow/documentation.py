@@ -30,8 +30,10 @@ To keep data and results in a folder of your own, say where the pipeline is and 
 Paths in a config are relative to the working directory, which is `--directory` where you give one;
 results and logs go there too. Files under `resources/` that come with the pipeline
 are found from anywhere. A cohort is read from its own file alone: nothing of the toy cohort is
-inherited. A key that is misspelt stops the run with the nearest valid one. `examples/` has configs
-of two public cohorts.
+inherited. Without a cohort, `snakemake --cores 1 plan` prints what a study would find. With
+`--configfile` it reads `targets`, `planning` and `differential_expression`: a file with one of them
+is enough. A key that is misspelt stops the run with the nearest valid one. `examples/` has configs
+of three public cohorts.
 
 This page is generated from the schema that holds the defaults,
 `workflow/src/fibroserum/data/config.schema.yaml`.
@@ -87,8 +89,18 @@ def _rows(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
         default = _default(about, required=required)
         yield f"| `{prefix}{key}` | {_kind(about)} | {default} | {about['description']} |"
         yield from _rows(about, f"{prefix}{key}.")
-        if isinstance(about.get("additionalProperties"), dict):
-            yield from _rows(about["additionalProperties"], f"{prefix}{key}.NAME.")
+        yield from _named_rows(about, f"{prefix}{key}.NAME")
+
+
+def _named_rows(about: dict[str, Any], name: str) -> Iterator[str]:
+    """Yield the rows of what a section holds by names that the user chooses."""
+    rest = about.get("additionalProperties")
+    if not isinstance(rest, dict):
+        return
+    if "properties" not in rest:
+        yield f"| `{name}` | {_kind(rest)} |  | {rest['description']} |"
+        yield from _named_rows(rest, f"{name}.NAME")
+    yield from _rows(rest, f"{name}.")
 
 
 def config_page(schema: dict[str, Any], cohorts: dict[str, Any], reading: str) -> str:

@@ -177,6 +177,10 @@ def test_file_names_stay_in_their_folder(name: str, file: str) -> None:
         ({"counts": "x.tsv"}, "Write it as a list: [x.tsv]."),
         ({"targets": ["BGN", "DCN", "BGN"]}, "'BGN' stands more than once; expected a list: genes"),
         ({"samples": ""}, "the text is empty; expected text: sample sheet, TSV, CSV or Excel"),
+        (
+            {"serum_panel": {"table": ""}},
+            "the text is empty; expected text: TSV, CSV or Excel",
+        ),
         ({"design": {"before": 0, "after": "24"}}, "put it in quotes, '0'."),
         ({"design": {"before": "pre", "after": True}}, "YAML reads yes, no, on, off"),
         (

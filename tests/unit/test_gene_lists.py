@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,11 @@ import vl_convert
 
 from fibroserum import tables
 from fibroserum.cohort.accessors import all_contrasts, settings_of
+from fibroserum.cohort.plan import plan
 from fibroserum.de.gene_lists import SHOWN, gene_list_table
 from fibroserum.errors import InputError
 from fibroserum.input.gene_lists import read_gene_lists
+from fibroserum.input.schema import config_schema
 from fibroserum.report.figures.change import target_ids
 from fibroserum.report.figures.gene_lists import MOST_LINES, MOST_MARKED
 from fibroserum.report.figures.registry import draw
@@ -25,6 +28,7 @@ from fibroserum.report.loading import load_run
 from fibroserum.report.theme import Figure, spec
 from fibroserum.report.workbook import workbook
 from helpers.bad_inputs import built
+from helpers.pipeline import REPOSITORY
 from helpers.report_run import page_of
 from helpers.report_shape import HOSTILE, Shape
 from helpers.small_cohort import good
@@ -46,6 +50,37 @@ def test_a_file_of_genes_is_read(name: str, content: str, tmp_path: Path) -> Non
     path.write_text(content, encoding="utf-8")
     read = read_gene_lists({"file": str(path), "written": [" BGN", "DCN", "VCAN", "BGN"]})
     assert read == dict.fromkeys(("file", "written"), ("BGN", "DCN", "VCAN"))
+
+
+@pytest.mark.parametrize(
+    ("gene", "annotation", "said"),
+    [
+        ("BGNN", None, "gene_lists.mine: 'BGNN' is no known human gene; expected .* 'BGN'?"),
+        ("SKIN1", "gene_id,symbol\nSKIN9,SKIN9\n", "'SKIN1' is no known human gene"),
+        ("SKIN9", "gene_id,symbol\nSKIN9,SKIN9\n", None),
+        ("SKIN_OF_THE_MATRIX", None, None),
+    ],
+)
+def test_the_plan_refuses_a_gene_that_nothing_knows(
+    gene: str, annotation: str | None, said: str | None, tmp_path: Path
+) -> None:
+    """Before any model is fitted; a row of the counts is a gene, whatever the tables have."""
+    cohort = good()
+    cohort.config["gene_lists"] = {"mine": ["DCN", gene]}
+    cohort.counts.rows.append(["SKIN_OF_THE_MATRIX", *["90"] * (len(cohort.counts.header) - 1)])
+    if annotation:
+        names = [f"{row[0]},{row[0]}\n" for row in cohort.counts.rows[1:]]
+        cohort.instead["annotation.csv"] = annotation + "".join(names)
+        cohort.config["genes"] = {"annotation": "annotation.csv"}
+    cohort.write(tmp_path)
+    raw = cohort.config
+    with contextlib.chdir(tmp_path):
+        if said is None:
+            plan(raw, config_schema(), REPOSITORY, "cohort.yaml")
+            return
+        with pytest.raises(InputError, match=said) as error:
+            plan(raw, config_schema(), REPOSITORY, "cohort.yaml")
+    assert len(error.value.problems) == 1
 
 
 def test_the_table_holds_the_rows_of_de(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def test_a_plan_is_a_small_table() -> None:
     head, titles, *lines = plan_lines(rows)
     assert "muscle (genes of mean count 300)" in head
     assert "power for 0.15" in head
-    assert titles.split() == ["pairs", "change", "slope"]
+    assert titles.split() == ["pairs", "change", "slope", "per", "sd"]
     assert [line.split() for line in lines] == [
         ["8", "0.80", "46", "%", "0.80", "46", "%"],
         ["20", "0.20", "46", "%", "0.20", "46", "%"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -335,6 +336,19 @@ def test_an_arm_may_lack_some_genes_but_not_most(planned: Planned) -> None:
     cohort.tables["arm.counts.tsv"].rows = arm.rows
     (problem,) = said(planned, cohort, counts=True)
     assert "only 35 of 98 genes" in problem
+
+
+def test_the_default_gene_sets_without_the_pipeline_say_what_to_write(
+    tmp_path: Path, schema: dict[str, Any]
+) -> None:
+    cohort = good()
+    del cohort.config["gene_sets"]
+    cohort.write(tmp_path)
+    with contextlib.chdir(tmp_path), pytest.raises(InputError) as error:
+        plan(cohort.config, schema, tmp_path, "study.yaml")
+    (problem,) = error.value.problems
+    assert problem.where == "study.yaml, gene_sets"
+    assert "(root=), or write 'gene_sets: []'" in problem.hint
 
 
 def test_bundled_files_are_found_from_any_folder(

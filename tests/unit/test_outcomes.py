@@ -347,6 +347,30 @@ def test_genes_that_follow_are_found(flagged: OutcomeTables) -> None:
     assert sets.loc["FALLS", "mean_slope"] == pytest.approx(slopes[:10].mean())
 
 
+def test_a_change_of_the_sheet_is_that_to_the_last_time() -> None:
+    """One value a donor: at earlier times nothing is tested, and every row says why."""
+    cohort = make_cohort(Options())
+    fits = fits_of(cohort)
+    early = (cohort.obs["time"] == "post") & cohort.obs["donor"].isin(
+        sorted(cohort.obs["donor"].unique())[::2]
+    )
+    cohort.obs["time"] = cohort.obs["time"].astype(str).where(~early, "mid")
+    cohort.uns["fibroserum"]["after"] = ["mid", "post"]
+    cohort.obs["outcome"] = cohort.obs["factor"]
+    found = flag_outcomes(
+        cohort, fits["paired"], SETS, {"skin": CHANGES}, OutcomeSettings(0.05, 5, 500)
+    )
+    pairs, rows = found.pairs.set_index("time"), found.targets.set_index("time")
+    assert pairs.loc["post", "used"].all()
+    assert not pairs.loc["mid", "used"].any()
+    assert pairs.loc["mid", "change"].isna().all()
+    why = "the column holds the change to post, the last time"
+    assert set(pairs.loc["mid", "reason"]) == {f"not assessed: {why}"}
+    assert rows.loc["mid", "pvalue"].isna().all()
+    assert rows.loc["mid", "reason"].str.contains(why).all()
+    assert rows.loc["post", "pvalue"].notna().any()
+
+
 def test_targets_have_a_reason(flagged: OutcomeTables) -> None:
     rows = flagged.targets.set_index(["outcome", "question", "target"]).sort_index()
     change = rows.loc[("level", "change")]

@@ -14,6 +14,7 @@ from scipy import stats
 
 from fibroserum import tables
 from fibroserum.de.settings import FitSettings
+from fibroserum.input.planning import names_no_counts
 from fibroserum.targets.noise import Noise, slope_noise, study_noise
 from fibroserum.targets.planning import PAIRS, Panel, panel_detectable, panel_power, planning_table
 from fibroserum.targets.planning_words import planning_sentences, slope_label
@@ -284,3 +285,17 @@ def test_the_public_numbers_are_those_of_the_data(
     bundled = pd.read_csv(repository / "resources/planning/public_cohorts.tsv", sep="\t")
     own = bundled[bundled["cohort"] == name].reset_index(drop=True)
     pd.testing.assert_frame_equal(build["cohort_rows"](name, shared_data(name)), own, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("keys", "plan_alone"),
+    [
+        (["planning"], True),
+        (["differential_expression", "targets"], True),
+        (["cohort", "planning"], True),
+        ([], False),
+        (["planning", "counts"], False),
+    ],
+)
+def test_a_config_of_a_plan_alone_needs_no_cohort(keys: list[str], plan_alone: bool) -> None:
+    assert names_no_counts(dict.fromkeys(keys)) == plan_alone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -11,11 +12,12 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
-from fibroserum.cohort.accessors import counts_of, keep_panel, panel_of, settings_of
+from fibroserum.cohort.accessors import all_contrasts, counts_of, keep_panel, panel_of, settings_of
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.storage import read_h5ad, write_h5ad
 from fibroserum.input.serum_panel import KEYS, SerumPanel
 from fibroserum.multiple_testing import benjamini_hochberg
+from fibroserum.serum_panel import stage
 from fibroserum.serum_panel.candidates import candidates_of
 from fibroserum.serum_panel.levels import pair_changes
 from fibroserum.serum_panel.stage import SCHEMAS, PanelTables, flag_panel
@@ -142,6 +144,20 @@ def test_donors_that_share_blocks_have_no_slope() -> None:
     own = slopes_at(_panel(), counts, cohort().obs, settings, "post", kept, {})
     assert own["pvalue"].isna().all()
     assert own["reason"].str.startswith("donors share blocks").all()
+
+
+def test_a_contrast_over_several_times_has_rows_that_say_why(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    *others, last = all_contrasts(settings_of(cohort()))
+    over = [one for one in others if one.model == "paired"] + [replace(last, time=None)]
+    monkeypatch.setattr(stage, "all_contrasts", lambda _: over)
+    rows = flag_panel(cohort(), *fitted(), {}, 0.05).candidates
+    rows = tables.check("candidates", rows).set_index("contrast").loc[last.name]
+    assert len(rows) == 27
+    assert rows["call"].isna().all()
+    assert rows["slope"].isna().all()
+    assert rows["reason"].str.contains("a slope is of one time").all()
 
 
 def test_a_candidates_p_value_is_the_larger_one_over_molecules_and_targets() -> None:

@@ -98,6 +98,11 @@ SPIKE_INS: dict[str, tuple[dict[str, Any], tuple[str, ...], str]] = {
         (),
         "config, normalization.genes: 'BGN', 'DCN' fit no row of the counts that is not a gene of",
     ),
+    "most genes as spike-ins": (
+        {**SPIKED, "genes": ["*1*", "*2*", "*A*"]},
+        (),
+        "config, normalization.genes: '*1*', '*2*', '*A*' fit ",
+    ),
     "samples without spike-ins": (
         SPIKED,
         ("D1_pre", "D4_post"),

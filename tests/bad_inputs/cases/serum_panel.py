@@ -194,3 +194,22 @@ def _(c: SmallCohort) -> None:
 def _(c: SmallCohort) -> None:
     panel(c)
     c.instead["serum.tsv"] = None
+
+
+@case(
+    "molecules that differ in case alone",
+    "serum.tsv, header: the molecules 'IL6' and 'il6' differ in case alone; expected each molecule "
+    "once",
+)
+def _(c: SmallCohort) -> None:
+    panel(c).rename("DMG", "il6")
+
+
+@case(
+    "concentrations on a log2 scale",
+    "serum.tsv, row 2, column 'CXCL4': the level 700 is no log2 level (12 such cells); expected "
+    "log2 levels, at most 64, for serum_panel.scale log2. If levels are concentrations, write "
+    "'scale: linear'.",
+)
+def _(c: SmallCohort) -> None:
+    panel(c, scale="log2").map("CXCL4", lambda _: "700")

@@ -31,6 +31,8 @@ from fibroserum.errors import Collector, InputError, Problem, listed
 from fibroserum.files.left_out import EXCLUDED, SPIKE_IN, fits
 from fibroserum.genes.gmt import check_human, collection_name, read_gmt
 from fibroserum.genes.ids import canonical_ensembl
+from fibroserum.genes.mapping import read_annotation
+from fibroserum.genes.table import bundled
 from fibroserum.input.config import Config
 from fibroserum.input.gene_lists import read_gene_lists
 from fibroserum.input.outcomes import outcome_problems
@@ -117,6 +119,22 @@ def check_tables(config: Config) -> None:
             what = f"'{other}' and '{path}' are both the collection '{collection_name(Path(path))}'"
             found.problems.append(Problem(what, "gene_sets", "files with different names"))
     found.finish()
+
+
+def lists_in_doubt(config: Config) -> bool:
+    """Return whether an own list has a gene that only the counts can know.
+
+    That is a name of no gene in the bundled table or in the user's annotation: a mistake, or a row
+    of the counts that no table has.
+    """
+    index, own = bundled(), config["genes"]["annotation"]
+    lists = read_gene_lists(config["gene_lists"])
+    asked = {canonical_ensembl(gene) for genes in lists.values() for gene in genes}
+    unknown = {gene for gene in asked if index.find(gene) < 0}
+    if unknown and own:
+        table = read_annotation(Path(own))
+        unknown -= {*map(canonical_ensembl, table["gene_id"]), *table["symbol"]}
+    return bool(unknown)
 
 
 @dataclass(frozen=True)

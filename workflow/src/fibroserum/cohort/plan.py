@@ -9,7 +9,7 @@ from typing import Any
 
 from fibroserum.cohort.accessors import all_contrasts
 from fibroserum.cohort.contrasts import Contrast, name_problems
-from fibroserum.cohort.inputs import check_tables, checked_sheet, read_all
+from fibroserum.cohort.inputs import check_tables, checked_sheet, lists_in_doubt, read_all
 from fibroserum.cohort.samples import canonical_sheet, comparisons
 from fibroserum.errors import Collector, Problem
 from fibroserum.input.config import (
@@ -56,7 +56,7 @@ def plan(
     raw: the config as the user wrote it; schema: its JSON Schema; root: of the pipeline, for
     bundled resources; where: the config's name, for messages; files: those that it was read from.
     Raises InputError with every problem of the config, the sheets and tables and, when there is
-    any, of the counts too.
+    any, of the counts too. A gene of an own list that no table knows makes it read the counts.
     """
     config, problems = resolve(raw, schema, where)
     found = Collector()
@@ -84,9 +84,11 @@ def plan(
     sheet = None
     with found.collecting():
         sheet = checked_sheet(config)
+    doubt = False
     with found.collecting():
         check_tables(config)
-    if found.problems:
+        doubt = lists_in_doubt(config)
+    if found.problems or doubt:
         with found.collecting():
             read_all(config)
         found.problems = _without_echoes(found.problems, set(missing), said)

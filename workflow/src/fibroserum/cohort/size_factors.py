@@ -11,6 +11,7 @@ import pandas as pd
 from fibroserum.errors import listed, refuse
 from fibroserum.files.left_out import fits
 from fibroserum.genes.ids import canonical_ensembl
+from fibroserum.genes.table import bundled
 from fibroserum.input.covariates import numbers
 
 NO_GENE_EVERYWHERE = (
@@ -68,12 +69,13 @@ def given(cells: pd.Series, into: Mapping[str, str], used: pd.Series) -> SizeFac
 
 
 def spike_in_rows(
-    reasons: Mapping[str, str], entries: Collection[str] | None
+    reasons: Mapping[str, str], entries: Collection[str] | None, genes: int
 ) -> tuple[list[str], list[str]]:
     """Return the rows that are spike-ins, and the entries of the config that fit none.
 
     reasons: why each row is left out of the genes; entries: `normalization.genes`, or None for all
-    rows that are recognised. Raises InputError where there is none.
+    rows that are recognised; genes: number of those that are left. Raises InputError where there is
+    no spike-in, and where most human genes are taken for spike-ins.
     """
     known = [row for row, reason in reasons.items() if reason in SPIKE_INS]
     wanted = [canonical_ensembl(entry) for entry in entries or ()]
@@ -87,6 +89,17 @@ def spike_in_rows(
             "that is not a gene of another key",
             "config, normalization.genes",
             "rows of spike-ins in the count matrix",
+            f"Recognised as spike-ins: {listed(known)}. Take 'genes' out to use them."
+            if known
+            else "Name the rows of the spike-ins, or write 'method: ratio'.",
+        )
+    human = [row for row in rows if bundled().find(canonical_ensembl(row)) >= 0]
+    if entries is not None and len(human) > genes:
+        raise refuse(
+            f"{listed(entries)} {'fits' if len(entries) == 1 else 'fit'} {len(human):,} human "
+            f"genes, such as '{human[0]}', which leaves {genes:,} genes",
+            "config, normalization.genes",
+            "rows of spike-ins, which are not most of the genes",
             f"Recognised as spike-ins: {listed(known)}. Take 'genes' out to use them."
             if known
             else "Name the rows of the spike-ins, or write 'method: ratio'.",

@@ -206,7 +206,7 @@ def _size_factors(
     if section["method"] == "given":
         return given(full[str(_given_column(config))], combined.into, used)
     if section["method"] == "spike_ins":
-        rows, unfitted = spike_in_rows(inputs.reasons, section["genes"])
+        rows, unfitted = spike_in_rows(inputs.reasons, section["genes"], len(inputs.counts.columns))
         counts = inputs.left_out.loc[full.index, rows]
         return from_spike_ins(counts, combined.into, used, unfitted)
     enough = modelled.sum(axis=0) >= min_count

@@ -110,7 +110,8 @@ def _expected(about: Mapping[str, Any]) -> str:
     words = " or ".join(_TYPES[name] for name in ([types] if isinstance(types, str) else types))
     bounds = " and ".join(f"{word} {about[key]}" for key, word in _BOUNDS.items() if key in about)
     meaning = about.get("description", "").rstrip(".")
-    meaning = meaning[:1].lower() + meaning[1:]
+    if not meaning[1:2].isupper():  # an acronym keeps its capitals
+        meaning = meaning[:1].lower() + meaning[1:]
     return ": ".join(part for part in (f"{words} {bounds}".strip(), meaning) if part)
 
 

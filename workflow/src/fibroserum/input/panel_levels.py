@@ -14,6 +14,9 @@ from fibroserum.input.serum_levels import detection_limit
 from fibroserum.input.sheet import MISSING
 from fibroserum.input.sheet_checks import comma_hint, limit_hint
 
+#: A level on a log2 scale is below: 2 to the 64th of any unit is in nobody's serum.
+HIGHEST_LOG2 = 64.0
+
 
 @dataclass(frozen=True)
 class Limit:
@@ -57,6 +60,7 @@ class PanelLevels:
         self.below = ~np.isnan(written) | (numbers < limits)
         self.numbers = np.where(self.below, limits, numbers)
         self.low = np.zeros(self.text.shape, dtype=bool)
+        self.high = (self.numbers > HIGHEST_LOG2) & (scale == "log2")
         if scale == "linear":
             self.low = ~self.below & (numbers <= 0)
 
@@ -94,6 +98,15 @@ class PanelLevels:
         expected = "a number, '<' and the limit of detection, or an empty cell"
         yield from self._cells(self.wrong & ~texts, "is not a finite number", expected)
         yield from self._cells(self.low, "has no logarithm", "levels above 0")
+        if self.high.any():
+            row, column = np.argwhere(self.high)[0]
+            yield Problem(
+                f"the level {self.numbers[row, column]:g} is no log2 level ({self.high.sum():,} "
+                "such cells)",
+                place(self.table, int(self.own[row]), self.names[column]),
+                f"log2 levels, at most {HIGHEST_LOG2:g}, for serum_panel.scale log2",
+                "If levels are concentrations, write 'scale: linear'.",
+            )
 
     def _cells(self, wrong: np.ndarray, what: str, expected: str) -> Iterator[Problem]:
         found = np.argwhere(wrong)

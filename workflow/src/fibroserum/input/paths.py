@@ -13,6 +13,7 @@ from fibroserum.counts.companions import read_along
 from fibroserum.errors import Problem, nearest
 from fibroserum.files.workbook import split_sheet
 from fibroserum.input.config import Config
+from fibroserum.input.schema import config_schema
 
 
 def locate(path: str | None, root: Path) -> str | None:
@@ -117,7 +118,12 @@ def missing_files(config: Config, where: str) -> Iterator[tuple[str, Problem]]:
             if os.path.exists(path):  # answers for any text, as Path.exists does not
                 continue
             folder = Path(path).parent
-            if not can_be_path(path):
+            if path in config_schema()["properties"]["gene_sets"]["default"]:
+                hint = (
+                    "It is a file of the pipeline: give load_config the pipeline's folder (root=), "
+                    "or write 'gene_sets: []'."
+                )
+            elif not can_be_path(path):
                 hint = "A list of files has a line and a dash for each."
             elif folder.is_dir():
                 hint = nearest(path, sorted(str(p) for p in folder.iterdir() if p.name[0] != "."))

@@ -15,7 +15,7 @@ KEYS = ("cohort", "targets", "planning", "differential_expression")
 
 def names_no_counts(raw: Config) -> bool:
     """Return whether a config says nothing but what a plan reads."""
-    return "cohort" in raw and set(raw) <= set(KEYS)
+    return bool(raw) and set(raw) <= set(KEYS)
 
 
 def plan_settings(

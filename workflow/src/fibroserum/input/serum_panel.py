@@ -138,6 +138,7 @@ def read_panel(
     if not places:
         what = "holds no molecule"
         problems.append(Problem(what, place(table), "a column for each molecule"))
+    problems += _in_case_alone(table, list(places))
     problems += _source_problems(config["factors"], list(places), panel["table"])
     out = _ignored_rows(table, keys, ignored, design)
     own = np.setdiff1d(np.arange(len(table)), out if limit.row is None else [*out, limit.row])
@@ -186,6 +187,15 @@ def _named_as_key(table: pd.DataFrame, name: str, key: str) -> Problem:
         "molecules beside the key columns, and nothing else",
         "Take it out of the table, or rename the molecule.",
     )
+
+
+def _in_case_alone(table: pd.DataFrame, molecules: Sequence[str]) -> Iterator[Problem]:
+    first: dict[str, str] = {}
+    for name in molecules:
+        other = first.setdefault(name.casefold(), name)
+        if other != name:
+            what = f"the molecules '{other}' and '{name}' differ in case alone"
+            yield Problem(what, f"{place(table)}, header", "each molecule once")
 
 
 def _limit_place(

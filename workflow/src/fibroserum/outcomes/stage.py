@@ -114,18 +114,26 @@ def _one_time(name: str, entry: Mapping[str, Any], time: str, shared: _Cohort) -
     """Return the tables of one outcome at one time after, without the columns that name them."""
     obs, settings = at_time(shared.obs, shared.settings, time)
     pairs = outcome_pairs(obs, settings, entry)
+    last, other = change_times(shared.settings)[-1], ""
+    if entry["change_column"] and time != last:
+        other = f"the column holds the change to {last}, the last time"
+        pairs = pairs.assign(change=np.nan, used=False, reason=f"{UNAVAILABLE}{other}")
     described, counts, run = pairs, shared.counts.loc[obs.index], shared.run
     found: dict[str, list[pd.DataFrame]] = {"genes": [], "targets": [], "sets": []}
     for question in QUESTIONS:
-        model = outcome_slope(
-            counts,
-            obs,
-            settings,
-            pairs,
-            shared.force_kept,
-            name=name,
-            question=question,
-            n_cpus=run.n_cpus,
+        model = (
+            SlopeModel.without(other)
+            if other
+            else outcome_slope(
+                counts,
+                obs,
+                settings,
+                pairs,
+                shared.force_kept,
+                name=name,
+                question=question,
+                n_cpus=run.n_cpus,
+            )
         )
         genes = gene_rows(model, run.alpha)
         about = {"outcome": name, "question": question}

@@ -134,7 +134,10 @@ def plan_lines(rows: Sequence[dict[str, str]], mean_count: str = "300") -> list[
             if row["cohort"] == cohort:
                 size, power = float(row["detectable_lfc"]), 100 * float(row["power"])
                 cells.setdefault(row["pairs"], []).append(f"{size:.2f} {power:5.0f} %")
-        kinds = dict.fromkeys(row["kind"] for row in own)
+        kinds = [
+            "slope per sd" if kind == "slope" else kind
+            for kind in dict.fromkeys(row["kind"] for row in own)
+        ]
         lines += [
             f"With the variances of {cohort} (genes of mean count {mean_count}): the |log2 fold "
             f"change| that 80 % of studies find, and the power for {own[0]['effect']}, by pairs in "

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 
 from fibroserum import tables
@@ -84,9 +85,14 @@ def flag_panel(
         for time in change_times(settings)
     }
     candidates = [
-        candidates_of(one, changes[one.name], slopes[time], de[one.name], alpha)
+        candidates_of(
+            one,
+            changes[one.name],
+            slopes[one.time] if one.time is not None else _of_no_time(next(iter(slopes.values()))),
+            de[one.name],
+            alpha,
+        )
         for one in own
-        if (time := one.time) is not None
     ]
     changed = [
         table.assign(contrast=name, levels=counted, below_limit=below)
@@ -98,6 +104,12 @@ def flag_panel(
     return PanelTables(
         **{field: _stacked(SCHEMAS[field], rows, declared) for field, rows in parts.items()}
     )
+
+
+def _of_no_time(slopes: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of slopes without slopes, for a contrast over several times."""
+    why = "a slope is of one time, and the contrast is over several"
+    return slopes.assign(slope=np.nan, pvalue=np.nan, reason=why)
 
 
 def _below_the_limit(below: pd.Series, counted: pd.Series) -> dict[str, str]:
