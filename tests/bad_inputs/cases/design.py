@@ -411,7 +411,7 @@ def _(c: SmallCohort) -> None:
 
 
 @case(
-    "a time that is compared and ignored",
+    "the time before is ignored",
     "cohort.yaml, design.ignore_times: 'pre' is compared and ignored; expected times other than "
     "before and after. Take 'pre' out of ignore_times, or out of before and after.",
 )
@@ -437,7 +437,7 @@ def _(c: SmallCohort) -> None:
     "the top level.",
 )
 def _(c: SmallCohort) -> None:
-    c.design |= {"contrasts": {"mine": {"RT": 1, "AT": -1}}, "differences": "pairwise"}
+    c.design.update({"contrasts": {"mine": {"RT": 1, "AT": -1}}, "differences": "pairwise"})
 
 
 @case(
