@@ -149,8 +149,9 @@ def test_donors_that_share_blocks_have_no_slope() -> None:
 def test_a_contrast_over_several_times_has_rows_that_say_why(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    *others, last = all_contrasts(settings_of(cohort()))
-    over = [one for one in others if one.model == "paired"] + [replace(last, time=None)]
+    planned = all_contrasts(settings_of(cohort()))
+    *others, last = [one for one in planned if one.model == "paired"]
+    over = [*others, replace(last, time=None)]
     monkeypatch.setattr(stage, "all_contrasts", lambda _: over)
     rows = flag_panel(cohort(), *fitted(), {}, 0.05).candidates
     rows = tables.check("candidates", rows).set_index("contrast").loc[last.name]
