@@ -373,7 +373,7 @@ def _(c: SmallCohort) -> None:
     "cohort.yaml, contrasts.unknown: 'TR' is not a group; expected one of 'AT', 'RT'. Valid: "
     "'AT', 'RT'.",
     "cohort.yaml, contrasts.sum: the weights sum to 0.9; expected a sum of 0 (a difference) or of "
-    "1 (an average). Write a third as 0.3333333333, with ten digits.",
+    "1 (an average)",
     "cohort.yaml, contrasts.nothing: every weight is 0; expected weights that sum to 0 or to 1",
 )
 def _(c: SmallCohort) -> None:
@@ -396,7 +396,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "own contrast: a name that is taken",
-    "cohort.yaml, names of contrasts: 'RT_vs_AT_change' and 'RT_vs_AT_change' both become",
+    "cohort.yaml, names of contrasts: 'RT_vs_AT_change' is the name of a contrast that the run "
+    "makes itself; expected another name for the own contrast. Rename 'RT_vs_AT_change'.",
 )
 def _(c: SmallCohort) -> None:
     c.config["contrasts"] = {"RT_vs_AT_change": {"RT": 1, "AT": -1}}

@@ -12,13 +12,13 @@ SPOILT: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "a gene that is none": (
         {"mine": ["BGNN"]},
         None,
-        "config, gene_lists.mine: 'BGNN' is no known human gene; expected a symbol, Ensembl "
+        "cohort.yaml, gene_lists.mine: 'BGNN' is no known human gene; expected a symbol, Ensembl "
         "or Entrez id. Did you mean 'BGN'?",
     ),
     "a word of a file that is no gene": (
         {"mine": "list.txt"},
         "gene\nBGN\n",
-        "config, gene_lists.mine: 'gene' is no known human gene",
+        "cohort.yaml, gene_lists.mine: 'gene' is no known human gene",
     ),
     "an empty list": (
         {"mine": []},

@@ -40,10 +40,11 @@ from fibroserum.input.published import read_published
 from fibroserum.input.serum_levels import serum_notes
 from fibroserum.input.serum_panel import SerumPanel, molecule_of, read_panel
 from fibroserum.input.sheet import DESIGN_KEYS, IGNORED, SAMPLE, missing_names, read_sample_sheet
-from fibroserum.input.sheet_checks import check_sheet, problems_without
+from fibroserum.input.sheet_checks import check_sheet
 from fibroserum.input.sheet_design import turned_times
 from fibroserum.input.signature import read_signature
 from fibroserum.input.stimulation_sheet import check_stimulation, left_out
+from fibroserum.input.too_few_cells import problems_without
 
 
 def sheet_and_panel(config: Config) -> tuple[pd.DataFrame, SerumPanel | None, tuple[Problem, ...]]:

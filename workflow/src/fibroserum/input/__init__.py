@@ -19,4 +19,5 @@ __all__ = [
     "sheet_design",
     "signature",
     "stimulation_sheet",
+    "too_few_cells",
 ]
