@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from fibroserum import tables
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 from helpers.report_shape import HOSTILE
 
 SECTIONS = ("glance", "cohort", "change", "targets", "ecm", "lookup", "methods")

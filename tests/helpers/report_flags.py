@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 from helpers.report_shape import Tables
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.questions import questions_of
-from fibroserum.input.config import file_name
+from fibroserum.input.names import file_name
 from fibroserum.report.figures.registry import draw
 from fibroserum.report.loading import RunTables, load_run
 from fibroserum.report.page.cohort_page import build_page
