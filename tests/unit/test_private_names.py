@@ -69,7 +69,6 @@ PRIVATE = {
     "snakemake.workflow.Workflow.current_basedir": "the folder of an included file",
     "snakemake.workflow.Workflow.dag": "whether a rule is part of the run",
     "snakemake.workflow.Workflow.overwrite_configfiles": "the files that --configfile names",
-    "snakemake.workflow.Workflow.persistence": "which rule made a file of an earlier run",
     "snakemake.workflow.Workflow.remote_exec": "whether this process is a job of a cluster",
 }
 

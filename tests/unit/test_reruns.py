@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from fibroserum.runtime import reruns
-from fibroserum.runtime.stale import remove_stale
 
 
 def test_a_script_needs_what_it_imports_and_no_more(repository: Path) -> None:
@@ -91,17 +90,3 @@ def test_code_changes_with_the_script(tmp_path: Path) -> None:
     first = reruns.code_of(script)
     script.write_text("from fibroserum import errors, tables\n", encoding="utf-8")
     assert reruns.code_of(script) != first
-
-
-def test_files_of_a_feature_that_was_taken_out_are_removed(tmp_path: Path) -> None:
-    """Of those that a rule made; files of this run and the user's own stay."""
-    names = ["flags/targets.tsv", "flags/chain.tsv", "figures/panel_targets.svg", "qc/old.tsv"]
-    own = "flags/candidates.tsv"
-    for name in (*names, own):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text("", encoding="utf-8")
-    rules = {str(tmp_path / name): "rule" for name in names}
-    stale = remove_stale(tmp_path, {str(tmp_path / names[0])}, rules.get)
-    assert stale == sorted(str(tmp_path / name) for name in names[1:3])
-    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.*")}
-    assert left == {names[0], names[3], own}

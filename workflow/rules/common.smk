@@ -28,7 +28,6 @@ from fibroserum.runtime.job import (
 )
 from fibroserum.runtime.lock import OVER, VARIABLE, Refused, run_is_over, take
 from fibroserum.runtime.reruns import code_of
-from fibroserum.runtime.stale import remove_stale
 
 prepare_environment(LIBRARY)
 if workflow.remote_exec and run_is_over():
@@ -115,19 +114,6 @@ def leave_nothing_refused():
     """Remove what was made from input that was then refused."""
     for folder in map(Path, FOLDERS):
         clear_refused(folder, Path("logs") / folder.name)
-
-
-def leave_nothing_stale():
-    """Remove tables and figures of features that the config of a report no longer has."""
-    jobs = list(workflow.dag.jobs)
-    made = {str(path) for job in jobs for path in job.output}
-    for job in jobs:
-        # with several cohorts, the name of the rule has a prefix
-        if job.rule.name.endswith("report"):
-            folder = Path(str(job.output.html)).parent
-            for path in remove_stale(folder, made, workflow.persistence.rule):
-                workflow.persistence.cleanup_metadata(path)
-                logger.info(f"Removed {path}: the config no longer asks for it.")
 
 
 def unlock_results():

@@ -7,5 +7,4 @@ __all__ = [
     "lock",
     "reruns",
     "scatter",
-    "stale",
 ]
