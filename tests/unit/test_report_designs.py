@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from fibroserum.cohort.contrasts import contrasts_of, effects_of
+from fibroserum.cohort.opening import opening
 from fibroserum.report.figures.catalogue import OF_ALL_CONTRASTS, figure_names
 from fibroserum.report.figures.cohort import pca
 from fibroserum.report.figures.glance import pairs
@@ -23,7 +24,6 @@ from fibroserum.report.figures.render import svg
 from fibroserum.report.figures.slopes import slopes
 from fibroserum.report.figures.targets import pairs as trajectories
 from fibroserum.report.loading import RunTables, load_run
-from fibroserum.report.opening import opening
 from fibroserum.report.page.design_words import calls_compared, words_of_design
 from fibroserum.report.page.tables import target_first
 from fibroserum.report.theme import spec

@@ -11,6 +11,7 @@ __all__ = [
     "lines",
     "members",
     "models",
+    "opening",
     "plan",
     "questions",
     "rank",

@@ -14,13 +14,13 @@ from fibroserum import tables
 from fibroserum.chain.links import chained
 from fibroserum.cohort import contrasts
 from fibroserum.cohort.accessors import all_contrasts, change_times, settings_of
+from fibroserum.cohort.opening import opening
 from fibroserum.cohort.questions import questions_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_collections
 from fibroserum.input.names import file_name
 from fibroserum.input.published import read_published
-from fibroserum.report.opening import opening
 
 Frames = dict[str, pd.DataFrame]
 

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from fibroserum.cohort.opening import MOST_CONTRASTS
 from fibroserum.factors.calls import RESPONSIVE
-from fibroserum.report.opening import MOST_CONTRASTS
 
 #: Verdicts that are only counted where a run has many contrasts.
 QUIET = ("inconclusive", "untestable", "absent")

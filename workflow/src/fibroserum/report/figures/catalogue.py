@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypedDict
 
 from fibroserum.cohort.contrasts import Contrast
+from fibroserum.cohort.opening import opening
 from fibroserum.input.names import file_name
-from fibroserum.report.opening import opening
 
 GLANCE = "At a glance"
 COHORT = "Cohort"
