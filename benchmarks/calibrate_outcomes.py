@@ -7,13 +7,10 @@ Seeded: the same numbers come out each time. Without `--write` the section is pr
 
 from __future__ import annotations
 
-import argparse
 import os
-import time
 from collections.abc import Hashable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 # before numpy: sums must not depend on the number of BLAS threads
@@ -27,7 +24,7 @@ from fibroserum.multiple_testing import benjamini_hochberg
 from fibroserum.outcomes.pairs import outcome_slope
 from fibroserum.slopes.design import Question
 from fibroserum.slopes.model import SlopeSteps, slope_test
-from sections import took, write_section
+from sections import run_study
 
 ALPHA = 0.05
 DONORS = (6, 10, 20)
@@ -131,22 +128,5 @@ def section(table: pd.DataFrame, cohorts: int) -> str:
     return "\n".join([head, "", READING, "", *lines, ""])
 
 
-def main() -> None:
-    """Print or write the section."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cohorts", type=int, default=60)
-    parser.add_argument("--workers", type=int, default=os.cpu_count())
-    parser.add_argument("--write", type=Path, help="file with the marked section")
-    asked = parser.parse_args()
-    start = time.monotonic()
-    table = rows(asked.cohorts, asked.workers)
-    text = section(table, asked.cohorts)
-    if asked.write:
-        write_section(asked.write, text, finding(table))
-    else:
-        print(text)
-    print(took(start))
-
-
 if __name__ == "__main__":
-    main()
+    run_study(__doc__, rows, section, finding)

@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
+
+import pandas as pd
+
+
+def run_study(
+    about: str,
+    rows: Callable[[int, int], pd.DataFrame],
+    section: Callable[[pd.DataFrame, int], str],
+    finding: Callable[[pd.DataFrame], str],
+) -> None:
+    """Run a study as its command line asks, and print its section or write it into a page.
+
+    about: the module's docstring. rows: of the number of cohorts and of processes.
+    """
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--cohorts", type=int, default=60)
+    parser.add_argument("--workers", type=int, default=os.cpu_count())
+    parser.add_argument("--write", type=Path, help="file with the marked section")
+    asked = parser.parse_args()
+    start = time.monotonic()
+    table = rows(asked.cohorts, asked.workers)
+    text = section(table, asked.cohorts)
+    if asked.write:
+        write_section(asked.write, text, finding(table))
+    else:
+        print(text)
+    print(took(start))
 
 
 def took(start: float) -> str:

@@ -235,7 +235,7 @@ def test_a_signature_supports_or_contradicts_and_never_calls(falling: Everything
     assert calls.loc["g200", "signature"] == "none"
     assert list(calls.loc[plain.index, "call"]) == list(plain["call"])
     assert calls.loc["NOSUCH9", "call"] == "not_assessable"
-    assert "no known human gene" in calls.loc["NOSUCH9", "reason"]
+    assert "not a recognised human gene" in calls.loc["NOSUCH9", "reason"]
 
 
 def test_a_signature_alone_assesses_nothing(falling: Everything) -> None:

@@ -55,8 +55,12 @@ def test_a_file_of_genes_is_read(name: str, content: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("gene", "annotation", "said"),
     [
-        ("BGNN", None, "gene_lists.mine: 'BGNN' is no known human gene; expected .* 'BGN'?"),
-        ("SKIN1", "gene_id,symbol\nSKIN9,SKIN9\n", "'SKIN1' is no known human gene"),
+        (
+            "BGNN",
+            None,
+            "gene_lists.mine: 'BGNN' is not a recognised human gene; expected .* 'BGN'?",
+        ),
+        ("SKIN1", "gene_id,symbol\nSKIN9,SKIN9\n", "'SKIN1' is not a recognised human gene"),
         ("SKIN9", "gene_id,symbol\nSKIN9,SKIN9\n", None),
         ("SKIN_OF_THE_MATRIX", None, None),
     ],
@@ -124,7 +128,7 @@ def test_unknown_genes_of_a_list_are_named_with_the_nearest(tmp_path: Path) -> N
     with pytest.raises(InputError) as refused:
         gene_list_table(cohort.adata, wrong, {})
     first, *_, last = refused.value.problems
-    assert str(first).startswith("config, gene_lists.mine: 'BGNN' is no known human gene")
+    assert str(first).startswith("config, gene_lists.mine: 'BGNN' is not a recognised human gene")
     assert first.hint == "Did you mean 'BGN'?"
     assert last.what == "and 4 more problems"
 

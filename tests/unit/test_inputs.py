@@ -218,11 +218,11 @@ def test_names_of_no_gene_are_refused_and_absent_genes_are_not(planned: Planned)
     cohort.factor["gene"] = "CCL2B"
     problems = said(planned, cohort, counts=True)
     assert problems == [
-        "config, targets: 'BGNN' is no known human gene; expected a symbol, Ensembl or Entrez id. "
-        "Did you mean 'BGN'?",
+        "config, targets: 'BGNN' is not a recognised human gene; expected a symbol, Ensembl or "
+        "Entrez id. Did you mean 'BGN'?",
         "config, targets: 'COX1' is an alias of several genes: MT-CO1, PTGS1; "
         "expected the official symbol of one of them",
-        "config, factors.CCL28.gene: 'CCL2B' is no known human gene; "
+        "config, factors.CCL28.gene: 'CCL2B' is not a recognised human gene; "
         "expected a symbol, Ensembl or Entrez id. Did you mean 'CCL28'?",
     ]
     cohort.config["targets"] = ["BGN", "KRT5"]

@@ -20,13 +20,14 @@ from fibroserum.cohort.opening import opening
 from fibroserum.report.figures.catalogue import OF_ALL_CONTRASTS, figure_names
 from fibroserum.report.figures.cohort import pca
 from fibroserum.report.figures.glance import pairs
+from fibroserum.report.figures.outcomes import scatter
 from fibroserum.report.figures.render import svg
 from fibroserum.report.figures.slopes import slopes
 from fibroserum.report.figures.targets import pairs as trajectories
 from fibroserum.report.loading import RunTables, load_run
 from fibroserum.report.page.design_words import calls_compared, words_of_design
 from fibroserum.report.page.tables import target_first
-from fibroserum.report.theme import spec
+from fibroserum.report.theme import Figure, spec
 from fibroserum.report.workbook import workbook
 from helpers.page_blocks import block
 from helpers.report_run import make_run, page_of
@@ -298,3 +299,23 @@ def test_optional_columns_are_explained_where_a_table_has_them(
     assert (("target_donors", "time") in rows) == there
     part = page[page.index("flags/target_donors.tsv: ") :]
     assert ('<th scope="row">time</th>' in part[: part.index("</table>")]) == there
+
+
+def test_the_legend_of_an_outcome_names_the_groups_that_have_it(
+    tmp_path: Path, repository: Path
+) -> None:
+    config = make_run(tmp_path, repository, Shape(genes=120, outcomes=("skin",), factors=()))
+    run = load_run(tmp_path, config)
+    time = str(run.outcome_targets["time"].iloc[0])
+    whole = run.groups
+    assert legend_of(scatter(run, "skin", time)) == whole
+    lost = run.outcome_pairs["group"] == whole[-1]
+    part = replace(run, outcome_pairs=run.outcome_pairs[~lost])
+    assert legend_of(scatter(part, "skin", time)) == whole[:-1]
+
+
+def legend_of(figure: Figure) -> list[str]:
+    """Return the entries of a figure's first legend of groups."""
+    return next(
+        layer["encoding"]["color"]["legend"]["values"] for layer in spec(figure)["spec"]["layer"]
+    )

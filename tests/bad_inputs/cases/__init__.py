@@ -5,6 +5,7 @@ from __future__ import annotations
 from bad_inputs.cases import (
     cohorts,
     config,
+    contrasts,
     counts,
     design,
     factors,
@@ -22,6 +23,7 @@ TOPICS = (
     config,
     sheet,
     design,
+    contrasts,
     counts,
     genes,
     sets,

@@ -137,8 +137,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a gene that is none",
-    "config, factors.CCL28.gene: 'CCL82' is no known human gene; expected a symbol, Ensembl or "
-    "Entrez id. Did you mean 'CXCL8'?",
+    "config, factors.CCL28.gene: 'CCL82' is not a recognised human gene; expected a symbol, "
+    "Ensembl or Entrez id. Did you mean 'CXCL8'?",
 )
 def _(c: SmallCohort) -> None:
     c.factor["gene"] = "CCL82"
@@ -146,10 +146,10 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "genes of the context that are none",
-    "config, context.pattern: 'BNG' is no known human gene; expected a symbol, Ensembl or Entrez "
-    "id. Did you mean 'BGN'?",
-    "config, context.receptors: 'CCR33' is no known human gene; expected a symbol, Ensembl or "
-    "Entrez id.",
+    "config, context.pattern: 'BNG' is not a recognised human gene; expected a symbol, Ensembl or "
+    "Entrez id. Did you mean 'BGN'?",
+    "config, context.receptors: 'CCR33' is not a recognised human gene; expected a symbol, "
+    "Ensembl or Entrez id.",
 )
 def _(c: SmallCohort) -> None:
     c.config["context"] = {"pattern": {"BNG": "up"}, "receptors": {"CCR33": "CCL28"}}

@@ -12,13 +12,13 @@ SPOILT: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "a gene that is none": (
         {"mine": ["BGNN"]},
         None,
-        "cohort.yaml, gene_lists.mine: 'BGNN' is no known human gene; expected a symbol, Ensembl "
-        "or Entrez id. Did you mean 'BGN'?",
+        "cohort.yaml, gene_lists.mine: 'BGNN' is not a recognised human gene; expected a symbol, "
+        "Ensembl or Entrez id. Did you mean 'BGN'?",
     ),
     "a word of a file that is no gene": (
         {"mine": "list.txt"},
         "gene\nBGN\n",
-        "cohort.yaml, gene_lists.mine: 'gene' is no known human gene",
+        "cohort.yaml, gene_lists.mine: 'gene' is not a recognised human gene",
     ),
     "an empty list": (
         {"mine": []},
@@ -41,6 +41,11 @@ SPOILT: dict[str, tuple[dict[str, Any], str | None, str]] = {
         "BGN\n",
         "cohort.yaml, gene_lists.mine: there is no file 'lst.txt'; expected a file that can be read"
         ". Did you mean 'list.txt'?",
+    ),
+    "a list of one gene without brackets": (
+        {"mine": "BGN"},
+        None,
+        "cohort.yaml, gene_lists.mine: there is no file 'BGN'; expected a file that can be read.",
     ),
     "a file of several sets": (
         {"mine": "sets.gmt"},

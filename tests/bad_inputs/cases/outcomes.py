@@ -130,3 +130,12 @@ def _(c: SmallCohort) -> None:
     _with(c)
     entry = c.config["outcomes"]["skin"]
     c.config["outcomes"] = {"skin a": entry, "skin_a": entry}
+
+
+@case(
+    "an outcome that is a column's name alone",
+    "cohort.yaml, outcomes.thick: 'age' is not valid; expected keys with their values: one "
+    "outcome, with column or with change_column. Write {column: age}.",
+)
+def _(c: SmallCohort) -> None:
+    c.config["outcomes"] = {"thick": "age"}

@@ -66,7 +66,7 @@ def _(c: SmallCohort) -> None:
     "Did you mean 'samples.tsv'?",
     "cohort.yaml, gene_sets: there is no file 'set.gmt'; expected a file that can be read. "
     "Did you mean 'sets.gmt'?",
-    "cohort.yaml, targets: 'COL1A' is no known human gene; "
+    "cohort.yaml, targets: 'COL1A' is not a recognised human gene; "
     "expected a symbol, Ensembl or Entrez id. Did you mean 'COL1A2'?",
 )
 def _(c: SmallCohort) -> None:

@@ -230,7 +230,7 @@ def unknown_genes(asked: Sequence[tuple[str, str]], annotation: pd.DataFrame) ->
             yield Problem(what, f"config, {key}", "the official symbol of one of them")
         elif index.find(plain) < 0:
             symbols = dict.fromkeys(symbol for symbol in annotation["symbol"] if symbol)
-            what, hint = f"'{name}' is no known human gene", nearest(plain, symbols)
+            what, hint = f"'{name}' is not a recognised human gene", nearest(plain, symbols)
             yield Problem(what, f"config, {key}", "a symbol, Ensembl or Entrez id", hint)
 
 

@@ -310,4 +310,6 @@ def why_unmapped(name: str, annotation: pd.DataFrame) -> str:
         known = f"'{name}'" if symbol == key else f"'{name}' ({symbol})"
         return f"{known} is a human gene, but not in the count matrix"
     symbols = [symbol for symbol in annotation["symbol"] if symbol]
-    return f"'{name}' is no known human gene. {nearest(key, dict.fromkeys(symbols))}".strip()
+    return (
+        f"'{name}' is not a recognised human gene. {nearest(key, dict.fromkeys(symbols))}".strip()
+    )

@@ -29,7 +29,10 @@ def scatter(run: RunTables, outcome: str, time: str) -> Figure:
     x = alt.X(
         "x:Q", title=f"Change of {outcome}", scale=alt.Scale(zero=False, nice=False, padding=8)
     )
-    colour = alt.Color("group:N", scale=group_scale(run.groups), title="Group")
+    # colours are those of all groups; a group without this outcome has no entry
+    seen = [name for name in run.groups if name in set(frame["group"])]
+    legend = alt.Legend(values=seen, symbolOpacity=1)
+    colour = alt.Color("group:N", scale=group_scale(run.groups), title="Group", legend=legend)
     source = alt.Chart()
     band = source.mark_area(opacity=0.13).encode(x=x, y="low:Q", y2="high:Q", color=colour)
     line = source.mark_line(strokeWidth=1.4).encode(x=x, y="fit:Q", color=colour)
