@@ -25,7 +25,7 @@ STAGES = {
     "enrichment": {"counts", "fit", "differential_expression", "enrichment"},
     "flags": {
         *("counts", "fit", "differential_expression"),
-        *("targets", "stimulation", "factors", "flags"),
+        *("targets", "stimulation", "factors", "planning", "flags"),
     },
 }
 
