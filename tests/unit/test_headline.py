@@ -1,49 +1,43 @@
-"""What the end of a run says."""
+"""What a run prints at its end."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from fibroserum.runtime.headline import headline, headlines, plan_lines
 
 
-def test_verdicts_and_responsive_genes(tmp_path: Path) -> None:
-    flags = tmp_path / "flags"
-    flags.mkdir()
-    (flags / "targets.tsv").write_text(
-        "target\tcontrast\tverdict\theadline\treason\nBGN\tRT\tup\tup\tboth models\n"
-        "DCN\tRT\tdown\tdown\tx\nBGN\tAT\tinconclusive\tnone\twide\n"
-        "BGN\tRT_vs_AT\tdown\tnone\tin this contrast\n"
+def test_the_story_then_the_report_then_the_warnings(tmp_path: Path) -> None:
+    (tmp_path / "qc").mkdir()
+    rows = ["pairs\tok\t\tfine", "samples used\twarning\tS1\tno sample after"]
+    (tmp_path / "qc" / "checks.tsv").write_text(
+        "check\tlevel\tsubject\tmessage\n" + "\n".join(rows) + "\n"
     )
-    (flags / "factors.tsv").write_text(
-        "factor\tcall\nCCL28\tconfirmed\nCCL28\tresponsive\nCCL28\tnot_responsive\n"
-        "DMG\tnot_assessable\n"
-    )
-    assert headline(tmp_path) == [
-        f"Report: {tmp_path / 'report.html'}",
-        "BGN in RT: up (both models)",
-        "BGN in AT: inconclusive (wide)",
-        "BGN in RT_vs_AT: not established (in this contrast)",
-        "CCL28-responsive genes: 2 (1 confirmed)",
-        "DMG-responsive genes: not assessable, no evidence on DMG",
+    story = " ".join(["word"] * 60)
+    (tmp_path / "summary.json").write_text(json.dumps({"story": story}))
+    lines = headline(tmp_path)
+    report = lines.index(f"Report: {tmp_path / 'report.html'}")
+    assert " ".join(lines[:report]) == story
+    assert max(map(len, lines[:report])) <= 100
+    assert lines[report + 1 :] == [
+        f"1 warning of quality control ({tmp_path / 'qc' / 'checks.tsv'}):",
+        "  samples used: S1: no sample after",
     ]
 
 
-def test_of_many_contrasts_those_that_say_nothing_are_counted(tmp_path: Path) -> None:
-    (tmp_path / "flags").mkdir()
-    rows = [f"BGN\tquiet{at}\tinconclusive\tnone\twide" for at in range(7)]
-    rows += ["BGN\tRT\tup\tup\tboth models", "BGN\tlast\tuntestable\tnone\tone pair"]
-    head = "target\tcontrast\tverdict\theadline\treason\n"
-    (tmp_path / "flags" / "targets.tsv").write_text(head + "\n".join(rows) + "\n")
-    assert headline(tmp_path)[1:] == [
-        "BGN in RT: up (both models)",
-        "BGN in the other 8 contrasts: 7 inconclusive, 1 untestable",
-    ]
-    (tmp_path / "flags" / "targets.tsv").write_text(head + "\n".join(rows[:7] * 2) + "\n")
-    assert headline(tmp_path)[1:] == ["BGN in all 14 contrasts: 14 inconclusive"]
+def test_of_many_warnings_the_first_are_printed_and_the_others_counted(tmp_path: Path) -> None:
+    (tmp_path / "qc").mkdir()
+    rows = [f"outlying sample\twarning\tS{at}\tfar" for at in range(8)]
+    (tmp_path / "qc" / "checks.tsv").write_text(
+        "check\tlevel\tsubject\tmessage\n" + "\n".join(rows) + "\n"
+    )
+    lines = headline(tmp_path)
+    assert lines[1].startswith("8 warnings of quality control")
+    assert lines[2:] == [*(f"  outlying sample: S{at}: far" for at in range(5)), "  and 3 more"]
 
 
-def test_nothing_to_say_is_no_error(tmp_path: Path) -> None:
+def test_without_tables_only_the_report_is_named(tmp_path: Path) -> None:
     assert headline(tmp_path) == [f"Report: {tmp_path / 'report.html'}"]
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.settings.enums import Quietness
 
 ROOT = Path(str(workflow.current_basedir)).resolve().parents[1]
 LIBRARY = ROOT / "workflow" / "src"
@@ -28,6 +29,7 @@ from fibroserum.runtime.job import (
 )
 from fibroserum.runtime.lock import OVER, VARIABLE, Refused, run_is_over, take
 from fibroserum.runtime.reruns import code_of
+from fibroserum.runtime.terminal import print_job_lines
 
 prepare_environment(LIBRARY)
 if workflow.remote_exec and run_is_over():
@@ -46,6 +48,20 @@ if not FILES and "cohorts" not in config and set(config) <= set(OVERRIDES):
 
     configfile: str(FILES[0])
 
+
+# `quiet: reason` is how the profile asks for one line a job
+SHOWN = workflow.output_settings
+if (
+    workflow.is_main_process
+    and Quietness.REASON in SHOWN.quiet
+    and Quietness.ALL not in SHOWN.quiet
+    and not (SHOWN.dryrun or SHOWN.verbose)
+):
+    print_job_lines(
+        logger,
+        total=lambda: sum(1 for job in workflow.dag.needrun_jobs() if job.output),
+        is_local=lambda: workflow.local_exec,
+    )
 
 WHERE = config_source(FILES, OVERRIDES)
 LOCKS = []
@@ -102,7 +118,7 @@ def lock_results():
     atexit.register(unlock_results)
     try:
         for folder in FOLDERS:
-            LOCKS.append(take(folder, logger.info))
+            LOCKS.append(take(folder, logger.warning))
     except Refused as error:
         logger.error(str(error))
         unlock_results()

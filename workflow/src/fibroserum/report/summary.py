@@ -11,6 +11,7 @@ from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.report.figures.sets import first_collection, set_rows
 from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables
+from fibroserum.report.story import story
 from fibroserum.report.theme import value
 
 MOST_NAMED = 5
@@ -74,21 +75,21 @@ def _sets(run: RunTables) -> dict[str, Any]:
 def summary(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the headline figures of a run.
 
-    cohort, version; pairs: complete pairs by group; warnings: of the checks; contrasts: by name,
-    kind, status, reason (of one that is not estimable), pairs, tested, up, down (both models),
-    up_main, down_main (main model alone); target: the first target's name and, by contrast, its
-    verdict, headline, log2FoldChange, ci_low, ci_high, robust and reason, refits (without one donor
-    each) and needs (the donors without whom the refit gives another verdict); factors: by name,
-    responsive (confirmed ones included), confirmed, induced, suppressed, strongest (symbol and id
-    of a few), assessable; gene_sets: the first collection and, by contrast, the sets called up,
-    down and mixed.
+    story: one paragraph, see `report.story`; cohort, version; pairs: complete pairs by group;
+    warnings: of the checks; contrasts: by name, kind, status, reason (of one that is not
+    estimable), pairs, tested, up, down (both models), up_main, down_main (main model alone);
+    target: the first target's name and, by contrast, its verdict, headline, log2FoldChange,
+    ci_low, ci_high, robust and reason, refits (without one donor each) and needs (the donors
+    without whom the refit gives another verdict); factors: by name, responsive (confirmed ones
+    included), confirmed, induced, suppressed, strongest (symbol and id of a few), assessable;
+    gene_sets: the first collection and, by contrast, the sets called up, down and mixed.
     """
     changes = run.contrasts[run.contrasts["kind"] == "change"]
     names = target_names(run)
     first = run.targets[run.targets["target"] == names[0]] if names else run.targets
     numbers = ("kind", "status", "reason", "pairs", "tested", "up", "down", "up_main", "down_main")
     said = ("verdict", "headline", "log2FoldChange", "ci_low", "ci_high", "robust", "reason")
-    return {
+    made = {
         "cohort": config["cohort"],
         "version": run.provenance.get("versions", {}).get("fibroserum", ""),
         # with several times after, of the time with the most pairs
@@ -108,3 +109,4 @@ def summary(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "factors": {name: _factor(run, name) for name in config["factors"]},
         "gene_sets": {"collection": first_collection(run), "contrasts": _sets(run)},
     }
+    return {"story": story(run, made, config), **made}

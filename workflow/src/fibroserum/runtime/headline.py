@@ -1,18 +1,21 @@
-"""The summary that a run prints at its end. Tables are read as text: imports nothing heavy."""
+"""What a run prints at its end. Tables are read as text: imports nothing heavy."""
 
 from __future__ import annotations
 
 import csv
+import json
+import shutil
 import sys
-from collections import Counter
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
-from fibroserum.cohort.opening import MOST_CONTRASTS
 from fibroserum.factors.calls import RESPONSIVE
 
-#: Verdicts that are only counted where a run has many contrasts.
-QUIET = ("inconclusive", "untestable", "absent")
+#: The longest line of the story, in characters.
+WIDTH = 100
+#: Warnings that the end of a run prints; of more, only their number.
+MOST_WARNINGS = 5
 
 
 def _rows(path: Path) -> list[dict[str, str]]:
@@ -28,50 +31,40 @@ def _word(row: dict[str, str]) -> str:
     return "not established" if called and row["headline"] == "none" else row["verdict"]
 
 
-def _verdicts(rows: Sequence[dict[str, str]]) -> list[str]:
-    """Return a line for each contrast of a target; of many, those that say nothing are counted."""
-    quiet = [row for row in rows if _word(row) in QUIET] if len(rows) > MOST_CONTRASTS else []
-    lines = [
-        f"{row['target']} in {row['contrast']}: {_word(row)} ({row['reason']})"
-        for row in rows
-        if row not in quiet
+def _story(place: Path) -> list[str]:
+    """Return the story of a run, in lines that fit a terminal."""
+    path = place / "summary.json"
+    if not path.exists():
+        return []
+    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
+    return textwrap.wrap(json.loads(path.read_text(encoding="utf-8"))["story"], width)
+
+
+def _warnings(place: Path) -> list[str]:
+    """Return the warnings of quality control, what each is about and what to do."""
+    rows = [row for row in _rows(place / "qc" / "checks.tsv") if row["level"] == "warning"]
+    if not rows:
+        return []
+    told = [
+        ": ".join(filter(None, (row["check"], row["subject"], row["message"])))
+        for row in rows[:MOST_WARNINGS]
     ]
-    if quiet:
-        counts = Counter(_word(row) for row in quiet)
-        said = ", ".join(f"{count} {word}" for word, count in counts.items())
-        where = "the other" if lines else "all"
-        lines.append(f"{rows[0]['target']} in {where} {len(quiet)} contrasts: {said}")
-    return lines
+    more = len(rows) - len(told)
+    noun = "warning" if len(rows) == 1 else "warnings"
+    return [
+        f"{len(rows)} {noun} of quality control ({place / 'qc' / 'checks.tsv'}):",
+        *(f"  {line}" for line in told),
+        *([f"  and {more} more"] if more else []),
+    ]
 
 
 def headline(folder: str | Path) -> list[str]:
-    """Return the lines: the path of the report, the first target's headlines, responsive genes.
+    """Return the lines: the story of the run, the path of the report, the warnings.
 
     folder: `results/{cohort}`, complete.
     """
     place = Path(folder)
-    lines = [f"Report: {place / 'report.html'}"]
-    targets = _rows(place / "flags" / "targets.tsv")
-    first = targets[0]["target"] if targets else ""
-    lines += _verdicts([row for row in targets if row["target"] == first])
-    if (place / "flags" / "targets.tsv").exists() and not targets:
-        lines.append("No target was declared")
-    calls: dict[str, Counter[str]] = {}
-    for row in _rows(place / "flags" / "factors.tsv"):
-        calls.setdefault(row["factor"], Counter())[row["call"]] += 1
-    for factor, count in calls.items():
-        responsive = sum(count[word] for word in RESPONSIVE)
-        if responsive == 0 and count["not_assessable"] == count.total():
-            lines.append(f"{factor}-responsive genes: not assessable, no evidence on {factor}")
-        else:
-            lines.append(
-                f"{factor}-responsive genes: {responsive} ({count['confirmed']} confirmed)"
-            )
-    warnings = sum(row["level"] == "warning" for row in _rows(place / "qc" / "checks.tsv"))
-    if warnings:
-        noun = "warning" if warnings == 1 else "warnings"
-        lines.append(f"Quality control: {warnings} {noun}, see the report")
-    return lines
+    return [*_story(place), f"Report: {place / 'report.html'}", *_warnings(place)]
 
 
 def one_line(folder: str | Path) -> str:
