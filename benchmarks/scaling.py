@@ -36,7 +36,7 @@ SETS = (250, 500, 1_000, 2_000)
 COHORTS = (2, 3, 4, 6)
 CELLS = (62_500, 125_000, 250_000, 500_000)
 FAR = {"donors": 10_000, "genes": 60_000, "sets": 20_000, "cohorts": 50, "cells": 10_000_000}
-SECTION = "## What it takes, measured"
+SECTION = "## Measurements"
 
 
 def measured(folder: Path, size: Size) -> dict[str, Any]:
