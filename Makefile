@@ -1,5 +1,5 @@
-# make run: the toy cohort, on a machine with Python 3.11-3.13 and make and nothing else.
-# make test: the tests. make help: the rest.
+# make run: analyse the toy cohort; needs only Python 3.11-3.13 and make.
+# make test: run the tests. make help: list all commands.
 VENV := .venv
 BIN := $(VENV)/bin
 CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
@@ -11,19 +11,19 @@ export PYTHONPATH := workflow/src
 
 .PHONY: help run test long soak check slurm format bench calibrate docs lock clean
 
-help: ## this list
+help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
 
-run: $(VENV)/installed ## install the locked environment, run the toy cohort
+run: $(VENV)/installed ## install the locked environment and analyse the toy cohort
 	$(BIN)/snakemake --cores $(CORES)
 
-test: $(VENV)/installed ## install likewise, run the tests on all cores, at most four
+test: $(VENV)/installed ## install the environment and run the tests on all cores, at most four
 	$(BIN)/python -m pytest -n logical --maxprocesses 4
 
-long: $(VENV)/installed ## run the tests that `make test` leaves out, but for soak
+long: $(VENV)/installed ## run the tests that `make test` leaves out, except soak
 	$(BIN)/python -m pytest -m "cluster or long"
 
-soak: $(VENV)/installed ## kill twenty runs of the toy cohort at random moments and go on: an hour
+soak: $(VENV)/installed ## kill twenty toy runs at random moments and continue them; takes an hour
 	$(BIN)/python -m pytest -s -m soak
 
 check: $(VENV)/installed ## what a reviewer would run: ruff, snakefmt, mypy, lint
@@ -33,7 +33,7 @@ check: $(VENV)/installed ## what a reviewer would run: ruff, snakefmt, mypy, lin
 	$(BIN)/mypy
 	$(BIN)/python workflow/lint.py
 
-slurm: $(VENV)/installed ## install what runs on a SLURM cluster need in addition
+slurm: $(VENV)/installed ## install the additional packages for a SLURM cluster
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 	  -r requirements-slurm.lock
 	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true
@@ -43,12 +43,12 @@ format: $(VENV)/installed ## format the code
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/snakefmt $(SNAKEFILES)
 
-bench: $(VENV)/installed ## measure speed, side by side in one run
+bench: $(VENV)/installed ## measure speed; all programs in the same run
 	$(BIN)/python benchmarks/bench_fit.py
 	$(BIN)/python benchmarks/bench_sets.py
 	$(BIN)/python benchmarks/bench_pipeline.py
 
-calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.md
+calibrate: $(VENV)/installed ## run the simulation studies and write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_toy.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_targets.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_planning.py --write docs/calibration.md
@@ -74,11 +74,11 @@ calibrate: $(VENV)/installed ## the simulation studies; writes docs/calibration.
 	$(BIN)/python benchmarks/calibrate_designs.py all build/designs.tsv
 	$(BIN)/python benchmarks/calibrate_designs.py report build/designs.tsv --write docs/calibration.md
 
-docs: $(VENV)/installed ## write the pages that are generated from schemas, and checksums of resources
+docs: $(VENV)/installed ## regenerate the pages made from schemas, and the checksums of resources
 	$(BIN)/python workflow/documentation.py
 	$(BIN)/python resources/build/update_sources.py
 
-lock: ## resolve the versions in pyproject.toml again (needs uv)
+lock: ## resolve the package versions of pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --fork-strategy fewest --no-header --no-annotate \
 	  --quiet --output-file requirements.lock
@@ -88,7 +88,7 @@ lock: ## resolve the versions in pyproject.toml again (needs uv)
 	  $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) \
 	  --quiet --output-file requirements-slurm.lock
 
-clean: ## remove what runs and tests leave
+clean: ## remove the files that runs and tests leave behind
 	rm -rf results/[!R]* logs build .snakemake .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/installed: requirements.lock workflow/install.sh

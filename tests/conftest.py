@@ -45,7 +45,9 @@ def shared_data() -> Callable[[str], Path]:
         for root in _data_roots():
             if (root / name).exists():
                 return root / name
-        pytest.skip(f"{name} is in none of FIBROSERUM_DATA, data/ and ../shared/data: see README")
+        pytest.skip(
+            f"{name} is not in FIBROSERUM_DATA, data/ or ../shared/data: see docs/inputs.md"
+        )
 
     return find
 

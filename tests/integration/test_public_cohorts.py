@@ -22,7 +22,7 @@ pytestmark = pytest.mark.long
 
 
 def run_example(name: str, data: Path, directory: Path, *outputs: str) -> Run:
-    """Run an example config as README says: its data stand below `data/` of the working folder."""
+    """Run an example config, with its data in `data/` of the working folder (docs/inputs.md)."""
     (directory / "data").symlink_to(data.parent)
     config = REPOSITORY / "config" / "examples" / f"{name}.yaml"
     wanted = [f"results/{name}/{output}" for output in outputs]

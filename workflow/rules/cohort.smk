@@ -1,4 +1,4 @@
-# One cohort: check its config; names that all its stages share. The stages have files of their own.
+# One cohort: check its config and define the names that its stages share. Each stage has its own file.
 import re
 
 from fibroserum.chain.links import chained
@@ -42,7 +42,7 @@ def inputs_of(*keys):
 
 
 def say_headline():
-    """Print the path and the summary of the report, if the run was asked for it."""
+    """Print the path and the summary of the report, if it is a target of this run."""
     if asked_for("report"):
         print_headline(OUT)
 
@@ -62,7 +62,7 @@ include: "report.smk"
 include: "stages.smk"
 
 
-# every table, so that a removed one is made again
+# all tables, so that a removed table is made again
 RESULTS = [
     rules.report.output.html,
     rules.workbook.output.workbook,

@@ -1,4 +1,4 @@
-# Several cohorts in one DAG: this workflow as a module, once for each cohort, and their synthesis.
+# Several cohorts in one DAG: this workflow as a module, once for each cohort, and the synthesis.
 from fibroserum.cohort.several import plan_several
 from fibroserum.runtime.headline import print_headlines
 from fibroserum.report.figures.synthesis_catalogue import META, synthesis_figures
@@ -37,7 +37,7 @@ def stage(name):
 
 
 def say_headline():
-    """Print the paths and summaries of the reports, if the run was asked for them."""
+    """Print the paths and summaries of the reports, if they are targets of this run."""
     if asked_for("overview"):
         print_headlines(FOLDERS)
 

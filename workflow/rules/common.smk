@@ -1,4 +1,4 @@
-# Load the config; what one cohort (cohort.smk) and several cohorts (cohorts.smk) share.
+# Load the config and define what one cohort (cohort.smk) and several cohorts (cohorts.smk) share.
 import atexit
 import os
 import sys
@@ -39,7 +39,7 @@ if unwritable := why_unwritable():
     logger.error(unwritable)
     sys.exit(1)
 
-# A cohort is read from its own file only: Snakemake would merge it deeply into the default.
+# Read only the cohort's own config: Snakemake would merge it deeply into the default.
 FILES = [Path(name) for name in workflow.overwrite_configfiles]
 OVERRIDES = workflow.config_settings.config
 if not FILES and "cohorts" not in config and set(config) <= set(OVERRIDES):
@@ -69,11 +69,11 @@ PLAN_TABLE = "results/planning/plan.tsv"
 
 
 def planned(plan, *arguments):
-    """Return what a function of the library plans, or stop here with the problems in the input."""
+    """Return the plan of a library function, or stop and print the problems in the input."""
     try:
         return plan(*arguments, ROOT, WHERE, FILES)
     except InputError as error:
-        # as a WorkflowError it would be printed among lines about this file, which is not at fault
+        # a WorkflowError would also print lines about this file, which is not the cause
         logger.error(str(error))
         sys.exit(1)
 
@@ -84,7 +84,7 @@ def code(script):
 
 
 def memory(least, per_mb=0):
-    """Return mem_mb for a rule: `least`, or more by the MB of its input; as much again for a retry.
+    """Return mem_mb for a rule: `least`, or more for large input; as much again for each retry.
 
     Input that does not exist yet counts as 0 MB. Snakemake asks again once it exists, except for
     jobs of a group.
@@ -95,9 +95,9 @@ def memory(least, per_mb=0):
 
 
 def minutes(least):
-    """Return runtime for a rule: `least`, and as much again for each retry, as memory.
+    """Return runtime for a rule: `least`, and as much again for each retry, like memory.
 
-    A cluster ends a job by the clock, which runs on where a disk or a node is slow.
+    A cluster limits elapsed time, which is longer on a slow disk or node.
     """
     return lambda wildcards, attempt: attempt * least
 
@@ -113,8 +113,8 @@ def asked_for(rule):
 
 
 def lock_results():
-    """Take the lock of each folder of results until the run ends, or stop here."""
-    # called by runs only: not by dry runs, reports, lints or jobs on other hosts
+    """Lock each folder of results until the run ends, or stop."""
+    # called only by runs, not by dry runs, reports, lints or jobs on other hosts
     atexit.register(unlock_results)
     try:
         for folder in FOLDERS:
@@ -127,7 +127,7 @@ def lock_results():
 
 
 def leave_nothing_refused():
-    """Remove what was made from input that was then refused."""
+    """Remove files that were made from input that was refused later."""
     for folder in map(Path, FOLDERS):
         clear_refused(folder, Path("logs") / folder.name)
 
@@ -139,7 +139,7 @@ def unlock_results():
 
 
 def plan_params(wildcards):
-    """Return what the plan reads of the config, or stop here with the problems in it."""
+    """Return the settings of the plan from the config, or stop and print its problems."""
     asked = planned(plan_settings, dict(config), config_schema())
     model = asked["differential_expression"]
     return {
@@ -153,6 +153,6 @@ def plan_params(wildcards):
 
 
 def say_plan():
-    """Print the plan, if the run was asked for it."""
+    """Print the plan, if it is a target of this run."""
     if asked_for("plan"):
         print_plan(PLAN_TABLE)

@@ -1,18 +1,18 @@
 # Stage counts. In: count matrices, sample sheets. Out: cohort.h5ad, samples.tsv, stimulation/*.h5ad.
-# Of single cells also: pseudobulk/*.npz, each the sums of a part of the cells.
+# For single cells also: pseudobulk/*.npz, each with the sums over a part of the cells.
 SUMMED = []
-# A matrix as compressed text is the smallest that it can be. Of a folder the size is not known.
+# Compressed text is the smallest form of a matrix. The size of a folder is not known.
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".xlsx", ".xlsm")
 ZIPPED = any(path.endswith(PACKED) for path in inputs_of("counts"))
 COUNTS_MEMORY = memory(4000, 60 if ZIPPED else 20)
 
 if CONFIG["cells"]:
 
-    # One part costs a workstation nothing; on a cluster: --set-scatter pseudobulk=20
+    # One part is enough on a workstation; on a cluster: --set-scatter pseudobulk=20
     scattergather:
         pseudobulk=1,
 
-    # of the cells, however many, only their sums come here
+    # `counts` reads only the sums, whatever the number of cells
     COUNTS_MEMORY = memory(6000)
     SUMMED = gather.pseudobulk(f"{OUT}/pseudobulk/{{scatteritem}}.npz")
 

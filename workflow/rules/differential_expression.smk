@@ -1,5 +1,5 @@
 # Stage differential expression. In: cohort.h5ad, flags/omnibus.tsv. Out: fit/*.h5ad, de/*.tsv, contrasts.tsv.
-# `fit` knows nothing of alpha: a change of alpha re-runs what follows it.
+# `fit` does not depend on alpha: a change of alpha runs only the later rules again.
 MODELS = list(dict.fromkeys(contrast.model for contrast in PLAN.contrasts))
 
 

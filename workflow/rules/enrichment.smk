@@ -1,7 +1,7 @@
 # Stage enrichment. In: cohort.h5ad, fit/*.h5ad, de/*.tsv, GMT files. Out: enrichment/*.tsv.
 import os
 
-# Many sets are worth several cores (some 300 each); a few leave them to the jobs beside.
+# Many sets are worth several cores (one per 300 sets); with few sets, other jobs use the cores.
 SETS_KB = sum(map(os.path.getsize, CONFIG["gene_sets"])) // 1000
 
 

@@ -80,7 +80,7 @@ rule factors:
         f"{LOG}/factors.log",
     benchmark:
         f"{LOG}/factors.benchmark.tsv"
-    priority: 1  # the longest of its stage: last, it would leave a core without work
+    priority: 1  # the longest job of its stage: if it started last, a core would be idle
     threads: 1
     resources:
         mem_mb=memory(4000, 15),

@@ -1,4 +1,4 @@
-# A config that names no counts: a plan can be made, and nothing else.
+# A config without counts: only `plan` can run.
 from fibroserum.cohort.plan import plan
 from fibroserum.input.schema import config_schema
 
@@ -10,7 +10,7 @@ def say_headline():
 
 
 def missing(wildcards):
-    """Stop with what the config lacks for a cohort."""
+    """Stop and list what the config needs for a cohort."""
     return planned(plan, dict(config), config_schema())
 
 

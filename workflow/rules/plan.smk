@@ -1,4 +1,4 @@
-# A plan without a cohort. In: resources/planning. Out: results/planning/plan.tsv.
+# Planning a study without a cohort. In: resources/planning. Out: results/planning/plan.tsv.
 from fibroserum.input.planning import names_no_counts
 
 

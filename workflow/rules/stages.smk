@@ -1,4 +1,4 @@
-# Stages by name: `snakemake de`, as `snakemake counts`, `qc`, `enrichment` and `report` are rules already.
+# Stages that are not rules already (`counts`, `qc`, `enrichment` and `report` are), as targets.
 
 
 rule de:

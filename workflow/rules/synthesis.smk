@@ -1,6 +1,6 @@
 # Stage synthesis, and the stages of all cohorts. In: the tables of each cohort. Out: meta/*.tsv,
 # report.html, figures/ and others of the synthesis.
-# Names of rules here hold no `_`, and those of the cohorts' rules do: none are the same.
+# Rule names here contain no `_`; those of the cohorts' rules do, so no two names are the same.
 
 
 rule synthesis:
