@@ -96,7 +96,8 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     samples = _sample_table(counts, summed, whole, obs, reasons, why)
     samples = pd.concat([samples, _without_row(inputs)], ignore_index=True)
     adata = ad.AnnData(
-        X=summed.loc[used].to_numpy(dtype=np.int64),
+        # in the order that a file has: sums over an array depend on its order in their last digit
+        X=np.ascontiguousarray(summed.loc[used].to_numpy(dtype=np.int64)),
         obs=obs.loc[used].fillna(""),
         var=_gene_table(inputs, summed.columns),
     )
@@ -224,7 +225,8 @@ def stimulation_arm(counts: pd.DataFrame, sheet: pd.DataFrame, var: pd.DataFrame
     obs = sheet.set_index("sample").sort_index()
     own = var.reindex(counts.columns).astype(object)
     own["target"] = own["target"].eq(True)
-    return ad.AnnData(X=counts.loc[obs.index].to_numpy(np.int64), obs=obs, var=own.fillna(""))
+    matrix = np.ascontiguousarray(counts.loc[obs.index].to_numpy(np.int64))
+    return ad.AnnData(X=matrix, obs=obs, var=own.fillna(""))
 
 
 def _sample_table(
