@@ -1,4 +1,4 @@
-"""Documentation that is generated, so that it cannot differ from the schemas it describes.
+"""Generated documentation, which cannot differ from the schemas that it describes.
 
 `python workflow/documentation.py` writes config/README.md and docs/tables.md.
 """
@@ -22,23 +22,24 @@ run
 
     snakemake --cores 8 --configfile config/NAME.yaml
 
-To keep data and results in a folder of your own, say where the pipeline is and where to work:
+To keep data and results in a separate folder, give the path of the pipeline and of that folder:
 
     snakemake -s /path/to/fibroserum/Snakefile --directory /path/to/my_study --cores 8 \\
         --configfile /path/to/my_study/NAME.yaml
 
-Paths in a config are relative to the working directory, which is `--directory` where you give one;
-results and logs go there too. Files under `resources/` that come with the pipeline
-are found from anywhere. A cohort is read from its own file alone: nothing of the toy cohort is
-inherited. Without a cohort, `snakemake --cores 1 plan` prints what a study would find. With
-`--configfile` it reads `targets`, `planning` and `differential_expression`: a file with one of them
-is enough. A key that is misspelt stops the run with the nearest valid one. `examples/` has configs
-of three public cohorts.
+Paths in a config are relative to the working directory, or to `--directory` if you give it. Results
+and logs are written there too. Files under `resources/` that come with the pipeline are found from
+any directory. Only your file is read: the toy cohort's settings are not inherited. A misspelt key
+stops the run, and the message names the nearest valid key. `examples/` has configs of three public
+cohorts.
+
+Without a cohort, `snakemake --cores 1 plan` shows what a study could detect. With `--configfile` it
+reads `targets`, `planning` and `differential_expression`; a file with one of these keys is enough.
 
 This page is generated from the schema that holds the defaults,
 `workflow/src/fibroserum/data/config.schema.yaml`.
 
-| key | type | default | what it means |
+| key | type | default | meaning |
 | --- | --- | --- | --- |
 """
 
@@ -46,18 +47,19 @@ COHORTS_HEAD = """
 ## Several cohorts in one run
 
 A file such as `cohorts.yaml` lists the configs of single cohorts: see
-[docs/cohorts.md](../docs/cohorts.md). It has these keys and no other
+[docs/cohorts.md](../docs/cohorts.md). It has only these keys
 (`workflow/src/fibroserum/data/cohorts.schema.yaml`).
 
-| key | type | default | what it means |
+| key | type | default | meaning |
 | --- | --- | --- | --- |
 """
 
 TABLES_HEAD = """# The tables of a run
 
-Under `results/{cohort}/`: UTF-8, tab-separated, with a header; an empty field is missing; a table
-without rows means that nothing was found. A positive log2 fold change means higher after, or higher
-in the group than in the reference. This page is generated from
+A run writes these tables to `results/{cohort}/`. They are UTF-8 and tab-separated, with a header.
+An empty field is a missing value. A table without rows means that nothing was found. A positive
+log2 fold change means higher expression after than before, or in the group than in the reference.
+"BH" means adjusted by Benjamini-Hochberg. This page is generated from
 `workflow/src/fibroserum/data/tables.yaml`.
 """
 
@@ -93,7 +95,7 @@ def _rows(schema: dict[str, Any], prefix: str = "") -> Iterator[str]:
 
 
 def _named_rows(about: dict[str, Any], name: str) -> Iterator[str]:
-    """Yield the rows of what a section holds by names that the user chooses."""
+    """Yield the rows of a section whose keys are names that the user chooses."""
     rest = about.get("additionalProperties")
     if not isinstance(rest, dict):
         return
@@ -104,9 +106,9 @@ def _named_rows(about: dict[str, Any], name: str) -> Iterator[str]:
 
 
 def config_page(schema: dict[str, Any], cohorts: dict[str, Any], reading: str) -> str:
-    """Return config/README.md, from the JSON Schemas of one cohort's config and of several's.
+    """Return config/README.md, from the JSON Schemas of a cohort's config and of several cohorts.
 
-    reading: what is read, and what counts as missing (`reading.md`).
+    reading: the part on formats and missing values (`reading.md`).
     """
     own, several = "\n".join(_rows(schema)), "\n".join(_rows(cohorts))
     return f"{CONFIG_HEAD}{own}\n\n{reading}{COHORTS_HEAD}{several}\n"
