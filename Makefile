@@ -58,7 +58,7 @@ calibrate: $(VENV)/installed ## run the simulation studies and write docs/calibr
 	$(BIN)/python benchmarks/calibrate_confirmed.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_mediation.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_serum_panel.py --write docs/calibration.md
-	$(BIN)/python benchmarks/calibrate_relabelling.py --write docs/calibration.md
+	$(BIN)/python benchmarks/calibrate_permutations.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_sets.py --write docs/calibration.md
 	mkdir -p build
 	$(BIN)/python benchmarks/calibrate_panel_variance.py --out build/panel_variance.tsv

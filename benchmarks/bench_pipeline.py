@@ -1,6 +1,6 @@
 """Time whole runs of the pipeline, counts to report, on simulated cohorts.
 
-    python benchmarks/bench_pipeline.py                     28 donors an arm, 20,000 genes; the toy
+    python benchmarks/bench_pipeline.py                   28 donors per group, 20,000 genes; the toy
     python benchmarks/bench_pipeline.py --donors 1000       a consortium
     python benchmarks/bench_pipeline.py --slow              R DESeq2 beside it, on the same counts
 

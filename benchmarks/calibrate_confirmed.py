@@ -1,10 +1,10 @@
-"""How often is `confirmed` false, and what does it find? Two sources of evidence on the same cells.
+"""How often is `confirmed` false, and what does it find? Two kinds of evidence on the same cells.
 
     python benchmarks/calibrate_confirmed.py --write docs/calibration.md
 
-A simulator of its own, of Gaussian log2 changes: it shares nothing with the package's generator.
-Both sources see the same genes with the same variances, so that |z| of null genes go together, and
-the same modules of correlated genes. Seeded: the same numbers come out each time.
+The study has its own simulator, of Gaussian log2 changes, which shares nothing with the package's
+generator. Both sources have the same genes with the same variances, so |z| of null genes correlate,
+and the same modules of correlated genes. Seeded: each run gives the same numbers.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ GENES, MODULES, CULTURES = 3000, 60, 4
 class Setting:
     """A kind of cohort.
 
-    true: (both with one sign, stimulation alone, serum alone, opposite signs), numbers of genes.
+    true: (both with one sign, stimulation only, serum only, opposite signs), numbers of genes.
     df: of the genes' variances around their mean, the same gene's in both sources. correlation: of
     genes in a module, as absolute value. unseen: a share of genes whose z are 1.2 times too large
     in both sources, and no residual shows it. strength: factor of all effects.
@@ -60,9 +60,9 @@ SETTINGS = {
     "mixed, strong modules": replace(MIXED, correlation=0.7),
     "mixed, unseen variance": replace(MIXED, unseen=0.2),
     "nothing": Setting((0, 0, 0, 0)),
-    "stimulation alone": Setting((0, 50, 0, 0)),
-    "stimulation alone, strong, variances differ much": Setting((0, 50, 0, 0), 3.0, strength=1.5),
-    "serum alone": Setting((0, 0, 50, 0)),
+    "stimulation only": Setting((0, 50, 0, 0)),
+    "stimulation only, strong, variances differ much": Setting((0, 50, 0, 0), 3.0, strength=1.5),
+    "serum only": Setting((0, 0, 50, 0)),
     "opposite": Setting((0, 0, 0, 50), strength=1.5),
 }
 DONORS = (6, 8, 10, 16)
@@ -161,7 +161,7 @@ def one(job: tuple[str, int, int]) -> list[dict[str, object]]:
 
 
 def jobs(cohorts: int) -> Iterator[tuple[str, int, int]]:
-    """Yield setting, donors a group and seed of every cohort."""
+    """Yield setting, donors per group and seed of every cohort."""
     for name in SETTINGS:
         for donors in DONORS:
             for seed in range(cohorts):
@@ -181,7 +181,7 @@ def largest(results: pd.DataFrame) -> str:
     own = results[results["rule"] == RULES[1]].groupby(["setting", "donors"])["fdp"]
     setting, donors = own.mean().idxmax()
     error = with_error(own.get_group((setting, donors)))
-    return f"{error} ({setting}, {donors} donors a group)"
+    return f"{error} ({setting}, {donors} donors per group)"
 
 
 def markdown(results: pd.DataFrame, cohorts: int) -> str:
@@ -189,17 +189,17 @@ def markdown(results: pd.DataFrame, cohorts: int) -> str:
     lines = [
         "## Confirmed",
         "",
-        f"`benchmarks/calibrate_confirmed.py`: {cohorts} cohorts a row, 3,000 genes, 4 pairs of "
-        "cultures and two groups of donors, from a simulator of its own. A gene has the same "
+        f"`benchmarks/calibrate_confirmed.py`: {cohorts} cohorts per row, 3,000 genes, 4 pairs of "
+        "cultures and two groups of donors, from an independent simulator. A gene has the same "
         "variance in both sources, and the same module of 50 genes (correlation ± 0.3, strong: "
-        "± 0.7). *Variances differ much*: 3 degrees of freedom for 8. *Unseen variance*: a fifth "
-        "of the genes has z that are 1.2 times too large in both sources, which no residual shows. "
-        "*Mixed*: 25 genes each with both effects, with one of them, and with opposite ones. A "
-        "claim is true where both effects are there with one sign. *Before* is the former rule: "
-        "the partial conjunction p value, adjusted over all genes. c is the covariance of the "
-        "squared z of null genes. FDP is E[V / max(R, 1)] ± its Monte Carlo standard error.",
+        "± 0.7). *Variances differ much*: 3 degrees of freedom instead of 8. *Unseen variance*: a "
+        "fifth of the genes has z that are 1.2 times too large in both sources, which no residual "
+        "shows. *Mixed*: 25 genes each with both effects, with one of them, and with opposite "
+        "ones. A claim is true if both effects exist with the same sign. *Before* is the former "
+        "rule: the partial conjunction p value, adjusted over all genes. c is the covariance of "
+        "the squared z of null genes. FDP is E[V / max(R, 1)] ± its Monte Carlo standard error.",
         "",
-        "| setting | donors a group | c | FDP before | FDP | power before | power |",
+        "| setting | donors per group | c | FDP before | FDP | power before | power |",
         "| --- " * 7 + "|",
     ]
     for (setting, donors), part in results.groupby(["setting", "donors"], sort=False):
@@ -233,8 +233,8 @@ def main() -> None:
         write_section(
             asked.write,
             section,
-            f"largest mean FDP of `confirmed`: {largest(results)}; power where both sources are "
-            f"true, by donors a group: {power}.",
+            f"the largest mean FDP of `confirmed` is {largest(results)}. Power if both sources are "
+            f"true, by donors per group: {power}.",
         )
 
 

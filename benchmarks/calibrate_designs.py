@@ -4,7 +4,7 @@ python benchmarks/calibrate_designs.py toy results.tsv    # the bundled generato
 python benchmarks/calibrate_designs.py all results.tsv    # and the independent simulator
 python benchmarks/calibrate_designs.py report results.tsv --write docs/calibration.md
 
-Cohorts of all rows take turns, so that a run that was ended has some of each; it goes on where it
+Cohorts of all rows take turns, so a run that was stopped has some of each; it continues where it
 stopped. Rows and seeds were fixed before the first run.
 """
 
@@ -50,34 +50,36 @@ UNEVEN = {"control": 0.5, "AT": 1.0, "RT": 2.0}
 
 TITLE = "Designs and questions"
 READING = """\
-`benchmarks/calibrate_designs.py`: cohorts of three groups (one a control) and two later times, a
-dose, an outcome, a panel of 30 molecules of which 20 correlate. A donor's two later samples
+`benchmarks/calibrate_designs.py`: cohorts of three groups (one is a control) and two times after, a
+dose, an outcome, and a panel of 30 molecules of which 20 correlate. A donor's two samples after
 share most of its response. Each cohort goes through the library's own stages: contrasts,
-outcomes, panel, candidates, omnibus questions. *toy*: the bundled generator, 12 donors a group,
+outcomes, panel, candidates, omnibus questions. *toy*: the bundled generator, 12 donors per group,
 seeds 1 to 20; *toy-null*: the same without any effect. The other settings come from an
-independent simulator, with 6, 10 and 20 donors a group: donors alike (*equal*); own changes of
-genes, molecules and outcome with standard deviations of 1 : 2 : 4 in the groups, of the outcome
-skewed (*unequal*); the first donor of each group responds twice as strongly (*strong*); nothing
-is true (*null*, *null-unequal*). In parentheses: cohorts.
+independent simulator, with 6, 10 and 20 donors per group. *equal*: all donors have the same
+variance. *unequal*: individual changes of genes, molecules and outcome have standard deviations of
+1 : 2 : 4 in the groups, and the outcome is skewed. *strong*: the first donor of each group responds
+twice as strongly. *null*, *null-unequal*: nothing is true. In parentheses: cohorts.
 
-A claim is the mean over the contrasts of its kind, or over the times: a call of a gene where
-only the kind is named; *outcome* and *omnibus*, of a gene; *outcome target*, of a target among
-12; *panel*, a molecule's change; *panel slope*, a target on a molecule; *candidate*. FDP is V /
-max(R, 1), a wrong sign is false; the error is that of cohorts. A figure passes at 0.05 + z
-standard errors (family level 0.05) and never above 0.07; where nothing is true (in all null
-settings, and of groups before the intervention and of what targets predict in the others), by an
-exact binomial test of each contrast. Those that do not pass are bold.
+A claim is the mean over the contrasts of its kind, or over the times. If only the kind is named,
+it is a call of a gene; *outcome* and *omnibus* are also of a gene, *outcome target* is of a target
+among 12, *panel* is a molecule's change, and *panel slope* a target's slope on a molecule;
+*candidate* needs both. FDP is V / max(R, 1), and a wrong sign is false; the error is over cohorts.
+A figure passes at 0.05 + z standard errors (family level 0.05) and never above 0.07. If nothing is
+true (in all null settings, and in the others for groups before the intervention and for what
+targets predict), it passes by an exact binomial test of each contrast. Figures that do not pass
+are bold.
 
-*Outcome targets* have their own variance, not one moderated across genes. With a moderated one
-the same cohorts had false calls of what expression before predicts in 0.125 (toy), 0.125
-(equal), 0.095 (unequal) and 0.143 (strong): some targets follow a molecule and vary far more
-between donors than other genes. In 40 further cohorts of 10 donors a group, alike, the share
-fell from 0.24 ± 0.05 to 0.10 ± 0.03; of 20 donors, from 0.08 ± 0.03 to 0.05 ± 0.03; where groups
-are unequal, of 10 donors, from 0.06 ± 0.03 to 0.04 ± 0.02. The test of all genes is still
-moderated, and such genes are a part of its false calls.
+*Outcome targets* have their own variance, not one moderated across genes. With a moderated
+variance the same cohorts had false calls of what expression before predicts in 0.125 (toy), 0.125
+(equal), 0.095 (unequal) and 0.143 (strong), because some targets follow a molecule and vary far
+more between donors than other genes. In 40 further cohorts of 10 donors per group with equal
+variance the share fell from 0.24 ± 0.05 to 0.10 ± 0.03; with 20 donors, from 0.08 ± 0.03 to 0.05 ±
+0.03; with unequal groups of 10 donors, from 0.06 ± 0.03 to 0.04 ± 0.02. The test of all genes is
+still moderated, and such genes are among its false calls.
 
-A panel makes few calls, so that its FDP is 0 in most cohorts and 0.3 to 1 in some. Averages and
-changes of the toy's panel alone, over 120 further cohorts: 0.053 ± 0.011 and 0.059 ± 0.009."""
+A panel makes few calls, so its FDP is 0 in most cohorts and 0.3 to 1 in some. In 120 further
+cohorts that tested only the toy's panel, averages and changes had 0.053 ± 0.011 and
+0.059 ± 0.009."""
 
 
 @dataclass(frozen=True)
@@ -260,7 +262,7 @@ def finding(table: pd.DataFrame) -> str:
     failed = [figure for figure, passed in found if passed is False]
     clear = [f"{f.kind} ({f.row}, {f.text})" for f in failed if f.mean > LEVEL + 2 * f.error]
     return (
-        f"{len(found) - len(failed)} of {len(found)} figures pass. Of the others these are above "
+        f"{len(found) - len(failed)} of {len(found)} figures pass. Of the others, these exceed "
         f"0.05 by more than two standard errors: {', '.join(clear) or 'none'}. Candidates: mean "
         f"FDP at most {max(f.mean for f, _ in found if f.kind.startswith('candidate')):.3f}."
     )
@@ -284,7 +286,7 @@ def section(table: pd.DataFrame) -> str:
             "",
             READING,
             "",
-            "FDP; where nothing is true, the share of cohorts with a call:",
+            "FDP; if nothing is true, the share of cohorts with a call:",
             "",
             *_grid(claims, settings, heads, cells),
             "",

@@ -2,7 +2,7 @@
 
     python benchmarks/calibrate_designs_tests.py --write docs/calibration.md
 
-Seeded: the same numbers come out each time. Without `--write` the section is printed alone.
+Seeded: each run gives the same numbers. Without `--write` the section is only printed.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ Key = tuple[str, int, float]
 
 TITLE = "Omnibus questions and doses"
 READING = """\
-Three groups, two times after; a donor's own response is correlated between the times beyond the
-sample before that they share. *Unlike*: it varies four times as much in control as in AT, with an
-sd of 0.15, 0.3 and 0.6 log2. FDP: mean share of false calls among the calls (of a cohort without
-any, 0); where nothing is true, the share of cohorts with a false call. The error is the standard
-error over cohorts; a row passes where FDP is at most 0.05 + 2 errors. *Alone*: FDP of the F test,
-or of the second model's slope, without the negative binomial model."""
+Three groups, two times after. A donor's own response is correlated between the times, in addition
+to the sample before that they share. *Unlike*: it varies four times as much in control as in AT,
+with an sd of 0.15, 0.3 and 0.6 log2. FDP: mean share of false calls among the calls (0 in a cohort
+without calls); if nothing is true, the share of cohorts with a false call. The error is the
+standard error over cohorts; a row passes if FDP is at most 0.05 + 2 errors. *Alone*: FDP of the F
+test, or of the second model's slope, without the negative binomial model."""
 
 
 def of_slopes(

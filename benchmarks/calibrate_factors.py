@@ -2,7 +2,7 @@
 
     python benchmarks/calibrate_factors.py --write docs/calibration.md
 
-Seeded: the same numbers come out each time. Without `--write` the section is printed alone.
+Seeded: each run gives the same numbers. Without `--write` the section is only printed.
 """
 
 from __future__ import annotations
@@ -52,29 +52,29 @@ ARM = {
     "block": "culture",
 }
 SCENARIOS: dict[str, tuple[dict[str, float], tuple[int, ...]]] = {
-    "both lines true": ({}, (4, 6, 8, 10, 16)),
-    "both lines true, outliers": ({"outlier_share": 0.02}, (4, 8, 16)),
+    "both sources true": ({}, (4, 6, 8, 10, 16)),
+    "both sources true, outliers": ({"outlier_share": 0.02}, (4, 8, 16)),
     "nothing true": ({"effect_scale": 0.0}, (4, 8, 16)),
-    "serum alone true": ({"stimulation_dose": 0.0}, (8,)),
-    "lines opposite": ({"stimulation_dose": -1.0}, (8,)),
+    "only serum true": ({"stimulation_dose": 0.0}, (8,)),
+    "sources opposite": ({"stimulation_dose": -1.0}, (8,)),
 }
 # a share of cohorts with any call has a large error of its own: more of these cohorts are drawn
 NULL, NULL_TIMES = "nothing true", 4
-# the serum line alone with 4 donors an arm, where it finds next to nothing: seeds of its own
-FURTHER = ("both lines true", "both lines true, outliers", "nothing true")
+# only the serum evidence, with 4 donors per group, where it finds almost nothing: own seeds
+FURTHER = ("both sources true", "both sources true, outliers", "nothing true")
 FURTHER_SEED = 50_000
 
 READING = """\
-Where two lines are combined, the rows *normal reference* show what Stouffer's score against the
-normal distribution would call; its reference is a t distribution for that reason
-(docs/methods.md). With few donors the serum line finds next to nothing, so that its mean FDP is
-the share of cohorts with any call, and its error is large: the second table has more of them.
-With opposite lines `responsive` finds nothing, by construction; the rows of the lines show why."""
-TESTS = ("responsive", "confirmed", "stimulation alone", "serum alone")
+With two sources of evidence, the rows *normal reference* show what Stouffer's score would call with
+a normal reference distribution; this is why its reference is a t distribution (docs/methods.md).
+With few donors the serum evidence finds almost nothing, so its mean FDP is the share of cohorts
+with any call, and its error is large: the second table has more cohorts. With opposite sources
+`responsive` finds nothing, by construction; the rows of the single sources show why."""
+TESTS = ("responsive", "confirmed", "stimulation only", "serum only")
 
 
 def specification(donors: int, cultures: int, options: dict[str, float]) -> CohortSpec:
-    """Return a cohort of two arms of so many complete donors."""
+    """Return a cohort of two groups of so many complete donors."""
     arms = (Arm("AT", donors), Arm("RT", donors, QUARTER_LESS))
     spec = CohortSpec(arms=arms, incomplete_donors=0, stimulation_cultures=cultures)
     return dataclasses.replace(spec, **options)
@@ -90,7 +90,7 @@ def wald_slope(counts: pd.DataFrame, design: pd.DataFrame) -> pd.Series:
 def evidence(
     spec: CohortSpec, seed: int, *, others: bool = True
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:
-    """Return the p values of every line and combination, the truth, and `call`, by gene.
+    """Return the p values of every source and combination, the truth, and `call`, by gene.
 
     others: also those of the methods that were not chosen.
     """
@@ -117,8 +117,8 @@ def evidence(
     found = {
         "responsive": both["responsive_pvalue"],
         "confirmed": both["confirmed_pvalue"],
-        "stimulation alone": arm["stimulation_pvalue"],
-        "serum alone": serum.table["serum_pvalue"],
+        "stimulation only": arm["stimulation_pvalue"],
+        "serum only": serum.table["serum_pvalue"],
     }
     if others:
         design = slope_design(obs, SETTINGS, level_values(pairs)).matrix
@@ -135,7 +135,7 @@ def evidence(
 
 
 def truth_of(truth: pd.DataFrame) -> pd.DataFrame:
-    """Return by gene whether each line, any line, or both with one sign are true."""
+    """Return by gene whether each source, any source, or both with one sign are true."""
     serum, arm = truth["ccl28_slope"], truth["ccl28_stimulation"]
     return pd.DataFrame(
         {
@@ -184,7 +184,7 @@ def one(job: tuple[str, int, int, int]) -> list[dict[str, object]]:
 
 
 def jobs(replicates: int) -> Iterator[tuple[str, int, int, int]]:
-    """Yield scenario, donors an arm, cultures and seed of every cohort."""
+    """Yield scenario, donors per group, cultures and seed of every cohort."""
     for scenario, (_, sizes) in SCENARIOS.items():
         for donors in sizes:
             for seed in range(replicates * (NULL_TIMES if scenario == NULL else 1)):
@@ -201,7 +201,7 @@ def with_error(values: pd.Series, digits: int = 3) -> str:
 
 
 def serum_alone(job: tuple[str, int]) -> dict[str, object]:
-    """Return what the serum line alone calls falsely in a cohort of 4 donors an arm."""
+    """Return what the serum evidence alone calls falsely in a cohort of 4 donors per group."""
     scenario, seed = job
     sim = simulate_cohort(specification(4, 0, SCENARIOS[scenario][0]), seed)
     obs = canonical_sheet(sim.samples.astype(str), SHEET)
@@ -220,7 +220,7 @@ def serum_alone(job: tuple[str, int]) -> dict[str, object]:
 
 def tables_of(results: pd.DataFrame, further: pd.DataFrame) -> list[str]:
     """Return the study's tables in Markdown."""
-    head = "| scenario | donors an arm | test | mean FDP | power | nulls with p < .001 |"
+    head = "| scenario | donors per group | test | mean FDP | power | null genes with p < .001 |"
     lines = [head, "| --- " * 6 + "|"]
     keys = ["scenario", "donors", "test"]
     for (scenario, donors, test), part in results.groupby(keys, sort=False):
@@ -232,8 +232,8 @@ def tables_of(results: pd.DataFrame, further: pd.DataFrame) -> list[str]:
         lines.append(f"| {scenario} | {donors} | {test} | {' | '.join(cells)} |")
     lines += [
         "",
-        f"The serum line alone with 4 donors an arm, {further.groupby('scenario').size().max()} "
-        "further cohorts a row:",
+        "The serum evidence by itself with 4 donors per group, "
+        f"{further.groupby('scenario').size().max()} further cohorts per row:",
         "",
         "| scenario | mean FDP | cohorts with a call |",
         "| --- | --- | --- |",
@@ -249,7 +249,7 @@ def largest(results: pd.DataFrame, test: str) -> str:
     means = own.groupby(["scenario", "donors"])["fdp"].mean()
     scenario, donors = means.idxmax()
     cell = own[(own["scenario"] == scenario) & (own["donors"] == donors)]
-    return f"{with_error(cell['fdp'])} ({scenario}, {donors} donors an arm)"
+    return f"{with_error(cell['fdp'])} ({scenario}, {donors} donors per group)"
 
 
 def markdown(results: pd.DataFrame, further: pd.DataFrame, replicates: int) -> str:
@@ -257,17 +257,17 @@ def markdown(results: pd.DataFrame, further: pd.DataFrame, replicates: int) -> s
     text = [
         "## Factors",
         "",
-        f"`benchmarks/calibrate_factors.py`: {replicates} simulated cohorts a row "
-        f"({NULL_TIMES * replicates} where nothing is true), 3,000 genes of which 51 follow CCL28, "
-        "two arms of so many complete donors, a stimulation arm of 4 cultures, donor effects, "
+        f"`benchmarks/calibrate_factors.py`: {replicates} simulated cohorts per row "
+        f"({NULL_TIMES * replicates} if nothing is true), 3,000 genes of which 51 follow CCL28, "
+        "two groups of complete donors, a stimulation experiment of 4 cultures, donor effects, "
         "correlated modules of genes; `outliers`: one sample multiplied by 16 in 2 % of the "
         "cohort's genes. FDP is the false share of the calls at a nominal .05, E[V / max(R, 1)], "
-        "± its Monte Carlo standard error; where nothing is true that is the share of cohorts with "
-        "any call. For `responsive` a gene is true where either line is; for `confirmed` where "
-        "both are, with one sign. *stimulation alone* and *serum alone* are what `responsive` "
-        "rests on with one line. The last column is the share of true nulls with p < .001. Rows "
-        "that name a method (voom, NB Wald, normal reference, partial conjunction with "
-        "Benjamini-Hochberg) are those that were not chosen, for comparison.",
+        "± its Monte Carlo standard error; if nothing is true, it is the share of cohorts with "
+        "any call. For `responsive` a gene is true if either source is; for `confirmed` if both "
+        "are, with the same sign. *stimulation only* and *serum only* are the tests that "
+        "`responsive` uses with one source. The last column is the share of true null genes with "
+        "p < .001. Rows that name a method (voom, NB Wald, normal reference, partial conjunction "
+        "with Benjamini-Hochberg) are methods that were not chosen, for comparison.",
         "",
         "Largest mean FDP of any row:",
         "",
@@ -307,8 +307,8 @@ def main() -> None:
         write_section(
             asked.write,
             section,
-            f"largest mean FDP: {said}. The serum line alone with 4 donors an arm, over all its "
-            f"further cohorts: {alone}.",
+            f"largest mean FDP: {said}. The serum evidence by itself with 4 donors per group, "
+            f"over all its further cohorts: {alone}.",
         )
 
 

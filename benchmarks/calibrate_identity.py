@@ -1,9 +1,9 @@
-"""How often do the identity checks see a mix-up, and how often do they see one that is not there?
+"""How often do the identity checks detect a mix-up, and how often report one that is not there?
 
     python benchmarks/calibrate_identity.py                              # some 6 minutes on 2 cores
     python benchmarks/calibrate_identity.py --write docs/calibration.md
 
-Cohorts of two arms, drawn from their own seeds; each is checked as it is, and with one mix-up made.
+Cohorts of two groups, drawn from their own seeds; each is checked clean, and with one mix-up made.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ ARMS = ("AT", "RT")
 DONORS = (4, 8, 16)
 #: log2 standard deviation of donors' effects: none but serum CCL28's, weak, as the toy cohort's.
 SDS = (0.0, 0.1, 0.25)
-#: Share of the genes that change in each arm alone: no gene changes, as in the toy cohort, much.
+#: Share of the genes that change in each group only: no gene changes, as in the toy cohort, much.
 CHANGED = (0.0, 0.02, 0.1)
 CHECKS = (
     "pairs", "swapped donors", "swapped times", "duplicated library", "mixed library"
 )  # fmt: skip
 
 READING = """
-Copies and exact mixtures are found whatever the donors do. A swap of donors needs donor effects
-of some 0.1 log2 within an arm and 0.25 between arms; between arms of four it is not found even
-then, and the check says that it may stay hidden. A library mixed half with another donor's is
-found less often where donors differ more and are few. Swapped times are found in most arms of
-eight and more that respond, in half to all of those of four, and never where nothing responds,
-which the check says.
+Copies and exact mixtures are detected whatever the donor effects. To detect a swap of donors,
+donor effects of some 0.1 log2 within a group and 0.25 between groups are needed; between groups of
+four it is not detected even then, and the check says that it may stay hidden. A sample mixed half
+with another donor's is detected less often if donors differ more and are few. Swapped times are
+detected in most groups of at least eight donors that respond and in half to all groups of four,
+and never if nothing responds, which the check says.
 """
 
 
 @dataclass(frozen=True)
 class Cell:
-    """A kind of cohort: complete donors an arm, sd of donor effects (log2), share changed."""
+    """A kind of cohort: complete donors per group, sd of donor effects (log2), share changed."""
 
     donors: int
     donor_sd: float
@@ -125,13 +125,13 @@ def mix_ups(
     before = named(arm, one, BEFORE)
     values = {name: counts.loc[name].to_numpy() for name in (mine, its, away, apart, before)}
     yield (
-        "two donors' after samples, one arm",
+        "two donors' after samples, one group",
         "swapped donors",
         exchanged(counts, mine, its),
         {mine, its},
     )
     yield (
-        "two donors' after samples, two arms",
+        "two donors' after samples, two groups",
         "swapped donors",
         exchanged(counts, mine, away),
         {mine, away},
@@ -222,7 +222,7 @@ def rows_of(part: pd.DataFrame, keys: list[str], column: str) -> list[str]:
 
 def table(title: str, heads: list[str], rows: list[str]) -> list[str]:
     """Return a Markdown table with a title."""
-    columns = [*heads, *(f"{n} donors an arm" for n in DONORS)]
+    columns = [*heads, *(f"{n} donors per group" for n in DONORS)]
     return ["", title, "", "| " + " | ".join(columns) + " |", "| --- " * len(columns) + "|", *rows]
 
 
@@ -234,10 +234,10 @@ def markdown(result: pd.DataFrame, cohorts: int, clean: int) -> str:
     text = [
         "## Identity checks",
         "",
-        "`python benchmarks/calibrate_identity.py`: simulated cohorts of two arms, 3,000 genes, "
+        "`python benchmarks/calibrate_identity.py`: simulated cohorts of two groups, 3,000 genes, "
         f"{clean}\nclean and {cohorts} with each mix-up for every number of donors, sd of donor "
-        "effects (log2; 0: donors differ\nby their serum CCL28 alone) and share of the genes that "
-        "change in each arm alone (0: none does). ± is the Monte Carlo\nstandard error. Found: "
+        "effects (log2; 0: donors differ\nonly by their serum CCL28) and share of the genes that "
+        "change in each group only (0: none). ± is the Monte Carlo\nstandard error. Found: "
         "a warning of the right check that names the right samples.",
     ]  # fmt: skip
     text += table(
@@ -246,7 +246,7 @@ def markdown(result: pd.DataFrame, cohorts: int, clean: int) -> str:
     )  # fmt: skip
     quiet = none[none["check"].isin(["swapped donors", "swapped times"])]
     text += table(
-        "Clean cohorts in which the check says that it cannot tell (for times: in an arm at least)",
+        "Clean cohorts that the check cannot assess (times: in at least one group)",
         ["check", "donor sd", "changed"], rows_of(quiet, ["check", "sd", "changed"], "silent"),
     )  # fmt: skip
     text += table(
@@ -258,7 +258,7 @@ def markdown(result: pd.DataFrame, cohorts: int, clean: int) -> str:
         ["changed", "donor sd"], rows_of(spoilt[late], ["changed", "sd"], "found"),
     )  # fmt: skip
     text += table(
-        "Mix-ups beside which another check warns as well, over all sds and shares",
+        "Mix-ups for which another check also warns, over all sds and shares",
         ["mix-up"], rows_of(spoilt, ["mix_up"], "beside"),
     )  # fmt: skip
     return "\n".join([*text, READING.rstrip()])

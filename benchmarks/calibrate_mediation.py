@@ -1,4 +1,4 @@
-"""How often is a mediation claimed that is none, and how often does its interval hold the truth?
+"""How often is a false mediation claimed, and how often does its interval contain the truth?
 
     python benchmarks/calibrate_mediation.py --write docs/calibration.md
 
@@ -106,16 +106,16 @@ def markdown(
     lines = [
         "## Mediation",
         "",
-        f"`benchmarks/calibrate_mediation.py`: {tests} simulated cohorts a row, of {intervals} of "
-        "them the bootstrap interval. Normal changes; the factor's vary between donors with a "
-        f"standard deviation of {FACTOR_SD:g}, the target's about their line with {TARGET_SD:g}. "
-        "*factor* is by how much the factor's change differs between two groups, or within one "
-        "from none; *slope* the target's on it. A mediation is true in the rows where neither is "
-        f"0. *Tests*: both paths have p < {ALPHA:g}; *claimed*: the interval excludes 0, and half "
-        "the effect is left without any donor, too "
-        "(for one target and factor, so that there is nothing to adjust for).",
+        f"`benchmarks/calibrate_mediation.py`: {tests} simulated cohorts per row, with a bootstrap "
+        f"interval for {intervals} of them. Changes are normal; the factor's change varies between "
+        f"donors with a standard deviation of {FACTOR_SD:g}, the target's about the regression "
+        f"line with {TARGET_SD:g}. *factor* is the difference of the factor's change between two "
+        "groups, or from 0 with one group; *slope* is the target's slope on it. A mediation is "
+        f"true if neither is 0. *Tests*: both paths have p < {ALPHA:g}. *Claimed*: in addition "
+        "the interval excludes 0, and half of the effect remains without any donor (for one "
+        "target and factor, without adjustment).",
         "",
-        "| form | donors a group | factor | slope | tests | claimed | interval covers |",
+        "| form | donors per group | factor | slope | tests | claimed | interval covers |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for cell, (tested, claimed, covered) in zip(cells, found, strict=True):
@@ -131,9 +131,9 @@ def finding(cells: list[Cell], found: list[tuple[list[bool], list[bool], list[bo
     tests, claims = (max((part[n] for part in null), key=np.mean) for n in (0, 1))
     cover = [float(np.mean(part[2])) for part in found]
     return (
-        f"where there is none, both paths' tests claim one in at most {share(tests)}, with the "
-        f"interval in at most {share(claims)}; intervals cover {min(cover):.2f} to "
-        f"{max(cover):.2f} (nearly always where both paths are empty)."
+        f"if there is none, both paths' tests claim one in at most {share(tests)}, and with the "
+        f"interval in at most {share(claims)}. Intervals cover {min(cover):.2f} to "
+        f"{max(cover):.2f} (nearly always if both paths are empty)."
     )
 
 

@@ -1,8 +1,8 @@
-"""How often is a gene or a target falsely said to go with an outcome? Simulated cohorts.
+"""How often is a gene or a target falsely associated with an outcome? Simulated cohorts.
 
     python benchmarks/calibrate_outcomes.py --write docs/calibration.md
 
-Seeded: the same numbers come out each time. Without `--write` the section is printed alone.
+Seeded: each run gives the same numbers. Without `--write` the section is only printed.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ Key = tuple[Question, str, str, int, float]
 
 TITLE = "Outcomes"
 READING = """\
-FDP: mean share of false calls among the calls (of a cohort without any, 0); where nothing is true,
-the share of cohorts with a false call. *Genes*: Benjamini-Hochberg over all. *Panel*: over 12
+FDP: mean share of false calls among the calls (0 in a cohort without calls); if nothing is true,
+the share of cohorts with a false call. *Genes*: Benjamini-Hochberg over all genes. *Panel*: over 12
 targets, drawn among genes of all kinds. The error is the standard error over cohorts; a row passes
-where FDP is at most 0.05 + 2 errors. *Plain*: limma-voom's moderated t, one variance for all pairs,
-for comparison. *Groups*: changes in one group vary twice as much, of expression and of the outcome;
-*donor*: those of one donor. *Outlier*: one outcome of 5 standard deviations."""
+if FDP is at most 0.05 + 2 errors. *Plain*: limma-voom's moderated t, one variance for all pairs,
+for comparison. *Groups*: changes of expression and of the outcome vary twice as much in one group;
+*donor*: in one donor. *Outlier*: one outcome of 5 standard deviations."""
 
 
 def one(key: Key, seed: int, genes: int = GENES) -> dict[str, float]:
@@ -101,8 +101,8 @@ def finding(table: pd.DataFrame) -> str:
     """Return what the study shows in a sentence."""
     kept = sum(map(passing, table.to_dict("records")))
     return (
-        f"{kept} of {len(table)} settings keep their level; the largest FDP of genes is "
-        f"{table['genes'].max():.3f}, where a plain moderated t has up to "
+        f"{kept} of {len(table)} settings keep their level. The largest FDP of genes is "
+        f"{table['genes'].max():.3f}; a plain moderated t has up to "
         f"{table['plain genes'].max():.3f}."
     )
 
@@ -110,7 +110,7 @@ def finding(table: pd.DataFrame) -> str:
 def section(table: pd.DataFrame, cohorts: int) -> str:
     """Return the section of docs/calibration.md."""
     lines = [
-        "| question | spread | outcome | donors | true | genes FDP | panel FDP | power "
+        "| question | variance | outcome | donors | true | genes FDP | panel FDP | power "
         "| plain genes FDP | passes |",
         "| --- | --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
@@ -122,7 +122,7 @@ def section(table: pd.DataFrame, cohorts: int) -> str:
             f"| {row['plain genes']:.3f} | {'yes' if passing(row) else '**no**'} |"
         )
     head = (
-        f"## {TITLE}\n\n`benchmarks/calibrate_outcomes.py`: {cohorts} simulated cohorts a row, "
+        f"## {TITLE}\n\n`benchmarks/calibrate_outcomes.py`: {cohorts} simulated cohorts per row, "
         f"{GENES} genes that correlate, two groups of equal size."
     )
     return "\n".join([head, "", READING, "", *lines, ""])

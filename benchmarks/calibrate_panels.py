@@ -1,12 +1,12 @@
-"""Do claims that rest on several groups or contrasts hold: the pattern `specific`, headlines?
+"""Are claims about several groups or contrasts right: the pattern `specific`, headlines?
 
     python benchmarks/calibrate_panels.py                         # half an hour on one core
     python benchmarks/calibrate_panels.py --write docs/calibration.md
 
-Cohorts of two arms from a generator of its own: gamma-Poisson counts, donors' levels with sd 0.4
-log2, dispersions 0.03 + 1 / mean with log-normal scatter. Numbers of cohorts and seeds are fixed in
-panels_plan.tsv. Each cohort's rows are appended to build/panels.tsv as it ends, and a study that
-was stopped goes on where it was.
+Cohorts of two groups from an independent generator: gamma-Poisson counts, donors' levels with sd
+0.4 log2, dispersions 0.03 + 1 / mean with log-normal scatter. Numbers of cohorts and seeds are
+fixed in panels_plan.tsv. Each cohort's rows are appended to build/panels.tsv as it ends, and a
+study that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from sections import took, write_section
 
 HERE = Path(__file__).parent
 GENES = 1500
-# of a panel: RT alone changes; AT changes too, by `ratio` of RT's; both by as much; the rest do not
+# of a panel: RT only changes; AT changes too, by `ratio` of RT's; both by as much; the rest do not
 ALONE, SHARED, BOTH = 2, 2, 1
 PANELS = 8
 MAYBE_HALF = "may be half as large or more"
@@ -178,17 +178,18 @@ def markdown(result: pd.DataFrame) -> str:
     text = [
         "## Panels over groups and contrasts",
         "",
-        "`benchmarks/calibrate_panels.py`: a generator of its own (gamma-Poisson counts, donors' "
-        f"levels with sd 0.4 log2), {GENES} genes, two arms; cohorts and seeds as in "
+        "`benchmarks/calibrate_panels.py`: an independent generator (gamma-Poisson counts, donors' "
+        f"levels with sd 0.4 log2), {GENES} genes, two groups; cohorts and seeds as in "
         "`benchmarks/panels_plan.tsv`; means ± standard errors between cohorts.",
         "",
-        f"**`specific`**, panels of {PANEL_SIZE} targets: {ALONE} change in RT alone by 0.4 to 1 "
-        f"log2, {SHARED} in AT too by *ratio* of that, {BOTH} by as much in both. False: any but "
-        "those of RT alone, so that with a ratio below a half a claim can be true (less than half) "
-        "and counted as false. In brackets: without the test of half the change, on the same data.",
+        f"**`specific`**, panels of {PANEL_SIZE} targets: {ALONE} change in RT only by 0.4 to 1 "
+        f"log2, {SHARED} also in AT by *ratio* of that, {BOTH} equally in both. Every claim on "
+        "other targets than those of RT only counts as false, so with a ratio below a half a claim "
+        "can be true (less than half) and still count as false. In parentheses: without the test "
+        "of half the change, on the same data.",
         "",
-        "| donors an arm | ratio | false share a panel | false of all | power | said of those "
-        "that share |",
+        "| donors per group | ratio | false share per panel | false of all | power | called of "
+        "those that share |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for (donors, ratio), rows in cells.loc["specific"].groupby(["donors", "ratio"]):
@@ -206,7 +207,7 @@ def markdown(result: pd.DataFrame) -> str:
         "",
         f"**Headlines**: share of panels of {PANEL_SIZE} unchanged targets with a false call",
         "",
-        "| donors an arm | in a contrast | in any of five | headline in any |",
+        "| donors per group | in one contrast | in any of five | headline in any |",
         "| --- | --- | --- | --- |",
     ]
     for donors, rows in cells.loc["unchanged"].groupby("donors"):
@@ -223,10 +224,10 @@ def finding(result: pd.DataFrame) -> str:
     return (
         f"of panels of {PANEL_SIZE} unchanged targets {null.loc['any contrast', 'min']:.3f} to "
         f"{null.loc['any contrast', 'max']:.3f} have a false call in some contrast and "
-        f"{null.loc['headline', 'min']:.3f} to {null.loc['headline', 'max']:.3f} a headline; where "
+        f"{null.loc['headline', 'min']:.3f} to {null.loc['headline', 'max']:.3f} a headline. If "
         "the other group changes half as much, the false share of `specific` is at most "
-        f"{share.loc[0.5].max():.3f}, where by a third as much (less than half, yet counted as "
-        f"false), {share.loc[0.35].max():.3f}; its power is {power.min():.2f} to "
+        f"{share.loc[0.5].max():.3f}; if it changes a third as much (less than half, but counted "
+        f"as false), {share.loc[0.35].max():.3f}. Its power is {power.min():.2f} to "
         f"{power.max():.2f}."
     )
 

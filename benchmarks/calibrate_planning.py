@@ -1,4 +1,4 @@
-"""Is the planned power the share of studies that find the effect? Simulated cohorts.
+"""Does the planned power equal the share of studies that find the effect? Simulated cohorts.
 
     python benchmarks/calibrate_planning.py                         # some 15 minutes on 2 cores
     python benchmarks/calibrate_planning.py --write docs/calibration.md
@@ -33,7 +33,7 @@ from fibroserum.targets.verdict import Rule
 from sections import took, write_section
 
 BACKGROUND = 600
-# a panel's targets: those that change, in RT alone, and those that do not
+# a panel's targets: those that change, in RT only, and those that do not
 MOVED = 12
 SLOPING = 6
 PILOT_PAIRS = 8
@@ -212,16 +212,16 @@ def markdown(result: pd.DataFrame, cohorts: int, pilots: int) -> str:
     lines = [
         "## Planning",
         "",
-        f"`benchmarks/calibrate_planning.py`, {pilots} pilot cohorts of {PILOT_PAIRS} pairs a "
-        f"group, {cohorts} studies a size. Two groups, {len(GENES.names)} genes, whose dispersions "
-        "and donors' own changes differ; panels of "
-        f"{PANEL_SIZE} targets, of which 1 or 4 change in RT. Planned: the mean of what the pilots "
-        "say of a study of that size. Realised: the share of verdicts `up` (outlier rule "
-        "included); of a slope, the share below the panel FDR in the model of the serum level, all "
-        "its steps. In the interval: how often the pilot's interval of the power holds the share "
-        "that a target was found in.",
+        f"`benchmarks/calibrate_planning.py`, {pilots} pilot cohorts of {PILOT_PAIRS} pairs per "
+        f"group, {cohorts} studies per size. Two groups, {len(GENES.names)} genes with different "
+        "dispersions and donors' own changes; panels of "
+        f"{PANEL_SIZE} targets, of which 1 or 4 change in RT. Planned: the mean power that the "
+        "pilots predict for a study of that size. Realised: the share of verdicts `up` (outlier "
+        "rule included); for a slope, the share below the panel FDR in the model of the serum "
+        "level with all its steps. In the interval: how often the pilot's interval of the power "
+        "contains the share of studies that found a target.",
         "",
-        "| contrast | changed | pairs a group | effect | planned | realised | in the interval |",
+        "| contrast | changed | pairs per group | effect | planned | realised | in the interval |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in result.itertuples():

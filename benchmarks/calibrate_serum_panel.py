@@ -1,9 +1,9 @@
-"""How often is a molecule of a serum panel claimed to change, to go with a target, or to do both?
+"""How often is a molecule falsely claimed to change, to be associated with a target, or both?
 
     python benchmarks/calibrate_serum_panel.py --write docs/calibration.md
 
 Cohorts of two groups are drawn: log2 levels of molecules that correlate and have heavy tails, and
-counts of genes. In RT some molecules fall and do nothing, some do not change and targets go with
+counts of genes. In RT some molecules fall without effect, some do not change and targets follow
 them, one does both. False discovery proportions are means over cohorts of false calls over calls.
 """
 
@@ -38,7 +38,7 @@ SETTINGS = {
     "covariates": [],
     "targets": {f"g{n}": f"g{n}" for n in range(TARGETS)},
 }
-#: Molecules by what they do: fall in RT alone; go with the first two targets alone; both; nothing.
+#: Molecules by what they do: fall in RT only; go with the first two targets alone; both; nothing.
 FALLS, GOES, BOTH = range(3), range(3, 6), range(6, 7)
 FOLLOWERS = range(2)
 CLAIMS = ("change in RT", "difference", "slope", "candidate")
@@ -160,12 +160,12 @@ def section(cells: dict[Cell, dict[str, tuple[float, float, float]]], cohorts: i
     lines = [
         "## Serum panel",
         "",
-        f"{cohorts} cohorts a row, {MOLECULES} molecules, {TARGETS} targets, {GENES} genes. False "
-        "discovery proportion (its standard error) at a nominal 0.05; in brackets, the truths "
-        "found in a cohort. *Response alone*: every molecule falls and every target rises in RT, "
-        "and no target goes with a molecule.",
+        f"{cohorts} cohorts per row, {MOLECULES} molecules, {TARGETS} targets, {GENES} genes. "
+        "False discovery proportion (its standard error) at a nominal 0.05; in brackets, the true "
+        "effects found in a cohort. *Response alone*: every molecule falls and every target rises "
+        "in RT, and no target is associated with a molecule.",
         "",
-        "| donors a group | variance RT / AT | cohort | " + " | ".join(CLAIMS) + " |",
+        "| donors per group | variance RT / AT | cohort | " + " | ".join(CLAIMS) + " |",
         "| --- | --- | --- | " + " | ".join("---" for _ in CLAIMS) + " |",
     ]
     for cell, found in cells.items():

@@ -234,7 +234,7 @@ def cells() -> list[Cell]:
 def study(
     cohorts: int, slow_cohorts: int, processes: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
-    """Return the rates and the tails of every cell, and the subsection on unequal spread."""
+    """Return the rates and the tails of every cell, and the subsection on unequal variance."""
     frames, far = [], []
     with ProcessPoolExecutor(processes) as pool:
         for cell in cells():
@@ -304,14 +304,14 @@ def markdown(result: pd.DataFrame, far: pd.DataFrame, cohorts: int, slow_cohorts
         "",
         f"`python benchmarks/calibrate_sets.py --cohorts {cohorts} --slow {slow_cohorts}`:"
         f" cohorts of one group and {GENES} genes, {SETS_OF_A_SIZE} sets of {SIZES[0]} genes and"
-        f" {SETS_OF_A_SIZE} of {SIZES[1]}, whose noise correlates within the set as said; counts,"
-        " filtered and fitted as a run does. A cell holds the share of sets with raw p < 0.05,"
-        f" and its Monte Carlo standard error between cohorts ({cohorts}; for romer, donor flips"
-        f" and prerank {slow_cohorts}, which are not run with {FEW_DONORS[0]} and"
-        f" {FEW_DONORS[1]} donors). The level of a self-contained test is asked for where"
-        " nothing changes; where a fifth of all genes changes at random, a set's own do, and the"
-        " share of sets it sees stands in brackets. First the range of the cells below, and the"
-        " mean of the power:",
+        f" {SETS_OF_A_SIZE} of {SIZES[1]}, whose noise has the given correlation within the set;"
+        " counts are filtered and fitted as in a run. A cell shows the share of sets with raw"
+        f" p < 0.05, and its Monte Carlo standard error between cohorts ({cohorts}; for romer,"
+        f" donor flips and prerank {slow_cohorts}, which are not run with {FEW_DONORS[0]} and"
+        f" {FEW_DONORS[1]} donors). The level of a self-contained test applies if nothing"
+        " changes; if a fifth of all genes changes at random, a set's own genes change, and the"
+        " share of sets that it detects is in parentheses. First the range of the cells below, and"
+        " the mean power:",
         "",
     ]
     parts += [*overview(result), ""]
@@ -338,9 +338,9 @@ def markdown(result: pd.DataFrame, far: pd.DataFrame, cohorts: int, slow_cohorts
     parts += [
         "### Tail: far p values and false calls",
         "",
-        f"Where no set is shifted, over the {2 * SETS_OF_A_SIZE} sets of both sizes: the share of"
-        f" sets with raw p < {TAIL:g}, and the share of cohorts in which any set has an adjusted"
-        f" p < {ALPHA:g}; {cohorts} cohorts in a cell, and the standard error between them.",
+        f"Scenarios without shifted sets, over the {2 * SETS_OF_A_SIZE} sets of both sizes: the"
+        f" share of sets with raw p < {TAIL:g}, and the share of cohorts in which any set has an"
+        f" adjusted p < {ALPHA:g}; {cohorts} cohorts per cell, ± the standard error between them.",
         "",
         *tail_table(far),
         "",

@@ -3,7 +3,7 @@
     python benchmarks/calibrate_targets.py                               # some 5 minutes on 2 cores
     python benchmarks/calibrate_targets.py --write docs/calibration.md
 
-Cohorts of two arms, drawn from their own seeds, go through the pipeline's own functions: size
+Cohorts of two groups, drawn from their own seeds, go through the pipeline's own functions: size
 factors, both models, calls, verdicts. Errors are standard errors between cohorts.
 """
 
@@ -52,16 +52,16 @@ DONORS = (4, 8, 16)
 PANELS, NAMED = 6, 30
 OUTLIER_SHARE = 0.1
 READING = """\
-Outliers cost power and hardly error: they inflate dispersions, and a spiked target seldom passes
-both models, so that the outlier rule has few verdicts to take back; what it adds is the donor's
-name. The interval of a change is the main model's, which has no guard against a spike: see the
+Outliers cost power and add hardly any error: they inflate dispersions, and a spiked target rarely
+passes both models. The outlier rule therefore withdraws few verdicts; what it adds is the donor's
+name. The interval of a change is the main model's, which is not protected against a spike: see the
 last column of the third table, and read `outlier_donor` before such an interval."""
 LIMIT = 0.06
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One kind of cohort: complete donors in each of two arms, and what is true."""
+    """One kind of cohort: complete donors in each of two groups, and what is true."""
 
     donors: int
     effects: bool
@@ -142,7 +142,7 @@ def _genome_wide(table: pd.DataFrame, truth: pd.Series, spiked: pd.Series) -> di
     """Return how calls and intervals do over all genes of a contrast."""
     row = outcome(table["call"], truth, "genome-wide calls")
     plain = call_genes(table, ALPHA, main_only=True)
-    row |= outcome(plain, truth, "the main model alone")
+    row |= outcome(plain, truth, "the main model only")
     tested = table.index[table["baseMean"] >= MIN_MEAN]
     own = table.loc[tested]
     inside = own["ci_low"].le(truth[tested]) & own["ci_high"].ge(truth[tested])
@@ -177,7 +177,7 @@ def _naming(
 
 
 def plain_pydeseq2(seed: int) -> dict[str, float]:
-    """Return the same of stock PyDESeq2 on a cohort of 4 donors an arm with effects."""
+    """Return the same of stock PyDESeq2 on a cohort of 4 donors per group with effects."""
     from pydeseq2.dds import DeseqDataSet
     from pydeseq2.default_inference import DefaultInference
     from pydeseq2.ds import DeseqStats
@@ -226,7 +226,7 @@ def study(cohorts: int, processes: int) -> pd.DataFrame:
 
 def _table(result: pd.DataFrame, measures: dict[str, str]) -> list[str]:
     """Return a Markdown table: a row per kind of cohort and contrast; measures: title to column."""
-    lines = [f"| donors an arm | effects | outliers | contrast | {' | '.join(measures)} |"]
+    lines = [f"| donors per group | effects | outliers | contrast | {' | '.join(measures)} |"]
     lines.append("| --- " * (4 + len(measures)) + "|")
     keys = ["donors", "outliers", "effects", "contrast"]
     for (donors, outliers, effects, contrast), rows in result.groupby(keys):
@@ -242,15 +242,16 @@ def markdown(result: pd.DataFrame, plain: pd.DataFrame, cohorts: int) -> str:
     text = [
         "## Target verdicts",
         "",
-        f"`benchmarks/calibrate_targets.py`, {cohorts} cohorts a row, seeds 0 to {cohorts - 1}; "
-        f"means ± standard errors between cohorts. Two arms, {GENES} genes, donor effects, genes "
-        f"correlated within modules; with effects, 5 % of the genes change in one arm alone by "
+        f"`benchmarks/calibrate_targets.py`, {cohorts} cohorts per row, seeds 0 to {cohorts - 1}; "
+        f"means ± standard errors between cohorts. Two groups, {GENES} genes, donor effects, genes "
+        f"correlated within modules; with effects, 5 % of the genes change in one group only by "
         f"0.4 to 1 log2; with outliers, one sample of {OUTLIER_SHARE * 100:g} % of the genes is "
         f"multiplied by 16. Verdicts: panels of {PANEL_SIZE} targets, disjoint in a cohort; with "
-        f"effects {CHANGED} of them changed, {PANELS} panels a cohort; without, all. False share: "
-        f"mean of V / max(R, 1) at {ALPHA:g}, a call of the wrong sign counted as false; without "
-        f"effects it is the chance of any call among the {PANEL_SIZE}. The columns without the "
-        "outlier rule, which can only take verdicts back, rest on all panels.",
+        f"effects {CHANGED} of them change, and {PANELS} panels per cohort are used; without "
+        f"effects, all. False share: mean of V / max(R, 1) at {ALPHA:g}; a call with the wrong "
+        "sign counts as false. Without effects it is the probability of any call among the "
+        f"{PANEL_SIZE}. The columns without the outlier rule, which can only withdraw verdicts, "
+        "use all panels.",
         "",
         f"Largest mean false share of any row: verdicts {largest(result, 'verdicts')}; genome-wide "
         f"calls {largest(result, 'genome-wide calls')}.",
@@ -266,14 +267,14 @@ def markdown(result: pd.DataFrame, plain: pd.DataFrame, cohorts: int) -> str:
                 "power": POWER.format("verdicts"),
                 "false share, no outlier rule": FALSE.format("both models"),
                 "power, no outlier rule": POWER.format("both models"),
-                "false share, main model alone": FALSE.format("panel, main model"),
+                "false share, main model only": FALSE.format("panel, main model"),
             },
         ),
         "**Outlier rule**: how often a donor is named for a target and contrast",
         "",
         *_table(
             result,
-            {"where no sample is spiked": f"{named} none", "where one is": named},
+            {"no sample spiked": f"{named} none", "one sample spiked": named},
         ),
         "**Genome-wide calls and 95 % intervals** (coverage: genes of base mean at least "
         f"{MIN_MEAN:g})",
@@ -283,14 +284,14 @@ def markdown(result: pd.DataFrame, plain: pd.DataFrame, cohorts: int) -> str:
             {
                 "false share": FALSE.format("genome-wide calls"),
                 "power": POWER.format("genome-wide calls"),
-                "false share, main model alone": FALSE.format("the main model alone"),
-                "power, main model alone": POWER.format("the main model alone"),
+                "false share, main model only": FALSE.format("the main model only"),
+                "power, main model only": POWER.format("the main model only"),
                 "coverage": "coverage",
                 "coverage, spiked genes": "coverage, spiked genes",
             },
         ),
-        f"**Beside stock PyDESeq2** ({len(plain)} of the cohorts with 4 donors an arm, effects, no "
-        "outliers)",
+        f"**Compared with PyDESeq2** ({len(plain)} of the cohorts with 4 donors per group, "
+        "effects, no outliers)",
         "",
         "| contrast | false share, PyDESeq2 | false share, calls | power, PyDESeq2 "
         "| power, calls |",
@@ -311,7 +312,7 @@ def largest(result: pd.DataFrame, of: str) -> str:
     where = result.groupby(keys)[column].mean().idxmax()
     own = result[(result[keys] == list(where)).all(axis=1)]
     donors, outliers, effects, contrast = where
-    said = f"{contrast}, {donors} donors an arm, {'effects' if effects else 'no effects'}"
+    said = f"{contrast}, {donors} donors per group, {'effects' if effects else 'no effects'}"
     return f"{rate(own[column])} ({said}{', outliers' if outliers else ''})"
 
 
@@ -324,7 +325,7 @@ def finding(result: pd.DataFrame) -> str:
     cover = result.groupby(keys)["coverage"].mean()
     spiked = result.groupby(["donors", "contrast"])["coverage, spiked genes"].mean().dropna()
     short = [
-        f"{value:.2f} ({contrast}, {donors} donors an arm)"
+        f"{value:.2f} ({contrast}, {donors} donors per group)"
         for (donors, contrast), value in spiked.items()
         if value < 0.93
     ]
@@ -336,7 +337,7 @@ def finding(result: pd.DataFrame) -> str:
         f"{spoilt.min():.3f} to {spoilt.max():.3f} with, over all genes"
     )
     return (
-        f"{text}; of spiked genes alone they cover too little: {', '.join(short)}."
+        f"{text}; for spiked genes by themselves coverage is too low: {', '.join(short)}."
         if short
         else f"{text}."
     )

@@ -26,7 +26,7 @@ class Cell:
     """One kind of cohort.
 
     donors: in each group. spread: of the donors' own responses, by group. times: after the
-    intervention. changed: share of the genes that change, in RT alone and at the last time twice as
+    intervention. changed: share of the genes that change, in RT only and at the last time twice as
     much; their slope on the dose in RT likewise, at every time.
     """
 

@@ -1,4 +1,4 @@
-"""Write a study's section of docs/calibration.md, and say what the study took."""
+"""Write a study's section of docs/calibration.md, and report the time that the study took."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def run_study(
 def took(start: float) -> str:
     """Return the time since a `time.monotonic()` as the sentence that a study prints.
 
-    Processor time is that of finished child processes too: on a busy machine it tells what the
-    study itself takes.
+    Processor time includes finished child processes: on a busy machine it shows what the study
+    itself takes.
     """
     used = os.times()
     processor = used.user + used.system + used.children_user + used.children_system

@@ -1,4 +1,4 @@
-"""Set tests and scores where all samples after are shallower than those before.
+"""Set tests and scores if all samples after are shallower than those before.
 
 Part of the study of `calibrate_sets.py --depth`. Two groups of pairs; gamma-Poisson counts whose
 dispersion does not depend on depth; 30 sets of random genes, 10 of the weakly expressed half. The
@@ -241,7 +241,7 @@ def section(result: pd.DataFrame) -> tuple[str, str]:
     cohorts = int(null["cohorts"].max())
     done = len(result[COLUMNS[:4]].drop_duplicates())
     finding = (
-        f"where all samples after are up to 4 times shallower, a test has a false call in at most"
+        f"if all samples after are up to 4 times shallower, a test has a false call in at most"
         f" {worst['called_mean']:.3f} of {cohorts} null cohorts ({int((chance < ALPHA).sum())} of"
         f" {len(ours)} cells are above 0.05 by an exact binomial test at 0.05, smallest p"
         f" {chance.min():.3f}, {ALPHA / len(ours):.4f} with Bonferroni's correction); at the"
@@ -251,24 +251,24 @@ def section(result: pd.DataFrame) -> tuple[str, str]:
         "## Gene sets at unequal depth",
         "",
         "`python benchmarks/calibrate_sets.py --depth`: two groups, all samples after shallower by"
-        f" the factor said; gamma-Poisson counts of {GENES} genes; 30 sets of 20 or 60 random genes"
-        " and 10 of 40 weakly expressed ones, families of 40 sets. *Own depth*: voom, and scores of"
-        " the counts; *one depth*: as a run has them; *negative binomial z*: z scores of counts"
-        " under the fit without the contrast, as edgeR's `fry.DGEList` makes them; *thinned once*:"
+        f" the given factor; gamma-Poisson counts of {GENES} genes; 30 sets of 20 or 60 random"
+        " genes and 10 of 40 weakly expressed ones, families of 40 sets. *Own depth*: voom, and"
+        " scores of the counts; *one depth*: as in a run; *negative binomial z*: z scores of counts"
+        " under the fit without the contrast, as in edgeR's `fry.DGEList`; *thinned once*:"
         " voom on counts thinned binomially to the pair's shallower sample; *fry or mixed*:"
-        " what a set's `call` rests on, two families of tests at 0.05 each. A cell holds the share"
-        " of sets with raw p < 0.05, and after the stroke the share of cohorts with any set called"
+        " the tests that a set's `call` uses, two families at 0.05 each. A cell shows the share"
+        " of sets with raw p < 0.05 and, after the slash, the share of cohorts with any set called"
         f" at FDR 0.05. {done} of the {len(list(rows()))} rows of `benchmarks/set_depth.toml` were"
         " run.",
         "",
-        f"### Level: nothing changes ({cohorts} cohorts a row; standard errors of calls at most"
+        f"### Level: nothing changes ({cohorts} cohorts per row; standard errors of calls at most"
         f" {ours['called_sem'].max():.3f} for *one depth*)",
         "",
         *_table(null),
         "",
         f"### Power: half the genes of nine sets rise by {SHIFT} log2",
         "",
-        "The share of these sets with raw p < 0.05, and after the stroke of those called.",
+        "The share of these sets with raw p < 0.05 and, after the slash, the share called.",
         "",
         *_table(result[result["changed"]]),
         "",
@@ -278,7 +278,7 @@ def section(result: pd.DataFrame) -> tuple[str, str]:
 
 def _table(result: pd.DataFrame) -> list[str]:
     lines = [
-        "| pairs a group | shallower after | median count | contrast | values | "
+        "| pairs per group | shallower after | median count | contrast | values | "
         + " | ".join(TESTS)
         + " |",
         "| --- " * (5 + len(TESTS)) + "|",

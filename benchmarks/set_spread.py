@@ -1,7 +1,7 @@
-"""Set tests of one group's change, from all samples or its own, where donors respond unequally.
+"""Set tests of one group's change, from all samples or its own, if donors respond unequally.
 
-Two groups of log expression values; every set's genes share a response of each donor, which spreads
-as much in one group as in the other, or not. Part of the study of `calibrate_sets.py`.
+Two groups of log expression values; every set's genes share a response of each donor, which varies
+equally in both groups, or not. Part of the study of `calibrate_sets.py`.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Spread:
 
 SPREADS = (
     Spread("equal, nothing changes", 0.1, 0.1),
-    Spread("wider in the tested group, nothing changes", 0.5, 0.1),
-    Spread("wider in the other group, nothing changes", 0.1, 0.5),
+    Spread("larger in the tested group, nothing changes", 0.5, 0.1),
+    Spread("larger in the other group, nothing changes", 0.1, 0.5),
     Spread(f"equal, half of {SHIFTED} sets' genes up by {SHIFT}", 0.1, 0.1, True),
 )
 
@@ -94,19 +94,19 @@ def one_cohort(spread: Spread, donors: int, cohort: int) -> dict[str, float]:
 
 
 def lines(pool: Executor, cohorts: int, say: Callable[[str], None]) -> list[str]:
-    """Return the subsection of docs/calibration.md; `pool` runs `cohorts` cohorts a row."""
+    """Return the subsection of docs/calibration.md; `pool` runs `cohorts` cohorts per row."""
     text = [
         "### One variance for all groups",
         "",
         f"Two groups, {SETS} sets of {SIZE} genes of {GENES}; log values whose noise differs"
-        " between genes, and a response of each set in each donor, of SD 0.1 or 0.5 log2. The"
-        " change in one group is tested from all samples, as the calls are, or from its own (the"
-        " directional test of which is `fry_own_pvalue`). A cell holds the share of sets with raw"
-        " p < 0.05, and after the stroke, where nothing changes, the share of cohorts with any set"
-        f" called at FDR 0.05, otherwise the share of shifted sets called; {cohorts} cohorts,"
-        " standard errors at most 0.01 of the former and 0.05 of the latter.",
+        " between genes, and an individual response of each set in each donor, of SD 0.1 or 0.5"
+        " log2. The change in one group is tested from all samples, as for calls, or from the"
+        " group's own samples (its directional test is `fry_own_pvalue`). A cell shows the share of"
+        " sets with raw p < 0.05 and, after the slash, the share of cohorts with any set called at"
+        f" FDR 0.05 if nothing changes, otherwise the share of shifted sets called; {cohorts}"
+        " cohorts, standard errors at most 0.01 for the former and 0.05 for the latter.",
         "",
-        "| pairs a group | spread | "
+        "| pairs per group | variance | "
         + " | ".join(f"{test}: all samples | own" for test in TESTS)
         + " |",
         "| --- " * (2 + 2 * len(TESTS)) + "|",

@@ -1,4 +1,4 @@
-"""The claims on factors where donors vary unequally, with no step, each step, and all steps."""
+"""The claims on factors if donors vary unequally, with no step, each step, and all steps."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def summary(parts: Sequence[dict[str, Counts]]) -> dict[str, Any]:
 
 
 def serum_keys(real: bool) -> Iterable[Key]:
-    """Yield setting, donors a group and whether nothing is true, of every row."""
+    """Yield setting, donors per group and whether nothing is true, of every row."""
     dial = DIALS["serum"]
     for null in (False, True):
         settings = [s for s, own in dial["settings"].items() if own.get("null", True) or not null]
@@ -162,7 +162,7 @@ def serum_keys(real: bool) -> Iterable[Key]:
 
 
 def panel_keys() -> Iterable[Key]:
-    """Yield setting, donors a group and number of true targets, of every row."""
+    """Yield setting, donors per group and number of true targets, of every row."""
     dial = DIALS["panels"]
     yield from ((s, n, true) for true in (3, 0) for s in dial["settings"] for n in dial["donors"])
 
@@ -218,7 +218,7 @@ def table(rows: Sequence[tuple[Key, dict[str, Any]]], *, null: bool) -> list[str
     own = [(key, row) for key, row in rows if _nothing(key) == null]
     steps = [name for name, value in own[0][1].items() if isinstance(value, dict)]
     lines = [
-        f"| setting | donors a group | cohorts | {' | '.join(steps)} |",
+        f"| setting | donors per group | cohorts | {' | '.join(steps)} |",
         "| --- " * (3 + len(steps)) + "|",
     ]
     for (setting, donors, _), row in own:
@@ -247,18 +247,18 @@ SERUM_INTRODUCTION = """
 
 Settings, seeds and numbers are those of `benchmarks/uneven_donors.toml`, fixed before the first
 run; the cohorts share nothing with the toy's generator. Numbers in settings are the rows of the
-study that found the breaches, at the code without these steps (*none*). *group-wise*: a residual
+study that found the errors in the code without these steps (*none*). *group-wise*: a residual
 variance for each group; *ratio*: the slope's variance times the ratio that the pairs' variances
-show; *HC3 everywhere*: the larger of t's and HC3's p value in every gene, in place of the other
-steps; *all*, as in a run: group-wise, ratio, and HC3 where the ratio is above 1.05, for the sake
-of settings in which a part of the genes varies with the level. The rule on a pair that makes more
-than half of a slope holds in every column. The real counts are pairs before and after exercise,
-with drawn levels, and slopes thinned into some genes. FDP ± standard error / power of the serum
-evidence alone; where few genes are called (6 donors a group) the error is large:
+show; *HC3 everywhere*: the larger of t's and HC3's p value in every gene, instead of the other
+steps; *all*, as in a run: group-wise, ratio, and HC3 if the ratio is above 1.05, for settings in
+which part of the genes varies with the level. The rule on a pair that determines more than half of
+a slope applies in every column. The real counts are pairs before and after exercise, with drawn
+levels, and slopes thinned into some genes. FDP ± standard error / power of the serum evidence by
+itself; if few genes are called (6 donors per group) the error is large:
 """
 SERUM_NULL = """
-Where no gene follows the level: share of cohorts with any call (exact binomial p value of so many
-or more at a level of .05), nulls with p < .001 in a thousand:
+If no gene follows the level: share of cohorts with any call (exact binomial p value of at least so
+many at a level of .05), null genes with p < .001 per thousand:
 """
 MEDIATION_INTRODUCTION = """
 
@@ -267,14 +267,15 @@ MEDIATION_INTRODUCTION = """
 Panels of 12 targets, of which 3 follow the factor, which differs between the groups (settings,
 seeds and numbers: `benchmarks/uneven_donors.toml`). *none*: t test of the slope and a 95 %
 interval; *HC3*: the larger of t's and HC3's p value; *ratio*: the slope's variance times the
-ratio that the donors' variances show, by all targets; *interval*: of the adjusted level; *leave-
-one-out*: half of the indirect effect is left without any donor. A run takes *ratio, interval,
-leave-one-out*. HC3 is left out: in place of the ratio it takes more power and is no nearer to
-the level, beside it (*all*) it takes power and repairs no row. FDP ± standard error / power:
+ratio that the donors' variances show, over all targets; *interval*: of the adjusted level; *leave-
+one-out*: half of the indirect effect remains without any donor. A run uses *ratio, interval,
+leave-one-out*. HC3 is not used: instead of the ratio it costs more power and is no closer to
+the level, and in addition to it (*all*) it costs power and corrects no row. FDP ± standard error /
+power:
 """
 MEDIATION_NULL = """
-Where no target follows the factor: share of panels with any call (exact binomial p value of so
-many or more at a level of .05):
+If no target follows the factor: share of panels with any call (exact binomial p value of at least
+so many at a level of .05):
 """
 
 

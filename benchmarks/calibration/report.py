@@ -170,25 +170,25 @@ def section(plan: Plan, table: pd.DataFrame, variant: str) -> str:
     text = [
         "## Settings and claims",
         "",
-        "`benchmarks/calibration/run.py`; settings, numbers of cohorts and seeds are in "
-        "`benchmarks/calibration/plan.toml`. Error: the mean share of false calls, V / max(R, 1), "
-        "± its standard error between cohorts; a wrong sign is false. Where nothing is true it is "
-        "the share of cohorts with a call. Coverage: of nominal 95 % intervals over all tested "
-        "genes, the lowest of the contrasts. A claim passes with an error of at most "
-        f"{LEVEL} + {z:.2f} standard errors (one-sided {FAMILY} by Bonferroni over the {tests} "
-        "claims of the table), and never "
-        f"above {CEILING}; where nothing is true, by the exact binomial test at the same level. "
-        "A cell: error ± standard error / power; AT, RT: their changes. Comparators, on the same "
-        "cohorts: the largest error over the contrasts, and the power there; *voom* has donors as "
-        "columns, *pairs* is limma-trend on unweighted differences.",
+        "Made by `benchmarks/calibration/run.py`. Settings, numbers of cohorts and seeds are in "
+        "`benchmarks/calibration/plan.toml`. Error: mean share of false calls, V / max(R, 1), "
+        "± its standard error between cohorts; a call with the wrong sign is false. If nothing is "
+        "true, it is the share of cohorts with a call. Coverage: lowest coverage of nominal 95 % "
+        "intervals over all tested genes, among the contrasts. A claim passes with an error of at "
+        f"most {LEVEL} + {z:.2f} standard errors (one-sided {FAMILY} by Bonferroni over the "
+        f"{tests} claims of the table), and never above {CEILING}; if nothing is true, by the "
+        "exact binomial test at the same level. A cell shows error ± standard error / power. AT "
+        "and RT are the groups' changes. Comparators use the same cohorts and show the largest "
+        "error over the contrasts, with the power there; *voom* has donors as columns, *pairs* is "
+        "limma-trend on unweighted differences.",
         "",
         *claims_table(plan, found, variant),
     ]
     text += [
         "",
-        "**Ablation**: of the contrast with the largest error, the error without any step, and the "
-        "paired difference that each step makes by itself, and all. Bold: raised by more than two "
-        "standard errors.",
+        "**Ablation**: for the contrast with the largest error, the error without any step, and "
+        "the paired difference made by each step by itself and by all steps. Bold: the error is "
+        "higher by more than two standard errors.",
         "",
         *ablation_table(plan, table, found),
     ]

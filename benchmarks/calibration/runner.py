@@ -125,7 +125,7 @@ def run(
 ) -> None:
     """Run rows of the plan and append their lines to `out` as each cohort ends.
 
-    most: cohorts a row, the first of the plan's. Rows whose real counts are absent are skipped,
+    most: cohorts per row, the first of the plan's. Rows whose real counts are absent are skipped,
     and named.
     """
     if not 1 <= jobs <= MOST_JOBS:

@@ -37,7 +37,7 @@ class Dials:
     `dominant`: share of the library that two genes have, which change by 1 log2 in all groups.
 
     Truth: shares of the genes that change in all groups (`shared`; of `rising` all rise), in RT
-    alone, in AT alone, by sizes within `effect`, and by ±0.3 in RT (`weak`). `partial`: half of
+    alone, in AT only, by sizes within `effect`, and by ±0.3 in RT (`weak`). `partial`: half of
     RT's own genes change in AT too, by this share. `responders`: share of the donors whose genes
     change, in whom they change by as much more: the mean of a group is as without it. `strong`: how
     much more than others the first donor of each group responds (1: as they do).

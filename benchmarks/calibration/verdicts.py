@@ -17,7 +17,7 @@ def verdict_panels(cohort: Cohort, seed: int, number: int) -> list[list[str]]:
     """Return disjoint panels of well counted genes, four of which change (none: where none do).
 
     They change in RT by more than the weak genes. Where some change in the reference too by a
-    part of that, two of the four are of these, and two change in RT alone.
+    part of that, two of the four are of these, and two change in RT only.
     """
     rng = np.random.default_rng([32, seed])
     change = cohort.change.reindex(cohort.counts.columns)

@@ -25,20 +25,21 @@ FAMILIES = ("h", "poor", "module-one", "strong", "plasmode")
 ROWS = ("base-n10", "1a-n10", "1d-n10", "2a-n10", "3-n10", "3v20", "7-4v20", "three")
 INTRODUCTION = """## Weights
 
-Calls with no weights, with weights of pairs (`quality`), with weights of genes' hypotheses from
+Calls without weights, with weights of pairs (`quality`), with weights of genes' hypotheses from
 the other group, and with both, on the same cohorts of `benchmarks/calibration/plan.toml`: mean
-false discovery proportion ± standard error / power; where nothing is true, the share of cohorts
-with any call. Where a column is empty the variant was not run."""
+false discovery proportion ± standard error / power; if nothing is true, the share of cohorts
+with any call. An empty column means that the variant was not run."""
 PANEL = """### A declared gene's variance
 
 `benchmarks/calibrate_panel_variance.py`: panels of 12 targets, of which some change in both
-groups by 0.15 × √(28 / donors) log2 (0 changed: the difference between the groups). The verdicts'
-rule with the second model's moderated variance, and with the gene's own: false discovery
-proportion ± standard error over cohorts of 20 panels / power. A quiet target has dispersion 0.02,
-a typical one that of the other genes (0.03), a variable one twice that. The own variance gains
-0.01 to 0.03 for quiet targets from 28 donors a group on, nothing for typical ones, and loses much
-below. So verdicts keep the moderated variance. The price: of a target that varies twice as much
-as other genes at its expression verdicts are false in up to 0.11 instead of 0.05."""
+groups by 0.15 × √(28 / donors) log2 (0 changed: the difference between the groups). The table
+compares the verdicts' rule with the second model's moderated variance and with the gene's own
+variance: false discovery proportion ± standard error over cohorts of 20 panels / power. A quiet
+target has dispersion 0.02, a typical one the dispersion of the other genes (0.03), and a variable
+one twice that. The gene's own variance gains 0.01 to 0.03 of power for quiet targets from 28 donors
+per group on, gains nothing for typical targets, and loses much power with fewer donors. Verdicts
+therefore use the moderated variance. The cost: up to 0.11 instead of 0.05 of the verdicts are
+false for targets that vary twice as much as other genes at their expression."""
 
 
 def main() -> None:
@@ -89,7 +90,7 @@ def _cell(by_key: dict[tuple[str, str, str, str], Figure], row: Row, kind: str, 
 def panel_table(table: pd.DataFrame) -> str:
     """Return the table of the study of a declared gene's variance."""
     lines = [
-        "| donors a group | dispersion | changed | moderated | own |",
+        "| donors per group | dispersion | changed | moderated | own |",
         "| --- | --- | --- | --- | --- |",
     ]
     keys = ["donors", "dispersion", "changed"]

@@ -172,14 +172,14 @@ def test_file_names_stay_in_their_folder(name: str, file: str) -> None:
     [
         ({"alpha": 0.1}, "unknown key 'alpha'; expected a key of the schema. It belongs under"),
         ({"serum": "x"}, "It belongs under 'factors.NAME'."),
-        ({"design": None}, "there is no value; expected keys with their values: which columns"),
+        ({"design": None}, "there is no value; expected keys with their values: the meaning of"),
         ({"counts": "x.tsv"}, "'x.tsv' is not valid; expected a list: one or several raw count"),
         ({"counts": "x.tsv"}, "Write it as a list: [x.tsv]."),
         ({"targets": ["BGN", "DCN", "BGN"]}, "'BGN' stands more than once; expected a list: genes"),
-        ({"samples": ""}, "the text is empty; expected text: sample sheet, TSV, CSV or Excel"),
+        ({"samples": ""}, "the text is empty; expected text: sample sheet (TSV, CSV or Excel)"),
         (
             {"serum_panel": {"table": ""}},
-            "the text is empty; expected text: TSV, CSV or Excel",
+            "the text is empty; expected text: table of levels (TSV, CSV or Excel)",
         ),
         ({"design": {"before": 0, "after": "24"}}, "put it in quotes, '0'."),
         ({"design": {"before": "pre", "after": True}}, "YAML reads yes, no, on, off"),

@@ -82,7 +82,7 @@ def test_confirmed_finds_more_at_its_false_discovery_rate() -> None:
     assert 0.03 < rows["together"].mean() < 0.15
 
 
-@pytest.mark.parametrize("setting", ["stimulation alone", "serum alone", "opposite"])
+@pytest.mark.parametrize("setting", ["stimulation only", "serum only", "opposite"])
 def test_one_source_alone_confirms_next_to_nothing(setting: str) -> None:
     rows = [row for seed in range(6) for row in calibrate_confirmed.one((setting, 8, seed))]
     assert np.mean([row["fdp"] for row in rows if row["rule"] == "confirmed"]) < 0.1

@@ -1,8 +1,8 @@
-"""Does the relabelling estimate the false discoveries among the calls when many genes change?
+"""Do permutations estimate the false discoveries among the calls if many genes change?
 
-    python benchmarks/calibrate_relabelling.py --write docs/calibration.md
+    python benchmarks/calibrate_permutations.py --write docs/calibration.md
 
-Seeded: the same numbers come out each time. Without `--write` the section is printed alone.
+Seeded: each run gives the same numbers. Without `--write` the section is only printed.
 """
 
 from __future__ import annotations
@@ -35,20 +35,20 @@ from fibroserum.simulate.spec import Arm, CohortSpec
 from sections import took, write_section
 
 ALPHA = 0.05
-RELABELLINGS = 100
+PERMUTATIONS = 100
 MAIN_ALONE = 10
-#: donors an arm: shares of the genes that change in each arm alone
+#: donors per group: shares of the genes that change in each group only
 SHARES = {4: (0.0, 0.1), 8: (0.0, 0.05, 0.1, 0.2), 16: (0.0, 0.1)}
 READING = """\
-Were the called genes counted too, flips of their real effects would be taken for false calls;
-the main model alone, whose dispersions are shrunk to a prior that is held, stands such flips
-worst. With 4 donors an arm a change has 7 distinct relabellings and a difference 34, too few to
-estimate a false discovery rate from: a run says so and gives none."""
-WAYS = ("as used", "called genes counted too", "main model alone")
+If the called genes were counted too, flips of their real effects would be mistaken for false calls.
+The main model by itself, whose dispersions are shrunk to a fixed prior, is most sensitive to such
+flips. With 4 donors per group a change has 7 distinct permutations and a difference 34, which are
+too few to estimate a false discovery rate: a run says so and gives none."""
+WAYS = ("as used", "called genes counted too", "main model only")
 
 
 def one(job: tuple[int, float, int]) -> list[dict[str, object]]:
-    """Return for two contrasts what was called, what of it is false, and what relabelling says."""
+    """Return for two contrasts what was called, what of it is false, and what is estimated."""
     donors, share, seed = job
     spec = CohortSpec(
         arms=(Arm("AT", donors), Arm("RT", donors)),
@@ -79,11 +79,11 @@ def one(job: tuple[int, float, int]) -> list[dict[str, object]]:
             dataclasses.replace(used, counted=eligible, scale=1.0, second=None),
         ]
         rng = np.random.default_rng(seed)
-        found = draw_permutations(contrast, obs, engine.counts, SETTINGS, RELABELLINGS, rng)
+        found = draw_permutations(contrast, obs, engine.counts, SETTINGS, PERMUTATIONS, rng)
         passed = np.full((len(found.rows), len(bars)), np.nan)
         for place, turned in enumerate(permuted(engine.model, found)):
             second = linear_test(engine, turned, contrast.file)
-            # the main model alone refits every gene: a tenth of the relabellings must do
+            # the main model only refits every gene: a tenth of the permutations must do
             taken = bars if place < MAIN_ALONE else bars[:2]
             for way, b in enumerate(taken):
                 passed[place, way] = passing(engine, b, second, turned, contrast.file) * b.scale
@@ -108,8 +108,10 @@ def with_error(values: pd.Series) -> str:
 def table_of(results: pd.DataFrame) -> list[str]:
     """Return the study's table in Markdown."""
     columns = ["called", "false", *WAYS]
-    head = "| donors an arm | contrast | changed in each arm alone | called | false among them | "
-    head += " | ".join(f"relabelled: {way}" for way in WAYS)
+    head = (
+        "| donors per group | contrast | changed in each group only | called | false among them | "
+    )
+    head += " | ".join(f"permuted: {way}" for way in WAYS)
     lines = [f"{head} |", "| --- " * (3 + len(columns)) + "|"]
     for (donors, kind, share), part in results.groupby(["donors", "kind", "share"], sort=False):
         cells = [with_error(part[column]) for column in columns]
@@ -120,14 +122,14 @@ def table_of(results: pd.DataFrame) -> list[str]:
 def markdown(results: pd.DataFrame, replicates: int) -> str:
     """Return the section of docs/calibration.md."""
     text = [
-        "## Relabelling",
+        "## Permutations",
         "",
-        f"`benchmarks/calibrate_relabelling.py`: {replicates} simulated cohorts a row, 3,000 genes,"
-        f" {RELABELLINGS} relabellings each, or all where there are fewer ({MAIN_ALONE} of them "
-        "for the main model alone); a share of the genes changes in each arm alone. `called` and "
-        "`false among them` count the calls in the data as they are; the last three columns are "
-        "the mean number of genes that pass the calls' bars in relabelled data, which should be "
-        "that number of false calls.",
+        f"`benchmarks/calibrate_permutations.py`: {replicates} simulated cohorts per row, 3,000 "
+        f"genes, {PERMUTATIONS} permutations each, or all if there are fewer ({MAIN_ALONE} of them "
+        "for the main model only); a share of the genes changes in each group only. `called` and "
+        "`false among them` count the calls in the data; the last three columns are the mean "
+        "number of genes that pass the calls' thresholds in permuted data, which should equal the "
+        "number of false calls.",
         "",
         *table_of(results),
         "",
@@ -142,8 +144,8 @@ def finding(results: pd.DataFrame) -> str:
     means = enough.groupby(["donors", "kind", "share"])[["false", WAYS[0]]].mean()
     ratio = means[WAYS[0]] / means["false"]
     return (
-        f"as used, with 8 donors an arm or more, relabelling expects {ratio.min():.2f} to "
-        f"{ratio.max():.2f} times as many false calls as there are."
+        f"as used, with at least 8 donors per group, permutations estimate {ratio.min():.2f} to "
+        f"{ratio.max():.2f} times the true number of false calls."
     )
 
 
