@@ -1,9 +1,9 @@
-"""Set tests of the airway cohort beside R limma's: the table of docs/methods.md.
+"""Set tests of the airway cohort compared with R limma: the table of docs/methods.md.
 
     FIBROSERUM_DATA=../shared/data python benchmarks/airway_sets.py
 
-Reads airway/ and genesets/ of FIBROSERUM_DATA. "Same settings" has the filter and span with which
-the R tables were made, "as in a run" this project's.
+Reads airway/ and genesets/ of FIBROSERUM_DATA. "Same settings" uses the filter and span of the R
+tables, "as in a run" this project's.
 """
 
 from __future__ import annotations

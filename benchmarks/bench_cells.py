@@ -1,9 +1,9 @@
 """Sum single cells per sample from an .h5ad on disk: processor seconds and peak memory by size.
 
 Writes a cohort of N cells × 20,000 genes as anndata writes it (CSR, float32 counts, uncompressed
-by default), about 2,000 genes detected a cell, 112 samples in no order; reads it through the
-library in a process of its own; compares every sum with what was written; deletes it. Needs 16 KB
-of disk a cell: 8 GB for 500,000 (5 KB with --compression gzip).
+by default), about 2,000 genes detected per cell, 112 samples in random order; reads it through the
+library in a separate process; compares every sum with what was written; deletes it. Needs 16 KB of
+disk per cell: 8 GB for 500,000 (5 KB with --compression gzip).
 
     python benchmarks/bench_cells.py                      # 31,250 to 500,000 cells
     python benchmarks/bench_cells.py --cells 500000 --parts 5
@@ -132,7 +132,7 @@ def main() -> None:
     """Print a table, and its rows as JSON."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cells", type=int, nargs="+", default=list(SIZES))
-    parser.add_argument("--parts", type=int, default=1, help="jobs that share the cells")
+    parser.add_argument("--parts", type=int, default=1, help="number of jobs that share the cells")
     parser.add_argument("--compression", choices=["gzip", "lzf"], default=None)
     options = parser.parse_args()
     print("| cells | file | part | processor seconds | seconds | peak memory |")

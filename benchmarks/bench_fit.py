@@ -3,8 +3,8 @@
     python benchmarks/bench_fit.py                  what `make bench` runs
     python benchmarks/bench_fit.py --slow           with R's DESeq2 and edgeR too (half an hour)
 
-Every measurement is a process of its own, so that peak memory is its own; the first run of the
-engine is cold (compilation), and counted apart. "two contrasts": size factors to Wald results of
+Every measurement is a separate process, so peak memory is its own; the first run of the engine is
+cold (compilation), and counted separately. "two contrasts": size factors to Wald results of
 the second group's change and of the difference. Prints a table, writes build/bench_fit.json.
 """
 
@@ -216,7 +216,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), choices=SIZES)
     arguments.add_argument("--genes", type=int, default=20_000)
-    arguments.add_argument("--slow", action="store_true", help="run R's DESeq2 and edgeR as well")
+    arguments.add_argument("--slow", action="store_true", help="also run R's DESeq2 and edgeR")
     arguments.add_argument("--one", nargs=2, metavar=("METHOD", "SAMPLES"), help=argparse.SUPPRESS)
     asked = arguments.parse_args()
     if asked.one:

@@ -1,12 +1,12 @@
 """Time whole runs of the pipeline, counts to report, on simulated cohorts.
 
-    python benchmarks/bench_pipeline.py                   28 donors per group, 20,000 genes; the toy
+    python benchmarks/bench_pipeline.py                     28 + 28 donors, 20,000 genes; the toy
     python benchmarks/bench_pipeline.py --donors 1000       a consortium
-    python benchmarks/bench_pipeline.py --slow              R DESeq2 beside it, on the same counts
+    python benchmarks/bench_pipeline.py --slow              also R DESeq2, on the same counts
 
-Each run is the real command line in a folder of its own, compiled kernels kept from a first run of
-the toy cohort. Prints seconds on the clock and, job by job, processor seconds and memory, as the
-jobs' own logs tell them; writes build/bench_pipeline.json.
+Each run is the real command line in a separate folder, with kernels compiled in a first run of the
+toy cohort. Prints seconds of wall time and, for each job, processor seconds and memory from the
+jobs' own logs; writes build/bench_pipeline.json.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ USED = re.compile(r"took (\S+) s of processor time, (\S+) GB of memory")
 
 @dataclasses.dataclass(frozen=True)
 class Size:
-    """A cohort to be run: donors in both arms together, genes, sets of the user's own, name."""
+    """A cohort to run: donors in both groups together, genes, the user's own sets, name."""
 
     donors: int
     genes: int = 20_000
@@ -161,9 +161,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--donors", type=int, nargs="+", default=[56])
     parser.add_argument("--genes", type=int, default=20_000)
-    parser.add_argument("--sets", type=int, default=0, help="sets beside the bundled ones")
+    parser.add_argument("--sets", type=int, default=0, help="sets in addition to the bundled ones")
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--slow", action="store_true", help="run R DESeq2 on the same counts too")
+    parser.add_argument("--slow", action="store_true", help="also run R DESeq2 on the same counts")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -176,7 +176,7 @@ def main() -> None:
             if asked.slow:
                 runs[-1]["deseq2_s"] = deseq2(folder, size.name)
                 share = runs[-1]["deseq2_s"] / runs[-1]["seconds"]
-                print(f"R DESeq2's DESeq() alone: {runs[-1]['deseq2_s']:.0f} s, {share:.1f} times")
+                print(f"R's DESeq() by itself: {runs[-1]['deseq2_s']:.0f} s, {share:.1f} times")
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "bench_pipeline.json").write_text(json.dumps(runs, indent=1) + "\n")
 

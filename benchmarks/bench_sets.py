@@ -1,9 +1,10 @@
-"""Speed of the second opinion and the set tests, beside edgepython's and R limma's own.
+"""Speed of the second model and the set tests, compared with edgepython and R limma.
 
     python benchmarks/bench_sets.py                        # 5,000 sets, 20,000 genes, 112 samples
     python benchmarks/bench_sets.py --donors 400 --json benchmarks/bench_sets.json
 
-Prints a Markdown table of seconds and peak memory. Imports and JIT compilation are counted apart.
+Prints a Markdown table of seconds and peak memory. Imports and JIT compilation are counted
+separately.
 """
 
 from __future__ import annotations
@@ -114,7 +115,7 @@ def main() -> None:
     parser.add_argument("--genes", type=int, default=20000)
     parser.add_argument("--sets", type=int, default=5000)
     parser.add_argument("--cpus", type=int, default=2)
-    parser.add_argument("--references", action="store_true", help="edgepython and R limma too")
+    parser.add_argument("--references", action="store_true", help="also edgepython, R limma")
     parser.add_argument("--json", type=Path)
     asked = parser.parse_args()
     seconds: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""The toy cohort's generator with seeds 1 to 20, through the library: what comes out right.
+"""The toy cohort's generator with seeds 1 to 20, through the library: how often results are right.
 
 python benchmarks/calibrate_toy.py --write docs/calibration.md
 """
@@ -37,7 +37,7 @@ from sections import took, write_section
 
 ROOT = Path(__file__).resolve().parents[1]
 ARM = {
-    "samples": "the simulated arm",
+    "samples": "the simulated stimulation experiment",
     "column": "treatment",
     "control": "vehicle",
     "treated": "ccl28",

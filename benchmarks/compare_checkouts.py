@@ -3,8 +3,9 @@
 python benchmarks/compare_checkouts.py ../before . --config config/config.yaml config/cohorts.yaml
 python benchmarks/compare_checkouts.py RESULTS_A RESULTS_B --finished
 
-Both checkouts run with the Python that runs this script. Status 1 where a file that should be equal
-differs. Files of a stored fit, pages and records of versions may differ: they are counted apart.
+Both checkouts run with the Python that runs this script. The exit status is 1 if a file
+that should be equal differs. Files of a stored fit, pages and records of versions may differ; they
+are counted separately.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ def report(wrong: Iterable[str], allowed: Iterable[str], equal: int) -> int:
     for name in wrong:
         print(f"differs: {name}")
     for name in allowed:
-        print(f"differs, as it may: {name}")
-    print(f"{equal} files are equal, {len(wrong)} differ that should not")
+        print(f"differs, which is allowed: {name}")
+    print(f"{equal} files are equal; {len(wrong)} differ but should be equal")
     return 1 if wrong else 0
 
 
@@ -68,7 +69,7 @@ def main() -> int:
     parser.add_argument("after", type=Path)
     parser.add_argument("--config", nargs="+", default=["config/config.yaml"])
     parser.add_argument("--cores", type=int, default=2)
-    parser.add_argument("--finished", action="store_true", help="the two are folders of results")
+    parser.add_argument("--finished", action="store_true", help="both are results folders")
     chosen = parser.parse_args()
     if chosen.finished:
         return report(*compared(chosen.before, chosen.after))

@@ -1,12 +1,12 @@
-"""Measure how a run grows, at four sizes each, and write docs/scaling.md's figures.
+"""Measure how a run's time and memory grow, at four sizes each, for docs/scaling.md.
 
     python benchmarks/scaling.py --write docs/scaling.md      everything: half an hour on two cores
-    python benchmarks/scaling.py --only genes sets            some of it, printed
+    python benchmarks/scaling.py --only genes sets            part of it, printed
 
 Donors, genes and sets: whole runs of simulated cohorts, as bench_pipeline.py makes them. Cohorts:
 the toy cohort under several names in one run, with their synthesis. Cells: bench_cells.py. Lines
-are fitted to processor seconds and to memory, of the whole and of each job, for a cluster is asked
-for the largest job's; the figures for 10,000 donors are those of the lines.
+are fitted to processor seconds and to memory, of the whole run and of each job, because a cluster
+must provide the largest job's memory; the figures for 10,000 donors come from these lines.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     names = ["donors", "genes", "sets", "cohorts", "cells"]
     parser.add_argument("--only", nargs="+", choices=names, default=names)
-    parser.add_argument("--write", type=Path, help="put the tables into this Markdown file")
+    parser.add_argument("--write", type=Path, help="Markdown file whose tables are replaced")
     asked = parser.parse_args()
     start = time.monotonic()
     parts = []

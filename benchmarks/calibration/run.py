@@ -1,4 +1,4 @@
-"""Run the calibration study, row by row, or what is left of it.
+"""Run the calibration study, row by row, or the rows that are not finished.
 
 python benchmarks/calibration/run.py --rows 1a,2a --variants every --out results.tsv
 python benchmarks/calibration/run.py --suitability
@@ -38,15 +38,15 @@ def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--plan", type=Path, default=PLAN)
-    parser.add_argument("--rows", default="all", help="names or families, comma-separated")
+    parser.add_argument("--rows", default="all", help="names or families of rows, comma-separated")
     parser.add_argument(
-        "--variants", default="every", help="names, `chain` or `every`, comma-separated"
+        "--variants", default="every", help="names of variants, `chain` or `every`, comma-separated"
     )
     parser.add_argument("--out", type=Path, default=Path("results.tsv"))
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--max-cohorts", type=int, help="of each row, the first of the plan's")
-    parser.add_argument("--again", action="store_true", help="on the fresh seeds of a re-run")
-    parser.add_argument("--suitability", action="store_true", help="of real cohorts, and no more")
+    parser.add_argument("--max-cohorts", type=int, help="run only the first cohorts of each row")
+    parser.add_argument("--again", action="store_true", help="use new seeds, for a re-run")
+    parser.add_argument("--suitability", action="store_true", help="only test the real cohorts")
     asked = parser.parse_args()
     if asked.suitability:
         say_suitability()

@@ -132,7 +132,7 @@ def run(
         raise ValueError(f"jobs must be 1 to {MOST_JOBS}")
     for row in rows:
         if not can_draw(row):
-            say(f"{row.name}: its counts are not in FIBROSERUM_DATA: skipped")
+            say(f"{row.name} is skipped: its counts are not in FIBROSERUM_DATA")
     results.repair(out)
     present = [row for row in rows if can_draw(row)]
     left = list(tasks(present, variants, results.done(out), most=most, again=again))

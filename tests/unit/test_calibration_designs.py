@@ -400,7 +400,7 @@ def test_figures_of_a_setting_are_judged_over_all_cohorts() -> None:
     assert "| change | 0.040 ± 0.001 | **0.120 ± 0.000** | 0.000 ± 0.000 | **0.250" in page
     assert "equal (80)" in page
     assert calibrate_designs.finding(table) == (
-        "3 of 5 figures pass. Of the others these are above 0.05 by more than two standard errors: "
+        "3 of 5 figures pass. Of the others, these exceed 0.05 by more than two standard errors: "
         "change (unequal, 0.120 ± 0.000), change (null-unequal, 0.250 ± 0.040). Candidates: mean "
         "FDP at most 0.010."
     )

@@ -35,8 +35,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a key missing",
-    "cohort.yaml, the top level: missing key 'samples'; expected text: sample sheet, TSV, CSV or "
-    "Excel, one row a sample",
+    "cohort.yaml, the top level: missing key 'samples'; expected text: sample sheet (TSV, CSV "
+    "or Excel) with one row per sample",
 )
 def _(c: SmallCohort) -> None:
     del c.config["samples"]
@@ -45,7 +45,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a key of the design missing",
     "cohort.yaml, design: missing key 'before'; expected text: level of the time column before "
-    "the intervention, always the reference",
+    "the intervention. It is always the reference",
 )
 def _(c: SmallCohort) -> None:
     del c.design["before"]
@@ -53,8 +53,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a section without content",
-    "cohort.yaml, design: there is no value; expected keys with their values: which columns of "
-    "the sample sheet mean what, and which levels are compared. Nothing stands below the key: "
+    "cohort.yaml, design: there is no value; expected keys with their values: the meaning of "
+    "the sample sheet's columns, and which levels are compared. Nothing stands below the key: "
     "indent the lines that belong to it.",
 )
 def _(c: SmallCohort) -> None:
