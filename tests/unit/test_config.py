@@ -172,7 +172,7 @@ def test_file_names_stay_in_their_folder(name: str, file: str) -> None:
     [
         ({"alpha": 0.1}, "unknown key 'alpha'; expected a key of the schema. It belongs under"),
         ({"serum": "x"}, "It belongs under 'factors.NAME'."),
-        ({"design": None}, "there is no value; expected keys with their values: the meaning of"),
+        ({"design": None}, "there is no value; expected keys with their values: which columns"),
         ({"counts": "x.tsv"}, "'x.tsv' is not valid; expected a list: one or several raw count"),
         ({"counts": "x.tsv"}, "Write it as a list: [x.tsv]."),
         ({"targets": ["BGN", "DCN", "BGN"]}, "'BGN' stands more than once; expected a list: genes"),

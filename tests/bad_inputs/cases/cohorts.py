@@ -22,7 +22,7 @@ def _several(c: SmallCohort, *files: str, **keys: object) -> None:
 @case(
     "no cohort in the list",
     "cohort.yaml, cohorts: the list is empty; expected a list: config files of single cohorts. "
-    "Each cohort's results stand where they stand when it is run alone",
+    "Each cohort's results are written to the same folder as in a run of this cohort only",
 )
 def _(c: SmallCohort) -> None:
     _several(c)

@@ -45,7 +45,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a key of the design missing",
     "cohort.yaml, design: missing key 'before'; expected text: level of the time column before "
-    "the intervention. It is always the reference",
+    "the intervention, always the reference",
 )
 def _(c: SmallCohort) -> None:
     del c.design["before"]
@@ -53,8 +53,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a section without content",
-    "cohort.yaml, design: there is no value; expected keys with their values: the meaning of "
-    "the sample sheet's columns, and which levels are compared. Nothing stands below the key: "
+    "cohort.yaml, design: there is no value; expected keys with their values: which columns of "
+    "the sample sheet mean what, and which levels are compared. Nothing stands below the key: "
     "indent the lines that belong to it.",
 )
 def _(c: SmallCohort) -> None:
@@ -139,7 +139,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "an effect of nothing",
     "cohort.yaml, differential_expression.power_lfc: 0 is not valid; expected a number above 0: "
-    "log2 fold change whose power is given for targets without a published effect",
+    "log2 fold change for which power is computed if a target has no published effect",
 )
 def _(c: SmallCohort) -> None:
     c.config["differential_expression"] = {"power_lfc": 0}
