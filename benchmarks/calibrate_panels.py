@@ -34,7 +34,7 @@ GENES = 1500
 # of a panel: RT only changes; AT changes too, by `ratio` of RT's; both by as much; the rest do not
 ALONE, SHARED, BOTH = 2, 2, 1
 PANELS = 8
-MAYBE_HALF = "may be half as large or more"
+MAYBE_HALF = "may be half as large"
 
 
 def draw(donors: int, ratio: float, seed: int, *, changed: bool) -> tuple[pd.DataFrame, ...]:
