@@ -269,7 +269,7 @@ seeds and numbers: `benchmarks/uneven_donors.toml`). *none*: t test of the slope
 interval; *HC3*: the larger of t's and HC3's p value; *ratio*: the slope's variance times the
 ratio that the donors' variances show, over all targets; *interval*: of the adjusted level; *leave-
 one-out*: half of the indirect effect remains without any donor. A run uses *ratio, interval,
-leave-one-out*. HC3 is not used: instead of the ratio it costs more power and is no closer to
+leave-one-out*. HC3 is not used: instead of the ratio it costs more power and is not closer to
 the level, and in addition to it (*all*) it costs power and corrects no row. FDP ± standard error /
 power:
 """
