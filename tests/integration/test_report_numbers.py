@@ -6,7 +6,6 @@ import html
 import io
 import json
 import re
-from typing import Any
 
 import numpy as np
 import openpyxl
@@ -15,52 +14,13 @@ import pytest
 
 from fibroserum.input.names import file_name
 from fibroserum.report.page.templates import minus
-from helpers.page_blocks import block, levels, signed
+from helpers.page_blocks import block, columns, levels
 from helpers.pipeline import Run
 
 
 @pytest.fixture(scope="module")
 def page(toy_run: Run) -> str:
     return (toy_run.results / "report.html").read_text(encoding="utf-8")
-
-
-def fixed(body: bytes, about: dict[str, Any], made: dict[str, Any]) -> np.ndarray:
-    rest = signed(body[about["at"] :], about["n"], about["width"]).astype(float)
-    rest[rest == -(2 ** (8 * about["width"] - 1))] = np.nan
-    near = [made[name] for name in about.get("expected", ())]
-    guess = near[0] if len(near) == 1 else 2 * near[0] - near[1] if near else 0 * rest
-    return rest + np.nan_to_num(guess)
-
-
-def significant(body: bytes, about: dict[str, Any]) -> np.ndarray:
-    count = about["n"]
-    data = body[about["at"] :]
-    low, high = (
-        np.frombuffer(data[i * count : (i + 1) * count], dtype=np.uint8).astype(int) for i in (0, 1)
-    )
-    mantissa = low + 256 * high
-    power = signed(data[2 * count :], count, 2)
-    return np.array(
-        [np.nan if m == 0xFFFF else float(f"{m}e{p}") for m, p in zip(mantissa, power, strict=True)]
-    )
-
-
-def contrast_columns(page: str, number: int) -> dict[str, np.ndarray]:
-    raw = block(page, f"contrast-{number}")
-    length = int.from_bytes(raw[:4], "little")
-    header, body = json.loads(raw[4 : 4 + length]), raw[4 + length :]
-    whole: dict[str, Any] = {}
-    made: dict[str, np.ndarray] = {}
-    for name, about in header.items():
-        if about["kind"] == "fixed":
-            whole[name] = fixed(body, about, whole)
-            made[name] = whole[name] / 10 ** about["digits"]
-        elif about["kind"] == "significant":
-            made[name] = significant(body, about)
-        else:
-            codes = body[about["at"] : about["at"] + about["n"]]
-            made[name] = np.array([about["words"][code] for code in codes])
-    return made
 
 
 FORMATS = {
@@ -80,7 +40,7 @@ def test_gene_tables_are_the_de_tables(toy_run: Run, page: str) -> None:
     index = json.loads(block(page, "genes"))["index"]
     for number, contrast in enumerate(contrasts):
         frame = toy_run.table("de", file_name(contrast))
-        shown = contrast_columns(page, number)
+        shown = columns(page, number)
         assert index["id"] == list(frame["gene_id"])
         for name, how in FORMATS.items():
             wanted = [np.nan if v != v else float(f"{v:{how}}") for v in frame[name]]

@@ -2,6 +2,9 @@
 
 const views = new Map();
 
+// Options of a figure's hover text beyond the common ones, by its name; the cohort's page has some.
+const tooltips = { of: () => ({}) };
+
 // A narrow page has no room for a row of entries, nor for legends side by side.
 function stacked(width) {
   if (width >= 480) return { direction: "horizontal" };
@@ -59,7 +62,7 @@ function narrowed(made, aspect, excess) {
   return { ...made, width, height };
 }
 
-async function draw(element, spec) {
+async function draw(element, spec, name = "") {
   await library("vega");
   const settings = await json("settings");
   const made = fitted(spec, element.clientWidth);
@@ -72,7 +75,7 @@ async function draw(element, spec) {
       renderer: "svg",
       ast: true,
       patch: labels ? separateLabels(labels, settings.labels) : undefined,
-      tooltip: { theme: "custom" },
+      tooltip: { theme: "custom", ...tooltips.of(name, settings) },
     });
   const width = () => element.querySelector("svg")?.width.baseVal.value ?? 0;
   let result = await embed(made);
@@ -93,7 +96,7 @@ async function draw(element, spec) {
 function drawFigure(element) {
   const name = element.dataset.figure;
   return once(`figure-${name}`, async () => {
-    const result = await draw(element, (await json("figures"))[name]);
+    const result = await draw(element, (await json("figures"))[name], name);
     views.set(name, result.view);
     element.dataset.drawn = "yes";
   });

@@ -25,6 +25,7 @@ followTheme();
 drawLazily();
 fillLazily();
 prepareLookup();
+prepareTips();
 prepareDownloads();
 // printed pages show what is folded away
 window.addEventListener("beforeprint", () => {

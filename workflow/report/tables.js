@@ -29,8 +29,22 @@ function layout(file) {
 }
 
 // A gene's name is a button that opens the lookup.
-function geneCell(name, id) {
-  return `<button type="button" class="gene" data-gene="${asText(id)}">${asText(name)}</button>`;
+// why: the contrast and the place of the gene whose call the tip explains.
+function geneCell(name, id, why = "") {
+  const explained = why && ` data-why="${why}"`;
+  return `<button type="button" class="gene" data-gene="${asText(id)}"${explained}>${asText(name)}</button>`;
+}
+
+// A call with its reason in the tip; of a target the verdict, which is the answer, comes with it.
+function callColumn(source, verdicts, index, title) {
+  const words = (row) => {
+    const [verdict] = verdicts[index.id[row.at]]?.[source.contrast] ?? [];
+    const call = source.now.call.text(row.at);
+    return verdict ? `${verdict.replaceAll("_", " ")} as a target; genome-wide ${call}` : call;
+  };
+  const render = (_, type, row) =>
+    type === "display" ? `<span data-why="${source.at}:${row.at}">${asText(words(row))}</span>` : source.now.call.text(row.at);
+  return { title, name: "call", data: null, render };
 }
 
 const GENE_COLUMNS = [
@@ -70,35 +84,36 @@ function wordColumnOf(source, name, title) {
   return { title, name, data: null, render };
 }
 
-function geneColumns(source, index) {
+function geneColumns(source, index, verdicts) {
   const symbol = (at) => index.symbol[at] || (index.symbol_is_id[at] ? index.id[at] : "");
-  const words = new Set(["call", "status"]);
   return [
     {
       title: "Gene",
       name: "symbol",
       data: null,
       render: (_, type, row) =>
-        type === "display" ? geneCell(symbol(row.at) || index.id[row.at], index.id[row.at]) : symbol(row.at),
+        type === "display" ? geneCell(symbol(row.at) || index.id[row.at], index.id[row.at], `${source.at}:${row.at}`) : symbol(row.at),
     },
     { title: "Gene id", name: "gene_id", data: null, render: (_, type, row) => (type === "display" ? asText(index.id[row.at]) : index.id[row.at]) },
-    ...GENE_COLUMNS.map(([name, title]) =>
-      words.has(name) ? wordColumnOf(source, name, title) : numberColumn(source, name, title),
-    ),
+    ...GENE_COLUMNS.map(([name, title]) => {
+      if (name === "call") return callColumn(source, verdicts, index, title);
+      return name === "status" ? wordColumnOf(source, name, title) : numberColumn(source, name, title);
+    }),
   ];
 }
 
 async function geneTable(element) {
   await tableLibrary();
-  const { index } = await json("genes");
+  const { index, verdicts } = await json("genes");
   const { contrasts } = await json("settings");
   const choice = document.getElementById("genes-contrast");
   const call = document.getElementById("genes-call");
-  const source = { now: await columns(`contrast-${choice.value}`) };
+  const chosen = async () => ({ at: choice.value, contrast: contrasts[choice.value].name, now: await columns(`contrast-${choice.value}`) });
+  const source = await chosen();
   const DataTable = window.DataTable;
   const table = new DataTable(element, {
     data: index.id.map((_, at) => ({ at })),
-    columns: geneColumns(source, index),
+    columns: geneColumns(source, index, verdicts),
     order: [[6, "asc"]],
     pageLength: 10,
     deferRender: true,
@@ -112,7 +127,7 @@ async function geneTable(element) {
   });
   call.addEventListener("change", () => table.draw());
   choice.addEventListener("change", async () => {
-    source.now = await columns(`contrast-${choice.value}`);
+    Object.assign(source, await chosen());
     table.rows().invalidate().draw();
   });
 }

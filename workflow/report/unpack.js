@@ -100,7 +100,10 @@ function columns(id) {
     const body = bytes.subarray(4 + length);
     const made = {};
     for (const [name, about] of Object.entries(header)) {
-      made[name] = COLUMN_KINDS[about.kind](body.subarray(about.at), about, made);
+      made[name] =
+        about.kind === "same"
+          ? (await columns(about.block))[name]
+          : COLUMN_KINDS[about.kind](body.subarray(about.at), about, made);
     }
     return made;
   });

@@ -16,6 +16,7 @@ from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.members import pairs_of
 from fibroserum.de.confident import confident_lfc
 from fibroserum.de.hypothesis_weights import COVARIATE, hypothesis_weights
+from fibroserum.de.reasons import ADJUSTED, conditions
 from fibroserum.input.names import file_name
 from fibroserum.multiple_testing import (
     NORMAL_975,
@@ -27,8 +28,6 @@ from fibroserum.multiple_testing import (
 # fewer calls without weights leave all weights at 1: with nothing to learn from they would only
 # make false calls (docs/calibration.md)
 FEWEST_CALLS = 3
-# what calls rest on
-ADJUSTED = ("weighted_padj", "second_weighted_padj")
 
 
 def call_genes(
@@ -47,17 +46,8 @@ def call_genes(
     not settle: it has to agree as well. weighted: whether the adjusted p values are the weighted.
     """
     sign = np.sign(table["log2FoldChange"])
-    padj, second_padj = ADJUSTED if weighted else ("padj", "second_padj")
-    called = table[padj] < alpha
-    if main_only:
-        called &= table["log2FoldChange"].abs() > NORMAL_975 * table["lfcSE"]
-    else:
-        agree = (table[second_padj] < alpha) & (np.sign(table["second_log2FoldChange"]) == sign)
-        called &= agree & (table["ci_low"] * table["ci_high"] > 0)
-        if other is not None:
-            adjusted = benjamini_hochberg(other["other_pvalue"].to_numpy(float))
-            same = np.sign(other["other_log2FoldChange"]).to_numpy() == sign.to_numpy()
-            called &= (adjusted < alpha) & same
+    met = conditions(table, alpha, main_only=main_only, other=other, weighted=weighted)
+    called = np.logical_and.reduce(list(met.values()))
     words = np.where(called & (sign > 0), "up", np.where(called & (sign < 0), "down", "none"))
     return pd.Series(words, index=table.index, dtype=object)
 

@@ -83,6 +83,7 @@ def _points(run: RunTables, frame: pd.DataFrame, x: str, y: str) -> pd.DataFrame
 def _tooltip() -> list[alt.Tooltip]:
     return [
         alt.Tooltip("gene:N", title="Gene"),
+        alt.Tooltip("gene_id:N", title="Gene id"),
         alt.Tooltip("log2FoldChange:Q", title="log2 fold change", format=".3f"),
         alt.Tooltip("pvalue:Q", title="p", format=".2e"),
         alt.Tooltip("weighted_padj:Q", title="adjusted p", format=".2e"),

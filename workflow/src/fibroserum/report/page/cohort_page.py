@@ -13,7 +13,7 @@ from fibroserum.report.figures.lookup import lookup_figures
 from fibroserum.report.figures.registry import catalogue_of
 from fibroserum.report.figures.render import LABEL_LAYOUT
 from fibroserum.report.loading import RunTables, effect_of, explained, labels_of
-from fibroserum.report.page import assets, design_words, gene_data
+from fibroserum.report.page import assets, design_words, gene_data, gene_names
 from fibroserum.report.page import tables as page_tables
 from fibroserum.report.page.pack import squeeze, squeeze_json
 from fibroserum.report.page.templates import (
@@ -24,33 +24,41 @@ from fibroserum.report.page.templates import (
     library_blocks,
 )
 from fibroserum.report.summary import summary
-from fibroserum.report.theme import CONFIG, group_colours, spec
+from fibroserum.report.theme import CONFIG, group_colours, spec, value
 
-SCRIPTS = ("unpack.js", "charts.js", "tables.js", "lookup.js", "page.js")
+SCRIPTS = (
+    *("unpack.js", "charts.js", "tables.js"),
+    *("genes.js", "reasons.js", "lookup.js", "lookup_save.js"),
+    "page.js",
+)
 
 
-def gene_blocks(run: RunTables) -> dict[str, str]:
+def gene_blocks(run: RunTables, config: Mapping[str, Any]) -> dict[str, str]:
     """Return the blocks of the gene tables."""
     index = gene_data.gene_index(run)
-    blocks = {
-        f"contrast-{number}": gene_data.pack_contrast(
-            gene_data.all_genes(run.de[name], index["id"])
-        )
-        for number, name in enumerate(run.contrast_names)
+    ids = index["id"]
+    levels = gene_data.pack_levels(run, ids)
+    genes = {
+        "index": index,
+        "samples": levels["samples"],
+        "sets": gene_data.set_membership(run, ids),
+        "flags": gene_data.factor_flags(run, ids),
+        "verdicts": gene_data.target_verdicts(run),
+        "matches": gene_names.unusual_matches(run, ids),
+        "left_out": gene_names.left_out_names(run),
     }
-    levels = gene_data.pack_levels(run, index["id"])
-    blocks["levels-middle"], blocks["levels-rest"] = levels["middle"], levels["rest"]
-    sets = gene_data.set_membership(run, index["id"])
-    flags = gene_data.factor_flags(run, index["id"])
-    blocks["genes"] = squeeze_json(
-        {"index": index, "samples": levels["samples"], "sets": sets, "flags": flags}
-    )
-    return blocks
+    return {
+        **gene_data.pack_contrasts(run, config, ids),
+        "levels-middle": levels["middle"],
+        "levels-rest": levels["rest"],
+        "genes": squeeze_json(genes),
+    }
 
 
 def _settings(run: RunTables, config: Mapping[str, Any], donors: str) -> dict[str, Any]:
     """Return what the script must know beside the data. donors: whose levels the page holds."""
     rows, labels = run.contrasts.itertuples(), labels_of(run)
+    times = {one.name: one.time for one in run.planned}
     return {
         "cohort": file_name(str(config["cohort"])),
         "before": run.settings["before"],
@@ -62,12 +70,16 @@ def _settings(run: RunTables, config: Mapping[str, Any], donors: str) -> dict[st
                 "name": row.contrast,
                 "file": file_name(row.contrast),
                 "label": labels[row.contrast],
+                "kind": row.kind,
+                "group": value(row.group),
+                "time": times[row.contrast],
             }
             for row in rows
         ],
         "labels": LABEL_LAYOUT,
         "config": CONFIG,
         "lookup_donors": donors,
+        "reasons": gene_data.reason_words(config),
     }
 
 
@@ -123,7 +135,7 @@ def build_page(
         "settings": squeeze_json(_settings(run, config, donors)),
         "figures": figure_block({**specs, **lookup}),
         "tables": squeeze_json(page_tables.long_tables(run)),
-        **gene_blocks(run),
+        **gene_blocks(run, config),
     }
     labels = labels_of(run)
     figures = figure_entries(
@@ -140,6 +152,7 @@ def build_page(
         blocks=blocks,
         figures=figures,
         lookup_donors=donors,
+        gene_mapping=gene_names.mapping_words(run, config),
         bibtex=(Path(templates) / "references.bib").read_text(encoding="utf-8"),
         **_facts(run, config),
     )

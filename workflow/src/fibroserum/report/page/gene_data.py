@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fibroserum.cohort.contrasts import Contrast
+from fibroserum.de.reasons import WORDS as REASON_WORDS
+from fibroserum.de.reasons import reasons
 from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.report.loading import RunTables
+from fibroserum.report.page.gene_names import earlier_names
 from fibroserum.report.page.pack import Pack, folded, planes, squeeze
+from fibroserum.report.page.templates import minus
 
 # columns of the page's gene tables: how each is printed
 FOLD_CHANGE_DECIMALS = 3
 CONFIDENT_DECIMALS = 2
-SIGNIFICANT = {"baseMean": 4, "pvalue": 3, "weighted_padj": 3, "second_weighted_padj": 3}
+MEAN_DIGITS = 4
+SIGNIFICANT = {"pvalue": 3, "weighted_padj": 3, "second_weighted_padj": 3}
 WORDS = ("status", "call")
 LEVEL_DECIMALS = 2
 # levels that a page holds, some 1.3 bytes each: of large cohorts it shows some of the donors
@@ -39,10 +46,12 @@ def gene_index(run: RunTables) -> dict[str, Any]:
         if not any(other[name]):
             del other[name]
     same = ["" if symbol == gene else symbol for symbol, gene in zip(symbols, ids, strict=True)]
+    taken = {name.upper() for name in (*ids, *symbols)}
     return {
         "id": ids,
         "symbol": same,
         "symbol_is_id": [int(a == b) for a, b in zip(symbols, ids, strict=True)],
+        "earlier": earlier_names(symbols, taken),
         **other,
     }
 
@@ -55,8 +64,47 @@ def all_genes(frame: pd.DataFrame, ids: list[str]) -> pd.DataFrame:
     return frame.reindex(range(len(ids))).assign(gene_id=ids, **words)
 
 
-def pack_contrast(frame: pd.DataFrame) -> str:
-    """Return one contrast's table as a block."""
+def reason_codes(frame: pd.DataFrame, contrast: Contrast, config: Mapping[str, Any]) -> pd.Series:
+    """Return why each gene of a contrast is not called, in the codes of `de.reasons`."""
+    asked = config["differential_expression"]
+    return reasons(
+        frame,
+        asked["alpha"],
+        main_only=asked["second_opinion"] == "none",
+        # a slope is per unit of the dose: no threshold of a change applies to it
+        threshold=0.0 if contrast.model == "dose" else asked["lfc_threshold"],
+    )
+
+
+def reason_words(config: Mapping[str, Any]) -> dict[str, str]:
+    """Return the sentence of each code; columns of a contrast are left in braces."""
+    asked = config["differential_expression"]
+    known = {"{alpha}": f"{asked['alpha']:g}", "{threshold}": f"{asked['lfc_threshold']:g}"}
+    found = dict(REASON_WORDS)
+    for name, text in known.items():
+        found = {code: words.replace(name, text) for code, words in found.items()}
+    return found
+
+
+def pack_contrasts(run: RunTables, config: Mapping[str, Any], ids: list[str]) -> dict[str, str]:
+    """Return a block for each contrast, by its name; equal mean counts are in the first alone."""
+    planned = {one.name: one for one in run.planned}
+    means: dict[bytes, str] = {}
+    blocks = {}
+    for number, name in enumerate(run.contrast_names):
+        frame, own = all_genes(run.de[name], ids), f"contrast-{number}"
+        codes = reason_codes(frame, planned[name], config)
+        mean = frame["baseMean"].to_numpy(float)
+        held = means.setdefault(mean.tobytes(), own)
+        blocks[own] = pack_contrast(frame, codes, "" if held == own else held)
+    return blocks
+
+
+def pack_contrast(frame: pd.DataFrame, codes: pd.Series, means: str = "") -> str:
+    """Return one contrast's table as a block.
+
+    codes: `reason_codes`; means: the block that holds the same mean counts, or "".
+    """
     pack = Pack()
     estimate = "log2FoldChange"
     for name, near in {
@@ -66,10 +114,15 @@ def pack_contrast(frame: pd.DataFrame) -> str:
     }.items():
         pack.fixed(name, frame[name].to_numpy(float), FOLD_CHANGE_DECIMALS, near)
     pack.fixed("confident_lfc", frame["confident_lfc"].to_numpy(float), CONFIDENT_DECIMALS)
+    if means:
+        pack.same("baseMean", means)
+    else:
+        pack.significant("baseMean", frame["baseMean"].to_numpy(float), MEAN_DIGITS)
     for name, digits in SIGNIFICANT.items():
         pack.significant(name, frame[name].to_numpy(float), digits)
     for name in WORDS:
         pack.words(name, frame[name])
+    pack.words("reason", codes)
     return pack.block()
 
 
@@ -159,3 +212,15 @@ def factor_flags(run: RunTables, ids: list[str]) -> list[dict[str, Any]]:
         for row in hits.itertuples()
         if row.gene_id in place
     ]
+
+
+def target_verdicts(run: RunTables) -> dict[str, dict[str, list[str]]]:
+    """Return by gene id and contrast the verdict on a target, its reason, and the other number.
+
+    The other number is the genome-wide call, in a sentence where it differs from the verdict.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    for row in run.targets.dropna(subset=["gene_id"]).itertuples():
+        said = [row.verdict, minus(row.reason), minus(getattr(row, "genome_wide", None) or "")]
+        found.setdefault(row.gene_id, {}).setdefault(row.contrast, said)
+    return found

@@ -26,7 +26,7 @@ HALF_WAY = 1e-5
 
 def squeeze(data: bytes) -> str:
     """Return bytes as base64 of gzip, the same for the same bytes."""
-    return base64.b64encode(gzip.compress(data, compresslevel=6, mtime=0)).decode("ascii")
+    return base64.b64encode(gzip.compress(data, compresslevel=9, mtime=0)).decode("ascii")
 
 
 def squeeze_json(value: Any) -> str:
@@ -161,6 +161,10 @@ class Pack:
             n=len(codes),
             words=[str(word) for word in words],
         )
+
+    def same(self, name: str, block: str) -> None:
+        """Add a column that another block of the page holds under the same name."""
+        self.header[name] = {"at": self.size, "kind": "same", "block": block}
 
     def block(self) -> str:
         """Return header and columns as one block for the page."""
