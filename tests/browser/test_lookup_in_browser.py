@@ -144,7 +144,7 @@ def test_pictures_and_numbers_of_several_genes_can_be_saved(
         name, picture = saved(page, f"{kind}.png")
         assert name == f"BGN_COL3A1_DCN_{kind}.png"
         assert picture.startswith(b"\x89PNG")
-        assert int.from_bytes(picture[16:20], "big") > 1000
+        assert int.from_bytes(picture[16:20], "big") >= 1000
 
 
 def test_the_reason_of_a_call_is_where_the_gene_is(
@@ -203,6 +203,6 @@ def test_the_answer_for_a_target_is_its_verdict(
     for contrast, *cells in rows_of(page, CONTRASTS):
         verdict = verdicts.loc[contrast]
         assert cells[6] == f"{verdict['verdict'].replace('_', ' ')} (target)"
-        said = " ".join(filter(None, (verdict["reason"], verdict["genome_wide"])))
+        said = " ".join(filter(None, (verdict["reason"], verdict.get("genome_wide"))))
         assert cells[7].replace("−", "-") == said
     assert rows_of(page, "#lookup-about tbody tr")[0][:2] == ["BGN", verdicts["gene_id"].iloc[0]]

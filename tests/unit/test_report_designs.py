@@ -124,7 +124,7 @@ def test_trajectories_go_through_every_time_in_its_order(several: Made) -> None:
     assert slots[:4] == ["control pre", *(f"control {time}" for time in AFTER)]
     assert [slot for slot in slots if slot.startswith("healthy")] == ["healthy pre"]
     looked_up = json.loads(block(page, "figures"))["lookup_donors"]
-    assert looked_up["layer"][0]["encoding"]["order"]["field"] == "order"
+    assert looked_up["spec"]["layer"][0]["encoding"]["order"]["field"] == "order"
     assert json.loads(block(page, "settings"))["times"] == AFTER
 
 
