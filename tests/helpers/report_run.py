@@ -167,7 +167,7 @@ class Maker(OutcomeFlags):
                 "symbol": self.symbols,
                 "ensembl": "",
                 "entrez": "",
-                "match": "symbol",
+                "match": "official",
                 "target": False,
             },
             index=self.ids,

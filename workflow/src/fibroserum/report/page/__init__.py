@@ -6,6 +6,7 @@ __all__ = [
     "cohort_page",
     "design_words",
     "gene_data",
+    "gene_names",
     "outcomes",
     "pack",
     "panel_tables",
