@@ -65,9 +65,13 @@ PRIVATE = {
     "xlsxwriter.xmlwriter.XMLwriter": "likewise: XlsxWriter's own escaping of control characters",
     "xlsxwriter.xmlwriter.XMLwriter._escape_control_characters": "likewise",
     "snakemake.logging.logger": "messages before the first job",
+    "snakemake.settings.enums.Quietness": "what --quiet asks for",
     "snakemake.workflow.Workflow.config_settings": "what --config says, apart from config files",
     "snakemake.workflow.Workflow.current_basedir": "the folder of an included file",
     "snakemake.workflow.Workflow.dag": "whether a rule is part of the run",
+    "snakemake.workflow.Workflow.is_main_process": "whether the terminal is that of this process",
+    "snakemake.workflow.Workflow.local_exec": "whether jobs print in this terminal themselves",
+    "snakemake.workflow.Workflow.output_settings": "what --quiet, --verbose and --dry-run ask for",
     "snakemake.workflow.Workflow.overwrite_configfiles": "the files that --configfile names",
     "snakemake.workflow.Workflow.remote_exec": "whether this process is a job of a cluster",
 }

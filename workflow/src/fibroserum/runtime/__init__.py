@@ -7,4 +7,5 @@ __all__ = [
     "lock",
     "reruns",
     "scatter",
+    "terminal",
 ]
