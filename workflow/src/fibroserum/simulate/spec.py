@@ -171,13 +171,13 @@ class CohortSpec:
     def __post_init__(self) -> None:
         names = [arm.name for arm in self.arms]
         if not names or len(set(names)) != len(names):
-            raise ValueError(f"arms need distinct names, got {names}")
+            raise ValueError(f"groups need distinct names, got {names}")
         if self.crossover and len({arm.donors for arm in self.arms}) > 1:
-            raise ValueError("the arms of a crossover hold the same donors")
+            raise ValueError("the groups of a crossover need the same donors")
         if min(arm.donors for arm in self.arms) < 1:
-            raise ValueError("every arm needs a donor")
+            raise ValueError("every group needs a donor")
         if not 0 <= self.incomplete_donors < self.arms[-1].donors:
-            raise ValueError("incomplete_donors must leave the last arm a complete donor")
+            raise ValueError("incomplete_donors must leave a complete donor in the last group")
         for name in ("set_correlation", "background_correlation", "donor_correlation"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1)")
