@@ -22,7 +22,7 @@ from scipy.io import mmread
 from fibroserum.counts.companions import header_of
 from fibroserum.counts.table import Matrix
 from fibroserum.counts.values import RAW_HINT
-from fibroserum.errors import InputError, Problem, listed, refuse
+from fibroserum.errors import InputError, Problem, listed, number_of, refuse
 from fibroserum.files.contents import composed, read_text
 from fibroserum.files.grid import parse_lines, read_grid
 
@@ -82,8 +82,10 @@ def pseudobulk(
     names = np.asarray([name.strip() for name in samples], dtype=object)
     sizes = pd.Series(names[names != ""], dtype=object).value_counts()
     kept = sorted(name for name, n in sizes.items() if n >= least)
-    reason = f"fewer than {least} cells"
-    dropped = {str(name): f"{n} cells: {reason}" for name, n in sizes.items() if n < least}
+    few = f"fewer than cells.min_cells ({least})"
+    dropped = {
+        str(name): f"{number_of(n, 'cell')}, {few}" for name, n in sizes.items() if n < least
+    }
     if not kept and cells.get("sample"):
         what = f"no sample has {least} cells (the largest has {sizes.max() if len(sizes) else 0})"
         raise refuse(
@@ -108,8 +110,8 @@ def pseudobulk(
     notes = [f"{where}: {int((codes >= 0).sum()):,} cells summed into {len(kept)} samples"]
     unassigned = int((names == "").sum())
     if unassigned:
-        notes.append(f"{where}: {unassigned:,} cells without a sample excluded")
-    notes += [f"{where}: sample '{name}' excluded, {why}" for name, why in dropped.items()]
+        notes.append(f"{where}: excluded {number_of(unassigned, 'cell')} without a sample")
+    notes += [f"{where}: excluded sample '{name}': {why}" for name, why in dropped.items()]
     ids = tuple(np.asarray(genes.ids, dtype=object)[genes.keep])
     return Matrix(
         where,
@@ -252,9 +254,8 @@ def expressed(ids: tuple[str, ...], kinds: Sequence[str] | None, where: str) -> 
         return Genes(ids, keep)
     keep = np.asarray([kind == "Gene Expression" for kind in kinds])
     others = sorted({kind for kind in kinds if kind != "Gene Expression"})
-    said = (
-        f"{where}: {int((~keep).sum()):,} features that are not genes excluded ({listed(others)})"
-    )
+    what = f"excluded {number_of(int((~keep).sum()), 'feature')} of other kinds"
+    said = f"{where}: {what} ({listed(others)})"
     return Genes(ids, keep, (said,) if others else ())
 
 

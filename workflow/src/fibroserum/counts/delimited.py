@@ -77,14 +77,12 @@ def _plain_header(
     featureCounts names columns after alignment files; other tools put `count` beside the name.
     """
     if tuple(name.lower() for name in header[:6]) == FEATURECOUNTS_COLUMNS:
-        plain, how = (*header[:6], *plain_names(header[6:], known)), "by their alignment files"
+        plain, how = (*header[:6], *plain_names(header[6:], known)), "after their alignment files"
     else:
-        plain, how = _without_count_words(grid, header, known), "with the word 'count'"
+        plain, how = _without_count_words(grid, header, known), "without the word 'count'"
     for name, short in zip(header, plain, strict=True):
         if name != short:
-            return plain, [
-                f"{grid.where}: sample names shortened: {how} ('{name}' becomes '{short}', …)"
-            ]
+            return plain, [f"{grid.where}: columns renamed {how} ('{name}' becomes '{short}', …)"]
     spaces = any(name != name.strip() for name in grid.header or ())
     return header, [f"{grid.where}: spaces around column names removed"] if spaces else []
 
@@ -176,7 +174,7 @@ def _about(columns: Sequence[str], reason: str) -> str:
     if len(columns) > 1:
         return f"columns {listed(columns, 8)} {reason}"
     verb, rest = reason.split(" ", 1)
-    return f"column '{columns[0]}' {verb}s {rest.replace('are no samples', 'is no sample')}"
+    return f"column '{columns[0]}' {verb}s {rest.replace('are not samples', 'is not a sample')}"
 
 
 def _are_whole(values: pd.Series) -> bool:

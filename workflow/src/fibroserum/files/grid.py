@@ -102,7 +102,7 @@ def read_grid(path: Path, *, header: bool = False) -> Grid:
             cut, width, names = True, len(kept), tuple(names[index] for index in kept)
             cells = (split(row, separator) for row in rows)
             rows = [joined([row[index] for index in kept], separator) for row in cells]
-    left_out = (f"{where}: columns without name and content excluded",) if cut else ()
+    left_out = (f"{where}: excluded columns without name and content",) if cut else ()
     places = tuple(record.number for record in records)
     return Grid(where, separator, names, tuple(rows), places, width, (*text.notes, *left_out))
 

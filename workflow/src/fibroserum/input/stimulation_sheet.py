@@ -123,5 +123,5 @@ def left_out(factor: str, sheet: pd.DataFrame, arm: dict[str, Any]) -> list[str]
         return []
     levels = ", ".join(f"'{level}'" for level in sorted(others[arm["column"]].unique()))
     names = ", ".join(others["sample"])
-    what = f"stimulation experiment with {factor}: {names} excluded"
+    what = f"stimulation experiment with {factor}: excluded {names}"
     return [f"{what}, because {arm['column']} is {levels}"]
