@@ -60,7 +60,7 @@ def test_cells_of_a_sample_without_a_row_need_not_be_counts(tmp_path: Path) -> N
     table = read_counts([files.write(tmp_path / "x", rows)], known_samples=["good"])
     assert table.counts.to_dict("index") == {"good": {"BGN": 5, "DCN": 7}}
     assert table.unlisted == ("failed", "no_cells")
-    assert any("column 'log2FC' holds values other than counts" in note for note in table.notes)
+    assert any("column 'log2FC' contains values other than counts" in note for note in table.notes)
 
 
 def layered(path: Path, *, cells: bool, **layers: float) -> Path:
@@ -177,7 +177,7 @@ def test_lanes_in_two_files_or_columns_are_refused_with_the_way_to_sum_them(
     two = files.write(tmp_path / "L2", ["gene\tS1", "BGN\t7"])
     both = files.write(tmp_path / "both", ["gene\tS1\tS1", "BGN\t5\t7"])
     for paths in ([one, two], [both]):
-        with pytest.raises(InputError, match=r"name them apart .S1_L1, S1_L2., with a row of"):
+        with pytest.raises(InputError, match=r"use different names .S1_L1, S1_L2. and one row of"):
             read_counts(paths)
 
 

@@ -33,7 +33,7 @@ def test_cells_need_their_samples(build: Callable[[Path], Path], tmp_path: Path)
     folder = path if path.is_dir() else path.parent
     (folder / "more.csv").write_text((folder / "metadata.csv").read_text())
     said = refusal(path, cells={"sample": "donor_time", "min_cells": 10})
-    assert "2 tables ('metadata.csv', 'more.csv') beside the cells" in said
+    assert "2 tables ('metadata.csv', 'more.csv') next to the cells have" in said
 
 
 def test_an_unknown_obs_column_names_the_nearest(tmp_path: Path) -> None:
@@ -126,10 +126,10 @@ def test_mtx_folders_are_whole(tmp_path: Path) -> None:
     options = {"cells": {"sample": "donor_time", "min_cells": 10}}
     matrix = gzip.decompress((folder / "matrix.mtx.gz").read_bytes())
     (folder / "matrix.mtx.gz").write_bytes(gzip.compress(matrix.rsplit(b"\n", 2)[0]))
-    assert "promises" in refusal(folder, **options)
+    assert "announces" in refusal(folder, **options)
     bomb = b"%%MatrixMarket matrix coordinate integer general\n8 99999999999 1\n1 1 1\n"
     (folder / "matrix.mtx.gz").write_bytes(gzip.compress(bomb))
-    assert "promises 1 entries" in refusal(folder, **options)
+    assert "announces 1 entries" in refusal(folder, **options)
     (folder / "matrix.mtx.gz").write_bytes(gzip.compress(bomb.replace(b"8 9", b"7 9")))
     assert "has 7 rows, but its features file names 8" in refusal(folder, **options)
     (folder / "matrix.mtx.gz").write_bytes(gzip.compress(matrix))

@@ -74,7 +74,7 @@ def test_ten_x_takes_samples_from_the_table_beside(
 
 def test_antibodies_are_left_out_and_said(tmp_path: Path) -> None:
     notes = read_counts([files.ten_x_h5(tmp_path)], cells=CELLS).notes
-    assert any("1 features that are not genes excluded ('Antibody Capture')" in n for n in notes)
+    assert any("excluded 1 feature of other kinds ('Antibody Capture')" in n for n in notes)
 
 
 def test_a_mtx_file_stands_for_its_folder(tmp_path: Path) -> None:

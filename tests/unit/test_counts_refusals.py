@@ -69,13 +69,13 @@ TEXTS = {
     "duplicate gene": (table("A\t1\t2", "B\t1\t2", "A\t3\t4"),
                        "rows 2, 4: the gene 'A' appears in 2 rows; expected each gene only once"),
     "empty gene": (table("A\t1\t2", "\t1\t2"), "row 3 (''): the row has no gene id"),
-    "duplicate sample": ("gene\tS1\tS1\nA\t1\t2\n", "the samples 'S1' stand in more than one"),
+    "duplicate sample": ("gene\tS1\tS1\nA\t1\t2\n", "the sample 'S1' appears in more than one"),
     "unnamed sample": ("gene\tS1\t\nA\t1\t2\n", "header: column 3 contains '2' but has no name"),
     "silent sample": (table("A\t1\t0", "B\t2\t0"), "column 'S2': every count of this sample is 0"),
     "no genes": ("gene\tS1\tS2\n", "is an empty matrix: it has no gene row"),
     "no samples": ("gene_id\tgene_name\nA\tB\n", "is an empty matrix: it has no sample column"),
     "special rows alone": (table("__no_feature\t1\t2"), "is an empty matrix: it has no gene row"),
-    "ragged": (table("A\t1\t2", "B\t1"), "row 3: has 2 fields; expected 3, as in the first row"),
+    "ragged": (table("A\t1\t2", "B\t1"), "row 3: has 2 cells; expected 3, as in the first row"),
     "open quote": (table("A\t1\t2", '"B\t1\t2'), "row 3: a quotation mark is opened"),
     "text column": ("gene\tdonor\tS1\nA\tD1\t2\nB\tD2\t3\n",
                     "column 'donor': the column contains only text ('D1', …)"),
@@ -88,11 +88,11 @@ TEXTS = {
     "rsem": ("gene_id\ttranscript_id(s)\tlength\teffective_length\texpected_count\tTPM\tFPKM\n"
              "A\tB\t1\t1\t1\t1\t1\n", "is an RSEM table of a single sample"),
     "date": (table("1-Mar\t1\t2", "B\t2\t3"), "row 2 ('1-Mar'): gene id '1-Mar' is a symbol"),
-    "tpm": (cpm(1e6), "holds TPM or CPM values (every sample adds up to a million); expected raw"),
-    "tpm in whole numbers": (cpm(1e6, 0), "holds TPM or CPM values rounded to whole numbers"),
-    "scaled to one total": (cpm(1e7, 5), "holds scaled values (every sample adds up to 1e+07"),
-    "size factors": (size_factored(), "holds counts divided by one factor a sample"),
-    "fpkm": (fpkm(), "holds values that look like FPKM or TPM ("),
+    "tpm": (cpm(1e6), "contains TPM or CPM values (every sample adds up to a million); expected"),
+    "tpm in whole numbers": (cpm(1e6, 0), "contains TPM or CPM values rounded to whole numbers"),
+    "scaled to one total": (cpm(1e7, 5), "contains scaled values (every sample adds up to 1e+07"),
+    "size factors": (size_factored(), "contains counts divided by one factor per sample"),
+    "fpkm": (fpkm(), "contains values that look like FPKM or TPM ("),
     "logged": (frame_text(np.log2(np.arange(1, 31)).reshape(10, 3)), "look like logarithms"),
     "log cpm": (frame_text(np.random.default_rng(1).normal(2, 3, (9, 3))), "look like logarithms"),
     "html": ("<!DOCTYPE html>\n<html>", "is a web page (HTML or XML), not a table"),
@@ -219,7 +219,7 @@ def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     path = files.tsv(tmp_path)
     monkeypatch.setattr(contents.os, "access", lambda *_: False)  # root may read everything
     assert (
-        "cannot be read: permission denied; expected a file that you have permission to read"
+        "cannot be read (permission denied); expected a file that you have permission to read"
         in refusal(path)
     )
 
@@ -238,7 +238,7 @@ def test_a_folder_without_counts_says_what_it_holds(tmp_path: Path) -> None:
     assert "is a folder without count files (it is empty)" in refusal(tmp_path)
     files.tsv(tmp_path)
     said = refusal(tmp_path)
-    assert "(it holds 'counts.tsv'); expected STAR, HTSeq" in said
+    assert "(it contains 'counts.tsv'); expected STAR, HTSeq" in said
     assert "name the file." in said
 
 
@@ -295,7 +295,7 @@ def test_files_with_different_genes(tmp_path: Path) -> None:
 def test_normalised_values_are_refused_when_rounding_too(tmp_path: Path) -> None:
     for text in (cpm(1e6), size_factored(), fpkm()):
         (tmp_path / "x").write_text(text)
-        assert "Use the raw counts, before any normalisation." in refusal(
+        assert "Use the counts before any normalisation." in refusal(
             tmp_path / "x", fractional="round"
         )
 

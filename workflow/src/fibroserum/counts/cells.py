@@ -313,12 +313,12 @@ def cell_samples(path: Path, cells: Mapping[str, Any], barcodes: Sequence[str]) 
                 tables.append((path, dict(zip(frame[index], labels, strict=True))))
                 break
     if len(tables) != 1:
-        said = f"{len(tables)} tables ({listed([path.name for path, _ in tables])})"
+        several = f"{len(tables)} tables ({listed([path.name for path, _ in tables])})"
+        found = f"{several} next to the cells have" if tables else "no table next to the cells has"
         raise InputError(
             [
                 Problem(
-                    f"{said if tables else 'no table'} next to the cells has the column "
-                    f"'{column}' and every barcode",
+                    f"{found} the column '{column}' and every barcode",
                     str(folder),
                     "one TSV or CSV with this column and a column of barcodes",
                     f"Columns found: {listed(sorted(seen))}." if seen and not tables else "",

@@ -158,11 +158,13 @@ def _sparse_rows(
     pointers = pointers.astype(np.int64)  # a block beyond the last must not overflow
     lengths = np.diff(pointers)
     if len(lengths) != rows or pointers[0] or (lengths < 0).any():
-        raise refuse(f"its matrix does not have {rows:,} cells", where, "a whole file")
+        raise refuse(f"its matrix does not have {rows:,} cells", where, "a complete file")
     if pointers[-1] != entries or group["indices"].shape[0] != entries:
-        raise refuse("its matrix is cut short", where, "a whole file", "Copy the file again.")
+        raise refuse("its matrix is cut short", where, "a complete file", "Copy the file again.")
     if lengths.max(initial=0) > columns:
-        raise refuse("its matrix has more values than cells and genes allow", where, "a whole file")
+        raise refuse(
+            "its matrix has more values than cells and genes allow", where, "a complete file"
+        )
     span = part.span(rows)
     start, end = span.start, span.stop
     while start < end:
@@ -171,7 +173,7 @@ def _sparse_rows(
         place = slice(int(pointers[start]), int(pointers[stop]))
         indices = group["indices"][place]
         if len(indices) and (indices.min() < 0 or indices.max() >= columns):
-            raise refuse("its matrix refers to genes that are not named", where, "a whole file")
+            raise refuse("its matrix refers to genes that are not named", where, "a complete file")
         own = np.repeat(np.arange(start, stop, dtype=np.int32), lengths[start:stop])
         yield own, indices.astype(np.int32, copy=False), group["data"][place]
         start = stop

@@ -71,7 +71,7 @@ def require(path: Path) -> None:
         raise refuse("there is no such file or folder", str(path), hint=_nearest_sibling(path))
     if not os.access(path, os.R_OK):
         raise refuse(
-            "cannot be read: permission denied",
+            "cannot be read (permission denied)",
             str(path),
             "a file that you have permission to read",
         )
