@@ -120,7 +120,7 @@ def test_transcripts_without_a_gene_are_left_out_as_tximport_does(tmp_path: Path
     np.testing.assert_allclose(found.left_out[[*gone["Name"].unique()]].sum(axis=1), lost)
     (note,) = [note for note in found.notes if "have no gene in" in note]
     share = lost.sum() / (table["NumReads"].sum() + 4 * 4050)
-    assert f"left out, with {share:.2%} of the counts" in note
+    assert f"excluded, with {share:.2%} of the counts" in note
 
 
 def test_a_tx2gene_of_another_annotation_is_refused(tmp_path: Path) -> None:
