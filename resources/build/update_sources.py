@@ -90,7 +90,7 @@ def main() -> int:
     lines = ["\t".join(COLUMNS), *("\t".join(row[c] for c in COLUMNS) for row in updated)]
     SOURCES.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="\n")
     for name in unknown:
-        sys.stderr.write(f"{name}: origin unknown, add its row to {SOURCES.name}\n")
+        sys.stderr.write(f"{name}: the origin is unknown. Add a row to {SOURCES.name}.\n")
     return 1 if unknown else 0
 
 

@@ -34,7 +34,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a group that was measured before only",
     "D4_pre\tD4\tRT\tpre\t",
-    "\tbaseline\tno after sample: kept for the baseline contrast alone",
+    "\tbaseline\tno after sample: used only in the baseline contrast",
 )
 def _(c: SmallCohort) -> None:
     c.drop_samples("D4_post", "D5_post", "D6_post")
@@ -44,7 +44,7 @@ def _(c: SmallCohort) -> None:
     "a donor without one of several times, a time that is ignored, contrasts of the config's own",
     "D1_week16\tD1\tAT\tweek16\t",
     "D6_late\tD6\tRT\tlate\t",
-    "\tnone\tleft out: design.ignore_times names late",
+    "\tnone\texcluded: design.ignore_times lists late",
 )
 def _(c: SmallCohort) -> None:
     for time in ("week16", "late"):
@@ -126,9 +126,9 @@ def _(c: SmallCohort) -> None:
 @case(
     "replicates, two lines, a donor without an after sample",
     "D1_pre\tD1\tAT\tpre\t",
-    "sum of D1_pre, D1_pre_b, D1_pre_c (libraries of 2 lines of donor D1 at pre)",
-    "summed into D1_post (libraries of 2 lines of donor D1 at post)",
-    "no after sample: kept for the baseline contrast alone",
+    "sum of D1_pre, D1_pre_b, D1_pre_c (samples of 2 cell lines of donor D1 at pre)",
+    "summed into D1_post (samples of 2 cell lines of donor D1 at post)",
+    "no after sample: used only in the baseline contrast",
 )
 def _(c: SmallCohort) -> None:
     c.design["line"] = "line"
@@ -182,8 +182,8 @@ def _(c: SmallCohort) -> None:
 @case(
     "samples without a row in the sheet: of a failed one the cells are empty; the arm has one too",
     "D1_pre\tD1\tAT\tpre\t",
-    "\nD2_post\t\t\t\t\t\t\tnone\tcounted, and left out: it has no row in the sample sheet\n",
-    "\nblank\t\t\t\t\t\t\tnone\tcounted, and left out: it has no row in the sample sheet\n",
+    "\nD2_post\t\t\t\t\t\t\tnone\texcluded: it has counts, but no row in the sample sheet\n",
+    "\nblank\t\t\t\t\t\t\tnone\texcluded: it has counts, but no row in the sample sheet\n",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.drop("D2_pre", "D2_post")
@@ -253,9 +253,9 @@ def test_a_folder_with_spaces_and_umlauts(tmp_path: Path) -> None:
         "column 'gene_start' describes genes",
         "column 'tf_family' holds no numbers",
         "column 'D1_pre_FPKM' holds values other than counts",
-        "columns without name and content left out",
-        "ids that a tool made unique are added to their genes (1): BGN.1 to BGN",
-        "symbols in capitals are read as their genes (1): C9ORF72 is C9orf72",
+        "excluded columns without name and content",
+        "ids with an added number are added to their genes (1): BGN.1 to BGN",
+        "symbols in capitals are matched to their genes (1): C9ORF72 is C9orf72",
     ):
         assert said in notes
     assert "results/small/cohort.h5ad" in outcome.results

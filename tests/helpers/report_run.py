@@ -95,7 +95,10 @@ class Maker(OutcomeFlags):
         sheet["genes_detected"] = self.shape.genes - 5
         sheet["used_for"], sheet["reason"] = "change", None
         lost = sheet.index[len(sheet) - self.shape.dropped :] if self.shape.dropped else []
-        sheet.loc[lost, ["used_for", "reason"]] = ["none", "no before sample: a change needs both"]
+        sheet.loc[lost, ["used_for", "reason"]] = [
+            "none",
+            "no before sample: a change needs both samples",
+        ]
         self.write("samples", sheet)
         used = sheet[sheet["used_for"] != "none"].reset_index(drop=True)
         self.used = used

@@ -34,7 +34,7 @@ def test_a_sample_that_lost_its_cells_has_its_row(one_part: Path) -> None:
     table = pd.read_csv(one_part / SAMPLES, sep="\t", index_col="sample")
     assert table.loc["D6_post", ["used_for", "reason"]].tolist() == [
         "none",
-        "9 cells: fewer than 10 cells",
+        "9 cells, fewer than cells.min_cells (10)",
     ]
     assert table.loc["D6_pre", "used_for"] == "baseline"
     assert (table["used_for"] == "change").sum() == 10
@@ -66,7 +66,7 @@ def test_cells_that_are_no_counts_are_said_beside_all_else_and_nothing_is_left(
     assert done.returncode == 1, done.stdout
     assert "Trying to restart" in done.stdout
     assert "Missing files" not in done.stdout
-    assert "cells.h5ad: cells hold fractions (" in done.stdout
+    assert "cells.h5ad: the cells contain fractions (" in done.stdout
     assert "arm.tsv, row 2 ('BGN'), column 'C1_vehicle': the count is negative" in done.stdout
     logs = {p.name: p.read_text() for p in (tmp_path / "logs/small").glob("*.log")}
     assert sorted(logs) == ["counts.log", "pseudobulk.1-of-2.log", "pseudobulk.2-of-2.log"]
@@ -82,9 +82,10 @@ def test_a_group_without_cells_is_said_before_anything_is_fitted(tmp_path: Path)
     done = run(tmp_path)
     assert done.returncode == 1, done.stdout
     assert (
-        "1 problem with the input:\n  1. samples.tsv: of the group 'RT' no sample is left; "
-        "expected cells enough in samples of each group ('AT' have). Left out for too few cells "
-        "(cells.min_cells): 'D4_post', 'D4_pre', 'D5_post', 'D5_pre', 'D6_post' and 1 more."
+        "1 problem with the input:\n  1. samples.tsv: the group 'RT' has no sample left; "
+        "expected samples with enough cells in each group (only 'AT' have them). Excluded, "
+        "because they have too few cells (cells.min_cells): 'D4_post', 'D4_pre', 'D5_post', "
+        "'D5_pre', 'D6_post' and 1 more."
     ) in done.stdout
     assert "Traceback" not in done.stdout
     assert not (tmp_path / "results/small/fit").exists()
@@ -94,8 +95,11 @@ def test_half_a_group_without_cells_is_no_fault_of_the_sheet(tmp_path: Path) -> 
     cells_cohort({f"D{donor}_post": 5 for donor in (4, 5, 6)}).write(tmp_path)
     done = run(tmp_path, "--", SAMPLES)
     assert done.returncode == 1, done.stdout
-    gone = "Left out for too few cells (cells.min_cells): 'D4_post', 'D5_post', 'D6_post'."
-    assert "the group 'RT' has 'pre' samples alone" in done.stdout
+    gone = (
+        "Excluded, because they have too few cells (cells.min_cells): 'D4_post', 'D5_post', "
+        "'D6_post'."
+    )
+    assert "the group 'RT' has only samples at 'pre'" in done.stdout
     assert gone in done.stdout
 
 
@@ -119,8 +123,8 @@ def test_a_sample_on_two_lanes_is_refused_however_few_cells_are_on_one(
     done = run(tmp_path, "--set-scatter", "pseudobulk=2", "--", SAMPLES)
     assert done.returncode == 1, done.stdout
     assert (
-        "lane.h5ad: the sample 'D1_pre' stands in cells.h5ad too; expected each sample in one "
-        "file. Lanes or runs of one sample: name them apart"
+        "lane.h5ad: the sample 'D1_pre' is also in cells.h5ad; expected each sample in one "
+        "file. For lanes or runs of one sample, use different"
     ) in done.stdout
     assert "is not in the sheet" not in done.stdout
 

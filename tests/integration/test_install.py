@@ -116,7 +116,7 @@ def test_the_core_fits_a_cohort(wheel: Path, tmp_path: Path, toy_run: Run) -> No
     assert list(calls) == list(toy_run.table("factors")["call"])
     *asking, place = run(work, python, "-c", IMPORT_ALL).splitlines()
     assert Path(place).is_relative_to(tmp_path)
-    hint = "altair is not installed: pip install 'fibroserum[workflow]'"
+    hint = "altair is not installed. Install it with: pip install 'fibroserum[workflow]'"
     assert asking
     for line in asking:
         module, said = line.split(": ", 1)

@@ -102,8 +102,8 @@ def test_technical_replicates_are_summed_and_listed() -> None:
     table = table_of(cohort)
     own = inputs.counts.loc["a1"].sum()
     assert table.loc["a1", "reason"] == (
-        "sum of a1, a1b (technical replicates of donor D1 at pre): its row is the sum's, "
-        f"{own:,} counts are its own"
+        "sum of a1, a1b (technical replicates of donor D1 at pre); this row describes the sum, "
+        f"to which a1 contributes {own:,} counts"
     )
     assert table.loc["a1", "library_size"] == inputs.counts.loc[["a1", "a1b"]].sum().sum()
     assert table.loc["a1", "genes_detected"] == (inputs.counts.loc[["a1", "a1b"]].sum() > 0).sum()
@@ -128,7 +128,7 @@ def test_lines_are_combined_within_donor_and_time() -> None:
     assert set(cohort.adata.obs["line"]) == {"L1+L2"}
     assert settings_of(cohort.adata)["lines"] == ["L1", "L2"]
     assert table_of(cohort).loc["a12", "reason"] == (
-        "summed into a11 (libraries of 2 lines of donor D1 at pre)"
+        "summed into a11 (samples of 2 cell lines of donor D1 at pre)"
     )
     summed = counts_of(cohort.adata).loc["a11"]
     assert summed.to_dict() == inputs.counts.loc[["a11", "a12"]].sum().to_dict()
@@ -139,10 +139,10 @@ def test_a_donor_without_an_after_sample_is_kept_for_the_baseline() -> None:
     cohort = build_cohort(inputs_of(sheet), config(), 10)
     table = table_of(cohort)
     assert table.loc["e1", ["used_for", "reason"]].tolist() == [
-        "baseline", "no after sample: kept for the baseline contrast alone"
+        "baseline", "no after sample: used only in the baseline contrast"
     ]  # fmt: skip
     assert table.loc["f2", ["used_for", "reason"]].tolist() == [
-        "none", "no before sample: a change needs both"
+        "none", "no before sample: a change needs both samples"
     ]  # fmt: skip
     assert "e1" in cohort.adata.obs_names
     assert "f2" not in cohort.adata.obs_names
@@ -152,7 +152,7 @@ def test_in_a_single_group_a_donor_without_a_pair_is_used_for_nothing() -> None:
     sheet = rows("a1 D1 pre\na2 D1 post\nb1 D2 pre\nb2 D2 post\nc1 D3 pre", "sample donor time")
     cohort = build_cohort(inputs_of(sheet), config(group=None, reference_group=None), 10)
     assert table_of(cohort).loc["c1", ["used_for", "reason"]].tolist() == [
-        "none", "no after sample, and one group has no baseline contrast"
+        "none", "no after sample, and a single group has no baseline contrast"
     ]  # fmt: skip
     assert set(cohort.adata.obs["group"]) == {"all"}
     assert settings_of(cohort.adata)["groups"] == ["all"]
@@ -163,9 +163,9 @@ def test_reasons_add_up() -> None:
     inputs = inputs_of(sheet)
     table = table_of(build_cohort(inputs, config(), 10))
     assert table.loc["e1", "reason"] == (
-        "sum of e1, e2 (technical replicates of donor D5 at pre): its row is the sum's, "
-        f"{inputs.counts.loc['e1'].sum():,} counts are its own; "
-        "no after sample: kept for the baseline contrast alone"
+        "sum of e1, e2 (technical replicates of donor D5 at pre); this row describes the sum, "
+        f"to which e1 contributes {inputs.counts.loc['e1'].sum():,} counts; no after sample: "
+        "used only in the baseline contrast"
     )
 
 
@@ -200,8 +200,9 @@ def test_replicates_that_disagree_are_refused() -> None:
         check_design(sheet, config(factors, covariates=["plate"]))
     said = [str(problem) for problem in error.value.problems]
     assert said == [
-        "sample sheet, donor 'D1', group 'AT', time 'pre': the libraries a1, a1b are to be summed "
-        f"and differ in '{column}': {values}; expected one value of '{column}' for a donor and time"
+        "sample sheet, donor 'D1', group 'AT', time 'pre': the samples a1, a1b are to be "
+        f"summed, but they differ in '{column}': {values}; expected one value of '{column}' per "
+        "donor and time"
         for column, values in (("plate", "'P1', 'P2'"), ("ccl28", "'5', '7'"))
     ]
 
@@ -215,7 +216,7 @@ def test_an_empty_cell_of_a_replicate_says_what_to_write(
     sheet["ccl28"] = [*cells, "9"]
     with pytest.raises(InputError) as error:
         combine_libraries(sheet, ["ccl28"])
-    assert ("write the value that one has in the rows of all" in str(error.value)) == hinted
+    assert ("Write the known value in all their rows" in str(error.value)) == hinted
     sheet["ccl28"] = [cells[1], cells[1], "9"]  # as it says
     assert combine_libraries(sheet, ["ccl28"]).into["b"] == "a"
 
@@ -265,15 +266,15 @@ def test_no_gene_that_reaches_min_count_is_said_with_the_largest(min_count: int)
     with pytest.raises(InputError) as refused:
         build_cohort(inputs, config(), min_count)
     assert [problem.what for problem in refused.value.problems] == [
-        f"no gene has min_count ({min_count:,}) counts over the {n} samples of the {name} model; "
-        f"the largest, {own.idxmax()}, has {own.max():,}"
+        f"no gene reaches min_count ({min_count:,}) over the {n} samples of {name}. "
+        f"The largest total is {own.max():,} ({own.idxmax()})"
         for name, n, own in (
-            ("paired", 8, largest),
-            ("baseline", 4, inputs.counts.loc[["a1", "b1", "c1", "d1"]].sum()),
+            ("the model of changes", 8, largest),
+            ("the baseline model", 4, inputs.counts.loc[["a1", "b1", "c1", "d1"]].sum()),
         )
     ]
     zero = replace(inputs, counts=inputs.counts * 0)
-    with pytest.raises(InputError, match=r"no gene has min_count \(0\)"):
+    with pytest.raises(InputError, match=r"no gene reaches min_count \(0\)"):
         build_cohort(zero, config(), 0)
 
 
@@ -284,7 +285,7 @@ def test_an_arm_in_which_no_gene_reaches_min_count_is_named() -> None:
     counts = pd.DataFrame(1, index=["x", "y"], columns=GENES)
     given = replace(inputs, stimulation={"CCL28": (counts, sheet)})
     factors = {"CCL28": {"serum": None, "stimulation": arm}}
-    with pytest.raises(InputError, match="of the stimulation experiment of CCL28; the largest"):
+    with pytest.raises(InputError, match=r"of the stimulation experiment of CCL28\. The largest"):
         build_cohort(given, config(factors), 10)
 
 

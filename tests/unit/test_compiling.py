@@ -22,7 +22,7 @@ for layout in "CF":
 print(sum(_inverse.stats.cache_hits.values()))
 """
 ANSWER = "[[0.25, 0.0], [0.0, 0.0625]]\n" * 2
-WARNING = "RuntimeWarning: Compiled code cannot be kept ("
+WARNING = "RuntimeWarning: Compiled code cannot be cached ("
 
 
 def begin(source: Path = SOURCE, script: str = SCRIPT, **changes: str) -> subprocess.Popen[str]:
@@ -109,7 +109,7 @@ def assert_only_warned(process: subprocess.Popen[str], reason: str) -> None:
     said, warned = ended(process)
     assert said == f"{ANSWER}0\n"
     assert warned.count(WARNING) == 1
-    assert f"{reason}): every process compiles anew" in warned
+    assert f"{reason}), so every process compiles again" in warned
 
 
 def test_a_file_in_the_way(tmp_path: Path) -> None:

@@ -60,12 +60,11 @@ def test_defaults_are_copies(schema: dict[str, Any]) -> None:
     [
         (
             {"desing": {}},
-            "unknown key 'desing'; expected a key of the schema. Did you mean 'design'?",
+            "unknown key 'desing'. Did you mean 'design'?",
         ),
         (
             {"design": {"before": "pre", "after": "post", "referencegroup": "AT"}},
-            "my.yaml, design: unknown key 'referencegroup'; expected a key of the schema. "
-            "Did you mean 'reference_group'?",
+            "my.yaml, design: unknown key 'referencegroup'. Did you mean 'reference_group'?",
         ),
         (
             {"fractional": "rond"},
@@ -85,9 +84,9 @@ def test_defaults_are_copies(schema: dict[str, Any]) -> None:
         ({"enrichment": {"min_size": 50, "max_size": 10}}, "min_size 50 is above max_size 10"),
         (
             {"design": {"before": "pre", "after": "post", "group": "donor"}},
-            "donor and group are both the column 'donor'",
+            "donor and group both name the column 'donor'",
         ),
-        ({"cohort": "../.."}, "leaves no letter or digit for a file name"),
+        ({"cohort": "../.."}, "has no letter or digit, so no file can be named"),
         ({"factors": {"CCL28": {"serom": "x"}}}, "Did you mean 'serum'?"),
         ({"factors": {"a b": {}, "a_b": {}}}, "both become 'a_b' in file names"),
     ],
@@ -170,18 +169,21 @@ def test_file_names_stay_in_their_folder(name: str, file: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"alpha": 0.1}, "unknown key 'alpha'; expected a key of the schema. It belongs under"),
+        ({"alpha": 0.1}, "unknown key 'alpha'. It belongs under"),
         ({"serum": "x"}, "It belongs under 'factors.NAME'."),
-        ({"design": None}, "there is no value; expected keys with their values: which columns"),
+        ({"design": None}, "the key has no value; expected keys with their values: which columns"),
         ({"counts": "x.tsv"}, "'x.tsv' is not valid; expected a list: one or several raw count"),
         ({"counts": "x.tsv"}, "Write it as a list: [x.tsv]."),
-        ({"targets": ["BGN", "DCN", "BGN"]}, "'BGN' stands more than once; expected a list: genes"),
+        (
+            {"targets": ["BGN", "DCN", "BGN"]},
+            "'BGN' appears more than once; expected a list: genes",
+        ),
         ({"samples": ""}, "the text is empty; expected text: sample sheet (TSV, CSV or Excel)"),
         (
             {"serum_panel": {"table": ""}},
             "the text is empty; expected text: table of levels (TSV, CSV or Excel)",
         ),
-        ({"design": {"before": 0, "after": "24"}}, "put it in quotes, '0'."),
+        ({"design": {"before": 0, "after": "24"}}, "Put it in quotes: '0'."),
         ({"design": {"before": "pre", "after": True}}, "YAML reads yes, no, on, off"),
         (
             {"differential_expression": {"alpha": "0,05"}},
@@ -194,11 +196,11 @@ def test_file_names_stay_in_their_folder(name: str, file: str) -> None:
             "nan is not valid; expected a number",
         ),
         ({"differential_expression": {"lfc_threshold": float("inf")}}, "lfc_threshold: inf is not"),
-        ({"factors": {"..": {}}}, "factors: the name '..' leaves no letter or digit"),
+        ({"factors": {"..": {}}}, "factors: the name '..' has no letter or digit"),
         ({"cohort": "x" * 121}, "cohort: the name 'xxx"),
         (
             {"design": {"before": "a", "after": "b", "covariates": ["donor"]}},
-            "the covariate 'donor' is the column of design.donor",
+            "the covariate 'donor' is also the column of design.donor",
         ),
         ({"counts": [["a"] * 40]}, "'a', '... is not valid"),
     ],
@@ -217,7 +219,7 @@ def test_what_can_be_no_path_is_missing(schema: dict[str, Any], path: str) -> No
     missing = dict(missing_files(resolved, "my.yaml"))
     assert set(missing) == {path, "samples.tsv"}
     assert not can_be_path(path)
-    assert "a dash for each" in str(missing[path])
+    assert "a dash per file" in str(missing[path])
     assert can_be_path("results/a b/é.tsv")
 
 
@@ -233,8 +235,8 @@ def test_keys_that_stand_twice(tmp_path: Path) -> None:
     path.write_text("a: 1\nb:\n  c: 1\n  a: 2\nd:\n- {e: 1, f: 2,\n   e: 3}\na: 4\n")
     said = [str(problem) for problem in configuration.repeated_keys(path)]
     assert sorted(text.split(": ", 1)[1].split(";")[0] for text in said) == [
-        "the key 'a' stands in line 1 already",
-        "the key 'e' stands in line 6 already",
+        "the key 'a' is already in line 1",
+        "the key 'e' is already in line 6",
     ]
     path.write_text("")
     assert list(configuration.repeated_keys(path)) == []

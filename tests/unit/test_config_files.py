@@ -35,5 +35,5 @@ def test_a_key_twice_in_json_is_a_problem(tmp_path: Path) -> None:
     path = tmp_path / "cohort.json"
     path.write_text('{\n\t"targets": ["BGN"],\n\t"targets": ["DCN"]\n}')
     (problem,) = repeated_keys(path)
-    assert problem.what == "the key 'targets' stands in line 2 already"
+    assert problem.what == "the key 'targets' is already in line 2"
     assert problem.where == f"{path}, line 3"

@@ -60,7 +60,7 @@ def test_cells_of_a_sample_without_a_row_need_not_be_counts(tmp_path: Path) -> N
     table = read_counts([files.write(tmp_path / "x", rows)], known_samples=["good"])
     assert table.counts.to_dict("index") == {"good": {"BGN": 5, "DCN": 7}}
     assert table.unlisted == ("failed", "no_cells")
-    assert any("column 'log2FC' holds values other than counts" in note for note in table.notes)
+    assert any("column 'log2FC' contains values other than counts" in note for note in table.notes)
 
 
 def layered(path: Path, *, cells: bool, **layers: float) -> Path:
@@ -82,7 +82,10 @@ def test_a_layer_of_another_name_is_named_and_can_be_chosen(cells: bool, tmp_pat
     with pytest.raises(InputError) as caught:
         read_counts([path], **options)  # type: ignore[arg-type]
     said = str(caught.value)
-    assert "holds no whole numbers in X, and does in the layers 'ambiguous', 'raw_counts'" in said
+    assert (
+        "contains no whole numbers in X, but it does in the layers 'ambiguous', 'raw_counts'"
+        in said
+    )
     assert "write 'layer: raw_counts' in the config" in said
     table = read_counts([path], layer="raw_counts", **options)  # type: ignore[arg-type]
     same_as_truth(table, files.SAMPLES)
@@ -95,7 +98,7 @@ def test_a_layer_wins_over_the_usual_places_only_if_asked_for(tmp_path: Path) ->
     path = layered(tmp_path / "x.h5ad", cells=False, counts=2, spliced=1)
     assert (read_counts([path]).counts.to_numpy() == 2 * files.truth().to_numpy()).all()
     same_as_truth(read_counts([path], layer="spliced"), files.SAMPLES)
-    with pytest.raises(InputError, match="what looks like log values"):
+    with pytest.raises(InputError, match="values that look like logarithms"):
         read_counts([path], layer="X")
 
 
@@ -151,7 +154,9 @@ def test_a_file_with_too_few_cells_is_dropped(tmp_path: Path) -> None:
     paths = one_file_a_sample(tmp_path, "{}.h5")
     more = {"sample": None, "min_cells": 13}
     table = read_counts(paths, cells=more, known_samples=files.SAMPLES[:2])
-    assert table.dropped == dict.fromkeys(files.SAMPLES[:2], "12 cells: fewer than 13 cells")
+    assert table.dropped == dict.fromkeys(
+        files.SAMPLES[:2], "12 cells, fewer than cells.min_cells (13)"
+    )
     assert table.counts.empty
 
 
@@ -172,7 +177,7 @@ def test_lanes_in_two_files_or_columns_are_refused_with_the_way_to_sum_them(
     two = files.write(tmp_path / "L2", ["gene\tS1", "BGN\t7"])
     both = files.write(tmp_path / "both", ["gene\tS1\tS1", "BGN\t5\t7"])
     for paths in ([one, two], [both]):
-        with pytest.raises(InputError, match=r"name them apart .S1_L1, S1_L2., with a row of"):
+        with pytest.raises(InputError, match=r"use different names .S1_L1, S1_L2. and one row of"):
             read_counts(paths)
 
 

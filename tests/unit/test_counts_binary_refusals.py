@@ -26,14 +26,14 @@ def refusal(*paths: Path, **options: object) -> str:
 @pytest.mark.parametrize("build", [files.ten_x_h5, files.ten_x_mtx], ids=["h5", "mtx"])
 def test_cells_need_their_samples(build: Callable[[Path], Path], tmp_path: Path) -> None:
     path = build(tmp_path)
-    assert "does not say which cell is of which sample" in refusal(path)
+    assert "does not say which sample each cell belongs to" in refusal(path)
     said = refusal(path, cells={"sample": "donor", "min_cells": 10})
-    assert "no table beside the cells with the column 'donor' and every barcode" in said
-    assert "Columns seen: " in said
+    assert "no table next to the cells has the column 'donor' and every barcode" in said
+    assert "Columns found: " in said
     folder = path if path.is_dir() else path.parent
     (folder / "more.csv").write_text((folder / "metadata.csv").read_text())
     said = refusal(path, cells={"sample": "donor_time", "min_cells": 10})
-    assert "2 tables ('metadata.csv', 'more.csv') beside the cells" in said
+    assert "2 tables ('metadata.csv', 'more.csv') next to the cells have" in said
 
 
 def test_an_unknown_obs_column_names_the_nearest(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_logged_cells_are_refused(tmp_path: Path) -> None:
     adata.X = adata.X.log1p()
     adata.write_h5ad(path)
     said = refusal(path, cells={"sample": "donor_time"})
-    assert "cells hold fractions" in said
+    assert "the cells contain fractions" in said
     assert "Put the raw counts in X or in layers['counts']." in said
     adata.X = -adata.X
     adata.write_h5ad(path)
@@ -68,7 +68,7 @@ def test_single_cells_are_not_taken_for_bulk(tmp_path: Path) -> None:
     obs = pd.DataFrame(index=[f"C{n}" for n in range(2001)])
     adata = ad.AnnData(X=sparse.csr_matrix(np.ones((2001, 2))), obs=obs)
     adata.write_h5ad(tmp_path / "x.h5ad")
-    assert "holds single cells" in refusal(tmp_path / "x.h5ad")
+    assert "contains single cells" in refusal(tmp_path / "x.h5ad")
 
 
 def test_bulk_h5ad_is_checked_by_cell(tmp_path: Path) -> None:
@@ -92,8 +92,10 @@ def _h5(path: Path, **groups: object) -> Path:
 
 
 def test_other_hdf5_is_refused(tmp_path: Path) -> None:
-    assert "is HDF5 but neither .h5ad nor 10x (it holds 'a')" in refusal(_h5(tmp_path / "a", a=[1]))
-    assert "is kallisto's HDF5" in refusal(_h5(tmp_path / "b", est_counts=[1.0], aux=None))
+    assert "is HDF5, but neither .h5ad nor 10x (it contains 'a')" in refusal(
+        _h5(tmp_path / "a", a=[1])
+    )
+    assert "is an HDF5 file of kallisto" in refusal(_h5(tmp_path / "b", est_counts=[1.0], aux=None))
     link = _h5(tmp_path / "c", X=h5py.ExternalLink("/etc/other.h5", "/X"), obs=None, var=None)
     assert "'X' is a link to another file" in refusal(link)
     broken = _h5(tmp_path / "d", obs=None, var=[1], X=[1])
@@ -110,7 +112,7 @@ def test_a_sparse_matrix_cut_short_is_refused(tmp_path: Path) -> None:
         indices = handle["X/indices"][:]
         handle["X/indices"][0] = 99
     said = refusal(path, cells={"sample": "donor_time"})
-    assert "points at genes that it does not name" in said
+    assert "refers to genes that are not named" in said
     with h5py.File(path, "a") as handle:
         handle["X/indices"][0] = indices[0]
         pointers = handle["X/indptr"][:]
@@ -124,12 +126,12 @@ def test_mtx_folders_are_whole(tmp_path: Path) -> None:
     options = {"cells": {"sample": "donor_time", "min_cells": 10}}
     matrix = gzip.decompress((folder / "matrix.mtx.gz").read_bytes())
     (folder / "matrix.mtx.gz").write_bytes(gzip.compress(matrix.rsplit(b"\n", 2)[0]))
-    assert "promises" in refusal(folder, **options)
+    assert "announces" in refusal(folder, **options)
     bomb = b"%%MatrixMarket matrix coordinate integer general\n8 99999999999 1\n1 1 1\n"
     (folder / "matrix.mtx.gz").write_bytes(gzip.compress(bomb))
-    assert "promises 1 entries" in refusal(folder, **options)
+    assert "announces 1 entries" in refusal(folder, **options)
     (folder / "matrix.mtx.gz").write_bytes(gzip.compress(bomb.replace(b"8 9", b"7 9")))
-    assert "has 7 rows, and its features file names 8" in refusal(folder, **options)
+    assert "has 7 rows, but its features file names 8" in refusal(folder, **options)
     (folder / "matrix.mtx.gz").write_bytes(gzip.compress(matrix))
     (folder / "features.tsv.gz").unlink()
     assert "has no features file beside its matrix" in refusal(folder, **options)
@@ -140,7 +142,7 @@ def test_mtx_folders_name_every_cell(tmp_path: Path) -> None:
     barcodes = gzip.decompress((folder / "barcodes.tsv.gz").read_bytes())
     (folder / "barcodes.tsv.gz").write_bytes(gzip.compress(barcodes.rsplit(b"\n", 1)[0]))
     said = refusal(folder, cells={"sample": "donor_time", "min_cells": 10})
-    assert "has 48 cells, and barcodes.tsv.gz names 47; expected a barcode for each cell" in said
+    assert "has 48 cells, but barcodes.tsv.gz names 47; expected one barcode per cell" in said
 
 
 def test_pointers_that_are_fractions_are_refused(tmp_path: Path) -> None:
@@ -150,7 +152,7 @@ def test_pointers_that_are_fractions_are_refused(tmp_path: Path) -> None:
         del handle["X/indptr"]
         handle["X/indptr"] = pointers
     said = refusal(path, cells={"sample": "donor_time"})
-    assert "its matrix points at cells or genes by no whole numbers" in said
+    assert "the indices of its matrix are not whole numbers" in said
 
 
 def test_hdf5_that_crashes_or_never_ends_is_refused(
@@ -160,7 +162,9 @@ def test_hdf5_that_crashes_or_never_ends_is_refused(
     probe = tmp_path / "hdf5_probe.py"
     monkeypatch.setattr(hdf5, "__file__", str(tmp_path / "hdf5.py"))
     probe.write_text("import os\nos.kill(os.getpid(), 11)\n")
-    assert "is damaged: reading it ends HDF5 itself (signal 11)" in refusal(path)
+    assert "is damaged: the HDF5 library crashes when it reads the file (signal 11)" in refusal(
+        path
+    )
     real = (Path(hdf5_probe.__file__)).read_text()
     endless = "def probe(path):\n    while True: pass\nif __name__"
     probe.write_text(real.replace("if __name__", endless))

@@ -74,7 +74,7 @@ def test_ten_x_takes_samples_from_the_table_beside(
 
 def test_antibodies_are_left_out_and_said(tmp_path: Path) -> None:
     notes = read_counts([files.ten_x_h5(tmp_path)], cells=CELLS).notes
-    assert any("1 features that are no genes left out ('Antibody Capture')" in n for n in notes)
+    assert any("excluded 1 feature of other kinds ('Antibody Capture')" in n for n in notes)
 
 
 def test_a_mtx_file_stands_for_its_folder(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_samples_of_few_cells_are_dropped_with_a_reason(tmp_path: Path) -> None:
     few = int((adata.obs["donor_time"] == "NA").sum())
     assert 0 < few < 10
     table = read_counts([path], cells=CELLS)
-    assert table.dropped == {"NA": f"{few} cells: fewer than 10 cells"}
+    assert table.dropped == {"NA": f"{few} cells, fewer than cells.min_cells (10)"}
     assert sorted(table.counts.index) == ["001", "S2_post", "S2_pre"]
 
 
@@ -101,7 +101,7 @@ def test_samples_of_few_cells_are_dropped_with_a_reason(tmp_path: Path) -> None:
 )
 def test_star_column_follows_the_totals(forward: float, strand: str, tmp_path: Path) -> None:
     table = read_counts([files.star(tmp_path, forward)])
-    assert f"4 STAR counts, {strand} column" in table.notes[0]
+    assert f"4 STAR files; the {strand} column" in table.notes[0]
     counts = files.truth()
     sense = np.rint(counts * forward / (1 - forward)).astype(int)
     expected = {"unstranded": counts + sense, "reverse": counts, "forward": sense}[strand]
@@ -120,7 +120,7 @@ def test_star_folders_of_one_sample_each_name_it(tmp_path: Path) -> None:
 def test_ambiguous_strandedness_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_counts([files.star(tmp_path, 0.3)])
-    assert "30% of its stranded counts are forward: neither stranded" in str(caught.value)
+    assert "30% of its stranded counts are on the forward strand" in str(caught.value)
     assert "Make one table with the column" in str(caught.value)
 
 
@@ -181,7 +181,7 @@ def test_versions_are_taken_off_and_rows_that_meet_summed(tmp_path: Path) -> Non
     assert list(table.counts.columns) == [
         "ENSG00000182378", "ENSG00000182378_PAR_Y", "ENSG00000142192", "AC004.1"
     ]  # fmt: skip
-    assert any("'ENSG00000182378' differ by version alone; summed" in n for n in table.notes)
+    assert any("'ENSG00000182378' differ only in the version; summed" in n for n in table.notes)
 
 
 def test_ids_stay_text(tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_spaces_around_sample_names_are_taken_away_and_said(tmp_path: Path) -> N
     path = files.write(tmp_path / "x", [header.replace("\t", " \t "), *rows])
     table = read_counts([path])
     assert_truth(table.counts)
-    assert table.notes == (f"{path}: spaces around column names taken away",)
+    assert table.notes == (f"{path}: spaces around column names removed",)
 
 
 def test_empty_files_of_a_folder_are_passed_over(tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_a_column_of_many_values_is_not_taken_for_samples(
 ) -> None:
     monkeypatch.setattr(cells, "MAX_SUMS", 4 * len(files.GENES) - 1)
     (problem,) = problems([files.cells_h5ad(tmp_path)], [])
-    assert "its cells are of 4 samples × 8 genes" in str(problem)
+    assert "its cells belong to 4 samples × 8 genes, which is too many" in str(problem)
 
 
 def test_no_other_column_of_obs_is_read(tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_half_a_pair_may_go_with_its_cells(
     table = made.samples.set_index("sample")
     assert table.loc["D6_post", ["used_for", "reason"]].tolist() == [
         "none",
-        "9 cells: fewer than 10 cells",
+        "9 cells, fewer than cells.min_cells (10)",
     ]
     assert table.loc["D6_pre", "used_for"] == "baseline"
     assert "D6_post" not in made.adata.obs_names

@@ -88,12 +88,12 @@ def refusal(folder: Path, mapping: Path | None, fractional: str = "round") -> st
 
 def test_a_missing_tx2gene_is_said(tmp_path: Path) -> None:
     text = refusal(quant_folder(tmp_path / "q"), None)
-    assert "holds transcript estimates, and the config names no tx2gene" in text
+    assert "contains estimates of transcripts, but the config names no tx2gene" in text
 
 
 def test_estimates_are_fractional_and_say_so(tmp_path: Path) -> None:
     text = refusal(quant_folder(tmp_path / "q"), tx2gene(tmp_path / "map"), "refuse")
-    assert "say 'fractional: round' in the config" in text
+    assert "write 'fractional: round' in the config" in text
 
 
 def test_transcripts_without_a_gene_are_left_out_as_tximport_does(tmp_path: Path) -> None:
@@ -120,7 +120,7 @@ def test_transcripts_without_a_gene_are_left_out_as_tximport_does(tmp_path: Path
     np.testing.assert_allclose(found.left_out[[*gone["Name"].unique()]].sum(axis=1), lost)
     (note,) = [note for note in found.notes if "have no gene in" in note]
     share = lost.sum() / (table["NumReads"].sum() + 4 * 4050)
-    assert f"left out, with {share:.2%} of the counts" in note
+    assert f"excluded, with {share:.2%} of the counts" in note
 
 
 def test_a_tx2gene_of_another_annotation_is_refused(tmp_path: Path) -> None:
@@ -149,10 +149,10 @@ def test_different_transcriptomes_are_refused(tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     path.write_text("\n".join([*lines[:-1], lines[-1].replace("T060", "T061")]))
     text = refusal(folder, tx2gene(tmp_path / "map"))
-    assert "003/quant.sf: its 60 transcripts are not those of" in text
-    assert "1 are lacking ('T060') and 1 are only here ('T061')" in text
+    assert "003/quant.sf: its 60 transcripts differ from those of" in text
+    assert "1 are missing ('T060') and 1 are only here ('T061')" in text
     path.write_text("\n".join([*lines[:-1], lines[1]]))
-    assert "are not those of" in refusal(folder, tx2gene(tmp_path / "map"))
+    assert "differ from those of" in refusal(folder, tx2gene(tmp_path / "map"))
 
 
 def gene_files(folder: Path, name: str) -> Path:
@@ -214,5 +214,5 @@ def test_broken_estimates_are_named_by_cell(tmp_path: Path) -> None:
     text[4] = "\t".join([*text[4].split("\t")[:3], "-1", "nan"])
     path.write_text("\n".join(text))
     said = refusal(folder, tx2gene(tmp_path / "map"))
-    assert "row 5 ('T004'), column 'TPM': the value -1 is no TPM" in said
+    assert "row 5 ('T004'), column 'TPM': the value -1 is not a TPM" in said
     assert "row 5 ('T004'), column 'NumReads': the count is missing ('nan')" in said

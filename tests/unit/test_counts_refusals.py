@@ -53,51 +53,51 @@ def fpkm() -> str:
 TEXTS = {
     "negative": (table("A\t-3\t4"), "row 2 ('A'), column 'S1': the count is negative (-3)"),
     "fraction": (table("A\t3.5\t4"), "row 2 ('A'), column 'S1': the count 3.5 is not a whole"),
-    "advice for fractions": (table("A\t3.5\t4"), "say 'fractional: round' in the config"),
+    "advice for fractions": (table("A\t3.5\t4"), "write 'fractional: round' in the config"),
     "empty cell": (table("A\t1\t4", "B\t\t4"), "row 3 ('B'), column 'S1': the cell is empty"),
     "missing": (table("A\t1\tNA"), "row 2 ('A'), column 'S2': the count is missing ('NA')"),
     "not a number": (table("A\t1\tmany"), "row 2 ('A'), column 'S2': 'many' is not a number"),
     "boolean": (table("A\t1\tTrue"), "row 2 ('A'), column 'S2': 'True' is not a number"),
     "infinite": (table("A\t1\t1e999"), "row 2 ('A'), column 'S2': the count is infinite"),
-    "huge": (table("A\t1\t1e16"), "column 'S2': the count 1e+16 is larger than any library"),
+    "huge": (table("A\t1\t1e16"), "column 'S2': the count 1e+16 is impossibly large"),
     "rows count blank lines": (table("A\t1\t2", "", "B\tx\t2"), "row 4 ('B'), column 'S1': 'x' is"),
-    "decimal comma": (table("A\t1,5\t4"), "row 2 ('A'), column 'S1': '1,5' has a comma in it"),
+    "decimal comma": (table("A\t1,5\t4"), "row 2 ('A'), column 'S1': '1,5' contains a comma"),
     "semicolons": ("gene;S1;S2\nA;1;2\n", "has semicolons between columns; expected tabs"),
     "semicolons, decimal commas": ("g;S1\nA;1,5\n", "Save it with commas between columns and"),
     "spaces": ('"S1" "S2"\n"A" 1 2\n', "has spaces between columns"),
     "one column": ("gene\nA\nB\n", "has a single column (its first line is 'gene')"),
     "duplicate gene": (table("A\t1\t2", "B\t1\t2", "A\t3\t4"),
-                       "rows 2, 4: the gene 'A' stands in 2 rows; expected each gene once"),
+                       "rows 2, 4: the gene 'A' appears in 2 rows; expected each gene only once"),
     "empty gene": (table("A\t1\t2", "\t1\t2"), "row 3 (''): the row has no gene id"),
-    "duplicate sample": ("gene\tS1\tS1\nA\t1\t2\n", "the samples 'S1' stand in more than one"),
-    "unnamed sample": ("gene\tS1\t\nA\t1\t2\n", "header: column 3 holds '2' and has no name"),
+    "duplicate sample": ("gene\tS1\tS1\nA\t1\t2\n", "the sample 'S1' appears in more than one"),
+    "unnamed sample": ("gene\tS1\t\nA\t1\t2\n", "header: column 3 contains '2' but has no name"),
     "silent sample": (table("A\t1\t0", "B\t2\t0"), "column 'S2': every count of this sample is 0"),
     "no genes": ("gene\tS1\tS2\n", "is an empty matrix: it has no gene row"),
     "no samples": ("gene_id\tgene_name\nA\tB\n", "is an empty matrix: it has no sample column"),
     "special rows alone": (table("__no_feature\t1\t2"), "is an empty matrix: it has no gene row"),
-    "ragged": (table("A\t1\t2", "B\t1"), "row 3: has 2 fields; expected 3, as in the first row"),
+    "ragged": (table("A\t1\t2", "B\t1"), "row 3: has 2 cells; expected 3, as in the first row"),
     "open quote": (table("A\t1\t2", '"B\t1\t2'), "row 3: a quotation mark is opened"),
     "text column": ("gene\tdonor\tS1\nA\tD1\t2\nB\tD2\t3\n",
-                    "column 'donor': the column holds text throughout ('D1', …)"),
+                    "column 'donor': the column contains only text ('D1', …)"),
     "transposed ensembl": ("sample\tENSG00000182492\tENSG00000011465\nS1\t1\t2\n",
                            "has samples in rows and genes in columns; expected genes in rows"),
     "no header": ("ENSG00000182492\t4\t5\nENSG00000011465\t1\t2\n",
-                  "has no header line: it begins with the gene 'ENSG00000182492'"),
+                  "has no header line. It begins with the gene 'ENSG00000182492'"),
     "htseq of many without header": ("A\t4\t5\nB\t1\t2\n__no_feature\t1\t2\n",
                                      "use htseq-count --with-header"),
     "rsem": ("gene_id\ttranscript_id(s)\tlength\teffective_length\texpected_count\tTPM\tFPKM\n"
-             "A\tB\t1\t1\t1\t1\t1\n", "is RSEM's table of one sample"),
+             "A\tB\t1\t1\t1\t1\t1\n", "is an RSEM table of a single sample"),
     "date": (table("1-Mar\t1\t2", "B\t2\t3"), "row 2 ('1-Mar'): gene id '1-Mar' is a symbol"),
-    "tpm": (cpm(1e6), "holds TPM or CPM values (every sample adds up to a million); expected raw"),
-    "tpm in whole numbers": (cpm(1e6, 0), "holds TPM or CPM values rounded to whole numbers"),
-    "scaled to one total": (cpm(1e7, 5), "holds scaled values (every sample adds up to 1e+07"),
-    "size factors": (size_factored(), "holds counts divided by one factor a sample"),
-    "fpkm": (fpkm(), "holds what looks like FPKM or TPM values ("),
-    "logged": (frame_text(np.log2(np.arange(1, 31)).reshape(10, 3)), "looks like log values"),
-    "log cpm": (frame_text(np.random.default_rng(1).normal(2, 3, (9, 3))), "looks like log values"),
+    "tpm": (cpm(1e6), "contains TPM or CPM values (every sample adds up to a million); expected"),
+    "tpm in whole numbers": (cpm(1e6, 0), "contains TPM or CPM values rounded to whole numbers"),
+    "scaled to one total": (cpm(1e7, 5), "contains scaled values (every sample adds up to 1e+07"),
+    "size factors": (size_factored(), "contains counts divided by one factor per sample"),
+    "fpkm": (fpkm(), "contains values that look like FPKM or TPM ("),
+    "logged": (frame_text(np.log2(np.arange(1, 31)).reshape(10, 3)), "look like logarithms"),
+    "log cpm": (frame_text(np.random.default_rng(1).normal(2, 3, (9, 3))), "look like logarithms"),
     "html": ("<!DOCTYPE html>\n<html>", "is a web page (HTML or XML), not a table"),
     "git lfs": ("version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
-    "comments": ("# one\n# two\n", "holds comment lines alone"),
+    "comments": ("# one\n# two\n", "contains only comment lines"),
     "blank": ("\n \n", "is empty; expected a table with a header and rows"),
 }  # fmt: skip
 
@@ -125,7 +125,7 @@ BYTES = {
     "zip": (b"PK\x03\x04" + b"\0" * 30 + b"counts.tsv", "is a zip archive"),
     "xls": (
         b"\xd0\xcf\x11\xe0\xa1\xb1",
-        "is an Excel workbook of the old kind (.xls), or one with a password",
+        "is an old Excel workbook (.xls), or one with a password",
     ),
     "pdf": (b"%PDF-1.7", "is a PDF"),
     "rds": (gzip.compress(b"X\n\x00\x00\x00\x03"), "is an R data file"),
@@ -133,10 +133,13 @@ BYTES = {
     "tar": (gzip.compress(b"a" * 257 + b"ustar\x0000"), "is a tar archive"),
     "hdf5 in gzip": (gzip.compress(contents.HDF5_MAGIC), "is a compressed or misplaced HDF5 file"),
     "latin-1": ("gene\tS1\nA\t1\nBé\t2\n".encode("latin-1"), "row 3: byte 0xE9 is not UTF-8"),
-    "utf-16 without mark": ("gene\tS1\nA\t1\n".encode("utf-16-le"), "UTF-16 without its mark"),
+    "utf-16 without mark": (
+        "gene\tS1\nA\t1\n".encode("utf-16-le"),
+        "UTF-16 without a byte order mark",
+    ),
     "utf-16 broken": (b"\xff\xfe\x00\xd8", "is not valid UTF-16"),
-    "control characters": (b"gene\tS1\nA\x07\t1\n", "row 2: holds the control character U+0007"),
-    "nul": (b"gene\tS1\nAAAAAAAA\x00\t1\n", "holds the control character U+0000"),
+    "control characters": (b"gene\tS1\nA\x07\t1\n", "row 2: contains the control character U+0007"),
+    "nul": (b"gene\tS1\nAAAAAAAA\x00\t1\n", "contains the control character U+0000"),
     "empty": (b"", "is empty"),
     "empty gzip": (gzip.compress(b""), "is empty"),
     "hdf5 cut short": (contents.HDF5_MAGIC + b"\0" * 40, "is damaged (OSError: "),
@@ -182,7 +185,7 @@ def test_long_lists_are_counted(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_text(table(*(f"G{n}\t-1\tno" for n in range(50)), "H\t1\t1"))
     said = refusal(path)
-    assert "and 45 more cells like the last" in said
+    assert "45 more cells with the same problem" in said
     assert said.count("negative") == 5
     assert said.count("'no' is not a number") == 5
 
@@ -202,18 +205,23 @@ def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_no_paths(tmp_path: Path) -> None:
-    assert "no count matrix is named" in refusal()
+    assert "the config names no count matrix" in refusal()
 
 
 def test_the_same_input_twice(tmp_path: Path) -> None:
     path = files.tsv(tmp_path)
-    assert "is listed twice; expected each input once" in refusal(path, tmp_path / "." / path.name)
+    assert "is listed twice; expected each input only once" in refusal(
+        path, tmp_path / "." / path.name
+    )
 
 
 def test_an_unreadable_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = files.tsv(tmp_path)
     monkeypatch.setattr(contents.os, "access", lambda *_: False)  # root may read everything
-    assert "may not be read; expected a file that this user can read" in refusal(path)
+    assert (
+        "cannot be read (permission denied); expected a file that you have permission to read"
+        in refusal(path)
+    )
 
 
 def test_a_file_that_fails_while_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,8 +238,8 @@ def test_a_folder_without_counts_says_what_it_holds(tmp_path: Path) -> None:
     assert "is a folder without count files (it is empty)" in refusal(tmp_path)
     files.tsv(tmp_path)
     said = refusal(tmp_path)
-    assert "(it holds 'counts.tsv'); expected STAR, HTSeq" in said
-    assert "name the file itself" in said
+    assert "(it contains 'counts.tsv'); expected STAR, HTSeq" in said
+    assert "name the file." in said
 
 
 def test_a_folder_of_too_many_files_is_not_looked_through(
@@ -243,7 +251,7 @@ def test_a_folder_of_too_many_files_is_not_looked_through(
         files.write(tmp_path / "many" / str(number) / "quant.sf", ["x"])
         files.write(tmp_path / "many" / str(number) / "aux_info.json", ["{}"])
     said = refusal(tmp_path / "many")
-    assert "many: holds more than 6 files; expected a folder of count files" in said
+    assert "many: contains more than 6 files; expected a folder of count files" in said
 
 
 def test_a_folder_of_two_tools(tmp_path: Path) -> None:
@@ -251,7 +259,7 @@ def test_a_folder_of_two_tools(tmp_path: Path) -> None:
     files.write(
         tmp_path / "star" / "S9" / "quant.sf", ["Name\tLength\tEffectiveLength\tTPM\tNumReads"]
     )
-    assert "holds results of several tools (salmon, star)" in refusal(tmp_path / "star")
+    assert "contains results of several tools (salmon, star)" in refusal(tmp_path / "star")
 
 
 def test_damage_in_a_folder_is_said(tmp_path: Path) -> None:
@@ -272,7 +280,7 @@ def test_a_sample_in_two_files(tmp_path: Path) -> None:
     (tmp_path / "a").write_text(table("A\t1\t2"))
     (tmp_path / "b").write_text("gene\tS2\nA\t2\n")
     said = refusal(tmp_path / "a", tmp_path / "b")
-    assert f"{tmp_path / 'b'}: the sample 'S2' stands in {tmp_path / 'a'} too" in said
+    assert f"{tmp_path / 'b'}: the sample 'S2' is also in {tmp_path / 'a'}" in said
 
 
 def test_files_with_different_genes(tmp_path: Path) -> None:
@@ -281,13 +289,13 @@ def test_files_with_different_genes(tmp_path: Path) -> None:
     said = refusal(tmp_path / "a", tmp_path / "b")
     assert "the gene ids differ: 1 in both, 2 only in" in said
     assert "('B', 'C'); 1 only in" in said
-    assert "no gene is dropped or filled with zeros here" in said
+    assert "We do not drop genes or fill them with zeros." in said
 
 
 def test_normalised_values_are_refused_when_rounding_too(tmp_path: Path) -> None:
     for text in (cpm(1e6), size_factored(), fpkm()):
         (tmp_path / "x").write_text(text)
-        assert "Ask for the raw counts, before any normalisation." in refusal(
+        assert "Use the counts before any normalisation." in refusal(
             tmp_path / "x", fractional="round"
         )
 

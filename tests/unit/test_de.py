@@ -234,7 +234,9 @@ def test_pydeseq2_runs_on_a_fit_that_is_read(
 
 
 def test_a_second_model_that_is_not_offered_is_refused() -> None:
-    with pytest.raises(ValueError, match="no second model 'edger_ql': limma_trend, voom, none"):
+    with pytest.raises(
+        ValueError, match="unknown second model 'edger_ql'; expected one of limma_trend, voom, none"
+    ):
         FitSettings(second_opinion="edger_ql")
 
 

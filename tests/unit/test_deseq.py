@@ -219,7 +219,7 @@ def test_refit_without_a_donor(golden, fits, without_d01):
     same = refit_genes(whole, data.counts.loc[kept], structure, {"difference": vector})
     pd.testing.assert_frame_equal(same.tests["difference"], table)
     np.testing.assert_array_equal(same.dispersions, again.dispersions)
-    with pytest.raises(KeyError, match="was not in the fit"):
+    with pytest.raises(KeyError, match="that the fit does not have"):
         refit_genes(whole, data.counts.rename(columns={"g005": "other"}), data.design, {})
 
 

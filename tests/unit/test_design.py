@@ -102,7 +102,7 @@ def test_average_counts_groups_not_donors() -> None:
 
 def test_a_donor_constant_covariate_is_named() -> None:
     obs = TWO.assign(age=[40, 40, 50, 50, 60, 60, 45, 45, 55, 55])
-    with pytest.raises(InputError, match=r"rank-deficient: 'age'.*constant within donors"):
+    with pytest.raises(InputError, match=r"rank-deficient: 'age'.*does not vary within donors"):
         models_of(obs, settings_for(obs, covariates=["age"]))
 
 
@@ -151,7 +151,7 @@ def test_the_reference_comes_first(groups: list[str], reference: str) -> None:
 @pytest.mark.parametrize(
     ("values", "why"),
     [
-        (["1", "1", "2", "2", "3", "3", "4", "4", "5", "5"], "constant within donors"),
+        (["1", "1", "2", "2", "3", "3", "4", "4", "5", "5"], "does not vary within donors"),
         (["b1", "b2"] * 5, "'x' is confounded with time"),
         (["1", "2", "1", "2", "1", "2", "1", "3", "1", "3"], "Leave 'x' out of design.covariates"),
     ],
@@ -176,7 +176,7 @@ def test_too_many_columns_are_said_as_such() -> None:
     names = [f"x{n}" for n in range(9)]
     rng = np.random.default_rng(1)
     obs = TWO.assign(**{name: rng.normal(size=10).astype(str) for name in names})
-    with pytest.raises(InputError, match="10 samples for 16 columns leave no residual"):
+    with pytest.raises(InputError, match="10 samples and 16 model coefficients leave no residual"):
         models_of(obs, settings_for(obs, covariates=names))
 
 

@@ -112,9 +112,9 @@ def test_dose_of_a_pair(before, after, expected) -> None:
         ),
         (
             ["5", "9", "", ""],
-            "in RT 2 pairs have a dose ('dose'), and a slope needs 3",
+            "in RT 2 pairs have a dose ('dose'), but a slope needs 3",
         ),
-        (["", "", "", ""], "in RT no pairs have a dose ('dose'), and a slope needs 3"),
+        (["", "", "", ""], "in RT no pairs have a dose ('dose'), but a slope needs 3"),
         (["5", "7", "9", ""], None),
     ],
 )

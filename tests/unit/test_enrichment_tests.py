@@ -154,7 +154,7 @@ def test_tables_have_the_columns_and_the_calls_follow_them(
     answer = _tests(fit, sets)
     assert set(answer.tables) == {"RT", "difference"}
     assert list(answer.left_out["gene_set"]) == ["pair", "single"]
-    assert answer.left_out["reason"].str.contains("fewer than min_size 5").all()
+    assert answer.left_out["reason"].str.contains("fewer than min_size (5)").all()
     for name, table in answer.tables.items():
         assert list(table.columns) == COLUMNS
         assert table["gene_set"].is_monotonic_increasing
@@ -246,7 +246,7 @@ def test_a_set_left_out_of_one_model_alone_says_which() -> None:
     joined = left_out_of({"paired": paired, "baseline": baseline})
     assert joined.to_numpy().tolist() == [
         ["c", "both", "", "3 tested genes"],
-        ["c", "here", "", "4 (in the paired model)"],
+        ["c", "here", "", "4 (in the model of changes)"],
         ["d", "there", "", "1 (in the baseline model)"],
     ]
     nothing = left_out_of({"paired": paired[:0], "baseline": baseline[:0]})

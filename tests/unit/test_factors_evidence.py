@@ -344,5 +344,5 @@ def test_a_slope_that_rests_on_one_pair_is_withheld_and_names_it(
     pairs = level_pairs(alone, SETTINGS, "level", "log2")
     line = serum_model(counts, alone, SETTINGS, pairs, _never(counts))
     assert line.table.empty
-    assert line.unavailable.startswith(f"the slope rests on the pair of {donor} alone")
+    assert line.unavailable.startswith(f"the slope depends on a single pair ({donor})")
     assert not line.pairs["used"].any()

@@ -79,7 +79,9 @@ def test_a_limit_above_the_measured_level_is_noted(limit: str, warned: bool) -> 
     sheet = pd.DataFrame({"donor": "D1", "time": ["pre", "post"], "level": ["530.8", limit]})
     design = {"donor": "donor", "group": None, "time": "time", "crossover": False}
     notes = list(serum_notes(sheet, design, {"CCL28": {"serum": "level"}}))
-    assert [("Whether it rose or fell" in note) for note in notes] == [False, True][: 1 + warned]
+    assert [("Whether the level rose or fell" in note) for note in notes] == [False, True][
+        : 1 + warned
+    ]
     assert notes[0].startswith("CCL28: one level of D1 is below the limit")
 
 

@@ -227,7 +227,7 @@ def test_samples_of_a_model_without_spike_ins_are_named(tmp_path: Path) -> None:
         place = source.counts.header.index(sample)
         for row in source.counts.rows[-len(SPIKES) :]:
             row[place] = "0"
-    with pytest.raises(InputError, match="without a count of a spike-in: 'AT2_post'; expected"):
+    with pytest.raises(InputError, match="samples without spike-in counts: 'AT2_post'; expected"):
         built(source, tmp_path / "refused")
     source.drop_samples("AT2_post")
     (cohort,) = built(source, tmp_path / "mended")

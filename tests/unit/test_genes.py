@@ -226,7 +226,7 @@ def test_names_in_capitals_are_read_where_they_are_one_gene() -> None:
     assert found["symbol"]["C9ORF72"] == "C9orf72"
     assert found["entrez"]["C9ORF72"] == load_table().set_index("symbol").loc["C9orf72", "entrez"]
     assert genes.capitals_note(found) == [
-        "symbols in capitals are read as their genes (1): C9ORF72 is C9orf72"
+        "symbols in capitals are matched to their genes (1): C9ORF72 is C9orf72"
     ]
     # and a set or a target in capitals finds the gene, whatever the matrix calls it
     for row in ("C9ORF72", "C9orf72"):
@@ -267,11 +267,11 @@ def test_names_with_more_around_a_gene(name: str, near: bool) -> None:
 @pytest.mark.parametrize(
     ("form", "hint"),
     [
-        ("gene-{}", "They begin with 'gene-': take that off"),
-        ("hg38_{}", "They begin with 'hg38_': take that off"),
-        ("{} (human)", "They end with ' (human)': take that off"),
-        ("{}-001", "They end with '-001': take that off"),
-        ("{}xyz", "Give `genes.annotation`"),
+        ("gene-{}", "They begin with 'gene-'. Remove this text."),
+        ("hg38_{}", "They begin with 'hg38_'. Remove this text."),
+        ("{} (human)", "They end with ' (human)'. Remove this text."),
+        ("{}-001", "They end with '-001'. Remove this text."),
+        ("{}xyz", "Provide genes.annotation"),
     ],
 )
 def test_a_text_around_all_symbols_is_named(form: str, hint: str) -> None:

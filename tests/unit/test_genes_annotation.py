@@ -45,10 +45,10 @@ def test_own_annotation_with_further_ids(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ("gene_id\tsymbl\nG1\tBGN\n", "column 'symbol' is missing"),
+        ("gene_id\tsymbl\nG1\tBGN\n", "has no column 'symbol'"),
         ("gene_id,symbol\nG1,BGN\nG1,DCN\n", "'G1' has several symbols"),
         ("", "is empty"),
-        ("gene_id,symbol\na,b,c,d\ne,f,g,h,i,j\n", "row 2: has 4 fields; expected 2"),
+        ("gene_id,symbol\na,b,c,d\ne,f,g,h,i,j\n", "row 2: has 4 cells; expected 2"),
     ],
 )
 def test_bad_own_annotations_are_refused(tmp_path: Path, content: str, said: str) -> None:
@@ -60,7 +60,7 @@ def test_bad_own_annotations_are_refused(tmp_path: Path, content: str, said: str
 
 def test_own_annotation_of_other_genes_is_refused() -> None:
     own = pd.DataFrame({"gene_id": ["X"], "symbol": ["BGN"]})
-    with pytest.raises(InputError, match="none of the matrix' gene ids"):
+    with pytest.raises(InputError, match="none of the gene ids of the count matrix"):
         genes.annotate_with(own, ["G1"], "symbol")
 
 

@@ -161,7 +161,7 @@ def test_any_bytes_are_answered_or_refused(
 def test_genes_in_place_of_descriptions_are_seen(tmp_path: Path) -> None:
     path = tmp_path / "bare.gmt"
     path.write_text("A\tBGN\tDCN\nB\tLUM\tVCAN\n")
-    with pytest.raises(InputError, match=r"second column holds genes \('BGN' in set 'A'\)"):
+    with pytest.raises(InputError, match=r"second column contains genes \('BGN' in set 'A'\)"):
         read_gmt(path)
     for said in ("", "na", "ECM", "1", "BGN and others"):
         path.write_text(f"A\tBGN\tDCN\nB\t{said}\tVCAN\n")
@@ -190,7 +190,7 @@ def test_sets_of_no_human_gene_are_refused(
     with pytest.raises(InputError) as caught:
         check_human(sets, tmp_path)
     problem = caught.value.problems[0]
-    many = f"{len(genes)} of its {len(genes)} genes, such as '{genes[0]}', are no human genes"
+    many = f"{len(genes)} of its {len(genes)} genes, such as '{genes[0]}', are not human genes"
     assert many in problem.what
     if genes[0] == "Bgn":
         assert problem.hint == "Did you mean 'BGN'?"
@@ -249,7 +249,7 @@ def test_a_set_without_genes_has_a_row_in_left_out(tmp_path: Path) -> None:
     assert found.table["gene_set"].tolist() == ["A"]
     assert lost.empty
     assert found.left_out.to_numpy().tolist() == [
-        ["x", "EMPTY", "", "0 tested genes, fewer than min_size 2"]
+        ["x", "EMPTY", "", "0 tested genes, fewer than min_size (2)"]
     ]
 
 
@@ -297,11 +297,11 @@ def test_a_gmt_whose_sets_are_named_after_genes_is_no_gmx(tmp_path: Path) -> Non
         ('{"A": ["BGN"]', "is not valid JSON"),
         ("{}", "no gene set"),
         ('{"A": ["BGN"], "A": ["DCN"]}', "gene set 'A' is already on set 'A'"),
-        ("[" * 9 + "{", "is JSON with a list, not with sets by name"),
-        ('[{"name": "A", "genes": ["BGN"]}]', "is JSON with a list, not with sets by name"),
-        ('[\n  {\n "name": "A"\n }]', "is JSON with a list, not with sets by name"),
-        ('[["A", "BGN"]]', "is JSON with a list, not with sets by name"),
-        ("[]", "is JSON with a list, not with sets by name"),
+        ("[" * 9 + "{", "is JSON with a list, but it must have sets by name"),
+        ('[{"name": "A", "genes": ["BGN"]}]', "is JSON with a list, but it must have sets by name"),
+        ('[\n  {\n "name": "A"\n }]', "is JSON with a list, but it must have sets by name"),
+        ('[["A", "BGN"]]', "is JSON with a list, but it must have sets by name"),
+        ("[]", "is JSON with a list, but it must have sets by name"),
         ('{"A":' + "[" * 100_000, "is not valid JSON"),
         ("<?xml version='1.0'?><MSIGDB></MSIGDB>", "is XML"),
         ("<MSIGDB NAME='x'></MSIGDB>", "is XML"),

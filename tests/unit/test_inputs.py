@@ -171,12 +171,12 @@ def test_a_key_that_stands_twice_is_said_with_its_lines(planned: Planned) -> Non
     text = yaml.safe_dump(cohort.config, sort_keys=False)
     lines = [*text.splitlines(), "seed: 1", "design: {before: pre, after: post}", "seed: 2"]
     cohort.instead["cohort.yaml"] = "\n".join(lines)
-    problems = [p for p in said(planned, cohort) if "stands in line" in p]
+    problems = [p for p in said(planned, cohort) if "is already in line" in p]
     count = len(lines)
     first = text.splitlines().index("design:") + 1
     assert problems == [
-        f"cohort.yaml, line {line}: the key '{key}' stands in line {earlier} already; "
-        "expected each key once. The last one would win: merge them."
+        f"cohort.yaml, line {line}: the key '{key}' is already in line {earlier}; expected each "
+        "key only once. YAML would use only the last one. Merge them."
         for line, key, earlier in ((count - 1, "design", first), (count, "seed", count - 2))
     ]
 
@@ -188,9 +188,9 @@ def test_a_key_that_stands_twice_is_said_with_its_lines(planned: Planned) -> Non
         ("symbol", "symbols", None),
         ("symbol", "names", None),
         ("ensembl", "ensembl", None),
-        ("ensembl", "symbols", "genes.id_type is 'ensembl', and the gene ids look like symbol ids"),
-        ("entrez", "symbols", "genes.id_type is 'entrez', and the gene ids look like symbol ids"),
-        ("symbol", "ensembl", "genes.id_type is 'symbol', and the gene ids look like ensembl ids"),
+        ("ensembl", "symbols", "genes.id_type is 'ensembl', but the gene ids look like symbol ids"),
+        ("entrez", "symbols", "genes.id_type is 'entrez', but the gene ids look like symbol ids"),
+        ("symbol", "ensembl", "genes.id_type is 'symbol', but the gene ids look like ensembl ids"),
         ("auto", "names", "only 0 of 60 gene ids, such as 'probeBGN', are human gene symbols"),
         ("ensembl", "names", "only 0 of 60 gene ids, such as 'probeBGN', are human gene symbols"),
     ],
@@ -305,8 +305,8 @@ def test_of_several_rows_of_a_target_the_one_with_most_counts_is_taken() -> None
     chosen, notes = find_targets(["BGN"], annotation, counts)
     assert chosen == {"BGN": ids[1]}
     assert notes == [
-        f"target 'BGN' stands in 2 rows ({ids[0]}, {ids[1]}); {ids[1]}, the one with most counts, "
-        "is used"
+        f"target 'BGN' appears in 2 rows ({ids[0]}, {ids[1]}); {ids[1]}, which has the most "
+        "counts, is used"
     ]
 
 
@@ -315,7 +315,7 @@ def test_targets_that_are_one_gene_are_noted(planned: Planned) -> None:
     cohort.config["targets"] = ["CCN2", "CTGF"]
     found = everything(planned, cohort)
     assert found.targets == {"CCN2": "CCN2", "CTGF": "CCN2"}
-    assert found.notes == ("targets CCN2, CTGF are the same row of the matrix",)
+    assert found.notes == ("targets CCN2, CTGF refer to the same row of the matrix",)
 
 
 def test_samples_of_other_treatments_are_left_out_and_noted(planned: Planned) -> None:
@@ -324,7 +324,9 @@ def test_samples_of_other_treatments_are_left_out_and_noted(planned: Planned) ->
     sheet.rows.append(["C1_tgfb", "C1", "TGFB1"])
     counts.add_column("C1_tgfb", [row[1] for row in counts.rows[1:]])
     found = everything(planned, cohort)
-    assert found.notes == ("stimulation with CCL28: C1_tgfb left out, treatment is 'TGFB1'",)
+    assert found.notes == (
+        "stimulation experiment with CCL28: excluded C1_tgfb, because treatment is 'TGFB1'",
+    )
 
 
 def test_an_arm_may_lack_some_genes_but_not_most(planned: Planned) -> None:
@@ -369,7 +371,10 @@ def test_a_table_of_transcripts_that_nothing_needs_is_said(planned: Planned) -> 
     cohort = good()
     cohort.config["tx2gene"] = "tx2gene.tsv"
     cohort.instead["tx2gene.tsv"] = "T1\tG1\n"
-    said = "tx2gene (tx2gene.tsv) is not used: no count input is a folder of Salmon or kallisto"
+    said = (
+        "tx2gene (tx2gene.tsv) is not used, because no count input is a folder of Salmon or "
+        "kallisto"
+    )
     assert said in everything(planned, cohort).notes
     assert said not in everything(planned, good()).notes
 
@@ -394,6 +399,8 @@ def test_the_table_beside_single_cells_is_an_input(tmp_path: Path, schema: dict[
 def test_times_named_the_other_way_round_are_said(planned: Planned) -> None:
     cohort = good()
     cohort.design.update(before="post", after="pre")
-    said = "before is 'post' and after is 'pre': a positive log2 fold change means higher in 'pre'"
+    said = (
+        "before is 'post' and after is 'pre', so a positive log2 fold change means higher in 'pre'"
+    )
     assert any(note.startswith(said) for note in everything(planned, cohort).notes)
     assert not any("before is" in note for note in everything(planned, good()).notes)

@@ -124,15 +124,15 @@ def test_genes_that_the_config_names_stay(tmp_path: Path) -> None:
     assert own.isdisjoint(found.adata.var_names)
     said = [note for note in found.adata.uns["fibroserum"]["notes"] if "genes.exclude" in note]
     assert said == [
-        "genes.exclude: 'nowhere' fits no row of the counts.",
-        "genes.exclude: 'VMI' fits no row of the counts. Did you mean 'VIM'?",
+        "genes.exclude: 'nowhere' matches no row of the counts.",
+        "genes.exclude: 'VMI' matches no row of the counts. Did you mean 'VIM'?",
     ]
 
 
 def test_a_gene_cannot_be_excluded_and_named(tmp_path: Path) -> None:
     cohort = good()
     cohort.config["genes"] = {"exclude": ["DCN"]}
-    with pytest.raises(InputError, match="'DCN' is to be left out, and targets names it"):
+    with pytest.raises(InputError, match="'DCN' is to be excluded, but targets names it"):
         one(cohort, tmp_path)
 
 
@@ -163,13 +163,13 @@ def test_a_target_stays_by_whatever_name_it_is_excluded(
     cohort = renamed(how)
     cohort.config["genes"] = {"exclude": [entry]}
     if "*" not in entry:
-        with pytest.raises(InputError, match=f"'{entry}' is to be left out, and targets names it"):
+        with pytest.raises(InputError, match=f"'{entry}' is to be excluded, but targets names it"):
             one(cohort, tmp_path)
         return
     found = one(cohort, tmp_path)
     assert "BGN" in set(found.adata.var["symbol"])
     notes = " ".join(found.adata.uns["fibroserum"]["notes"])
-    assert f"genes.exclude: '{entry}' fits only genes that other keys name" in notes
+    assert f"genes.exclude: '{entry}' matches only genes that other keys name" in notes
     assert "not in the count matrix" not in notes
 
 
@@ -180,7 +180,7 @@ def test_an_own_annotation_names_rows_of_targets_too(tmp_path: Path) -> None:
     for table in ("counts.tsv", "arm.counts.tsv"):
         cohort.tables[table].map(cohort.tables[table].header[0], lambda name: f"X{name}")
     cohort.config["genes"] = {"annotation": "own.tsv", "exclude": ["XBGN"]}
-    with pytest.raises(InputError, match="'XBGN' is to be left out, and targets names it"):
+    with pytest.raises(InputError, match="'XBGN' is to be excluded, but targets names it"):
         one(cohort, tmp_path)
 
 
@@ -192,7 +192,7 @@ def test_entries_for_one_row_fit_it_all(tmp_path: Path) -> None:
     assert list(left_out_table(found.adata)["gene"]) == ["LUM"]
     assert "genes.exclude" not in " ".join(found.adata.uns["fibroserum"]["notes"])
     cohort.config["genes"] = {"exclude": ["**"]}
-    with pytest.raises(InputError, match="would leave out every gene"):
+    with pytest.raises(InputError, match="would exclude every gene"):
         one(cohort, tmp_path / "all")
 
 
@@ -216,7 +216,9 @@ def test_spike_ins_of_an_arm_are_left_out_too(tmp_path: Path) -> None:
     found = one(cohort, tmp_path)
     assert "ERCC-00002" not in found.stimulation["CCL28"].var_names
     notes = found.adata.uns["fibroserum"]["notes"]
-    assert "stimulation with CCL28: left out, for they are no genes: 'ERCC-00002'" in notes
+    assert (
+        "stimulation experiment with CCL28: excluded rows that are not genes: 'ERCC-00002'" in notes
+    )
 
 
 def test_files_need_not_agree_on_what_is_left_out(tmp_path: Path) -> None:
@@ -265,7 +267,7 @@ def test_htseq_files_of_old_and_new_versions(tmp_path: Path) -> None:
 
 def test_spike_ins_alone_are_no_matrix(tmp_path: Path) -> None:
     path = files.write(tmp_path / "x", ["gene\tS1", "ERCC-00002\t5", "ERCC-00003\t5"])
-    with pytest.raises(InputError, match=r"holds no genes: its rows .* are left out"):
+    with pytest.raises(InputError, match=r"contains no genes: all its rows .* are excluded"):
         read_counts([path])
 
 

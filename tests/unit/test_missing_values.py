@@ -32,7 +32,7 @@ def test_a_covariate_of_numbers_has_no_infinite_ones(cell: str) -> None:
     sheet = pd.DataFrame(rows, columns=["sample", "donor", "time"])
     sheet["dose"] = [cell, "1", cell, "2"]
     (problem,) = check_sheet(sheet, DESIGN | {"covariates": ["dose"]}, {}, None)
-    assert f"'{cell}' is no number" in problem.what
+    assert f"'{cell}' is not a number" in problem.what
     # of categories one may be called so
     sheet["dose"] = [cell, "none given", "saline", cell]
     assert check_sheet(sheet, DESIGN | {"covariates": ["dose"]}, {}, None) == ()

@@ -67,9 +67,9 @@ def test_a_crossover_with_one_donor_in_both_groups_has_no_baseline_contrast() ->
         "A_post_vs_pre", "B_post_vs_pre", "B_vs_A_change", "average_post_vs_pre"
     }  # fmt: skip
     assert why == {
-        "B_vs_A_pre": "in the baseline model, 7 samples for 7 columns leave no residual degree of "
-        "freedom. A crossover compares groups within donors, and 1 donor has samples before in "
-        "both groups"
+        "B_vs_A_pre": "in the baseline model, 7 samples and 7 model coefficients leave no residual "
+        "degree of freedom. A crossover compares groups within donors, and 1 donor has a "
+        "sample before in both groups"
     }
 
 
@@ -88,7 +88,7 @@ def test_groups_that_no_donor_connects(pairs: str, lost: set[str]) -> None:
     obs = sheet_of(pairs)
     models, why = models_and_reasons(obs, SETTINGS | {"groups": groups})
     assert set(why) == lost
-    assert all("the samples before do not connect the two groups" in text for text in why.values())
+    assert all("the samples before do not link the two groups" in text for text in why.values())
     baseline = [model for model in models if model.name == "baseline"]
     assert len(baseline) == (len(lost) < len(groups) - 1)
     first = obs[obs["time"] == "pre"]
@@ -225,7 +225,10 @@ def test_every_table_of_a_cohort_with_a_contrast_that_is_not_estimable(
     assert not set(context["contrast"].dropna()) & set(lost)
     calibration = permutation_tables(adata, fits, permutations=3, alpha=0.05, seed=1).table
     notes = calibration.set_index("contrast")["note"]
-    assert all(notes[name] == f"refused: not estimable: {lost[name]}" for name in lost)
+    assert all(
+        notes[name] == f"no permutations, because the contrast is not estimable: {lost[name]}"
+        for name in lost
+    )
 
 
 def test_the_report_says_what_is_not_estimable(tmp_path: Path, repository: Path) -> None:

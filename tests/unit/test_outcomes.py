@@ -157,8 +157,8 @@ def test_changes_may_be_in_any_row_of_a_donor(obs: pd.DataFrame, counts: pd.Data
     [
         ({"keep": 3}, {}, "3 pairs have a change of thickness, and a slope needs at least 4"),
         ({"keep": 0}, {}, "no pair has a usable change of thickness"),
-        ({"same": True}, {}, "thickness changes by the same in every donor of a group"),
-        ({"alone": True}, {}, "the slope rests on the pair of"),
+        ({"same": True}, {}, "thickness changes by the same amount in every donor of a group"),
+        ({"alone": True}, {}, "the slope depends on a single pair"),
         ({}, {"block": "plate"}, "donors share blocks"),
         ({"keep": 4}, {"covariates": ["age"]}, "leave no residual degree of freedom"),
     ],

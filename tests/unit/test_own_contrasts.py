@@ -117,13 +117,13 @@ def test_a_contrast_between_times_needs_no_sample_before() -> None:
     # without it a donor of two times after informs nothing
     used, why = use_of_samples(sheet, contrasts_of(["RT"], "pre", TIMES))
     assert set(used.index[used == "none"]) == {"a.week8", "a.week16"}
-    assert set(why[used == "none"]) == {"no before sample: a change needs both"}
+    assert set(why[used == "none"]) == {"no before sample: a change needs both samples"}
 
 
 @pytest.mark.parametrize(
     ("weights", "times", "said"),
     [
-        ({"AT": 1.0, "RT": -1.0}, TIMES, "'AT' does not say at which time"),
+        ({"AT": 1.0, "RT": -1.0}, TIMES, "'AT' names no time"),
         ({"AT@week8": 1.0, "RT@week9": -1.0}, TIMES, "'RT@week9' names a time that is not in"),
         ({"AT": 1.0, "TR": -1.0}, ["post"], "'TR' is not a group"),
         ({"AT": 0.5, "RT": 0.4}, ["post"], "the weights sum to 0.9"),
@@ -131,9 +131,9 @@ def test_a_contrast_between_times_needs_no_sample_before() -> None:
         ({"AT": 0.0, "RT": 0.0}, ["post"], "every weight is 0"),
         ({"AT": float("nan"), "RT": -1.0}, ["post"], "a weight is not a finite number"),
         ({"AT": float("inf"), "RT": -1.0}, ["post"], "a weight is not a finite number"),
-        ({"RT@week8": 1.0, "RT@pre": -1.0}, TIMES, "'RT@pre' is the time before, from which"),
+        ({"RT@week8": 1.0, "RT@pre": -1.0}, TIMES, "'RT@pre' is the time before, which"),
         ({"AT": 1.0, "healthy": -1.0}, ["post"], "the group 'healthy' has no sample after"),
-        ({"AT": 1.0, "AT@post": -1.0}, ["post"], "one group is named twice"),
+        ({"AT": 1.0, "AT@post": -1.0}, ["post"], "the same group is named twice"),
     ],
 )
 def test_refused_weights(weights: dict[str, float], times: list[str], said: str) -> None:
@@ -152,7 +152,7 @@ def test_a_taken_name_is_refused() -> None:
     own = {"RT_vs_AT_change": {"RT": 1.0, "AT": -1.0}}
     found = contrasts_of(["AT", "RT"], "pre", "post", own=own)
     (problem,) = name_problems(found, "config")
-    assert problem.what == "'RT_vs_AT_change' is the name of a contrast that the run makes itself"
+    assert problem.what == "'RT_vs_AT_change' is already the name of a contrast that every run has"
     assert problem.hint == "Rename 'RT_vs_AT_change'."
 
 
@@ -160,7 +160,7 @@ def test_a_taken_name_is_refused() -> None:
 def test_a_name_needs_a_letter_or_digit(name: str, refused: bool) -> None:
     own = {name: {"RT": 1.0, "AT": -1.0}}
     found = list(own_problems(own, ["AT", "RT"], ["post"], [], "config, contrasts"))
-    assert ["leaves no letter or digit" in one.what for one in found] == [True] * refused
+    assert ["has no letter or digit" in one.what for one in found] == [True] * refused
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_thirds_are_hinted_at_where_the_sum_is_near(
 @pytest.mark.parametrize(
     ("control", "said"),
     [
-        ("healthy", "the group 'healthy' has no sample after, and so no change to leave out"),
-        ("kontrol", "no sample is of the group 'kontrol'"),
+        ("healthy", "the group 'healthy' has no sample after, so it has no change"),
+        ("kontrol", "no sample has the group 'kontrol'"),
         ("control", None),
         (None, None),
     ],

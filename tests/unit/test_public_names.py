@@ -218,15 +218,23 @@ def test_tables_in_memory_and_files_give_one_cohort(
 @pytest.mark.parametrize(
     ("others", "changes", "said"),
     [
-        ({"after": "pots"}, {}, "samples.tsv, column 'timepoint': no sample is 'pots', which"),
-        ({"group": "arm"}, {}, "samples.tsv: has no column 'arm'; expected design.group of the "),
+        (
+            {"after": "pots"},
+            {},
+            "samples.tsv, column 'timepoint': no sample has the level 'pots' that",
+        ),
+        (
+            {"group": "arm"},
+            {},
+            "samples.tsv: has no column 'arm'; expected the column that design.",
+        ),
         ({}, {"donor": ""}, "samples.tsv, column 'donor': the cell is empty in rows 2, 3, 4"),
-        ({}, {"sample": [f"S{n}" for n in range(17)]}, "none of its samples ('S0', 'S1', 'S2' an"),
+        ({}, {"sample": [f"S{n}" for n in range(17)]}, "none of the samples ('S0', 'S1', 'S2' an"),
         ({"reference_group": None}, {}, "reference_group"),
         (
             {"options": {"desing": {}}},
             {},
-            "unknown key 'desing'; expected a key of the schema",
+            "unknown key 'desing'. Did you mean 'design'?",
         ),
         ({"options": {"samples": "no.tsv"}}, {}, "config, samples: there is no file 'no.tsv'"),
         ({"options": {"targets": "BGN"}}, {}, "config, targets: 'BGN' is not valid; expected a l"),

@@ -16,11 +16,14 @@ from helpers.sample_sheet import DESIGN, FACTORS, changed, only, problems, sheet
     ("value", "expected"),
     [
         ("many", "row 3, column 'ccl28': the level 'many' of CCL28 is not a number"),
-        ("9,5", "'9,5' of CCL28 is not a number; expected a number, '<' and the limit of"),
+        ("9,5", "'9,5' of CCL28 is not a number; expected a number, '<' with the limit of"),
         ("6,070", "or an empty cell. It can be read as 6070 or as 6.070. Write numbers without"),
-        ("5,161,586", "or an empty cell. Write 5161586, without thousands marks."),
+        ("5,161,586", "or an empty cell. Write 5161586, without a thousands separator."),
         ("0,897", "or an empty cell. Write decimals with a point."),
-        ("-2", "the level -2 of CCL28 is negative (1 such cells); expected levels ≥ 0. If"),
+        (
+            "-2",
+            ("the level -2 of CCL28 is negative (1 such cell); expected a level of 0 or more. If"),
+        ),
         ("inf", "the level 'inf' of CCL28 is not a number"),
     ],
 )
@@ -34,7 +37,7 @@ def test_serum_levels(value: str, expected: str) -> None:
         ("<0", "A limit of detection is above 0"),
         ("< 0.0", "A limit of detection is above 0"),
         ("<1,5", "decimals with a point"),
-        ("<LOD", "write '<' and the limit alone"),
+        ("<LOD", "write only '<' and the limit"),
         *((word, "If the level was not measured, leave the cell empty") for word in
           ("BLQ", "n.d.", "ND", "not detected", "OOR", "-")),
     ],
@@ -49,24 +52,30 @@ def test_serum_levels_may_be_missing_or_logarithms() -> None:
     factors = {"CCL28": FACTORS["CCL28"] | {"serum_scale": "log2"}}
     assert check_sheet(table, DESIGN, factors, None) == ()
     table["ccl28"] = "NA"
-    assert "holds no level of CCL28 at all" in only(problems(table))
+    assert "has no level of CCL28" in only(problems(table))
 
 
 def test_covariates() -> None:
     table = sheet()
     table["batch"] = "one"
     said = only(problems(table, covariates=["batch"]))
-    assert "the covariate is 'one' in every sample; expected values that differ" in said
+    assert (
+        "the covariate is 'one' in every sample; expected values that differ between samples"
+        in said
+    )
     said = only(problems(changed(0, "age", "old"), covariates=["age"]))
-    assert "row 2, column 'age': 'old' is no number, as the covariate is in most rows" in said
+    assert (
+        "row 2, column 'age': 'old' is not a number, but the covariate is a number in most rows"
+        in said
+    )
     said = only(problems(changed(0, "age", ""), covariates=["age"]))
     assert "row 2, column 'age': the cell is empty" in said
     said = only(problems(table, covariates=["sample"]))
-    assert "the covariate is text and differs in every sample" in said
+    assert "the covariate is text, and every sample has a different text" in said
     said = only(problems(changed(0, "plate", "P1"), covariates=[{"plate": "categorical"}]))
-    assert "'P1' (row 2) differs from 'p1' in case or spaces alone" in said
+    assert "'P1' (row 2) differs from 'p1' only in case or spaces" in said
     said = only(problems(changed(0, "plate", "P1"), covariates=["plate"]))
-    assert "'P1' (row 2) differs from 'p1' in case or spaces alone" in said
+    assert "'P1' (row 2) differs from 'p1' only in case or spaces" in said
 
 
 CODES = ["1", "2", "3", "1", "2", "2", "3", "1"]
@@ -76,8 +85,8 @@ CODES = ["1", "2", "3", "1", "2", "2", "3", "1"]
 def test_few_whole_numbers_need_a_kind(codes: list[str]) -> None:
     table = sheet().assign(batch=codes)
     said = only(problems(table, covariates=["batch"]))
-    assert "column 'batch': the covariate holds only the whole numbers " in said
-    assert "Write {batch: categorical} where the numbers are names" in said
+    assert "column 'batch': the covariate contains only the whole numbers " in said
+    assert "Write {batch: categorical} if the numbers are names" in said
     assert "or {batch: numeric} where they measure something" in said
     for kind in ("categorical", "numeric"):
         assert problems(table, covariates=[{"batch": kind}]) == []
@@ -96,7 +105,7 @@ def test_a_missing_code_does_not_hide_the_question_of_the_kind(word: str) -> Non
     said = problems(sheet().assign(batch=[*CODES[:7], word]), covariates=["batch"])
     assert len(said) == 2
     assert "expected a value for every sample" in said[0]
-    assert "the covariate holds only the whole numbers 1, 2 and 3" in said[1]
+    assert "the covariate contains only the whole numbers 1, 2 and 3" in said[1]
     one_code = sheet().assign(batch=[*"1111111", word])
     only(problems(one_code, covariates=["batch"]))
     only(problems(sheet().assign(batch=word), covariates=["batch"]))
@@ -114,11 +123,11 @@ def test_other_numbers_and_text_need_none() -> None:
 def test_a_declared_kind_is_held_to() -> None:
     table = sheet().assign(batch=["b1", *CODES[1:]], dose=[f"0,{n}" for n in range(8)])
     said = only(problems(table, covariates=[{"batch": "numeric"}]))
-    assert "'b1' (row 2) is not a number, and the covariate is numeric" in said
+    assert "'b1' (row 2) is not a number, but the covariate is numeric" in said
     assert said.endswith("If it is a category, write {batch: categorical}.")
     assert "decimals with a point" in only(problems(table, covariates=[{"dose": "numeric"}]))
     said = only(problems(table, covariates=[{"dose": "categorical"}]))
-    assert "the covariate is categorical and differs in every sample" in said
+    assert "the covariate is categorical, but every sample has a different category" in said
     odd = sheet().assign(**{"a: b": CODES})
     assert "Write {'a: b': categorical}" in only(problems(odd, covariates=["a: b"]))
 
@@ -165,18 +174,18 @@ def test_pools_are_donors() -> None:
 
 
 def test_a_pool_column_that_says_nothing() -> None:
-    assert "has no column 'sera'; expected design.pool of the config" in only(
+    assert "has no column 'sera'; expected the column that design.pool names" in only(
         problems(sheet(), pool="sera")
     )
     found = only(problems(sheet().assign(sera=["0"] + ["1"] * 7), pool="sera"))
     assert found.startswith(
-        "sample sheet, row 2, column 'sera': '0' does not say how many persons' sera were pooled"
+        "sample sheet, row 2, column 'sera': '0' does not say how many sera were pooled"
     )
-    assert "a whole number (1: no pool), or yes or no" in found
+    assert "the number of sera (1 means no pool), or yes or no" in found
     empty = only(problems(sheet().assign(sera=[""] + ["1"] * 7), pool="sera"))
     assert "the cell is empty" in empty
 
 
 def test_a_donor_is_a_pool_or_a_person() -> None:
     found = only(problems(sheet().assign(sera=["8"] + ["1"] * 7), pool="sera"))
-    assert "the donor 'D1' (rows 2, 3) is a pool in one sample and not in another" in found
+    assert "the donor 'D1' (rows 2, 3) is a pool in one sample but not in another" in found

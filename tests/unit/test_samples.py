@@ -48,13 +48,13 @@ def test_spaces_around_cells_and_names_are_removed_and_noted_once(tmp_path: Path
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("sample\tdonor\tdonor \nS1\tD1\t\n", "header: the columns 'donor' stand more than once"),
-        ("sample\tdonor\tdonor\nS1\tD1\tD1\n", "header: the columns 'donor' stand more than once"),
+        ("sample\tdonor\tdonor \nS1\tD1\t\n", "header: the column 'donor' appears more than once"),
+        ("sample\tdonor\tdonor\nS1\tD1\tD1\n", "header: the column 'donor' appears more than once"),
         ("sample\t\nS1\tD1\n", "header: column 2 has no name"),
         ("\tdonor\nS1\tD1\n", "column 1 has no name; expected a name. Name it 'sample' if"),
-        ("sample\tdonor\n", "has a header and no rows; expected one row a sample"),
+        ("sample\tdonor\n", "has a header but no rows; expected one row per sample"),
         ("sample;donor\nS1;D1\n", "has semicolons between columns; expected tabs or commas"),
-        ("sample\tdonor\nS1\tD1\textra\nS2\tD2\n", "row 2: has 3 fields; expected 2"),
+        ("sample\tdonor\nS1\tD1\textra\nS2\tD2\n", "row 2: has 3 cells; expected 2"),
         ("sample\nS1\n", "has a single column"),
     ],
 )
@@ -94,15 +94,20 @@ def test_real_sheets_have_no_problems(shared_data: Callable[[str], Path]) -> Non
 def test_missing_columns_name_the_nearest() -> None:
     renamed = sheet().rename(columns={"donor": "Donor_id", "sample": "Sample", "ccl28": "CCL-28"})
     found = "\n".join(problems(renamed, covariates=["Age"]))
-    assert "has no column 'sample'; expected the sample names. Did you mean 'Sample'?" in found
-    assert "has no column 'donor'; expected design.donor of the config. Did you mean" in found
-    assert "has no column 'ccl28'; expected factors.CCL28.serum of the config" in found
-    assert "has no column 'Age'; expected design.covariates of the config" in found
+    assert (
+        "has no column 'sample'; expected the column of sample names. Did you mean 'Sample'?"
+        in found
+    )
+    assert (
+        "has no column 'donor'; expected the column that design.donor names. Did you mean" in found
+    )
+    assert "has no column 'ccl28'; expected the column that factors.CCL28.serum names" in found
+    assert "has no column 'Age'; expected the column that design.covariates names" in found
 
 
 def test_a_duplicate_sample() -> None:
     said = only(problems(changed(1, "sample", "D1_pre")))
-    assert "column 'sample': the sample 'D1_pre' stands in rows 2, 3; expected one row" in said
+    assert "column 'sample': the sample 'D1_pre' appears in rows 2, 3; expected one row" in said
 
 
 @pytest.mark.parametrize("column", ["sample", "donor", "group", "timepoint"])
@@ -139,7 +144,7 @@ def test_a_word_for_missing_is_a_name_where_the_config_or_an_id_says_so(
     settings = DESIGN | design
     notes = list(missing_names(table, settings))
     key = {"timepoint": "time"}.get(column, column)
-    told = f"'{new}' in column '{column}' is read as a name ({key}), not as a missing value"
+    told = f"'{new}' in column '{column}' is used as the name of a {key}, not as a missing value"
     assert notes == ([] if new in design.values() else [told])
 
 
@@ -148,13 +153,15 @@ def test_a_word_for_missing_is_a_name_where_the_config_or_an_id_says_so(
 )
 def test_an_unknown_level(key: str, level: str, nearest: str) -> None:
     said = only(problems(sheet(), **{key: level}))
-    assert f"column 'timepoint': no sample is '{level}', which design.{key} names" in said
+    assert f"column 'timepoint': no sample has the level '{level}' that design.{key} names" in said
     assert f"Did you mean '{nearest}'?" in said
 
 
 def test_a_third_level() -> None:
     said = only(problems(changed(3, "timepoint", "week24")))
-    assert "'week24' (row 5) is neither before nor after; expected 'pre' or 'post'" in said
+    assert (
+        "'week24' (row 5) is in neither design.before nor design.after; expected 'pre' or 'post'"
+    ) in said
 
 
 @pytest.mark.parametrize(
@@ -164,18 +171,18 @@ def test_a_third_level() -> None:
 )  # fmt: skip
 def test_levels_that_differ_in_case_or_spaces(column: str, value: str, usual: str) -> None:
     said = only(problems(changed(1, column, value)))
-    assert f"'{value}' (row 3) differs from '{usual}' in case or spaces alone" in said
+    assert f"'{value}' (row 3) differs from '{usual}' only in case or spaces" in said
 
 
 def test_a_missing_reference_group() -> None:
     said = only(problems(sheet(), reference_group=None))
-    assert "design.reference_group is missing, and there are 2 groups" in said
+    assert "design.reference_group is missing, but there are 2 groups" in said
     assert "Valid: 'AT', 'RT'." in said
 
 
 def test_an_unknown_reference_group() -> None:
     said = only(problems(sheet(), reference_group="ATT"))
-    assert "no sample is of the group 'ATT', which design.reference_group names" in said
+    assert "no sample has the group 'ATT' that design.reference_group names" in said
     assert "Did you mean 'AT'?" in said
 
 
@@ -197,7 +204,7 @@ def test_a_donor_in_two_groups() -> None:
     table.loc[table["donor"] == "D3", "donor"] = "D1"
     said = only(problems(table))
     assert "the donor 'D1' (rows 2, 3, 6, 7) is in the groups 'AT', 'RT'" in said
-    assert "say 'crossover: true'" in said
+    assert "write 'crossover: true'" in said
     assert problems(table, crossover=True) == []
 
 
@@ -218,7 +225,7 @@ def test_a_group_without_a_pair() -> None:
 def test_a_group_at_one_time_alone() -> None:
     table = sheet()
     said = only(problems(table[(table["group"] == "AT") | (table["timepoint"] == "post")]))
-    assert "the group 'RT' has 'post' samples alone" in said
+    assert "the group 'RT' has only samples at 'post'" in said
 
 
 def test_no_pair_in_a_single_group() -> None:
@@ -230,7 +237,7 @@ def test_no_pair_in_a_single_group() -> None:
 
 def test_lines_that_differ_within_a_pair() -> None:
     said = only(problems(changed(1, "line", "L2"), line="line"))
-    assert "the donor 'D1' has the lines 'L1' at 'pre' and 'L2' at 'post'" in said
+    assert "the donor 'D1' has the cell lines 'L1' at 'pre' and 'L2' at 'post'" in said
 
 
 def test_samples_of_the_sheet_and_the_counts() -> None:
@@ -246,11 +253,11 @@ def test_names_that_r_has_changed() -> None:
     table = sheet()
     table["sample"] = [f"{n}-a" for n in range(8)]
     said = only(problems(table, [f"X{n}.a" for n in range(8)]))
-    assert "none of its samples ('0-a', '1-a', '2-a' and 5 more) is in the counts" in said
-    assert "R has written it as 'X0.a': use check.names=FALSE" in said
+    assert "none of the samples ('0-a', '1-a', '2-a' and 5 more) is in the counts" in said
+    assert "R changed '0-a' to 'X0.a'. Read the counts with check.names=FALSE" in said
 
 
 def test_many_missing_samples_are_counted() -> None:
     names = list(sheet()["sample"])
     found = problems(sheet(), [names[0], *(f"x{n}" for n in range(9))])
-    assert any("and 2 more samples that are not in the counts" in said for said in found)
+    assert any("2 more samples not in the counts" in said for said in found)

@@ -42,7 +42,7 @@ def test_a_signature_is_read_and_found_in_the_matrix(tmp_path: Path) -> None:
     [
         ("BGN\tsideways", "column 'direction': "),
         ("\tup", "column 'gene': "),
-        ("DCN\tup", "gene 'DCN' stands more than once"),
+        ("DCN\tup", "gene 'DCN' appears more than once"),
     ],
 )
 def test_a_wrong_signature_is_refused(tmp_path: Path, row: str, said: str) -> None:
@@ -57,6 +57,6 @@ def test_a_wrong_signature_is_refused(tmp_path: Path, row: str, said: str) -> No
 def test_a_signature_without_its_columns_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as error:
         read_signature(_signature(tmp_path / "s.tsv", "gene\tdirecton\nBGN\tup\n"))
-    assert "no column 'direction'" in str(error.value)
+    assert "has no column 'direction'" in str(error.value)
     assert "Did you mean 'directon'?" in str(error.value)
     assert len(error.value.problems) == 1

@@ -81,7 +81,7 @@ def test_the_command_takes_other_sizes(tmp_path: Path, capsys: pytest.CaptureFix
 def test_the_command_refuses_unknown_arms(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--out", "nowhere", "--seed", "1", "--donors", text])
-    assert f"'{text}': expected ARM=NUMBER" in capsys.readouterr().err
+    assert f"'{text}': expected GROUP=NUMBER" in capsys.readouterr().err
 
 
 def test_seeds_differ_in_donors_and_share_the_truth(toy: SimulatedCohort) -> None:
@@ -277,7 +277,7 @@ def test_planted_genes_are_what_was_asked() -> None:
     [
         ({"arms": ()}, "distinct names"),
         ({"arms": (Arm("A", 3), Arm("A", 3))}, "distinct names"),
-        ({"arms": (Arm("A", 3), Arm("B", 4)), "crossover": True}, "hold the same donors"),
+        ({"arms": (Arm("A", 3), Arm("B", 4)), "crossover": True}, "need the same donors"),
         ({"arms": (Arm("A", 0), Arm("B", 4))}, "needs a donor"),
         ({"incomplete_donors": 10}, "a complete donor"),
         ({"set_correlation": 1.0}, r"set_correlation must be in \[0, 1\)"),

@@ -36,17 +36,23 @@ def test_a_good_sheet(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "said"),
     [
-        (lambda t, a: t.rename("sample", "x"), "arm.tsv (factor CCL28): no column 'sample'"),
+        (lambda t, a: t.rename("sample", "x"), "arm.tsv (factor CCL28): has no column 'sample'"),
         (lambda t, a: a.update(column="treatmnt"), "Did you mean 'treatment'?"),
-        (lambda t, a: a.update(block="donor"), "that the config's stimulation.block names. Valid:"),
-        (lambda t, a: a.update(treated="CCL-28"), "(stimulation.treated); expected at least two"),
-        (lambda t, a: t.put("C1_ccl28", "treatment", "CCL28"), "in case or spaces alone"),
+        (
+            lambda t, a: a.update(block="donor"),
+            "that stimulation.block of the config names. Columns found:",
+        ),
+        (
+            lambda t, a: a.update(treated="CCL-28"),
+            "that stimulation.treated names; expected at least two",
+        ),
+        (lambda t, a: t.put("C1_ccl28", "treatment", "CCL28"), "only in case or spaces"),
         (lambda t, a: t.put("C1_ccl28", "culture", "NA"), "arm.tsv, row 3, column 'culture'"),
-        (lambda t, a: t.rows.append(t.rows[1]), "sample 'C1_vehicle' stands twice"),
-        (lambda t, a: t.drop("C2_ccl28"), "culture 'C2' has no sample 'ccl28'"),
+        (lambda t, a: t.rows.append(t.rows[1]), "the sample 'C1_vehicle' appears twice"),
+        (lambda t, a: t.drop("C2_ccl28"), "culture 'C2' has no 'ccl28' sample"),
         (
             lambda t, a: t.drop("C2_ccl28", "C2_vehicle", "C3_ccl28", "C3_vehicle"),
-            "all samples are of one culture; expected at least two",
+            "all samples have the same culture; expected at least two",
         ),
     ],
 )
@@ -59,14 +65,14 @@ def test_the_sheet_is_held_against_the_counts(tmp_path: Path) -> None:
     names = [row[0] for row in good().tables["arm.samples.tsv"].rows[1:]]
     found = problems(tmp_path, lambda table, arm: None, [*names[1:], "C1_vehicel", "C9_ccl28"])
     assert [text.partition(": ")[2] for text in found] == [
-        "sample 'C1_vehicle' is not in arm.counts.tsv; expected a column of the count matrix. "
-        "Did you mean 'C1_vehicel'?",
+        "the sample 'C1_vehicle' is not in arm.counts.tsv; expected a column of the count "
+        "matrix. Did you mean 'C1_vehicel'?",
     ]
 
 
 def test_other_counts_altogether_are_one_problem(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, lambda table, arm: None, ["D1_pre", "D1_post"])
-    assert "none of its samples ('C1_vehicle', 'C1_ccl28', 'C2_vehicle' and 3 more) is" in problem
+    assert "none of the samples ('C1_vehicle', 'C1_ccl28', 'C2_vehicle' and 3 more) is" in problem
 
 
 def test_other_treatments_are_left_out_of_the_design_and_noted(tmp_path: Path) -> None:
@@ -79,6 +85,6 @@ def test_other_treatments_are_left_out_of_the_design_and_noted(tmp_path: Path) -
     assert design.matrix.shape == (6, 4)
     assert design.dense["treated"].sum() == 3
     assert left_out("CCL28", sheet, arm) == [
-        "stimulation with CCL28: C4_tgfb left out, treatment is 'TGFB1'"
+        "stimulation experiment with CCL28: excluded C4_tgfb, because treatment is 'TGFB1'"
     ]
     assert left_out("CCL28", sheet[sheet["sample"] != "C4_tgfb"], arm) == []

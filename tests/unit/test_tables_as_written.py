@@ -47,7 +47,7 @@ GOOD = {"S1": [1, 3], "S2": [2, 4]}
 def test_columns_without_name_and_content_are_left_out(text: str, tmp_path: Path) -> None:
     table = read(tmp_path, text)
     assert values(table) == GOOD
-    assert table.notes == (f"{tmp_path / 'x'}: columns without name and content left out",)
+    assert table.notes == (f"{tmp_path / 'x'}: excluded columns without name and content",)
 
 
 def test_an_htseq_file_with_tabs_at_its_ends_has_no_header(tmp_path: Path) -> None:
@@ -55,7 +55,7 @@ def test_an_htseq_file_with_tabs_at_its_ends_has_no_header(tmp_path: Path) -> No
 
 
 def test_what_stands_behind_the_last_name_is_no_nothing(tmp_path: Path) -> None:
-    assert "has 4 fields; expected 3" in refusal(
+    assert "has 4 cells; expected 3" in refusal(
         tmp_path, "gene\tS1\tS2\nA\t1\t2\t9\nB\t3\t4\nC\t1\t1\n"
     )
     assert "row 2 ('A'), column 'S2': the cell is empty" in refusal(
@@ -76,8 +76,10 @@ def test_a_column_with_content_has_a_name(
     text: str, place: int, known: tuple[str, ...], tmp_path: Path
 ) -> None:
     said = refusal(tmp_path, text, known_samples=known)
-    assert f"header: column {place} holds '{place - 1 if place > 2 else 1}' and has no name" in said
-    assert "If 'S1' is a sample, put 'gene' before it in the header." in said
+    assert (
+        f"header: column {place} contains '{place - 1 if place > 2 else 1}' but has no name" in said
+    )
+    assert "If 'S1' is a sample, write 'gene' before it in the header." in said
 
 
 def test_a_quoted_cell_may_hold_line_breaks(tmp_path: Path) -> None:
@@ -101,7 +103,7 @@ def test_a_quoted_cell_may_hold_line_breaks(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('gene,S1\nA,1\n"B,2\nC,3\n', "row 3: a quotation mark is opened and not closed"),
+        ('gene,S1\nA,1\n"B,2\nC,3\n', "row 3: a quotation mark is opened but not closed"),
         ('gene,S1\n"A"x,1\n', "row 2: a quotation mark is closed before the end of its cell"),
     ],
 )
@@ -127,7 +129,7 @@ def test_thousands_marks_are_read_where_they_can_be_nothing_else(
 ) -> None:
     table = read(tmp_path, f"gene\tS1\tS2\nA\t{big}\t2\nB\t{bigger}\t999\n")
     assert values(table) == {"S1": [1376, 12345678], "S2": [2, 999]}
-    assert "between groups of three digits is read as a thousands mark" in table.notes[0]
+    assert "between groups of three digits is read as a thousands separator" in table.notes[0]
 
 
 @pytest.mark.parametrize(
@@ -149,12 +151,12 @@ def test_marks_that_may_be_decimal_are_refused_with_both_readings(
     assert "1 problem with" in said
     assert "row 2 ('A'), column 'S1': '1" in said
     assert "can be read as 1376 or as 1.376" in said
-    assert "Save the numbers without thousands marks" in said
+    assert "Save the numbers without thousands separators" in said
 
 
 def test_points_that_can_only_be_thousands_marks_are_named(tmp_path: Path) -> None:
     said = refusal(tmp_path, "gene\tS1\tS2\nA\t1.376.222\t2\nB\t1.255\t7\n")
-    assert "row 2 ('A'), column 'S1': '1.376.222' has points as thousands marks" in said
+    assert "row 2 ('A'), column 'S1': '1.376.222' has points as thousands separators" in said
     assert "row 3 ('B'), column 'S1': '1.255' can be read as 1255 or as 1.255" in said
 
 
@@ -184,7 +186,9 @@ def test_columns_that_describe_genes_are_left_out_and_named(text: str, tmp_path:
     assert values(table) == GOOD
     header = text.splitlines()[0].replace("\t", ",").split(",")
     others = ", ".join(f"'{name}'" for name in header[1:] if name not in SHEET)
-    assert table.notes == (f"{tmp_path / 'x'}: columns {others} describe genes and are no samples",)
+    assert table.notes == (
+        f"{tmp_path / 'x'}: columns {others} describe genes and are not samples",
+    )
 
 
 def test_of_counts_beside_other_values_the_sheets_columns_are_taken(tmp_path: Path) -> None:
@@ -192,10 +196,12 @@ def test_of_counts_beside_other_values_the_sheets_columns_are_taken(tmp_path: Pa
     table = read(tmp_path, text, known_samples=SHEET)
     assert values(table) == GOOD
     notes = " ".join(table.notes)
-    assert "'S1_FPKM', 'S2_FPKM', 'fpkm_S1', 'tpm.S2', 'log2FC', 'padj' hold values other" in notes
+    assert (
+        "'S1_FPKM', 'S2_FPKM', 'fpkm_S1', 'tpm.S2', 'log2FC', 'padj' contain values other" in notes
+    )
     assert "column 'delta' holds negative values and is no sample of the sheet" in notes
     assert "column 'ratio' holds fractions and is no sample of the sheet; left out" in notes
-    assert "samples named with the word 'count' ('S1_count' is 'S1', …)" in notes
+    assert "columns renamed without the word 'count' ('S1_count' is 'S1', …)" in notes
 
 
 def test_the_sheet_decides_which_column_is_a_sample(tmp_path: Path) -> None:
@@ -223,7 +229,7 @@ def test_counts_beside_fractions_under_the_samples_names_are_taken(
     table = read(tmp_path, text, known_samples=SHEET, fractional=fractional)
     assert values(table) == GOOD
     notes = " ".join(table.notes)
-    assert "samples named with the word 'count'" in notes
+    assert "columns renamed without the word 'count'" in notes
     assert "columns 'S1 (no counts)', 'S2 (no counts)' hold values other than counts" in notes
     assert table.unlisted == ()
     # whole numbers twice: the sheet's own names are taken
@@ -234,10 +240,14 @@ def test_counts_beside_fractions_under_the_samples_names_are_taken(
 @pytest.mark.parametrize(
     ("name", "cells", "said"),
     [
-        ("Total", (3, 7), "column 'Total' holds sums of samples and is no sample of the sheet"),
-        ("all", (11, 12), "column 'all' holds sums of samples and is no sample of the sheet"),
-        ("pos", (5, 6), "column 'pos' describes genes and is no sample"),
-        ("Paralogs", (0, 1), "column 'Paralogs' describes genes and is no sample"),
+        (
+            "Total",
+            (3, 7),
+            "column 'Total' contains sums of samples and is not a sample of the sheet",
+        ),
+        ("all", (11, 12), "column 'all' contains sums of samples and is not a sample of the sheet"),
+        ("pos", (5, 6), "column 'pos' describes genes and is not a sample"),
+        ("Paralogs", (0, 1), "column 'Paralogs' describes genes and is not a sample"),
         ("posX", (3, 8), ""),
     ],
 )

@@ -73,7 +73,7 @@ def test_every_placeholder_is_refused_in_words_and_nothing_else_is_said(
     assert len(said) == 7
     assert said[1] == (
         "mine.yaml, counts: the placeholder '<path of the count matrix>' is not filled in; "
-        "expected the path of the count matrix. Write it in place of the words in angle brackets."
+        "expected the path of the count matrix. Replace the words in angle brackets."
     )
 
 
@@ -119,7 +119,7 @@ def test_a_file_of_the_toy_cohort_is_refused_beside_other_counts(
     (Path.cwd() / "resources").symlink_to(repository / "resources")
     with pytest.raises(InputError) as refused:
         planned(raw)
-    (said,) = [p for p in refused.value.problems if "belongs to a toy cohort" in p.what]
+    (said,) = [p for p in refused.value.problems if "belongs to a simulated toy cohort" in p.what]
     assert said.where == f"mine.yaml, {key}"
     assert said.hint.endswith("For teaching, write 'allow_toy_files: true'.")
     if key == "gene_sets":

@@ -55,7 +55,7 @@ def test_the_first_sheet_or_the_named_one_is_read(tmp_path: Path) -> None:
     table = read_counts([path])
     assert table.counts.T.to_dict("list") == {"S1": [1, 3], "S2": [2, 4]}
     assert list(table.counts) == ["BGN", "a\nb"]
-    assert table.notes == (f"{path}: sheet 'Counts' is read, of 'hidden', 'Counts', 'samples'",)
+    assert table.notes == (f"{path}: we read sheet 'Counts' of 'hidden', 'Counts', 'samples'",)
     named = read_counts([Path(f"{path}#Counts")])
     assert named.counts.equals(table.counts)
     assert named.notes == ()
@@ -92,7 +92,7 @@ def test_dates_among_genes_are_refused_and_all_listed(tmp_path: Path) -> None:
     [
         ("x.xlsx#Count", "x.xlsx#Count: has no sheet 'Count'. Did you mean 'Counts'?"),
         ("y.xlsx#Counts", "y.xlsx: there is no such file or folder. Did you mean 'x.xlsx'?"),
-        ("text.xlsx#Counts", "text.xlsx#Counts: is no Excel workbook with a sheet 'Counts'"),
+        ("text.xlsx#Counts", "text.xlsx#Counts: is not an Excel workbook with a sheet 'Counts'"),
         ("empty.xlsx", "empty.xlsx: is empty; expected a table with a header and rows"),
     ],
 )
@@ -168,8 +168,8 @@ def test_a_formula_is_its_stored_value(tmp_path: Path) -> None:
     without = with_sheet(path, (HEAD + cells + END).replace("<v>7</v>", ""))
     for read in (counts, read_sheet):
         text = said(read, without)
-        assert "sheet 'Counts': holds formulas without stored values: 'B2'" in text
-        assert "Open it in a spreadsheet and save it again" in text
+        assert "sheet 'Counts': contains formulas without stored values: 'B2'" in text
+        assert "Open it in a spreadsheet program and save it again" in text
     shared = '<f t="shared" si="0" ref="B2:B3">%s</f><v>7</v>'
     for formula in ('"a', "A1"):  # which openpyxl would fail to move to A3
         odd = cells.replace("<f>1+1</f><v>7</v>", shared % formula)
@@ -187,11 +187,17 @@ TITLE, FOOTNOTE = [["Table S1. Counts"]], [[], ["* without the second run"]]
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
-        ([*TITLE, *COUNTS], "row 1: 'Table S1. Counts' is alone in its row, as a title above"),
-        ([[None, "Samples"], *COUNTS], "row 1: 'Samples' is alone in its row, as a title above"),
+        (
+            [*TITLE, *COUNTS],
+            "row 1: 'Table S1. Counts' is the only cell of its row, like a title above",
+        ),
+        (
+            [[None, "Samples"], *COUNTS],
+            "row 1: 'Samples' is the only cell of its row, like a title above",
+        ),
         (
             [*COUNTS, *FOOTNOTE],
-            "row 7 ('* without the second run'): the row holds its first cell alone",
+            "row 7 ('* without the second run'): only the first cell of the row is filled in",
         ),
     ],
 )

@@ -33,9 +33,9 @@ def _(c: SmallCohort) -> None:
     "cohort.yaml, cohorts: there is no file 'on.yaml'; expected a cohort's config file, relative "
     "to the working directory. Did you mean 'one.yaml'?",
     "samples.tsv: cannot be read: ",
-    "words.yaml: holds no keys; expected a cohort's config: keys with their values",
-    "cohort.yaml: lists cohorts itself; expected the config of one cohort. Name each of its "
-    "cohorts instead.",
+    "words.yaml: contains no keys; expected a cohort's config: keys with their values",
+    "cohort.yaml: lists other cohorts; expected the config of one cohort. Name each of its "
+    "cohorts here instead.",
 )
 def _(c: SmallCohort) -> None:
     c.instead["words.yaml"] = "one.yaml\n"
@@ -44,10 +44,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "keys that belong to one cohort, and a misspelt one",
-    "cohort.yaml: the key 'targets' belongs to one cohort; expected cohorts and cohort alone, "
-    "where several cohorts are run. Write it in each cohort's own file.",
-    "cohort.yaml, the top level: unknown key 'cohrot'; expected a key of the schema. "
-    "Did you mean 'cohort'?",
+    "cohort.yaml: the key 'targets' belongs in the config of a single cohort; expected only the "
+    "keys cohorts and cohort. Move it to the config of each cohort.",
+    "cohort.yaml, the top level: unknown key 'cohrot'. Did you mean 'cohort'?",
 )
 def _(c: SmallCohort) -> None:
     _several(c, "one.yaml", targets=["BGN"], cohrot="both")
@@ -55,12 +54,12 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "two cohorts and the synthesis of one name",
-    "cohort.yaml, cohorts: 'one.yaml' and 'two.yaml' are both the cohort 'small'; expected a name "
-    "of its own for each cohort",
+    "cohort.yaml, cohorts: 'one.yaml' and 'two.yaml' both have the cohort name 'small'; "
+    "expected a different name for each cohort",
     "cohort.yaml, cohorts: the cohorts 'small' (one.yaml) and 'SMALL' (three.yaml) both become "
-    "'SMALL' in file names; expected a name of its own for each cohort",
-    "cohort.yaml, cohorts: the synthesis has the name of the cohort 'small' (one.yaml); expected a "
-    "name of its own for the synthesis, by the key 'cohort'",
+    "'SMALL' in file names; expected a different name for each cohort",
+    "cohort.yaml, cohorts: the synthesis has the same name as the cohort 'small' (one.yaml); "
+    "expected a different name for the synthesis (key 'cohort')",
 )
 def _(c: SmallCohort) -> None:
     c.instead["two.yaml"] = yaml.safe_dump(c.config)
@@ -70,9 +69,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "mistakes in two cohorts at once",
-    "one.yaml, the top level: unknown key 'target'; expected a key of the schema. "
-    "Did you mean 'targets'?",
-    "two.yaml, samples: there is no file 'other.tsv'; expected a file that can be read",
+    "one.yaml, the top level: unknown key 'target'. Did you mean 'targets'?",
+    "two.yaml, samples: there is no file 'other.tsv'; expected a path, absolute or relative to "
+    "the working directory. Did you mean 'counts.tsv'?",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
@@ -85,8 +84,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a setting of one cohort on the command line",
-    "cohort.yaml, --config: the key 'seed' belongs to one cohort; expected cohorts and cohort "
-    "alone, where several cohorts are run. Write it in each cohort's own file.",
+    "cohort.yaml, --config: the key 'seed' belongs in the config of a single cohort; expected only "
+    "the keys cohorts and cohort. Move it to the config of each cohort.",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:

@@ -11,8 +11,7 @@ case = CASES.case
 
 @case(
     "an unknown key with the nearest valid one",
-    "cohort.yaml, design: unknown key 'refrence_group'; expected a key of the schema. "
-    "Did you mean 'reference_group'?",
+    "cohort.yaml, design: unknown key 'refrence_group'. Did you mean 'reference_group'?",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
@@ -21,8 +20,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a key on the wrong level",
-    "cohort.yaml, the top level: unknown key 'alpha'; expected a key of the schema. It belongs "
-    "under 'differential_expression'.",
+    "cohort.yaml, the top level: unknown key 'alpha'. It belongs under 'differential_expression'.",
 )
 def _(c: SmallCohort) -> None:
     c.config["alpha"] = 0.1
@@ -53,9 +51,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a section without content",
-    "cohort.yaml, design: there is no value; expected keys with their values: which columns of "
-    "the sample sheet mean what, and which levels are compared. Nothing stands below the key: "
-    "indent the lines that belong to it.",
+    "cohort.yaml, design: the key has no value; expected keys with their values: which columns "
+    "of the sample sheet mean what, and which levels are compared. Indent the lines that belong "
+    "to the key.",
 )
 def _(c: SmallCohort) -> None:
     c.config["design"] = None
@@ -91,8 +89,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a second model that is no longer offered",
     "cohort.yaml, differential_expression.second_opinion: unknown value 'edger_ql'; expected "
-    "limma_trend or voom or none. edgeR's test is no longer offered as second model: write "
-    "'limma_trend'.",
+    "limma_trend, voom or none. The edgeR test was removed. Write 'limma_trend'.",
 )
 def _(c: SmallCohort) -> None:
     c.config["differential_expression"] = {"second_opinion": "edger_ql"}
@@ -109,10 +106,10 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "Entrez ids without quotes as keys of the context",
-    "cohort.yaml, context.pattern: the key 633 is not text; expected names as keys. YAML reads it "
-    "as a number: put it in quotes, '633'.",
-    "cohort.yaml, context.receptors: the key 1237 is not text; expected names as keys. YAML reads "
-    "it as a number: put it in quotes, '1237'.",
+    "cohort.yaml, context.pattern: the key 633 is not text; expected a name in quotes. YAML "
+    "reads it as a number. Put it in quotes: '633'.",
+    "cohort.yaml, context.receptors: the key 1237 is not text; expected a name in quotes. YAML "
+    "reads it as a number. Put it in quotes: '1237'.",
 )
 def _(c: SmallCohort) -> None:
     c.config["context"] = {"pattern": {633: "up"}, "receptors": {1237: "CCL28"}}
@@ -120,8 +117,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a factor named by a number",
-    "cohort.yaml, factors: the key 28 is not text; expected names as keys. YAML reads it as a "
-    "number: put it in quotes, '28'.",
+    "cohort.yaml, factors: the key 28 is not text; expected a name in quotes. YAML reads it as "
+    "a number. Put it in quotes: '28'.",
 )
 def _(c: SmallCohort) -> None:
     c.config["factors"] = {28: {"gene": "CCL28"}}
@@ -129,8 +126,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a key of the context misspelt",
-    "cohort.yaml, context: unknown key 'receptor'; expected a key of the schema. Did you mean "
-    "'receptors'?",
+    "cohort.yaml, context: unknown key 'receptor'. Did you mean 'receptors'?",
 )
 def _(c: SmallCohort) -> None:
     c.config["context"] = {"receptor": {"CCR3": "CCL28"}}
@@ -156,7 +152,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a target named twice",
-    "cohort.yaml, targets: 'BGN' stands more than once; expected a list: genes declared in "
+    "cohort.yaml, targets: 'BGN' appears more than once; expected a list: genes declared in "
     "advance, each of which gets a verdict in every contrast",
 )
 def _(c: SmallCohort) -> None:
@@ -166,7 +162,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a level without quotes that YAML reads as a number",
     "cohort.yaml, design.before: 0 is not valid; expected text: level of the time column before "
-    "the intervention, always the reference. YAML reads it as a number: put it in quotes, '0'.",
+    "the intervention, always the reference. YAML reads it as a number. Put it in quotes: '0'.",
 )
 def _(c: SmallCohort) -> None:
     c.design.update({"before": 0, "after": "24"})
@@ -176,8 +172,8 @@ def _(c: SmallCohort) -> None:
 @case(
     "a level without quotes that YAML reads as true or false",
     "cohort.yaml, design.reference_group: False is not valid; expected text or null: group that "
-    "others are compared with; required when there is more than one. YAML reads yes, no, on, off, "
-    "true and false so: put the word in quotes.",
+    "others are compared with; required when there is more than one. YAML reads yes, no, on, "
+    "off, true and false as true or false. Put the word in quotes.",
 )
 def _(c: SmallCohort) -> None:
     c.design["reference_group"] = False
@@ -195,7 +191,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "one column with two meanings",
-    "cohort.yaml, design: donor and group are both the column 'group'; expected a column for each",
+    "cohort.yaml, design: donor and group both name the column 'group'; expected a different "
+    "column for each",
 )
 def _(c: SmallCohort) -> None:
     c.design["donor"] = "group"
@@ -203,8 +200,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a cohort whose name leaves the folder of results",
-    "cohort.yaml, cohort: the name '../..' leaves no letter or digit for a file name; expected "
-    "a name with a letter or a digit",
+    "cohort.yaml, cohort: the name '../..' has no letter or digit, so no file can be named "
+    "after it; expected a name with a letter or a digit",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
@@ -213,8 +210,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a cohort's name that no file system takes",
-    "cohort.yaml, cohort: the name 'serumserumserumserumserumserum…' has 300 characters; expected "
-    "at most 120: file names are made of it",
+    "cohort.yaml, cohort: the name 'serumserumserumserumserumserum…' has 300 characters; "
+    "expected at most 120, because the name becomes part of file names",
 )
 def _(c: SmallCohort) -> None:
     c.config["cohort"] = "serum" * 60
@@ -240,8 +237,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a key twice in the file",
-    "cohort.yaml, line 29: the key 'targets' stands in line 12 already; expected each key once. "
-    "The last one would win: merge them.",
+    "cohort.yaml, line 29: the key 'targets' is already in line 12; expected each key only "
+    "once. YAML would use only the last one. Merge them.",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
@@ -252,15 +249,14 @@ def _(c: SmallCohort) -> None:
     )
 
 
-@case("the same count matrix twice", "counts.tsv: is listed twice; expected each input once")
+@case("the same count matrix twice", "counts.tsv: is listed twice; expected each input only once")
 def _(c: SmallCohort) -> None:
     c.config["counts"] = ["counts.tsv", "./counts.tsv"]
 
 
 @case(
     "a value given on the command line",
-    "cohort.yaml, --config, fractional: unknown value 'maybe'; expected refuse or round. "
-    "Valid: 'refuse', 'round'.",
+    "cohort.yaml, --config, fractional: unknown value 'maybe'; expected refuse or round",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
@@ -289,8 +285,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a count matrix that is not there",
-    "cohort.yaml, counts: there is no file 'count.tsv'; expected a file that can be read. Did you "
-    "mean 'counts.tsv'?",
+    "cohort.yaml, counts: there is no file 'count.tsv'; expected a path, absolute or relative "
+    "to the working directory. Did you mean 'counts.tsv'?",
 )
 def _(c: SmallCohort) -> None:
     c.config["counts"] = ["count.tsv"]
@@ -298,8 +294,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a sheet in a folder that is not there",
-    "cohort.yaml, samples: there is no file 'data/samples.tsv'; expected a file that can be read. "
-    "There is no folder 'data' either.",
+    "cohort.yaml, samples: there is no file 'data/samples.tsv'; expected a path, absolute or "
+    "relative to the working directory. The folder 'data' does not exist either.",
 )
 def _(c: SmallCohort) -> None:
     c.config["samples"] = "data/samples.tsv"
@@ -307,8 +303,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a path outside of the project that is not there",
-    "cohort.yaml, published: there is no file '../elsewhere/published.tsv'; expected a file that "
-    "can be read. There is no folder '../elsewhere' either.",
+    "cohort.yaml, published: there is no file '../elsewhere/published.tsv'; expected a path, "
+    "absolute or relative to the working directory. The folder '../elsewhere' does not exist "
+    "either.",
 )
 def _(c: SmallCohort) -> None:
     c.config["published"] = "../elsewhere/published.tsv"
@@ -316,9 +313,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a block without the second model",
-    "cohort.yaml, differential_expression.second_opinion: design.block needs the second model: the "
-    "main model takes donors for independent; expected limma_trend. Take second_opinion: none out "
-    "of the config, or design.block.",
+    "cohort.yaml, differential_expression.second_opinion: design.block needs the second model, "
+    "because the main model assumes that donors are independent; expected limma_trend. Remove "
+    "'second_opinion: none' or design.block from the config.",
 )
 def _(c: SmallCohort) -> None:
     c.design["block"] = "plate"
@@ -327,7 +324,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a block that the sheet does not have",
-    "has no column 'plates'; expected design.block of the config. Did you mean 'plate'?",
+    "samples.tsv: has no column 'plates'; expected the column that design.block names. Did you "
+    "mean 'plate'?",
 )
 def _(c: SmallCohort) -> None:
     c.design["block"] = "plates"
@@ -343,7 +341,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "two covariates in one entry",
-    "Write each by itself: {rin: numeric}, {plate: categorical}.",
+    "cohort.yaml, design.covariates.0: {'rin': 'numeric', 'plate': 'categorical'} is not valid; "
+    "expected text or keys with their values. Write each as a separate entry: {rin: numeric}, "
+    "{plate: categorical}.",
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = [{"rin": "numeric", "plate": "categorical"}]
@@ -351,8 +351,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a kind of covariate that is none",
-    "cohort.yaml, design.covariates.0.rin: unknown value 'factor'; expected categorical or "
-    "numeric. Valid: 'categorical', 'numeric'.",
+    "cohort.yaml, design.covariates.0.rin: unknown value 'factor'; expected categorical or numeric",
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = [{"rin": "factor"}]
@@ -360,8 +359,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a covariate that is named twice",
-    "cohort.yaml, design.covariates: the covariate 'rin' is named 2 times; expected each covariate "
-    "once",
+    "cohort.yaml, design.covariates: the covariate 'rin' appears 2 times; expected each "
+    "covariate only once",
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["rin", {"rin": "numeric"}]

@@ -25,8 +25,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "one time after of several that no sample has",
-    "samples.tsv, column 'timepoint': no sample is 'week61', which design.after names; expected a "
-    "level of that column. Did you mean 'week16'?",
+    "samples.tsv, column 'timepoint': no sample has the level 'week61' that design.after names; "
+    "expected a level of this column. Did you mean 'week16'?",
 )
 def _(c: SmallCohort) -> None:
     three_times(c)
@@ -35,9 +35,10 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a time that is neither compared nor ignored",
-    "samples.tsv, column 'timepoint': 'week16' (rows 14, 15, 16, 17, 18, …) is neither before nor "
-    "after; expected 'pre' or 'post'. To leave these samples out, add the "
-    "level to design.ignore_times; to compare it with 'pre', add it to design.after.",
+    "samples.tsv, column 'timepoint': the level 'week16' (rows 14, 15, 16, 17, 18, …) is in "
+    "neither design.before nor design.after; expected 'pre' or 'post'. To exclude these "
+    "samples, add the level to design.ignore_times. To compare it with 'pre', add it to "
+    "design.after.",
 )
 def _(c: SmallCohort) -> None:
     three_times(c)
@@ -46,8 +47,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a time that is compared and ignored",
-    "cohort.yaml, design.ignore_times: 'post' is compared and ignored; expected times other than "
-    "before and after. Take 'post' out of ignore_times, or out of before and after.",
+    "cohort.yaml, design.ignore_times: 'post' is both compared and ignored; expected only times "
+    "that before and after do not list. Remove 'post' from ignore_times, or from before and "
+    "after.",
 )
 def _(c: SmallCohort) -> None:
     three_times(c)
@@ -56,7 +58,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "an ignored time that no sample has",
-    "samples.tsv, column 'timepoint': no sample is 'folow_up', which design.ignore_times names",
+    "samples.tsv, column 'timepoint': no sample has the level 'folow_up' that "
+    "design.ignore_times names",
 )
 def _(c: SmallCohort) -> None:
     c.design["ignore_times"] = ["folow_up"]
@@ -81,8 +84,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a dose column misspelt",
-    "samples.tsv: has no column 'session'; expected design.dose of the config. Did you mean "
-    "'sessions'?",
+    "samples.tsv: has no column 'session'; expected the column that design.dose names. Did you "
+    "mean 'sessions'?",
 )
 def _(c: SmallCohort) -> None:
     with_doses(c)
@@ -91,11 +94,11 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a dose that is a covariate too, with blocks",
-    "cohort.yaml, design.covariates: the covariate 'sessions' is the column of design.dose; "
-    "expected other columns of the sample sheet. The dose is in the design already: take it out "
-    "of covariates.",
+    "cohort.yaml, design.covariates: the covariate 'sessions' is also the column of "
+    "design.dose; expected other columns of the sample sheet. The models already contain the "
+    "dose. Remove it from covariates.",
     "cohort.yaml, design.dose: a slope on the dose compares independent donors, and donors who "
-    "share blocks are not independent; expected design.dose: null, or no design.block",
+    "share blocks are not independent; expected 'dose: null', or no design.block",
 )
 def _(c: SmallCohort) -> None:
     with_doses(c)
@@ -104,8 +107,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a dose in a crossover",
-    "cohort.yaml, design.dose: a slope on the dose compares independent donors, and in a crossover "
-    "a donor's pairs are not independent; expected design.dose: null, or no design.crossover",
+    "cohort.yaml, design.dose: a slope on the dose compares independent donors, and in a "
+    "crossover a donor's pairs are not independent; expected 'dose: null', or no "
+    "design.crossover",
 )
 def _(c: SmallCohort) -> None:
     with_doses(c)
@@ -115,8 +119,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a control that is no group",
-    "cohort.yaml, design.control: no sample is of the group 'contrl'; expected a group of the "
-    "sheet. Valid: 'AT', 'RT'.",
+    "cohort.yaml, design.control: no sample has the group 'contrl'; expected a group of the "
+    "sample sheet. Valid: 'AT', 'RT'.",
 )
 def _(c: SmallCohort) -> None:
     c.design["control"] = "contrl"
@@ -124,8 +128,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "own contrasts: all mistakes at once",
-    "cohort.yaml, contrasts.unknown: 'TR' is not a group; expected one of 'AT', 'RT'. Valid: "
-    "'AT', 'RT'.",
+    "cohort.yaml, contrasts.unknown: 'TR' is not a group; expected one of 'AT', 'RT'",
     "cohort.yaml, contrasts.sum: the weights sum to 0.9; expected a sum of 0 (a difference) or of "
     "1 (an average)",
     "cohort.yaml, contrasts.nothing: every weight is 0; expected weights that sum to 0 or to 1",
@@ -140,8 +143,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "own contrast: a group without its time",
-    "cohort.yaml, contrasts.mine: 'RT' does not say at which time; expected a group and a time: "
-    "'RT@post', 'RT@week16'",
+    "cohort.yaml, contrasts.mine: 'RT' names no time; expected a group and a time: 'RT@post', "
+    "'RT@week16'",
 )
 def _(c: SmallCohort) -> None:
     three_times(c)
@@ -150,8 +153,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "own contrast: a name that is taken",
-    "cohort.yaml, names of contrasts: 'RT_vs_AT_change' is the name of a contrast that the run "
-    "makes itself; expected another name for the own contrast. Rename 'RT_vs_AT_change'.",
+    "cohort.yaml, names of contrasts: 'RT_vs_AT_change' is already the name of a contrast that "
+    "every run has; expected another name for the own contrast. Rename 'RT_vs_AT_change'.",
 )
 def _(c: SmallCohort) -> None:
     c.config["contrasts"] = {"RT_vs_AT_change": {"RT": 1, "AT": -1}}
@@ -167,8 +170,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "the time before is ignored",
-    "cohort.yaml, design.ignore_times: 'pre' is compared and ignored; expected times other than "
-    "before and after. Take 'pre' out of ignore_times, or out of before and after.",
+    "cohort.yaml, design.ignore_times: 'pre' is both compared and ignored; expected only times "
+    "that before and after do not list. Remove 'pre' from ignore_times, or from before and "
+    "after.",
 )
 def _(c: SmallCohort) -> None:
     c.design["ignore_times"] = ["pre"]
@@ -176,8 +180,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "several times after in one text",
-    "samples.tsv, column 'timepoint': no sample is 'post, late', which design.after names; "
-    "expected a level of that column. Write it as a list, without quotes: [post, late].",
+    "samples.tsv, column 'timepoint': no sample has the level 'post, late' that design.after "
+    "names; expected a level of this column. Write it as a list, without quotes: [post, late].",
 )
 def _(c: SmallCohort) -> None:
     c.add_time("late")
@@ -186,10 +190,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a key of the top level under design",
-    "cohort.yaml, design: unknown key 'contrasts'; expected a key of the schema. It belongs at the "
-    "top level.",
-    "cohort.yaml, design: unknown key 'differences'; expected a key of the schema. It belongs at "
-    "the top level.",
+    "cohort.yaml, design: unknown key 'contrasts'. It belongs at the top level.",
+    "cohort.yaml, design: unknown key 'differences'. It belongs at the top level.",
 )
 def _(c: SmallCohort) -> None:
     c.design.update({"contrasts": {"mine": {"RT": 1, "AT": -1}}, "differences": "pairwise"})
@@ -205,8 +207,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a dose column without a dose",
-    "samples.tsv, column 'hours': holds no dose at all; expected numbers. Write the doses, or say "
-    "'dose: null'.",
+    "samples.tsv, column 'hours': has no dose; expected numbers. Write the doses, or 'dose: "
+    "null' in the config.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.add_column("hours", [""] * (len(c.sheet.rows) - 1))

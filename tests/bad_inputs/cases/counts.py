@@ -30,7 +30,8 @@ def _(c: SmallCohort) -> None:
     "a fractional count",
     "counts.tsv, row 3 ('DCN'), column 'D2_pre': the count 3.5 is not a whole number; expected "
     "whole numbers. If these are length-scaled estimates (Salmon, kallisto, RSEM, "
-    "nf-core/rnaseq), say 'fractional: round' in the config; else ask for the raw counts.",
+    "nf-core/rnaseq), write 'fractional: round' in the config. Otherwise use the counts before "
+    "any normalisation.",
 )
 def _(c: SmallCohort) -> None:
     c.counts.put("DCN", "D2_pre", "3.5")
@@ -64,8 +65,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a count larger than any library",
-    "counts.tsv, row 3 ('DCN'), column 'D2_pre': the count 1e+30 is larger than any library; "
-    "expected a whole number ≥ 0",
+    "counts.tsv, row 3 ('DCN'), column 'D2_pre': the count 1e+30 is impossibly large; expected "
+    "a whole number ≥ 0",
 )
 def _(c: SmallCohort) -> None:
     c.counts.put("DCN", "D2_pre", "1e30")
@@ -73,8 +74,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a gene twice",
-    "counts.tsv, rows 14, 62: the gene 'LUM' stands in 2 rows; expected each gene once. Bring the "
-    "table by Ensembl id, where ids are unique, sum the rows on purpose, or leave them out with "
+    "counts.tsv, rows 14, 62: the gene 'LUM' appears in 2 rows; expected each gene only once. "
+    "Use a table with Ensembl ids (they are unique), sum the rows, or exclude them with "
     "genes.exclude.",
 )
 def _(c: SmallCohort) -> None:
@@ -83,7 +84,10 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a sample in two columns",
-    "counts.tsv: the samples 'D2_pre' stand in more than one column; expected each sample once",
+    "counts.tsv: the sample 'D2_pre' appears in more than one column; expected each sample only "
+    "once. For lanes or runs of one sample, use different names (S1_L1, S1_L2) and one row of "
+    "the sheet each. Rows of the same donor, group and time are summed. If one is a copy, "
+    "remove it.",
 )
 def _(c: SmallCohort) -> None:
     c.counts.rename("D2_post", "D2_pre")
@@ -99,8 +103,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "TPM",
-    "counts.tsv: holds TPM or CPM values (every sample adds up to a million); expected raw "
-    "counts. Ask for the raw counts, before any normalisation.",
+    "counts.tsv: contains TPM or CPM values (every sample adds up to a million); expected raw "
+    "counts. Use the counts before any normalisation.",
 )
 def _(c: SmallCohort) -> None:
     _scaled(c.counts, 1e6)
@@ -108,8 +112,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "logarithms",
-    "counts.tsv: holds what looks like log values (fractions, none above 13.7); expected raw "
-    "counts. Ask for the raw counts, before any normalisation.",
+    "counts.tsv: contains values that look like logarithms (fractions, none above 13.7); "
+    "expected raw counts. Use the counts before any normalisation.",
 )
 def _(c: SmallCohort) -> None:
     c.counts.values(lambda count: round(float(np.log2(count + 1)), 3))
@@ -117,10 +121,10 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "counts divided by a size factor",
-    "counts.tsv, row 2 ('BGN'), column 'D1_pre': the count 562.5 is not a whole number (703 such "
-    "cells, 98% of those not zero); expected whole numbers. If these are length-scaled estimates "
-    "(Salmon, kallisto, RSEM, nf-core/rnaseq), say 'fractional: round' in the config; else ask "
-    "for the raw counts.",
+    "counts.tsv, row 2 ('BGN'), column 'D1_pre': the count 562.5 is not a whole number (703 "
+    "such cells, 98% of the cells above 0); expected whole numbers. If these are length-scaled "
+    "estimates (Salmon, kallisto, RSEM, nf-core/rnaseq), write 'fractional: round' in the "
+    "config. Otherwise use the counts before any normalisation.",
 )
 def _(c: SmallCohort) -> None:
     factors = {name: 0.8 + 0.037 * n for n, name in enumerate(c.counts.header[1:])}
@@ -147,7 +151,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "semicolons and decimal commas",
     "counts.tsv: has semicolons between columns; expected tabs or commas. Save it with commas "
-    "between columns and points in numbers, or as tab-separated text.",
+    "between columns and decimal points in numbers, or as tab-separated text.",
 )
 def _(c: SmallCohort) -> None:
     c.counts.values(lambda count: f"{int(count)},0")
@@ -156,8 +160,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "spaces between columns",
-    "counts.tsv: has spaces between columns; expected tabs or commas. In R: write.table(..., "
-    "sep='\\t', quote=FALSE, col.names=NA).",
+    "counts.tsv: has spaces between columns; expected tabs or commas. In R, write it with "
+    "write.table(..., sep='\\t', quote=FALSE, col.names=NA).",
 )
 def _(c: SmallCohort) -> None:
     c.instead["counts.tsv"] = c.counts.text(" ")
@@ -165,8 +169,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a web page",
-    "counts.tsv: is a web page (HTML or XML), not a table. The download probably gave a login or "
-    "error page: fetch the file again.",
+    "counts.tsv: is a web page (HTML or XML), not a table. The download probably returned a "
+    "login or error page. Download the file again.",
 )
 def _(c: SmallCohort) -> None:
     c.instead["counts.tsv"] = HTML
@@ -174,8 +178,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a picture",
-    "counts.tsv, row 1: byte 0x89 is not UTF-8 (the file is binary, Latin-1 or Windows-1252); "
-    "expected UTF-8. Save it as UTF-8.",
+    "counts.tsv, row 1: byte 0x89 is not UTF-8 text (the file is binary, Latin-1 or "
+    "Windows-1252); expected UTF-8. Save it as UTF-8.",
 )
 def _(c: SmallCohort) -> None:
     c.instead["counts.tsv"] = PNG
@@ -193,7 +197,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "an HDF5 file that is none",
     "counts.tsv: is damaged (OSError: Unable to synchronously open file (bad byte number in an "
-    "address)). Copy or write it again, or bring a TSV.",
+    "address)). Copy it or write it again, or use a TSV.",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
@@ -202,7 +206,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "an empty matrix",
-    "counts.tsv: is an empty matrix: it has no gene row; expected genes by samples",
+    "counts.tsv: is an empty matrix: it has no gene row; expected genes in rows and samples in "
+    "columns",
 )
 def _(c: SmallCohort) -> None:
     c.counts.rows = c.counts.rows[:1]
@@ -210,8 +215,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a matrix without samples",
-    "counts.tsv: has a single column (its first line is 'gene_id'); expected a column of ids and "
-    "more",
+    "counts.tsv: has a single column (its first line is 'gene_id'); expected a column of ids "
+    "and further columns",
 )
 def _(c: SmallCohort) -> None:
     c.counts.drop_column(*c.counts.header[1:])
@@ -224,8 +229,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a sample without a count",
-    "counts.tsv, column 'D1_pre': every count of this sample is 0; expected a sample with reads. "
-    "Take its row out of the sheet, or bring its counts.",
+    "counts.tsv, column 'D1_pre': every count of this sample is 0; expected a sample with "
+    "reads. Remove its row from the sheet, or supply its counts.",
 )
 def _(c: SmallCohort) -> None:
     for row in c.counts.rows[1:]:
@@ -234,9 +239,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "two files with different genes",
-    "RT.tsv: the gene ids differ: 58 in both, 2 only in AT.tsv ('ELN', 'LUM'); expected the genes "
-    "of AT.tsv. Count all libraries with one annotation, or write the missing rows on purpose: no "
-    "gene is dropped or filled with zeros here.",
+    "RT.tsv: the gene ids differ: 58 in both, 2 only in AT.tsv ('ELN', 'LUM'); expected the "
+    "same genes as in AT.tsv. Count all samples with the same annotation, or add the missing "
+    "rows yourself. We do not drop genes or fill them with zeros.",
 )
 def _(c: SmallCohort) -> None:
     _first, second = _halves(c)
@@ -245,7 +250,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "two files with a sample in common",
-    "RT.tsv: the sample 'D6_post' stands in AT.tsv too; expected each sample in one file",
+    "RT.tsv: the sample 'D6_post' is also in AT.tsv; expected each sample in one file. For "
+    "lanes or runs of one sample, use different names (S1_L1, S1_L2) and one row of the sheet "
+    "each. Rows of the same donor, group and time are summed. If one is a copy, remove it.",
 )
 def _(c: SmallCohort) -> None:
     first, _second = _halves(c)
@@ -264,8 +271,8 @@ def _halves(c: SmallCohort) -> tuple[Table, Table]:
 
 @case(
     "a folder without counts",
-    "quants: is a folder without count files (it holds 'notes.txt'); expected STAR, HTSeq, Salmon "
-    "or kallisto results, or a 10x matrix. To read a table in it, name the file itself.",
+    "quants: is a folder without count files (it contains 'notes.txt'); expected STAR, HTSeq, "
+    "Salmon or kallisto results, or a 10x matrix. To read a table in the folder, name the file.",
 )
 def _(c: SmallCohort) -> None:
     c.config["counts"] = ["quants"]
@@ -274,8 +281,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "Salmon without a table of transcripts",
-    "quants: holds transcript estimates, and the config names no tx2gene; expected tx2gene: a "
-    "table of transcript and gene ids. nf-core/rnaseq leaves one as tx2gene.tsv.",
+    "quants: contains estimates of transcripts, but the config names no tx2gene; expected "
+    "tx2gene: a table of transcript and gene ids. nf-core/rnaseq writes one, tx2gene.tsv.",
 )
 def _(c: SmallCohort) -> None:
     c.config["counts"] = ["quants"]
@@ -287,8 +294,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "single cells without their samples",
-    "cells: holds single cells, and the config does not say which cell is of which sample; "
-    "expected cells: {sample: the column that names each cell's sample}",
+    "cells: contains single cells, but the config does not say which sample each cell belongs "
+    "to; expected cells: {sample: the column that names each cell's sample}. If each file is "
+    "one sample, write 'cells: {min_cells: 10}'.",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
@@ -304,9 +312,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "cells of a cohort without single cells",
-    "config, cells: cells is set, and none of the counts are of single cells; expected a "
-    "single-cell .h5ad, a 10x .h5 or an MTX folder among the counts. Say 'cells: null', or leave "
-    "it out.",
+    "config, cells: cells is set, but no count input contains single cells; expected a "
+    "single-cell .h5ad, a 10x .h5 or an MTX folder in counts. Write 'cells: null', or remove "
+    "the key.",
 )
 def _(c: SmallCohort) -> None:
     c.config["cells"] = {"sample": "donor_time"}
@@ -314,8 +322,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a row of totals",
-    "counts.tsv, row 62 ('Total'): the row is the sum of all others; expected genes alone. "
-    "Take it out.",
+    "counts.tsv, row 62 ('Total'): the row is the sum of all other rows; expected only genes. "
+    "Remove the row.",
 )
 def _(c: SmallCohort) -> None:
     columns = list(zip(*c.counts.rows[1:], strict=True))[1:]
@@ -324,9 +332,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "kallisto's HDF5 alone",
-    "kallisto: is a folder without count files (its folders hold 'abundance.h5'); expected STAR, "
-    "HTSeq, Salmon or kallisto results, or a 10x matrix. Run kallisto with --plaintext, or "
-    "'kallisto h5dump' on these.",
+    "kallisto: is a folder without count files (its folders contain 'abundance.h5'); expected "
+    "STAR, HTSeq, Salmon or kallisto results, or a 10x matrix. Run kallisto with --plaintext, "
+    "or convert these files with 'kallisto h5dump'.",
 )
 def _(c: SmallCohort) -> None:
     c.config["counts"] = ["kallisto"]
@@ -335,8 +343,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a workbook and a sheet that are not there",
-    "cohort.yaml, counts: there is no file 'count.xlsx'; expected a file that can be read. Did you "
-    "mean 'counts.xlsx'?",
+    "cohort.yaml, counts: there is no file 'count.xlsx'; expected a path, absolute or relative "
+    "to the working directory. Did you mean 'counts.xlsx'?",
     "counts.xlsx#Count: has no sheet 'Count'. Did you mean 'Counts'?",
 )
 def _(c: SmallCohort) -> None:

@@ -11,8 +11,8 @@ case = CASES.case
 
 @case(
     "several groups and no reference",
-    "cohort.yaml, design: design.reference_group is missing, and there are 2 groups; expected the "
-    "group that the others are compared with. Valid: 'AT', 'RT'.",
+    "cohort.yaml, design: design.reference_group is missing, but there are 2 groups; expected "
+    "the group that the others are compared with. Valid: 'AT', 'RT'.",
 )
 def _(c: SmallCohort) -> None:
     del c.design["reference_group"]
@@ -20,8 +20,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "an unknown reference group",
-    "samples.tsv, column 'group': no sample is of the group 'A', which design.reference_group "
-    "names; expected a group of the sheet. Did you mean 'AT'?",
+    "samples.tsv, column 'group': no sample has the group 'A' that design.reference_group "
+    "names; expected a group of the sample sheet. Did you mean 'AT'?",
 )
 def _(c: SmallCohort) -> None:
     c.design["reference_group"] = "A"
@@ -39,8 +39,8 @@ def _(c: SmallCohort) -> None:
 @case(
     "no complete pair in a group",
     "samples.tsv, column 'timepoint': no donor of the group 'AT' has both 'pre' and 'post'; "
-    "expected at least one complete pair in each group. A donor's two samples share one name in "
-    "'donor'.",
+    "expected at least one complete pair in each group. The two samples of a donor need the "
+    "same name in column 'donor'.",
 )
 def _(c: SmallCohort) -> None:
     c.drop_samples("D1_pre", "D2_pre", "D3_post")
@@ -49,11 +49,11 @@ def _(c: SmallCohort) -> None:
 @case(
     "no complete pair at all",
     "samples.tsv, column 'timepoint': no donor of the group 'AT' has both 'pre' and 'post'; "
-    "expected at least one complete pair in each group. A donor's two samples share one name in "
-    "'donor'.",
+    "expected at least one complete pair in each group. The two samples of a donor need the "
+    "same name in column 'donor'.",
     "samples.tsv, column 'timepoint': no donor of the group 'RT' has both 'pre' and 'post'; "
-    "expected at least one complete pair in each group. A donor's two samples share one name in "
-    "'donor'.",
+    "expected at least one complete pair in each group. The two samples of a donor need the "
+    "same name in column 'donor'.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.map("donor", lambda donor: donor)
@@ -64,8 +64,8 @@ def _(c: SmallCohort) -> None:
 @case(
     "a donor in two groups, and no crossover declared",
     "samples.tsv, column 'donor': the donor 'D1' (rows 2, 3, 8, 9) is in the groups 'AT', 'RT'; "
-    "expected each donor in one group. If donors crossed over, say 'crossover: true'; if these "
-    "are different people, give them different names.",
+    "expected each donor in one group. If the study is a crossover, write 'crossover: true'. If "
+    "these are different donors, give them different names.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D4_pre", "donor", "D1")
@@ -75,7 +75,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a crossover declared that is none",
     "samples.tsv, column 'donor': design.crossover is true, but no donor is in two groups; "
-    "expected the same donors in several groups. Say 'crossover: false'.",
+    "expected the same donors in several groups. Write 'crossover: false'.",
 )
 def _(c: SmallCohort) -> None:
     c.design["crossover"] = True
@@ -83,8 +83,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a crossover without groups",
-    "cohort.yaml, design: design.crossover is true, but design.group is null; expected several "
-    "groups in a crossover",
+    "cohort.yaml, design: design.crossover is true, but design.group is null; expected a column "
+    "of groups, because a crossover compares groups",
 )
 def _(c: SmallCohort) -> None:
     c.design.update({"crossover": True, "group": None, "reference_group": None})
@@ -92,9 +92,10 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a covariate that is constant within donors",
-    "the model of changes: the design is rank-deficient: 'age' can be made from the other "
-    "columns; expected covariates that donor, group and time do not determine. 'age' is constant "
-    "within donors, whose blocks hold it already: take it out of design.covariates.",
+    "the model of changes: the design is rank-deficient, because 'age' is a combination of "
+    "other model terms; expected covariates that donor, group and time do not determine. 'age' "
+    "does not vary within donors, so the donor effects already absorb it. Remove it from "
+    "design.covariates.",
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["age"]
@@ -102,9 +103,10 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a batch that is the time",
-    "the model of changes: the design is rank-deficient: 'plate[P2]' can be made from the other "
-    "columns; expected covariates that donor, group and time do not determine. 'plate' is "
-    "confounded with time: its effect cannot be told from the change.",
+    "the model of changes: the design is rank-deficient, because 'plate[P2]' is a combination "
+    "of other model terms; expected covariates that donor, group and time do not determine. "
+    "'plate' is confounded with time: its effect cannot be separated from the change. Remove it "
+    "from design.covariates.",
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["plate"]
@@ -114,12 +116,14 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a batch that is the group",
-    "the model of changes: the design is rank-deficient: 'plate[P2]' can be made from the other "
-    "columns; expected covariates that donor, group and time do not determine. 'plate' is "
-    "constant within donors, whose blocks hold it already: take it out of design.covariates.",
-    "the baseline model: the design is rank-deficient: 'plate[P2]' can be made from the other "
-    "columns; expected covariates that donor, group and time do not determine. 'plate' is "
-    "confounded with group: its effect cannot be told from the group's.",
+    "the model of changes: the design is rank-deficient, because 'plate[P2]' is a combination "
+    "of other model terms; expected covariates that donor, group and time do not determine. "
+    "'plate' does not vary within donors, so the donor effects already absorb it. Remove it "
+    "from design.covariates.",
+    "the baseline model: the design is rank-deficient, because 'plate[P2]' is a combination of "
+    "other model terms; expected covariates that donor, group and time do not determine. "
+    "'plate' is confounded with group: its effect cannot be separated from the group effect. "
+    "Remove it from design.covariates.",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
@@ -130,9 +134,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "the time as a covariate",
-    "cohort.yaml, design.covariates: the covariate 'timepoint' is the column of design.time; "
-    "expected other columns of the sample sheet. The time is in the design already: take it out "
-    "of covariates.",
+    "cohort.yaml, design.covariates: the covariate 'timepoint' is also the column of "
+    "design.time; expected other columns of the sample sheet. The models already contain the "
+    "time. Remove it from covariates.",
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["timepoint"]
@@ -140,10 +144,10 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "one pair a group",
-    "the model of changes: 4 samples for 4 columns leave no residual degree of freedom; expected "
-    "more samples than columns. Bring more complete pairs, or fewer covariates.",
-    "the baseline model: 2 samples for 2 columns leave no residual degree of freedom; expected "
-    "more samples than columns. Bring more complete pairs, or fewer covariates.",
+    "the model of changes: 4 samples and 4 model coefficients leave no residual degree of "
+    "freedom; expected more samples than coefficients. Add complete pairs, or remove covariates.",
+    "the baseline model: 2 samples and 2 model coefficients leave no residual degree of "
+    "freedom; expected more samples than coefficients. Add complete pairs, or remove covariates.",
 )
 def _(c: SmallCohort) -> None:
     c.drop_samples(*(f"D{n}_{time}" for n in (2, 3, 5, 6) for time in ("pre", "post")))
@@ -151,10 +155,10 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "more covariates than samples",
-    "the model of changes: 12 samples for 16 columns leave no residual degree of freedom; "
-    "expected more samples than columns. Bring more complete pairs, or fewer covariates.",
-    "the baseline model: 6 samples for 10 columns leave no residual degree of freedom; expected "
-    "more samples than columns. Bring more complete pairs, or fewer covariates.",
+    "the model of changes: 12 samples and 16 model coefficients leave no residual degree of "
+    "freedom; expected more samples than coefficients. Add complete pairs, or remove covariates.",
+    "the baseline model: 6 samples and 10 model coefficients leave no residual degree of "
+    "freedom; expected more samples than coefficients. Add complete pairs, or remove covariates.",
 )
 def _(c: SmallCohort) -> None:
     names = [f"x{n}" for n in range(8)]
@@ -165,9 +169,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "lines that are not the same before and after",
-    "samples.tsv, column 'line': the donor 'D2' has the lines 'L1' at 'pre' and 'L2' at 'post'; "
-    "expected the same lines at both times. Leave the samples of the other lines out of both "
-    "tables.",
+    "samples.tsv, column 'line': the donor 'D2' has the cell lines 'L1' at 'pre' and 'L2' at "
+    "'post'; expected the same cell lines at both times. Remove the rows of cell lines that "
+    "lack one of the times from the sheet.",
 )
 def _(c: SmallCohort) -> None:
     c.design["line"] = "line"
@@ -188,11 +192,12 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "technical replicates that differ in a covariate",
-    "sample sheet, donor 'D1', group 'AT', time 'post': the libraries D1_post, D1_post_2 are to "
-    "be summed and differ in 'plate': 'P2', 'P9'; expected one value of 'plate' for a donor and "
-    "time",
-    "sample sheet, donor 'D1', group 'AT', time 'pre': the libraries D1_pre, D1_pre_2 are to be "
-    "summed and differ in 'plate': 'P1', 'P9'; expected one value of 'plate' for a donor and time",
+    "sample sheet, donor 'D1', group 'AT', time 'post': the samples D1_post, D1_post_2 are to "
+    "be summed, but they differ in 'plate': 'P2', 'P9'; expected one value of 'plate' per donor "
+    "and time",
+    "sample sheet, donor 'D1', group 'AT', time 'pre': the samples D1_pre, D1_pre_2 are to be "
+    "summed, but they differ in 'plate': 'P1', 'P9'; expected one value of 'plate' per donor "
+    "and time",
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["plate"]
@@ -206,7 +211,7 @@ def _(c: SmallCohort) -> None:
     "a group's name as long as a sentence",
     *(
         "cohort.yaml, names of contrasts: the name 'resistance training resistance…' has "
-        f"{length} characters; expected at most 120: file names are made of it"
+        f"{length} characters; expected at most 120, because the name becomes part of file names"
         for length in (120 + 11, 120 + 12, 120 + 9)
     ),
 )
@@ -217,8 +222,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "no column of pools",
-    "samples.tsv: has no column 'pool'; expected design.pool of the config. Valid: 'sample', "
-    "'donor', 'group', 'timepoint', 'ccl28', 'age', 'plate', 'rin'.",
+    "samples.tsv: has no column 'pool'; expected the column that design.pool names. Columns "
+    "found: 'sample', 'donor', 'group', 'timepoint', 'ccl28', 'age', 'plate', 'rin'.",
 )
 def _(c: SmallCohort) -> None:
     c.design["pool"] = "pool"
@@ -226,11 +231,11 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "cells that do not say how many sera were pooled",
-    "samples.tsv, row 3, column 'sera': '0' does not say how many persons' sera were pooled; "
-    "expected a whole number (1: no pool), or yes or no",
+    "samples.tsv, row 3, column 'sera': '0' does not say how many sera were pooled; expected "
+    "the number of sera (1 means no pool), or yes or no",
     "samples.tsv, row 4, column 'sera': the cell is empty; expected a value for every sample",
-    "samples.tsv, row 6, column 'sera': 'pooled' does not say how many persons' sera were "
-    "pooled; expected a whole number (1: no pool), or yes or no",
+    "samples.tsv, row 6, column 'sera': 'pooled' does not say how many sera were pooled; "
+    "expected the number of sera (1 means no pool), or yes or no",
 )
 def _(c: SmallCohort) -> None:
     c.design["pool"] = "sera"
@@ -239,8 +244,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a donor who is a pool before and a person after",
-    "samples.tsv, column 'sera': the donor 'D1' (rows 2, 3) is a pool in one sample and not in "
-    "another; expected one kind of serum a donor",
+    "samples.tsv, column 'sera': the donor 'D1' (rows 2, 3) is a pool in one sample but not in "
+    "another; expected one kind of serum per donor",
 )
 def _(c: SmallCohort) -> None:
     c.design["pool"] = "sera"
@@ -249,7 +254,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "the donors' column for pools",
-    "cohort.yaml, design: donor and pool are both the column 'donor'; expected a column for each",
+    "cohort.yaml, design: donor and pool both name the column 'donor'; expected a different "
+    "column for each",
 )
 def _(c: SmallCohort) -> None:
     c.design["pool"] = "donor"

@@ -29,8 +29,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "no column of treatments",
-    "arm.samples.tsv (factor CCL28): no column 'treatmnet'; expected the column that the config's "
-    "stimulation.column names. Did you mean 'treatment'?",
+    "arm.samples.tsv (factor CCL28): has no column 'treatmnet'; expected the column that "
+    "stimulation.column of the config names. Did you mean 'treatment'?",
 )
 def _(c: SmallCohort) -> None:
     c.arm["column"] = "treatmnet"
@@ -38,8 +38,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "an unknown treatment",
-    "arm.samples.tsv (factor CCL28): no sample with treatment 'vehicel' (stimulation.control); "
-    "expected at least two samples of each level. Did you mean 'vehicle'?",
+    "arm.samples.tsv (factor CCL28): no sample has the treatment 'vehicel' that "
+    "stimulation.control names; expected at least two samples of each level. Did you mean "
+    "'vehicle'?",
 )
 def _(c: SmallCohort) -> None:
     c.arm["control"] = "vehicel"
@@ -47,7 +48,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a sample that was not counted",
-    "arm.samples.tsv (factor CCL28): sample 'C2_CCL28' is not in arm.counts.tsv; expected a "
+    "arm.samples.tsv (factor CCL28): the sample 'C2_CCL28' is not in arm.counts.tsv; expected a "
     "column of the count matrix. Did you mean 'C2_ccl28'?",
 )
 def _(c: SmallCohort) -> None:
@@ -56,7 +57,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a sample twice",
-    "arm.samples.tsv (factor CCL28): sample 'C1_ccl28' stands twice; expected one row a sample",
+    "arm.samples.tsv (factor CCL28): the sample 'C1_ccl28' appears twice; expected one row per "
+    "sample",
 )
 def _(c: SmallCohort) -> None:
     table = c.tables["arm.samples.tsv"]
@@ -65,8 +67,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a culture with one treatment alone",
-    "arm.samples.tsv (factor CCL28): culture 'C3' has no sample 'vehicle'; expected both levels "
-    "in every block. Take C3 out of both tables, or bring its other sample.",
+    "arm.samples.tsv (factor CCL28): culture 'C3' has no 'vehicle' sample; expected control and "
+    "treated samples in every block. Remove the rows of C3 from the sheet, or add its missing "
+    "sample.",
 )
 def _(c: SmallCohort) -> None:
     c.tables["arm.samples.tsv"].drop("C3_vehicle")
@@ -75,8 +78,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a single culture",
-    "arm.samples.tsv (factor CCL28): all samples are of one culture; expected at least two, each "
-    "with both levels. Say 'block: null' if its samples are independent.",
+    "arm.samples.tsv (factor CCL28): all samples have the same culture; expected at least two "
+    "blocks, each with control and treated samples. If the samples are independent, write "
+    "'block: null'.",
 )
 def _(c: SmallCohort) -> None:
     for name in ("C2", "C3"):
@@ -107,8 +111,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "counts that are not there",
-    "cohort.yaml, factors.CCL28.stimulation.counts: there is no file 'arm.count.tsv'; expected a "
-    "file that can be read. Did you mean 'arm.counts.tsv'?",
+    "cohort.yaml, factors.CCL28.stimulation.counts: there is no file 'arm.count.tsv'; expected "
+    "a path, absolute or relative to the working directory. Did you mean 'arm.counts.tsv'?",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
@@ -126,8 +130,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "genes named otherwise than in the cohort",
-    "arm.counts.tsv: only 0 of 60 genes, such as 'ENSG00000001000', are in the cohort's matrix; "
-    "expected genes named as there, such as 'BGN'. Count both with one annotation.",
+    "arm.counts.tsv: only 0 of 60 genes, such as 'ENSG00000001000', are in the count matrix of "
+    "the cohort; expected gene names as in the cohort, such as 'BGN'. Count both with the same "
+    "annotation.",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
@@ -149,7 +154,7 @@ def _(c: SmallCohort) -> None:
     "config, context.pattern: 'BNG' is not a recognised human gene; expected a symbol, Ensembl or "
     "Entrez id. Did you mean 'BGN'?",
     "config, context.receptors: 'CCR33' is not a recognised human gene; expected a symbol, "
-    "Ensembl or Entrez id.",
+    "Ensembl or Entrez id",
 )
 def _(c: SmallCohort) -> None:
     c.config["context"] = {"pattern": {"BNG": "up"}, "receptors": {"CCR33": "CCL28"}}
@@ -157,7 +162,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a signature without a column",
-    "signature.tsv: no column 'direction'; expected gene, direction. Did you mean 'direktion'?",
+    "signature.tsv: has no column 'direction'; expected the columns gene, direction. Did you "
+    "mean 'direktion'?",
 )
 def _(c: SmallCohort) -> None:
     c.tables["signature.tsv"].rename("direction", "direktion")
@@ -174,8 +180,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a gene of a signature twice",
-    "signature.tsv, row 4, column 'gene': gene 'BGN' stands more than once; expected each gene "
-    "once",
+    "signature.tsv, row 4, column 'gene': gene 'BGN' appears more than once; expected each gene "
+    "only once",
 )
 def _(c: SmallCohort) -> None:
     c.tables["signature.tsv"].rows.append(["BGN", "up"])

@@ -28,7 +28,7 @@ SPOILT: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "a list of remarks": (
         {"mine": "list.txt"},
         "# nothing yet\n",
-        "list.txt: holds no gene; expected a gene a line, or GMT with one set",
+        "list.txt: contains no gene; expected one gene per line, or a GMT file with one set",
     ),
     "names that are one in file names": (
         {"a b": ["BGN"], "a/b": ["DCN"]},
@@ -39,19 +39,22 @@ SPOILT: dict[str, tuple[dict[str, Any], str | None, str]] = {
     "a file that is not there": (
         {"mine": "lst.txt"},
         "BGN\n",
-        "cohort.yaml, gene_lists.mine: there is no file 'lst.txt'; expected a file that can be read"
-        ". Did you mean 'list.txt'?",
+        "cohort.yaml, gene_lists.mine: there is no file 'lst.txt'; expected a path, absolute or "
+        "relative to the working directory. Did you mean 'list.txt'?",
     ),
     "a list of one gene without brackets": (
         {"mine": "BGN"},
         None,
-        "cohort.yaml, gene_lists.mine: there is no file 'BGN'; expected a file that can be read.",
+        "cohort.yaml, gene_lists.mine: there is no file 'BGN'; expected a path, absolute or "
+        "relative to the working directory. Files found: 'arm.counts.tsv', 'arm.samples.tsv', "
+        "'cohort.yaml', 'counts.tsv', 'published.tsv', 'samples.tsv', 'sets.gmt', "
+        "'signature.tsv'. If it is a gene, write it as a list: [BGN].",
     ),
     "a file of several sets": (
         {"mine": "sets.gmt"},
         None,
-        "sets.gmt: holds 2 sets, 'ECM' the first; expected one set: a list's genes. Write a file "
-        "for each list. To test sets, name the file in gene_sets.",
+        "sets.gmt: contains 2 sets; the first is 'ECM'; expected one set, which is the list. "
+        "Write one file per list. To test gene sets, name the file in gene_sets.",
     ),
     "a gene that a spreadsheet has changed": ({"mine": ["BGN", "1-Mar"]}, None, "'1-Mar'"),
 }

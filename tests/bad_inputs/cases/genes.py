@@ -12,7 +12,8 @@ case = CASES.case
 @case(
     "a symbol that became a date",
     "counts.tsv, row 14 ('2-Sep'): gene id '2-Sep' is a symbol that a spreadsheet turned into a "
-    "date. It was probably SEPTIN2. Take the table from before a spreadsheet saved it",
+    "date. It was probably SEPTIN2. Use the table as it was before a spreadsheet program saved "
+    "it.",
 )
 def _(c: SmallCohort) -> None:
     c.counts.put("LUM", "gene_id", "2-Sep")
@@ -22,7 +23,8 @@ def _(c: SmallCohort) -> None:
     "symbols that became dates in many languages",
     *(
         f"counts.tsv, row {row} ('{name}'): gene id '{name}' is a symbol that a spreadsheet turned "
-        f"into a date. It was probably {gene}. Take the table from before a spreadsheet saved it"
+        f"into a date. It was probably {gene}. Use the table as it was before a spreadsheet "
+        "program saved it."
         for row, name, gene in (
             (14, "2006/09/02", "SEPTIN2"),
             (15, "3-mrt", "MARCHF3"),
@@ -31,7 +33,7 @@ def _(c: SmallCohort) -> None:
             (18, "6-сен", "SEPTIN6"),
         )
     ),
-    "counts.tsv: and 2 more gene ids that a spreadsheet has changed: '7-Eyl', '9月8日'",
+    "counts.tsv: 2 more gene ids changed by a spreadsheet program: '7-Eyl', '9月8日'",
 )
 def _(c: SmallCohort) -> None:
     dates = ["2006/09/02", "3-mrt", "04-set", "5. září", "6-сен", "7-Eyl", "9月8日"]
@@ -42,8 +44,8 @@ def _(c: SmallCohort) -> None:
 @case(
     "a target that the matrix writes otherwise",
     "config, targets: 'BGN' is not in the count matrix, which has 'GRCh38_BGN'; expected a gene "
-    "id of the matrix. If that is the gene, write 'GRCh38_BGN' here, or correct its name in "
-    "the matrix.",
+    "id of the matrix. If this is the gene, write 'GRCh38_BGN' in the config, or correct its "
+    "name in the matrix.",
 )
 def _(c: SmallCohort) -> None:
     c.config["factors"] = {}
@@ -52,9 +54,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "mouse symbols",
-    "gene ids of counts.tsv: the gene ids are mouse or rat symbols, such as 'Bgn'; expected human "
-    "gene symbols, Ensembl gene ids or Entrez ids. Map them to human orthologues first, or give "
-    "`genes.annotation` (gene_id, symbol)",
+    "gene ids of counts.tsv: the gene ids are mouse or rat symbols, such as 'Bgn'; expected "
+    "human gene symbols, Ensembl gene ids or Entrez ids. Map them to human orthologues first, "
+    "or provide genes.annotation (columns gene_id and symbol).",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
@@ -63,9 +65,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "mouse Ensembl ids",
-    "gene ids of counts.tsv: the gene ids are Ensembl ids of mouse, such as 'ENSMUSG00000001000'; "
-    "expected human gene symbols, Ensembl gene ids or Entrez ids. Map them to human orthologues "
-    "first, or give `genes.annotation` (gene_id, symbol)",
+    "gene ids of counts.tsv: the gene ids are Ensembl ids of mouse, such as "
+    "'ENSMUSG00000001000'; expected human gene symbols, Ensembl gene ids or Entrez ids. Map "
+    "them to human orthologues first, or provide genes.annotation (columns gene_id and symbol).",
 )
 def _(c: SmallCohort) -> None:
     c.counts.rows[1:] = [
@@ -76,8 +78,9 @@ def _(c: SmallCohort) -> None:
 @case(
     "transcripts",
     "gene ids of counts.tsv: the gene ids are Ensembl transcripts, such as 'ENST00000001000'; "
-    "expected human gene symbols, Ensembl gene ids or Entrez ids. Transcripts are summed to genes "
-    "with `tx2gene`, from the quantification folders",
+    "expected human gene symbols, Ensembl gene ids or Entrez ids. Write the quantification "
+    "folders in counts, and a table of transcripts and genes in tx2gene. Transcripts are then "
+    "summed to genes.",
 )
 def _(c: SmallCohort) -> None:
     c.counts.rows[1:] = [
@@ -96,9 +99,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "names of no genes",
-    "gene ids of counts.tsv: only 0 of 60 gene ids, such as 'BGNlike', are human gene "
-    "symbols; expected human gene symbols, Ensembl gene ids or Entrez ids. Give "
-    "`genes.annotation` (gene_id, symbol), or `genes.id_type` if they are right",
+    "gene ids of counts.tsv: only 0 of 60 gene ids, such as 'BGNlike', are human gene symbols; "
+    "expected human gene symbols, Ensembl gene ids or Entrez ids. Provide genes.annotation "
+    "(columns gene_id and symbol). If the ids are symbols, write 'id_type: symbol' under genes.",
 )
 def _(c: SmallCohort) -> None:
     c.counts.map("gene_id", lambda gene: f"{gene}like")
@@ -107,8 +110,8 @@ def _(c: SmallCohort) -> None:
 @case(
     "symbols behind a prefix",
     "gene ids of counts.tsv: only 0 of 60 gene ids, such as 'gene-BGN', are human gene symbols; "
-    "expected human gene symbols, Ensembl gene ids or Entrez ids. They begin with 'gene-': take "
-    "that off",
+    "expected human gene symbols, Ensembl gene ids or Entrez ids. They begin with 'gene-'. "
+    "Remove this text.",
 )
 def _(c: SmallCohort) -> None:
     c.counts.map("gene_id", lambda gene: f"gene-{gene}")
@@ -126,8 +129,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "another kind of id than the config says",
-    "gene ids of counts.tsv: genes.id_type is 'ensembl', and the gene ids look like symbol ids "
-    "('BGN'); expected ensembl ids. Say 'id_type: auto', or leave it out.",
+    "gene ids of counts.tsv: genes.id_type is 'ensembl', but the gene ids look like symbol ids "
+    "('BGN'); expected ensembl ids. Write 'id_type: auto', or remove the key.",
 )
 def _(c: SmallCohort) -> None:
     c.config["genes"] = {"id_type": "ensembl"}
@@ -135,7 +138,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "an annotation without symbols",
-    "genes.tsv: column 'symbol' is missing; expected the columns gene_id and symbol. Valid: "
+    "genes.tsv: has no column 'symbol'; expected the columns gene_id and symbol. Columns found: "
     "'gene_id', 'name'.",
 )
 def _(c: SmallCohort) -> None:
@@ -145,8 +148,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "an annotation of other ids",
-    "genes.annotation: none of the matrix' gene ids is there, such as 'BGN'; expected the matrix' "
-    "gene ids in column 'gene_id'",
+    "genes.annotation: none of the gene ids of the count matrix, such as 'BGN', is in the "
+    "annotation; expected the gene ids of the count matrix in column 'gene_id'",
 )
 def _(c: SmallCohort) -> None:
     c.config["genes"] = {"annotation": "genes.tsv"}
@@ -155,8 +158,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "an annotation that is a damaged workbook",
-    "genes.tsv: is a damaged Excel workbook (File contains no valid workbook part). Open it in a "
-    "spreadsheet and save it again, or copy it again.",
+    "genes.tsv: is a damaged Excel workbook (File contains no valid workbook part). Open it in "
+    "a spreadsheet program and save it again, or copy it again.",
 )
 def _(c: SmallCohort) -> None:
     from helpers.spoiling import DAMAGED_XLSX

@@ -34,7 +34,7 @@ def with_spike_ins(cohort: SmallCohort, section: dict[str, Any], *silent: str) -
 SECTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "an unknown method": (
         {"method": "spikein"},
-        "cohort.yaml, normalization.method: unknown value 'spikein'; expected ratio or given or "
+        "cohort.yaml, normalization.method: unknown value 'spikein'; expected ratio, given or "
         "spike_ins. Did you mean 'spike_ins'?",
     ),
     "given without a column": (
@@ -44,32 +44,31 @@ SECTIONS: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a column that the method does not read": (
         {"column": "size_factor"},
-        "cohort.yaml, normalization: 'column' is set, and the method 'ratio' does not read it; "
-        "expected 'column' with 'method: given' alone. Write 'method: given', or take 'column' "
-        "out.",
+        "cohort.yaml, normalization: 'column' is set, but the method 'ratio' does not use it; "
+        "expected 'column' only with 'method: given'. Write 'method: given', or remove 'column'.",
     ),
     "spike-ins that the method does not read": (
         {**GIVEN, "genes": ["ERCC-*"]},
-        "cohort.yaml, normalization: 'genes' is set, and the method 'given' does not read it",
+        "cohort.yaml, normalization: 'genes' is set, but the method 'given' does not use it",
     ),
     "a column of the design": (
         {"method": "given", "column": "donor"},
-        "cohort.yaml, normalization.column: the column 'donor' is design.donor too; expected a "
-        "column of its own",
+        "cohort.yaml, normalization.column: the column 'donor' is also design.donor; expected a "
+        "column that no other key uses",
     ),
     "a column with the level of a factor": (
         {"method": "given", "column": "ccl28"},
-        "cohort.yaml, normalization.column: the column 'ccl28' is factors.CCL28.serum too",
+        "cohort.yaml, normalization.column: the column 'ccl28' is also factors.CCL28.serum",
     ),
     "every gene a spike-in": (
         {"method": "spike_ins", "genes": ["*"]},
-        "cohort.yaml, normalization.genes: '*' fits every gene; expected ids of spike-ins, or a "
-        "part of them beside *",
+        "cohort.yaml, normalization.genes: '*' matches every gene; expected ids of spike-ins, "
+        "or a part of them with *, such as 'ERCC-*'",
     ),
     "a column that is not there": (
         {"method": "given", "column": "size_fctor"},
-        "samples.tsv: has no column 'size_fctor'; expected normalization.column of the config. Did "
-        "you mean 'size_factor'?",
+        "samples.tsv: has no column 'size_fctor'; expected the column that normalization.column "
+        "names. Did you mean 'size_factor'?",
     ),
 }
 CELLS: dict[str, tuple[str, str]] = {
@@ -89,26 +88,33 @@ SPIKE_INS: dict[str, tuple[dict[str, Any], tuple[str, ...], str]] = {
     "names that fit no row": (
         {**SPIKED, "genes": ["ERCC_*"]},
         (),
-        "config, normalization.genes: 'ERCC_*' fits no row of the counts that is not a gene of "
-        "another key; expected rows of spike-ins in the count matrix. Recognised as spike-ins: "
-        "'ERCC-00002', 'ERCC-00003', 'ERCC.00004'. Take 'genes' out to use them.",
+        "config, normalization.genes: 'ERCC_*' matches no row of the counts (genes that other "
+        "keys name cannot be spike-ins); expected rows of spike-ins in the count matrix. "
+        "Recognised as spike-ins: 'ERCC-00002', 'ERCC-00003', 'ERCC.00004'. Remove the key "
+        "'genes' to use them.",
     ),
     "targets as spike-ins": (
         {**SPIKED, "genes": ["BGN", "DCN"]},
         (),
-        "config, normalization.genes: 'BGN', 'DCN' fit no row of the counts that is not a gene of",
+        "config, normalization.genes: 'BGN', 'DCN' match no row of the counts (genes that other "
+        "keys name cannot be spike-ins); expected rows of spike-ins in the count matrix. "
+        "Recognised as spike-ins: 'ERCC-00002', 'ERCC-00003', 'ERCC.00004'. Remove the key "
+        "'genes' to use them.",
     ),
     "most genes as spike-ins": (
         {**SPIKED, "genes": ["*1*", "*2*", "*A*"]},
         (),
-        "config, normalization.genes: '*1*', '*2*', '*A*' fit ",
+        "config, normalization.genes: '*1*', '*2*', '*A*' match 42 human genes, such as 'HAS1', "
+        "and only 18 genes are left; expected rows of spike-ins, not most of the genes. "
+        "Recognised as spike-ins: 'ERCC-00002', 'ERCC-00003', 'ERCC.00004'. Remove the key "
+        "'genes' to use them.",
     ),
     "samples without spike-ins": (
         SPIKED,
         ("D1_pre", "D4_post"),
-        "config, normalization: without a count of a spike-in: 'D1_pre', 'D4_post'; expected "
-        "counts of the 3 spike-ins in every sample that models use. Take the rows of these samples "
-        "out of the sheet, or write 'method: ratio'.",
+        "config, normalization: samples without spike-in counts: 'D1_pre', 'D4_post'; expected "
+        "counts of the 3 spike-ins in every sample that the models use. Remove the rows of "
+        "these samples from the sheet, or write 'method: ratio'.",
     ),
 }
 for title, (section, said) in SECTIONS.items():
@@ -141,7 +147,7 @@ def _(c: SmallCohort) -> None:
 @CASES.case(
     "several size factors that are not numbers",
     *[f"row {row}, column 'size_factor': the size factor '-' is not" for row in range(2, 7)],
-    f"{COLUMN}: and 1 more size factors that are not positive numbers",
+    f"{COLUMN}: 1 more size factor with the same problem",
 )
 def _(c: SmallCohort) -> None:
     with_factors(c, GIVEN, *["-"] * 6)

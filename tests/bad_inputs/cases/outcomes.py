@@ -18,8 +18,8 @@ def _with(c: SmallCohort, **entry: str) -> None:
 
 @case(
     "neither column nor change_column",
-    "cohort.yaml, outcomes.skin: outcomes.skin has no column; expected column (a value for each "
-    "sample) or change_column (a change for each donor)",
+    "cohort.yaml, outcomes.skin: outcomes.skin has no column; expected either column (one value "
+    "per sample) or change_column (one change per donor)",
 )
 def _(c: SmallCohort) -> None:
     _with(c, scale="linear")
@@ -27,8 +27,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "both column and change_column",
-    "cohort.yaml, outcomes.skin: outcomes.skin has both column and change_column; expected column "
-    "(a value for each sample)",
+    "cohort.yaml, outcomes.skin: outcomes.skin has both column and change_column; expected "
+    "either column (one value per sample) or change_column (one change per donor)",
 )
 def _(c: SmallCohort) -> None:
     _with(c, column="thickness", change_column="thickness")
@@ -36,8 +36,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a column misspelt",
-    "samples.tsv: has no column 'thicknes'; expected outcomes.skin of the config. Did you mean "
-    "'thickness'?",
+    "samples.tsv: has no column 'thicknes'; expected the column that outcomes.skin names. Did "
+    "you mean 'thickness'?",
     command_line=True,
 )
 def _(c: SmallCohort) -> None:
@@ -52,8 +52,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "the column of the donors",
-    "cohort.yaml, outcomes.skin.change_column: 'donor' is the column of design.donor; expected a "
-    "column of its own for the outcome",
+    "cohort.yaml, outcomes.skin.change_column: 'donor' is also the column of design.donor; "
+    "expected a column that only the outcome uses",
 )
 def _(c: SmallCohort) -> None:
     c.config["outcomes"] = {"skin": {"change_column": "donor"}}
@@ -61,7 +61,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "the column of a covariate",
-    "cohort.yaml, outcomes.skin.column: 'thickness' is the column of design.covariates; expected",
+    "cohort.yaml, outcomes.skin.column: 'thickness' is also the column of design.covariates; "
+    "expected a column that only the outcome uses",
 )
 def _(c: SmallCohort) -> None:
     _with(c)
@@ -83,7 +84,8 @@ def _(c: SmallCohort) -> None:
 @case(
     "0 on a log2 scale",
     "samples.tsv, row 3, column 'thickness': the value 0 of 'skin' has no logarithm (1 such "
-    "cells); expected values above 0 with scale log2. Write 'scale: linear' for skin, or leave",
+    "cell); expected values above 0 with scale log2. Write 'scale: linear' for skin, or leave "
+    "the cell empty.",
 )
 def _(c: SmallCohort) -> None:
     _with(c, column="thickness", scale="log2")
@@ -92,8 +94,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a log2 scale for changes",
-    "cohort.yaml, outcomes.skin.scale: a change has no logarithm, and scale is log2; expected "
-    "linear for a change_column. Name the values before and after in column",
+    "cohort.yaml, outcomes.skin.scale: scale is log2, but a change may be negative and has no "
+    "logarithm; expected 'scale: linear' with change_column. Use column with the values before "
+    "and after, or write the changes of the log2 values into the sheet.",
 )
 def _(c: SmallCohort) -> None:
     _with(c, change_column="thickness", scale="log2")
@@ -103,7 +106,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a donor with two changes",
     "samples.tsv, column 'thickness': the donor 'D1' (rows 2, 3) has several changes: 1.1, 1.2; "
-    "expected one change a donor, in one of its rows or in all",
+    "expected one change per donor, in one of its rows or in all of them",
 )
 def _(c: SmallCohort) -> None:
     _with(c, change_column="thickness")
@@ -113,8 +116,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "no value at all",
-    "samples.tsv, column 'thickness': holds no value of the outcome 'skin'; expected numbers. Take "
-    "'skin' out",
+    "samples.tsv, column 'thickness': has no value of the outcome 'skin'; expected numbers. "
+    "Remove 'skin' from outcomes, or fill in the column",
 )
 def _(c: SmallCohort) -> None:
     _with(c)

@@ -28,19 +28,22 @@ def by_donor(c: SmallCohort) -> Table:
 
 @case(
     "all kinds of mistakes at once",
-    "serum.tsv, header: the columns 'DMG' stand more than once",
-    "serum.tsv, header: the column 'group' has the name of the sample sheet's column of "
-    "design.group; expected molecules beside the key columns, and nothing else. Take it out",
+    "serum.tsv, header: the column 'DMG' appears more than once",
+    "serum.tsv, header: the column 'group' has the same name as the sample sheet's column of "
+    "design.group; expected only key columns and molecules. Remove it from the table, or rename "
+    "the molecule.",
     "serum.tsv, row 3, column 'sample': the sample 'D1_pst' is not in the sample sheet; expected a "
     "sample of the sample sheet. Did you mean 'D1_post'?",
-    "serum.tsv: the sample 'D2_post' has rows 4, 5; expected one row for each sample",
-    "serum.tsv, column 'vial': the column holds text alone ('blue'); expected numbers. If it is "
-    "not a molecule, take it out of the table.",
+    "serum.tsv: the sample 'D2_post' appears in rows 4, 5; expected one row per sample",
+    "serum.tsv, column 'vial': the column contains only text ('blue'); expected numbers. If it "
+    "is not a molecule, remove it from the table.",
     "serum.tsv, row 6, column 'IL6': the level 'low' is not a finite number; expected a number, "
-    "'<' and the limit of detection, or an empty cell. If it means below",
+    "'<' with the limit of detection, or an empty cell. If it means below the limit of "
+    "detection, write only '<' and the limit, such as '<15'. If the level was not measured, "
+    "leave the cell empty.",
     "serum.tsv, row 7, column 'IL6': the level 'inf' is not a finite number",
     "serum.tsv, row 8, column 'IL6': the level '1,5' is not a finite number; expected a number, "
-    "'<' and the limit of detection, or an empty cell. Write decimals with a point.",
+    "'<' with the limit of detection, or an empty cell. Write decimals with a point.",
     "serum.tsv, row 9, column 'IL6': the level '0' has no logarithm; expected levels above 0",
 )
 def _(c: SmallCohort) -> None:
@@ -59,7 +62,8 @@ def _(c: SmallCohort) -> None:
         f"serum.tsv, row {n}, column 'IL6': the level 'x' is not a finite number"
         for n in range(2, 7)
     ),
-    "serum.tsv: and 4 more cells (columns 'IL6'): is not a finite number",
+    "serum.tsv: 4 more cells with the same problem (columns 'IL6'): the level is not a finite "
+    "number",
 )
 def _(c: SmallCohort) -> None:
     for row in panel(c).rows[1:10]:
@@ -68,8 +72,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "no key column",
-    "serum.tsv: has no column 'sample'; expected the key column for serum_panel.key 'sample', "
-    "named as in the sample sheet. Did you mean 'Sampl'?",
+    "serum.tsv: has no column 'sample'; expected the column of 'key: sample', with the same "
+    "name as in the sample sheet. Did you mean 'Sampl'?",
 )
 def _(c: SmallCohort) -> None:
     panel(c).rows[0][0] = "Sampl"
@@ -77,8 +81,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "samples as columns",
-    "serum.tsv: has no column 'sample'; expected the key column for serum_panel.key 'sample', "
-    "named as in the sample sheet. Samples are its columns: turn it, so that they are its rows",
+    "serum.tsv: has no column 'sample'; expected the column of 'key: sample', with the same "
+    "name as in the sample sheet. The table has samples in columns. Transpose it: samples in "
+    "rows, molecules in columns.",
 )
 def _(c: SmallCohort) -> None:
     table = panel(c)
@@ -86,13 +91,13 @@ def _(c: SmallCohort) -> None:
     table.rows[0][0] = "molecule"
 
 
-@case("no molecule", "serum.tsv: holds no molecule; expected a column for each molecule")
+@case("no molecule", "serum.tsv: has no column of a molecule; expected one column per molecule")
 def _(c: SmallCohort) -> None:
     table = by_donor(c)
     table.rows = [row[:2] for row in table.rows]
 
 
-@case("no row", "serum.tsv: has a header and no rows")
+@case("no row", "serum.tsv: has a header but no rows")
 def _(c: SmallCohort) -> None:
     table = panel(c)
     table.rows = table.rows[:1]
@@ -103,8 +108,8 @@ def _(c: SmallCohort) -> None:
     "serum.tsv, row 2, column 'donor': the donor 'D7' is not in the sample sheet; expected a donor",
     "serum.tsv, row 3, column 'timepoint': the time 'pots' is not in the sample sheet; expected a "
     "time of the sample sheet. Did you mean 'post'?",
-    "serum.tsv: the donor and time 'D3 post' has rows 6, 7; expected one row for each donor and "
-    "time",
+    "serum.tsv: the donor and time 'D3 post' appears in rows 6, 7; expected one row per donor "
+    "and time",
 )
 def _(c: SmallCohort) -> None:
     table = by_donor(c)
@@ -113,8 +118,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a limit that is nowhere",
-    "serum.tsv: no row and no column of the table has the name 'LOD' of "
-    "serum_panel.detection_limit; expected one row with it in column 'sample', or one column",
+    "serum.tsv: no row and no column of the table has the name 'LOD', which "
+    "serum_panel.detection_limit gives; expected one row with this name in column 'sample', or "
+    "one column. Valid: 'sample', 'IL6', 'CXCL4', 'DMG', 'D5_post', 'D6_pre', 'D6_post'.",
 )
 def _(c: SmallCohort) -> None:
     panel(c, detection_limit="LOD")
@@ -131,7 +137,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a limit of 0",
-    "cohort.yaml, serum_panel.detection_limit: the limit 0 is not above 0, and the scale is linear",
+    "cohort.yaml, serum_panel.detection_limit: the limit 0 is not above 0, but the scale is linear",
 )
 def _(c: SmallCohort) -> None:
     panel(c, detection_limit=0)
@@ -139,8 +145,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "replicates that differ",
-    "serum.tsv: rows 2, 14 are of one serum (donor 'D1', group 'AT', time 'pre') and differ; "
-    "expected one level of each molecule for a donor and time. Write one of the rows",
+    "serum.tsv: rows 2, 14 describe the same serum (donor 'D1', group 'AT', time 'pre') but "
+    "differ; expected one level of each molecule per donor and time. Keep one of the rows, or "
+    "write the same levels in all of them.",
 )
 def _(c: SmallCohort) -> None:
     table = panel(c)
@@ -154,8 +161,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a factor of no panel",
-    "cohort.yaml, factors.CCL28.serum: 'panel:CCL28' is a molecule of serum_panel, which is not in "
-    "the config; expected a column of the sample sheet, or serum_panel with its table",
+    "cohort.yaml, factors.CCL28.serum: 'panel:CCL28' refers to serum_panel, but the config has "
+    "no serum_panel; expected a column of the sample sheet, or the key serum_panel with a table",
 )
 def _(c: SmallCohort) -> None:
     c.factor["serum"] = "panel:CCL28"
@@ -163,8 +170,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "an unknown molecule",
-    "cohort.yaml, factors.CCL28.serum: 'CXCL5' is not a molecule of serum.tsv; expected a molecule "
-    "of the panel. Did you mean 'CXCL4'?",
+    "cohort.yaml, factors.CCL28.serum: 'CXCL5' is not a molecule of serum.tsv; expected a "
+    "molecule of the panel table. Did you mean 'CXCL4'?",
 )
 def _(c: SmallCohort) -> None:
     panel(c)
@@ -173,8 +180,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "two sources for one molecule",
-    "cohort.yaml, factors.CCL28.serum: CCL28 has two levels: the sample sheet's column 'ccl28', "
-    "and 'CCL28' of serum.tsv; expected one source for a molecule. Write 'panel:CCL28'",
+    "cohort.yaml, factors.CCL28.serum: CCL28 has levels in two places: the sample sheet's "
+    "column 'ccl28' and 'CCL28' of serum.tsv; expected one source per molecule. Write "
+    "'panel:CCL28', or remove the molecule from the table.",
 )
 def _(c: SmallCohort) -> None:
     panel(c).rows[0][1] = "CCL28"
@@ -182,8 +190,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "two scales for one molecule",
-    "cohort.yaml, factors.CCL28.serum_scale: serum_scale is log2, and the level is from "
-    "serum_panel, whose scale is linear; expected the scale of the panel. Take serum_scale out",
+    "cohort.yaml, factors.CCL28.serum_scale: serum_scale is log2, but the level comes from "
+    "serum_panel, whose scale is linear; expected the scale of serum_panel. Remove serum_scale "
+    "from CCL28, or write 'scale: log2' in serum_panel.",
 )
 def _(c: SmallCohort) -> None:
     panel(c)
@@ -198,8 +207,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "molecules that differ in case alone",
-    "serum.tsv, header: the molecules 'IL6' and 'il6' differ in case alone; expected each molecule "
-    "once",
+    "serum.tsv, header: the molecules 'IL6' and 'il6' differ only in upper and lower case; "
+    "expected each molecule only once",
 )
 def _(c: SmallCohort) -> None:
     panel(c).rename("DMG", "il6")
@@ -207,9 +216,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "concentrations on a log2 scale",
-    "serum.tsv, row 2, column 'CXCL4': the level 700 is no log2 level (12 such cells); expected "
-    "log2 levels, at most 64, for serum_panel.scale log2. If levels are concentrations, write "
-    "'scale: linear'.",
+    "serum.tsv, row 2, column 'CXCL4': the level 700 is too high for a log2 level (12 such "
+    "cells); expected at most 64, because serum_panel.scale is log2. If the levels are "
+    "concentrations, write 'scale: linear'.",
 )
 def _(c: SmallCohort) -> None:
     panel(c, scale="log2").map("CXCL4", lambda _: "700")

@@ -22,8 +22,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a set's name twice",
-    "sets.gmt, line 3: gene set 'ECM' is already on line 1; expected each name once. Rename or "
-    "remove one",
+    "sets.gmt, line 3: gene set 'ECM' is already on line 1; expected each name only once. "
+    "Rename or remove one.",
 )
 def _(c: SmallCohort) -> None:
     c.tables["sets.gmt"].rows.append(["ECM", "again", "LUM"])
@@ -31,8 +31,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "no set at all",
-    "sets.gmt: there is no gene set in the file; expected tab-separated text (GMT): name, "
-    "description, genes",
+    "sets.gmt: contains no gene set; expected tab-separated text (GMT): name, description, genes",
 )
 def _(c: SmallCohort) -> None:
     c.instead["sets.gmt"] = "\n\n"
@@ -41,11 +40,11 @@ def _(c: SmallCohort) -> None:
 @case(
     "commas instead of tabs",
     "sets.gmt, line 1: gene set 'ECM,matrix,BGN,DCN,VCAN,HAS1,HAS2,COL1A1,COL1A2,COL3A1,COL5A' "
-    "has no genes; expected tab-separated text (GMT): name, description, genes. Put tabs in place "
-    "of the commas.",
+    "has no genes; expected tab-separated text (GMT): name, description, genes. Replace the "
+    "commas by tabs.",
     "sets.gmt, line 2: gene set 'TGFB,signalling,TGFB1,TGFB2,TGFBR1,TGFBR2,SMAD2,SMAD3,SMAD7,' "
-    "has no genes; expected tab-separated text (GMT): name, description, genes. Put tabs in place "
-    "of the commas.",
+    "has no genes; expected tab-separated text (GMT): name, description, genes. Replace the "
+    "commas by tabs.",
 )
 def _(c: SmallCohort) -> None:
     c.instead["sets.gmt"] = c.tables["sets.gmt"].text(",")
@@ -73,8 +72,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "sets of mouse genes",
-    "sets.gmt: 24 of its 25 genes, such as 'Bgn', are no human genes; expected symbols, Ensembl or "
-    "Entrez ids of human genes. Did you mean 'BGN'?",
+    "sets.gmt: 24 of its 25 genes, such as 'Bgn', are not human genes; expected symbols, "
+    "Ensembl or Entrez ids of human genes. Did you mean 'BGN'?",
 )
 def _(c: SmallCohort) -> None:
     text = c.tables["sets.gmt"].text()
@@ -86,9 +85,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "sets without descriptions",
-    "sets.gmt: the second column holds genes ('BGN' in set 'ECM'), which would be lost as "
-    "descriptions; expected tab-separated text (GMT): name, description, genes. Put a column of "
-    "descriptions, which may be empty, behind the names.",
+    "sets.gmt: the second column contains genes ('BGN' in set 'ECM'), but it is read as "
+    "descriptions; expected tab-separated text (GMT): name, description, genes. Insert a column "
+    "of descriptions, which may be empty, after the names.",
 )
 def _(c: SmallCohort) -> None:
     for row in c.tables["sets.gmt"].rows:
@@ -97,8 +96,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "two files of one name",
-    "gene_sets: 'sets.gmt' and 'more/sets.gmt' are both the collection 'sets'; expected files "
-    "with different names",
+    "gene_sets: 'sets.gmt' and 'more/sets.gmt' both become the collection 'sets'; expected "
+    "files with different names",
 )
 def _(c: SmallCohort) -> None:
     c.config["gene_sets"] = ["sets.gmt", "more/sets.gmt"]
@@ -107,8 +106,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "published values without a column",
-    "published.tsv: no column 'after_se'; expected gene, group, pairs, before, before_se, after, "
-    "after_se, p. Did you mean 'after_sem'?",
+    "published.tsv: has no column 'after_se'; expected the columns gene, group, pairs, before, "
+    "before_se, after, after_se, p. Did you mean 'after_sem'?",
 )
 def _(c: SmallCohort) -> None:
     c.tables["published.tsv"].rename("after_se", "after_sem")
@@ -116,7 +115,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a published value in words",
-    "published.tsv, row 2, column 'after': 'n.d.' is no positive number; expected a number above 0",
+    "published.tsv, row 2, column 'after': 'n.d.' is not a positive number; expected a number "
+    "above 0",
 )
 def _(c: SmallCohort) -> None:
     c.tables["published.tsv"].put("BGN", "after", "n.d.")
@@ -124,7 +124,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a published standard error of 0",
-    "published.tsv, row 2, column 'after_se': '0' is no positive number; expected a number above 0",
+    "published.tsv, row 2, column 'after_se': '0' is not a positive number; expected a number "
+    "above 0",
 )
 def _(c: SmallCohort) -> None:
     c.tables["published.tsv"].put("BGN", "after_se", "0")
@@ -132,8 +133,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "published values with commas",
-    "published.tsv: has semicolons between columns; expected tabs or commas. Save it with commas "
-    "between columns and points in numbers, or as tab-separated text.",
+    "published.tsv: has semicolons between columns; expected tabs or commas. Save it with "
+    "commas between columns and decimal points in numbers, or as tab-separated text.",
 )
 def _(c: SmallCohort) -> None:
     c.instead["published.tsv"] = c.tables["published.tsv"].text(";")

@@ -12,7 +12,8 @@ case = CASES.case
 
 @case(
     "no column of samples",
-    "samples.tsv: has no column 'sample'; expected the sample names. Did you mean 'Sample ID'?",
+    "samples.tsv: has no column 'sample'; expected the column of sample names. Did you mean "
+    "'Sample ID'? If the column has another name, write it in design.sample.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.rename("sample", "Sample ID")
@@ -20,8 +21,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "no column of donors",
-    "samples.tsv: has no column 'donor'; expected design.donor of the config. Did you mean "
-    "'Donor'?",
+    "samples.tsv: has no column 'donor'; expected the column that design.donor names. Did you "
+    "mean 'Donor'?",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.rename("donor", "Donor")
@@ -29,8 +30,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "no column of groups",
-    "samples.tsv: has no column 'arm'; expected design.group of the config. Valid: 'sample', "
-    "'donor', 'group', 'timepoint', 'ccl28', 'age', 'plate', 'rin'.",
+    "samples.tsv: has no column 'arm'; expected the column that design.group names. Columns "
+    "found: 'sample', 'donor', 'group', 'timepoint', 'ccl28', 'age', 'plate', 'rin'.",
 )
 def _(c: SmallCohort) -> None:
     c.design["group"] = "arm"
@@ -38,8 +39,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "no column of a covariate",
-    "samples.tsv: has no column 'plat'; expected design.covariates of the config. Did you mean "
-    "'plate'?",
+    "samples.tsv: has no column 'plat'; expected the column that design.covariates names. Did "
+    "you mean 'plate'?",
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["plat"]
@@ -47,8 +48,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "no column of serum levels",
-    "samples.tsv: has no column 'CCL28_pg_ml'; expected factors.CCL28.serum of the config. Did "
-    "you mean 'ccl28'?",
+    "samples.tsv: has no column 'CCL28_pg_ml'; expected the column that factors.CCL28.serum "
+    "names. Did you mean 'ccl28'?",
 )
 def _(c: SmallCohort) -> None:
     c.factor["serum"] = "CCL28_pg_ml"
@@ -56,8 +57,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a sample twice",
-    "samples.tsv, column 'sample': the sample 'D2_pre' stands in rows 4, 14; expected one row a "
-    "sample",
+    "samples.tsv, column 'sample': the sample 'D2_pre' appears in rows 4, 14; expected one row "
+    "per sample",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.rows.append(list(c.sheet.row("D2_pre")))
@@ -84,10 +85,10 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "names that R has changed",
-    "samples.tsv, column 'sample': none of its samples ('D1-pre', 'D1-post', 'D2-pre' and 9 more) "
-    "is in the counts, which hold 'D1.pre', 'D1.post', 'D2.pre' and 9 more; expected the names of "
-    "the count matrix's columns. R has written it as 'D1.pre': use check.names=FALSE, or that "
-    "name in the sheet.",
+    "samples.tsv, column 'sample': none of the samples ('D1-pre', 'D1-post', 'D2-pre' and 9 "
+    "more) is in the counts. The counts contain 'D1.pre', 'D1.post', 'D2.pre' and 9 more; "
+    "expected the names of the count matrix's columns. R changed 'D1-pre' to 'D1.pre'. Read the "
+    "counts with check.names=FALSE in R, or write 'D1.pre' in the sheet.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.map("sample", lambda name: name.replace("_", "-"))
@@ -96,8 +97,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "other names throughout",
-    "samples.tsv, column 'sample': none of its samples ('GSMerp_1D', 'GSMtsop_1D', 'GSMerp_2D' and "
-    "9 more) is in the counts, which hold 'D1_pre', 'D1_post', 'D2_pre' and 9 more; "
+    "samples.tsv, column 'sample': none of the samples ('GSMerp_1D', 'GSMtsop_1D', 'GSMerp_2D' "
+    "and 9 more) is in the counts. The counts contain 'D1_pre', 'D1_post', 'D2_pre' and 9 more; "
     "expected the names of the count matrix's columns",
 )
 def _(c: SmallCohort) -> None:
@@ -123,8 +124,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a level in two spellings",
-    "samples.tsv, column 'timepoint': 'Post' (row 7) differs from 'post' in case or spaces alone; "
-    "expected one way of writing a level",
+    "samples.tsv, column 'timepoint': 'Post' (row 7) differs from 'post' only in case or "
+    "spaces; expected one spelling per level",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "timepoint", "Post")
@@ -132,8 +133,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "an unknown time",
-    "samples.tsv, column 'timepoint': 'week 12' (row 7) is neither before nor after; expected "
-    "'pre' or 'post'. To leave these samples out, add the level to design.ignore_times",
+    "samples.tsv, column 'timepoint': the level 'week 12' (row 7) is in neither design.before "
+    "nor design.after; expected 'pre' or 'post'. To exclude these samples, add the level to "
+    "design.ignore_times. To compare it with 'pre', add it to design.after.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "timepoint", "week 12")
@@ -141,8 +143,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a level of the config that no sample has",
-    "samples.tsv, column 'timepoint': no sample is 'posst', which design.after names; expected a "
-    "level of that column. Did you mean 'post'?",
+    "samples.tsv, column 'timepoint': no sample has the level 'posst' that design.after names; "
+    "expected a level of this column. Did you mean 'post'?",
 )
 def _(c: SmallCohort) -> None:
     c.design["after"] = "posst"
@@ -150,7 +152,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a cell too few",
-    "samples.tsv, row 7: has 7 fields; expected 8, as in the first row",
+    "samples.tsv, row 7: has 7 cells; expected 8, as in the first row",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.row("D3_post").pop()
@@ -158,7 +160,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a column's name twice",
-    "samples.tsv, header: the columns 'age' stand more than once; expected each column once",
+    "samples.tsv, header: the column 'age' appears more than once; expected each column name "
+    "only once",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.rename("rin", "age")
@@ -166,8 +169,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a column without a name",
-    "samples.tsv, header: column 1 has no name; expected a name. Name it 'sample' if it holds the "
-    "sample names.",
+    "samples.tsv, header: column 1 has no name; expected a name. Name it 'sample' if it "
+    "contains the sample names.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.rename("sample", "")
@@ -175,7 +178,7 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a header and no rows",
-    "samples.tsv: has a header and no rows; expected one row a sample",
+    "samples.tsv: has a header but no rows; expected one row per sample",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.rows = c.sheet.rows[:1]
@@ -192,7 +195,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "semicolons between columns",
     "samples.tsv: has semicolons between columns; expected tabs or commas. Save it with commas "
-    "between columns and points in numbers, or as tab-separated text.",
+    "between columns and decimal points in numbers, or as tab-separated text.",
 )
 def _(c: SmallCohort) -> None:
     c.instead["samples.tsv"] = c.sheet.text(";")
@@ -200,8 +203,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "an Excel workbook of the old kind",
-    "samples.tsv: is an Excel workbook of the old kind (.xls), or one with a password; expected a "
-    "text table or .xlsx. In Excel, save it as .xlsx, without a password.",
+    "samples.tsv: is an old Excel workbook (.xls), or one with a password; expected a text "
+    "table or .xlsx. In Excel, save it as .xlsx, without a password.",
 )
 def _(c: SmallCohort) -> None:
     c.instead["samples.tsv"] = XLS
@@ -209,8 +212,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "another encoding",
-    "samples.tsv, row 7: byte 0xE4 is not UTF-8 (the file is binary, Latin-1 or Windows-1252); "
-    "expected UTF-8. Save it as UTF-8.",
+    "samples.tsv, row 7: byte 0xE4 is not UTF-8 text (the file is binary, Latin-1 or "
+    "Windows-1252); expected UTF-8. Save it as UTF-8.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "plate", "Plättchen")
@@ -219,7 +222,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a quotation mark that is not closed",
-    "samples.tsv, row 7: a quotation mark is opened and not closed; expected quotes in pairs",
+    "samples.tsv, row 7: a quotation mark is opened but not closed; expected quotation marks in "
+    "pairs",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "plate", '"P1')
@@ -238,7 +242,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a serum level with a decimal comma",
     "samples.tsv, row 7, column 'ccl28': the level '512,5' of CCL28 is not a number; expected a "
-    "number, '<' and the limit of detection, or an empty cell. Write decimals with a point.",
+    "number, '<' with the limit of detection, or an empty cell. Write decimals with a point.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "ccl28", "512,5")
@@ -247,7 +251,9 @@ def _(c: SmallCohort) -> None:
 @case(
     "a serum level in words",
     "samples.tsv, row 7, column 'ccl28': the level 'below detection' of CCL28 is not a number; "
-    "expected a number, '<' and the limit of detection, or an empty cell",
+    "expected a number, '<' with the limit of detection, or an empty cell. If it means below "
+    "the limit of detection, write only '<' and the limit, such as '<15'. If the level was not "
+    "measured, leave the cell empty.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "ccl28", "below detection")
@@ -255,8 +261,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a negative serum level",
-    "samples.tsv, row 7, column 'ccl28': the level -3 of CCL28 is negative (1 such cells); "
-    "expected levels ≥ 0. If levels are logarithms, say 'serum_scale: log2' for CCL28.",
+    "samples.tsv, row 7, column 'ccl28': the level -3 of CCL28 is negative (1 such cell); "
+    "expected a level of 0 or more. If the levels are logarithms, write 'serum_scale: log2' for "
+    "CCL28.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D3_post", "ccl28", "-3")
@@ -264,8 +271,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "no serum level at all",
-    "samples.tsv, column 'ccl28': holds no level of CCL28 at all; expected numbers. Say 'serum: "
-    "null' for CCL28.",
+    "samples.tsv, column 'ccl28': has no level of CCL28; expected numbers. Write the levels, or "
+    "'serum: null' for CCL28.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.map("ccl28", lambda level: "")
@@ -273,8 +280,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "words in a numeric covariate",
-    "samples.tsv, row 7, column 'rin': 'good' is no number, as the covariate is in most rows; "
-    "expected numbers throughout, or categories throughout",
+    "samples.tsv, row 7, column 'rin': 'good' is not a number, but the covariate is a number in "
+    "most rows; expected only numbers, or only categories",
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["rin"]
@@ -284,7 +291,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "a covariate that is the same everywhere",
     "samples.tsv, column 'plate': the covariate is 'P1' in every sample; expected values that "
-    "differ. Take it out of covariates.",
+    "differ between samples. Remove it from covariates.",
 )
 def _(c: SmallCohort) -> None:
     c.design["covariates"] = ["plate"]
@@ -294,7 +301,7 @@ def _(c: SmallCohort) -> None:
 @case(
     "columns whose names meet",
     "samples.tsv, header: the columns 'serum/lot' and 'serum_lot' both become 'serum_lot'; "
-    "expected names that differ in more than '/' and '_'. Rename one of them.",
+    "expected names that still differ when '/' is replaced by '_'. Rename one of them.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.add_column("serum/lot", [str(n % 3) for n in range(12)])
@@ -303,8 +310,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "leading zeros that a spreadsheet took from one cell",
-    "samples.tsv, column 'donor': '1' (row 3) differs from '001' in leading zeros alone; expected "
-    "one way of writing a level",
+    "samples.tsv, column 'donor': '1' (row 3) differs from '001' only in leading zeros; "
+    "expected one spelling per level",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.map("donor", lambda donor: donor.replace("D", "00"))
@@ -313,9 +320,10 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "samples in capitals",
-    "samples.tsv, column 'sample': none of its samples ('D1_PRE', 'D1_POST', 'D2_PRE' and 9 more) "
-    "is in the counts, which hold 'D1_pre', 'D1_post', 'D2_pre' and 9 more; expected the names of "
-    "the count matrix's columns. 'D1_PRE' is 'D1_pre' there: write it so.",
+    "samples.tsv, column 'sample': none of the samples ('D1_PRE', 'D1_POST', 'D2_PRE' and 9 "
+    "more) is in the counts. The counts contain 'D1_pre', 'D1_post', 'D2_pre' and 9 more; "
+    "expected the names of the count matrix's columns. 'D1_PRE' is written 'D1_pre' there. Use "
+    "the same spelling.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.map("sample", str.upper)
@@ -324,14 +332,14 @@ def _(c: SmallCohort) -> None:
 @case(
     "a level above the assay's range, one without its limit, and one with its unit",
     "samples.tsv, row 2, column 'ccl28': the level '>800' of CCL28 is not a number; expected a "
-    "number, '<' and the limit of detection, or an empty cell. Above the assay's range: measure a "
-    "dilution, or leave the cell empty.",
+    "number, '<' with the limit of detection, or an empty cell. It is above the assay's range. "
+    "Measure a dilution, or leave the cell empty.",
     "samples.tsv, row 3, column 'ccl28': the level '<LOD' of CCL28 is not a number; expected a "
-    "number, '<' and the limit of detection, or an empty cell. Below the limit of detection: write "
-    "'<' and the limit alone, such as '<15'.",
-    "samples.tsv, row 4, column 'ccl28': the level '412 pg/ml' of CCL28 is not a number; expected "
-    "a number, '<' and the limit of detection, or an empty cell. Write the number alone, in one "
-    "unit for all samples.",
+    "number, '<' with the limit of detection, or an empty cell. If it is below the limit of "
+    "detection, write only '<' and the limit, such as '<15'.",
+    "samples.tsv, row 4, column 'ccl28': the level '412 pg/ml' of CCL28 is not a number; "
+    "expected a number, '<' with the limit of detection, or an empty cell. Write only the "
+    "number, in the same unit for all samples.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.put("D1_pre", "ccl28", ">800")
@@ -341,10 +349,10 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "numbers that may be names of batches",
-    "samples.tsv, column 'batch': the covariate holds only the whole numbers 1, 2 and 3: "
-    "measurements, or names of categories?; expected its kind in design.covariates. Write {batch: "
-    "categorical} where the numbers are names (one effect for each), or {batch: numeric} where "
-    "they measure something (one slope).",
+    "samples.tsv, column 'batch': the covariate contains only the whole numbers 1, 2 and 3, "
+    "which may be measurements or names of categories; expected the kind of the covariate in "
+    "design.covariates. Write {batch: categorical} if the numbers are names (one effect each), "
+    "or {batch: numeric} if they are measurements (one slope).",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.add_column("batch", list("123213121321"))
@@ -353,7 +361,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "another name of the column of samples",
-    "'age', 'plate', 'rin'. Name their column in design.sample.",
+    "samples.tsv: has no column 'sample'; expected the column of sample names. Columns found: "
+    "'Run', 'donor', 'group', 'timepoint', 'ccl28', 'age', 'plate', 'rin'. If the column has "
+    "another name, write it in design.sample.",
 )
 def _(c: SmallCohort) -> None:
     c.sheet.rename("sample", "Run")
@@ -361,8 +371,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "another name of that column in the sheet of a stimulation experiment",
-    "arm.samples.tsv: has no column 'Runs'; expected the column that the config's key 'sample' "
-    "names. Did you mean 'Run'?",
+    "arm.samples.tsv: has no column 'Runs'; expected the column that the key 'sample' of the "
+    "config names. Did you mean 'Run'?",
 )
 def _(c: SmallCohort) -> None:
     c.tables["arm.samples.tsv"].rename("sample", "Run")

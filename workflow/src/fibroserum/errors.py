@@ -1,7 +1,7 @@
-"""How a problem with the input is said: what, where, what was expected, the nearest valid value.
+"""How a problem with the input is described: what, where, what was expected, a valid value.
 
-Problems are collected while the input is read and raised together, so that a user mends all of them
-at once.
+Problems are collected while the input is read and raised together, so that a user can fix all of
+them at once.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ def require(*modules: str) -> None:
     for module in modules:
         if importlib.util.find_spec(module) is None:
             raise ImportError(
-                f"{module} is not installed: pip install 'fibroserum[workflow]'", name=module
+                f"{module} is not installed. Install it with: pip install 'fibroserum[workflow]'",
+                name=module,
             )
 
 
@@ -35,7 +36,7 @@ SHOWN = 5
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with the input.
+    """One problem with the input.
 
     Parameters
     ----------
@@ -69,7 +70,7 @@ class Problem:
 
 
 class InputError(Exception):
-    """Everything that is wrong with the input, in one list.
+    """All problems with the input, in one list.
 
     Parameters
     ----------
@@ -89,8 +90,7 @@ class InputError(Exception):
 
     def __str__(self) -> str:
         count = len(self.problems)
-        head = "1 problem" if count == 1 else f"{count} problems"
-        lines = [f"{head} with the input:"]
+        lines = [f"{number_of(count, 'problem')} with the input:"]
         lines += [f"  {n}. {problem}" for n, problem in enumerate(self.problems[:MOST_PROBLEMS], 1)]
         if count > MOST_PROBLEMS:
             lines.append(f"  … and {count - MOST_PROBLEMS:,} more")
@@ -122,16 +122,17 @@ def refuse(what: str, where: str = "", expected: str = "", hint: str = "") -> In
     return InputError([Problem(what, where, expected, hint)])
 
 
-def nearest(value: object, valid: Iterable[object]) -> str:
-    """Return "Did you mean 'x'?" for the valid value nearest to `value`, or the valid ones."""
+def nearest(value: object, valid: Iterable[object], otherwise: str = "Valid") -> str:
+    """Return "Did you mean 'x'?" for the valid value nearest to `value`, or the valid ones.
+
+    otherwise: the words before the valid ones; empty: only the nearest one is named.
+    """
     names = [str(name) for name in valid]
     folded = {name.casefold(): name for name in reversed(names)}
     close = difflib.get_close_matches(str(value).casefold(), folded, n=1, cutoff=0.6)
     if close:
         return f"Did you mean '{folded[close[0]]}'?"
-    if not names:
-        return ""
-    return f"Valid: {listed(names, 8)}."
+    return f"{otherwise}: {listed(names, 8)}." if names and otherwise else ""
 
 
 def listed(names: Collection[object], shown: int = SHOWN, quote: str = "'") -> str:
@@ -141,8 +142,24 @@ def listed(names: Collection[object], shown: int = SHOWN, quote: str = "'") -> s
     return f"{text} and {more:,} more" if more > 0 else text
 
 
+def either(words: Sequence[str]) -> str:
+    """Return words with commas and `or`: "up, down or none"."""
+    return " or ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def number_of(number: int, noun: str) -> str:
+    """Return a number with its noun, which takes an s in the plural: "1 cell", "3 cells"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def appear(noun: str, names: Collection[object]) -> str:
+    """Return "the column 'age' appears", or "the columns 'age', 'sex' appear"."""
+    one = len(names) == 1
+    return f"the {noun} {listed(names)} appears" if one else f"the {noun}s {listed(names)} appear"
+
+
 def capped(problems: Sequence[Problem], where: str, limit: int = MAX_PROBLEMS) -> list[Problem]:
     """Return at most `limit` problems, and one more that counts the rest."""
     if len(problems) <= limit:
         return list(problems)
-    return [*problems[:limit], Problem(f"and {len(problems) - limit:,} more problems", where)]
+    return [*problems[:limit], Problem(number_of(len(problems) - limit, "more problem"), where)]

@@ -242,8 +242,8 @@ def target_tables(
 
     Notes
     -----
-    Both models are adjusted over the targets alone [1]_. Each target is refitted without each donor
-    in turn, so that a verdict which one donor drives is recognised.
+    P values of both models are adjusted over the targets only [1]_. Each target is refitted without
+    each donor in turn, which shows verdicts that are driven by one donor.
 
     References
     ----------

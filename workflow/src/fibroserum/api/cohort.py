@@ -31,10 +31,10 @@ class Cohort:
     ----------
     adata : anndata.AnnData
         Samples × genes: raw counts in `X`; size factors and the design in `obs`; symbols and
-        targets in `var`. Technical replicates are summed, and samples in no model left out.
+        targets in `var`. Technical replicates are summed. Samples that no model uses are excluded.
     samples : pandas.DataFrame
         A row for each sample of the sheet: `used_for` (`change`, `baseline` or `none`) says what it
-        informs, `reason` why it is left out or summed.
+        is used for, `reason` says why it is excluded or summed.
     stimulation : dict of str to anndata.AnnData
         By factor, the samples × genes of its stimulation experiment, where it has one.
     config : dict
@@ -143,15 +143,15 @@ def build_cohort(
     ----------
     counts : path, pandas.DataFrame, or several of them
         Raw counts: files or folders of any format that `read_counts` reads, or DataFrames of
-        samples × genes or of genes × samples, which the names of the samples tell apart. Several
+        samples × genes or of genes × samples, recognised by the names of the samples. Several
         are joined on the gene ids.
     samples : path or pandas.DataFrame
-        The sample sheet: one row a sample. The column `sample`, or else the index, holds the names
-        of the samples.
+        The sample sheet: one row per sample. The column `sample`, or else the index, contains the
+        names of the samples.
     before, after : str
         Levels of the column `time`: `before` the intervention, and `after` it.
     donor, group, time : str
-        Columns of the sheet: whose serum it was, the study arm (None: a single group), and the time
+        Columns of the sheet: the donor of the serum, the group (None: a single group), and the time
         point.
     reference_group : str, optional
         The group with which others are compared. Needed where there are several groups.

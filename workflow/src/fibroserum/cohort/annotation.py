@@ -73,7 +73,7 @@ def without_copies(
     kept = summed.astype(np.int32) if summed.max(axis=None) <= np.iinfo(np.int32).max else summed
     unlike = any(not name.startswith(stem) for name, stem in stems.items())
     pairs = [f"{name} to {stem}" for name, stem in stems.items()]
-    how = "ids that a tool made unique" + (" or wrote in capitals" if unlike else "")
+    how = "ids with an added number" + (" or in capitals" if unlike else "")
     what = f"counts of {how} are added to their genes ({len(pairs):,})"
     return kept, [f"{what}: {listed(pairs, quote='')}"]
 
@@ -95,10 +95,10 @@ def _id_type(ids: list[str], declared: str, source: str, named: frozenset[str]) 
     if declared == found or named:
         return cast("IdType", declared)
     raise refuse(
-        f"genes.id_type is '{declared}', and the gene ids look like {found} ids ('{ids[0]}')",
+        f"genes.id_type is '{declared}', but the gene ids look like {found} ids ('{ids[0]}')",
         source,
         f"{declared} ids",
-        "Say 'id_type: auto', or leave it out.",
+        "Write 'id_type: auto', or remove the key.",
     )
 
 
@@ -151,10 +151,10 @@ def excluded(config: Config, annotation: pd.DataFrame) -> tuple[dict[str, str], 
     whole = {row: entry for entry in written if "*" not in entry for row in rows.get(entry, ())}
     problems = [
         Problem(
-            f"'{entry}' is to be left out, and {keys[row][0]} names it ('{keys[row][1]}')",
+            f"'{entry}' is to be excluded, but {keys[row][0]} names it ('{keys[row][1]}')",
             "config, genes.exclude",
             "genes that no other key names",
-            "Take it out of one of the two.",
+            "Remove it from one of the two.",
         )
         for row, entry in whole.items()
         if row in keys
@@ -186,10 +186,10 @@ def unfitted(
         symbols = annotation["symbol"].items()
         kept = [name for row, name in symbols if fits(row, [entry]) or fits(name, [entry])]
         if kept:
-            what = f"fits only genes that other keys name, which are kept ({listed(kept)})"
+            what = f"matches only genes that other keys name, which are kept ({listed(kept)})"
         else:
-            near = nearest(entry, annotation["symbol"])
-            what = "fits no row of the counts." + (f" {near}" if near.startswith("Did") else "")
+            near = nearest(entry, annotation["symbol"], "")
+            what = f"matches no row of the counts. {near}".strip()
         yield f"genes.exclude: '{written}' {what}"
 
 
@@ -221,7 +221,8 @@ def unknown_genes(asked: Sequence[tuple[str, str]], annotation: pd.DataFrame) ->
         if near and index.find(plain) >= 0:
             what = f"'{name}' is not in the count matrix, which has {listed(near)}"
             hint = (
-                f"If that is the gene, write '{near[0]}' here, or correct its name in the matrix."
+                f"If this is the gene, write '{near[0]}' in the config, or correct its name in "
+                "the matrix."
             )
             yield Problem(what, f"config, {key}", "a gene id of the matrix", hint)
             continue
@@ -230,7 +231,7 @@ def unknown_genes(asked: Sequence[tuple[str, str]], annotation: pd.DataFrame) ->
             yield Problem(what, f"config, {key}", "the official symbol of one of them")
         elif index.find(plain) < 0:
             symbols = dict.fromkeys(symbol for symbol in annotation["symbol"] if symbol)
-            what, hint = f"'{name}' is not a recognised human gene", nearest(plain, symbols)
+            what, hint = f"'{name}' is not a recognised human gene", nearest(plain, symbols, "")
             yield Problem(what, f"config, {key}", "a symbol, Ensembl or Entrez id", hint)
 
 
@@ -259,12 +260,12 @@ def find_targets(
         chosen[name] = str(totals.sort_index().idxmax())
         if len(rows) > 1:
             notes.append(
-                f"target '{name}' stands in {len(rows)} rows ({', '.join(rows)}); "
-                f"{chosen[name]}, the one with most counts, is used"
+                f"target '{name}' appears in {len(rows)} rows ({', '.join(rows)}); "
+                f"{chosen[name]}, which has the most counts, is used"
             )
     twins = [name for name in found if list(chosen.values()).count(chosen[name]) > 1]
     if twins:
-        notes.append(f"targets {', '.join(twins)} are the same row of the matrix")
+        notes.append(f"targets {', '.join(twins)} refer to the same row of the matrix")
     return chosen, notes
 
 
@@ -283,11 +284,11 @@ def as_in_cohort(
     shared = renamed.columns.isin(annotation.index)
     if shared.mean() < 0.5:
         raise refuse(
-            f"only {int(shared.sum())} of {len(shared)} genes, such as '{renamed.columns[0]}', are "
-            "in the cohort's matrix",
+            f"only {int(shared.sum())} of {len(shared)} genes, such as '{renamed.columns[0]}', "
+            "are in the count matrix of the cohort",
             source,
-            f"genes named as there, such as '{annotation.index[0]}'",
-            "Count both with one annotation.",
+            f"gene names as in the cohort, such as '{annotation.index[0]}'",
+            "Count both with the same annotation.",
         )
     kept = renamed.drop(columns=list(without), errors="ignore")
     return kept, [f"{source}: {note}" for note in notes]

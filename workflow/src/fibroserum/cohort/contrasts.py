@@ -27,6 +27,14 @@ SUM_TOLERANCE = 1e-9
 ROUNDED = 0.05
 
 
+#: What messages call each model.
+MODEL_WORDS = {
+    "paired": "the model of changes",
+    "baseline": "the baseline model",
+    "dose": "the model of the dose",
+}
+
+
 @dataclass(frozen=True)
 class Contrast:
     """One contrast: what it estimates, for which group, against which, from which model.
@@ -232,7 +240,7 @@ def own_problems(
     for name, weights in own.items():
         place, sound = f"{where}.{name}", True
         if nameless(name):
-            what = f"the name '{name}' leaves no letter or digit for a file name"
+            what = f"the name '{name}' has no letter or digit, so no file can be named after it"
             yield Problem(what, where, "a name with a letter or a digit")
         for key in weights:
             try:
@@ -244,7 +252,7 @@ def own_problems(
             if group in only_before:
                 sound = False
                 yield Problem(
-                    f"the group '{group}' has no sample after, and so no change",
+                    f"the group '{group}' has no sample after, so it has no change",
                     place,
                     f"groups with a change: {listed(changing)}",
                 )
@@ -252,7 +260,7 @@ def own_problems(
             continue
         named = [arm_of(key, groups, times) for key in weights]
         if len(set(named)) < len(named):
-            yield Problem("one group is named twice", place, "a weight for each group and time")
+            yield Problem("the same group is named twice", place, "one weight per group and time")
         total = sum(weights.values())
         away = min(abs(total), abs(total - 1))
         if not math.isfinite(total):
@@ -264,7 +272,7 @@ def own_problems(
                 f"the weights sum to {total:.10g}",
                 place,
                 "a sum of 0 (a difference) or of 1 (an average)",
-                "Write a third as 0.3333333333, with ten digits." if away <= ROUNDED else "",
+                "Write a third with ten digits, as 0.3333333333." if away <= ROUNDED else "",
             )
 
 
@@ -278,23 +286,23 @@ def _unknown_arm(
 ) -> Problem:
     if key in groups:
         return Problem(
-            f"'{key}' does not say at which time",
+            f"'{key}' names no time",
             place,
             f"a group and a time: {listed([f'{key}@{time}' for time in times], 8)}",
         )
     group, _, time = key.rpartition("@")
     if group in groups and time == before:
         return Problem(
-            f"'{key}' is the time before, from which every weighted change is",
+            f"'{key}' is the time before, which is already the reference of every change",
             place,
             f"one of {listed(arms, 8)}",
-            f"Leave '{key}' out.",
+            f"Remove '{key}'.",
         )
     if group in groups:
         what = f"'{key}' names a time that is not in design.after"
-        return Problem(what, place, f"one of {listed(times, 8)}", nearest(time, times))
+        return Problem(what, place, f"one of {listed(times, 8)}", nearest(time, times, ""))
     what = f"'{key}' is not a group" + (" and time" if len(times) > 1 else "")
-    return Problem(what, place, f"one of {listed(arms, 8)}", nearest(key, arms))
+    return Problem(what, place, f"one of {listed(arms, 8)}", nearest(key, arms, ""))
 
 
 def name_problems(contrasts: Sequence[Contrast], where: str) -> Iterator[Problem]:
@@ -303,7 +311,7 @@ def name_problems(contrasts: Sequence[Contrast], where: str) -> Iterator[Problem
     taken = [one for one in contrasts if one.kind == "own" and one.file.casefold() in made]
     for one in taken:
         other = made[one.file.casefold()]
-        what = f"'{other}' is the name of a contrast that the run makes itself"
+        what = f"'{other}' is already the name of a contrast that every run has"
         what += "" if other == one.name else f", and '{one.name}' becomes the same file name"
         yield Problem(what, where, "another name for the own contrast", f"Rename '{one.name}'.")
     names = [contrast.name for contrast in contrasts if contrast not in taken]

@@ -100,7 +100,9 @@ class Design:
                 f"a contrast over {self.n_columns} columns was expected, not {weights.shape}"
             )
         if np.any(weights[: len(self.labels)] != 0):
-            raise ValueError("a contrast may not compare donors: they are eliminated")
+            raise ValueError(
+                "a contrast cannot compare donors, because their effects are eliminated"
+            )
         if not np.any(weights):
             raise ValueError("the contrast is all zero")
         return weights[len(self.labels) :]
@@ -146,6 +148,6 @@ def design_of(fit: ad.AnnData) -> Design:
     Raises ValueError for the file of an older version, which holds another form of it.
     """
     if DENSE not in fit.obsm:
-        raise ValueError("this fit was made by an older version: run the pipeline again")
+        raise ValueError("an older version made this fit. Run the pipeline again")
     dense = fit.obsm[DENSE].rename(columns=lambda name: str(name).replace(SLASH, "/"))
     return Design(dense, fit.obs.get(OF_SAMPLE))

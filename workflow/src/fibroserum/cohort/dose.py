@@ -34,7 +34,7 @@ def _why_no_slope(doses: pd.Series, group: str, column: str) -> str:
         return f"the dose ('{column}') is {levels[0]:g} in every pair of {group}"
     if len(doses) < FEWEST_PAIRS:
         has = "1 pair has" if len(doses) == 1 else f"{len(doses) or 'no'} pairs have"
-        return f"in {group} {has} a dose ('{column}'), and a slope needs {FEWEST_PAIRS}"
+        return f"in {group} {has} a dose ('{column}'), but a slope needs {FEWEST_PAIRS}"
     if len(levels) == 2 and counts.min() == 1:
         donor = doses.index[doses == levels[counts.argmin()]][0]
         return f"without donor {donor} the dose ('{column}') is the same in every pair of {group}"

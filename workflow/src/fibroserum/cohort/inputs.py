@@ -117,7 +117,9 @@ def check_tables(config: Config) -> None:
     for path in config["gene_sets"]:
         other = seen.setdefault(collection_name(Path(path)), path)
         if other != path:
-            what = f"'{other}' and '{path}' are both the collection '{collection_name(Path(path))}'"
+            what = (
+                f"'{other}' and '{path}' both become the collection '{collection_name(Path(path))}'"
+            )
             found.problems.append(Problem(what, "gene_sets", "files with different names"))
     found.finish()
 
@@ -216,11 +218,11 @@ def _stimulation(
                 counts, joined = as_in_cohort(table.counts, annotation, arm["counts"], without)
                 notes += [*sheet.attrs.get("notes", ()), *table.notes, *joined]
                 arms[name] = (counts.sort_index(axis=1), sheet)
-            what = f"stimulation with {name}: left out, for"
+            what = f"stimulation experiment with {name}: excluded"
             if table.unlisted:
-                notes.append(f"{what} they have no row in the sheet: {listed(table.unlisted)}")
+                notes.append(f"{what} samples without a row in its sheet: {listed(table.unlisted)}")
             if table.reasons:
-                notes.append(f"{what} they are no genes: {listed(table.reasons)}")
+                notes.append(f"{what} rows that are not genes: {listed(table.reasons)}")
     found.finish()
     return arms, used, notes
 
@@ -229,10 +231,10 @@ def _unused_cells(config: Config, used: frozenset[str]) -> Iterator[Problem]:
     """Yield a problem where the config speaks of single cells and every input is of samples."""
     if config["cells"] and "cells" not in used:
         yield Problem(
-            "cells is set, and none of the counts are of single cells",
+            "cells is set, but no count input contains single cells",
             "config, cells",
-            "a single-cell .h5ad, a 10x .h5 or an MTX folder among the counts",
-            "Say 'cells: null', or leave it out.",
+            "a single-cell .h5ad, a 10x .h5 or an MTX folder in counts",
+            "Write 'cells: null', or remove the key.",
         )
 
 
@@ -301,8 +303,8 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
     notes += turned_times(config["design"])
     if config["tx2gene"] and "tx2gene" not in table.used | used:
         notes.append(
-            f"tx2gene ({config['tx2gene']}) is not used: no count input is a folder of Salmon or "
-            "kallisto"
+            f"tx2gene ({config['tx2gene']}) is not used, because no count input is a folder of "
+            "Salmon or kallisto"
         )
     notes = [*sheet.attrs.get("notes", ()), *table.notes, *genes_said, *arms_said, *notes]
     return Inputs(

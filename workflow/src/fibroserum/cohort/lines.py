@@ -52,8 +52,9 @@ def unshared_lines(sheet: pd.DataFrame, contrasts: Iterable[Contrast]) -> dict[s
             continue
         said = "; ".join(f"{g}: {', '.join(sorted(lines.get(g, ())))}" for g in contrast.groups)
         found[contrast.name] = (
-            f"the groups share no cell line ({said}), so that a difference between the groups may "
-            "be one between the lines. Test the sera of both groups on the same lines"
+            f"the groups share no cell line ({said}), so a difference between the groups may be "
+            "a difference between the cell lines. Test the sera of both groups on the same "
+            "cell lines"
         )
     return found
 

@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components
 
 from fibroserum.cohort.accessors import all_contrasts
-from fibroserum.cohort.contrasts import Arm, Contrast
+from fibroserum.cohort.contrasts import MODEL_WORDS, Arm, Contrast
 from fibroserum.cohort.designs import Design, design_of, indicators, keep_design
 from fibroserum.cohort.dose import dose_columns, dose_rows, why_no_slopes
 from fibroserum.cohort.members import doses_of, why_uninformed
@@ -214,7 +214,7 @@ def paired_model(
     dense = pd.concat([main, changes, covariate_columns(obs, covariates, categorical)], axis=1)
     design = Design(dense, donors + "|" + names if pair_blocks else obs["donor"])
     own = [contrast for contrast in contrasts if contrast.model == "paired"]
-    check_rank(design, "the model of changes", obs, covariates)
+    check_rank(design, MODEL_WORDS["paired"], obs, covariates)
     return Model(
         "paired",
         design,
@@ -247,7 +247,7 @@ def baseline_model(
     main = indicators(obs["group"], "group", list(groups[1:] if crossover else groups))
     dense = pd.concat([main, covariate_columns(obs, covariates, categorical)], axis=1)
     whole = Design(dense, obs["donor"] if crossover else None)
-    design = full_rank(whole, "the baseline model", obs, covariates)
+    design = full_rank(whole, MODEL_WORDS["baseline"], obs, covariates)
     columns = {arm: f"group[{arm[0]}]" for contrast in contrasts for arm, _ in contrast.weights}
     own = [
         contrast
@@ -286,7 +286,7 @@ def dose_model(
     columns = {arm: name.replace("after", "dose", 1) for arm, name in arm_columns(arms).items()}
     beside, size = dose_columns(own, doses, columns)
     design = Design(pd.concat([changes.design.dense, beside], axis=1), changes.design.blocks)
-    check_rank(design, "the model of the dose", own, settings["covariates"])
+    check_rank(design, MODEL_WORDS["dose"], own, settings["covariates"])
     vectors = {one.name: _contrast_vector(design, columns, one) / size for one in contrasts}
     return Model(
         "dose",
@@ -345,7 +345,7 @@ def models_and_reasons(
         problems += error.problems
     asked = [contrast for contrast in contrasts if contrast.model == "baseline"]
     if asked:
-        why = "the samples before do not connect the two groups"
+        why = "the samples before do not link the two groups"
         try:
             model = baseline_model(first, groups, contrasts, **common)
             models += [model] if model.contrasts else []
@@ -375,7 +375,7 @@ def _within_donors(contrast: Contrast, first: pd.DataFrame) -> str:
     both = int((own.groupby("donor")["group"].nunique() > 1).sum())
     return (
         f". A crossover compares groups within donors, and {both} "
-        f"{'donor has' if both == 1 else 'donors have'} samples before in both groups"
+        f"{'donor has' if both == 1 else 'donors have'} a sample before in both groups"
     )
 
 
@@ -393,5 +393,5 @@ def stimulation_design(sheet: pd.DataFrame, arm: dict[str, Any]) -> Design:
     blocks = used[arm["block"]] if arm["block"] else pd.Series("all", index=used.index)
     treated = (used[arm["column"]] == arm["treated"]).astype(float)
     design = Design(treated.to_frame(TREATED), blocks)
-    check_rank(design, f"the stimulation arm of {arm['samples']}")
+    check_rank(design, f"the stimulation experiment of {arm['samples']}")
     return design

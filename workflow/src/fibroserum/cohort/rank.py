@@ -48,19 +48,25 @@ def _why_aliased(obs: pd.DataFrame, name: str) -> str:
 
     if constant_within("donor"):
         return (
-            f"'{name}' is constant within donors, whose blocks hold it already: "
-            "take it out of design.covariates."
+            f"'{name}' does not vary within donors, so the donor effects already absorb it. "
+            "Remove it from design.covariates."
         )
     if obs["time"].nunique() > 1 and constant_within("donor", "group"):
         return (
-            f"'{name}' does not vary within a donor's pair, so the blocks already absorb it: "
-            "take it out of design.covariates."
+            f"'{name}' does not vary within a donor's pair, so the pair effects already absorb "
+            "it. Remove it from design.covariates."
         )
     if obs["time"].nunique() > 1 and constant_within("time"):
-        return f"'{name}' is confounded with time: its effect cannot be told from the change."
+        return (
+            f"'{name}' is confounded with time: its effect cannot be separated from the change. "
+            "Remove it from design.covariates."
+        )
     if obs["group"].nunique() > 1 and constant_within("group"):
-        return f"'{name}' is confounded with group: its effect cannot be told from the group's."
-    return f"Leave '{name}' out of design.covariates, or the covariate that it repeats."
+        return (
+            f"'{name}' is confounded with group: its effect cannot be separated from the group "
+            "effect. Remove it from design.covariates."
+        )
+    return f"Remove '{name}' from design.covariates, or remove the covariate that it repeats."
 
 
 def is_estimable(design: Design, contrast: np.ndarray) -> bool:
@@ -87,7 +93,7 @@ def full_rank(
     names = design.dense.columns
     if len(repeated := names[names.duplicated()].unique()):
         raise refuse(
-            f"a column of the sheet is named as one of the model: {listed(repeated)}",
+            f"a column of the sheet has the name of a model coefficient: {listed(repeated)}",
             what,
             "other names for covariates",
             "Rename it in the sheet and in the config.",
@@ -96,11 +102,11 @@ def full_rank(
     rank = design.n_columns - len(aliased)
     if len(design.samples) <= rank:
         problem = Problem(
-            f"{len(design.samples)} samples for {design.n_columns} columns leave no residual "
-            "degree of freedom",
+            f"{len(design.samples)} samples and {design.n_columns} model coefficients leave no "
+            "residual degree of freedom",
             what,
-            "more samples than columns",
-            "Bring more complete pairs, or fewer covariates.",
+            "more samples than coefficients",
+            "Add complete pairs, or remove covariates.",
         )
         raise NoResidual([problem])
     to_blame = [
@@ -130,7 +136,7 @@ def check_rank(
 def _deficient(aliased: Sequence[str], what: str, hint: str = "") -> InputError:
     named = ", ".join(f"'{column}'" for column in aliased)
     return refuse(
-        f"the design is rank-deficient: {named} can be made from the other columns",
+        f"the design is rank-deficient, because {named} is a combination of other model terms",
         what,
         "covariates that donor, group and time do not determine",
         hint,

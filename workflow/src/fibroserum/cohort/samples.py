@@ -76,13 +76,16 @@ def comparison_problems(compared: Mapping[str, Any]) -> list[Problem]:
     control, where = compared["control"], "config, design.control"
     if control and control not in groups:
         hint = nearest(control, groups)
-        what = f"no sample is of the group '{control}'"
-        problems.append(Problem(what, where, "a group of the sheet", hint))
+        what = f"no sample has the group '{control}'"
+        problems.append(Problem(what, where, "a group of the sample sheet", hint))
     elif control in only_before:
         changing = [group for group in groups if group not in only_before]
-        what = f"the group '{control}' has no sample after, and so no change to leave out"
-        expected = "the group without an intervention that was measured after"
-        hint = f"Groups with a change: {listed(changing, 8)}. Without such a group leave it out."
+        what = f"the group '{control}' has no sample after, so it has no change"
+        expected = "the group without an intervention, with samples after"
+        hint = (
+            f"Groups with a change: {listed(changing, 8)}. If the study has no such group, "
+            "remove the key."
+        )
         problems.append(Problem(what, where, expected, hint))
     return problems
 
@@ -104,7 +107,7 @@ class Combined:
         return counts.groupby(counts.index.map(self.into)).sum().sort_index()
 
 
-_REPEAT = "They are one sample: write the value that one has in the rows of all, or in none."
+_REPEAT = "We sum them to one sample. Write the known value in all their rows, or in none."
 
 
 def combine_libraries(sheet: pd.DataFrame, keep_equal: Sequence[str]) -> Combined:
@@ -129,17 +132,17 @@ def combine_libraries(sheet: pd.DataFrame, keep_equal: Sequence[str]) -> Combine
                 )
                 problems.append(
                     Problem(
-                        f"the libraries {', '.join(names)} are to be summed and differ in "
+                        f"the samples {', '.join(names)} are to be summed, but they differ in "
                         f"'{column}': {values}",
                         f"sample sheet, donor '{donor}', group '{group}', time '{time}'",
-                        f"one value of '{column}' for a donor and time",
+                        f"one value of '{column}' per donor and time",
                         _REPEAT
                         if set(part[column].astype(str).str.strip().str.lower()) & MISSING
                         else "",
                     )
                 )
         lines = part["line"].nunique()
-        how = "technical replicates" if lines == 1 else f"libraries of {lines} lines"
+        how = "technical replicates" if lines == 1 else f"samples of {lines} cell lines"
         for name in names[1:]:
             reasons[name] = f"summed into {names[0]} ({how} of donor {donor} at {time})"
         reasons[names[0]] = f"sum of {', '.join(names)} ({how} of donor {donor} at {time})"
@@ -166,11 +169,11 @@ def use_of_samples(sheet: pd.DataFrame, planned: Sequence[Contrast]) -> tuple[pd
     alone = np.where(is_before & several_groups, "baseline", "none")
     used_for = pd.Series(np.where(paired, "change", alone), index=sheet.index)
     why_before = (
-        "no after sample: kept for the baseline contrast alone"
+        "no after sample: used only in the baseline contrast"
         if several_groups
-        else "no after sample, and one group has no baseline contrast"
+        else "no after sample, and a single group has no baseline contrast"
     )
-    why = np.where(is_before, why_before, "no before sample: a change needs both")
+    why = np.where(is_before, why_before, "no before sample: a change needs both samples")
     return used_for, pd.Series(np.where(paired, "", why), index=sheet.index)
 
 
@@ -231,7 +234,9 @@ def combined_samples(
     used_for, why = use_of_samples(obs, planned)
     obs.insert(4, "used_for", used_for)
     if compared["dose"]:
-        why = why.mask(_without_dose(obs, compared), f"no dose ('{dose[0]}'): in no slope on it")
+        why = why.mask(
+            _without_dose(obs, compared), f"no dose ('{dose[0]}'): not used in slopes on the dose"
+        )
     settings = (
         design
         | compared

@@ -104,10 +104,10 @@ def _own_problems(
     elsewhere = [key for key in raw if key in schema["properties"] and key not in own["properties"]]
     for key in elsewhere:
         yield Problem(
-            f"the key '{key}' belongs to one cohort",
+            f"the key '{key}' belongs in the config of a single cohort",
             where,
-            "cohorts and cohort alone, where several cohorts are run",
-            "Write it in each cohort's own file.",
+            "only the keys cohorts and cohort",
+            "Move it to the config of each cohort.",
         )
     rest = {key: value for key, value in raw.items() if key not in elsewhere}
     yield from schema_problems(rest, own, where)
@@ -123,7 +123,10 @@ def read_one(path: str, root: Path, where: str) -> tuple[Config, Path]:
     if not can_be_path(path) or not place.is_file():
         folder = place.parent
         known = sorted(map(str, folder.glob("*.yaml"))) if folder.is_dir() else []
-        hint = nearest(path, known) or f"There is no config in the folder '{folder}'."
+        hint = (
+            nearest(path, known, "Files found")
+            or f"There is no config file in the folder '{folder}'."
+        )
         expected = "a cohort's config file, relative to the working directory"
         raise refuse(f"there is no file '{path}'", where, expected, hint)
     try:
@@ -132,13 +135,13 @@ def read_one(path: str, root: Path, where: str) -> tuple[Config, Path]:
         said = " ".join(str(error).split())
         raise refuse(f"cannot be read: {said}", path, "a config in YAML") from error
     if not isinstance(content, dict):
-        raise refuse("holds no keys", path, "a cohort's config: keys with their values")
+        raise refuse("contains no keys", path, "a cohort's config: keys with their values")
     if "cohorts" in content:
         raise refuse(
-            "lists cohorts itself",
+            "lists other cohorts",
             path,
             "the config of one cohort",
-            "Name each of its cohorts instead.",
+            "Name each of its cohorts here instead.",
         )
     return content, place
 
@@ -151,7 +154,7 @@ def _name_problems(names: dict[str, str], synthesis: str, where: str) -> Iterato
     place = f"{where}, cohorts"
     if not re.sub(r"[._]", "", file_name(synthesis)):
         yield Problem(
-            f"the name '{synthesis}' leaves no letter or digit for a file name",
+            f"the name '{synthesis}' has no letter or digit, so no file can be named after it",
             f"{where}, cohort",
             "a name with a letter or a digit",
         )
@@ -164,16 +167,16 @@ def _name_problems(names: dict[str, str], synthesis: str, where: str) -> Iterato
             other = seen[folder]
             same = names[other] == name
             what = (
-                f"'{other}' and '{path}' are both the cohort '{name}'"
+                f"'{other}' and '{path}' both have the cohort name '{name}'"
                 if same
                 else f"the cohorts '{names[other]}' ({other}) and '{name}' ({path}) both become "
                 f"'{file_name(name)}' in file names"
             )
-            yield Problem(what, place, "a name of its own for each cohort")
+            yield Problem(what, place, "a different name for each cohort")
         seen.setdefault(folder, path)
     if (own := seen.get(file_name(synthesis).casefold())) is not None:
         yield Problem(
-            f"the synthesis has the name of the cohort '{names[own]}' ({own})",
+            f"the synthesis has the same name as the cohort '{names[own]}' ({own})",
             place,
-            "a name of its own for the synthesis, by the key 'cohort'",
+            "a different name for the synthesis (key 'cohort')",
         )

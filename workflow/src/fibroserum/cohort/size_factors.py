@@ -15,8 +15,8 @@ from fibroserum.genes.table import bundled
 from fibroserum.input.covariates import numbers
 
 NO_GENE_EVERYWHERE = (
-    "no gene is counted in every sample: size factors come from positive counts alone "
-    "(DESeq2's poscounts); look at the libraries"
+    "no gene has counts in every sample, so size factors use only positive counts (DESeq2's "
+    "poscounts). Check the samples"
 )
 #: Why `files.left_out` leaves out a row that can serve as spike-in; PhiX is added to the flow cell.
 SPIKE_INS = ("ERCC spike-in", "SIRV spike-in", "sequin", "spike-in")
@@ -85,22 +85,22 @@ def spike_in_rows(
         raise refuse(
             "no row of the counts is recognised as a spike-in"
             if entries is None
-            else f"{listed(entries)} {'fits' if len(entries) == 1 else 'fit'} no row of the counts "
-            "that is not a gene of another key",
+            else f"{listed(entries)} {'matches' if len(entries) == 1 else 'match'} no row of the "
+            "counts (genes that other keys name cannot be spike-ins)",
             "config, normalization.genes",
             "rows of spike-ins in the count matrix",
-            f"Recognised as spike-ins: {listed(known)}. Take 'genes' out to use them."
+            f"Recognised as spike-ins: {listed(known)}. Remove the key 'genes' to use them."
             if known
             else "Name the rows of the spike-ins, or write 'method: ratio'.",
         )
     human = [row for row in rows if bundled().find(canonical_ensembl(row)) >= 0]
     if entries is not None and len(human) > genes:
         raise refuse(
-            f"{listed(entries)} {'fits' if len(entries) == 1 else 'fit'} {len(human):,} human "
-            f"genes, such as '{human[0]}', which leaves {genes:,} genes",
+            f"{listed(entries)} {'matches' if len(entries) == 1 else 'match'} {len(human):,} "
+            f"human genes, such as '{human[0]}', and only {genes:,} genes are left",
             "config, normalization.genes",
-            "rows of spike-ins, which are not most of the genes",
-            f"Recognised as spike-ins: {listed(known)}. Take 'genes' out to use them."
+            "rows of spike-ins, not most of the genes",
+            f"Recognised as spike-ins: {listed(known)}. Remove the key 'genes' to use them."
             if known
             else "Name the rows of the spike-ins, or write 'method: ratio'.",
         )
@@ -123,18 +123,18 @@ def from_spike_ins(
     without = counts.index[in_model & ~(counts.fillna(0).sum(axis=1) > 0).to_numpy()]
     if len(without):
         raise refuse(
-            f"without a count of a spike-in: {listed(without)}",
+            f"samples without spike-in counts: {listed(without)}",
             "config, normalization",
-            f"counts of the {counts.shape[1]:,} spike-ins in every sample that models use",
-            "Take the rows of these samples out of the sheet, or write 'method: ratio'.",
+            f"counts of the {counts.shape[1]:,} spike-ins in every sample that the models use",
+            "Remove the rows of these samples from the sheet, or write 'method: ratio'.",
         )
     everywhere = counts.loc[:, counts[in_model].notna().all()]
     if everywhere.empty:
         raise refuse(
-            "the count files have no row of a spike-in in common",
+            "the count files share no row of a spike-in",
             "config, normalization",
             "the same spike-ins in every file",
-            "Count all samples with one annotation, or write 'method: ratio'.",
+            "Count all samples with the same annotation, or write 'method: ratio'.",
         )
     summed = everywhere.groupby(goal).sum(min_count=1).loc[used.index]
     factors, method = size_factors(summed[used].to_numpy())
@@ -143,11 +143,11 @@ def from_spike_ins(
     logs = np.log(summed.where(summed > 0))
     levels = logs[used].sub(np.log(factors), axis=0).mean()
     found[~used] = np.exp((logs[~used] - levels).median(axis=1))
-    notes = [f"normalization.genes: '{entry}' fits no row of the counts" for entry in unfitted]
+    notes = [f"normalization.genes: '{entry}' matches no row of the counts" for entry in unfitted]
     if method != "ratio":
         notes.append(
-            "no spike-in is counted in every sample: size factors come from positive counts alone "
-            "(DESeq2's poscounts); look at the spike-ins of each sample"
+            "no spike-in has counts in every sample, so size factors use only positive counts "
+            "(DESeq2's poscounts). Check the spike-ins of each sample"
         )
     return SizeFactors(found, "spike_ins", tuple(everywhere), tuple(notes))
 

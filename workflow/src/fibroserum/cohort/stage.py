@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import LEFT_OUT, all_contrasts, keep_panel
+from fibroserum.cohort.contrasts import MODEL_WORDS
 from fibroserum.cohort.inputs import Inputs, read_all
 from fibroserum.cohort.lines import line_shift, lines_per_donor
 from fibroserum.cohort.samples import (
@@ -34,7 +35,7 @@ from fibroserum.input.outcomes import with_changes
 from fibroserum.input.sheet import IGNORED, IGNORED_TIME, obs_name, pools_of
 
 #: Why a sample that was counted is not in the cohort.
-NO_ROW = "counted, and left out: it has no row in the sample sheet"
+NO_ROW = "excluded: it has counts, but no row in the sample sheet"
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def _check_depth(
         "baseline": (obs["used_for"] != "none") & (obs["time"] == before),
         "dose": obs["used_for"] == "change",
     }
-    parts = {f"the {name} model": summed[own] for name, own in rows.items() if name in asked}
+    parts = {MODEL_WORDS[name]: summed[own] for name, own in rows.items() if name in asked}
     for factor, (counts, sheet) in inputs.stimulation.items():
         arm = config["factors"][factor]["stimulation"]
         own = sheet[arm["column"]].isin([arm["control"], arm["treated"]])
@@ -174,8 +175,8 @@ def _check_depth(
         totals = counts.sum(axis=0)
         if totals.max() < max(min_count, 1):
             what = (
-                f"no gene has min_count ({min_count:,}) counts over the {len(counts)} samples of "
-                f"{name}; the largest, {totals.idxmax()}, has {totals.max():,}"
+                f"no gene reaches min_count ({min_count:,}) over the {len(counts)} samples of "
+                f"{name}. The largest total is {totals.max():,} ({totals.idxmax()})"
             )
             hint = "Write a lower min_count, or sequence deeper."
             where = "config, differential_expression.min_count"
@@ -250,7 +251,8 @@ def _sample_table(
     table["used_for"] = obs["used_for"].reindex(table.index).fillna("none")
     sums = own.index[own != table["library_size"].reindex(own.index)]
     reasons = reasons | {
-        name: f"{reasons[name]}: its row is the sum's, {own[name]:,} counts are its own"
+        name: f"{reasons[name]}; this row describes the sum, to which {name} contributes "
+        f"{own[name]:,} counts"
         for name in sums
     }
     said = [

@@ -85,7 +85,9 @@ def read_counts(
     if isinstance(paths, str | Path):
         paths = [paths]
     if not paths:
-        raise refuse("no count matrix is named", "counts", "one or several files or folders")
+        raise refuse(
+            "the config names no count matrix", "counts", "one or several files or folders"
+        )
     known = frozenset(map(composed, known_samples or ()))
     problems: list[Problem] = []
     matrices: list[Matrix] = []
@@ -94,7 +96,7 @@ def read_counts(
     names_of = Path(tx2gene) if tx2gene else None
     for path in map(Path, paths):
         if path.resolve() in seen:
-            problems.append(Problem("is listed twice", str(path), "each input once"))
+            problems.append(Problem("is listed twice", str(path), "each input only once"))
             continue
         seen.add(path.resolve())
         try:
@@ -169,6 +171,8 @@ def _checked(
     kept = put_aside(plain, exclude, named)
     if not kept.genes:
         said = listed(plain.genes, 3)
-        problem = Problem(f"holds no genes: its rows ({said}) are left out", matrix.where, "genes")
+        problem = Problem(
+            f"contains no genes: all its rows ({said}) are excluded", matrix.where, "genes"
+        )
         return [], [problem]
     return [kept], silent_samples(kept.where, kept.samples, kept.counts)

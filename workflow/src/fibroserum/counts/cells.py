@@ -22,7 +22,7 @@ from scipy.io import mmread
 from fibroserum.counts.companions import header_of
 from fibroserum.counts.table import Matrix
 from fibroserum.counts.values import RAW_HINT
-from fibroserum.errors import InputError, Problem, listed, refuse
+from fibroserum.errors import InputError, Problem, listed, number_of, refuse
 from fibroserum.files.contents import composed, read_text
 from fibroserum.files.grid import parse_lines, read_grid
 
@@ -82,21 +82,36 @@ def pseudobulk(
     names = np.asarray([name.strip() for name in samples], dtype=object)
     sizes = pd.Series(names[names != ""], dtype=object).value_counts()
     kept = sorted(name for name, n in sizes.items() if n >= least)
-    reason = f"fewer than {least} cells"
-    dropped = {str(name): f"{n} cells: {reason}" for name, n in sizes.items() if n < least}
+    few = f"fewer than cells.min_cells ({least})"
+    dropped = {
+        str(name): f"{number_of(n, 'cell')}, {few}" for name, n in sizes.items() if n < least
+    }
     if not kept and cells.get("sample"):
         what = f"no sample has {least} cells (the largest has {sizes.max() if len(sizes) else 0})"
-        raise refuse(what, where, f"samples of at least {least} cells", "See cells.min_cells.")
+        raise refuse(
+            what,
+            where,
+            f"samples of at least {least} cells",
+            "Lower cells.min_cells if fewer cells are enough.",
+        )
     if len(kept) * len(genes.ids) > MAX_SUMS:
-        what = f"its cells are of {len(kept):,} samples × {len(genes.ids):,} genes"
-        raise refuse(what, where, "a cohort", "See cells.sample: is it the column of samples?")
+        what = (
+            f"its cells belong to {len(kept):,} samples × {len(genes.ids):,} genes, which is "
+            "too many"
+        )
+        raise refuse(
+            what,
+            where,
+            "the samples of one cohort",
+            "Check that cells.sample names the column of samples.",
+        )
     codes = pd.Index(kept).get_indexer(names)
     summed = _sum_blocks(where, blocks, codes, len(kept), len(genes.ids))
     notes = [f"{where}: {int((codes >= 0).sum()):,} cells summed into {len(kept)} samples"]
     unassigned = int((names == "").sum())
     if unassigned:
-        notes.append(f"{where}: {unassigned:,} cells without a sample left out")
-    notes += [f"{where}: sample '{name}' left out, {why}" for name, why in dropped.items()]
+        notes.append(f"{where}: excluded {number_of(unassigned, 'cell')} without a sample")
+    notes += [f"{where}: excluded sample '{name}': {why}" for name, why in dropped.items()]
     ids = tuple(np.asarray(genes.ids, dtype=object)[genes.keep])
     return Matrix(
         where,
@@ -128,16 +143,23 @@ def _sum_blocks(
 def _whole_numbers(values: np.ndarray, where: str) -> np.ndarray:
     """Return counts as int64. Raises InputError where they are no raw counts."""
     if values.dtype.kind not in "iufb":
-        raise refuse(f"cells hold values of the kind {values.dtype}", where, "raw counts")
+        raise refuse(f"the cells contain values of type {values.dtype}", where, "raw counts")
     if not np.isfinite(values).all() or (values < 0).any():
-        raise refuse("cells hold negative or missing values", where, "raw counts", RAW_HINT)
+        raise refuse("the cells contain negative or missing values", where, "raw counts", RAW_HINT)
     if values.dtype.kind == "f" and (values != np.rint(values)).any():
         wrong = values[values != np.rint(values)][0]
-        what = f"cells hold fractions ({wrong:g}), as normalised or logged values do"
+        what = (
+            f"the cells contain fractions ({wrong:g}), so they are probably normalised or log "
+            "values"
+        )
         hint = "Put the raw counts in X or in layers['counts']."
         raise refuse(what, where, "raw counts", hint)
     if len(values) and values.max() > 1e9:
-        raise refuse(f"a cell holds the count {values.max():g}", where, "raw counts")
+        raise refuse(
+            f"a cell contains the count {values.max():g}, which is impossibly large",
+            where,
+            "raw counts",
+        )
     return values.astype(np.int64)
 
 
@@ -161,9 +183,9 @@ def read_mtx(folder: Path, mtx: Path, cells: Mapping[str, Any] | None) -> Matrix
         names = names[1:]  # a header above the barcodes
     if matrix.shape[1] != len(names):
         raise refuse(
-            f"has {matrix.shape[1]:,} cells, and {barcodes.name} names {len(names):,}",
+            f"has {matrix.shape[1]:,} cells, but {barcodes.name} names {len(names):,}",
             str(mtx),
-            "a barcode for each cell",
+            "one barcode per cell",
         )
     samples = cell_samples(mtx, cells, names)
     return pseudobulk(where, _entries(matrix), samples, genes, cells)
@@ -172,10 +194,10 @@ def read_mtx(folder: Path, mtx: Path, cells: Mapping[str, Any] | None) -> Matrix
 def needs_cells(where: str) -> InputError:
     """Return the error for single cells whose samples the config does not tell."""
     return refuse(
-        "holds single cells, and the config does not say which cell is of which sample",
+        "contains single cells, but the config does not say which sample each cell belongs to",
         where,
         "cells: {sample: the column that names each cell's sample}",
-        "Where each file is one sample, write 'cells: {min_cells: 10}'.",
+        "If each file is one sample, write 'cells: {min_cells: 10}'.",
     )
 
 
@@ -232,7 +254,8 @@ def expressed(ids: tuple[str, ...], kinds: Sequence[str] | None, where: str) -> 
         return Genes(ids, keep)
     keep = np.asarray([kind == "Gene Expression" for kind in kinds])
     others = sorted({kind for kind in kinds if kind != "Gene Expression"})
-    said = f"{where}: {int((~keep).sum()):,} features that are no genes left out ({listed(others)})"
+    what = f"excluded {number_of(int((~keep).sum()), 'feature')} of other kinds"
+    said = f"{where}: {what} ({listed(others)})"
     return Genes(ids, keep, (said,) if others else ())
 
 
@@ -244,21 +267,21 @@ def _matrix_market(path: Path, genes: int) -> sparse.coo_matrix:
     try:
         sizes = [int(size) for size in body[0].split()]
     except (IndexError, ValueError) as error:
-        raise refuse("has no line of sizes", where, "a MatrixMarket matrix") from error
+        raise refuse("has no line with its size", where, "a MatrixMarket matrix") from error
     if len(sizes) != 3 or "coordinate" not in text.lines[0]:
-        raise refuse("is no sparse MatrixMarket matrix", where, "rows, columns, entries")
+        raise refuse("is not a sparse MatrixMarket matrix", where, "rows, columns, entries")
     if sizes[0] != genes:
-        what = f"has {sizes[0]:,} rows, and its features file names {genes:,}"
-        raise refuse(what, where, "a row for each feature")
+        what = f"has {sizes[0]:,} rows, but its features file names {genes:,}"
+        raise refuse(what, where, "one row per feature")
     if sizes[2] != len(body) - 1 or not 0 < sizes[1] <= 100_000_000:
-        what = f"promises {sizes[2]:,} entries and has {len(body) - 1:,}"
-        raise refuse(what, where, "a whole file", "Copy or download it again.")
+        what = f"announces {sizes[2]:,} entries but has {len(body) - 1:,}"
+        raise refuse(what, where, "a complete file", "Copy or download it again.")
     try:
         found = mmread(io.BytesIO("\n".join(text.lines).encode()), spmatrix=True)
     except (ValueError, OverflowError, TypeError) as error:
         raise refuse(f"cannot be read as MatrixMarket ({error})", where) from error
     if np.iscomplexobj(found.data):
-        raise refuse("holds complex numbers", where, "raw counts")
+        raise refuse("contains complex numbers", where, "raw counts")
     return sparse.coo_matrix(found)
 
 
@@ -290,15 +313,15 @@ def cell_samples(path: Path, cells: Mapping[str, Any], barcodes: Sequence[str]) 
                 tables.append((path, dict(zip(frame[index], labels, strict=True))))
                 break
     if len(tables) != 1:
-        said = f"{len(tables)} tables ({listed([path.name for path, _ in tables])})"
+        several = f"{len(tables)} tables ({listed([path.name for path, _ in tables])})"
+        found = f"{several} next to the cells have" if tables else "no table next to the cells has"
         raise InputError(
             [
                 Problem(
-                    f"{said if tables else 'no table'} beside the cells with the column '{column}' "
-                    "and every barcode",
+                    f"{found} the column '{column}' and every barcode",
                     str(folder),
-                    "one TSV or CSV with a column of barcodes and that column",
-                    f"Columns seen: {listed(sorted(seen))}." if seen and not tables else "",
+                    "one TSV or CSV with this column and a column of barcodes",
+                    f"Columns found: {listed(sorted(seen))}." if seen and not tables else "",
                 )
             ]
         )

@@ -79,12 +79,12 @@ def _plain_header(
     if tuple(name.lower() for name in header[:6]) == FEATURECOUNTS_COLUMNS:
         plain, how = (*header[:6], *plain_names(header[6:], known)), "after their alignment files"
     else:
-        plain, how = _without_count_words(grid, header, known), "with the word 'count'"
+        plain, how = _without_count_words(grid, header, known), "without the word 'count'"
     for name, short in zip(header, plain, strict=True):
         if name != short:
-            return plain, [f"{grid.where}: samples named {how} ('{name}' is '{short}', …)"]
+            return plain, [f"{grid.where}: columns renamed {how} ('{name}' becomes '{short}', …)"]
     spaces = any(name != name.strip() for name in grid.header or ())
-    return header, [f"{grid.where}: spaces around column names taken away"] if spaces else []
+    return header, [f"{grid.where}: spaces around column names removed"] if spaces else []
 
 
 _COUNT = r"((raw|read|gene|fragment|estimated|est|expected|num)[._ -]?)?(counts?|reads)|raw"
@@ -136,7 +136,7 @@ def _no_samples(grid: Grid, names: Sequence[str], known: frozenset[str]) -> dict
     counts are none; the rest are samples without a row in the sheet, failed ones (zeros, missing
     counts) too.
     """
-    genes = "describe genes and are no samples"
+    genes = "describe genes and are not samples"
     others = [i for i in range(1, grid.width) if names[i] not in known]
     found = {i: genes for i in others if names[i].lower() in ANNOTATION_COLUMNS}
     rest = [i for i in others if i not in found and names[i]]
@@ -152,7 +152,7 @@ def _no_samples(grid: Grid, names: Sequence[str], known: frozenset[str]) -> dict
         if text or (sheets and _OF_GENES.fullmatch(names[i].lower())):
             found[i] = genes
         elif sheets and (what := _no_counts(values.dropna(), names[i], whole=whole)):
-            found[i] = f"hold {what} and are no samples of the sheet; left out"
+            found[i] = f"contain {what} and are not samples of the sheet; excluded"
     candidates = [i for i in rest if i not in found]
     if whole and candidates:
         table = frame[[i for i in range(1, grid.width) if i not in found]].apply(_as_numbers)
@@ -165,7 +165,7 @@ def _no_samples(grid: Grid, names: Sequence[str], known: frozenset[str]) -> dict
                 if n > 1
             ]
             if any((table[i] == total).all() and total.any() for total in sums):
-                found[i] = "hold sums of samples and are no samples of the sheet; left out"
+                found[i] = "contain sums of samples and are not samples of the sheet; excluded"
     return found
 
 
@@ -174,7 +174,7 @@ def _about(columns: Sequence[str], reason: str) -> str:
     if len(columns) > 1:
         return f"columns {listed(columns, 8)} {reason}"
     verb, rest = reason.split(" ", 1)
-    return f"column '{columns[0]}' {verb}s {rest.replace('are no samples', 'is no sample')}"
+    return f"column '{columns[0]}' {verb}s {rest.replace('are not samples', 'is not a sample')}"
 
 
 def _are_whole(values: pd.Series) -> bool:
@@ -226,8 +226,15 @@ def plain_names(samples: tuple[str, ...], known_samples: Collection[str]) -> tup
 
 def _refuse_rsem(header: Sequence[str], where: str) -> None:
     if {"expected_count", "TPM"} <= set(header):
-        hint = "Bring RSEM's expected counts of all samples as one table, 'fractional: round'."
-        raise refuse("is RSEM's table of one sample", where, "genes by samples", hint)
+        hint = (
+            "Put RSEM's expected counts of all samples in one table, and write 'fractional: round'."
+        )
+        raise refuse(
+            "is an RSEM table of a single sample",
+            where,
+            "genes in rows and samples in columns",
+            hint,
+        )
 
 
 def _refuse_nameless(grid: Grid, header: Sequence[str]) -> None:
@@ -237,10 +244,10 @@ def _refuse_nameless(grid: Grid, header: Sequence[str]) -> None:
         place = nameless[0]
         cells = (split(line, grid.separator)[place].strip() for line in grid.lines)
         cell = next(cell for cell in cells if cell)
-        short = f" If '{header[0]}' is a sample, put 'gene' before it in the header."
-        hint = "Name it." + ("" if header[0].lower() in ID_HEADERS else short)
-        what = f"column {place + 1} holds '{cell[:40]}' and has no name"
-        raise refuse(what, f"{grid.where}, header", "a name over each column", hint)
+        short = f" If '{header[0]}' is a sample, write 'gene' before it in the header."
+        hint = "Name the column." + ("" if header[0].lower() in ID_HEADERS else short)
+        what = f"column {place + 1} contains '{cell[:40]}' but has no name"
+        raise refuse(what, f"{grid.where}, header", "a name for each column", hint)
 
 
 def _refuse_transposed(grid: Grid, header: Sequence[str], known: Collection[str]) -> None:
@@ -251,7 +258,7 @@ def _refuse_transposed(grid: Grid, header: Sequence[str], known: Collection[str]
     genes_in_columns = sum(bool(ENSEMBL.fullmatch(name)) for name in names) > 0.5 * len(names)
     if header[0] and ENSEMBL.fullmatch(header[0]):
         raise refuse(
-            f"has no header line: it begins with the gene '{header[0]}'",
+            f"has no header line. It begins with the gene '{header[0]}'",
             grid.where,
             "a first line with the sample names",
         )
@@ -265,13 +272,13 @@ def _headless_matrix(grid: Grid, path: Path, known_samples: Collection[str]) -> 
     columns = [i for i in range(1, grid.width) if first[i].strip().isdigit()]
     if len(columns) > 1 or grid.width - len(columns) > 2:
         raise refuse(
-            f"has no header line: it begins with '{first[0]}'",
+            f"has no header line. It begins with '{first[0]}'",
             grid.where,
             "a first line with the sample names",
-            "For several alignments in one table, use htseq-count --with-header.",
+            "To count several alignments into one table, use htseq-count --with-header.",
         )
     sample = sample_name(path, known_samples)
-    note = f"{grid.where}: no header (as HTSeq writes it); the sample is '{sample}'"
+    note = f"{grid.where}: no header (HTSeq writes none); the sample is '{sample}'"
     return numbers(grid, (sample,), columns, (*grid.notes, note))
 
 

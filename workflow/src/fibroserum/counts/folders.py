@@ -61,17 +61,17 @@ def find_files(folder: Path) -> tuple[FolderKind, list[Path]]:
     quantified = [kind for kind in found if kind != "htseq"]
     if len(quantified) > 1:
         raise refuse(
-            f"holds results of several tools ({', '.join(sorted(quantified))})",
+            f"contains results of several tools ({', '.join(sorted(quantified))})",
             str(folder),
-            "a folder of one of them",
-            "Name the folder, or the files, of the one to use.",
+            "results of one tool",
+            "Name the folder or the files of the tool to use.",
         )
     if not found:
         inner = "" if plain else _inside(folder)
-        has = f"it holds {listed(sorted(plain), 4)}" if plain else inner or "it is empty"
-        hint = "To read a table in it, name the file itself." if plain else ""
+        has = f"it contains {listed(sorted(plain), 4)}" if plain else inner or "it is empty"
+        hint = "To read a table in the folder, name the file." if plain else ""
         if "abundance.h5" in inner:
-            hint = "Run kallisto with --plaintext, or 'kallisto h5dump' on these."
+            hint = "Run kallisto with --plaintext, or convert these files with 'kallisto h5dump'."
         raise refuse(
             f"is a folder without count files ({has})",
             str(folder),
@@ -94,7 +94,7 @@ def _counters_first(path: Path) -> FolderKind | None:
 def _inside(folder: Path) -> str:
     """Return what the direct subfolders of a folder hold, in words; empty if nothing."""
     names = sorted({path.name for path in _files(folder)})
-    return f"its folders hold {listed(names, 4)}" if names else ""
+    return f"its folders contain {listed(names, 4)}" if names else ""
 
 
 def _files(folder: Path) -> list[Path]:
@@ -104,7 +104,7 @@ def _files(folder: Path) -> list[Path]:
         inner = sorted(entry.iterdir()) if entry.is_dir() else [entry]
         files += [path for path in inner if path.is_file() and not path.name.startswith(".")]
         if len(files) > MAX_ENTRIES:
-            what = f"holds more than {MAX_ENTRIES:,} files"
+            what = f"contains more than {MAX_ENTRIES:,} files"
             raise refuse(what, str(folder), "a folder of count files")
     return files
 
@@ -120,7 +120,7 @@ def read_htseq(files: Sequence[Path], known_samples: Collection[str], where: str
             problems += error.problems
     if problems:
         raise InputError(capped(problems, where))
-    return _said_once(matrices, where, "HTSeq files, samples named by their files")
+    return _said_once(matrices, where, "HTSeq files; samples are named after the files")
 
 
 def read_star(files: Sequence[Path], known_samples: Collection[str], where: str) -> list[Matrix]:
@@ -150,7 +150,10 @@ def read_star(files: Sequence[Path], known_samples: Collection[str], where: str)
     if problems:
         raise InputError(capped(problems, where))
     strand = next(iter(strands.values()))
-    what = f"STAR counts, {strand} column by the columns' totals, samples named by their files"
+    what = (
+        f"STAR files; the {strand} column is used, as the column totals show; samples are named "
+        "after the files"
+    )
     return _said_once(matrices, where, what)
 
 
@@ -160,7 +163,7 @@ def _strand_columns(grid: Grid, path: Path) -> tuple[int, ...]:
         return 1, 2, 3
     if grid.header is not None and set(GDC_COLUMNS) <= set(grid.header):
         return tuple(grid.header.index(name) for name in GDC_COLUMNS)
-    raise refuse("is not STAR's ReadsPerGene table", str(path), "four columns")
+    raise refuse("is not a ReadsPerGene table of STAR", str(path), "four columns")
 
 
 def _strand(values: np.ndarray) -> tuple[str, float]:
@@ -176,11 +179,16 @@ def _strand(values: np.ndarray) -> tuple[str, float]:
     return ("unstranded" if 0.4 <= share <= 0.6 else ""), share
 
 
-_OWN_TABLE = "Make one table with the column that fits your library kit, genes in rows."
+_OWN_TABLE = (
+    "Make one table, genes in rows, from the column that fits your library preparation kit."
+)
 
 
 def _unclear(path: Path, share: float) -> Problem:
-    what = f"{share:.0%} of its stranded counts are forward: neither stranded nor unstranded"
+    what = (
+        f"{share:.0%} of its stranded counts are on the forward strand, which fits neither "
+        "stranded nor unstranded sequencing"
+    )
     return Problem(what, str(path), "at least 75 % on one strand, or 40 to 60 %", _OWN_TABLE)
 
 
@@ -188,7 +196,10 @@ def _mixed(strands: dict[str, str], where: str) -> Problem:
     counted = {s: [p for p, t in strands.items() if t == s] for s in sorted(set(strands.values()))}
     said = ", ".join(f"{len(paths)} {s} ({paths[0]})" for s, paths in counted.items())
     return Problem(
-        f"the files differ in strandedness: {said}", where, "one library kit", _OWN_TABLE
+        f"the files differ in strandedness: {said}",
+        where,
+        "one library preparation kit",
+        _OWN_TABLE,
     )
 
 

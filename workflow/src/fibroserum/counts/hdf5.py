@@ -42,7 +42,7 @@ from fibroserum.files.contents import composed
 #: What damaged or foreign HDF5 makes h5py and anndata raise.
 _FAULTS = (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError,
            NotImplementedError, OverflowError, MemoryError, AssertionError)  # fmt: skip
-_AGAIN = "Copy or write it again, or bring a TSV."
+_AGAIN = "Copy it or write it again, or use a TSV."
 #: Processor time to read a file's names and texts, and a second more for each 10 MB. A sound file
 #: of a million cells takes two. How long a busy machine or a slow disk takes decides nothing.
 PROBE_SECONDS = 60
@@ -81,10 +81,10 @@ def read_hdf5(
             if ten_x:
                 return _ten_x(handle[ten_x[0]], path, cells, part)
             if "est_counts" in keys:
-                hint = "Name the folder with kallisto's abundance.tsv."
-                raise refuse("is kallisto's HDF5", where, "abundance.tsv", hint)
+                hint = "Name the folder that contains kallisto's abundance.tsv."
+                raise refuse("is an HDF5 file of kallisto", where, "abundance.tsv", hint)
             raise refuse(
-                f"is HDF5 but neither .h5ad nor 10x (it holds {listed(sorted(keys))})",
+                f"is HDF5, but neither .h5ad nor 10x (it contains {listed(sorted(keys))})",
                 where,
                 "obs, var and X, or 10x's matrix",
             )
@@ -103,9 +103,12 @@ def _survive(path: Path) -> None:
     done = subprocess.run(command, capture_output=True, check=False)
     if done.returncode == -signal.SIGXCPU:
         what = f"its names and texts took more than {limit} s of processor time to read"
-        raise refuse(what, str(path), "a second or two for a sound file", _AGAIN)
+        raise refuse(what, str(path), "one or two seconds for an intact file", _AGAIN)
     if done.returncode < 0:
-        what = f"is damaged: reading it ends HDF5 itself (signal {-done.returncode})"
+        what = (
+            "is damaged: the HDF5 library crashes when it reads the file (signal "
+            f"{-done.returncode})"
+        )
         raise refuse(what, str(path), hint=_AGAIN)
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
@@ -119,7 +122,7 @@ def _refuse_links(handle: h5py.File, where: str) -> None:
     for group in groups:
         for name in group if isinstance(group, h5py.Group) else ():
             if isinstance(group.get(name, getlink=True), h5py.ExternalLink):
-                raise refuse(f"'{name}' is a link to another file", where, "the data itself")
+                raise refuse(f"'{name}' is a link to another file", where, "the data in this file")
 
 
 def _is_ten_x(item: Any) -> bool:
@@ -151,15 +154,17 @@ def _sparse_rows(
     """Yield blocks of a matrix stored by rows (data, indices, indptr): rows, columns, values."""
     pointers, entries = group["indptr"][:], group["data"].shape[0]
     if pointers.dtype.kind not in "iu" or group["indices"].dtype.kind not in "iu":
-        raise refuse("its matrix points at cells or genes by no whole numbers", where)
+        raise refuse("the indices of its matrix are not whole numbers", where)
     pointers = pointers.astype(np.int64)  # a block beyond the last must not overflow
     lengths = np.diff(pointers)
     if len(lengths) != rows or pointers[0] or (lengths < 0).any():
-        raise refuse(f"its matrix is not of {rows:,} cells", where, "a whole file")
+        raise refuse(f"its matrix does not have {rows:,} cells", where, "a complete file")
     if pointers[-1] != entries or group["indices"].shape[0] != entries:
-        raise refuse("its matrix is cut short", where, "a whole file", "Copy it again.")
+        raise refuse("its matrix is cut short", where, "a complete file", "Copy the file again.")
     if lengths.max(initial=0) > columns:
-        raise refuse("its matrix has more values than places", where, "a whole file")
+        raise refuse(
+            "its matrix has more values than cells and genes allow", where, "a complete file"
+        )
     span = part.span(rows)
     start, end = span.start, span.stop
     while start < end:
@@ -168,7 +173,7 @@ def _sparse_rows(
         place = slice(int(pointers[start]), int(pointers[stop]))
         indices = group["indices"][place]
         if len(indices) and (indices.min() < 0 or indices.max() >= columns):
-            raise refuse("its matrix points at genes that it does not name", where, "a whole file")
+            raise refuse("its matrix refers to genes that are not named", where, "a complete file")
         own = np.repeat(np.arange(start, stop, dtype=np.int32), lengths[start:stop])
         yield own, indices.astype(np.int32, copy=False), group["data"][place]
         start = stop
@@ -222,7 +227,7 @@ def _labels(handle: h5py.File, column: str, where: str) -> list[str]:
         obs = _frame(handle, "obs")
         columns = [str(name) for name in obs.columns]
     if column not in columns:
-        hint = nearest(column, columns)
+        hint = nearest(column, columns, "Columns found")
         raise refuse(f"obs has no column '{column}'", where, "cells.sample of the config", hint)
     try:
         values = obs[column] if isinstance(obs, pd.DataFrame) else read_elem(obs[column])
@@ -252,7 +257,7 @@ def _bulk_h5ad(
     item = _item(handle, layer)
     stored = getattr(item, "dtype", None) or item["data"].dtype
     if stored.kind not in "iufb":
-        raise refuse(f"holds values of the kind {stored}", where, "raw counts")
+        raise refuse(f"contains values of type {stored}", where, "raw counts")
     values = np.zeros((len(names), len(genes.ids)), "f8" if stored.kind == "f" else "i8")
     for block in _blocks(item, *values.shape, where):
         places = block.cells.astype(np.int64) * len(genes.ids) + block.genes
@@ -277,7 +282,7 @@ def _frame(handle: h5py.File, place: str) -> pd.DataFrame:
     except Exception as error:  # anndata has exceptions of its own for what it cannot read
         raise ValueError(f"{place}: {error}") from error
     if not isinstance(frame, pd.DataFrame):
-        raise TypeError(f"{place} is no table")
+        raise TypeError(f"{place} is not a table")
     return frame
 
 
@@ -328,8 +333,8 @@ def _raw_layer(
     if found:
         likely = min(found, key=lambda name: not re.search("count|raw|umi", name, re.IGNORECASE))
         raise refuse(
-            f"holds no whole numbers in {' or '.join(usual) or 'X, which it lacks'}, and does in "
-            f"the layers {listed(found)}",
+            f"contains no whole numbers in {' or '.join(usual) or 'X, which is missing'}, but "
+            f"it does in the layers {listed(found)}",
             where,
             "raw counts in layers['counts'], X or raw.X",
             f"If they are raw counts, write 'layer: {likely}' in the config.",

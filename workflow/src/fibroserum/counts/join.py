@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.counts.table import Aside, CountTable, Matrix
-from fibroserum.errors import SHOWN, Problem, listed
+from fibroserum.errors import SHOWN, Problem, appear, listed, number_of
 from fibroserum.files.left_out import EXCLUDED, fits, why_no_gene
 from fibroserum.genes.ids import mangled_at
 
@@ -44,8 +44,8 @@ def name_problems(matrix: Matrix, exclude: Collection[str]) -> list[Problem]:
             problems.append(Problem("the column has no name", where, "a sample name"))
     repeated = [name for name, n in Counter(matrix.samples).items() if n > 1 and name]
     if repeated:
-        what = f"the samples {listed(repeated)} stand in more than one column"
-        problems.append(Problem(what, matrix.where, "each sample once", LANES))
+        what = f"{appear('sample', repeated)} in more than one column"
+        problems.append(Problem(what, matrix.where, "each sample only once", LANES))
     problems += [
         Problem("the row has no gene id", matrix.gene_place(index), "a gene id")
         for index in [i for i, gene in enumerate(matrix.genes) if not gene][:SHOWN]
@@ -61,8 +61,8 @@ def _mangled_genes(matrix: Matrix) -> list[Problem]:
     ]
     if len(found) > SHOWN:
         names = ", ".join(f"'{matrix.genes[place]}'" for place, _ in found[SHOWN:])
-        rest = f"and {len(found) - SHOWN:,} more gene ids that a spreadsheet has changed: {names}"
-        problems.append(Problem(rest, matrix.where))
+        rest = f"{number_of(len(found) - SHOWN, 'more gene id')} changed by a spreadsheet program"
+        problems.append(Problem(f"{rest}: {names}", matrix.where))
     return problems
 
 
@@ -72,8 +72,8 @@ def _repeated_genes(matrix: Matrix, exclude: Collection[str]) -> list[Problem]:
     counted = Counter(matrix.genes)
     repeated = [g for g, n in counted.items() if n > 1 and g and not fits(g, exclude)]
     hint = (
-        "Bring the table by Ensembl id, where ids are unique, sum the rows on purpose, or leave "
-        "them out with genes.exclude."
+        "Use a table with Ensembl ids (they are unique), sum the rows, or exclude them with "
+        "genes.exclude."
     )
     problems = []
     for gene in repeated[:SHOWN]:
@@ -81,10 +81,10 @@ def _repeated_genes(matrix: Matrix, exclude: Collection[str]) -> list[Problem]:
             str(matrix.rows[i]) for i, g in enumerate(matrix.genes) if g == gene and matrix.rows
         ]
         at = f"{matrix.where}, rows {', '.join(rows[:SHOWN])}" if rows else matrix.where
-        what = f"the gene '{gene}' stands in {counted[gene]} rows"
-        problems.append(Problem(what, at, "each gene once", hint))
+        what = f"the gene '{gene}' appears in {counted[gene]} rows"
+        problems.append(Problem(what, at, "each gene only once", hint))
     if len(repeated) > SHOWN:
-        rest = f"and {len(repeated) - SHOWN:,} more genes in several rows"
+        rest = f"{number_of(len(repeated) - SHOWN, 'more gene')} in several rows"
         problems.append(Problem(rest, matrix.where))
     return problems
 
@@ -98,11 +98,14 @@ def without_versions(matrix: Matrix, counts: np.ndarray, notes: tuple[str, ...])
     plain = [_ENSEMBL_VERSION.sub(r"\1\2", gene) for gene in matrix.genes]
     stripped = sum(a != b for a, b in zip(plain, matrix.genes, strict=True))
     if stripped:
-        notes = (*notes, f"{matrix.where}: version taken off {stripped:,} Ensembl ids")
+        notes = (*notes, f"{matrix.where}: version removed from {stripped:,} Ensembl ids")
     codes, genes = pd.factorize(np.asarray(plain, dtype=object))
     if len(genes) < len(plain):
         met = [gene for gene, n in Counter(plain).items() if n > 1]
-        notes = (*notes, f"{matrix.where}: rows of {listed(met)} differ by version alone; summed")
+        notes = (
+            *notes,
+            f"{matrix.where}: rows of {listed(met)} differ only in the version; summed",
+        )
         summed = np.zeros((len(genes), counts.shape[1]), dtype=np.int64)
         np.add.at(summed, codes, counts)
         counts = summed
@@ -135,8 +138,9 @@ def put_aside(table: Counted, exclude: Collection[str], named: Collection[str]) 
 
 #: What to do with a sample that was sequenced on several lanes, or in several runs.
 LANES = (
-    "Lanes or runs of one sample: name them apart (S1_L1, S1_L2), with a row of the sheet each; "
-    "rows of one donor, group and time are summed. Copies: leave one out."
+    "For lanes or runs of one sample, use different names (S1_L1, S1_L2) and one row of the "
+    "sheet each. Rows of the same donor, group and time are summed. If one is a copy, remove "
+    "it."
 )
 
 
@@ -151,10 +155,10 @@ def join_problems(tables: Sequence[Counted]) -> list[Problem]:
         own = [*table.samples, *table.dropped]
         twice = [sample for sample in own if sample in seen]
         for sample in twice[:SHOWN]:
-            what = f"the sample '{sample}' stands in {seen[sample]} too"
+            what = f"the sample '{sample}' is also in {seen[sample]}"
             problems.append(Problem(what, table.where, "each sample in one file", LANES))
         if len(twice) > SHOWN:
-            rest = f"and {len(twice) - SHOWN:,} more samples that stand in two files"
+            rest = f"{number_of(len(twice) - SHOWN, 'more sample')} in two files"
             problems.append(Problem(rest, table.where))
         seen |= {sample: table.where for sample in own if sample not in seen}
     for table in tables[1:]:
@@ -175,10 +179,10 @@ def _different_genes(first: Counted, other: Counted) -> list[Problem]:
     ]
     what = f"the gene ids differ: {shared:,} in both, {'; '.join(parts)}"
     hint = (
-        "Count all libraries with one annotation, or write the missing rows on purpose: "
-        "no gene is dropped or filled with zeros here."
+        "Count all samples with the same annotation, or add the missing rows yourself. We do "
+        "not drop genes or fill them with zeros."
     )
-    return [Problem(what, other.where, f"the genes of {first.where}", hint)]
+    return [Problem(what, other.where, f"the same genes as in {first.where}", hint)]
 
 
 def join(tables: Sequence[Counted]) -> CountTable:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.counts.table import Aside, Matrix
-from fibroserum.errors import SHOWN, Problem, refuse
+from fibroserum.errors import SHOWN, Problem, number_of, refuse
 from fibroserum.files.grid import EUROPEAN_HINT, Grid, parse_lines
 from fibroserum.files.left_out import is_counter, why_no_gene
 
@@ -19,7 +19,7 @@ _COMMA_NUMBER = re.compile(r"\s*[+-]?\d[\d.,]*,\d+\s*")
 #: Between groups of three digits: comma, spaces of any width, apostrophes.
 _GROUPS = re.compile(r"\s*[1-9]\d{0,2}([, \u00a0\u2009\u202f'’])\d{3}(\1\d{3})*(\.\d+)?\s*")
 _POINT_GROUPS = re.compile(r"\s*[1-9]\d{0,2}(\.\d{3})+\s*")
-_PLAIN_HINT = "Save the numbers without thousands marks and with points before decimals."
+_PLAIN_HINT = "Save the numbers without thousands separators and with a decimal point."
 #: cells that hold no number
 MISSING = {"", "na", "nan", "n/a", "null", "none", "#n/a", "-", ".", "inf", "-inf"}
 
@@ -36,13 +36,17 @@ def numbers(
     """
     if not columns or not grid.lines:
         lacking = "no sample column" if not columns else "no gene row"
-        raise refuse(f"is an empty matrix: it has {lacking}", grid.where, "genes by samples")
+        raise refuse(
+            f"is an empty matrix: it has {lacking}",
+            grid.where,
+            "genes in rows and samples in columns",
+        )
     text_columns = {i: str for i in range(grid.width) if i not in set(columns)}
     frame = parse_lines(grid, text_columns)
     genes = frame[0].str.strip()
     counts, mark = _without_thousands_marks(frame[list(columns)], grid.separator)
     if mark:
-        said = f"'{mark}' between groups of three digits is read as a thousands mark"
+        said = f"'{mark}' between groups of three digits is read as a thousands separator"
         notes = (*notes, f"{grid.where}: {said}")
     keep = ~genes.map(is_counter).to_numpy(bool)
     aside: Aside = {}
@@ -52,7 +56,11 @@ def numbers(
             aside[name, why_no_gene(name)] = aside.get((name, why_no_gene(name)), 0) + row
         counts, genes = counts[keep], genes[keep]
         if not len(genes):
-            raise refuse("is an empty matrix: it has no gene row", grid.where, "genes by samples")
+            raise refuse(
+                "is an empty matrix: it has no gene row",
+                grid.where,
+                "genes in rows and samples in columns",
+            )
     rows = tuple(np.asarray(grid.numbers)[keep].tolist())
     draft = Matrix(grid.where, tuple(genes), samples, np.empty((0, 0)), rows, notes, aside=aside)
     counts, lone = _without_lone_cells(counts, draft)
@@ -78,13 +86,22 @@ def _without_lone_cells(counts: pd.DataFrame, draft: Matrix) -> tuple[pd.DataFra
         return counts, []
     blank = texts.apply(lambda column: column.astype(str).str.strip() == "").all(axis=1)
     rows = np.flatnonzero(blank)
-    hint = "Take it out if it is a note or a title; else write its counts."
+    hint = "If it is a note or a title, remove it. Otherwise write its counts."
     problems = [
-        Problem("the row holds its first cell alone", draft.gene_place(int(row)), "counts", hint)
+        Problem(
+            "only the first cell of the row is filled in",
+            draft.gene_place(int(row)),
+            "counts",
+            hint,
+        )
         for row in rows[:SHOWN]
     ]
     if len(rows) > SHOWN:
-        problems.append(Problem(f"and {len(rows) - SHOWN:,} more such rows", draft.where))
+        problems.append(
+            Problem(
+                f"{number_of(len(rows) - SHOWN, 'more row')} with the same problem", draft.where
+            )
+        )
     return counts.mask(blank, "0") if len(rows) else counts, problems
 
 
@@ -143,7 +160,7 @@ def _values(frame: pd.DataFrame, draft: Matrix) -> tuple[np.ndarray, tuple[Probl
     if commas:
         more = f" ({len(commas):,} such cells)" if len(commas) > 1 else ""
         where, cell = commas[0]
-        what, hint = f"'{cell}' has a comma in it{more}", EUROPEAN_HINT
+        what, hint = f"'{cell}' contains a comma{more}", EUROPEAN_HINT
         if _GROUPS.fullmatch(cell):
             readings = f"{cell.replace(',', '')} or as {cell.replace(',', '.', 1)}"
             what, hint = f"'{cell}' can be read as {readings}{more}", _PLAIN_HINT
@@ -170,14 +187,16 @@ def _text_column(
     rest = [row for row in wrong if not _COMMA_NUMBER.fullmatch(cells[row])]
     if len(rest) == len(cells) and len(cells) > 1 and len(set(cells)) > 1:
         name = draft.samples[index]
-        what = f"the column holds text throughout ('{cells[0][:40]}', …)"
+        what = f"the column contains only text ('{cells[0][:40]}', …)"
         where = f"{draft.where}, column '{name}'"
-        hint = "Leave the column out, or put the gene id first and samples alone after it."
+        hint = "Remove the column. The table needs the gene id first and only samples after it."
         return np.zeros(len(cells)), [Problem(what, where, "counts", hint)], commas
     problems = [_bad_cell(cells[row], draft.cell(row, index)) for row in rest[:SHOWN]]
     if len(rest) > SHOWN:
         where = f"{draft.where}, column '{draft.samples[index]}'"
-        problems.append(Problem(f"and {len(rest) - SHOWN:,} more cells like the last", where))
+        problems.append(
+            Problem(f"{number_of(len(rest) - SHOWN, 'more cell')} with the same problem", where)
+        )
     return np.where(np.isnan(numbers), 0, numbers), problems, commas
 
 
@@ -186,7 +205,7 @@ def _bad_cell(cell: str, where: str) -> Problem:
     if not text:
         return Problem("the cell is empty", where, "a whole number ≥ 0")
     if _POINT_GROUPS.fullmatch(text):
-        what = f"'{text}' has points as thousands marks"
+        what = f"'{text}' has points as thousands separators"
         return Problem(what, where, "digits", _PLAIN_HINT)
     what = f"'{text[:40]}' is not a number"
     if text.lower() in MISSING:

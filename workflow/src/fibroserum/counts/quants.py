@@ -63,15 +63,15 @@ def read_quants(
     whole = files[0] in of_genes or 2 * sum(map(bool, map(_GENE_ID.match, names))) > len(names)
     if tx2gene is None and not whole:
         raise refuse(
-            "holds transcript estimates, and the config names no tx2gene",
+            "contains estimates of transcripts, but the config names no tx2gene",
             where,
             "tx2gene: a table of transcript and gene ids",
-            "nf-core/rnaseq leaves one as tx2gene.tsv.",
+            "nf-core/rnaseq writes one, tx2gene.tsv.",
         )
     reads = np.column_stack([sample.reads for sample in samples])
     tpm = np.column_stack([sample.tpm for sample in samples])
     length = np.column_stack([sample.length for sample in samples])
-    note = f"{where}: counts scaled by length from {len(samples)} "
+    note = f"{where}: counts scaled by length, from {len(samples)} samples with "
     said = tuple(_quant_sample(path, known_samples) for path in files)
     if whole or tx2gene is None:
         values = length_scaled(reads, tpm, length, np.arange(len(names)))
@@ -120,15 +120,15 @@ def _other_transcripts(first: Transcripts, other: Transcripts) -> Problem:
     more = sorted({*other.names} - {*first.names})
     parts = [
         f"{len(names):,} {words} ({listed(names, 3)})"
-        for names, words in ((lacking, "are lacking"), (more, "are only here"))
+        for names, words in ((lacking, "are missing"), (more, "are only here"))
         if names
     ]
     return Problem(
-        f"its {len(other.names):,} transcripts are not those of {first.where}: "
+        f"its {len(other.names):,} transcripts differ from those of {first.where}: "
         f"{' and '.join(parts) or 'some appear more than once'}",
         other.where,
-        "one transcriptome for all samples",
-        "Quantify all samples with one index.",
+        "the same transcriptome for all samples",
+        "Quantify all samples with the same index.",
     )
 
 
@@ -150,9 +150,9 @@ def _lacking(
             f"{what}, with {share:.0%} of the counts",
             where,
             f"at most {MOST_LACKING:.0%} of the counts without a gene",
-            "Take the tx2gene table of the annotation that the index was made from.",
+            "Use the tx2gene table of the annotation that the index was made from.",
         )
-    yield f"{where}: {what}: left out, with {share:.2%} of the counts"
+    yield f"{where}: {what}; excluded, with {share:.2%} of the counts"
 
 
 _ENDING = re.compile(r"[._-]?(quant|abundance)?([._]genes)?\.(sf|tsv)(\.\w+)?$", re.IGNORECASE)
@@ -216,7 +216,7 @@ def _estimates(matrix: Matrix) -> np.ndarray:
         wrong = np.flatnonzero(~np.isfinite(values[:, column]) | (values[:, column] < 0))
         if len(wrong):
             row = int(wrong[0])
-            what = f"the value {values[row, column]:g} is no {name}"
+            what = f"the value {values[row, column]:g} is not a {name}"
             problems.append(Problem(what, matrix.cell(row, column), "a number ≥ 0"))
     if problems:
         raise InputError(capped(problems, matrix.where))
@@ -262,7 +262,7 @@ def _read_tx2gene(path: Path, transcripts: Collection[str]) -> dict[str, str]:
     for row in rows:
         if row[1] and genes.setdefault(row[0], row[1]) != row[1]:
             what = f"the transcript '{row[0]}' has two genes, '{genes[row[0]]}' and '{row[1]}'"
-            problems.append(Problem(what, str(path), "one gene for each transcript"))
+            problems.append(Problem(what, str(path), "one gene per transcript"))
     if problems:
         raise InputError(capped(problems, str(path)))
     return genes

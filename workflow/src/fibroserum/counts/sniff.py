@@ -43,7 +43,9 @@ def read_matrices(
         kind, files = line_kind(first_line(path, "#")), [path]
     if kind == "mtx":
         if len(files) > 1:
-            raise refuse(f"holds {len(files)} 10x matrices", where, "a folder with one of them")
+            raise refuse(
+                f"contains {len(files)} 10x matrices", where, "a folder with one 10x matrix"
+            )
         matrix = read_mtx(path if path.is_dir() else path.parent, files[0], cells)
         return [replace(matrix, used="cells")]
     if kind in ("salmon", "kallisto"):

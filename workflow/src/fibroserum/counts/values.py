@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from fibroserum.counts.table import Fractional, Matrix
-from fibroserum.errors import SHOWN, Problem
+from fibroserum.errors import SHOWN, Problem, number_of
 
 #: Larger than any library of reads; a cell beyond it is a mistake, and float64 loses units there.
 LARGEST_COUNT = 1e15
-RAW_HINT = "Ask for the raw counts, before any normalisation."
+RAW_HINT = "Use the counts before any normalisation."
 _ROUND_HINT = (
-    "If these are length-scaled estimates (Salmon, kallisto, RSEM, nf-core/rnaseq), "
-    "say 'fractional: round' in the config; else ask for the raw counts."
+    "If these are length-scaled estimates (Salmon, kallisto, RSEM, nf-core/rnaseq), write "
+    "'fractional: round' in the config. Otherwise use the counts before any normalisation."
 )
 
 
@@ -35,7 +35,7 @@ def to_counts(
     whole = values.dtype.kind != "f" or bool((usable == np.rint(usable)).all())
     scale = "" if matrix.problems else scale_of(usable, whole)
     if scale:
-        return values, (), [Problem(f"holds {scale}", matrix.where, "raw counts", RAW_HINT)]
+        return values, (), [Problem(f"contains {scale}", matrix.where, "raw counts", RAW_HINT)]
     problems += _cells(matrix, values < 0, lambda v: f"the count is negative ({v:g})")
     if not whole and fractional == "refuse":
         problems += _fractional_problem(matrix, usable)
@@ -63,7 +63,7 @@ def _cell_problems(matrix: Matrix) -> list[Problem]:
 
 
 def _too_large(value: float) -> str:
-    return f"the count {value:g} is larger than any library"
+    return f"the count {value:g} is impossibly large"
 
 
 def _cells(matrix: Matrix, wrong: np.ndarray, say: Callable[[float], str]) -> list[Problem]:
@@ -76,7 +76,7 @@ def _cells(matrix: Matrix, wrong: np.ndarray, say: Callable[[float], str]) -> li
         for g, s in places[:SHOWN]
     ]
     if len(places) > SHOWN:
-        rest = f"and {len(places) - SHOWN:,} more cells like the last"
+        rest = f"{number_of(len(places) - SHOWN, 'more cell')} with the same problem"
         problems.append(Problem(rest, matrix.where))
     return problems
 
@@ -87,7 +87,7 @@ def _fractional_problem(matrix: Matrix, values: np.ndarray) -> list[Problem]:
     share = wrong.sum() / max(int((values != 0).sum()), 1)
     what = f"the count {values[g, s]:g} is not a whole number"
     if wrong.sum() > 1:
-        what += f" ({int(wrong.sum()):,} such cells, {share:.0%} of those not zero)"
+        what += f" ({number_of(int(wrong.sum()), 'such cell')}, {share:.0%} of the cells above 0)"
     return [Problem(what, matrix.cell(int(g), int(s)), "whole numbers", _ROUND_HINT)]
 
 
@@ -98,7 +98,7 @@ def silent_samples(where: str, samples: Sequence[str], values: np.ndarray) -> li
             "every count of this sample is 0",
             f"{where}, column '{samples[int(s)]}'",
             "a sample with reads",
-            "Take its row out of the sheet, or bring its counts.",
+            "Remove its row from the sheet, or supply its counts.",
         )
         for s in np.flatnonzero(~(values != 0).any(axis=0))
     ]
@@ -112,10 +112,10 @@ def _sum_rows(matrix: Matrix, values: np.ndarray) -> list[Problem]:
     likely = np.flatnonzero((2 * values[:, 0] == totals[0]) & (totals[0] > 0))
     return [
         Problem(
-            "the row is the sum of all others",
+            "the row is the sum of all other rows",
             matrix.gene_place(int(g)),
-            "genes alone",
-            "Take it out.",
+            "only genes",
+            "Remove the row.",
         )
         for g in likely
         if (2 * values[g] == totals).all()
@@ -141,17 +141,17 @@ def scale_of(values: np.ndarray, whole: bool) -> str:
         return "TPM or CPM values (every sample adds up to a million)"
     mostly = (values != np.rint(values)).sum() > 0.5 * (values != 0).sum()
     if values.max() < 30 and mostly:
-        return f"what looks like log values (fractions, none above {values.max():.3g})"
+        return f"values that look like logarithms (fractions, none above {values.max():.3g})"
     if values.min() < 0:
         return ""
     if samples > 1 and np.ptp(totals) <= 1e-4 * totals.mean():
         return f"scaled values (every sample adds up to {totals.mean():,.6g})"
     if _one_factor_a_sample(values):
-        return "counts divided by one factor a sample (CPM or size-factor normalised values)"
+        return "counts divided by one factor per sample (CPM or size-factor normalised values)"
     some = values[values > 0]
     if len(some) >= 1000 and (some < 0.5).mean() > 0.15:
         share = (some < 0.5).mean()
-        return f"what looks like FPKM or TPM values ({share:.0%} of them between 0 and 0.5)"
+        return f"values that look like FPKM or TPM ({share:.0%} of them between 0 and 0.5)"
     return ""
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import counts_of, settings_of
+from fibroserum.cohort.contrasts import MODEL_WORDS
 from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.models import Model, keep_model, models_of
 from fibroserum.cohort.storage import read_h5ad
@@ -154,11 +155,11 @@ def _check_samples(well: pd.DataFrame, model: str) -> None:
     without = list(well.index[well.sum(axis=1) == 0])
     if without:
         raise refuse(
-            f"without a count in the {well.shape[1]:,} genes with enough counts for the second "
-            f"model: {listed(without)}",
-            f"the {model} model",
-            "counts in these genes in every sample",
-            "Sequence these samples deeper, or take their rows out of the sheet.",
+            f"samples without counts in the {well.shape[1]:,} genes of the second model: "
+            f"{listed(without)}",
+            MODEL_WORDS[model],
+            "counts of these genes in every sample",
+            "Sequence these samples deeper, or remove their rows from the sheet.",
         )
 
 

@@ -47,5 +47,6 @@ class FitSettings:
     def __post_init__(self) -> None:
         if self.second_opinion not in get_args(SecondOpinion):
             raise ValueError(
-                f"no second model '{self.second_opinion}': {', '.join(get_args(SecondOpinion))}"
+                f"unknown second model '{self.second_opinion}'; expected one of "
+                f"{', '.join(get_args(SecondOpinion))}"
             )

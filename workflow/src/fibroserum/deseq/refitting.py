@@ -48,7 +48,7 @@ def refit_genes(
     matrix, samples, genes = count_matrix(counts)
     rows, columns = fit.samples.get_indexer(samples), fit.genes.get_indexer(genes)
     if (rows < 0).any() or (columns < 0).any():
-        raise KeyError("The counts have a sample or a gene that was not in the fit.")
+        raise KeyError("The counts contain a sample or a gene that the fit does not have.")
     known = isinstance(design, BlockStructure)
     structure = design if known else usable_structure(design, samples)
     trend = fit.fitted_dispersions[columns]

@@ -58,9 +58,9 @@ def restrict(
             reason = "another set of this collection has the same name"
         elif len(found) < min_size:
             genes_of = "gene" if len(found) == 1 else "genes"
-            reason = f"{len(found)} tested {genes_of}, fewer than min_size {min_size}"
+            reason = f"{len(found)} tested {genes_of}, fewer than min_size ({min_size})"
         elif len(found) > max_size:
-            reason = f"{len(found)} tested genes, more than max_size {max_size}"
+            reason = f"{len(found)} tested genes, more than max_size ({max_size})"
         seen.add(key)
         if reason:
             left_out.append((*key, "", reason))

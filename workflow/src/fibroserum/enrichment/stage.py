@@ -10,6 +10,7 @@ import anndata as ad
 import pandas as pd
 
 from fibroserum.cohort.accessors import counts_of, settings_of
+from fibroserum.cohort.contrasts import MODEL_WORDS
 from fibroserum.cohort.models import Model, models_of
 from fibroserum.de.second_model import well_counted
 from fibroserum.enrichment.expression import scores_and_tests, set_expression
@@ -46,7 +47,7 @@ def enrich(
     tables = {name: table for test in tests for name, table in test.tables.items()}
     sizes: dict[str, Any] = {"min_size": settings.min_size, "max_size": settings.max_size}
     scores, score_tests = scores_and_tests(cohort, mapped, **sizes)
-    unmapped = lost.assign(reason="no gene of the matrix has this name")
+    unmapped = lost.assign(reason="not in the count matrix")
     names = [model.name for model in models]
     untested = left_out_of(dict(zip(names, (test.left_out for test in tests), strict=True)))
     left_out = pd.concat([untested, unmapped], ignore_index=True)
@@ -72,7 +73,7 @@ def left_out_of(by_model: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     for number, (model, table) in enumerate(by_model.items()):
         for collection, gene_set, gene, reason in table.itertuples(index=False):
             if (collection, gene_set) not in everywhere:
-                rows.append((collection, gene_set, gene, f"{reason} (in the {model} model)"))
+                rows.append((collection, gene_set, gene, f"{reason} (in {MODEL_WORDS[model]})"))
             elif number == 0:
                 rows.append((collection, gene_set, gene, reason))
     return pd.DataFrame(rows, columns=["collection", "gene_set", "gene", "reason"], dtype=object)

@@ -28,7 +28,7 @@ _UNPACK_FAULTS = (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError)
 _NOT_TABLES: tuple[tuple[bytes, str, str], ...] = (
     (
         b"\xd0\xcf\x11\xe0",
-        "an Excel workbook of the old kind (.xls), or one with a password",
+        "an old Excel workbook (.xls), or one with a password",
         "In Excel, save it as .xlsx, without a password.",
     ),
     (b"%PDF", "a PDF", "Ask for the table itself as TSV."),
@@ -70,7 +70,11 @@ def require(path: Path) -> None:
     if not path.exists():
         raise refuse("there is no such file or folder", str(path), hint=_nearest_sibling(path))
     if not os.access(path, os.R_OK):
-        raise refuse("may not be read", str(path), "a file that this user can read")
+        raise refuse(
+            "cannot be read (permission denied)",
+            str(path),
+            "a file that you have permission to read",
+        )
 
 
 def _nearest_sibling(path: Path) -> str:
@@ -78,7 +82,7 @@ def _nearest_sibling(path: Path) -> str:
     if not folder.is_dir():
         return f"The folder '{folder}' does not exist either."
     names = sorted(entry.name for entry in folder.iterdir())
-    hint = nearest(path.name, names)
+    hint = nearest(path.name, names, "Files found")
     return hint if hint else f"The folder '{folder}' is empty."
 
 
@@ -109,7 +113,7 @@ def unpack(path: Path) -> bytes:
             raise refuse(
                 f"is larger than {MAX_TABLE_BYTES / 2**20:,.0f} MiB once unpacked",
                 str(path),
-                "a count matrix of genes by samples",
+                "a count matrix",
             )
         parts.append(chunk)
     return b"".join(parts)
@@ -225,11 +229,11 @@ def read_text(path: Path) -> Text:
         lines = tuple(_plain(line, where) for _, line in rows)
         return Text(lines, tuple(number for number, _ in rows), (note,) if note else ())
     if sheet is not None:
-        raise refuse(f"is no Excel workbook with a sheet '{sheet}'", where)
+        raise refuse(f"is not an Excel workbook with a sheet '{sheet}'", where)
     _refuse_other_formats(data, where)
     text, notes = _decode(data, where)
     if re.match(r"\s*<(!doctype|html|\?xml)", text[:200], re.IGNORECASE):
-        hint = "The download probably gave a login or error page: fetch the file again."
+        hint = "The download probably returned a login or error page. Download the file again."
         raise refuse("is a web page (HTML or XML), not a table", where, hint=hint)
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     kept = [(line, n) for n, line in enumerate(text.split("\n"), 1) if line and not line.isspace()]
@@ -261,14 +265,16 @@ def _decode(data: bytes, where: str) -> tuple[str, tuple[str, ...]]:
             raise refuse("is not valid UTF-16", where, hint="Save it as UTF-8.") from error
     sample = data[:4096]
     if sample.count(0) > len(sample) // 4:
-        raise refuse("is binary, or UTF-16 without its mark", where, "UTF-8", "Save it as UTF-8.")
+        raise refuse(
+            "is binary, or UTF-16 without a byte order mark", where, "UTF-8", "Save it as UTF-8."
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         byte = data[error.start]
         raise refuse(
-            f"byte 0x{byte:02X} is not UTF-8 (the file is binary, Latin-1 or Windows-1252)",
+            f"byte 0x{byte:02X} is not UTF-8 text (the file is binary, Latin-1 or Windows-1252)",
             f"{where}, row {line}",
             "UTF-8",
             "Save it as UTF-8.",
@@ -285,7 +291,7 @@ def _plain(text: str, where: str) -> str:
     if found:
         line = text.count("\n", 0, found.start()) + 1
         raise refuse(
-            f"holds the control character U+{ord(found.group()):04X}",
+            f"contains the control character U+{ord(found.group()):04X}",
             f"{where}, row {line}",
             "a text table",
         )

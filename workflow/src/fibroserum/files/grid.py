@@ -22,7 +22,7 @@ ID_HEADERS = {
     "id", "feature", "feature_id", "name", "target_id", "rownames", "unnamed: 0",
 }  # fmt: skip
 EUROPEAN_HINT = (
-    "Save it with commas between columns and points in numbers, or as tab-separated text."
+    "Save it with commas between columns and decimal points in numbers, or as tab-separated text."
 )
 
 
@@ -56,10 +56,12 @@ def find_separator(lines: Sequence[str], where: str) -> str:
     if "," in first:
         return ","
     if len(first.split()) > 1 and all(len(line.split()) > 1 for line in lines[:5]):
-        hint = "In R: write.table(..., sep='\\t', quote=FALSE, col.names=NA)."
+        hint = "In R, write it with write.table(..., sep='\\t', quote=FALSE, col.names=NA)."
         raise refuse("has spaces between columns", where, "tabs or commas", hint)
     raise refuse(
-        f"has a single column (its first line is '{first[:60]}')", where, "a column of ids and more"
+        f"has a single column (its first line is '{first[:60]}')",
+        where,
+        "a column of ids and further columns",
     )
 
 
@@ -75,7 +77,7 @@ def read_grid(path: Path, *, header: bool = False) -> Grid:
     where = str(path)
     comments = _leading_comments(text.lines)
     if comments == len(text.lines):
-        raise refuse("holds comment lines alone", where, "a header and rows")
+        raise refuse("contains only comment lines", where, "a header and rows")
     lines, numbers = text.lines[comments:], text.numbers[comments:]
     separator = find_separator([_first_record(lines), *lines[1:5]], where)
     records = _records(lines, numbers, separator, where)
@@ -100,7 +102,7 @@ def read_grid(path: Path, *, header: bool = False) -> Grid:
             cut, width, names = True, len(kept), tuple(names[index] for index in kept)
             cells = (split(row, separator) for row in rows)
             rows = [joined([row[index] for index in kept], separator) for row in cells]
-    left_out = (f"{where}: columns without name and content left out",) if cut else ()
+    left_out = (f"{where}: excluded columns without name and content",) if cut else ()
     places = tuple(record.number for record in records)
     return Grid(where, separator, names, tuple(rows), places, width, (*text.notes, *left_out))
 
@@ -165,10 +167,12 @@ def _used(cells: Sequence[str]) -> int:
 def _quote_problem(error: csv.Error, where: str) -> Problem:
     text = str(error)
     if "end of data" in text or "field limit" in text:
-        return Problem("a quotation mark is opened and not closed", where, "quotes in pairs")
+        return Problem(
+            "a quotation mark is opened but not closed", where, "quotation marks in pairs"
+        )
     if "expected after" in text:
         what = "a quotation mark is closed before the end of its cell"
-        return Problem(what, where, "quotes around whole cells, and doubled within them")
+        return Problem(what, where, "quotation marks around whole cells, and doubled inside them")
     return Problem(f"cannot be split ({text})", where)
 
 
@@ -218,8 +222,8 @@ def _refuse_title(records: Sequence[_Record], width: int, separator: str, where:
     """Refuse a title above the header: one cell, alone in its row of a table of three and more."""
     given = [cell.strip() for cell in split(records[0].text, separator) if cell.strip()]
     if len(given) == 1 and width > 2 and 2 * sum(row.used > 2 for row in records) > len(records):
-        what = f"'{given[0][:60]}' is alone in its row, as a title above the header"
-        hint = "Take the rows above the header out (merged cells, too)."
+        what = f"'{given[0][:60]}' is the only cell of its row, like a title above the header"
+        hint = "Remove the rows above the header, and merged cells."
         raise refuse(what, f"{where}, row {records[0].number}", "a header in the first row", hint)
 
 
@@ -227,7 +231,7 @@ def _refuse_ragged(records: Sequence[_Record], width: int, short_header: bool, w
     first = "second" if short_header else "first"
     wrong = [
         Problem(
-            f"has {row.fields} fields",
+            f"has {row.fields} cells",
             f"{where}, row {row.number}",
             f"{width}, as in the {first} row",
         )

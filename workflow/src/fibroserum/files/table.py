@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from fibroserum.errors import SHOWN, InputError, Problem, listed
+from fibroserum.errors import SHOWN, InputError, Problem, appear, listed
 from fibroserum.files.grid import parse_lines, read_grid
 
-_EMPTY_HINT = "Spreadsheets leave empty columns behind: delete it where nothing stands in it."
+_EMPTY_HINT = "Spreadsheets leave empty columns behind. Delete the column if it is empty."
 
 
 def read_sheet(path: Path) -> pd.DataFrame:
@@ -40,14 +40,16 @@ def sheet_and_problems(path: Path) -> tuple[pd.DataFrame, list[Problem]]:
     header = [name.strip() for name in grid.header]
     for index, name in enumerate(header, 1):
         if not name:
-            hint = "Name it 'sample' if it holds the sample names." if index == 1 else _EMPTY_HINT
+            hint = (
+                "Name it 'sample' if it contains the sample names." if index == 1 else _EMPTY_HINT
+            )
             problems.append(Problem(f"column {index} has no name", where, "a name", hint))
     repeated = [name for name, n in Counter(header).items() if n > 1 and name]
     if repeated:
-        what = f"the columns {listed(repeated)} stand more than once"
-        problems.append(Problem(what, where, "each column once"))
+        what = f"{appear('column', repeated)} more than once"
+        problems.append(Problem(what, where, "each column name only once"))
     if not grid.lines:
-        problems.append(Problem("has a header and no rows", str(path), "one row a sample"))
+        problems.append(Problem("has a header but no rows", str(path), "one row per sample"))
         raise InputError(problems)
     frame = parse_lines(grid, dict.fromkeys(range(grid.width), str))
     trimmed = frame.apply(lambda column: column.str.strip())

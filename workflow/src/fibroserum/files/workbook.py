@@ -80,9 +80,9 @@ def read_rows(
             _refuse_formulas_without_values(book[name], rows, where)
     except _FAULTS as error:
         what = f"is a damaged Excel workbook ({str(error)[:200] or type(error).__name__})"
-        hint = "Open it in a spreadsheet and save it again, or copy it again."
+        hint = "Open it in a spreadsheet program and save it again, or copy it again."
         raise refuse(what, where, hint=hint) from error
-    several = f"{where}: sheet '{name}' is read, of {listed(names)}"
+    several = f"{where}: we read sheet '{name}' of {listed(names)}"
     return rows, several if len(names) > 1 and sheet is None else ""
 
 
@@ -98,8 +98,8 @@ def _refuse_bombs(data: bytes, where: str, most_bytes: int) -> None:
                 end = b""
                 while block := stream.read(1 << 20):
                     if b"<!ENTITY" in end + block:
-                        what = "declares entities in its XML, as no spreadsheet does"
-                        raise refuse(what, where, "a workbook that a spreadsheet wrote")
+                        what = "declares entities in its XML, which no spreadsheet program does"
+                        raise refuse(what, where, "a workbook that a spreadsheet program wrote")
                     end = block[-8:]
 
 
@@ -121,7 +121,7 @@ def _rows(sheet: Any, where: str) -> Iterator[tuple[int, str]]:
             what = (
                 f"its sheet '{sheet.title}' has more than {MAX_CELLS:,} cells or {MAX_ROWS:,} rows"
             )
-            raise refuse(what, where, "genes by samples, or samples")
+            raise refuse(what, where, "a table of counts or a sample sheet")
     for number, texts in rows:
         yield number, joined([*texts, *[""] * (width - len(texts))], "\t")
 
@@ -147,8 +147,11 @@ def _refuse_formulas_without_values(
             elif kind == "row":
                 element.clear()
     if cells:
-        what = f"holds formulas without stored values: {listed(cells)}"
-        hint = "Open it in a spreadsheet and save it again, or paste the values in their place."
+        what = f"contains formulas without stored values: {listed(cells)}"
+        hint = (
+            "Open it in a spreadsheet program and save it again, or replace the formulas by "
+            "their values."
+        )
         raise refuse(what, f"{where}, sheet '{sheet.title}'", "values", hint)
 
 

@@ -75,11 +75,11 @@ def read_gmt(path: Path) -> list[GeneSet]:
             problems.append(Problem("the gene set has no name", where, _EXPECTED))
         elif not genes and not (few and (description or _ONE_WORD.fullmatch(name))):
             what = f"gene set '{name[:60]}' has no genes"
-            hint = "Put tabs in place of the commas." if name.count(",") > 1 else ""
+            hint = "Replace the commas by tabs." if name.count(",") > 1 else ""
             problems.append(Problem(what, where, _EXPECTED, hint))
         elif name in first_place:
             what = f"gene set '{name}' is already on {first_place[name]}"
-            problems.append(Problem(what, where, "each name once", "Rename or remove one"))
+            problems.append(Problem(what, where, "each name only once", "Rename or remove one."))
         else:
             first_place[name] = where.rpartition(", ")[2]
             sets.append(
@@ -89,7 +89,7 @@ def read_gmt(path: Path) -> list[GeneSet]:
     if problems:
         raise InputError(capped(problems, str(path)))
     if not sets:
-        raise refuse("there is no gene set in the file", str(path), _EXPECTED)
+        raise refuse("contains no gene set", str(path), _EXPECTED)
     _check_descriptions(sets, path)
     return sets
 
@@ -98,13 +98,15 @@ def _entries(path: Path) -> Iterator[_Entry]:
     lines = _read_lines(path)
     start = "".join(lines[:50]).lstrip()
     if re.match(r'\[\s*[\[{"\]]', start) and "\t" not in lines[0]:
-        hint = 'Write {"name of a set": ["gene", "gene"], ...}, or a GMT.'
-        raise refuse("is JSON with a list, not with sets by name", str(path), _EXPECTED, hint)
+        hint = 'Write {"name of a set": ["gene", "gene"], ...}, or use a GMT file.'
+        raise refuse(
+            "is JSON with a list, but it must have sets by name", str(path), _EXPECTED, hint
+        )
     if re.match(r'\{\s*"', start) or start.rstrip() == "{}":
         yield from _json_entries("\n".join(lines), path)
         return
     if re.match(r"<\?xml|<msigdb", start, re.IGNORECASE):
-        hint = "Take the GMT or the JSON of the same collection."
+        hint = "Use the GMT or the JSON file of the same collection."
         raise refuse("is XML (MSigDB's own, or a web page)", str(path), _EXPECTED, hint)
     rows = [
         (number, [_bare(field) for field in line.split("\t")])
@@ -200,11 +202,11 @@ def _check_descriptions(sets: Sequence[GeneSet], path: Path) -> None:
         known = bundled().symbol
         if all(text in known for text in said):
             raise refuse(
-                f"the second column holds genes ('{said[0]}' in set '{sets[0].name}'), which would "
-                "be lost as descriptions",
+                f"the second column contains genes ('{said[0]}' in set '{sets[0].name}'), but "
+                "it is read as descriptions",
                 str(path),
                 _EXPECTED,
-                "Put a column of descriptions, which may be empty, behind the names.",
+                "Insert a column of descriptions, which may be empty, after the names.",
             )
 
 
@@ -221,10 +223,11 @@ def check_human(sets: Sequence[GeneSet], path: Path) -> None:
     strange = [name for name in names if index.find(canonical_ensembl(name)) < 0]
     if len(strange) > ALIEN_SHARE * len(names):
         raise refuse(
-            f"{len(strange)} of its {len(names)} genes, such as '{strange[0]}', are no human genes",
+            f"{len(strange)} of its {len(names)} genes, such as '{strange[0]}', are not human "
+            "genes",
             str(path),
             "symbols, Ensembl or Entrez ids of human genes",
-            nearest(strange[0], index.symbol),
+            nearest(strange[0], index.symbol, ""),
         )
 
 
@@ -258,7 +261,7 @@ def _read_lines(path: Path) -> list[str]:
             f"is not UTF-8 text (byte 0x{raw[error.start]:02x})",
             f"{path}, line {line}",
             _EXPECTED,
-            "Save it as UTF-8",
+            "Save it as UTF-8.",
         ) from error
     control = next((c for c in text if c < " " and c not in "\t\r\n\f\v"), "")
     if control:

@@ -37,21 +37,26 @@ _SPECIES = {
     "CAF": "dog",
     "OAR": "sheep",
 }
-_ORTHOLOGUES = "Map them to human orthologues first, or give `genes.annotation` (gene_id, symbol)"
-_TRANSCRIPTS = "Transcripts are summed to genes with `tx2gene`, from the quantification folders"
+_ORTHOLOGUES = (
+    "Map them to human orthologues first, or provide genes.annotation (columns gene_id and symbol)."
+)
+_TRANSCRIPTS = (
+    "Write the quantification folders in counts, and a table of transcripts and genes in tx2gene. "
+    "Transcripts are then summed to genes."
+)
 _FOREIGN: tuple[tuple[str, re.Pattern[str], str], ...] = (
     ("Ensembl transcripts", re.compile(r"ENST\d{11}.*"), _TRANSCRIPTS),
     ("RefSeq transcripts", re.compile(r"[NX][MR]_\d+(?:\.\d+)?"), _TRANSCRIPTS),
-    ("Ensembl proteins", re.compile(r"ENSP\d{11}.*"), "Count reads by gene"),
+    ("Ensembl proteins", re.compile(r"ENSP\d{11}.*"), "Count reads per gene."),
     (
         "ids of several kinds joined in one column",
         re.compile(r"ENSG\d{11}(?:\.\d+)?[|_:;,].+|[^|]+\|[^|]+"),
-        "Keep one kind of id in the first column",
+        "Keep one kind of id in the first column.",
     ),
     (
         "microarray probes",
         re.compile(r"AFFX-.+|\d+(?:_[a-z])?_at|ILMN_\d+|A_\d+_P\d+"),
-        "Microarray intensities are not counts and cannot be analysed here",
+        "Microarray intensities are not counts and cannot be analysed here.",
     ),
 )
 
@@ -89,7 +94,7 @@ def recognise(
     stripped = (str(name).strip() for name in ids)
     names = [n for n in stripped if n not in NOT_A_NAME and not why_no_gene(n)]
     if not names:
-        raise refuse("there are no gene ids", source, EXPECTED)
+        raise refuse("no gene ids found", source, EXPECTED)
     kinds = [_looks(name) for name in names]
     tally = Counter(kinds)
     annotated = sum(name in own for name in names) >= 0.5 * len(names)
@@ -136,12 +141,12 @@ def _check_numbers(names: list[str], source: str) -> None:
             f"the gene ids are row numbers ({numbers[0]}, {numbers[1]} …)",
             source,
             EXPECTED,
-            "The column with the gene ids must come first",
+            "The column with the gene ids must come first.",
         )
     known = sum(str(number) in bundled().entrez for number in numbers)
     if known < 0.2 * len(numbers):
         raise refuse(
-            f"only {known} of {len(numbers)} gene ids that are numbers, such as '{names[0]}', "
+            f"{known} of {len(numbers)} gene ids that are numbers, such as '{names[0]}', "
             "are human Entrez ids",
             source,
             EXPECTED,
@@ -164,7 +169,10 @@ def _check_symbols(names: list[str], source: str) -> None:
             source,
             EXPECTED,
             _affix_hint(names)
-            or "Give `genes.annotation` (gene_id, symbol), or `genes.id_type` if they are right",
+            or (
+                "Provide genes.annotation (columns gene_id and symbol). If the ids are "
+                "symbols, write 'id_type: symbol' under genes."
+            ),
         )
 
 
@@ -177,7 +185,7 @@ def _affix_hint(names: Sequence[str]) -> str:
             bare = {name.removeprefix(affix).removesuffix(affix) for name in names}
             known = sum(bundled().find(canonical_ensembl(name)) >= 0 for name in bare)
             if 2 * min(count, known) >= len(names):
-                return f"They {how} with '{affix}': take that off"
+                return f"They {how} with '{affix}'. Remove this text."
     return ""
 
 
@@ -234,7 +242,7 @@ def mangled_at(ids: Sequence[str]) -> list[tuple[int, Problem]]:
     ]
 
 
-_KEEP_TEXT = "Take the table from before a spreadsheet saved it"
+_KEEP_TEXT = "Use the table as it was before a spreadsheet program saved it."
 
 
 def _mangled(name: str, numeric: bool) -> tuple[str, str] | None:
@@ -251,7 +259,7 @@ def _mangled(name: str, numeric: bool) -> tuple[str, str] | None:
     if _DECIMAL.fullmatch(name):
         return (
             "is a number with decimals",
-            f"It was probably {name.split('.')[0]}: keep ids as text",
+            f"It was probably {name.split('.')[0]}. Keep ids as text.",
         )
     return None
 

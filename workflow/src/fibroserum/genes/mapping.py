@@ -111,10 +111,10 @@ def read_annotation(path: Path) -> pd.DataFrame:
     if missing:
         raise InputError(
             Problem(
-                f"column '{name}' is missing",
+                f"has no column '{name}'",
                 str(path),
                 "the columns gene_id and symbol",
-                nearest(name, table.columns),
+                nearest(name, table.columns, "Columns found"),
             )
             for name in missing
         )
@@ -123,7 +123,7 @@ def read_annotation(path: Path) -> pd.DataFrame:
     named = table[table["symbol"] != ""]
     symbols = named.groupby("gene_id", sort=False)["symbol"].nunique()
     problems = [
-        Problem(f"gene_id '{name}' has several symbols", str(path), "one symbol each")
+        Problem(f"gene_id '{name}' has several symbols", str(path), "one symbol per gene_id")
         for name in symbols.index[symbols > 1]
     ]
     for column in ("gene_id", "symbol"):
@@ -161,9 +161,10 @@ def annotate_with(own: pd.DataFrame, ids: Sequence[str], id_type: IdType) -> pd.
     rows = np.flatnonzero(out.index.isin(given.index))
     if not len(rows) and len(out):
         raise refuse(
-            f"none of the matrix' gene ids is there, such as '{out.index[0]}'",
+            f"none of the gene ids of the count matrix, such as '{out.index[0]}', is in the "
+            "annotation",
             "genes.annotation",
-            "the matrix' gene ids in column 'gene_id'",
+            "the gene ids of the count matrix in column 'gene_id'",
         )
     mine = given.loc[out.index[rows]]
     known = [index.symbol.get(symbol, -1) for symbol in mine["symbol"]]
@@ -217,7 +218,7 @@ def capitals_note(annotation: pd.DataFrame) -> list[str]:
     read = [f"{name} is {symbol}" for name, symbol in aliases.items() if name in capitals]
     if not read:
         return []
-    what = f"symbols in capitals are read as their genes ({len(read):,})"
+    what = f"symbols in capitals are matched to their genes ({len(read):,})"
     return [f"{what}: {listed(read, quote='')}"]
 
 
@@ -310,6 +311,5 @@ def why_unmapped(name: str, annotation: pd.DataFrame) -> str:
         known = f"'{name}'" if symbol == key else f"'{name}' ({symbol})"
         return f"{known} is a human gene, but not in the count matrix"
     symbols = [symbol for symbol in annotation["symbol"] if symbol]
-    return (
-        f"'{name}' is not a recognised human gene. {nearest(key, dict.fromkeys(symbols))}".strip()
-    )
+    near = nearest(key, dict.fromkeys(symbols), "")
+    return f"'{name}' is not a recognised human gene. {near}".strip()

@@ -59,8 +59,8 @@ def kept() -> Path | None:
 @cache
 def _warn(reason: str) -> None:
     warnings.warn(
-        f"Compiled code cannot be kept ({reason}): every process compiles anew, for some 15 s. "
-        "Set XDG_CACHE_HOME to a folder that can be written.",
+        f"Compiled code cannot be cached ({reason}), so every process compiles again (about 15 "
+        "s). Set XDG_CACHE_HOME to a folder that you can write to.",
         RuntimeWarning,
         stacklevel=2,
     )

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from jsonschema import Draft202012Validator
 
-from fibroserum.errors import Problem, nearest
+from fibroserum.errors import Problem, either, nearest
 from fibroserum.input.covariates import covariate_names
 from fibroserum.input.names import composed_config, long_names, name_clashes, nameless
 from fibroserum.input.normalization import normalization_problems
@@ -95,7 +95,7 @@ _TYPES = {
     "string": "text",
 }
 # words that the schema no longer has, and what to write instead
-_RETIRED = {"edger_ql": "edgeR's test is no longer offered as second model: write 'limma_trend'."}
+_RETIRED = {"edger_ql": "The edgeR test was removed. Write 'limma_trend'."}
 _BOUNDS = {
     "minimum": "at least",
     "exclusiveMinimum": "above",
@@ -130,15 +130,17 @@ def _yaml_hint(value: object, types: object) -> str:
     """Return what to do about a value of another type: mostly something that YAML has read so."""
     wanted = [types] if isinstance(types, str) else list(types) if isinstance(types, list) else []
     if value is None:
-        return "Nothing stands below the key: indent the lines that belong to it."
+        return "Indent the lines that belong to the key."
     if "array" in wanted and isinstance(value, Mapping):
         return f"Write it as a list: [{_one_each(value)}]."
     if isinstance(value, Mapping) and len(value) > 1:
-        return f"Write each by itself: {_one_each(value)}."
+        return f"Write each as a separate entry: {_one_each(value)}."
     if "string" in wanted and isinstance(value, bool):
-        return "YAML reads yes, no, on, off, true and false so: put the word in quotes."
+        return (
+            "YAML reads yes, no, on, off, true and false as true or false. Put the word in quotes."
+        )
     if "string" in wanted and isinstance(value, int | float):
-        return f"YAML reads it as a number: put it in quotes, '{value}'."
+        return f"YAML reads it as a number. Put it in quotes: '{value}'."
     if "array" in wanted and isinstance(value, str):
         return f"Write it as a list: [{value}]."
     if "number" in wanted and isinstance(value, str) and re.fullmatch(r"[-+]?\d+,\d+", value):
@@ -166,7 +168,7 @@ def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Itera
                 hint = f"It belongs under {homes}." if homes else nearest(key, known)
                 if path and key in schema.get("properties", {}):
                     hint = "It belongs at the top level."
-                yield Problem(f"unknown key '{key}'", place, "a key of the schema", hint)
+                yield Problem(f"unknown key '{key}'", place, hint=hint)
         elif error.validator == "required":
             for key in error.validator_value:
                 if key not in error.instance:
@@ -179,11 +181,11 @@ def schema_problems(config: Config, schema: dict[str, Any], where: str) -> Itera
                 else f"the key {error.instance} is not text"
             )
             hint = _yaml_hint(error.instance, "string")
-            yield Problem(what, place, "names as keys", hint)
+            yield Problem(what, place, "a name in quotes", hint)
         elif error.validator == "enum":
             valid = [item for item in error.validator_value if item is not None]
-            hint = _RETIRED.get(str(error.instance)) or nearest(error.instance, valid)
-            one_of = " or ".join("null" if v is None else str(v) for v in error.validator_value)
+            hint = _RETIRED.get(str(error.instance)) or nearest(error.instance, valid, "")
+            one_of = either(["null" if v is None else str(v) for v in error.validator_value])
             yield Problem(f"unknown value {error.instance!r}", place, one_of, hint)
         else:
             hint = _yaml_hint(error.instance, about.get("type"))
@@ -196,11 +198,12 @@ def _what(validator: str, value: Any) -> str:
     """Return what is wrong with a value that a keyword of the schema refuses."""
     if validator == "uniqueItems":
         twice = dict.fromkeys(str(item) for item in value if value.count(item) > 1)
-        return f"{', '.join(repr(item) for item in twice)} stands more than once"
+        verb = "appears" if len(twice) == 1 else "appear"
+        return f"{', '.join(repr(item) for item in twice)} {verb} more than once"
     if validator in ("minItems", "minLength"):
         return "the list is empty" if isinstance(value, list) else "the text is empty"
     if value is None:
-        return "there is no value"
+        return "the key has no value"
     shown = repr(value)
     return f"{shown if len(shown) <= 60 else shown[:57] + '...'} is not valid"
 
@@ -215,10 +218,10 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
         )
     for level in compared_and_ignored(design):
         yield Problem(
-            f"'{level}' is compared and ignored",
+            f"'{level}' is both compared and ignored",
             f"{where}, design.ignore_times",
-            "times other than before and after",
-            f"Take '{level}' out of ignore_times, or out of before and after.",
+            "only times that before and after do not list",
+            f"Remove '{level}' from ignore_times, or from before and after.",
         )
     if sets["min_size"] > sets["max_size"]:
         yield Problem(
@@ -228,10 +231,11 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
         )
     if design["block"] and config["differential_expression"]["second_opinion"] == "none":
         yield Problem(
-            "design.block needs the second model: the main model takes donors for independent",
+            "design.block needs the second model, because the main model assumes that donors "
+            "are independent",
             f"{where}, differential_expression.second_opinion",
             "limma_trend",
-            "Take second_opinion: none out of the config, or design.block.",
+            "Remove 'second_opinion: none' or design.block from the config.",
         )
     yield from _column_problems(design, f"{where}, design")
     yield from normalization_problems(config, where)
@@ -241,7 +245,7 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
         for name in names:
             if nameless(name):
                 yield Problem(
-                    f"the name '{name}' leaves no letter or digit for a file name",
+                    f"the name '{name}' has no letter or digit, so no file can be named after it",
                     f"{where}, {key}",
                     "a name with a letter or a digit",
                 )
@@ -250,9 +254,9 @@ def _semantic_problems(config: Config, where: str) -> Iterator[Problem]:
     for entry in config["genes"]["exclude"]:
         if not entry.strip("* "):
             yield Problem(
-                f"'{entry}' would leave out every gene that no other key names",
+                f"'{entry}' would exclude every gene that no other key names",
                 f"{where}, genes.exclude",
-                "ids or symbols, or a part of them beside *",
+                "ids or symbols, or a part of one with *, such as 'MT-*'",
             )
     yield from _endless_numbers(config, where)
     yield from key_problems(config, where)
@@ -279,22 +283,24 @@ def _column_problems(design: Config, where: str) -> Iterator[Problem]:
     """Yield a problem for each column of the sample sheet that the design uses twice."""
     covariates = covariate_names(design)
     for column in dict.fromkeys(name for name in covariates if covariates.count(name) > 1):
-        what = f"the covariate '{column}' is named {covariates.count(column)} times"
-        yield Problem(what, f"{where}.covariates", "each covariate once")
+        what = f"the covariate '{column}' appears {covariates.count(column)} times"
+        yield Problem(what, f"{where}.covariates", "each covariate only once")
     named = ("sample", "donor", "group", "time", "line", "pool", "block", "dose")
     columns = {key: design[key] for key in named if design[key]}
     for key, column in columns.items():
         twins = [other for other in columns if other > key and columns[other] == column]
         for twin in twins:
             yield Problem(
-                f"{key} and {twin} are both the column '{column}'", where, "a column for each"
+                f"{key} and {twin} both name the column '{column}'",
+                where,
+                "a different column for each",
             )
         if column in covariates:
             yield Problem(
-                f"the covariate '{column}' is the column of design.{key}",
+                f"the covariate '{column}' is also the column of design.{key}",
                 f"{where}.covariates",
                 "other columns of the sample sheet",
-                f"The {key} is in the design already: take it out of covariates.",
+                f"The models already contain the {key}. Remove it from covariates.",
             )
 
 
@@ -310,7 +316,7 @@ def placeholders(value: Any, where: str, path: tuple[str, ...] = ()) -> Iterator
     elif isinstance(value, str) and re.fullmatch(r"\s*<[A-Za-z][^<>]*>\s*", value):
         place = f"{where}, {_key(list(path))}"
         what = f"the placeholder '{value.strip()}' is not filled in"
-        hint = "Write it in place of the words in angle brackets."
+        hint = "Replace the words in angle brackets."
         yield Problem(what, place, f"the {value.strip().strip('<>')}", hint)
 
 
@@ -341,9 +347,14 @@ def repeated_keys(path: Path) -> Iterator[Problem]:
             line = key.start_mark.line + 1
             first = lines.setdefault(str(key.value), line)
             if first != line:
-                what = f"the key '{key.value}' stands in line {first} already"
+                what = f"the key '{key.value}' is already in line {first}"
                 where = f"{source(path)}, line {line}"
-                yield Problem(what, where, "each key once", "The last one would win: merge them.")
+                yield Problem(
+                    what,
+                    where,
+                    "each key only once",
+                    "YAML would use only the last one. Merge them.",
+                )
 
 
 def resolve(

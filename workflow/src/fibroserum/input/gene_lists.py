@@ -31,7 +31,9 @@ def read_gene_lists(lists: Mapping[str, Sequence[str] | str]) -> dict[str, tuple
             if changed := mangled(list(genes), where):
                 raise InputError(capped(changed, where))
             if not genes:
-                raise refuse("holds no gene", where, "a gene a line, or GMT with one set")
+                raise refuse(
+                    "contains no gene", where, "one gene per line, or a GMT file with one set"
+                )
             read[name] = tuple(genes)
     found.finish()
     return read
@@ -48,9 +50,9 @@ def _genes_of(path: Path) -> list[str]:
     sets = read_gmt(path)
     if len(sets) > 1:
         raise refuse(
-            f"holds {len(sets):,} sets, '{sets[0].name}' the first",
+            f"contains {len(sets):,} sets; the first is '{sets[0].name}'",
             str(path),
-            "one set: a list's genes",
-            "Write a file for each list. To test sets, name the file in gene_sets.",
+            "one set, which is the list",
+            "Write one file per list. To test gene sets, name the file in gene_sets.",
         )
     return list(sets[0].genes)

@@ -47,7 +47,7 @@ def long_names(names: list[str], where: str) -> Iterator[Problem]:
             yield Problem(
                 f"the name '{name[:30]}…' has {len(name)} characters",
                 where,
-                f"at most {LONGEST_NAME}: file names are made of it",
+                f"at most {LONGEST_NAME}, because the name becomes part of file names",
             )
 
 

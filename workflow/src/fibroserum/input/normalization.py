@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.errors import SHOWN, Problem, nearest
+from fibroserum.errors import SHOWN, Problem, nearest, number_of
 from fibroserum.files.table import column_name, place
 from fibroserum.input.covariates import covariate_names, numbers
 from fibroserum.input.sheet import DESIGN_KEYS, MISSING, empty_cells
@@ -29,10 +29,10 @@ def normalization_problems(config: Mapping[str, Any], where: str) -> Iterator[Pr
     for needing, key in KEYS.items():
         if section[key] is not None and method != needing:
             yield Problem(
-                f"'{key}' is set, and the method '{method}' does not read it",
+                f"'{key}' is set, but the method '{method}' does not use it",
                 f"{where}, normalization",
-                f"'{key}' with 'method: {needing}' alone",
-                f"Write 'method: {needing}', or take '{key}' out.",
+                f"'{key}' only with 'method: {needing}'",
+                f"Write 'method: {needing}', or remove '{key}'.",
             )
     if method == "given" and column is None:
         yield Problem(
@@ -45,16 +45,16 @@ def normalization_problems(config: Mapping[str, Any], where: str) -> Iterator[Pr
     taken |= {f["serum"]: f"factors.{name}.serum" for name, f in config["factors"].items()}
     if column is not None and column in taken:
         yield Problem(
-            f"the column '{column}' is {taken[column]} too",
+            f"the column '{column}' is also {taken[column]}",
             f"{where}, normalization.column",
-            "a column of its own",
+            "a column that no other key uses",
         )
     for entry in section["genes"] or ():
         if not entry.strip("* "):
             yield Problem(
-                f"'{entry}' fits every gene",
+                f"'{entry}' matches every gene",
                 f"{where}, normalization.genes",
-                "ids of spike-ins, or a part of them beside *",
+                "ids of spike-ins, or a part of them with *, such as 'ERCC-*'",
             )
 
 
@@ -62,8 +62,8 @@ def size_factor_problems(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
     """Yield what is wrong with the column of given size factors: all must be positive numbers."""
     if column not in sheet.columns:
         what = f"has no column '{column_name(sheet, column)}'"
-        why = "normalization.column of the config"
-        yield Problem(what, place(sheet), why, nearest(column, sheet.columns))
+        why = "the column that normalization.column names"
+        yield Problem(what, place(sheet), why, nearest(column, sheet.columns, "Columns found"))
         return
     yield from empty_cells(sheet, column, MISSING)
     values = numbers(sheet[column])
@@ -80,5 +80,5 @@ def size_factor_problems(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
             "Write decimals with a point." if comma and np.isnan(values[row]) else "",
         )
     if len(wrong) > SHOWN:
-        rest = f"and {len(wrong) - SHOWN:,} more size factors that are not positive numbers"
+        rest = f"{number_of(len(wrong) - SHOWN, 'more size factor')} with the same problem"
         yield Problem(rest, place(sheet, column=column))

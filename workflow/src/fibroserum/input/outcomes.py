@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.errors import SHOWN, Problem, listed, nearest
+from fibroserum.errors import SHOWN, Problem, listed, nearest, number_of
 from fibroserum.files.table import column_name, place, rows_text
 from fibroserum.input.covariates import covariate_names, numbers
 from fibroserum.input.names import long_names, name_clashes, nameless
@@ -40,33 +40,33 @@ def outcome_problems(
     for name, entry in outcomes.items():
         where = f"{WHERE}.{name}"
         if nameless(name):
-            what = f"the name '{name}' leaves no letter or digit for a file name"
+            what = f"the name '{name}' has no letter or digit, so no file can be named after it"
             yield Problem(what, WHERE, "a name with a letter or a digit")
         if bool(entry["column"]) == bool(entry["change_column"]):
             both = "both column and change_column" if entry["column"] else "no column"
             yield Problem(
                 f"outcomes.{name} has {both}",
                 where,
-                "column (a value for each sample) or change_column (a change for each donor)",
+                "either column (one value per sample) or change_column (one change per donor)",
             )
             continue
         if entry["change_column"] and entry["scale"] == "log2":
             yield Problem(
-                "a change has no logarithm, and scale is log2",
+                "scale is log2, but a change may be negative and has no logarithm",
                 f"{where}.scale",
-                "linear for a change_column",
-                "Name the values before and after in column, or write the changes of the log2 "
+                "'scale: linear' with change_column",
+                "Use column with the values before and after, or write the changes of the log2 "
                 "values into the sheet.",
             )
         column = column_of(entry)
         if column in taken:
             key = "column" if entry["column"] else "change_column"
-            what = f"'{column_name(sheet, column)}' is the column of {taken[column]}"
-            yield Problem(what, f"{where}.{key}", "a column of its own for the outcome")
+            what = f"'{column_name(sheet, column)}' is also the column of {taken[column]}"
+            yield Problem(what, f"{where}.{key}", "a column that only the outcome uses")
         elif column not in sheet.columns:
             what = f"has no column '{column_name(sheet, column)}'"
-            hint = nearest(column, sheet.columns)
-            yield Problem(what, place(sheet), f"outcomes.{name} of the config", hint)
+            hint = nearest(column, sheet.columns, "Columns found")
+            yield Problem(what, place(sheet), f"the column that outcomes.{name} names", hint)
         else:
             yield from _cell_problems(sheet, name, entry)
             if entry["change_column"]:
@@ -88,20 +88,26 @@ def _cell_problems(sheet: pd.DataFrame, name: str, entry: Mapping[str, Any]) -> 
     found = numbers(values)
     given = ~values.str.strip().str.lower().isin(MISSING).to_numpy()
     if not given.any():
-        what = f"holds no value of the outcome '{name}'"
-        yield Problem(what, place(sheet, column=column), "numbers", f"Take '{name}' out.")
+        what = f"has no value of the outcome '{name}'"
+        yield Problem(
+            what,
+            place(sheet, column=column),
+            "numbers",
+            f"Remove '{name}' from outcomes, or fill in the column.",
+        )
     wrong = np.flatnonzero(given & np.isnan(found))
     for row in wrong[:SHOWN]:
         what = f"the value '{values.iloc[row]}' of '{name}' is not a number"
         hint = comma_hint(values.iloc[row])
         yield Problem(what, place(sheet, int(row), column), "a number, or an empty cell", hint)
     if len(wrong) > SHOWN:
-        rest = f"and {len(wrong) - SHOWN:,} more values that are not numbers"
+        rest = f"{number_of(len(wrong) - SHOWN, 'more value')} with the same problem"
         yield Problem(rest, place(sheet, column=column))
     low = np.flatnonzero(np.nan_to_num(found, nan=1.0) <= 0)
     if entry["column"] and entry["scale"] == "log2" and len(low):
         row = int(low[0])
-        what = f"the value {found[row]:g} of '{name}' has no logarithm ({len(low)} such cells)"
+        what = f"the value {found[row]:g} of '{name}' has no logarithm"
+        what += f" ({number_of(len(low), 'such cell')})"
         hint = f"Write 'scale: linear' for {name}, or leave the cell empty."
         yield Problem(what, place(sheet, row, column), "values above 0 with scale log2", hint)
 
@@ -122,7 +128,7 @@ def _several_changes(
             yield Problem(
                 f"{who} has several changes: {said}",
                 place(sheet, column=column),
-                "one change a donor, in one of its rows or in all",
+                "one change per donor, in one of its rows or in all of them",
             )
 
 

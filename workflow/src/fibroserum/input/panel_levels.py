@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from fibroserum.errors import SHOWN, Problem, listed
+from fibroserum.errors import SHOWN, Problem, listed, number_of
 from fibroserum.files.table import place
-from fibroserum.input.serum_levels import detection_limit
+from fibroserum.input.serum_levels import LEVEL, detection_limit
 from fibroserum.input.sheet import MISSING
 from fibroserum.input.sheet_checks import comma_hint, limit_hint
 
@@ -81,31 +81,33 @@ class PanelLevels:
             what = f"the limit of detection '{text}' is not a number{above}"
             yield Problem(what, place(self.table, row, column), "a limit, or an empty cell")
         if len(self.wrong_limits) > SHOWN:
-            yield Problem(f"and {len(self.wrong_limits) - SHOWN:,} more limits", place(self.table))
+            yield Problem(
+                f"{number_of(len(self.wrong_limits) - SHOWN, 'more limit')} with the same problem",
+                place(self.table),
+            )
         texts = (self.wrong | self.missing).all(axis=0) & self.wrong.any(axis=0)
         for column in np.flatnonzero(texts)[:SHOWN]:
             name, row = self.names[column], int(np.argmax(self.wrong[:, column]))
             yield Problem(
-                f"the column holds text alone ('{self.text[row, column]}')",
+                f"the column contains only text ('{self.text[row, column]}')",
                 place(self.table, column=name),
                 "numbers",
                 comma_hint(self.text[row, column])
-                or "If it is not a molecule, take it out of the table.",
+                or "If it is not a molecule, remove it from the table.",
             )
         if texts.sum() > SHOWN:
-            rest = f"and {texts.sum() - SHOWN:,} more columns that hold text alone"
+            rest = f"{number_of(int(texts.sum()) - SHOWN, 'more column')} with only text"
             yield Problem(rest, place(self.table))
-        expected = "a number, '<' and the limit of detection, or an empty cell"
-        yield from self._cells(self.wrong & ~texts, "is not a finite number", expected)
+        yield from self._cells(self.wrong & ~texts, "is not a finite number", LEVEL)
         yield from self._cells(self.low, "has no logarithm", "levels above 0")
         if self.high.any():
             row, column = np.argwhere(self.high)[0]
             yield Problem(
-                f"the level {self.numbers[row, column]:g} is no log2 level ({self.high.sum():,} "
-                "such cells)",
+                f"the level {self.numbers[row, column]:g} is too high for a log2 level "
+                f"({number_of(int(self.high.sum()), 'such cell')})",
                 place(self.table, int(self.own[row]), self.names[column]),
-                f"log2 levels, at most {HIGHEST_LOG2:g}, for serum_panel.scale log2",
-                "If levels are concentrations, write 'scale: linear'.",
+                f"at most {HIGHEST_LOG2:g}, because serum_panel.scale is log2",
+                "If the levels are concentrations, write 'scale: linear'.",
             )
 
     def _cells(self, wrong: np.ndarray, what: str, expected: str) -> Iterator[Problem]:
@@ -115,14 +117,18 @@ class PanelLevels:
             hint = comma_hint(text) or limit_hint(text)
             if self.low[row, column]:
                 hint = (
-                    "Below the limit of detection: write '<' and the limit, or set "
-                    "serum_panel.detection_limit. If levels are logarithms, write 'scale: log2'."
+                    "If it is below the limit of detection, write '<' and the limit, or set "
+                    "serum_panel.detection_limit. If the levels are logarithms, write 'scale: "
+                    "log2'."
                 )
             where = place(self.table, int(self.own[row]), self.names[column])
             yield Problem(f"the level '{text}' {what}", where, expected, hint)
         if len(found) > SHOWN:
             columns = [self.names[column] for column in dict.fromkeys(found[SHOWN:, 1])]
-            rest = f"and {len(found) - SHOWN:,} more cells (columns {listed(columns)}): {what}"
+            rest = (
+                f"{number_of(len(found) - SHOWN, 'more cell')} with the same problem "
+                f"(columns {listed(columns)}): the level {what}"
+            )
             yield Problem(rest, place(self.table))
 
 

@@ -96,10 +96,10 @@ def toy_files(config: Config, where: str) -> Iterator[Problem]:
     for key, paths in input_paths(config).items():
         for path in filter(_of_toy, paths):
             yield Problem(
-                f"'{path}' belongs to a toy cohort, which is simulated, and the counts are others",
+                f"'{path}' belongs to a simulated toy cohort, but the counts do not",
                 f"{where}, {key}",
                 "a file of your own study",
-                "Take it out, or name your own. For teaching, write 'allow_toy_files: true'.",
+                "Remove it, or name your own file. For teaching, write 'allow_toy_files: true'.",
             )
 
 
@@ -120,18 +120,22 @@ def missing_files(config: Config, where: str) -> Iterator[tuple[str, Problem]]:
             folder = Path(path).parent
             if path in config_schema()["properties"]["gene_sets"]["default"]:
                 hint = (
-                    "It is a file of the pipeline: give load_config the pipeline's folder (root=), "
-                    "or write 'gene_sets: []'."
+                    "It is a file of the pipeline. Give load_config the pipeline's folder "
+                    "(root=), or write 'gene_sets: []'."
                 )
             elif not can_be_path(path):
-                hint = "A list of files has a line and a dash for each."
+                hint = "Write several files as a list, one line with a dash per file."
             elif folder.is_dir():
-                hint = nearest(path, sorted(str(p) for p in folder.iterdir() if p.name[0] != "."))
+                files = sorted(str(p) for p in folder.iterdir() if p.name[0] != ".")
+                hint = nearest(path, files, "Files found")
             else:
-                hint = f"There is no folder '{folder}' either."
+                hint = f"The folder '{folder}' does not exist either."
             if key.startswith("gene_lists.") and not Path(path).suffix:
-                hint = f"{hint} Write a gene as a list: [{Path(path).name}]."
+                hint = f"{hint} If it is a gene, write it as a list: [{Path(path).name}]."
             problem = Problem(
-                f"there is no file '{path}'", f"{where}, {key}", "a file that can be read", hint
+                f"there is no file '{path}'",
+                f"{where}, {key}",
+                "a path, absolute or relative to the working directory",
+                hint,
             )
             yield path, problem

@@ -24,7 +24,12 @@ def read_published(path: Path) -> pd.DataFrame:
     """
     table = read_sheet(path)
     problems = [
-        Problem(f"no column '{name}'", str(path), ", ".join(COLUMNS), nearest(name, table.columns))
+        Problem(
+            f"has no column '{name}'",
+            str(path),
+            f"the columns {', '.join(COLUMNS)}",
+            nearest(name, table.columns, "Columns found"),
+        )
         for name in COLUMNS
         if name not in table
     ]
@@ -36,7 +41,7 @@ def read_published(path: Path) -> pd.DataFrame:
     for name in COLUMNS[2:7]:
         numbers = pd.to_numeric(table[name], errors="coerce")
         for row in table.index[~((numbers > 0) & np.isfinite(numbers))]:
-            what = f"'{table.loc[row, name]}' is no positive number"
+            what = f"'{table.loc[row, name]}' is not a positive number"
             problems.append(Problem(what, place(table, row, name), "a number above 0"))
         table[name] = numbers
     if problems:

@@ -12,6 +12,8 @@ import pandas as pd
 from fibroserum.errors import listed
 from fibroserum.input.covariates import numbers
 
+#: What a cell of a level can be, for messages.
+LEVEL = "a number, '<' with the limit of detection, or an empty cell"
 #: Other signs for less than: full width, small, and slanted.
 _LESS = str.maketrans({"＜": "<", "﹤": "<", "≦": "≤", "⩽": "≤"})
 
@@ -59,25 +61,24 @@ def _factor_notes(
     if found["both"]:
         yield (
             f"{factor}: both levels of {listed(found['both'], 10, '')} are below the limit of "
-            "detection. The change of the level is unknown there, and the slope leaves these pairs "
-            "out"
+            "detection. Their change is unknown, so the slope does not use these pairs"
         )
     if found["one"]:
         yield (
             f"{factor}: one level of {listed(found['one'], 10, '')} is below the limit of "
-            "detection. Half the limit is used in its place"
+            "detection. It is replaced by half the limit"
         )
     if found["above"]:
         yield (
             f"{factor}: one level of {listed(found['above'], 10, '')} is below a limit that is "
-            "above the level measured in the pair's other sample. Whether it rose or fell is "
-            "unknown: check the limit, or leave the cell empty"
+            "above the level measured in the pair's other sample. Whether the level rose or "
+            "fell is unknown. Check the limit, or leave the cell empty"
         )
     if found["equal"]:
         yield (
-            f"{factor}: both levels of {listed(found['equal'], 10, '')} are {lowest:g}, the lowest "
-            f"value of the column '{column}'. It is used as a measured change of 0. If it stands "
-            "for levels below the limit of detection, write '<' and the limit in these cells"
+            f"{factor}: both levels of {listed(found['equal'], 10, '')} are {lowest:g}, the "
+            f"lowest value of the column '{column}'. This counts as a measured change of 0. If "
+            "it means below the limit of detection, write '<' and the limit in these cells"
         )
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.errors import SHOWN, InputError, Problem, nearest
+from fibroserum.errors import SHOWN, InputError, Problem, nearest, number_of
 from fibroserum.files.table import place, rows_text, sheet_and_problems
 from fibroserum.input.covariates import numbers
 from fibroserum.input.panel_levels import Limit, PanelLevels
@@ -75,21 +75,21 @@ def key_problems(config: Mapping[str, Any], where: str) -> Iterator[Problem]:
             continue
         if not panel:
             yield Problem(
-                f"'{entry['serum']}' is a molecule of serum_panel, which is not in the config",
+                f"'{entry['serum']}' refers to serum_panel, but the config has no serum_panel",
                 f"{where}, factors.{factor}.serum",
-                "a column of the sample sheet, or serum_panel with its table",
+                "a column of the sample sheet, or the key serum_panel with a table",
             )
         elif entry["serum_scale"] == "log2" != panel["scale"]:
             yield Problem(
-                "serum_scale is log2, and the level is from serum_panel, whose scale is linear",
+                "serum_scale is log2, but the level comes from serum_panel, whose scale is linear",
                 f"{where}, factors.{factor}.serum_scale",
-                "the scale of the panel",
-                f"Take serum_scale out of {factor}, or write 'scale: log2' in serum_panel.",
+                "the scale of serum_panel",
+                f"Remove serum_scale from {factor}, or write 'scale: log2' in serum_panel.",
             )
     limit = panel["detection_limit"] if panel else None
     if isinstance(limit, int | float) and limit <= 0 and panel["scale"] == "linear":
         yield Problem(
-            f"the limit {limit:g} is not above 0, and the scale is linear",
+            f"the limit {limit:g} is not above 0, but the scale is linear",
             f"{where}, serum_panel.detection_limit",
             "a limit above 0",
             "If the levels are logarithms, write 'scale: log2'.",
@@ -136,8 +136,8 @@ def read_panel(
         elif name and name not in keys.values() and position != limit.column:
             places.setdefault(name, position)
     if not places:
-        what = "holds no molecule"
-        problems.append(Problem(what, place(table), "a column for each molecule"))
+        what = "has no column of a molecule"
+        problems.append(Problem(what, place(table), "one column per molecule"))
     problems += _in_case_alone(table, list(places))
     problems += _source_problems(config["factors"], list(places), panel["table"])
     out = _ignored_rows(table, keys, ignored, design)
@@ -172,20 +172,20 @@ def _no_key(table: pd.DataFrame, column: str, key: str, samples: pd.DataFrame) -
     known = {*samples.index, *samples["donor"]}
     turned = len(known & set(table.columns)) > 1
     hint = (
-        "Samples are its columns: turn it, so that they are its rows and molecules its columns."
+        "The table has samples in columns. Transpose it: samples in rows, molecules in columns."
         if turned
-        else nearest(column, table.columns)
+        else nearest(column, table.columns, "Columns found")
     )
-    expected = f"the key column for serum_panel.key '{key}', named as in the sample sheet"
+    expected = f"the column of 'key: {key}', with the same name as in the sample sheet"
     return Problem(f"has no column '{column}'", place(table), expected, hint)
 
 
 def _named_as_key(table: pd.DataFrame, name: str, key: str) -> Problem:
     return Problem(
-        f"the column '{name}' has the name of the sample sheet's column of design.{key}",
+        f"the column '{name}' has the same name as the sample sheet's column of design.{key}",
         f"{place(table)}, header",
-        "molecules beside the key columns, and nothing else",
-        "Take it out of the table, or rename the molecule.",
+        "only key columns and molecules",
+        "Remove it from the table, or rename the molecule.",
     )
 
 
@@ -194,8 +194,8 @@ def _in_case_alone(table: pd.DataFrame, molecules: Sequence[str]) -> Iterator[Pr
     for name in molecules:
         other = first.setdefault(name.casefold(), name)
         if other != name:
-            what = f"the molecules '{other}' and '{name}' differ in case alone"
-            yield Problem(what, f"{place(table)}, header", "each molecule once")
+            what = f"the molecules '{other}' and '{name}' differ only in upper and lower case"
+            yield Problem(what, f"{place(table)}, header", "each molecule only once")
 
 
 def _limit_place(
@@ -214,10 +214,10 @@ def _limit_place(
     found = "several rows, or a row and a column," if rows else "no row and no column"
     return Limit(), [
         Problem(
-            f"{found} of the table {'have' if rows else 'has'} the name '{limit}' of "
-            "serum_panel.detection_limit",
+            f"{found} of the table {'have' if rows else 'has'} the name '{limit}', which "
+            "serum_panel.detection_limit gives",
             place(table),
-            f"one row with it in column '{key}', or one column",
+            f"one row with this name in column '{key}', or one column",
             "" if rows else _limit_hint(limit, [*table.columns, *names[-3:]]),
         )
     ]
@@ -225,7 +225,7 @@ def _limit_place(
 
 def _limit_hint(limit: str, names: Sequence[str]) -> str:
     if np.isfinite(numbers(pd.Series([limit]))).all():
-        return f"A limit of every molecule is a number: write {limit} without quotes."
+        return f"If one limit applies to every molecule, write {limit} without quotes."
     return nearest(limit, names)
 
 
@@ -239,17 +239,17 @@ def _source_problems(
         if molecule is not None and molecule not in molecules:
             hint = nearest(molecule, molecules)
             what = f"'{molecule}' is not a molecule of {table}"
-            yield Problem(what, where, "a molecule of the panel", hint)
+            yield Problem(what, where, "a molecule of the panel table", hint)
         elif molecule is None and entry["serum"]:
             names = (factor, entry["serum"])
             twin = next((known[n.casefold()] for n in names if n.casefold() in known), None)
             if twin is not None:
                 yield Problem(
-                    f"{factor} has two levels: the sample sheet's column '{entry['serum']}', and "
-                    f"'{twin}' of {table}",
+                    f"{factor} has levels in two places: the sample sheet's column "
+                    f"'{entry['serum']}' and '{twin}' of {table}",
                     where,
-                    "one source for a molecule",
-                    f"Write '{PANEL}{twin}', or take the molecule out of the table.",
+                    "one source per molecule",
+                    f"Write '{PANEL}{twin}', or remove the molecule from the table.",
                 )
 
 
@@ -291,17 +291,17 @@ def _rows(
             expected = f"a {key} of the sample sheet"
             problems.append(Problem(what, place(table, int(own[row]), column), expected, hint))
         if len(unknown) > SHOWN:
-            rest = f"and {len(unknown) - SHOWN:,} more that are not in the sample sheet"
+            rest = f"{number_of(len(unknown) - SHOWN, 'more row')} not in the sample sheet"
             problems.append(Problem(rest, place(table, column=column)))
     names = list(map(" ".join, cells.itertuples(index=False, name=None)))
     repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1 and name.strip()]
     words = " and ".join(keys)
     for name in repeated[:SHOWN]:
         rows = [int(own[row]) for row, other in enumerate(names) if other == name]
-        what = f"the {words} '{name}' has {rows_text(table, rows)}"
-        problems.append(Problem(what, place(table), f"one row for each {words}"))
+        what = f"the {words} '{name}' appears in {rows_text(table, rows)}"
+        problems.append(Problem(what, place(table), f"one row per {words}"))
     if len(repeated) > SHOWN:
-        rest = f"and {len(repeated) - SHOWN:,} more that have several rows"
+        rest = f"{number_of(len(repeated) - SHOWN, 'more key')} ({words}) in several rows"
         problems.append(Problem(rest, place(table)))
     if problems:
         return pd.DataFrame(columns=list(KEYS)), problems
@@ -336,11 +336,11 @@ def _one_row_each(
         if not same:
             problems.append(
                 Problem(
-                    f"{rows_text(table, [int(own[row]) for row in places])} are of one serum "
-                    f"(donor '{key[0]}', group '{key[1]}', time '{key[2]}') and differ",
+                    f"{rows_text(table, [int(own[row]) for row in places])} describe the same "
+                    f"serum (donor '{key[0]}', group '{key[1]}', time '{key[2]}') but differ",
                     place(table),
-                    "one level of each molecule for a donor and time",
-                    "Write one of the rows, or the same levels in all.",
+                    "one level of each molecule per donor and time",
+                    "Keep one of the rows, or write the same levels in all of them.",
                 )
             )
     return first, problems

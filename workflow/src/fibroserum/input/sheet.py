@@ -38,11 +38,11 @@ def read_sample_sheet(path: Path, design: Mapping[str, Any]) -> pd.DataFrame:
     if column == SAMPLE:
         return _without_ignored(sheet, design)
     if column not in sheet.columns:
-        hint = nearest(column, sheet.columns)
+        hint = nearest(column, sheet.columns, "Columns found")
         raise refuse(
             f"has no column '{column}'",
             str(path),
-            "the column that the config's key 'sample' names",
+            "the column that the key 'sample' of the config names",
             hint,
         )
     renamed = sheet.rename(columns={SAMPLE: obs_name(SAMPLE), column: SAMPLE})
@@ -64,7 +64,7 @@ def times_after(design: Mapping[str, Any]) -> list[str]:
 #: In a sheet's attributes: donor, group and time of each sample that `ignore_times` leaves out.
 IGNORED = "ignored"
 #: How the reason of such a sample begins in samples.tsv.
-IGNORED_TIME = "left out: design.ignore_times names"
+IGNORED_TIME = "excluded: design.ignore_times lists"
 
 
 def _without_ignored(sheet: pd.DataFrame, design: Mapping[str, Any]) -> pd.DataFrame:
@@ -171,8 +171,8 @@ def missing_names(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[st
         words = [v for v in dict.fromkeys(sheet[column]) if v not in named]
         if found := [v for v in words if v.lower() in MISSING - MISSING_ID]:
             yield (
-                f"{listed(found)} in column '{column_name(sheet, column)}' is "
-                f"read as a name ({key}), not as a missing value"
+                f"{listed(found)} in column '{column_name(sheet, column)}' is used as the name "
+                f"of a {key}, not as a missing value"
             )
 
 
@@ -202,8 +202,8 @@ def variants(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
             rows = [row for row, value in enumerate(values) if value == form]
             if form != usual:
                 how = "case or spaces" if _plain(form) == _plain(usual) else "leading zeros"
-                what = f"'{form}' ({rows_text(sheet, rows)}) differs from '{usual}' in {how} alone"
-                yield Problem(what, place(sheet, column=column), "one way of writing a level")
+                what = f"'{form}' ({rows_text(sheet, rows)}) differs from '{usual}' only in {how}"
+                yield Problem(what, place(sheet, column=column), "one spelling per level")
 
 
 def is_pool(cell: str) -> bool | None:

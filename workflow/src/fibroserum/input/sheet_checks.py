@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.errors import SHOWN, Problem, listed, nearest
+from fibroserum.errors import SHOWN, Problem, listed, nearest, number_of
 from fibroserum.files.table import column_name, place, rows_text
 from fibroserum.input.covariates import (
     Kind,
@@ -21,7 +21,7 @@ from fibroserum.input.covariates import (
     spelling,
 )
 from fibroserum.input.normalization import size_factor_problems
-from fibroserum.input.serum_levels import detection_limit, half_limit_log2
+from fibroserum.input.serum_levels import LEVEL, detection_limit, half_limit_log2
 from fibroserum.input.sheet import (
     DESIGN_KEYS,
     MISSING,
@@ -85,7 +85,7 @@ def _name_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[P
             yield Problem(
                 f"the columns '{other}' and '{column}' both become '{obs_name(column)}'",
                 f"{place(sheet)}, header",
-                "names that differ in more than '/' and '_'",
+                "names that still differ when '/' is replaced by '_'",
                 "Rename one of them.",
             )
 
@@ -93,22 +93,31 @@ def _name_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[P
 def _column_problems(
     sheet: pd.DataFrame, design: Mapping[str, Any], factors: Mapping[str, Mapping[str, Any]]
 ) -> Iterator[Problem]:
-    wanted = [(SAMPLE, "the sample names")]
-    wanted += [(design[key], f"design.{key} of the config") for key in DESIGN_KEYS if design[key]]
-    if design.get("pool"):
-        wanted.append((design["pool"], "design.pool of the config"))
-    if design.get("block"):
-        wanted.append((design["block"], "design.block of the config"))
-    if design.get("dose"):
-        wanted.append((design["dose"], "design.dose of the config"))
-    wanted += [(name, "design.covariates of the config") for name in covariate_names(design)]
+    wanted = [(SAMPLE, "the column of sample names")]
     wanted += [
-        (factor["serum"], f"factors.{name}.serum of the config") for name, factor in factors.items()
+        (design[key], f"the column that design.{key} names") for key in DESIGN_KEYS if design[key]
+    ]
+    if design.get("pool"):
+        wanted.append((design["pool"], "the column that design.pool names"))
+    if design.get("block"):
+        wanted.append((design["block"], "the column that design.block names"))
+    if design.get("dose"):
+        wanted.append((design["dose"], "the column that design.dose names"))
+    wanted += [
+        (name, "the column that design.covariates names") for name in covariate_names(design)
+    ]
+    wanted += [
+        (factor["serum"], f"the column that factors.{name}.serum names")
+        for name, factor in factors.items()
     ]
     for column, why in wanted:
         if column not in sheet.columns:
-            hint = nearest(column, sheet.columns)
-            hint += " Name their column in design.sample." if column == SAMPLE else ""
+            hint = nearest(column, sheet.columns, "Columns found")
+            hint += (
+                " If the column has another name, write it in design.sample."
+                if column == SAMPLE
+                else ""
+            )
             what = f"has no column '{column_name(sheet, column)}'"
             yield Problem(what, place(sheet), why, hint)
 
@@ -119,10 +128,10 @@ def _sample_problems(sheet: pd.DataFrame) -> Iterator[Problem]:
     repeated = [name for name, n in Counter(samples).items() if n > 1 and name.strip()]
     for name in repeated[:SHOWN]:
         rows = [row for row, other in enumerate(samples) if other == name]
-        what = f"the sample '{name}' stands in {rows_text(sheet, rows)}"
-        yield Problem(what, place(sheet, column="sample"), "one row a sample")
+        what = f"the sample '{name}' appears in {rows_text(sheet, rows)}"
+        yield Problem(what, place(sheet, column="sample"), "one row per sample")
     if len(repeated) > SHOWN:
-        rest = f"and {len(repeated) - SHOWN:,} more samples in several rows"
+        rest = f"{number_of(len(repeated) - SHOWN, 'more sample')} in several rows"
         yield Problem(rest, place(sheet, column="sample"))
 
 
@@ -136,8 +145,8 @@ def _counted_problems(sheet: pd.DataFrame, counted: Collection[str]) -> Iterator
     only_counts = [name for name in counted if name not in named]
     if len(only_sheet) == len(named) and only_counts:
         yield Problem(
-            f"none of its samples ({listed(only_sheet, 3)}) is in the counts, "
-            f"which hold {listed(only_counts, 3)}",
+            f"none of the samples ({listed(only_sheet, 3)}) is in the counts. The counts "
+            f"contain {listed(only_counts, 3)}",
             place(sheet, column="sample"),
             "the names of the count matrix's columns",
             _r_name_hint(only_sheet[0], counted) or _case_hint(only_sheet[0], only_counts),
@@ -145,18 +154,18 @@ def _counted_problems(sheet: pd.DataFrame, counted: Collection[str]) -> Iterator
         return
     for name in only_sheet[:SHOWN]:
         row = sheet["sample"].tolist().index(name)
-        hint = _r_name_hint(name, counted) or nearest(name, only_counts)
+        hint = _r_name_hint(name, counted) or nearest(name, only_counts, "Samples found")
         what = f"the sample '{name}' is not in the counts"
         yield Problem(what, place(sheet, row, "sample"), "a column of the count matrix", hint)
     if len(only_sheet) > SHOWN:
-        rest = f"and {len(only_sheet) - SHOWN:,} more samples that are not in the counts"
+        rest = f"{number_of(len(only_sheet) - SHOWN, 'more sample')} not in the counts"
         yield Problem(rest, place(sheet, column="sample"))
 
 
 def _case_hint(name: str, counted: Collection[str]) -> str:
     """Return a hint where a counted sample has that name but for case, spaces or zeros."""
     like = next((other for other in counted if folded(other) == folded(name)), None)
-    return f"'{name}' is '{like}' there: write it so." if like else ""
+    return f"'{name}' is written '{like}' there. Use the same spelling." if like else ""
 
 
 def _r_name_hint(name: str, counted: Collection[str]) -> str:
@@ -164,7 +173,10 @@ def _r_name_hint(name: str, counted: Collection[str]) -> str:
     made = re.sub(r"[^\w.]", ".", name, flags=re.ASCII)
     made = f"X{made}" if re.match(r"[\d_]|\.\d", made) else made
     if made != name and made in counted:
-        return f"R has written it as '{made}': use check.names=FALSE, or that name in the sheet."
+        return (
+            f"R changed '{name}' to '{made}'. Read the counts with check.names=FALSE in R, or "
+            f"write '{made}' in the sheet."
+        )
     return ""
 
 
@@ -185,7 +197,10 @@ def _covariate_problems(
     if not empty and len(sheet) > 1 and values.map(folded).nunique() == 1:
         what = f"the covariate is '{values.iloc[0]}' in every sample"
         yield Problem(
-            what, place(sheet, column=name), "values that differ", "Take it out of covariates."
+            what,
+            place(sheet, column=name),
+            "values that differ between samples",
+            "Remove it from covariates.",
         )
         return
     absent = values.str.strip().str.lower().isin(missing)
@@ -193,20 +208,20 @@ def _covariate_problems(
     if len(codes) > 1 and _can_be_estimated(sheet, name, design):
         shown = f"{', '.join(codes[:-1])} and {codes[-1]}"
         yield Problem(
-            f"the covariate holds only the whole numbers {shown}: measurements, or names of "
-            "categories?",
+            f"the covariate contains only the whole numbers {shown}, which may be measurements "
+            "or names of categories",
             place(sheet, column=name),
-            "its kind in design.covariates",
-            f"Write {spelling(name, 'categorical')} where the numbers are names (one effect for "
-            f"each), or {spelling(name, 'numeric')} where they measure something (one slope).",
+            "the kind of the covariate in design.covariates",
+            f"Write {spelling(name, 'categorical')} if the numbers are names (one effect each), "
+            f"or {spelling(name, 'numeric')} if they are measurements (one slope).",
         )
         return
     given = np.flatnonzero(~absent).tolist()
     numeric = ~np.isnan(numbers(values))
     text = given if kind == "categorical" else [row for row in given if not numeric[row]]
     if kind == "categorical" and len(text) == len(given) == values.nunique() > 2:
-        what = "the covariate is categorical and differs in every sample"
-        yield Problem(what, place(sheet, column=name), "categories that samples share")
+        what = "the covariate is categorical, but every sample has a different category"
+        yield Problem(what, place(sheet, column=name), "categories that several samples share")
         return
     if kind == "categorical":
         yield from variants(sheet, name)
@@ -214,18 +229,20 @@ def _covariate_problems(
     if kind == "numeric" and text:
         cell = values.iloc[text[0]]
         hint = comma_hint(cell) or f"If it is a category, write {spelling(name, 'categorical')}."
-        what = f"'{cell}' ({rows_text(sheet, text)}) is not a number, and the covariate is numeric"
+        what = f"'{cell}' ({rows_text(sheet, text)}) is not a number, but the covariate is numeric"
         yield Problem(what, place(sheet, column=name), "a number for every sample", hint)
         return
     # infinite values would be numbers to the model
     endless = pd.to_numeric(values, errors="coerce").notna().all()
     if text and (len(text) < 0.5 * len(given) or endless):
-        what = f"'{values.iloc[text[0]]}' is no number, as the covariate is in most rows"
-        expected = "numbers throughout, or categories throughout"
+        what = (
+            f"'{values.iloc[text[0]]}' is not a number, but the covariate is a number in most rows"
+        )
+        expected = "only numbers, or only categories"
         yield Problem(what, place(sheet, text[0], name), expected, comma_hint(values.iloc[text[0]]))
     elif text and len(text) == len(given) == values.nunique() > 2:
-        what = "the covariate is text and differs in every sample"
-        expected = "numbers, or categories that samples share"
+        what = "the covariate is text, and every sample has a different text"
+        expected = "numbers, or categories that several samples share"
         yield Problem(what, place(sheet, column=name), expected, comma_hint(values.iloc[text[0]]))
     elif text:
         yield from variants(sheet, name)
@@ -237,10 +254,10 @@ def comma_hint(value: str) -> str:
     if re.fullmatch(r"[+-]?[1-9]\d{0,2}(,\d{3})+(\.\d+)?", text):
         whole = text.replace(",", "")
         if text.count(",") > 1 or "." in text:
-            return f"Write {whole}, without thousands marks."
+            return f"Write {whole}, without a thousands separator."
         return (
-            f"It can be read as {whole} or as {text.replace(',', '.')}. "
-            "Write numbers without thousands marks and with points before decimals."
+            f"It can be read as {whole} or as {text.replace(',', '.')}. Write numbers without "
+            "thousands separators and with a decimal point."
         )
     if re.fullmatch(r"\s*[+-]?\d+,\d+\s*", value):
         return "Write decimals with a point."
@@ -250,17 +267,17 @@ def comma_hint(value: str) -> str:
 def limit_hint(value: str) -> str:
     """Return how to write a level that is no number: below a limit, above a range, with a unit."""
     if (limit := detection_limit(value)) is not None and limit <= 0:
-        return "A limit of detection is above 0: write the assay's, or leave the cell empty."
+        return "A limit of detection is above 0. Write the assay's limit, or leave the cell empty."
     if found := re.match(r"\s*[<≤]\s*=?(.*)", value):
-        alone = "write '<' and the limit alone, such as '<15'."
-        return comma_hint(found[1]) or f"Below the limit of detection: {alone}"
+        alone = "write only '<' and the limit, such as '<15'."
+        return comma_hint(found[1]) or f"If it is below the limit of detection, {alone}"
     if re.match(r"\s*[>≥]", value):
-        return "Above the assay's range: measure a dilution, or leave the cell empty."
+        return "It is above the assay's range. Measure a dilution, or leave the cell empty."
     if re.match(r"\s*\d[\d.]*\s*[^\d.,\s]", value):
-        return "Write the number alone, in one unit for all samples."
+        return "Write only the number, in the same unit for all samples."
     if not re.search(r"\d", value):
         return (
-            "If it means below the limit of detection, write '<' and the limit alone, such as "
+            "If it means below the limit of detection, write only '<' and the limit, such as "
             "'<15'. If the level was not measured, leave the cell empty."
         )
     return ""
@@ -277,7 +294,7 @@ def _dose_in_design(design: Mapping[str, Any]) -> Iterator[Problem]:
             yield Problem(
                 f"a slope on the dose compares independent donors, and {why}",
                 "config, design.dose",
-                f"design.dose: null, or no design.{key}",
+                f"'dose: null', or no design.{key}",
             )
 
 
@@ -285,15 +302,15 @@ def _dose_problems(sheet: pd.DataFrame, column: str) -> Iterator[Problem]:
     values = sheet[column]
     given = ~values.str.strip().str.lower().isin(MISSING).to_numpy(bool)
     if not given.any():
-        hint = "Write the doses, or say 'dose: null'."
-        yield Problem("holds no dose at all", place(sheet, column=column), "numbers", hint)
+        hint = "Write the doses, or 'dose: null' in the config."
+        yield Problem("has no dose", place(sheet, column=column), "numbers", hint)
     wrong = np.flatnonzero(given & np.isnan(numbers(values)))
     for row in wrong[:SHOWN]:
         what = f"the dose '{values.iloc[row]}' is not a number"
         hint = comma_hint(values.iloc[row])
         yield Problem(what, place(sheet, int(row), column), "a number, or an empty cell", hint)
     if len(wrong) > SHOWN:
-        rest = f"and {len(wrong) - SHOWN:,} more doses that are not numbers"
+        rest = f"{number_of(len(wrong) - SHOWN, 'more dose')} with the same problem"
         yield Problem(rest, place(sheet, column=column))
 
 
@@ -322,12 +339,12 @@ def _repeated_doses(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
     odd = list(repeated.index[~repeated].get_level_values("donor"))
     others = "has" if len(odd) == 1 else "have"
     yield Problem(
-        f"{int(repeated.sum())} donors have the same dose in all their rows, and {listed(odd)} "
+        f"{int(repeated.sum())} donors have the same dose in all their rows, but {listed(odd)} "
         f"{others} several doses",
         place(sheet, column=design["dose"]),
-        "one dose in all rows of each donor",
-        "If the doses before and after are meant, leave the cells of samples before empty, and "
-        "write after minus before into those after.",
+        "the same dose in all rows of a donor",
+        "If you mean doses before and after, leave the cells of samples before empty, and "
+        "write after minus before in the cells of samples after.",
     )
 
 
@@ -339,8 +356,8 @@ def _serum_problems(
     levels, scale = numbers(values), entry.get("serum_scale", "linear")
     given = values.str.strip().str.lower().map(lambda v: v not in MISSING).to_numpy(bool)
     if not given.any():
-        what = f"holds no level of {factor} at all"
-        hint = f"Say 'serum: null' for {factor}."
+        what = f"has no level of {factor}"
+        hint = f"Write the levels, or 'serum: null' for {factor}."
         yield Problem(what, place(sheet, column=column), "numbers", hint)
     limits = values.map(detection_limit).to_numpy(float)
     below = ~np.isnan([half_limit_log2(limit, scale) for limit in limits])
@@ -348,14 +365,14 @@ def _serum_problems(
     for row in wrong[:SHOWN]:
         what = f"the level '{values.iloc[row]}' of {factor} is not a number"
         hint = comma_hint(values.iloc[row]) or limit_hint(values.iloc[row])
-        expected = "a number, '<' and the limit of detection, or an empty cell"
-        yield Problem(what, place(sheet, int(row), column), expected, hint)
+        yield Problem(what, place(sheet, int(row), column), LEVEL, hint)
     if len(wrong) > SHOWN:
-        rest = f"and {len(wrong) - SHOWN:,} more levels that are not numbers"
+        rest = f"{number_of(len(wrong) - SHOWN, 'more level')} with the same problem"
         yield Problem(rest, place(sheet, column=column))
     negative = np.flatnonzero(np.nan_to_num(levels) < 0)
     if len(negative) and scale == "linear":
         row = int(negative[0])
-        what = f"the level {levels[row]:g} of {factor} is negative ({len(negative)} such cells)"
-        hint = f"If levels are logarithms, say 'serum_scale: log2' for {factor}."
-        yield Problem(what, place(sheet, row, column), "levels ≥ 0", hint)
+        what = f"the level {levels[row]:g} of {factor} is negative"
+        what += f" ({number_of(len(negative), 'such cell')})"
+        hint = f"If the levels are logarithms, write 'serum_scale: log2' for {factor}."
+        yield Problem(what, place(sheet, row, column), "a level of 0 or more", hint)

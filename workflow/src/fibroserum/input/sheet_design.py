@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from fibroserum.errors import SHOWN, Problem, listed, nearest
+from fibroserum.errors import SHOWN, Problem, either, listed, nearest, number_of
 from fibroserum.files.table import place, rows_text
 from fibroserum.input.names import name_clashes
 from fibroserum.input.sheet import (
@@ -64,17 +64,17 @@ def _level_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
     for key, level in unknown:
         others = [name for name in levels if name not in {other for _, other in asked}]
         yield Problem(
-            f"no sample is '{level}', which design.{key} names",
+            f"no sample has the level '{level}' that design.{key} names",
             place(sheet, column=column),
-            "a level of that column",
+            "a level of this column",
             _as_list(level, levels) or nearest(level, others or levels),
         )
     for level in design.get("ignore_times", ()):
         if level not in ignored and level not in (design["before"], *later):
             yield Problem(
-                f"no sample is '{level}', which design.ignore_times names",
+                f"no sample has the level '{level}' that design.ignore_times names",
                 place(sheet, column=column),
-                "a level of that column",
+                "a level of this column",
                 nearest(level, levels),
             )
     if unknown or design["before"] in later or ignored & {level for _, level in asked}:
@@ -85,12 +85,13 @@ def _level_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
             rows = [row for row, value in enumerate(sheet[column]) if value == level]
             named = [f"'{name}'" for _, name in asked]
             yield Problem(
-                f"'{level}' ({rows_text(sheet, rows)}) is neither before nor after",
+                f"the level '{level}' ({rows_text(sheet, rows)}) is in neither design.before nor "
+                "design.after",
                 place(sheet, column=column),
-                f"{', '.join(named[:-1])} or {named[-1]}",
-                f"{_misspelt(level, [name for _, name in asked])}To leave these samples out, add "
-                "the level to design.ignore_times; to compare it with "
-                f"'{design['before']}', add it to design.after.",
+                either(named),
+                f"{_misspelt(level, [name for _, name in asked])}To exclude these samples, add "
+                f"the level to design.ignore_times. To compare it with '{design['before']}', "
+                "add it to design.after.",
             )
 
 
@@ -120,14 +121,14 @@ def _group_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[
     groups = [name for name in dict.fromkeys(sheet[column]) if name.strip()]
     if reference and reference not in groups:
         yield Problem(
-            f"no sample is of the group '{reference}', which design.reference_group names",
+            f"no sample has the group '{reference}' that design.reference_group names",
             place(sheet, column=column),
-            "a group of the sheet",
+            "a group of the sample sheet",
             nearest(reference, groups),
         )
     elif not reference and len({folded(name) for name in groups}) > 1:
         yield Problem(
-            f"design.reference_group is missing, and there are {len(groups)} groups",
+            f"design.reference_group is missing, but there are {len(groups)} groups",
             "config, design",
             "the group that the others are compared with",
             f"Valid: {listed(groups, 8)}.",
@@ -144,11 +145,11 @@ def _pool_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[P
     given = ~sheet[column].str.strip().str.lower().isin(MISSING)
     wrong = np.flatnonzero(given & said.isna())
     for row in wrong[:SHOWN]:
-        what = f"'{sheet[column].iloc[row]}' does not say how many persons' sera were pooled"
-        expected = "a whole number (1: no pool), or yes or no"
+        what = f"'{sheet[column].iloc[row]}' does not say how many sera were pooled"
+        expected = "the number of sera (1 means no pool), or yes or no"
         yield Problem(what, place(sheet, int(row), column), expected)
     if len(wrong) > SHOWN:
-        rest = f"and {len(wrong) - SHOWN:,} more cells that are neither a number nor yes or no"
+        rest = f"{number_of(len(wrong) - SHOWN, 'more cell')} with the same problem"
         yield Problem(rest, place(sheet, column=column))
     if donor not in sheet.columns:
         return
@@ -156,15 +157,17 @@ def _pool_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[P
     for name in kinds.index[kinds > 1][:SHOWN]:
         rows = [row for row, value in enumerate(sheet[donor]) if value == name]
         who = f"the donor '{name}' ({rows_text(sheet, rows)})"
-        what = f"{who} is a pool in one sample and not in another"
-        yield Problem(what, place(sheet, column=column), "one kind of serum a donor")
+        what = f"{who} is a pool in one sample but not in another"
+        yield Problem(what, place(sheet, column=column), "one kind of serum per donor")
 
 
 def _crossover_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
     if not design["group"]:
         if design["crossover"]:
             what = "design.crossover is true, but design.group is null"
-            yield Problem(what, "config, design", "several groups in a crossover")
+            yield Problem(
+                what, "config, design", "a column of groups, because a crossover compares groups"
+            )
         return
     groups = sheet.groupby(design["donor"], sort=False)[design["group"]].unique()
     several = groups[groups.map(len) > 1]
@@ -173,7 +176,7 @@ def _crossover_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Itera
             "design.crossover is true, but no donor is in two groups",
             place(sheet, column=design["donor"]),
             "the same donors in several groups",
-            "Say 'crossover: false'.",
+            "Write 'crossover: false'.",
         )
     if design["crossover"]:
         return
@@ -183,11 +186,11 @@ def _crossover_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Itera
             f"the donor '{donor}' ({rows_text(sheet, rows)}) is in the groups {listed(names)}",
             place(sheet, column=design["donor"]),
             "each donor in one group",
-            "If donors crossed over, say 'crossover: true'; if these are different people, "
-            "give them different names.",
+            "If the study is a crossover, write 'crossover: true'. If these are different "
+            "donors, give them different names.",
         )
     if len(several) > SHOWN:
-        rest = f"and {len(several) - SHOWN:,} more donors in two groups"
+        rest = f"{number_of(len(several) - SHOWN, 'more donor')} in several groups"
         yield Problem(rest, place(sheet, column=design["donor"]))
 
 
@@ -210,14 +213,14 @@ def _pair_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[P
         present = set(part[design["time"]])
         after = "' or '".join(later)
         if len(present) == 1:
-            what = f"{who} has '{present.pop()}' samples alone"
+            what = f"{who} has only samples at '{present.pop()}'"
         else:
             what = f"no donor of {who} has both '{before}' and '{after}'"
         yield Problem(
             what,
             place(sheet, column=design["time"]),
             "at least one complete pair in each group",
-            f"A donor's two samples share one name in '{design['donor']}'.",
+            f"The two samples of a donor need the same name in column '{design['donor']}'.",
         )
 
 
@@ -231,11 +234,11 @@ def _line_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[P
             after = lines.get(level)
             if before and after and before != after:
                 yield Problem(
-                    f"the donor '{names[0]}' has the lines {listed(sorted(before))} at "
+                    f"the donor '{names[0]}' has the cell lines {listed(sorted(before))} at "
                     f"'{design['before']}' and {listed(sorted(after))} at '{level}'",
                     place(sheet, column=design["line"]),
-                    "the same lines at both times",
-                    "Leave the samples of the other lines out of both tables.",
+                    "the same cell lines at both times",
+                    "Remove the rows of cell lines that lack one of the times from the sheet.",
                 )
 
 
@@ -251,6 +254,6 @@ def turned_times(design: Mapping[str, Any]) -> list[str]:
         return []
     after = turned[0]
     return [
-        f"before is '{before}' and after is '{after}': a positive log2 fold change means higher in "
-        f"'{after}'; exchange the two in design unless that is meant"
+        f"before is '{before}' and after is '{after}', so a positive log2 fold change means "
+        f"higher in '{after}'. If you did not mean this, exchange the two in design"
     ]

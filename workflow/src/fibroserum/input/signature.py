@@ -24,7 +24,12 @@ def read_signature(path: Path) -> pd.DataFrame:
     """
     table = read_sheet(path)
     problems = [
-        Problem(f"no column '{name}'", str(path), ", ".join(COLUMNS), nearest(name, table.columns))
+        Problem(
+            f"has no column '{name}'",
+            str(path),
+            f"the columns {', '.join(COLUMNS)}",
+            nearest(name, table.columns, "Columns found"),
+        )
         for name in COLUMNS
         if name not in table
     ]
@@ -43,13 +48,13 @@ def _cell_problems(table: pd.DataFrame) -> Iterator[Problem]:
         yield Problem("the cell is empty", place(table, row, "gene"), "a gene")
     for row in table.index[~table["direction"].isin(DIRECTIONS)]:
         value = table.loc[row, "direction"]
-        hint = nearest(value, DIRECTIONS)
+        hint = nearest(value, DIRECTIONS, "")
         what = f"the direction '{value}' is unknown"
         yield Problem(what, place(table, row, "direction"), "up or down", hint)
     twice = table["gene"].duplicated() & (table["gene"] != "")
     for row in table.index[twice]:
-        what = f"gene '{table.loc[row, 'gene']}' stands more than once"
-        yield Problem(what, place(table, row, "gene"), "each gene once")
+        what = f"gene '{table.loc[row, 'gene']}' appears more than once"
+        yield Problem(what, place(table, row, "gene"), "each gene only once")
 
 
 def on_genes(signature: pd.DataFrame, annotation: pd.DataFrame) -> tuple[pd.Series, dict[str, str]]:
@@ -66,6 +71,6 @@ def on_genes(signature: pd.DataFrame, annotation: pd.DataFrame) -> tuple[pd.Seri
             directions.setdefault(gene, set()).add(str(said[name]))
     for gene, words in directions.items():
         if len(words) > 1:
-            left_out[gene] = f"the signature names {gene} twice, with two directions"
+            left_out[gene] = f"the signature names {gene} twice, with different directions"
     clear = {gene: min(words) for gene, words in directions.items() if len(words) == 1}
     return pd.Series(clear, dtype=object), left_out

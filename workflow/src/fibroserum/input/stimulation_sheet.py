@@ -22,10 +22,10 @@ def _column_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> It
             yield from variants(sheet, arm[key])
             continue
         yield Problem(
-            f"no column '{column_name(sheet, arm[key])}'",
+            f"has no column '{column_name(sheet, arm[key])}'",
             where,
-            f"the column that the config's stimulation.{key} names",
-            nearest(arm[key], sheet.columns),
+            f"the column that stimulation.{key} of the config names",
+            nearest(arm[key], sheet.columns, "Columns found"),
         )
 
 
@@ -34,7 +34,7 @@ def _level_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Ite
     for key in ("control", "treated"):
         if arm[key] not in levels:
             yield Problem(
-                f"no sample with {arm['column']} '{arm[key]}' (stimulation.{key})",
+                f"no sample has the {arm['column']} '{arm[key]}' that stimulation.{key} names",
                 where,
                 "at least two samples of each level",
                 nearest(arm[key], [level for level in levels if level not in arm.values()]),
@@ -53,10 +53,10 @@ def _block_problems(sheet: pd.DataFrame, arm: dict[str, Any], where: str) -> Ite
         absent = {arm["control"], arm["treated"]} - set(part[arm["column"]])
         if absent:
             yield Problem(
-                f"{arm['block']} '{block}' has no sample '{absent.pop()}'",
+                f"{arm['block']} '{block}' has no '{absent.pop()}' sample",
                 where,
-                "both levels in every block",
-                f"Take {block} out of both tables, or bring its other sample.",
+                "control and treated samples in every block",
+                f"Remove the rows of {block} from the sheet, or add its missing sample.",
             )
 
 
@@ -71,18 +71,20 @@ def check_stimulation(
     sheet = read_sample_sheet(Path(arm["samples"]), arm)
     where = f"{arm['samples']} (factor {factor})"
     if "sample" not in sheet:
-        hint = f"{nearest('sample', sheet.columns)} Name their column in stimulation.sample."
-        return (Problem("no column 'sample'", where, "the sample names", hint),)
+        hint = nearest("sample", sheet.columns, "Columns found")
+        hint += " If the column has another name, write it in stimulation.sample."
+        return (Problem("has no column 'sample'", where, "the column of sample names", hint),)
     problems = list(_column_problems(sheet, arm, where))
     doubled = sorted(sheet.loc[sheet["sample"].duplicated(), "sample"].unique())
     problems += [
-        Problem(f"sample '{name}' stands twice", where, "one row a sample") for name in doubled
+        Problem(f"the sample '{name}' appears twice", where, "one row per sample")
+        for name in doubled
     ]
     if counted is not None and not set(sheet["sample"]) & set(counted):
         problems.append(
             Problem(
-                f"none of its samples ({listed(sheet['sample'], 3)}) is in {arm['counts']}, "
-                f"which holds {listed(counted, 3)}",
+                f"none of the samples ({listed(sheet['sample'], 3)}) is in {arm['counts']}, "
+                f"which contains {listed(counted, 3)}",
                 where,
                 "the names of the count matrix's columns",
             )
@@ -91,10 +93,10 @@ def check_stimulation(
         for name in sorted(set(sheet["sample"]) - set(counted)):
             problems.append(
                 Problem(
-                    f"sample '{name}' is not in {arm['counts']}",
+                    f"the sample '{name}' is not in {arm['counts']}",
                     where,
                     "a column of the count matrix",
-                    nearest(name, sorted(set(counted) - set(sheet["sample"]))),
+                    nearest(name, sorted(set(counted) - set(sheet["sample"])), "Samples found"),
                 )
             )
     if problems:
@@ -104,9 +106,13 @@ def check_stimulation(
         problems += _block_problems(sheet, arm, where)
         used = sheet[arm["column"]].isin([arm["control"], arm["treated"]])
         if not problems and sheet.loc[used, arm["block"]].nunique() < 2:
-            what = f"all samples are of one {arm['block']}"
-            hint = "Say 'block: null' if its samples are independent."
-            problems.append(Problem(what, where, "at least two, each with both levels", hint))
+            what = f"all samples have the same {arm['block']}"
+            hint = "If the samples are independent, write 'block: null'."
+            problems.append(
+                Problem(
+                    what, where, "at least two blocks, each with control and treated samples", hint
+                )
+            )
     return tuple(problems)
 
 
@@ -117,4 +123,5 @@ def left_out(factor: str, sheet: pd.DataFrame, arm: dict[str, Any]) -> list[str]
         return []
     levels = ", ".join(f"'{level}'" for level in sorted(others[arm["column"]].unique()))
     names = ", ".join(others["sample"])
-    return [f"stimulation with {factor}: {names} left out, {arm['column']} is {levels}"]
+    what = f"stimulation experiment with {factor}: excluded {names}"
+    return [f"{what}, because {arm['column']} is {levels}"]

@@ -26,16 +26,18 @@ def problems_without(
         left = sorted(set(rest[design["group"]]))
         problems += [
             Problem(
-                f"of the group '{group}' no sample is left",
+                f"the group '{group}' has no sample left",
                 place(sheet),
-                f"cells enough in samples of each group ({listed(left)} have)",
+                f"samples with enough cells in each group (only {listed(left)} have them)",
             )
             for group in dict.fromkeys(sheet[design["group"]])
             # of the reference group check_sheet says it
             if group not in left and group != design["reference_group"]
         ]
         problems += _without_after(sheet, rest, design)
-    gone = f"Left out for too few cells (cells.min_cells): {listed(sorted(dropped))}."
+    gone = (
+        f"Excluded, because they have too few cells (cells.min_cells): {listed(sorted(dropped))}."
+    )
     return [replace(one, hint=f"{one.hint} {gone}".strip()) for one in problems]
 
 
@@ -53,7 +55,7 @@ def _without_after(
     for name in dict.fromkeys(rest[group]) if changing[1] else ():
         if name in changing[0] - changing[1]:
             yield Problem(
-                f"the group '{name}' has '{before}' samples alone",
+                f"the group '{name}' has only samples at '{before}'",
                 place(sheet, column=design["time"]),
                 "at least one complete pair in each group",
             )

@@ -15,15 +15,15 @@ def check_design(design: Design) -> None:
     or leaves no residual degree of freedom.
     """
     if not np.isfinite(design.dense_values).all():
-        raise ValueError("the design holds numbers that are not finite")
+        raise ValueError("the design contains numbers that are not finite")
     if not design.dense.shape[1]:
-        raise ValueError("the design has no column but donors: there is nothing to estimate")
+        raise ValueError("the design contains only donors, so there is nothing to estimate")
     if aliased := aliased_columns(design):
         raise ValueError(f"the design is rank-deficient: {', '.join(aliased)}")
     if design.residual_df < 1:
         raise ValueError(
-            f"{len(design.samples)} samples and {design.n_columns} columns leave no residual "
-            "degree of freedom"
+            f"{len(design.samples)} samples and {design.n_columns} model coefficients leave no "
+            "residual degree of freedom"
         )
 
 

@@ -120,7 +120,7 @@ def fit_weighted(
     Raises ValueError as `check_design` does, and for values that are not finite.
     """
     if not expression.index.equals(design.samples):
-        raise ValueError("expression and design must hold the same samples in the same order")
+        raise ValueError("expression and design must have the same samples in the same order")
     check_design(design)
     values = np.ascontiguousarray(expression.to_numpy(dtype=float).T)
     w = np.ones_like(values) if weights is None else np.ascontiguousarray(np.asarray(weights).T)

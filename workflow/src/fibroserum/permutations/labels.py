@@ -51,9 +51,9 @@ def draw_permutations(
     """
     size = len(obs)
     if contrast.kind == "own":
-        return Permutations((), False, "labels are not exchanged for contrasts of the config")
+        return Permutations((), False, "contrasts that the config defines are not permuted")
     if contrast.dose:
-        return Permutations((), False, "labels are not exchanged for slopes on the dose")
+        return Permutations((), False, "slopes on the dose are not permuted")
     crossover = bool(settings["crossover"])
     if contrast.kind in ("change", "average"):
         units = _flips(contrast, obs, counts, whole_donors=crossover)
@@ -63,9 +63,9 @@ def draw_permutations(
     if crossover:
         what = f"{contrast.group} and {contrast.reference} swapped within donors"
         return _from_flips(_swaps(contrast, obs, counts), size, what, limit, rng)
-    what = f"donors permuted between {contrast.group} and {contrast.reference}; assumes that "
+    what = f"donors permuted between {contrast.group} and {contrast.reference}, assuming that "
     what += "changes" if contrast.kind == "difference" else "donors"
-    return _from_groups(contrast, obs, counts, f"{what} spread equally in both", limit, rng)
+    return _from_groups(contrast, obs, counts, f"{what} vary equally in both", limit, rng)
 
 
 def _ordered(units: Sequence[list[int]], counts: pd.DataFrame) -> list[list[int]]:

@@ -111,7 +111,9 @@ def permutation_tables(
     rows, quantiles = [], []
     for contrast in all_contrasts(settings):
         if why := settings["not_estimable"].get(contrast.name):
-            rows.append(_refused(contrast, tables.empty("de"), f"not estimable: {why}"))
+            rows.append(
+                _refused(contrast, tables.empty("de"), f"the contrast is not estimable: {why}")
+            )
             continue
         fit = fits[contrast.model]
         table = result_table(fit, contrast.name, cohort.var["symbol"], alpha, weighted=weighted)
@@ -123,7 +125,7 @@ def permutation_tables(
         engine = engines[contrast.model]
         data = linear_test(engine, engine.model, contrast.file)
         if data.empty:
-            why = "too few donors inform this contrast for the second model"
+            why = "too few donors contribute to this contrast for the second model"
             rows.append(_refused(contrast, table, why))
             continue
         obs = cohort.obs.loc[engine.counts.index, ["donor", "group", "time"]].astype(str)
@@ -144,11 +146,10 @@ def _why_refused(settings: Mapping[str, Any]) -> str:
     if settings["covariates"]:
         named = ", ".join(settings["covariates"])
         return (
-            f"the model adjusts for {named}, which change with time; labels cannot be exchanged "
-            "while such covariates stay"
+            f"the model adjusts for {named}, which change with time, so labels cannot be permuted"
         )
     if settings["block"]:
-        return "donors share blocks (design.block), so that their labels are not exchangeable"
+        return "donors share blocks (design.block), so their labels are not exchangeable"
     return ""
 
 
@@ -157,7 +158,7 @@ def _refused(contrast: Contrast, table: pd.DataFrame, why: str) -> dict[str, obj
         "contrast": contrast.name,
         "relabellings": 0,
         "observed": int((table["call"] != "none").sum()),
-        "note": f"refused: {why}",
+        "note": f"no permutations, because {why}",
     }
 
 
@@ -300,18 +301,20 @@ def _note(found: Permutations, observed: int, left_out: int) -> str:
     parts = [found.what]
     if left_out:
         parts.append(
-            "size factors and TMM factors are those of the data, estimated without "
-            f"{left_out} genes that change"
+            f"size factors and TMM factors come from the unpermuted data, without {left_out} "
+            "genes that change"
         )
     if found.exact:
-        parts.append("every distinct relabelling")
+        parts.append("all distinct permutations")
     if len(found.rows) < FEWEST:
         parts.append(
-            f"descriptive only: {len(found.rows)} distinct relabellings are too few to estimate a "
-            "false discovery rate"
+            f"descriptive only: {len(found.rows)} distinct permutations are too few to estimate "
+            "a false discovery rate"
         )
     if not observed:
-        parts.append("nothing is called: the bars are alpha over the number of genes")
+        parts.append(
+            "no gene is called, so the thresholds are alpha divided by the number of genes"
+        )
     return "; ".join(parts)
 
 

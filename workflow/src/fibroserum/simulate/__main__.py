@@ -22,28 +22,30 @@ def _arm(text: str) -> Arm:
     name, equals, number = text.partition("=")
     known = {arm.name: arm for arm in CohortSpec().arms}
     if name not in known or not equals or not number.isdigit():
-        raise argparse.ArgumentTypeError(f"'{text}': expected ARM=NUMBER with ARM of {[*known]}")
+        raise argparse.ArgumentTypeError(
+            f"'{text}': expected GROUP=NUMBER, with GROUP one of {[*known]}"
+        )
     return dataclasses.replace(known[name], donors=int(number))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Write a simulated cohort with known truth into a folder."""
     parser = argparse.ArgumentParser(prog="python -m fibroserum.simulate", description=main.__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder to write into")
-    parser.add_argument("--seed", type=int, required=True, help="of donors, levels and counts")
+    parser.add_argument("--out", type=Path, required=True, help="output folder")
+    parser.add_argument("--seed", type=int, required=True, help="seed of donors, levels and counts")
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument(
         "--donors",
         type=_arm,
         nargs="+",
-        metavar="ARM=NUMBER",
+        metavar="GROUP=NUMBER",
         default=CohortSpec().arms,
-        help="donors of each arm, the reference first (default: AT=8 RT=10)",
+        help="donors per group, the reference first (default: AT=8 RT=10)",
     )
     kind.add_argument(
         "--designs",
         action="store_true",
-        help="draw the cohort of three groups and three times, with a dose, an outcome and a panel",
+        help="simulate three groups and three times, with a dose, an outcome and a panel",
     )
     options = parser.parse_args(arguments)
     if options.designs:

@@ -178,8 +178,8 @@ def take_genes(
     free = genes.index[genes["block"].eq("background") & genes["cpm"].ge(_MIN_PLANTED_CPM) & ~named]
     if len(free) < count:
         raise ValueError(
-            f"{spec.genes} genes leave {len(free)} expressed ones for block {block}, "
-            f"which takes {count}: raise `genes` or make the blocks smaller"
+            f"{spec.genes} genes leave {len(free)} expressed genes for block {block}, which "
+            f"needs {count}. Raise `genes`, or make the blocks smaller"
         )
     chosen = free[np.sort(rng.choice(len(free), size=count, replace=False))]
     genes.loc[chosen, "block"] = block

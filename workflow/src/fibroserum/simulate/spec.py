@@ -15,7 +15,7 @@ QUARTER_LESS = -0.415
 
 @dataclass(frozen=True)
 class Arm:
-    """A study arm of a simulated cohort.
+    """A group (study arm) of a simulated cohort.
 
     Parameters
     ----------
@@ -50,12 +50,12 @@ class Effect:
     symbol : str
         The gene.
     change : mapping of str to float
-        By arm, the change from before to after that serum CCL28 does not carry.
+        By group, the change from before to after that serum CCL28 does not cause.
     slope : float
-        Change in expression per unit of log2 serum CCL28, before or after, in every arm.
+        Change in expression per unit of log2 serum CCL28, before or after, in every group.
         Recombinant CCL28 acts with slope × `CohortSpec.stimulation_dose`.
     baseline : mapping of str to float
-        By arm, how much higher the arm starts.
+        By group, how much higher the group starts.
 
     Examples
     --------
@@ -69,37 +69,37 @@ class Effect:
     baseline: Mapping[str, float] = field(default_factory=dict)
 
 
-# BGN rises by 0.45 in RT alone: 0.249 through the fall of CCL28 (-0.6 × -0.415), 0.201 directly.
+# BGN rises by 0.45 in RT only: 0.249 through the fall of CCL28 (-0.6 × -0.415), 0.201 directly.
 # It starts 10 % lower there (log2 0.9 = -0.152), as in the study behind the pipeline.
 DEFAULT_EFFECTS = (Effect("BGN", change={"RT": 0.201}, slope=-0.6, baseline={"RT": -0.152}),)
 
 
 @dataclass(frozen=True)
 class CohortSpec:
-    """What a simulated cohort is made of. The first arm is the reference.
+    """What a simulated cohort is made of. The first group is the reference.
 
     Parameters
     ----------
     arms : tuple of Arm
         The groups.
     incomplete_donors : int
-        Donors of the last arm without a sample after.
+        Donors of the last group without a sample after.
     crossover : bool
-        Whether every arm holds the same donors.
+        Whether every group has the same donors.
     genes : int
         How many, about 1,000 or more with the default blocks: real ones until the bundled table has
         no more, then made-up.
     truth_seed : int
-        The truth is drawn with it alone, so that cohorts of several seeds share it.
+        The truth depends only on it, so cohorts of several seeds share it.
     effect_scale : float
         Multiplies every planted effect on genes (0: nothing is true but the serum levels).
     suppressed, induced : int
         Genes that follow CCL28.
     collagen_change : tuple of float
-        Range of the log2 values by which collagens rise in every arm.
+        Range of the log2 values by which collagens rise in every group.
     arm_only_share, baseline_share : float
-        Shares of genes that change in each arm alone, and that start at another level in each arm
-        but the reference.
+        Shares of genes that change in one group only, and that start at another level in each
+        group but the reference.
     null_sets, null_set_size : int
         Sets of unchanged genes that correlate, and their size.
     effects : tuple of Effect
@@ -171,13 +171,13 @@ class CohortSpec:
     def __post_init__(self) -> None:
         names = [arm.name for arm in self.arms]
         if not names or len(set(names)) != len(names):
-            raise ValueError(f"arms need distinct names, got {names}")
+            raise ValueError(f"groups need distinct names, got {names}")
         if self.crossover and len({arm.donors for arm in self.arms}) > 1:
-            raise ValueError("the arms of a crossover hold the same donors")
+            raise ValueError("the groups of a crossover need the same donors")
         if min(arm.donors for arm in self.arms) < 1:
-            raise ValueError("every arm needs a donor")
+            raise ValueError("every group needs a donor")
         if not 0 <= self.incomplete_donors < self.arms[-1].donors:
-            raise ValueError("incomplete_donors must leave the last arm a complete donor")
+            raise ValueError("incomplete_donors must leave a complete donor in the last group")
         for name in ("set_correlation", "background_correlation", "donor_correlation"):
             if not 0 <= getattr(self, name) < 1:
                 raise ValueError(f"{name} must be in [0, 1)")
@@ -187,7 +187,7 @@ class CohortSpec:
 
     @property
     def reference(self) -> str:
-        """Return the name of the first arm."""
+        """Return the name of the first group."""
         return self.arms[0].name
 
     def null(self) -> CohortSpec:

@@ -45,7 +45,7 @@ from fibroserum.slopes.influence import (
 # simulated cohorts whose pairs vary alike, none extreme, it is below 1.03 from 8 donors a group on.
 UNLIKE = 1.05
 COLUMNS = ["slope", "se", "df", "ci_low", "ci_high", "pvalue"]
-BLOCKED = "donors share blocks (design.block), and their values are not independent"
+BLOCKED = "donors share blocks (design.block), so their values are not independent"
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,8 @@ def _why_constant(values: pd.Series, magnitude: float, name: str) -> str:
         return f"no pair has a usable change of {name}"
     if np.abs(centred(values)).max() <= ROUNDING * magnitude:
         return (
-            f"{name} changes by the same in every donor of a group: there is no slope to estimate"
+            f"{name} changes by the same amount in every donor of a group, so there is no slope "
+            "to estimate"
         )
     return ""
 
@@ -133,8 +134,8 @@ def _why_one_pair(design: Design, obs: pd.DataFrame, name: str) -> str:
     else:
         pair = design.labels[design.codes[alone][0]].replace("|", ", ")
     return (
-        f"the slope rests on the pair of {pair} alone: without it {name} changes by the same "
-        "in every donor of a group"
+        f"the slope depends on a single pair ({pair}): without it {name} changes by the same "
+        "amount in every donor of a group"
     )
 
 
