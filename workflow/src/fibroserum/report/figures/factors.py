@@ -111,10 +111,12 @@ def level(run: RunTables, factor: str) -> Figure:
     return Figure(chart, held, f"Change of {factor} in {len(donors)} donors.")
 
 
-def _call_encodings() -> dict[str, alt.Color | alt.Shape | alt.Size | alt.Opacity]:
-    tested = GENE_CALLS[:3]
-    scale = alt.Scale(domain=tested, range=[CONFIRMED, RESPONSIVE, QUIET])
-    shapes = ["diamond", "square", "circle"]
+def _call_encodings(*, both: bool) -> dict[str, alt.Color | alt.Shape | alt.Size | alt.Opacity]:
+    """Return the marks of calls; both: whether there are both kinds of evidence to confirm a gene."""
+    first = 0 if both else 1
+    tested = GENE_CALLS[first:3]
+    scale = alt.Scale(domain=tested, range=[CONFIRMED, RESPONSIVE, QUIET][first:])
+    shapes = ["diamond", "square", "circle"][first:]
     words = alt.Legend(labelExpr="replace(datum.label, '_', ' ')")
     return {
         "color": alt.Color("call:N", scale=scale, title="Call", legend=words),
@@ -179,7 +181,7 @@ def evidence(run: RunTables, factor: str) -> Figure:
         .encode(
             x=x,
             y=y,
-            **_call_encodings(),
+            **_call_encodings(both=bool(stimulated and measured)),
             tooltip=[
                 alt.Tooltip("gene:N", title="Gene"),
                 alt.Tooltip("call:N", title="Call"),
