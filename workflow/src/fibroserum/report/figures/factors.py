@@ -112,7 +112,7 @@ def level(run: RunTables, factor: str) -> Figure:
 
 
 def _call_encodings(*, both: bool) -> dict[str, alt.Color | alt.Shape | alt.Size | alt.Opacity]:
-    """Return the marks of calls; both: whether there are both kinds of evidence to confirm a gene."""
+    """Return the marks of calls; both: whether both kinds of evidence exist."""
     first = 0 if both else 1
     tested = GENE_CALLS[first:3]
     scale = alt.Scale(domain=tested, range=[CONFIRMED, RESPONSIVE, QUIET][first:])
