@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fibroserum.errors import listed
+from fibroserum.cohort.contrasts import joined
 from fibroserum.qc.check import LEVEL, Check, not_assessed, ok, warning
 from fibroserum.qc.profiles import Profiles
 
@@ -225,8 +225,8 @@ def pairs_and_donors(
     few = [name for name in groups if name not in compared]
     if few or like is None:
         reason = f"needs at least {FEWEST_PAIRS} pairs, in groups of 3 or more"
-        yield not_assessed("pairs", reason, subject=listed(few, quote=""))
-        yield not_assessed("swapped donors", reason, subject=listed(few, quote=""))
+        yield not_assessed("pairs", reason, subject=joined(few))
+        yield not_assessed("swapped donors", reason, subject=joined(few))
     if like is None:
         return
     seen, needed = signal(like)
@@ -300,9 +300,10 @@ def _swapped(like: Likeness, swaps: list[Swap], weak: str) -> Iterator[Check]:
     sizes = like.pairs["group"].value_counts()
     # see docs/calibration.md
     if len(sizes) > 1 and sizes.min() < SMALL_GROUP:
-        few = listed(sorted(map(str, sizes.index[sizes < SMALL_GROUP])), quote="")
-        reason = f"swaps between groups can be missed where a group has fewer than {SMALL_GROUP} "
-        yield not_assessed("swapped donors", f"{reason}pairs ({few})", subject=BETWEEN)
+        few = joined(sorted(map(str, sizes.index[sizes < SMALL_GROUP])))
+        reason = f"fewer than {SMALL_GROUP} pairs in {few}"
+        detail = "There a swap between groups can stay undetected"
+        yield not_assessed("swapped donors", f"{reason}. {detail}", subject=BETWEEN)
 
 
 def _no_swap(like: Likeness) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import settings_of
-from fibroserum.errors import listed
+from fibroserum.cohort.contrasts import joined
 from fibroserum.linear.quality import FEWEST_PAIRS, TOLERATED
 from fibroserum.qc.check import Check, not_assessed, ok, warning
 
@@ -28,7 +28,7 @@ def pair_quality(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterator
     few = sorted(size.index[size < FEWEST_PAIRS])
     if few or pairs.empty:
         reason = f"needs at least {FEWEST_PAIRS} pairs in one group"
-        yield not_assessed(CHECK, reason, subject=listed(few, quote=""))
+        yield not_assessed(CHECK, reason, subject=joined(few))
     pairs = pairs[~pairs.index.get_level_values("group").isin(few)]
     if pairs.empty:
         return

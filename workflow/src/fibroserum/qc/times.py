@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fibroserum.errors import listed
+from fibroserum.cohort.contrasts import joined
 from fibroserum.qc.check import LEVEL, Check, not_assessed, ok, warning
 from fibroserum.qc.identity import FEWEST_PAIRS, paired
 from fibroserum.qc.profiles import Profiles
@@ -174,16 +174,13 @@ def swapped_times(turned: Reversals) -> Iterator[Check]:
         )
     if turned.few or not (turned.found or turned.clear or turned.blind):
         reason = f"needs at least {FEWEST_PAIRS} pairs in one group"
-        yield not_assessed("swapped times", reason, subject=listed(turned.few, quote=""))
+        yield not_assessed("swapped times", reason, subject=joined(turned.few))
     if turned.blind:
-        blind = listed(turned.blind, quote="")
         yield not_assessed(
             "swapped times",
-            f"the donors of {blind} share too small a change for one in the opposite direction to "
-            "be noticed",
-            subject=blind,
+            "the donors share too small a change for one in the opposite direction to be noticed",
+            subject=joined(turned.blind),
         )
     if turned.clear:
-        clear = listed(turned.clear, quote="")
-        message = f"no donor of {clear} changes in the opposite direction to the others"
+        message = f"in {joined(turned.clear)}, no donor changes in the opposite direction to others"
         yield ok("swapped times", message)
