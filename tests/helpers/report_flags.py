@@ -260,8 +260,11 @@ class Flags(Tables):
                     "contrast": c.name,
                     "genes": 10,
                     "fry_pvalue": 0.02,
-                    "direction": "down",
+                    "direction": "with_less",
+                    "rise": 0,
+                    "fall": 10,
                     "concordance": "as_predicted",
+                    "sentence": f"10 of 10 responsive genes fall in {c.group}, as a fall predicts.",
                 }
                 for f in names[:1]
                 for c in changes

@@ -139,12 +139,19 @@ class Maker(OutcomeFlags):
         self.write(
             "checks",
             [
-                {"check": "identity", "level": "ok", "subject": None, "message": "All one sex."},
                 {
-                    "check": "pair_similarity",
+                    "check": "swapped donors",
+                    "level": "not_assessed",
+                    "subject": None,
+                    "message": "not assessed: needs at least 4 pairs, in groups of 3 or more",
+                    "advice": None,
+                },
+                {
+                    "check": "samples used",
                     "level": "warning",
                     "subject": used["donor"].iloc[0],
                     "message": f"{used['donor'].iloc[0]}: its samples are far apart.",
+                    "advice": "Look at both samples.",
                 },
             ],
         )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from fibroserum import linear
-from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.cohort.designs import Design
 from fibroserum.cohort.models import stimulation_design
 from fibroserum.factors.concordance import signed_sets
@@ -103,10 +103,18 @@ def test_the_signed_set_test_is_limmas_fry_with_gene_weights(
     )
     vector = design.contrast(np.array([0.0, 1.0]))
     fits = {"RT": linear.ContrastFit(linear.fit_weighted(values, design), vector, None)}
-    row = signed_sets(fits, genes, {}, 0.05).iloc[0]
+    contrast = Contrast(
+        "RT", "change", "RT", None, "paired", ((("RT", "post"), 1.0),), "pre", "post"
+    )
+    rises = pd.DataFrame(
+        {"gene_id": signs["gene"], "log2FoldChange": [0.1, -0.1, *[0.1] * (len(signs) - 2)]}
+    )
+    row = signed_sets("F", [contrast], fits, genes, {}, {"RT": rises}, 0.05).iloc[0]
+    assert row[["rise", "fall"]].tolist() == [row["genes"] - 1, 1]
     expected = _table("signed_set.tsv").iloc[0]
     assert row["genes"] == expected["NGenes"]
-    assert row["direction"] == expected["Direction"].lower()
+    words = {"Up": "with_more", "Down": "with_less"}
+    assert row["direction"] == words[expected["Direction"]]
     assert row["fry_pvalue"] == pytest.approx(expected["PValue"], rel=1e-4)
 
 
@@ -163,7 +171,10 @@ def test_a_missing_or_zero_level_takes_that_pair_out_of_the_serum_model_alone(
     assert line.unavailable == ""
     assert list(out.index[~out["used"]]) == donors
     assert out.loc[donors[0], "reason"] == "the level after (post) is missing"
-    assert out.loc[donors[1], "reason"] == "the level after (post) is 0 and has no logarithm"
+    assert (
+        out.loc[donors[1], "reason"]
+        == "the level after (post) is 0; a logarithm needs a positive value"
+    )
     rest = changed[~changed["donor"].isin(donors)]
     alone = serum_model(
         counts.loc[rest.index],
@@ -194,7 +205,7 @@ def test_a_constant_level_makes_the_serum_line_unavailable(
     assert line.table.empty
     assert "changes by the same" in line.unavailable
     assert not line.pairs["used"].any()
-    assert line.pairs["reason"].str.contains("line unavailable").all()
+    assert line.pairs["reason"].str.contains("serum evidence unavailable").all()
     change = level_change(pairs, contrasts_of(["AT"], "pre", "post")[0], crossover=False)
     assert change.estimate == pytest.approx(float(levels["post"]) - 9)
     assert change.sign == 0

@@ -19,10 +19,10 @@ from fibroserum.input.serum_levels import serum_notes
     [
         ("", "linear", "is missing"),
         ("NA", "log2", "is missing"),
-        ("0", "linear", "is 0 and has no logarithm"),
-        ("-3", "linear", "is -3 and has no logarithm"),
-        ("inf", "linear", "'inf' is no number"),
-        (">5", "log2", "'>5' is no number"),
+        ("0", "linear", "is 0; a logarithm needs a positive value"),
+        ("-3", "linear", "is -3; a logarithm needs a positive value"),
+        ("inf", "linear", "is 'inf', which is not a number"),
+        (">5", "log2", "is '>5', which is not a number"),
         ("<0", "linear", BELOW),
     ],
 )

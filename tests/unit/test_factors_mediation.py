@@ -142,7 +142,7 @@ def test_an_interval_with_0_and_a_donor_take_the_word_back_and_say_so() -> None:
     assert "; not mediated" not in found["note"][1]
     driven = with_calls(rows.assign(share_kept=0.3, left_out="D07"), ALPHA)
     assert list(driven["call"]) == ["not_mediated", "not_mediated"]
-    said = "; not mediated: without donor D07 30% of the indirect effect is left"
+    said = "; not mediated: without donor D07, 30% of the indirect effect remains"
     assert driven["note"][0].endswith(said)
     assert (
         with_calls(rows.assign(share_kept=0.3), ALPHA, MediationSteps(leave_one_out=False))["call"][
@@ -233,7 +233,7 @@ def test_unequal_donors_keep_the_slopes_level_and_equal_ones_keep_its_power() ->
 def test_mediation_needs_ten_complete_donors_a_group() -> None:
     group, reference = _cohort(6, -0.6, -0.8)
     few = between_groups(group[:9], reference, 1, "m")
-    assert few.note.startswith("9 and 14 donors with complete data")
+    assert few.note.startswith("9 and 14 donors have complete data")
     assert np.isnan(few.indirect)
     one = within_subjects(np.column_stack([group[:9], group[:9, 0]]), 1, "m")
     assert np.isnan([few.pvalue, one.pvalue]).all()

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
+from fibroserum.factors.sentences import no_set_sentence
 from fibroserum.factors.stage import SCHEMAS, FactorSettings, FactorTables, flag_factors
 from fibroserum.factors.stimulation import stimulation_table
 from helpers.factor_cohort import (
@@ -79,7 +80,7 @@ def test_the_stimulation_arm_has_a_whole_table(arm: pd.DataFrame) -> None:
     assert set(own["second_residual_df"].dropna()) == {3.0}
 
 
-def test_two_lines_confirm_and_the_factor_foretells_the_signs(
+def test_both_kinds_of_evidence_confirm_and_the_factor_predicts_the_signs(
     falling: Everything, arm: pd.DataFrame
 ) -> None:
     found = _flag(falling, ENTRY | {"stimulation": ARM}, arm)
@@ -103,7 +104,7 @@ def test_two_lines_confirm_and_the_factor_foretells_the_signs(
     assert levels.loc["AT_post_vs_pre", "pvalue"] > 0.05
     assert still["concordance"].isna().all()
     sets = found.sets.set_index("contrast")
-    assert sets.loc["RT_post_vs_pre", "direction"] == "down"
+    assert sets.loc["RT_post_vs_pre", "direction"] == "with_less"
     assert sets.loc["RT_post_vs_pre", "concordance"] == "as_predicted"
     assert sets.loc["RT_post_vs_pre", "fry_pvalue"] < 0.01
     # g000 is a target, and is left out of the set that stands beside the targets' verdicts
@@ -144,9 +145,10 @@ def test_genes_that_move_against_the_factor_are_opposite(arm: pd.DataFrame) -> N
     assert (risen.loc[risen["log2FoldChange"] > 0, "concordance"] == "opposite").all()
     sets = found.sets.set_index("contrast")
     assert sets.loc["RT_post_vs_pre", "concordance"] == "opposite"
+    assert "against what a fall of F predicts" in sets.loc["RT_post_vs_pre", "sentence"]
 
 
-def test_a_factor_that_does_not_change_foretells_nothing(arm: pd.DataFrame) -> None:
+def test_a_factor_that_does_not_change_predicts_nothing(arm: pd.DataFrame) -> None:
     cohort = make_cohort(Options(fall=0.0, change=0.8 * np.sign(SLOPES), seed=11))
     paired = fits_of(cohort)["paired"]
     found = _flag((cohort, paired, de_of(cohort, paired)), ENTRY | {"stimulation": ARM}, arm)
@@ -158,6 +160,7 @@ def test_a_factor_that_does_not_change_foretells_nothing(arm: pd.DataFrame) -> N
     sets = found.sets.set_index("contrast").loc["RT_post_vs_pre"]
     assert sets["fry_pvalue"] < 0.05
     assert sets["concordance"] is None
+    assert "A change of F itself is not shown" in sets["sentence"]
 
 
 def test_stimulation_against_serum_is_not_confirmed(falling: Everything) -> None:
@@ -182,6 +185,8 @@ def test_an_unmeasured_factor_has_one_line_and_no_concordance(
     assert len(found.concordance) > 0
     assert found.sets["concordance"].isna().all()
     assert found.sets["fry_pvalue"].notna().all()
+    rt = found.sets.set_index("contrast").loc["RT_post_vs_pre", "sentence"]
+    assert rt.endswith("The level of F was not measured, so no direction is predicted.")
     assert set(found.mediation["call"]) == {"not_assessable"}
 
 
@@ -212,7 +217,7 @@ def test_missing_and_zero_levels_have_their_rows(falling: Everything) -> None:
     unused = found.pairs[~found.pairs["used"].astype(bool)].set_index("donor")["reason"]
     assert dict(unused) == {
         "AT0": "the level before (pre) is missing",
-        "RT1": "the level after (post) is 0 and has no logarithm",
+        "RT1": "the level after (post) is 0; a logarithm needs a positive value",
     }
     assert found.levels.set_index("contrast").loc["RT_vs_AT_change", "donors"] == 18
     assert (_calls(found).loc[SUPPRESSED, "call"] == "responsive").sum() >= 6
@@ -247,6 +252,7 @@ def test_a_signature_alone_assesses_nothing(falling: Everything) -> None:
     assert calls.loc["g200", "signature"] == "none"
     assert found.concordance.empty
     assert set(found.sets["genes"]) == {0}
+    assert set(found.sets["sentence"]) == {no_set_sentence("F")}
 
 
 def test_no_line_assesses_nothing(falling: Everything) -> None:
@@ -291,7 +297,8 @@ def test_exchanging_before_and_after_mirrors_every_sign(
     assert list(first.factors["call"]) == list(second.factors["call"])
     assert list(first.factors["direction"]) == list(second.factors["direction"])
     assert list(first.concordance["concordance"]) == list(second.concordance["concordance"])
-    turned = {"up": "down", "down": "up"}
+    turned = {"with_more": "with_less", "with_less": "with_more"}
+    assert list(first.sets["rise"]) == list(second.sets["fall"])
     assert list(first.sets["direction"].map(turned)) == list(second.sets["direction"])
     measured = first.mediation["indirect"].notna()
     np.testing.assert_allclose(

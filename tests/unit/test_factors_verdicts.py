@@ -133,7 +133,7 @@ def test_a_call_against_one_line_says_so_and_foretells_nothing() -> None:
     ]
     out = combine(lines, GENES, 0.05)
     assert out.loc["g0", ["call", "direction"]].tolist() == ["responsive", "induced"]
-    assert out.loc["g0", "reason"] == "the other line, serum, points the other way (p = 0.00047)"
+    assert out.loc["g0", "reason"] == "the serum evidence has the opposite sign (p = 0.00047)"
     assert out.loc["g1", "call"] == "responsive"
     assert out["reason"].drop("g0").isna().all()
     called = responsive_genes(
@@ -158,7 +158,7 @@ def test_one_line_is_its_own_test() -> None:
 def test_no_line_leaves_every_gene_not_assessable() -> None:
     out = combine([], GENES, 0.05)
     assert set(out["call"]) == {"not_assessable"}
-    assert set(out["reason"]) == {"the cohort holds no evidence on this factor"}
+    assert set(out["reason"]) == {"the cohort has no evidence on this factor"}
     assert out["responsive_pvalue"].isna().all()
 
 

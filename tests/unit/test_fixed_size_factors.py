@@ -176,17 +176,19 @@ def test_spike_ins_of_a_sample_in_no_model_are_compared_with_the_others(tmp_path
 
 
 SPIKED, SOME = {"method": "spike_ins"}, {"method": "spike_ins", "genes": ["ERCC-0000*", "ERCC-9*"]}
-FEW = "has fewer than 1,000 counts of spike-ins"
+FEW = "fewer than 1,000 counts of spike-ins"
+SAME = "Check that the same amount of spike-ins was added to both."
+SCALE = "Check that all size factors in the sample sheet are on one scale."
 
 
 @pytest.mark.parametrize(
     ("normalization", "factor", "messages"),
     [
-        (SPIKED, 1.0, ["size factors are of 20 spike-ins"]),
-        (SOME, 1.0, ["size factors are of 8 spike-ins"]),
+        (SPIKED, 1.0, ["size factors come from 20 spike-ins"]),
+        (SOME, 1.0, ["size factors come from 8 spike-ins"]),
         (METHODS["given"], 1.0, ["size factors are given in the sample sheet"]),
-        (METHODS["given"], 90.0, ["size factors are given", "-fold: are all on one scale?"]),
-        (SPIKED, 0.01, ["size factors are of 20", "same amount of spike-ins added?", FEW]),
+        (METHODS["given"], 90.0, ["size factors are given", SCALE]),
+        (SPIKED, 0.01, ["size factors come from 20", SAME, FEW]),
     ],
 )
 def test_checks_say_which_size_factors_were_used(
@@ -203,7 +205,8 @@ def test_checks_say_which_size_factors_were_used(
     checks = list(normalisation(cohort.adata, {}))
     assert [check.level for check in checks] == ["ok", *["warning"] * (len(messages) - 1)]
     for check, message in zip(checks, messages, strict=True):
-        assert message in check.message
+        assert message in f"{check.message} {check.advice}"
+    assert all(check.advice for check in checks[1:])
     assert all("AT1_pre" in check.subject for check in checks[1:])
     notes = list(cohort.adata.uns["fibroserum"]["notes"])
     unfitted = [note for note in notes if note.startswith("normalization.genes")]

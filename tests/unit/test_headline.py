@@ -10,9 +10,9 @@ from fibroserum.runtime.headline import headline, headlines, plan_lines
 
 def test_the_story_then_the_report_then_the_warnings(tmp_path: Path) -> None:
     (tmp_path / "qc").mkdir()
-    rows = ["pairs\tok\t\tfine", "samples used\twarning\tS1\tno sample after"]
+    rows = ["pairs\tok\t\tfine\t", "samples used\twarning\tS1\tno sample after\tLook for it."]
     (tmp_path / "qc" / "checks.tsv").write_text(
-        "check\tlevel\tsubject\tmessage\n" + "\n".join(rows) + "\n"
+        "check\tlevel\tsubject\tmessage\tadvice\n" + "\n".join(rows) + "\n"
     )
     story = " ".join(["word"] * 60)
     (tmp_path / "summary.json").write_text(json.dumps({"story": story}))
@@ -22,7 +22,7 @@ def test_the_story_then_the_report_then_the_warnings(tmp_path: Path) -> None:
     assert max(map(len, lines[:report])) <= 100
     assert lines[report + 1 :] == [
         f"1 warning of quality control ({tmp_path / 'qc' / 'checks.tsv'}):",
-        "  samples used: S1: no sample after",
+        "  samples used: S1: no sample after. Look for it.",
     ]
 
 

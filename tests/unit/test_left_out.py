@@ -17,7 +17,7 @@ from fibroserum.counts import read_counts
 from fibroserum.errors import InputError
 from fibroserum.files.left_out import why_no_gene
 from fibroserum.genes.table import bundled, load_table
-from fibroserum.qc.checks import left_out_genes
+from fibroserum.qc.design import left_out_genes
 from helpers import count_files as files
 from helpers.bad_inputs import built
 from helpers.small_cohort import SmallCohort, good
@@ -105,8 +105,8 @@ def test_what_is_left_out_changes_no_number_of_the_genes(tmp_path: Path) -> None
     said = {check.message.split("(")[1].split(")")[0]: check for check in
             left_out_genes(table, stored)}  # fmt: skip
     assert set(said) == {"ERCC spike-in", HTSEQ, "transgene", "genes.exclude"}
-    assert said["ERCC spike-in"].message.startswith("92 rows left out of tests")
-    assert said["ERCC spike-in"].level == "ok"
+    assert said["ERCC spike-in"].message.startswith("92 rows are left out of tests")
+    assert said["ERCC spike-in"].level == "note"
     assert left_out_table(plain.adata).empty
 
 

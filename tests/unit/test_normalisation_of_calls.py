@@ -161,7 +161,8 @@ def test_the_check_names_targets_whose_answers_differ() -> None:
     targets = [str(gene) for gene in counts.columns[change == 0][:12]]
     row = checked(counts, model, targets)
     assert row.level == "warning"
-    assert "the linear model answers differently for" in row.message
+    assert "answers of the second model (voom) depend on this choice for" in row.message
+    assert "Look at the MA plots" in row.advice
     assert any(target in row.message for target in targets)
     assert " or log2 fold change " in row.message
 

@@ -27,7 +27,7 @@ from fibroserum.enrichment.stage import enrich
 from fibroserum.genes.gmt import read_collections
 from fibroserum.input.schema import config_schema
 from fibroserum.permutations.stage import permutation_tables
-from fibroserum.qc.checks import lines_of_groups, not_estimable
+from fibroserum.qc.design import lines_of_groups, not_estimable
 from fibroserum.report.figures.registry import draw
 from fibroserum.report.loading import load_run
 from fibroserum.report.page.cohort_page import build_page

@@ -17,6 +17,7 @@ from fibroserum.qc.batches import (
     columns_by_donor,
     residuals,
 )
+from fibroserum.qc.check import Check, ok
 from fibroserum.qc.identity import paired
 
 GENES = 400
@@ -66,15 +67,15 @@ def cohort(
     return adata
 
 
-def rows_of(adata: ad.AnnData) -> list[tuple[str, str, str, str]]:
-    return [tuple(check) for check in batches(adata)]
+def rows_of(adata: ad.AnnData) -> list[Check]:
+    return list(batches(adata))
 
 
 def test_a_plate_with_its_own_effect_is_found() -> None:
-    ((check, level, subject, message),) = rows_of(cohort(effect=0.5))
+    ((check, level, subject, message, advice),) = rows_of(cohort(effect=0.5))
     assert (check, level, subject) == ("shared batches", "warning", "plate")
     assert "share a level of 'plate' change alike, most in 'P" in message
-    assert message.endswith("write `design.block: plate`")
+    assert "write 'design.block: plate' in the config" in advice
     # the donors of the named level are listed
     named = message.split("most in '")[1][:2]
     assert f"('{named}" not in message
@@ -84,12 +85,13 @@ def test_a_plate_with_its_own_effect_is_found() -> None:
 def test_a_clean_cohort_and_one_without_columns() -> None:
     clean = cohort()
     assert rows_of(clean) == [
-        ("shared batches", "ok", "", "donors that share a level change no more alike: 'plate'")
+        ok("shared batches", "donors that share a level do not change more alike: 'plate'")
     ]
     del clean.obs["plate"]
-    ((_, level, _, message),) = rows_of(clean)
-    assert level == "ok"
+    ((_, level, _, message, advice),) = rows_of(clean)
+    assert level == "not_assessed"
     assert message.startswith("not assessed: no column of the sheet")
+    assert "add it to the sample sheet" in advice
 
 
 def test_columns_of_the_model_are_not_looked_at() -> None:
@@ -164,7 +166,8 @@ def test_a_column_that_goes_with_the_groups(column: str, value: dict[str, str], 
     for row in found:
         assert row[1:3] == ("warning", column)
         assert f"confounded with group: all donors of a group have the same value {said}" in row[3]
-        assert "changes within a group are not concerned" in row[3]
+        assert "Changes within a group are not affected" in row[3]
+        assert "Otherwise process donors of all groups together." in row.advice
     # one sample that differs is no confounding
     adata.obs.loc[adata.obs.index[0], stored] = "other"
     assert "batch and group" not in {row[0] for row in rows_of(adata)}

@@ -87,33 +87,34 @@ def test_a_sound_cohort_has_no_warning_and_each_check_speaks() -> None:
     found = found_in(drawn()[0])
     assert warnings_of(found) == {}
     assert [c.check for c in found] == [
-        "duplicated library", "pairs", "swapped donors", "swapped times", "mixed library"
+        "duplicated sample", "pairs", "swapped donors", "swapped times", "mixed sample"
     ]  # fmt: skip
     assert found[1].message.startswith("16 of 16 after samples are nearest")
-    assert not any("cannot be told" in c.message for c in found)
+    assert {c.level for c in found} == {"ok"}
 
 
 @pytest.mark.parametrize("other", ["AT05_post", "RT05_post"])
 def test_two_donors_after_samples_swapped(other: str) -> None:
     found = found_in(exchanged(drawn()[0], "AT02_post", other))
     assert warnings_of(found) == {"swapped donors": {"AT02_post", other}}
-    message = next(c.message for c in found if c.level == "warning")
-    for name in ("donors AT02 and", "look whether", "AT02_pre"):
-        assert name in message
+    row = next(c for c in found if c.level == "warning")
+    assert "donors AT02 and" in row.message
+    assert row.advice.startswith(f"Check whether AT02_post and {other} were swapped, or AT02_pre")
 
 
 def test_a_swap_between_small_groups_that_is_not_clear_is_not_denied() -> None:
     counts, sheet = drawn(donors=4)
     swapped = exchanged(counts, "AT02_post", "RT03_post")
-    (row,) = (c for c in identity(cohort_of(swapped, sheet)) if c.check == "swapped donors")
+    row, hidden = (c for c in identity(cohort_of(swapped, sheet)) if c.check == "swapped donors")
     assert row.level == "ok"
     assert "no two donors fit better" not in row.message
-    assert "AT02 and RT03 fit better when exchanged" in row.message
-    assert "A swap between groups, one of fewer than 8 pairs, can stay hidden" in row.message
-    (row,) = (c for c in identity(cohort_of(counts, sheet)) if c.check == "swapped donors")
+    assert "AT02 and RT03 fit slightly better when exchanged" in row.message
+    assert (hidden.level, hidden.subject) == ("not_assessed", "between groups")
+    assert "fewer than 8 pairs in AT and RT" in hidden.message
+    row, hidden = (c for c in identity(cohort_of(counts, sheet)) if c.check == "swapped donors")
     assert row.message.startswith("no two donors fit better when exchanged")
-    assert "can stay hidden" in row.message
-    assert not any("stay hidden" in check.message for check in found_in(drawn()[0]))
+    assert hidden.level == "not_assessed"
+    assert not any(check.subject == "between groups" for check in found_in(drawn()[0]))
 
 
 def test_swapped_before_samples_look_the_same() -> None:
@@ -139,8 +140,10 @@ def test_without_donor_signal_or_response_nothing_is_claimed() -> None:
     for made in (counts, exchanged(counts, "AT02_post", "AT05_post")):
         found = found_in(made, 0.0)
         assert warnings_of(found) == {}
-        said = {c.check: c.message for c in found if "cannot be told" in c.message}
-        assert "swapped donors" in said
+        levels = {c.check: c.level for c in found}
+        assert levels["swapped donors"] == levels["pairs"] == "not_assessed"
+        message = next(c.message for c in found if c.check == "swapped donors")
+        assert message.startswith("not assessed: all samples are of the same cells, and the sera")
         assert "16 of 16" not in next(c.message for c in found if c.check == "pairs")
 
 
@@ -150,7 +153,7 @@ def test_a_copy_is_named_and_not_a_noisy_neighbour(depth: float) -> None:
     row = counts.loc["AT05_post"].to_numpy()
     again = np.random.default_rng(1).poisson(row * depth) if depth else row
     found = found_in(replaced(counts, "AT02_post", again))
-    assert warnings_of(found) == {"duplicated library": {"AT02_post", "AT05_post"}}
+    assert warnings_of(found) == {"duplicated sample": {"AT02_post", "AT05_post"}}
 
 
 def test_another_sequencing_run_differs_by_counting_noise() -> None:
@@ -171,7 +174,7 @@ def test_a_mixture_of_two_others_is_named_with_its_parts() -> None:
     parts = counts.loc[["AT05_post", "AT07_pre"]].to_numpy()
     mixture = np.random.default_rng(2).poisson(parts.mean(axis=0))
     found = found_in(replaced(counts, "AT02_post", mixture))
-    assert warnings_of(found) == {"mixed library": {"AT02_post"}}
+    assert warnings_of(found) == {"mixed sample": {"AT02_post"}}
     message = next(c.message for c in found if c.level == "warning")
     assert "AT05_post" in message
     assert "AT07_pre" in message
@@ -182,7 +185,7 @@ def test_a_library_that_holds_part_of_another_is_named_with_it() -> None:
     parts = counts.loc[["AT02_post", "AT05_post"]].to_numpy()
     mixture = np.random.default_rng(2).poisson(parts.mean(axis=0))
     found = found_in(replaced(counts, "AT02_post", mixture), 0.0)
-    assert warnings_of(found) == {"mixed library": {"AT02_post", "AT05_post"}}
+    assert warnings_of(found) == {"mixed sample": {"AT02_post", "AT05_post"}}
 
 
 def test_share_of_a_mixture() -> None:
@@ -208,7 +211,10 @@ def test_where_counting_noise_hides_the_rest_copies_cannot_be_told() -> None:
     shallow = pd.DataFrame(np.random.default_rng(3).poisson(60, (32, 500)))
     found = list(identity(cohort_of(shallow, drawn()[1])))
     assert warnings_of(found) == {}
-    assert "cannot be told" in found[0].message
+    copies, hidden, *_ = found
+    assert (copies.check, copies.level) == ("duplicated sample", "ok")
+    assert (hidden.check, hidden.level) == ("duplicated sample", "not_assessed")
+    assert "counting noise" in hidden.message
 
 
 def test_order_of_samples_and_genes_changes_nothing() -> None:
@@ -273,9 +279,23 @@ def test_too_few_pairs_are_said_and_do_not_break() -> None:
     counts, sheet = drawn()
     few = sheet[sheet["donor"].isin(["AT01", "AT02"])]
     found = list(identity(cohort_of(counts.loc[few["sample"]], few)))
-    said = {c.check: c.message for c in found}
+    rows = {c.check: c for c in found}
     for name in ("pairs", "swapped donors", "swapped times"):
-        assert said[name].startswith("cannot be told here")
+        assert rows[name].level == "not_assessed"
+        assert rows[name].message.startswith("not assessed: needs at least 4 pairs")
+    assert rows["swapped times"].subject == "AT"
+
+
+def test_a_small_group_beside_a_large_one_is_not_declared_sound() -> None:
+    counts, sheet = drawn()
+    kept = sheet[(sheet["group"] == "AT") | sheet["donor"].isin(["RT01", "RT02"])]
+    found = list(identity(cohort_of(counts.loc[kept["sample"]], kept)))
+    for name in ("pairs", "swapped donors", "swapped times"):
+        levels = {c.level: c for c in found if c.check == name}
+        assert set(levels) == {"ok", "not_assessed"}, name
+        assert levels["not_assessed"].subject == "RT"
+    (times,) = (c for c in found if (c.check, c.level) == ("swapped times", "ok"))
+    assert times.message == "in AT, no donor changes in the opposite direction to others"
 
 
 @pytest.mark.parametrize("name", ["airway", "lung_fibroblast_hypoxia"])

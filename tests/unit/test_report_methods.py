@@ -204,7 +204,7 @@ def test_why_a_level_was_not_used() -> None:
             ("A", True, None),
             ("A", False, "no level before"),
             ("B", False, "no level before"),
-            ("B", False, "line unavailable: it is constant"),
+            ("B", False, "serum evidence unavailable: it is constant"),
         ],
         columns=["factor", "used", "reason"],
     )

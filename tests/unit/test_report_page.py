@@ -371,7 +371,7 @@ def test_the_verdict_has_the_estimate_with_donors_without_a_pair_beside_it(norma
 def test_no_evidence_is_not_assessable(tmp_path: Path, repository: Path) -> None:
     run, config, page = page_of(tmp_path, repository, Shape(genes=150, evidence=False, changed=0))
     assert summary(run, config)["factors"]["CCL28"]["assessable"] is False
-    assert "not assessable, the cohort holds no evidence" in page
+    assert "not assessable, because the cohort has no evidence" in page
 
 
 def test_a_report_writes_what_it_declares(tmp_path: Path, repository: Path) -> None:

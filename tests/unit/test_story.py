@@ -183,7 +183,7 @@ def test_cautions_come_in_their_order(two_groups: Any) -> None:
             replace(run, contrasts=contrasts),
             f"with {few['AT']} pairs in AT, only large changes show.",
         ),
-        (run, "quality control has 1 warning (first: pair_similarity, "),
+        (run, "quality control has 1 warning (first: samples used, "),
         (without_warnings(run), "the config does not say whether donors were randomised to groups"),
     ]
     for case, ending in endings:

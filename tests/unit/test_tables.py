@@ -126,6 +126,7 @@ def test_any_name_stays_in_its_cell(name: str) -> None:
             "level": "ok",
             "subject": name.encode("utf-8", "ignore").decode(),
             "message": "m",
+            "advice": None,
         }
         tables.write("checks", pd.DataFrame([row]), path)
         assert len(tables.read("checks", path)) == 1

@@ -1,4 +1,4 @@
-"""Find the genes that respond to each factor, and hold them against the contrasts."""
+"""Find the genes that respond to each factor, and compare them with the contrasts."""
 
 from fibroserum.runtime.job import job
 

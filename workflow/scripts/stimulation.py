@@ -1,4 +1,4 @@
-"""Fit a factor's stimulation arm; write its whole table."""
+"""Fit a factor's stimulation experiment; write its whole table."""
 
 from fibroserum.runtime.job import job
 

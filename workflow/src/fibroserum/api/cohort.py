@@ -220,7 +220,8 @@ def build_cohort(
         except InputError as error:
             raise InputError(_without_folder(one, folder) for one in error.problems) from None
     noted, config = cohort.adata.uns["fibroserum"], cohort.config
-    noted["notes"] = [_relative(note, folder) for note in noted["notes"]]
+    for key in ("notes", "remarks"):
+        noted[key] = [_relative(note, folder) for note in noted[key]]
     read = {"counts": [_relative(path, folder) for path in config["counts"]]}
     return replace(cohort, config=config | read | {"samples": _relative(config["samples"], folder)})
 

@@ -117,6 +117,7 @@ def settings_of(adata: ad.AnnData) -> dict[str, Any]:
         "block": "",
         "categorical": [],
         "only_before": [],
+        "remarks": [],
         "size_factor_method": "ratio",
         **adata.uns["fibroserum"],
     }
@@ -135,6 +136,7 @@ def settings_of(adata: ad.AnnData) -> dict[str, Any]:
         "categorical",
         "lines",
         "notes",
+        "remarks",
         "targets",
         "target_genes",
     ):

@@ -149,7 +149,8 @@ class Inputs:
     was done on the way, in words; dropped: samples of the sheet without enough cells, and why;
     left_out: samples × rows that are no genes, or are left out as the config asks; reasons: why,
     by row; unlisted: samples that were counted and have no row in the sheet; panel: levels of
-    circulating molecules, where there are any.
+    circulating molecules, where there are any; remarks: those of the notes that only say how files
+    were read.
     """
 
     counts: pd.DataFrame
@@ -163,6 +164,7 @@ class Inputs:
     reasons: dict[str, str] = field(default_factory=dict)
     unlisted: tuple[str, ...] = ()
     panel: SerumPanel | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def _read(
@@ -306,7 +308,8 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
             f"tx2gene ({config['tx2gene']}) is not used, because no count input is a folder of "
             "Salmon or kallisto"
         )
-    notes = [*sheet.attrs.get("notes", ()), *table.notes, *genes_said, *arms_said, *notes]
+    remarks = (*sheet.attrs.get("notes", ()), *table.notes, *genes_said)
+    notes = [*remarks, *arms_said, *notes]
     return Inputs(
         counts,
         sheet,
@@ -319,4 +322,5 @@ def read_all(config: Config, summed: Sequence[Path] = ()) -> Inputs:
         reasons,
         table.unlisted,
         panel,
+        remarks,
     )

@@ -123,6 +123,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
         "targets": list(inputs.targets),
         "target_genes": [gene or "" for gene in inputs.targets.values()],
         "notes": [*inputs.notes, *factors.notes],
+        "remarks": list(inputs.remarks),
     }
     if factors.spike_ins:
         adata.uns["fibroserum"]["spike_ins"] = list(factors.spike_ins)

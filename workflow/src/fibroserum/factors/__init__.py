@@ -8,6 +8,7 @@ __all__ = [
     "mediation",
     "mediation_calls",
     "mediation_slope",
+    "sentences",
     "serum",
     "stage",
     "stimulation",

@@ -178,7 +178,7 @@ def _against(z: np.ndarray, combined: np.ndarray, sources: list[Evidence]) -> li
     other = (np.sign(z) == -np.sign(combined)[:, None]) & (two_sided(z) < OPPOSED)
     for gene, source in np.argwhere(other):
         p = two_sided(z[gene, source])
-        said[gene] = f"the other line, {sources[source].name}, points the other way (p = {p:.2g})"
+        said[gene] = f"the {sources[source].name} evidence has the opposite sign (p = {p:.2g})"
     return said
 
 
@@ -203,7 +203,7 @@ def combine(sources: list[Evidence], genes: pd.Index, alpha: float) -> pd.DataFr
         out[f"{name}_padj"] = np.nan
     out["call"] = "not_assessable"
     if not sources:
-        out["reason"] = "the cohort holds no evidence on this factor"
+        out["reason"] = "the cohort has no evidence on this factor"
         return out
     said = {tuple(row): " and ".join(names[row]) or None for row in np.unique(seen, axis=0)}
     missing = {row: " and ".join(names[~np.array(row)]) for row in said}

@@ -5,16 +5,25 @@ Gene by gene (`concordance`), and as a set with the genes' directions as signs (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from fibroserum.cohort.contrasts import Contrast
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import Membership
 from fibroserum.factors.calls import RESPONSIVE
 from fibroserum.factors.levels import Change
+from fibroserum.factors.sentences import (
+    With,
+    moves_of,
+    no_set_sentence,
+    places_of,
+    set_sentence,
+)
 from fibroserum.intervals import sign_of_interval
 from fibroserum.linear import ContrastFit, genewise_effects
 
@@ -40,7 +49,7 @@ def concordance(
 
     genes: `responsive_genes`; change: of the factor's level in this contrast, None where it was not
     measured; de: the contrast's result table. A sign counts where the 95 % interval excludes 0.
-    A gene whose lines point in two directions (it has a `reason`) predicts nothing.
+    A gene whose two kinds of evidence have opposite signs (it has a `reason`) predicts nothing.
     """
     own = de.set_index("gene_id").reindex(genes["gene_id"])
     factor = 0 if change is None else change.sign
@@ -64,25 +73,30 @@ def concordance(
 
 
 def signed_sets(
+    factor: str,
+    contrasts: Sequence[Contrast],
     fits: Mapping[str, ContrastFit],
     genes: pd.DataFrame,
     changes: Mapping[str, Change],
+    de: Mapping[str, pd.DataFrame],
     alpha: float,
     *,
     n_cpus: int = 1,
 ) -> pd.DataFrame:
     """Return fry's test of the responsive genes in each contrast, their directions as signs.
 
-    fits: the linear model of each contrast; genes: `responsive_genes`, without the targets;
-    changes: of the factor's level, by contrast where it was measured. `direction` is up where the
-    genes move as more of the factor would move them. `concordance` is said where the test is
-    significant at `alpha` and the factor's interval excludes 0.
+    contrasts: the cohort's; fits: the linear model of those to test; genes: `responsive_genes`,
+    without the targets; changes: of the factor's level, by contrast where it was measured; de: the
+    result tables, whose estimates say how many genes rise and fall. `direction` is with_more where
+    the genes move as more of the factor would move them. `concordance` has a value where the test
+    is significant at `alpha` and the factor's interval excludes 0.
     """
     tested = next(iter(fits.values())).fit.genes if fits else pd.Index([])
     known = genes[genes["gene_id"].isin(tested)]
-    nothing = {"fry_pvalue": np.nan, "direction": None, "concordance": None}
     if known.empty:
-        return pd.DataFrame([{"contrast": name, "genes": 0} | nothing for name in fits])
+        nothing: dict[str, Any] = {"genes": 0, "fry_pvalue": np.nan, "direction": None}
+        nothing |= {"rise": 0, "fall": 0, "concordance": None, "sentence": no_set_sentence(factor)}
+        return pd.DataFrame([{"contrast": name} | nothing for name in fits])
     place = tested.get_indexer(known["gene_id"])
     sign = known["direction"].map(SIGN).to_numpy(float)
     one_set = Membership(
@@ -90,22 +104,30 @@ def signed_sets(
         sparse.csr_matrix(np.ones((1, len(known)))),
         pd.DataFrame(),
     )
+    places, by_name = places_of(contrasts), {one.name: one for one in contrasts}
     rows = []
     for name, own in fits.items():
         # all genes set the prior of the variance, the set's own signed rows make the test
         effects = genewise_effects(own.fit, own.vector, n_cpus=n_cpus)
         scaled = standardised(effects)[place] * sign[:, None]
         row = fry(scaled, one_set).iloc[0]
-        pvalue, direction = float(row["fry_pvalue"]), str(row["direction"])
-        seen = (1 if direction == "up" else -1) if pvalue < alpha else 0
-        predicted = changes[name].sign if name in changes else 0
+        pvalue, change = float(row["fry_pvalue"]), changes.get(name)
+        direction: With = "with_more" if row["direction"] == "up" else "with_less"
+        seen = (1 if direction == "with_more" else -1) if pvalue < alpha else 0
+        estimate = de[name].set_index("gene_id")["log2FoldChange"].reindex(known["gene_id"])
+        moves = moves_of(sign, estimate.to_numpy(float))
         rows.append(
             {
                 "contrast": name,
                 "genes": len(known),
                 "fry_pvalue": pvalue,
                 "direction": direction,
-                "concordance": word_of(predicted, seen),
+                "rise": moves.rise,
+                "fall": moves.fall,
+                "concordance": word_of(0 if change is None else change.sign, seen),
+                "sentence": set_sentence(
+                    factor, by_name[name], places[name], moves, direction, change, pvalue, alpha
+                ),
             }
         )
     return pd.DataFrame(rows)

@@ -50,11 +50,11 @@ def log2_level(cell: object, scale: Scale) -> tuple[float, str]:
     if text.lower() in MISSING:
         return np.nan, "is missing"
     if not np.isfinite(value):
-        return np.nan, f"'{text}' is no number"
+        return np.nan, f"is '{text}', which is not a number"
     if scale == "log2":
         return value, ""
     if value <= 0:
-        return np.nan, f"is {text} and has no logarithm"
+        return np.nan, f"is {text}; a logarithm needs a positive value"
     return float(np.log2(value)), ""
 
 

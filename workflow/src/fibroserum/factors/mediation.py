@@ -138,16 +138,16 @@ def _too_few(*counts: int) -> str:
     if min(counts) >= FEWEST_DONORS:
         return ""
     said = " and ".join(str(count) for count in counts)
-    return f"{said} donors with complete data; at least {FEWEST_DONORS} a group are needed"
+    return f"{said} donors have complete data; at least {FEWEST_DONORS} in each group are needed"
 
 
 NOTE = (
-    "association, not cause: anything that moves factor and target together looks the same; "
-    "donors resampled within groups"
+    "association, not cause: anything that changes both factor and target looks the same; interval "
+    "from donors resampled within groups"
 )
 NOTE_WITHIN = (
-    "association, not cause; within-subject form (Montoya & Hayes 2017), which cannot tell the "
-    "intervention from time; donors resampled"
+    "association, not cause; within-subject form (Montoya & Hayes 2017), which cannot separate the "
+    "intervention from time; interval from resampled donors"
 )
 
 

@@ -126,7 +126,9 @@ def mediation_rows(
             elif settings.get("block"):
                 found = not_assessable(0, BLOCKED)
             elif why := lost.get(f"{group}_vs_{other}_change"):
-                found = not_assessable(0, f"the difference of the changes is not estimable: {why}")
+                found = not_assessable(
+                    0, f"the difference of the changes cannot be estimated: {why}"
+                )
             elif pairs.empty:
                 found = not_assessable(0, "the factor's level was not measured")
             else:
@@ -186,7 +188,7 @@ def with_calls(rows: pd.DataFrame, alpha: float, steps: MediationSteps = STEPS) 
     held[small & ~apart] = "; not mediated: the interval includes 0"
     if steps.leave_one_out:
         held[small & driven] = [
-            f"; not mediated: without donor {donor} {share:.0%} of the indirect effect is left"
+            f"; not mediated: without donor {donor}, {share:.0%} of the indirect effect remains"
             for donor, share in rows.loc[small & driven, ["left_out", "share_kept"]].to_numpy()
         ]
     return rows.drop(columns="resampled").assign(

@@ -1,4 +1,4 @@
-"""The serum line: does expression change where the factor's serum level changes?
+"""Serum evidence: does expression change where the factor's serum level changes?
 
 The slope of expression on each pair's change of the log2 level, within groups (`slopes.model`): the
 change of log2 expression per doubling of the level, among donors of one group.
@@ -17,12 +17,15 @@ from fibroserum.factors.combine import Evidence, signed_z
 from fibroserum.slopes.design import keys_of
 from fibroserum.slopes.model import STEPS, SlopeSteps, slope_model
 
+#: What the reason of every pair begins with where no pair of the factor can be used.
+UNAVAILABLE = "serum evidence unavailable: "
+
 
 @dataclass(frozen=True)
 class SerumModel:
-    """The serum line of one factor.
+    """The serum evidence on one factor.
 
-    table: by gene id, serum_slope with ci_low and ci_high, serum_pvalue; empty where the line is
+    table: by gene id, serum_slope with ci_low and ci_high, serum_pvalue; empty where it is
     unavailable, and `unavailable` says why. pairs: `level_pairs` with the pairs that the model
     used, their leverage and relative_variance. df_prior, df_residual: of its moderated t test, in a
     typical gene.
@@ -35,7 +38,7 @@ class SerumModel:
     df_residual: float = np.inf
 
     def evidence(self) -> Evidence:
-        """Return it as a line of evidence."""
+        """Return it as evidence on the factor's genes."""
         z = signed_z(self.table["serum_slope"], self.table["serum_pvalue"])
         return Evidence("serum", z, self.df_prior, self.df_residual)
 
@@ -56,7 +59,10 @@ def serum_model(
     n_cpus: int = 1,
     steps: SlopeSteps = STEPS,
 ) -> SerumModel:
-    """Return the serum line; pairs: `level_pairs`, other arguments as `slope_model` takes them."""
+    """Return the serum evidence.
+
+    pairs: `level_pairs`; other arguments as `slope_model` takes them.
+    """
     levels = pairs.loc[pairs["used"], ["before_log2", "after_log2"]].to_numpy(float)
     found = slope_model(
         counts,
@@ -72,7 +78,7 @@ def serum_model(
     columns = ["slope", "ci_low", "ci_high", "pvalue"]
     table = found.table[columns].rename(columns={c: f"serum_{c}" for c in ("slope", "pvalue")})
     if found.unavailable:
-        reason = pairs["reason"].where(~pairs["used"], f"line unavailable: {found.unavailable}")
+        reason = pairs["reason"].where(~pairs["used"], f"{UNAVAILABLE}{found.unavailable}")
         return SerumModel(table, pairs.assign(used=False, reason=reason), found.unavailable)
     described = found.pairs.reindex(keys_of(pairs))
     pairs = pairs.assign(**{name: described[name].to_numpy() for name in described})

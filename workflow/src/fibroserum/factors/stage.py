@@ -204,9 +204,12 @@ def _one_factor(
         if contrast.name not in context.settings["not_estimable"]
     ]
     sets = signed_sets(
+        name,
+        context.contrasts,
         context.linear,
         in_matrix[~in_matrix["gene_id"].isin(context.targets) & in_matrix["reason"].isna()],
         changes,
+        context.de,
         context.run.alpha,
         n_cpus=context.run.n_cpus,
     )
@@ -224,7 +227,7 @@ def _one_factor(
 
 
 def _serum(entry: Mapping[str, Any], context: _Context) -> SerumModel:
-    """Return the factor's serum line, unavailable where it has no measured level."""
+    """Return the factor's serum evidence, unavailable where it has no measured level."""
     if not entry["serum"]:
         nothing = pd.DataFrame({"serum_slope": [], "serum_pvalue": []}, dtype=float)
         return SerumModel(nothing, pd.DataFrame(columns=PAIR_COLUMNS), "the level was not measured")
@@ -292,21 +295,21 @@ def factor_genes(
     annotation: pd.DataFrame,
     alpha: float,
 ) -> pd.DataFrame:
-    """Return the verdict on every gene: the cohort's, then those of the stimulation arm alone.
+    """Return the verdict on every gene: the cohort's, then those of the stimulation only.
 
     stimulation: `stimulation_table`; signature: `read_signature`. A gene of the signature that is
     in neither matrix has a row that says so.
     """
-    lines, symbols = [], annotation["symbol"].astype(object)
+    sources, symbols = [], annotation["symbol"].astype(object)
     evidence = pd.DataFrame(index=annotation.index)
     if stimulation is not None:
         evidence = stimulation_scores(stimulation)
-        lines.append(stimulation_evidence(stimulation))
+        sources.append(stimulation_evidence(stimulation))
         symbols = symbols.reindex(symbols.index.append(evidence.index.difference(symbols.index)))
         symbols = symbols.fillna(evidence["symbol"])
     if not serum.unavailable:
-        lines.append(serum.evidence())
-    out = combine(lines, symbols.index, alpha)
+        sources.append(serum.evidence())
+    out = combine(sources, symbols.index, alpha)
     out.insert(0, "symbol", symbols.where(symbols != "", None))
     for column in ("stimulation_log2FoldChange", "stimulation_pvalue"):
         out[column] = evidence[column].reindex(out.index) if column in evidence else np.nan
@@ -331,7 +334,7 @@ def _with_signature(
         {
             "gene_id": absent,
             "call": "not_assessable",
-            "reason": [f"of the signature: {left_out[name]}" for name in absent],
+            "reason": [f"a gene of the signature: {left_out[name]}" for name in absent],
         }
     )
     return (

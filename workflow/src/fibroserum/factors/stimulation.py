@@ -1,4 +1,4 @@
-"""The stimulation arm's differential expression, its whole table."""
+"""The stimulation experiment's differential expression, its whole table."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ COLUMNS = [
 def stimulation_table(
     adata: ad.AnnData, arm: dict[str, Any], *, alpha: float, min_count: int, n_cpus: int = 1
 ) -> pd.DataFrame:
-    """Return the stimulation arm's table: one row a gene, treated against control.
+    """Return the stimulation experiment's table: one row a gene, treated against control.
 
-    adata: samples × genes, raw counts, obs the arm's sheet, var with `symbol` and `target`; arm:
-    the config's `stimulation`. Blocks are eliminated in both models; voom is always the second,
-    whatever the cohort's own second opinion: the evidence on a gene rests on it. Raises InputError
-    where the design is rank-deficient.
+    adata: samples × genes, raw counts, obs the experiment's sheet, var with `symbol` and `target`;
+    arm: the config's `stimulation`. Blocks are eliminated in both models; voom is always the
+    second, whatever the cohort's own second opinion is, because the evidence on a gene needs it.
+    Raises InputError where the design is rank-deficient.
     """
     sheet = adata.obs.astype(str).rename_axis("sample").reset_index()
     design = stimulation_design(sheet, arm)
@@ -79,8 +79,8 @@ def stimulation_scores(table: pd.DataFrame) -> pd.DataFrame:
     """Return each gene's evidence from a stimulation table, indexed by gene id.
 
     Columns: symbol, stimulation_log2FoldChange, stimulation_pvalue, z. With few cultures the Wald
-    test alone calls too much, so the p value is the larger of the two models', and 1 where they
-    disagree on the sign; NaN where either did not test the gene.
+    test alone yields too many false positives, so the p value is the larger of the two models',
+    and 1 where they disagree on the sign; NaN where either did not test the gene.
     """
     own = table.set_index("gene_id")
     main = signed_z(own["log2FoldChange"], own["pvalue"])
@@ -97,7 +97,7 @@ def stimulation_scores(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def stimulation_evidence(table: pd.DataFrame) -> Evidence:
-    """Return a stimulation table as a line of evidence."""
+    """Return a stimulation table as evidence on the factor's genes."""
     total = float(table["second_df"].max())
     residual = float(table["second_residual_df"].max())
     return Evidence("stimulation", stimulation_scores(table)["z"], total - residual, residual)

@@ -1,15 +1,18 @@
-"""Quality control: metrics, components, distances, and checks that recommend and drop nothing."""
+"""Quality control: metrics, components, distances, and checks that exclude nothing."""
 
 __all__ = [
     "batches",
     "check",
     "checks",
     "copies",
+    "design",
     "identity",
     "metrics",
     "normalisation",
     "pair_quality",
     "profiles",
+    "samples",
+    "soundness",
     "stage",
     "times",
 ]

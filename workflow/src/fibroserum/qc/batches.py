@@ -1,14 +1,15 @@
 """Plates and batches: do donors that share a level of a column of the sheet change alike?
 
-Calls take donors for independent. Where a plate or a batch has its own effect on the change, its
-donors err together, and most calls can be false. Nothing in the counts says which donors share
-one; a column of the sheet may.
+Calls assume independent donors. Where a plate or a batch has its own effect on the change, its
+donors err together, and most calls can be false. The counts do not show which donors share a plate;
+a column of the sheet may.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 import anndata as ad
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 from fibroserum.cohort.accessors import change_times, settings_of
 from fibroserum.errors import listed
 from fibroserum.input.sheet import DESIGN_KEYS, MISSING_LEVEL, obs_name
-from fibroserum.qc.check import Check, over_times
+from fibroserum.qc.check import Check, not_assessed, ok, over_times, warning
 from fibroserum.qc.identity import paired
 
 #: Chance of a false alarm in a cohort, over all its columns together. It is five times that of the
@@ -25,7 +26,7 @@ from fibroserum.qc.identity import paired
 FALSE_ALARM = 0.05
 PERMUTATIONS = 999
 _LEAST_MEAN = 10.0
-CHECK = "shared batches"
+CHECK: Final = "shared batches"
 
 
 @dataclass(frozen=True)
@@ -173,18 +174,23 @@ def _orders(strata: np.ndarray) -> np.ndarray:
     return orders
 
 
-def _message(own: Alike, found: Residuals) -> str:
+def _shared(own: Alike, found: Residuals) -> Check:
     within = np.where(own.codes[:, None] == own.codes, found.likeness - own.expected, 0.0)
     np.fill_diagonal(within, 0.0)
     sums = [within[own.codes == code].sum() for code in range(len(own.levels))]
     worst = int(np.argmax(sums))
     donors = [found.donors[place] for place in np.flatnonzero(own.codes == worst)]
-    return (
+    return warning(
+        CHECK,
+        own.column,
         f"donors that share a level of '{own.column}' change alike, most in '{own.levels[worst]}' "
-        f"({listed(donors, quote='')}): the mean correlation of their changes, less the groups' "
-        f"means, is {own.mean:.2f} within levels where {own.expected:.2f} is expected (p = "
-        f"{own.pvalue:.2g}). The models take donors for independent, and many calls may be false. "
-        f"If it is a plate, a batch or a day, write `design.block: {own.column}`"
+        f"({listed(donors, quote='')}). The mean correlation of their changes, after subtraction "
+        f"of the group means, is {own.mean:.2f} within levels, and {own.expected:.2f} is expected "
+        f"(p = {own.pvalue:.2g}). The models assume independent donors, so many calls may be "
+        "false",
+        f"If '{own.column}' is a plate, a batch or a day, write 'design.block: {own.column}' in "
+        "the config. If it is a property of the donors, such as sex, look whether it explains the "
+        "likeness.",
     )
 
 
@@ -197,13 +203,15 @@ def _with_time(name: str, column: Column, groups: pd.Series) -> Check | None:
     if concerned.empty:
         return None
     values = ", ".join(f"'{value}' in {group}" for group, value in concerned.items())
-    message = (
+    return warning(
+        "batch and time",
+        name,
         f"'{name}' is confounded with time: it has one value before and another after, the same in "
-        f"all donors ({values}). If it only names the time, ignore this warning. If it is a plate, "
-        "a run or a day, every change may be its effect, and no analysis can separate the two: "
-        "process the samples of a donor together"
+        f"all donors ({values}). If it is a plate, a run or a day, every change may be its effect, "
+        "and no analysis can separate the two",
+        f"If '{name}' is only another name of the time, ignore this warning. Otherwise process "
+        "the samples of a donor together.",
     )
-    return Check("batch and time", "warning", name, message)
 
 
 def _with_group(name: str, cohort: ad.AnnData) -> Check | None:
@@ -236,15 +244,17 @@ def _with_group(name: str, cohort: ad.AnnData) -> Check | None:
     ]
     if not apart:
         return None
-    said = ", ".join(f"'{known[group][1]}' in {group}" for group in [reference, *apart])
-    message = (
-        f"'{name}' is confounded with group: all donors of a group have the same value ({said}). "
-        "If it only names the group, ignore this warning. If it is a plate, a lot, a run or a "
-        "centre, a difference between these groups, in change or at baseline, may be its effect, "
-        "and no analysis can separate the two; changes within a group are not concerned. Process "
-        "donors of all groups together"
+    compared = ", ".join(f"'{known[group][1]}' in {group}" for group in [reference, *apart])
+    return warning(
+        "batch and group",
+        name,
+        f"'{name}' is confounded with group: all donors of a group have the same value "
+        f"({compared}). If it is a plate, a lot, a run or a centre, a difference between these "
+        "groups, in change or at baseline, may be its effect, and no analysis can separate the "
+        "two. Changes within a group are not affected",
+        f"If '{name}' is only another name of the group, ignore this warning. Otherwise process "
+        "donors of all groups together.",
     )
-    return Check("batch and group", "warning", name, message)
 
 
 def batches(cohort: ad.AnnData) -> Iterator[Check]:
@@ -263,22 +273,21 @@ def _batches_at(cohort: ad.AnnData, pairs: pd.DataFrame) -> Iterator[Check]:
     columns = columns_by_donor(cohort, pairs)
     groups = pairs.groupby("donor")["group"].agg(" and ".join)
     for name, column in columns.items():
-        for warning in (_with_time(name, column, groups), _with_group(name, cohort)):
-            if warning is not None:
-                yield warning
-    found = residuals(cohort, pairs)
-    tests = alike_within(found, columns)
+        for found in (_with_time(name, column, groups), _with_group(name, cohort)):
+            if found is not None:
+                yield found
+    changes = residuals(cohort, pairs)
+    tests = alike_within(changes, columns)
     alarms = [own for own in tests if own.pvalue <= FALSE_ALARM]
-    for own in alarms:
-        yield Check(CHECK, "warning", own.column, _message(own, found))
-    if alarms:
-        return
-    if tests:
-        names = listed([own.column for own in tests])
-        yield Check(CHECK, "ok", "", f"donors that share a level change no more alike: {names}")
-    else:
-        said = (
-            "not assessed: no column of the sheet (plate, batch, day) has levels that enough "
-            "donors share; donors who were processed together may err together"
+    yield from (_shared(own, changes) for own in alarms)
+    if not tests:
+        yield not_assessed(
+            CHECK,
+            "no column of the sheet (plate, batch, day) has levels that enough donors share. "
+            "Donors who were processed together may have correlated errors",
+            "If you know the plate, batch or day of each sample, add it to the sample sheet as a "
+            "column.",
         )
-        yield Check(CHECK, "ok", "", said)
+    elif not alarms:
+        names = listed([own.column for own in tests])
+        yield ok(CHECK, f"donors that share a level do not change more alike: {names}")

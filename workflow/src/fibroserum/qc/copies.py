@@ -1,6 +1,6 @@
-"""Libraries that are copies of each other, or mixtures: closer than counting noise allows.
+"""Samples that are copies of each other, or mixtures: closer than counting noise allows.
 
-Two libraries of the same cells differ by their cultures and by counting. Two sequencing runs of
+Two samples of the same cells differ by their cultures and by counting. Two sequencing runs of
 one library, and a mixture and its parts, differ by counting alone (Marioni et al. 2008, Genome Res
 18:1509).
 """
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Final
 
 import anndata as ad
 import numpy as np
@@ -17,7 +18,7 @@ import pandas as pd
 from scipy import stats
 
 from fibroserum.errors import listed
-from fibroserum.qc.check import LEVEL, Check
+from fibroserum.qc.check import LEVEL, Check, not_assessed, ok, warning
 from fibroserum.qc.profiles import Profiles
 
 #: Genes compared: of a level at which small differences between runs hide in counting noise.
@@ -25,7 +26,7 @@ _GENES = 1000
 _LEVELS = (50.0, 2000.0)
 #: A difference below this many times counting noise is counting noise ...
 _COUNTING = 1.25
-#: ... where typical libraries differ by at least so many times.
+#: ... where typical samples differ by at least so many times.
 _TELLING = 1.5
 #: Samples among which the parts of a mixture are looked for: the nearest.
 _PARTS = 8
@@ -35,14 +36,22 @@ _LEAST_SHARE = 0.2
 #: shares with the other's donor, where that is beyond chance.
 _SHARED = 0.15
 _MOST = 20
+COPY: Final = "duplicated sample"
+MIXTURE: Final = "mixed sample"
+_LEAST_GENES, _LEAST_SAMPLES = 100, 4
+FEW = (
+    f"needs at least {_LEAST_SAMPLES} samples and {_LEAST_GENES} genes of {_LEVELS[0]:.0f} to "
+    f"{_LEVELS[1]:,.0f} mean counts"
+)
+HIDDEN = "counting noise exceeds what distinguishes the samples"
 
 
 @dataclass(frozen=True)
 class Distances:
-    """Squared differences of libraries, in units that counting noise predicts.
+    """Squared differences of samples, in units that counting noise predicts.
 
     gram: products of scaled counts, samples × samples. noise: what counting adds to the squared
-    difference from another library.
+    difference from another sample.
     """
 
     names: np.ndarray
@@ -56,14 +65,14 @@ class Distances:
 
 
 def count_distances(cohort: ad.AnnData) -> Distances | None:
-    """Return how libraries differ over genes of a middle level, or None where there are too few."""
+    """Return how samples differ over genes of a middle level, or None where there are too few."""
     counts = np.asarray(cohort.X)
     mean = counts.mean(axis=0)
     middle = np.flatnonzero((mean >= _LEVELS[0]) & (mean <= _LEVELS[1]))
     best = np.sort(middle[np.argsort(-mean[middle], kind="stable")[:_GENES]])
     chosen = counts[:, best].astype(float)
     total = chosen.sum(axis=1)
-    if len(best) < 100 or len(counts) < 4 or not total.all():
+    if len(best) < _LEAST_GENES or len(counts) < _LEAST_SAMPLES or not total.all():
         return None
     factor = total / total.mean()
     scaled = chosen / factor[:, None]
@@ -74,9 +83,9 @@ def count_distances(cohort: ad.AnnData) -> Distances | None:
 
 
 def bound(typical: float) -> float | None:
-    """Return the ratio below which two libraries are one, or None where that cannot be told.
+    """Return the ratio below which two samples are one library, or None where that cannot be told.
 
-    typical: the ratio of libraries that are not. A quarter of the way from counting to it, at most
+    typical: the ratio of samples that are not. A quarter of the way from counting to it, at most
     `_COUNTING`.
     """
     if not typical >= _TELLING:
@@ -91,54 +100,59 @@ def identical(cohort: ad.AnnData) -> list[list[str]]:
 
 
 def duplicates(same: list[list[str]], again: Copies) -> Iterator[Check]:
-    """Yield 'duplicated library': the same counts, or another sequencing run of one library.
+    """Yield 'duplicated sample': the same counts, or another sequencing run of one library.
 
     same: as `identical` returns it.
     """
     for names in same:
-        said = (
-            "the very same counts: all but one are copies. Look which file belongs to which sample"
+        yield warning(
+            COPY,
+            listed(names, quote=""),
+            "these samples have identical counts, so all but one of them are copies",
+            "Check which count file belongs to which sample.",
         )
-        yield Check("duplicated library", "warning", listed(names, quote=""), said)
     known = {frozenset(pair) for names in same for pair in combinations(names, 2)}
     runs = [copy for copy in again.found if frozenset(copy[:2]) not in known]
     for one, other, ratio in runs:
-        said = (
-            f"they differ by {ratio:.2f} times counting noise: two sequencing runs of one library? "
-            "Look at the library names; runs of one library belong to one donor and time"
+        yield warning(
+            COPY,
+            f"{one}, {other}",
+            f"these samples differ by only {ratio:.2f} times counting noise. They may be two "
+            "sequencing runs of one library",
+            "Check the library names. Two runs of one library must have the same donor and time in "
+            "the sample sheet.",
         )
-        yield Check("duplicated library", "warning", f"{one}, {other}", said)
     if same or runs:
         return
-    said = "no two libraries have the same counts"
     if again.limit is None:
-        said += "; whether one was sequenced twice cannot be told: counting noise hides the rest"
+        yield ok(COPY, "no two samples have identical counts")
+        yield not_assessed(COPY, f"a library sequenced twice cannot be recognised: {again.why}")
     else:
-        said += ", and none differ by counting noise alone"
-    yield Check("duplicated library", "ok", "", said)
+        yield ok(COPY, "no two samples have identical counts or differ by counting noise only")
 
 
 @dataclass(frozen=True)
 class Copies:
-    """Pairs of libraries that differ by counting alone, with their ratio, and the bound used.
+    """Pairs of samples that differ by counting alone, with their ratio, and the bound used.
 
-    limit: None where copies could not be told from others.
+    limit: None where copies could not be told from others; why: the reason then.
     """
 
     found: list[tuple[str, str, float]]
     limit: float | None
+    why: str = ""
 
 
 def copies(distances: Distances | None) -> Copies:
-    """Return pairs of libraries that differ by counting alone."""
+    """Return pairs of samples that differ by counting alone."""
     if distances is None:
-        return Copies([], None)
+        return Copies([], None, FEW)
     ratio = distances.ratio()
     first, second = np.triu_indices(len(ratio), 1)
     values = ratio[first, second]
     limit = bound(float(np.median(values)))
     if limit is None:
-        return Copies([], None)
+        return Copies([], None, HIDDEN)
     close = np.flatnonzero(values < limit)
     names = distances.names
     found = [(str(names[first[i]]), str(names[second[i]]), float(values[i])) for i in close]
@@ -175,8 +189,10 @@ def mixtures(distances: Distances) -> pd.DataFrame:
     )
 
 
-def shared_parts(profiles: Profiles, known: set[str]) -> list[tuple[str, str, float]]:
+def shared_parts(profiles: Profiles, known: set[str]) -> list[tuple[str, str, float]] | None:
     """Return samples of different donors that share more than their donors do: (one, other, r).
+
+    None where no two donors have profiles.
 
     Of the correlation of two samples' profiles, what either has with the other's donor elsewhere,
     and what the two donors have elsewhere, is taken away: donors who are alike, and samples that
@@ -187,7 +203,7 @@ def shared_parts(profiles: Profiles, known: set[str]) -> list[tuple[str, str, fl
     rho = profiles.correlations()
     cross = np.triu(donor[:, None] != donor)
     if not cross.any():
-        return []
+        return None
     values = rho[cross]
     middle = float(np.median(values))
     spread = 1.4826 * float(np.median(np.abs(values - middle)))
@@ -211,11 +227,12 @@ def shared_parts(profiles: Profiles, known: set[str]) -> list[tuple[str, str, fl
 class Mixtures:
     """Samples that are mixtures of two others, as `mixtures` describes them, and the bound used.
 
-    limit: None where mixtures could not be told from others.
+    limit: None where mixtures could not be told from others; why: the reason then.
     """
 
     found: pd.DataFrame
     limit: float | None
+    why: str = ""
 
 
 def exact_mixtures(distances: Distances | None, known: set[str]) -> Mixtures:
@@ -224,35 +241,43 @@ def exact_mixtures(distances: Distances | None, known: set[str]) -> Mixtures:
     known: samples that another check accounts for.
     """
     if distances is None:
-        return Mixtures(pd.DataFrame(), None)
+        return Mixtures(pd.DataFrame(), None, FEW)
     best = mixtures(distances)
     finite = best["ratio"][np.isfinite(best["ratio"])]
     limit = bound(float(finite.median())) if len(finite) > 3 else None
     close = best[best["ratio"] < limit] if limit is not None else best[:0]
-    return Mixtures(close[~close.index.isin(known)][:_MOST], limit)
+    why = HIDDEN if limit is None else ""
+    return Mixtures(close[~close.index.isin(known)][:_MOST], limit, why)
 
 
-def mixed(exact: Mixtures, shared: list[tuple[str, str, float]]) -> Iterator[Check]:
-    """Yield 'mixed library': samples that are mixtures of two others, or hold part of another.
+def mixed(exact: Mixtures, shared: list[tuple[str, str, float]] | None) -> Iterator[Check]:
+    """Yield 'mixed sample': samples that are mixtures of two others, or hold part of another.
 
     shared: as `shared_parts` returns it.
     """
     for row in exact.found.itertuples():
-        said = (
-            f"its counts are those of {row.one} ({row.share:.0%}) and {row.other} "
-            f"({1 - row.share:.0%}) within counting noise: look whether libraries were pooled, or "
-            "wells spilled"
+        yield warning(
+            MIXTURE,
+            str(row.Index),
+            f"its counts equal those of {row.one} ({row.share:.0%}) and {row.other} "
+            f"({1 - row.share:.0%}) within counting noise",
+            "Check whether samples were pooled, or whether one well spilled into another.",
         )
-        yield Check("mixed library", "warning", str(row.Index), said)
-    for one, other, r in shared:
-        said = (
-            f"of two donors, and correlated ({r:.2f}) more than the donors are elsewhere: one may "
-            "hold part of the other. Look at what was handled side by side"
+    for one, other, r in shared or ():
+        yield warning(
+            MIXTURE,
+            f"{one}, {other}",
+            f"these samples are of two donors, and correlate ({r:.2f}) more than other samples of "
+            "the two donors. One may contain part of the other",
+            "Check what was handled next to each other.",
         )
-        yield Check("mixed library", "warning", f"{one}, {other}", said)
     if len(exact.found) or shared:
         return
-    said = "no library looks like a mixture of others"
+    if shared is None:
+        yield not_assessed(MIXTURE, "needs at least 3 samples of one group at one time")
+    else:
+        yield ok(MIXTURE, "no sample looks like a mixture with another donor's")
     if exact.limit is None:
-        said += "; whether one is exactly that cannot be told: counting noise hides the rest"
-    yield Check("mixed library", "ok", "", said)
+        yield not_assessed(
+            MIXTURE, f"an exact mixture of two samples cannot be recognised: {exact.why}"
+        )

@@ -1,12 +1,12 @@
 """Is each after sample of the donor it is said to be of?
 
-All samples are of the same cells, so donors differ by their serum alone. Where that leaves no mark
-on the cells, a swap cannot be seen either: the checks measure what they could see, and say so.
+Donors differ by what their serum does to the cells. Where that is too little, a swap cannot be
+seen: the checks measure what they could see, and their level is `not_assessed` then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fibroserum.qc.check import LEVEL, Check
+from fibroserum.cohort.contrasts import joined
+from fibroserum.qc.check import LEVEL, Check, not_assessed, ok, warning
 from fibroserum.qc.profiles import Profiles
 
 #: Fewer pairs leave too little to compare with.
@@ -23,6 +24,8 @@ FEWEST_PAIRS = 4
 SMALL_GROUP = 8
 #: Candidates that are looked at closely; a cohort with more mix-ups has other troubles.
 _MOST = 20
+#: Subject of a check that is not assessed for swaps between groups, and is for those within.
+BETWEEN = "between groups"
 
 
 @dataclass(frozen=True)
@@ -210,87 +213,109 @@ def samples_of(like: Likeness, found: list[Swap]) -> set[str]:
     return {str(name) for p in places for name in like.pairs.loc[p, ["before", "after"]]}
 
 
-def pairs_and_donors(like: Likeness | None, found: MixUps) -> Iterator[Check]:
-    """Yield 'pairs' (is each after sample nearest its own donor's before) and 'swapped donors'."""
+def pairs_and_donors(
+    like: Likeness | None, found: MixUps, groups: Sequence[str], *, one_line: bool
+) -> Iterator[Check]:
+    """Yield 'pairs' (is each after sample nearest its own donor's before) and 'swapped donors'.
+
+    groups: those with pairs. one_line: whether all samples are of the same cells, as far as is
+    known.
+    """
+    compared = set() if like is None else set(like.pairs["group"])
+    few = [name for name in groups if name not in compared]
+    if few or like is None:
+        reason = f"needs at least {FEWEST_PAIRS} pairs, in groups of 3 or more"
+        yield not_assessed("pairs", reason, subject=joined(few))
+        yield not_assessed("swapped donors", reason, subject=joined(few))
     if like is None:
-        said = f"cannot be told here: it takes {FEWEST_PAIRS} pairs, in groups of 3 or more"
-        yield Check("pairs", "ok", "", said)
-        yield Check("swapped donors", "ok", "", said)
         return
+    seen, needed = signal(like)
+    weak = _weak(seen, needed, one_line=one_line) if seen < needed else ""
+    yield from _pairs(like, found.odd, weak)
+    yield from _swapped(like, found.swaps, weak)
+
+
+def _weak(seen: float, needed: float, *, one_line: bool) -> str:
+    """Return why a swap could not be seen: the reason first, then the numbers."""
+    cause = (
+        "all samples are of the same cells, and the sera of different donors differ too little in "
+        "their effects to reveal a swap"
+        if one_line
+        else "donors differ too little in their effects on the cells to reveal a swap"
+    )
+    return (
+        f"{cause}. Own pairs exceed other pairs by {seen:.1f} standard deviations; {needed:.1f} "
+        "are needed"
+    )
+
+
+def _pairs(like: Likeness, odd: list[Swap], weak: str) -> Iterator[Check]:
+    for one in odd:
+        mine, its = like.pairs.iloc[one.one], like.pairs.iloc[one.other]
+        yield warning(
+            "pairs",
+            mine["after"],
+            f"this sample resembles {its['before']} of donor {its['donor']} (correlation "
+            f"{like.matrix[one.one, one.other]:.2f}) far more than {mine['before']} of its own "
+            f"donor {mine['donor']} ({like.matrix[one.one, one.one]:.2f})",
+            "Check the labels of these tubes and of the tubes handled next to them. If a label is "
+            "wrong, correct the sample sheet.",
+        )
     spread, freedom = like.spread()
     total = len(like.pairs)
     t = float(like.own.mean() / spread * np.sqrt(total)) if spread > 0 else 0.0
     own = int((like.nearest == np.arange(total)).sum())
     chance = total / (like.other.sum(axis=1).mean() + 1)
-    said = (
+    numbers = (
         f"{own} of {total} after samples are nearest to their own donor's before sample (by chance "
-        f"{chance:.0f}); own pairs correlate {np.diag(like.matrix).mean():.2f}, others "
+        f"{chance:.0f}). Own pairs correlate {np.diag(like.matrix).mean():.2f}, other pairs "
         f"{like.matrix[like.other].mean():.2f} (p {stats.t.sf(t, freedom):.1g})"
     )
-    stands_out, needed = signal(like)
-    weak = (
-        ". All samples are of the same cells: donors differ by their serum alone, and here not "
-        "enough to tell a swap"
-    )
-    yield Check("pairs", "ok", "", said + (weak if stands_out < needed else ""))
-    yield from _strangers(like, found.odd)
-    yield from _swapped(like, found.swaps, stands_out, needed, weak)
+    if weak:
+        yield not_assessed("pairs", f"{weak}. {numbers}")
+    elif not odd:
+        yield ok("pairs", numbers)
 
 
-def _strangers(like: Likeness, found: list[Swap]) -> Iterator[Check]:
-    for odd in found:
-        mine, its = like.pairs.iloc[odd.one], like.pairs.iloc[odd.other]
-        yield Check(
-            "pairs",
-            "warning",
-            mine["after"],
-            f"far more like {its['before']} of donor {its['donor']} (correlation "
-            f"{like.matrix[odd.one, odd.other]:.2f}) than like {mine['before']} of its own donor "
-            f"{mine['donor']} ({like.matrix[odd.one, odd.one]:.2f}): look at the labels of these "
-            "tubes and of what was handled beside them",
-        )
-
-
-def _swapped(
-    like: Likeness, swaps: list[Swap], stands_out: float, needed: float, weak: str
-) -> Iterator[Check]:
+def _swapped(like: Likeness, swaps: list[Swap], weak: str) -> Iterator[Check]:
     for swap in swaps:
         one, other = like.pairs.iloc[swap.one], like.pairs.iloc[swap.other]
         exchanged = (like.matrix[swap.one, swap.other] + like.matrix[swap.other, swap.one]) / 2
         own = (like.matrix[swap.one, swap.one] + like.matrix[swap.other, swap.other]) / 2
-        yield Check(
+        yield warning(
             "swapped donors",
-            "warning",
             f"{one['after']}, {other['after']}",
             f"donors {one['donor']} and {other['donor']} fit better when exchanged (correlation "
-            f"{exchanged:.2f}, as labelled {own:.2f}): look whether {one['after']} and "
-            f"{other['after']} were swapped, or {one['before']} and {other['before']}, which looks "
-            "the same",
+            f"{exchanged:.2f}) than as labelled ({own:.2f})",
+            f"Check whether {one['after']} and {other['after']} were swapped, or "
+            f"{one['before']} and {other['before']}, which looks the same. If so, correct the "
+            "sample sheet.",
         )
     if swaps:
         return
-    if stands_out < needed:
-        said = (
-            f"cannot be told here: own pairs stand out by {stands_out:.1f} standard deviations, "
-            f"and {needed:.1f} would be needed{weak}"
-        )
-    elif (best := best_exchange(like)) is not None:
-        names = like.pairs.loc[list(best), "donor"]
-        said = (
-            f"no exchange of two donors is clear; {' and '.join(map(str, names))} fit better when "
-            f"exchanged, by no more than chance allows{_across(like)}"
-        )
-    else:
-        said = (
-            "no two donors fit better when exchanged; own pairs stand out by "
-            f"{stands_out:.1f} sd{_across(like)}"
-        )
-    yield Check("swapped donors", "ok", "", said)
-
-
-def _across(like: Likeness) -> str:
-    """Return what to know of swaps between groups that are small; see docs/calibration.md."""
+    if weak:
+        yield not_assessed("swapped donors", weak)
+        return
+    yield ok("swapped donors", _no_swap(like))
     sizes = like.pairs["group"].value_counts()
-    if len(sizes) < 2 or sizes.min() >= SMALL_GROUP:
-        return ""
-    return f". A swap between groups, one of fewer than {SMALL_GROUP} pairs, can stay hidden"
+    # see docs/calibration.md
+    if len(sizes) > 1 and sizes.min() < SMALL_GROUP:
+        few = joined(sorted(map(str, sizes.index[sizes < SMALL_GROUP])))
+        reason = f"fewer than {SMALL_GROUP} pairs in {few}"
+        detail = "There a swap between groups can stay undetected"
+        yield not_assessed("swapped donors", f"{reason}. {detail}", subject=BETWEEN)
+
+
+def _no_swap(like: Likeness) -> str:
+    """Return in words that no exchange of two donors is beyond chance."""
+    best = best_exchange(like)
+    if best is None:
+        return (
+            "no two donors fit better when exchanged. Own pairs exceed other pairs by "
+            f"{signal(like)[0]:.1f} standard deviations"
+        )
+    names = " and ".join(map(str, like.pairs.loc[list(best), "donor"]))
+    return (
+        f"no exchange of two donors is beyond chance. {names} fit slightly better when exchanged, "
+        "by no more than chance allows"
+    )

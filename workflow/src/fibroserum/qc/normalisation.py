@@ -15,15 +15,15 @@ from fibroserum.de.settings import FitSettings
 from fibroserum.de.stored_fit import expression_of_calls
 from fibroserum.errors import listed
 from fibroserum.input.normalization import FIXED
-from fibroserum.qc.check import Check
+from fibroserum.qc.check import Check, ok, warning
 
 UNPROTECTED = (
-    "a crossover without a second model: where donors respond individually, averages over the "
-    "groups are called falsely far above the level; set second_opinion: limma_trend"
+    "this crossover has no second model. Where donors respond individually, averages over the "
+    "groups have far more false positives than alpha allows"
 )
 WHY = {
     "too_many": "more than 40 % of the genes change",
-    "unsettled": "size factors had not settled after 3 rounds without the genes that change",
+    "unsettled": "the size factors did not converge in 3 rounds without the genes that change",
 }
 SHOWN = 6
 #: Counts of spike-ins below which a sample's size factor is uncertain: more than 3 % by chance.
@@ -33,7 +33,7 @@ FAR_APART = 20
 
 
 def normalisation(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterator[Check]:
-    """Say for each model where its size factors are from, and what that means for the targets."""
+    """Say for each model how its size factors were estimated, and what depends on that."""
     if settings_of(cohort)["size_factor_method"] in FIXED:
         yield from _fixed(cohort)
         return
@@ -41,65 +41,74 @@ def normalisation(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterato
         noted = fit.uns["model"]
         outcome, count = str(noted["normalisation"]), int(fit.var["left_out"].sum())
         if outcome not in WHY:
-            said = f"size factors were estimated without {count:,} genes that change"
+            message = f"size factors were estimated without {count:,} genes that change"
             if not count:
-                said = "no gene changes clearly enough to be left out of the size factors"
-            yield Check("normalisation", "ok", name, said)
+                message = "no gene changes clearly enough to be excluded from the size factors"
+            yield ok("normalisation", message, subject=name)
             continue
-        answers = _differing(cohort, fit)
-        said = (
-            f"{WHY[outcome]}: the first size factors are kept, which are right only where as many "
-            "genes rise as fall. "
+        message = (
+            f"{WHY[outcome]}. The first size factors are kept. They are right only where as many "
+            "genes rise as fall"
         )
         if str(noted["second_opinion"]) != "none":
-            said += "Calls and verdicts have to hold with the last ones too. "
+            message += ". Calls and verdicts must also hold with the last size factors"
+        answers = _differing(cohort, fit)
         if answers:
             more = f" and {len(answers) - SHOWN} more" if len(answers) > SHOWN else ""
-            said += (
-                "With the last ones the linear model answers differently for "
+            message += (
+                ". The answers of the second model (voom) depend on this choice for "
                 + "; ".join(answers[:SHOWN])
                 + more
             )
         else:
-            said += "With the last ones the linear model gives the same answers for all targets"
-        yield Check("normalisation", "warning", name, said)
+            message += ". The second model (voom) gives the same answer for every target with both"
+        advice = (
+            "Look at the MA plots: do most genes rise, or most fall? If you added spike-ins, use "
+            "them (normalization.method: spike_ins)."
+        )
+        yield warning("normalisation", name, message, advice)
 
 
 def _fixed(cohort: ad.AnnData) -> Iterator[Check]:
     """Say where size factors are from that are not of the genes, and what is wrong with them."""
     noted, factors = settings_of(cohort), cohort.obs["size_factor"].astype(float)
     rows = list(map(str, noted.get("spike_ins", [])))
-    source = f"of {len(rows)} spike-ins" if rows else "given in the sample sheet"
-    said = (
-        f"size factors are {source} ({factors.min():.3g} to {factors.max():.3g}); both models use "
-        "them, and none is estimated from the genes"
+    source = f"come from {len(rows)} spike-ins" if rows else "are given in the sample sheet"
+    yield ok(
+        "normalisation",
+        f"size factors {source} ({factors.min():.3g} to {factors.max():.3g}). Both models use "
+        "them, and none is estimated from the genes",
     )
-    yield Check("normalisation", "ok", "", said)
     low, high = str(factors.idxmin()), str(factors.idxmax())
     if factors[high] > FAR_APART * factors[low]:
-        message = (
-            f"the size factors of {low} and {high} differ {factors[high] / factors[low]:.0f}-fold: "
-            + ("was the same amount of spike-ins added?" if rows else "are all on one scale?")
+        yield warning(
+            "normalisation",
+            listed([low, high], quote=""),
+            f"the size factors of {low} and {high} differ {factors[high] / factors[low]:.0f}-fold",
+            "Check that the same amount of spike-ins was added to both."
+            if rows
+            else "Check that all size factors in the sample sheet are on one scale.",
         )
-        yield Check("normalisation", "warning", listed([low, high], quote=""), message)
     if rows:
         places = [list(map(str, cohort.uns[LEFT_OUT]["gene"])).index(row) for row in rows]
         totals = pd.Series(cohort.obsm[LEFT_OUT][:, places].sum(axis=1), cohort.obs_names)
         few = totals[totals < FEW_SPIKE_INS]
         if len(few):
-            message = (
-                f"{'has' if len(few) == 1 else 'have'} fewer than {FEW_SPIKE_INS:,} counts of "
-                f"spike-ins (at least {few.min():,.0f}): the size factor is uncertain, and every "
-                "gene of the sample with it; add more, or sequence deeper"
+            yield warning(
+                "spike-ins",
+                listed(few.index, quote=""),
+                f"fewer than {FEW_SPIKE_INS:,} counts of spike-ins (at least {few.min():,.0f}), so "
+                "the size factor and every gene of the sample are uncertain",
+                "Add more spike-ins, or sequence deeper.",
             )
-            yield Check("spike-ins", "warning", listed(few.index, quote=""), message)
 
 
 def second_model(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterator[Check]:
     """Warn where a crossover has no second model."""
-    alone = any(str(fit.uns["model"]["second_opinion"]) == "none" for fit in fits.values())
-    if alone and settings_of(cohort)["crossover"]:
-        yield Check("second model", "warning", "", UNPROTECTED)
+    without = any(str(fit.uns["model"]["second_opinion"]) == "none" for fit in fits.values())
+    if without and settings_of(cohort)["crossover"]:
+        advice = "Write 'second_opinion: limma_trend' under differential_expression in the config."
+        yield warning("second model", "", UNPROTECTED, advice)
 
 
 def _differing(cohort: ad.AnnData, fit: ad.AnnData) -> list[str]:

@@ -3,44 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import anndata as ad
 import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import settings_of
-from fibroserum.linear.quality import TOLERATED
-from fibroserum.qc.check import Check
+from fibroserum.cohort.contrasts import joined
+from fibroserum.linear.quality import FEWEST_PAIRS, TOLERATED
+from fibroserum.qc.check import Check, not_assessed, ok, warning
 
 #: a weight below which a pair is named
 POOR = 0.5
+CHECK: Final = "quality of pairs"
 
 
 def pair_quality(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterator[Check]:
-    """Name the pairs with a low quality weight; nothing where no group has enough pairs."""
+    """Name the pairs with a low quality weight."""
     weights = sample_weights(cohort, fits).dropna()
-    if (weights == 1.0).all():
-        return
     obs = cohort.obs.loc[weights.index, ["donor", "group"]].astype(str).assign(weight=weights)
     pairs = obs.groupby(["donor", "group"], sort=True)["weight"].min()
+    size = pairs.groupby("group").size()
+    few = sorted(size.index[size < FEWEST_PAIRS])
+    if few or pairs.empty:
+        reason = f"needs at least {FEWEST_PAIRS} pairs in one group"
+        yield not_assessed(CHECK, reason, subject=joined(few))
+    pairs = pairs[~pairs.index.get_level_values("group").isin(few)]
+    if pairs.empty:
+        return
     used = str(fits["paired"].uns["model"]["second_opinion"]) != "none"
     for (donor, group), weight in pairs[pairs < POOR].items():
         named = f"{donor} ({group})" if settings_of(cohort)["crossover"] else str(donor)
         message = (
-            f"quality weight {weight:.2f}: over the genes that do not change in {group}, the "
-            f"variance of this pair's changes is {TOLERATED / weight:.1f} times that of the median "
-            "pair: a poor sample, or many genes that changed in this donor alone. "
+            f"quality weight {weight:.2f}: the variance of this pair's changes is "
+            f"{TOLERATED / weight:.1f} times that of the median pair, over the genes that do not "
+            f"change in {group}. Either a sample is poor, or many genes changed in this donor only"
         )
         if used:
-            message += "It counts less in the second model, and no sample is dropped. "
-        message += (
-            "Look at the depth, RNA quality and PCA of both samples; flags/target_loo.tsv has each "
-            "verdict without this donor"
+            message += ". The pair counts less in the second model (voom). No sample is excluded"
+        advice = (
+            "Look at the depth, RNA quality and PCA of both samples. flags/target_loo.tsv shows "
+            "each verdict without this donor."
         )
-        yield Check("quality of pairs", "warning", named, message)
+        yield warning(CHECK, named, message, advice)
     if not (pairs < POOR).any():
-        said = f"quality weights of pairs are {pairs.min():.2f} to {pairs.max():.2f}"
-        yield Check("quality of pairs", "ok", "", said)
+        yield ok(CHECK, f"quality weights of pairs are {pairs.min():.2f} to {pairs.max():.2f}")
 
 
 def sample_weights(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> pd.Series:

@@ -1,4 +1,4 @@
-"""Quality control: metrics, components, distances, and checks that recommend and drop nothing."""
+"""Quality control: metrics, components, distances, and checks, which exclude nothing."""
 
 from __future__ import annotations
 

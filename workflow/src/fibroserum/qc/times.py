@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fibroserum.errors import listed
-from fibroserum.qc.check import LEVEL, Check
+from fibroserum.cohort.contrasts import joined
+from fibroserum.qc.check import LEVEL, Check, not_assessed, ok, warning
 from fibroserum.qc.identity import FEWEST_PAIRS, paired
 from fibroserum.qc.profiles import Profiles
 
@@ -126,21 +126,26 @@ def agreement(profiles: Profiles, before: str, after: str, known: set[str]) -> A
 class Reversals:
     """Pairs whose change points against the others': (before, after, donor, group, along, mean).
 
-    blind: groups in which that could not be told; None: no group has pairs enough.
+    clear: groups in which such a pair would have been seen; blind: groups whose donors share too
+    small a change for that; few: groups with too few pairs.
     """
 
     found: list[tuple[str, str, str, str, float, float]]
-    blind: list[str] | None
+    clear: list[str]
+    blind: list[str]
+    few: list[str]
 
 
-def reversals(profiles: Profiles, before: str, after: str, known: set[str]) -> Reversals:
+def reversals(
+    profiles: Profiles, before: str, after: str, known: set[str], groups: Sequence[str]
+) -> Reversals:
     """Return pairs whose change points against their group's.
 
-    known: samples that another check accounts for.
+    known: samples that another check accounts for; groups: those with pairs.
     """
     alike = agreement(profiles, before, after, known)
     if alike is None:
-        return Reversals([], None)
+        return Reversals([], [], [], [*groups])
     names = profiles.obs.index.astype(str).to_numpy()
     found = []
     for one in np.argsort(alike.along, kind="stable")[:_MOST]:
@@ -150,31 +155,32 @@ def reversals(profiles: Profiles, before: str, after: str, known: set[str]) -> R
             mean = alike.spread(int(one))[0]
             found.append((*samples, pair["donor"], pair["group"], float(alike.along[one]), mean))
     seen = {group for _, _, _, group, _, _ in found}
-    return Reversals(found, [name for name in alike.blind() if name not in seen])
+    blind = [name for name in alike.blind() if name not in seen]
+    compared = set(alike.group)
+    clear = [name for name in groups if name in compared - seen and name not in blind]
+    return Reversals(found, clear, blind, [name for name in groups if name not in compared])
 
 
 def swapped_times(turned: Reversals) -> Iterator[Check]:
-    """Yield 'swapped times'. Only where a group's donors respond alike is there anything to compare
-    with; the check says where they do not."""
+    """Yield 'swapped times'. Only where a group's donors respond alike can a pair be compared."""
     for first, second, donor, group, along, mean in turned.found:
-        yield Check(
+        yield warning(
             "swapped times",
-            "warning",
             f"{first}, {second}",
-            f"donor {donor} changes against the other donors of {group} ({along:.1f} along their "
-            f"mean change, they {mean:.1f}): look whether {first} and {second} were swapped. A "
-            "donor who responds the other way looks the same",
+            f"donor {donor} changes in the opposite direction to the other donors of {group} "
+            f"({along:.1f} along their mean change; they have {mean:.1f})",
+            f"Check whether {first} and {second} were swapped. If so, correct the sample sheet. A "
+            "donor who responds in the opposite direction looks the same.",
         )
-    if turned.blind is None:
-        said = f"cannot be told here: it takes {FEWEST_PAIRS} pairs of one group"
-        yield Check("swapped times", "ok", "", said)
-    elif turned.blind:
-        blind = listed(turned.blind, quote="")
-        said = (
-            f"cannot be told in {blind}: the donors there share too little of a change for one "
-            "that points the other way to stand out"
+    if turned.few or not (turned.found or turned.clear or turned.blind):
+        reason = f"needs at least {FEWEST_PAIRS} pairs in one group"
+        yield not_assessed("swapped times", reason, subject=joined(turned.few))
+    if turned.blind:
+        yield not_assessed(
+            "swapped times",
+            "the donors share too small a change for one in the opposite direction to be noticed",
+            subject=joined(turned.blind),
         )
-        yield Check("swapped times", "ok", "", said)
-    elif not turned.found:
-        said = "no donor changes against the others of the group"
-        yield Check("swapped times", "ok", "", said)
+    if turned.clear:
+        message = f"in {joined(turned.clear)}, no donor changes in the opposite direction to others"
+        yield ok("swapped times", message)

@@ -47,6 +47,7 @@ def _warnings(place: Path) -> list[str]:
         return []
     told = [
         ": ".join(filter(None, (row["check"], row["subject"], row["message"])))
+        + (f". {row['advice']}" if row.get("advice") else "")
         for row in rows[:MOST_WARNINGS]
     ]
     more = len(rows) - len(told)

@@ -111,10 +111,12 @@ def level(run: RunTables, factor: str) -> Figure:
     return Figure(chart, held, f"Change of {factor} in {len(donors)} donors.")
 
 
-def _call_encodings() -> dict[str, alt.Color | alt.Shape | alt.Size | alt.Opacity]:
-    tested = GENE_CALLS[:3]
-    scale = alt.Scale(domain=tested, range=[CONFIRMED, RESPONSIVE, QUIET])
-    shapes = ["diamond", "square", "circle"]
+def _call_encodings(*, both: bool) -> dict[str, alt.Color | alt.Shape | alt.Size | alt.Opacity]:
+    """Return the marks of calls; both: whether both kinds of evidence exist."""
+    first = 0 if both else 1
+    tested = GENE_CALLS[first:3]
+    scale = alt.Scale(domain=tested, range=[CONFIRMED, RESPONSIVE, QUIET][first:])
+    shapes = ["diamond", "square", "circle"][first:]
     words = alt.Legend(labelExpr="replace(datum.label, '_', ' ')")
     return {
         "color": alt.Color("call:N", scale=scale, title="Call", legend=words),
@@ -125,13 +127,29 @@ def _call_encodings() -> dict[str, alt.Color | alt.Shape | alt.Size | alt.Opacit
     }
 
 
+def _evidence_tooltips(*, stimulated: bool, measured: bool) -> list[alt.Tooltip]:
+    """Return the numbers of a gene: of the evidence that there is."""
+    found = []
+    if stimulated:
+        name = "stimulation_log2FoldChange:Q"
+        found.append(alt.Tooltip(name, title="Stimulation, log2", format=".3f"))
+    if measured:
+        found.append(alt.Tooltip("serum_slope:Q", title="Serum slope", format=".3f"))
+    found.append(alt.Tooltip("responsive_padj:Q", title="responsive FDR", format=".2e"))
+    if stimulated and measured:
+        found.append(alt.Tooltip("confirmed_padj:Q", title="confirmed FDR", format=".2e"))
+    return found
+
+
 def evidence(run: RunTables, factor: str) -> Figure:
-    """What the stimulation arm says of each gene against what the serum level says."""
+    """Each gene's evidence from the stimulation experiment against that from the serum level."""
     frame = run.factors[run.factors["factor"] == factor].copy()
     stimulated = frame["stimulation_log2FoldChange"].notna().any()
     measured = frame["serum_slope"].notna().any()
     if not stimulated and not measured:
-        return empty(f"The cohort holds no evidence on {factor}: no stimulation arm, no level.")
+        return empty(
+            f"The cohort has no evidence on {factor}: no stimulation experiment, no measured level."
+        )
     frame["weight"] = -np.log10(frame["responsive_pvalue"].clip(lower=LOWEST_P))
     titles = {
         "stimulation_log2FoldChange": f"Stimulation: log2 fold change with {factor}",
@@ -144,7 +162,7 @@ def evidence(run: RunTables, factor: str) -> Figure:
         across, up = ("stimulation_log2FoldChange" if stimulated else "serum_slope"), "weight"
     frame = frame.dropna(subset=[across, up])
     if frame.empty:
-        return empty(f"No gene was tested in every line of evidence on {factor}.")
+        return empty(f"No gene was tested in both kinds of evidence on {factor}.")
     symbols = frame["symbol"].fillna("")
     frame["gene"] = symbols.where(symbols != "", frame["gene_id"])
     hits = frame["call"].isin(calls.RESPONSIVE)
@@ -163,17 +181,12 @@ def evidence(run: RunTables, factor: str) -> Figure:
         .encode(
             x=x,
             y=y,
-            **_call_encodings(),
+            **_call_encodings(both=bool(stimulated and measured)),
             tooltip=[
                 alt.Tooltip("gene:N", title="Gene"),
                 alt.Tooltip("call:N", title="Call"),
                 alt.Tooltip("direction:N", title="Direction"),
-                alt.Tooltip(
-                    "stimulation_log2FoldChange:Q", title="Stimulation, log2", format=".3f"
-                ),
-                alt.Tooltip("serum_slope:Q", title="Serum slope", format=".3f"),
-                alt.Tooltip("responsive_padj:Q", title="responsive FDR", format=".2e"),
-                alt.Tooltip("confirmed_padj:Q", title="confirmed FDR", format=".2e"),
+                *_evidence_tooltips(stimulated=stimulated, measured=measured),
             ],
         )
     )
@@ -198,15 +211,16 @@ def evidence(run: RunTables, factor: str) -> Figure:
     )
     held = {"genes": frame, "named": named[["gene", "x", "y"]], "zero": ZERO}
     count = frame["call"].value_counts()
+    confirmed = f"{count.get('confirmed', 0)} confirmed, " if stimulated and measured else ""
     words = (
-        f"Evidence that genes answer to {factor}: {count.get('confirmed', 0)} confirmed, "
+        f"Evidence that genes respond to {factor}: {confirmed}"
         f"{count.get('responsive', 0)} responsive genes drawn."
     )
     return Figure(chart, held, words, labels="names")
 
 
 def concordance(run: RunTables, factor: str) -> Figure:
-    """In how many responsive genes the change is the one the factor foretells."""
+    """How many responsive genes change as the factor's measured change predicts."""
     frame = run.concordance[run.concordance["factor"] == factor]
     if frame.empty:
         return empty(f"No gene is called responsive to {factor}: nothing to compare.")
@@ -241,9 +255,9 @@ def concordance(run: RunTables, factor: str) -> Figure:
         .properties(width=WIDTH, height=30 * counted["contrast"].nunique())
     )
     genes = frame["gene_id"].nunique()
-    said = counted.groupby("seen")["genes"].sum()
-    told = (
+    times = counted.groupby("seen")["genes"].sum()
+    described = (
         f"Concordance of {genes} genes with {factor}, over all contrasts: "
-        f"{said.get('as predicted', 0)} times as predicted, {said.get('opposite', 0)} opposite."
+        f"{times.get('as predicted', 0)} times as predicted, {times.get('opposite', 0)} opposite."
     )
-    return Figure(chart, {"counts": counted}, told)
+    return Figure(chart, {"counts": counted}, described)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from fibroserum.chain.links import chained
@@ -49,7 +50,6 @@ WHOLE = {
     "targets_pairs": targets.pairs,
     "targets_leave_one_out": targets.leave_one_out,
     "targets_detectable": targets.detectable,
-    "ecm_sets": sets.set_matrix,
     "ecm_running_sums": edges.running_sums,
     "ecm_leading_edge": edges.leading_edge,
     "ecm_scores": sets.scores,
@@ -83,11 +83,12 @@ def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
 
 def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
     """Return every figure that the catalogue names, in its order."""
-    first = only(run, run.opening)
-    figures: dict[str, Figure] = {name: whole(first) for name, whole in WHOLE.items()}
+    first, alpha = only(run, run.opening), config["differential_expression"]["alpha"]
+    all_of = WHOLE | {"ecm_sets": partial(sets.set_matrix, alpha=alpha)}
+    figures: dict[str, Figure] = {name: whole(first) for name, whole in all_of.items()}
     if run.folded:
         rest = only(run, run.folded)
-        figures |= {others(name): WHOLE[name](rest) for name in OF_ALL_CONTRASTS}
+        figures |= {others(name): all_of[name](rest) for name in OF_ALL_CONTRASTS}
     kinds = dict(zip(run.contrasts["contrast"], run.contrasts["kind"], strict=True))
     for contrast, kind in kinds.items():
         for name, of_contrast in OF_CONTRAST.items():
@@ -103,7 +104,6 @@ def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
     for name, factor in chain_figures(chained(config)).items():
         figures[name] = chain.path(run, factor)
     if config["serum_panel"]:
-        alpha = config["differential_expression"]["alpha"]
         figures["panel_targets"] = panel.matrix(run, alpha)
         for contrast in dict.fromkeys(run.panel["contrast"]):
             figures[f"panel_volcano_{file_name(contrast)}"] = panel.volcano(run, contrast)

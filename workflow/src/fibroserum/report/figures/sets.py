@@ -8,6 +8,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from fibroserum.report.figures.set_power import detectable_means
 from fibroserum.report.figures.slopes import slopes
 from fibroserum.report.loading import RunTables, label_order, labelled
 from fibroserum.report.theme import (
@@ -106,11 +107,12 @@ def wrapped(name: str) -> str:
 BROKEN = "split(datum.label, '\\n')"
 
 
-def matrix_rows(run: RunTables) -> pd.DataFrame:
+def matrix_rows(run: RunTables, alpha: float) -> pd.DataFrame:
     """Return the rows of the matrix: one representative a family, the strongest of all collections.
 
     Besides columns of the set tables: contrast, label, name (as printed), family_members, others
-    (collection and others of its family, in words), competitive (yes, no).
+    (collection and others of its family, in words), competitive (yes, no), found (yes where the
+    set has a mark), detectable (the mean change that 80 % of such studies would find).
     """
     rows = all_rows(run)
     shown = strongest_sets(rows, run.contrast_names, MOST_SETS)
@@ -122,19 +124,33 @@ def matrix_rows(run: RunTables) -> pd.DataFrame:
     frame = rows[[key in called for key in keys_of(rows)]]
     keys = keys_of(frame)
     words = ["collection", "gene_set", "contrast", "mean_log2FoldChange", "call", "enriched"]
+    competitive = frame["enriched"].isin(["up", "down"])
+    marked = competitive | (frame["call"] != "none")
     return labelled(run, frame[[*words, "carried_by", "fry_padj", "tested"]]).assign(
         name=[wrapped(called[key]) for key in keys],
         family_members=[", ".join(beside[key]) for key in keys],
         others=[others_of(beside[key], key[0] if several else "") for key in keys],
-        competitive=np.where(frame["enriched"].isin(["up", "down"]), "yes", "no"),
+        competitive=np.where(competitive, "yes", "no"),
+        found=np.where(marked, "yes", "no"),
+        detectable=detectable_means(run, frame, alpha),
     )
 
 
-def set_matrix(run: RunTables) -> Figure:
-    """Sets × contrasts: mean change, and a mark where a set is called."""
+def _detected(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the typical detectable mean change of the sets in each contrast, with its words."""
+    typical = frame.groupby("label", sort=False)["detectable"].median().dropna()
+    return pd.DataFrame({"label": typical.index, "words": [f"±{number:.2f}" for number in typical]})
+
+
+def set_matrix(run: RunTables, alpha: float) -> Figure:
+    """Sets × contrasts: mean change, and a mark where a set is called.
+
+    Sets without a mark are pale, and the colours reach at least as far as a change that the cohort
+    could detect: noise does not take the colours of a response.
+    """
     if all_rows(run).empty:
         return empty("No gene set was tested.")
-    frame = matrix_rows(run)
+    frame = matrix_rows(run, alpha)
     given = {(one.collection, one.name): number for number, one in enumerate(run.gene_sets)}
     place = pd.Series([given.get(key, len(given)) for key in keys_of(frame)], index=frame.index)
     order = list(dict.fromkeys(frame.loc[place.sort_values(kind="stable").index, "name"]))
@@ -150,13 +166,15 @@ def set_matrix(run: RunTables) -> Figure:
         title=None,
         axis=alt.Axis(labelLimit=230, ticks=False, labelExpr=BROKEN, labelLineHeight=11),
     )
-    most = float(frame["mean_log2FoldChange"].abs().max()) or 1.0
+    detected = _detected(frame)
+    most = float(np.nanmax([*frame["mean_log2FoldChange"].abs(), *frame["detectable"]])) or 1.0
     tooltip = [
         alt.Tooltip("gene_set:N", title="Set"),
         alt.Tooltip("collection:N", title="Collection"),
         alt.Tooltip("family_members:N", title="Near-duplicates"),
         alt.Tooltip("label:N", title="Contrast"),
         alt.Tooltip("mean_log2FoldChange:Q", title="Mean log2 fold change", format=".3f"),
+        alt.Tooltip("detectable:Q", title="Detectable (80 % power)", format=".2f"),
         alt.Tooltip("tested:Q", title="Genes tested"),
         alt.Tooltip("fry_padj:Q", title="fry FDR", format=".2e"),
         alt.Tooltip("call:N", title="Its genes change"),
@@ -175,10 +193,17 @@ def set_matrix(run: RunTables) -> Figure:
                 title="Mean log2 fold change",
                 legend=alt.Legend(gradientLength=130, tickCount=3, direction="horizontal"),
             ),
+            opacity=alt.Opacity(
+                "found:N",
+                scale=alt.Scale(domain=["yes", "no"], range=[1, 0.45]),
+                legend=None,
+            ),
             tooltip=tooltip,
         )
     )
-    calls = ["up", "down", "mixed"]
+    # the last is in no row: it puts into the legend what a cell without a mark means
+    calls = ["up", "down", "mixed", "no mark: not found"]
+    shapes = ["triangle-up", "triangle-down", "diamond", "M0,0"]
     marks = (
         alt.Chart(data("called"))
         .mark_point(filled=True, size=60, color=MARK, opacity=1)
@@ -187,7 +212,7 @@ def set_matrix(run: RunTables) -> Figure:
             y=y,
             shape=alt.Shape(
                 "call:N",
-                scale=alt.Scale(domain=calls, range=["triangle-up", "triangle-down", "diamond"]),
+                scale=alt.Scale(domain=calls, range=shapes),
                 title="Its genes change",
             ),
             tooltip=tooltip,
@@ -206,14 +231,31 @@ def set_matrix(run: RunTables) -> Figure:
     )
     # two lines of a long name must keep off the next row's
     step = 27 if frame["name"].str.contains("\n").any() else 22
-    chart = alt.layer(cells, rings, marks, beside).properties(width=width, height={"step": step})
+    sizes = (
+        alt.Chart(data("detectable"))
+        .mark_text(fontSize=10)
+        .encode(x=x, y=alt.value(-8), text="words:N")
+    )
+    title = (
+        alt.Chart(data("titles"))
+        .mark_text(align="right", fontSize=10)
+        .encode(x=alt.value(-8), y=alt.value(-8), text="words:N")
+    )
+    layers = [cells, rings, marks, beside, *([sizes, title] if len(detected) else [])]
+    chart = alt.layer(*layers).properties(width=width, height={"step": step})
     held = {
         "cells": frame,
         "called": frame[frame["call"] != "none"],
         "enriched": frame[frame["competitive"] == "yes"],
         "families": frame.loc[frame["others"] != "", ["name", "others"]].drop_duplicates(),
+        "detectable": detected,
+        "titles": pd.DataFrame({"words": ["Detectable mean change"]}),
     }
-    words = f"{len(order)} gene sets in {len(run.contrasts)} contrasts, one of each family."
+    found = int((frame["found"] == "yes").sum())
+    words = (
+        f"{len(order)} gene sets in {len(run.contrasts)} contrasts, one of each family; {found} "
+        f"{'mark' if found == 1 else 'marks'}."
+    )
     return Figure(chart, held, words, responsive=False)
 
 

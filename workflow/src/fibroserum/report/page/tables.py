@@ -9,18 +9,18 @@ from typing import Any
 import pandas as pd
 
 from fibroserum.errors import listed
-from fibroserum.factors.calls import RESPONSIVE
+from fibroserum.factors.serum import UNAVAILABLE
 from fibroserum.report.figures.sets import keys_of, relatives
 from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables, labels_of
 from fibroserum.report.page.chain import chain_views
+from fibroserum.report.page.factors import factor_columns, factor_rows, factor_views
 from fibroserum.report.page.outcomes import COLUMNS as OUTCOME_COLUMNS
 from fibroserum.report.page.outcomes import outcome_genes, outcome_views
 from fibroserum.report.page.panel_tables import panel_views
 from fibroserum.report.theme import records
 from fibroserum.targets.planning_words import planning_sentences
 
-MOST_FACTOR_GENES = 500
 # called genes of an own list that a row names
 MOST_NAMED = 20
 # keys of the config that the methods paragraph states
@@ -36,8 +36,6 @@ STATED = (
     "enrichment.permutations",
     "seed",
 )
-# what a pair's reason begins with where no pair of the factor could be used
-UNAVAILABLE = "line unavailable: "
 # columns of the sample sheet that the methods print where they are present
 SHEET_WORDS = (
     *("serum", "plasma", "serum_or_plasma", "medium", "percent", "serum_percent", "percent_serum"),
@@ -59,17 +57,6 @@ SETS_COLUMNS = {
     "enriched": "More than others",
     "competitive_padj": "set against rest FDR",
     "camera_padj": "camera FDR",
-}
-FACTOR_COLUMNS = {
-    "symbol": "Gene",
-    "gene_id": "Gene id",
-    "direction": "Direction",
-    "stimulation_log2FoldChange": "Stimulation, log2 fold change",
-    "serum_slope": "Serum, log2 per doubling",
-    "signature": "Signature",
-    "responsive_padj": "responsive FDR",
-    "confirmed_padj": "confirmed FDR",
-    "call": "Call",
 }
 
 
@@ -138,7 +125,7 @@ def _by_verdict(sensitivity: pd.DataFrame) -> dict[tuple[str, str], list[dict[st
 
 def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the rows of the tables that the templates write out."""
-    warnings = run.checks[run.checks["level"] != "ok"]
+    warnings = run.checks[run.checks["level"].isin(["error", "warning"])]
     lost = run.samples[(run.samples["used_for"] != "change") | run.samples["reason"].notna()]
     fit = {name: frame["status"].value_counts().to_dict() for name, frame in run.de.items()}
     names = target_names(run)
@@ -155,9 +142,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "baseline": records(run.baseline),
         "power": records(run.power.dropna(subset=["sentence"])),
         "planning": planning_sentences(run.planning, names[0], labels_of(run)) if names else [],
-        "levels": records(run.levels),
-        "factor_sets": records(run.sets),
-        "mediation": records(run.mediation),
+        **factor_views(run),
         "calibration": records(run.calibration),
         "omnibus": omnibus_counts(run.omnibus),
         "omnibus_targets": omnibus_targets(run),
@@ -292,14 +277,6 @@ def few_found(run: RunTables) -> list[dict[str, Any]]:
     ]
 
 
-def _factor_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return every called gene, and of the others those with the smallest p values."""
-    ranked = frame.sort_values(["responsive_pvalue", "gene_id"], kind="stable")
-    hits = ranked["call"].isin(RESPONSIVE)
-    rest = ranked[~hits & ranked["responsive_pvalue"].notna()].head(MOST_FACTOR_GENES)
-    return pd.concat([ranked[hits], rest])
-
-
 def long_tables(run: RunTables) -> dict[str, Any]:
     """Return the tables that the page draws row by row: gene sets, and a factor's genes.
 
@@ -333,10 +310,8 @@ def long_tables(run: RunTables) -> dict[str, Any]:
         others = [", ".join(beside[key]) for key in keys_of(sets)]
         made[f"sets-{number}"] = table(sets.assign(others=others), SETS_COLUMNS)
     for number, factor in enumerate(dict.fromkeys(run.factors["factor"])):
-        rows = _factor_rows(run.factors[run.factors["factor"] == factor])
-        symbols = rows["symbol"].fillna("")
-        rows = rows.assign(symbol=symbols.where(symbols != "", rows["gene_id"]))
-        made[f"factor-{number}"] = table(rows, FACTOR_COLUMNS)
+        rows = factor_rows(run.factors[run.factors["factor"] == factor], targets_of_genes(run))
+        made[f"factor-{number}"] = table(rows, factor_columns(rows))
     for name, rows in outcome_genes(run).items():
         made[name] = table(rows, OUTCOME_COLUMNS)
     return made
