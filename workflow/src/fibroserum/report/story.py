@@ -192,11 +192,14 @@ def _factor(run: RunTables, config: Mapping[str, Any]) -> str:
         change = float(levels.at[one.name, "change_log2"])
         verb = "rose" if change > 0 else "fell"
         text = f"{name} {verb} {_where(run, one)} (log2 {number(change)})"
+        # without the targets, as in flags/factor_sets.tsv
         rows = run.concordance[
-            (run.concordance["factor"] == name) & (run.concordance["contrast"] == one.name)
+            (run.concordance["factor"] == name)
+            & (run.concordance["contrast"] == one.name)
+            & ~run.concordance["gene_id"].isin(run.targets["gene_id"].dropna())
         ]
         if rows.empty:
-            return f"{text}; no gene is called responsive to it."
+            return f"{text}; no gene other than a target is called responsive to it."
         predicted = np.where(rows["direction"] == "induced", 1, -1) * np.sign(change)
         agree = int((np.sign(rows["log2FoldChange"].astype(float)) == predicted).sum())
         return f"{text}; {agree} of {len(rows)} responsive genes changed as this predicts."
