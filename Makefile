@@ -74,8 +74,9 @@ calibrate: $(VENV)/installed ## run the simulation studies and write docs/calibr
 	$(BIN)/python benchmarks/calibrate_designs.py all build/designs.tsv
 	$(BIN)/python benchmarks/calibrate_designs.py report build/designs.tsv --write docs/calibration.md
 
-docs: $(VENV)/installed ## regenerate the pages made from schemas, and the checksums of resources
+docs: $(VENV)/installed ## regenerate the pages made from schemas and code, and the checksums of resources
 	$(BIN)/python workflow/documentation.py
+	PYTHONPATH=workflow/src:tests $(BIN)/python -m helpers.sentences
 	$(BIN)/python resources/build/update_sources.py
 
 lock: ## resolve the package versions of pyproject.toml again (needs uv)
