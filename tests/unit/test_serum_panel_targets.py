@@ -79,7 +79,9 @@ def test_the_molecule_that_falls_and_suppresses_its_target_is_the_candidate() ->
     assert own["predicted_lfc"] == pytest.approx(own["change_log2"] * own["slope"])
     assert own["log2FoldChange"] > own["predicted_lfc"] > 0.8
     assert own["concordance"] == "as_predicted"
-    assert own["reason"].startswith("CCL28 falls, and g000 decreases with CCL28 among donors of a group")
+    assert own["reason"].startswith(
+        "CCL28 falls, and g000 decreases with CCL28 among donors of a group"
+    )
     changed = found().changes.set_index(["contrast", "molecule"])["call"]
     assert changed["RT_post_vs_pre"]["falls"] == "down"
     assert changed["RT_vs_AT_change"]["falls"] == "down"

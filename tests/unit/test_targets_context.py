@@ -164,7 +164,7 @@ def test_a_footprint_of_few_genes_says_so() -> None:
     made = cohort({"BGN": "BGN", **most})
     rows = context_table(made, result_of(made), DEFAULT).query("item == 'PROLIFERATION'")
     assert len(rows) == 1
-    assert rows["sentence"].iloc[0].startswith("Only 4 of its genes are in the matrix")
+    assert rows["sentence"].iloc[0].startswith("Without the targets, only 4 of its genes")
 
 
 OTHER = ContextSettings("IL-1", {"G1": "down", "G2": "down", "G3": "up"}, {"G4": "IL6"})

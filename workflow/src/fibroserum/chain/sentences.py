@@ -16,7 +16,7 @@ from fibroserum.chain.links import (
 )
 
 #: Holds for every chain, however many of its links are supported.
-CAVEAT = "Supported links do not show that one causes the next."
+CAVEAT = "Supported links do not show that one leads to the next."
 
 
 def numbers(name: str, link: Link, unit: str = "") -> str:
