@@ -121,8 +121,10 @@ def summary(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "ci_high",
         "detectable_lfc",
         "robust",
+        "leave_one_out",
+        "reason",
+        "genome_wide",
     )
-    said += ("leave_one_out", "reason", "genome_wide")
     made = {
         "cohort": config["cohort"],
         "version": run.provenance.get("versions", {}).get("fibroserum", ""),
