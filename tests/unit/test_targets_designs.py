@@ -146,7 +146,7 @@ def test_a_pool_of_sera_is_one_donor_of_whose_persons_nothing_is_said() -> None:
         row = verdict(found, "RISES", contrast)
         assert pd.isna(row["donors_up"])
         assert pd.isna(row["robust"])
-        assert "Donors that rise" not in row["reason"]
+        assert "Donors with a rise" not in row["reason"]
     row = verdict(found, "RISES", "AT_post_vs_pre")
     assert (row["donors_up"], row["donors"], row["robust"]) == (8, 8, True)
     carried = verdict(found, "T", "RT_post_vs_pre")

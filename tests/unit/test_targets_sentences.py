@@ -140,8 +140,8 @@ CHANGE, DIFFERENCE = CONTRASTS["change"], CONTRASTS["difference"]
          "depends on a single donor, D3. Without this donor, whose own change is an outlier, the "
          "estimate is 0.05 (panel FDR 0.4)."),
         (SINGLE, 0.5, 0.2, fitted(0.5, 1.0, 0.45, 0.5, 0), Rule(),
-         "The direction of the change is not established: its 95 % interval includes 0 (panel FDR "
-         "0.952). Estimate: log2 fold change 0.50, 95 % interval -0.48 to 1.48."),
+         "The change is not established: its 95 % interval includes 0 (panel FDR 0.952). Estimate: "
+         "log2 fold change 0.50, 95 % interval -0.48 to 1.48."),
         (SINGLE, 0.2, 0.2, fitted(0.2, 9.0, 0.18, 0.5, 0.2), Rule(equivalence_lfc=0.3),
          "The change is negligible: its 90 % interval (0.16 to 0.24) is within ± 0.3, the range "
          "declared as no change."),

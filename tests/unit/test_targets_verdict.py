@@ -66,7 +66,7 @@ def test_a_fall() -> None:
         ),
         (
             {"panel_padj": 0.5, "second_panel_padj": 0.5, "ci_low": -0.1},
-            "The direction of the change in RT is not established: its 95 % interval includes 0",
+            "The change in RT is not established: its 95 % interval includes 0",
         ),
     ],
 )

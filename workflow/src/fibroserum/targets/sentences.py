@@ -272,7 +272,4 @@ def _not_significant(evidence: Evidence, rule: Rule, said: Phrases, panel: int) 
             f"The 95 % interval of the {said.noun} excludes 0, but the {said.noun} is not shown to "
             f"exceed ± {bound:g} (panel FDR {padj})"
         )
-    return (
-        f"The direction of the {said.noun} is not established: its 95 % interval includes 0 (panel "
-        f"FDR {padj})"
-    )
+    return f"The {said.noun} is not established: its 95 % interval includes 0 (panel FDR {padj})"
