@@ -28,7 +28,7 @@ def numbers(name: str, link: Link, unit: str = "") -> str:
 
 
 def change_words(subject: str, link: Link, label: str, unit: str, *, compared: bool) -> str:
-    """Return what is said of a change that was estimated.
+    """Return the sentence on an estimated change.
 
     label: of the contrast; compared: whether it compares changes.
     """
@@ -43,7 +43,7 @@ def change_words(subject: str, link: Link, label: str, unit: str, *, compared: b
 
 
 def slope_words(molecule: str, target: str, link: Link, rests: str) -> str:
-    """Return what is said of a target's slope on a molecule; rests: what the call rests on."""
+    """Return the sentence on a target's slope on a molecule; rests: what the call rests on."""
     measured = f"{numbers('slope', link, ' log2 for each doubling')}; {rests}"
     if not link.sign:
         return (

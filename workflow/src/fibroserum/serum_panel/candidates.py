@@ -2,7 +2,7 @@
 
 Both must hold, so that the p value is the larger of the two (intersection-union test; Berger 1982,
 Technometrics 24:295). The slope is taken within groups, and says nothing about their mean changes:
-a molecule is no candidate because both it and the target respond to the intervention.
+a molecule is not a candidate because both it and the target respond to the intervention.
 """
 
 from __future__ import annotations

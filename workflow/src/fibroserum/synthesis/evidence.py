@@ -282,7 +282,7 @@ def directions(cohorts: Sequence[Evidence]) -> dict[tuple[str, str], dict[str, s
 
 
 def factor_estimates(cohorts: Sequence[Evidence]) -> list[Estimate]:
-    """Return every cohort's log2 fold change of each gene that answers to a factor in any."""
+    """Return every cohort's log2 fold change of each gene that responds to a factor in any."""
     keys = keys_of(cohorts)
     return [
         gene_estimate(subject, cohort.rows_of.get(subject[1]), key, cohort)

@@ -4,7 +4,7 @@ That one group's change is significant and the other's is not does not make it s
 Stern 2006, Am Stat 60:328): the difference must be tested. That both are significant is tested by
 the larger p value of the two (intersection-union; Berger 1982, Technometrics 24:295). Nor is a
 smaller change that is not significant absent: a change is specific where the other is shown to be
-less than half as large, and its 95 % interval does not leave out 0 on the side of the larger.
+less than half as large, and its 95 % interval does not exclude 0 on the side of the larger.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _pattern(
 class _Seen:
     """Two groups' changes of one target (log2), which of them are called, and their difference.
 
-    clear: the groups whose change has a 95 % interval without 0. less_than_half: whether the
+    clear: the groups whose change has a 95 % interval that excludes 0. less_than_half: whether the
     smaller change is shown to be less than half the larger. not_negligible: where an equivalence
     bound is set, the groups without the verdict `no_change`. detectable: the difference that 80 %
     of studies of this size would detect, NaN where it is unknown.

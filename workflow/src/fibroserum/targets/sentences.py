@@ -1,8 +1,8 @@
-"""The sentences of a verdict: its reason, in the phrases of its contrast, and what is added.
+"""The sentences of a verdict: its reason, in the phrases of its contrast, and its caveats.
 
-`reason` has a sentence for each ground of a verdict (`targets.verdict`). Added to it: how many
-donors rise in each group, that groups vary unequally, and that a verdict is no headline, all below;
-and what the groups' baseline says (`targets.baseline.regression_clause`).
+`reason` has a sentence for each ground of a verdict (`targets.verdict`). Caveats: how many donors
+rise in each group, that groups vary unequally, and that a verdict is not a headline (all below),
+and the groups' baseline (`targets.baseline.regression_clause`).
 """
 
 from __future__ import annotations
