@@ -148,13 +148,15 @@ def test_three_groups_have_one_answer(flags: TargetTables) -> None:
         name: f"{verdict(flags, 'RISES', name)['log2FoldChange']:.2f}"
         for name in ("RT_post_vs_pre", "AT_post_vs_pre", "CON_post_vs_pre", "RT_vs_CON_change")
     }
-    assert f"Change established: RT ({estimate['RT_post_vs_pre']})." in said
     assert (
-        f"Change not established: CON ({estimate['CON_post_vs_pre']}) and AT "
+        f"Changes (log2 fold changes): established in RT ({estimate['RT_post_vs_pre']}); " in said
+    )
+    assert (
+        f"; not established in CON ({estimate['CON_post_vs_pre']}) and AT "
         f"({estimate['AT_post_vs_pre']})." in said
     )
-    assert f"Difference established: RT against CON ({estimate['RT_vs_CON_change']})." in said
-    assert "Difference not established: AT against CON (" in said
+    assert f"Differences: established for RT against CON ({estimate['RT_vs_CON_change']}); " in said
+    assert "; not established for AT against CON (" in said
     assert "Not established does not mean absent or alike: 80 % of studies" in said
     largest = max(
         verdict(flags, "RISES", f"{group}_post_vs_pre")["detectable_lfc"] for group in ("AT", "CON")
@@ -177,7 +179,8 @@ def test_what_is_not_tested_is_said_and_nothing_detectable_claimed() -> None:
     none = {"verdict": "absent", "log2FoldChange": None, "detectable_lfc": None}
     groups = {"A": none, "B": none, "C": none}
     said = all_groups_sentence(groups, {"B against A": none})
-    assert said == "Change not tested: A, B and C. Difference not tested: B against A."
+    tested = "Changes (log2 fold changes): not tested in A, B and C."
+    assert said == f"{tested} Differences: not tested for B against A."
 
 
 @pytest.mark.parametrize(

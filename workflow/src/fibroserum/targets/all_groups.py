@@ -66,21 +66,21 @@ def all_groups_sentence(changes: Mapping[str, Row], differences: Mapping[str, Ro
     changes: by group, its row of `targets` (verdict, log2FoldChange, detectable_lfc); differences:
     the same by what is compared, such as "RT against CON".
     """
-    return " ".join(
-        [
-            *_by_verdict("Change", changes),
-            *_by_verdict("Difference", differences),
-            *_open(changes, differences),
-        ]
-    )
+    parts = [
+        _by_verdict("Changes (log2 fold changes)", "in", changes),
+        _by_verdict("Differences", "for", differences),
+        _open(changes, differences),
+    ]
+    return " ".join(filter(None, parts))
 
 
-def _by_verdict(what: str, rows: Mapping[str, Row]) -> list[str]:
-    """Return a sentence for each kind of verdict that the rows have."""
+def _by_verdict(what: str, where: str, rows: Mapping[str, Row]) -> str:
+    """Return a sentence on the rows, with a part for each kind of verdict that they have."""
     named: dict[str, list[str]] = {word: [] for word in WORDS.values()}
     for name, row in rows.items():
         named[WORDS[row["verdict"]]].append(_with_estimate(name, row))
-    return [f"{what} {word}: {joined(own)}." for word, own in named.items() if own]
+    parts = [f"{word} {where} {joined(own)}" for word, own in named.items() if own]
+    return f"{what}: {'; '.join(parts)}." if parts else ""
 
 
 def _with_estimate(name: str, row: Row) -> str:
@@ -88,7 +88,7 @@ def _with_estimate(name: str, row: Row) -> str:
     return name if estimate is None or np.isnan(estimate) else f"{name} ({number(estimate)})"
 
 
-def _open(*tables: Mapping[str, Row]) -> list[str]:
+def _open(*tables: Mapping[str, Row]) -> str:
     """Return that what is not established is not shown to be alike, and what could be detected."""
     names = ("change", "difference")
     parts = [
@@ -97,11 +97,11 @@ def _open(*tables: Mapping[str, Row]) -> list[str]:
         if (sizes := _detectable(rows.values()))
     ]
     if not parts:
-        return []
-    return [
+        return ""
+    return (
         "Not established does not mean absent or alike: 80 % of studies of this size would detect "
         f"{' and '.join(parts)} (log2)."
-    ]
+    )
 
 
 def _detectable(rows: Sequence[Row] | Any) -> list[float]:
