@@ -28,7 +28,7 @@ MANNERISMS = (
     Mannerism(r"(?:is|are|was|were|be|been|nothing) (?:not )?said\b", "say who does what"),
     Mannerism(r"(?:is|are|can be|cannot be) told\b", "assess, detect, distinguish; read"),
     Mannerism(r"foretell?s?\b|foretold\b", "predict"),
-    Mannerism(r"stands?\b(?! for\b)|stood\b", "is, is written, appears, is listed"),
+    Mannerism(r"stands?\b(?! for\b| out\b)|stood\b", "is, is written, appears, is listed"),
     Mannerism(r"speaks?\b|spoken\b", "support, contradict, describe"),
     Mannerism(r"that of\b", "name the thing again"),
     Mannerism(

@@ -54,7 +54,7 @@ def test_what_the_style_guide_names_is_found(vocabulary: dict[str, Any], text: s
     [
         "There is no gene that is no longer tested.",
         "RT has only one pair (donor D1), which is not enough for a verdict.",
-        "BGN stands for biglycan, an understanding of standards.",
+        "BGN stands for biglycan, an understanding of standards; pairs stand out.",
         "The analysis was carried out over 12 genes.",
         "A scatter plot of --set-scatter groups; work is spread over cores.",
         "verdict_stands and carried_by are columns, as is second_opinion.",
