@@ -104,10 +104,11 @@ def summary(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     down_main (main model alone); target: the first target's name and, by contrast, its verdict,
     headline, log2FoldChange, ci_low, ci_high, detectable_lfc, robust, leave_one_out, reason and
     genome_wide, refits (without one donor each) and needs (the donors without whom the refit gives
-    another verdict); factors: by name, responsive (confirmed ones included), confirmed, induced, suppressed, strongest (symbol and id
-    of a few), assessable, unconfirmed (why no gene can be), target (what the evidence shows of the
-    first target), sets (by contrast, what its genes did, as a sentence); gene_sets: the first
-    collection and, by contrast, the sets called up, down and mixed.
+    another verdict); factors: by name, responsive (confirmed ones included), confirmed, induced,
+    suppressed, strongest (symbol and id of a few), assessable, unconfirmed (why no gene can be),
+    target (what the evidence shows of the first target), sets (by contrast, what its genes did, as
+    a sentence); gene_sets: the first collection and, by contrast, the sets called up, down and
+    mixed.
     """
     changes = run.contrasts[run.contrasts["kind"] == "change"]
     names = target_names(run)
