@@ -26,12 +26,14 @@ long: $(VENV)/installed ## run the tests that `make test` leaves out, except soa
 soak: $(VENV)/installed ## kill twenty toy runs at random moments and continue them; takes an hour
 	$(BIN)/python -m pytest -s -m soak
 
-check: $(VENV)/installed ## what a reviewer would run: ruff, snakefmt, mypy, lint
+check: $(VENV)/installed ## what a reviewer would run: ruff, snakefmt, mypy, lint, spelling, words
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/snakefmt --check $(SNAKEFILES)
 	$(BIN)/mypy
 	$(BIN)/python workflow/lint.py
+	$(BIN)/codespell
+	$(BIN)/python workflow/vocabulary.py
 
 slurm: $(VENV)/installed ## install the additional packages for a SLURM cluster
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
@@ -74,8 +76,9 @@ calibrate: $(VENV)/installed ## run the simulation studies and write docs/calibr
 	$(BIN)/python benchmarks/calibrate_designs.py all build/designs.tsv
 	$(BIN)/python benchmarks/calibrate_designs.py report build/designs.tsv --write docs/calibration.md
 
-docs: $(VENV)/installed ## regenerate the pages made from schemas, and the checksums of resources
+docs: $(VENV)/installed ## regenerate the pages made from schemas and code, and the checksums of resources
 	$(BIN)/python workflow/documentation.py
+	PYTHONPATH=workflow/src:tests $(BIN)/python -m helpers.sentences
 	$(BIN)/python resources/build/update_sources.py
 
 lock: ## resolve the package versions of pyproject.toml again (needs uv)

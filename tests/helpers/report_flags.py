@@ -45,6 +45,8 @@ class Flags(Tables):
                         "donors_up": None if absent else 5,
                         "donors": None if absent else 8,
                         "robust": None if absent else bool(number % 2),
+                        "leave_one_out": None if absent else "All of it holds without any donor.",
+                        "detectable_lfc": None if absent else 0.3,
                     }
                 )
                 if absent:

@@ -74,8 +74,8 @@ def test_verdicts(signs: str, verdicts: list[str]) -> None:
             [
                 "Not established: BGN to skin (0.1; 95 % -0.2 to 0.4)",
                 "Not measured: CCL28 to BGN.",
-                "The sign that the chain predicts for BGN is not established.",
-                "The sign that the chain predicts for skin is not established.",
+                "The chain predicts no sign for BGN: not all its links are established.",
+                "The chain predicts no sign for skin: not all its links are established.",
             ],
             ["ontradict"],
         ),
@@ -83,7 +83,7 @@ def test_verdicts(signs: str, verdicts: list[str]) -> None:
             "---+0",
             [
                 "Contradicting: training to BGN (-0.4;",
-                "predict a positive change of BGN, and its own change contradicts this sign.",
+                "predict a positive change of BGN, and its own change has the opposite sign.",
                 "predict a negative change of skin, whose own change is not established.",
             ],
             ["ot measured"],
@@ -261,4 +261,4 @@ def test_the_table_joins_links_of_one_time(
     found = flag_chain(empty, empty, turned, {"CCL28": "panel:ccl"}, {"skin": "linear"}, 0.05)
     rows = found[(found["target"] == "BGN") & (found["verdict"] == C)]
     assert set(rows["link"]) == {"training->gene", "training->outcome"}
-    assert rows["sentence"].str.contains("The sign is opposite to what 'training to ").all()
+    assert rows["sentence"].str.contains("predict the opposite sign.").all()

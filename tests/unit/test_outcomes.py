@@ -155,7 +155,7 @@ def test_changes_may_be_in_any_row_of_a_donor(obs: pd.DataFrame, counts: pd.Data
 @pytest.mark.parametrize(
     ("edit", "settings", "why"),
     [
-        ({"keep": 3}, {}, "3 pairs have a change of thickness, and a slope needs at least 4"),
+        ({"keep": 3}, {}, "only 3 pairs have a change of thickness; a slope needs at least 4"),
         ({"keep": 0}, {}, "no pair has a usable change of thickness"),
         ({"same": True}, {}, "thickness changes by the same amount in every donor of a group"),
         ({"alone": True}, {}, "the slope depends on a single pair"),
@@ -364,7 +364,7 @@ def test_a_change_of_the_sheet_is_that_to_the_last_time() -> None:
     assert pairs.loc["post", "used"].all()
     assert not pairs.loc["mid", "used"].any()
     assert pairs.loc["mid", "change"].isna().all()
-    why = "the column holds the change to post, the last time"
+    why = "the column holds only the change to post, the last time"
     assert set(pairs.loc["mid", "reason"]) == {f"not assessed: {why}"}
     assert rows.loc["mid", "pvalue"].isna().all()
     assert rows.loc["mid", "reason"].str.contains(why).all()
@@ -381,8 +381,8 @@ def test_targets_have_a_reason(flagged: OutcomeTables) -> None:
     )
     assert "for each doubling of level" in said
     assert "over 2 targets, 20 pairs" in said
-    assert change.loc["g250", "reason"].startswith("No association is shown: slope")
-    assert change.loc["NOPE", "reason"] == "Not assessed: the count matrix has no such gene."
+    assert change.loc["g250", "reason"].startswith("No association is established: slope")
+    assert change.loc["NOPE", "reason"] == "Not assessed: it is not in the count matrix."
     own = change.loc["g000"]
     assert own["slope_min"] < own["slope"] < own["slope_max"] < 0
     assert own["share_kept"] == pytest.approx(own["slope_max"] / own["slope"])
@@ -391,7 +391,7 @@ def test_targets_have_a_reason(flagged: OutcomeTables) -> None:
 
 
 def test_an_outcome_with_too_few_values_has_its_reason_everywhere(flagged: OutcomeTables) -> None:
-    why = "3 pairs have a change of none, and a slope needs at least 4"
+    why = "only 3 pairs have a change of none; a slope needs at least 4"
     pairs = flagged.pairs[flagged.pairs["outcome"] == "none"]
     assert not pairs["used"].any()
     assert set(pairs["reason"]) == {

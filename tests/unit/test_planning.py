@@ -209,9 +209,10 @@ def test_the_table() -> None:
     said = planning_sentences(table, "T0", {"RT_post_vs_pre": "RT: post vs pre"})
     row = keyed.loc[("T0", "RT_post_vs_pre", 20)]
     assert said[1] == (
-        "RT: post vs pre: with 20 pairs a group, an effect of -0.15 on T0 is found in "
-        f"{100 * row['power']:.0f} % of studies ({100 * row['power_low']:.0f} to "
-        f"{100 * row['power_high']:.0f} %), and one of {row['detectable_lfc']:.2f} in 80 %."
+        f"RT: post vs pre: with 20 pairs per group, {100 * row['power']:.0f} % "
+        f"({100 * row['power_low']:.0f} to {100 * row['power_high']:.0f} %) of studies would "
+        "detect an effect of -0.15 on T0, and 80 % would detect one of "
+        f"{row['detectable_lfc']:.2f}."
     )
     assert said[-1].startswith("slope, per sd: with 20 pairs")
     assert slope_label("slope_week8") == "week8: slope, per sd"

@@ -58,7 +58,7 @@ def test_what_cannot_be_tested_says_why_and_leaves_the_others_alone() -> None:
     few.iloc[1:, 0] = np.nan
     few.iloc[:, 1] = same.iloc[:, 1] = 0.5
     found = changes_of([few, same])
-    assert found["reason"].iloc[0] == "a change needs the levels of 2 donors of each group or more"
+    assert found["reason"].iloc[0] == "a change needs the levels of at least 2 donors in each group"
     assert found["reason"].iloc[1] == CONSTANT
     assert found["pvalue"].isna().tolist() == [True, True] + [False] * 18
     alone = changes_of([one.iloc[:, 2:], two.iloc[:, 2:]])

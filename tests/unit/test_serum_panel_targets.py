@@ -79,7 +79,9 @@ def test_the_molecule_that_falls_and_suppresses_its_target_is_the_candidate() ->
     assert own["predicted_lfc"] == pytest.approx(own["change_log2"] * own["slope"])
     assert own["log2FoldChange"] > own["predicted_lfc"] > 0.8
     assert own["concordance"] == "as_predicted"
-    assert own["reason"].startswith("CCL28 falls, and among donors g000 goes against it")
+    assert own["reason"].startswith(
+        "CCL28 falls, and g000 decreases with CCL28 among donors of a group"
+    )
     changed = found().changes.set_index(["contrast", "molecule"])["call"]
     assert changed["RT_post_vs_pre"]["falls"] == "down"
     assert changed["RT_vs_AT_change"]["falls"] == "down"
@@ -96,7 +98,7 @@ def test_what_is_not_tested_says_why_in_every_table() -> None:
     assert own["call"].isna().all()
     assert set(own["reason"]) == {f"change not tested: {why}; slope not tested: {why}"}
     absent = found().targets.query("target == 'NOPE' and molecule == 'CCL28'").iloc[0]
-    assert absent["reason"] == "the target is not in the counts, or has too few"
+    assert absent["reason"] == "the target is not in the count matrix or has too few counts"
 
 
 def test_a_missing_level_takes_a_pair_out_of_its_molecule_alone() -> None:
@@ -158,7 +160,7 @@ def test_a_contrast_over_several_times_has_rows_that_say_why(
     assert len(rows) == 27
     assert rows["call"].isna().all()
     assert rows["slope"].isna().all()
-    assert rows["reason"].str.contains("a slope is of one time").all()
+    assert rows["reason"].str.contains("a slope is estimated at one time").all()
 
 
 def test_a_candidates_p_value_is_the_larger_one_over_molecules_and_targets() -> None:
@@ -190,7 +192,7 @@ def test_a_candidates_p_value_is_the_larger_one_over_molecules_and_targets() -> 
         rows["concordance"].tolist()
         == ["opposite"] * 3 + ["as_predicted"] * 1 + ["as_predicted"] * 2
     )
-    assert rows["reason"][3] == "the larger p value is that of the change, 0.04"
+    assert rows["reason"][3] == "the larger of the two p values is 0.04 (change)"
     assert rows["reason"][4] == "slope not tested: why"
 
 

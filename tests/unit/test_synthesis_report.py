@@ -59,7 +59,7 @@ def test_an_interval_that_leaves_the_picture_is_marked() -> None:
 def test_a_cohort_without_an_estimate_stands_in_the_forest_with_the_reason() -> None:
     rows = _rows(SHAPES["nothing shared"](), "forest_BGN")
     notes = {row["row"]: row["note"] for row in rows if row["panel"] == "AT_change"}
-    assert notes == {"a": "", "b": "not in its matrix"}
+    assert notes == {"a": "", "b": "not in its count matrix"}
 
 
 def test_two_names_never_share_a_file() -> None:

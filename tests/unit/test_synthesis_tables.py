@@ -39,7 +39,7 @@ def test_one_cohort_gives_itself() -> None:
     assert (row["fixed_ci_low"], row["random_ci_low"]) == pytest.approx((0.204003602,) * 2)
     assert row["call"] == "one_cohort"
     assert np.isnan(row["random_padj"])
-    assert row["reason"] == "one cohort alone: its own estimate, nothing is pooled"
+    assert row["reason"] == "only one cohort: its own estimate, nothing is pooled"
     assert found.cohorts["reason"].str.startswith("no other cohort has this contrast").all()
 
 
@@ -86,16 +86,16 @@ def test_a_cohort_without_a_contrast_has_a_row_that_says_so() -> None:
     ]
     found = _checked(synthesise(cohorts, ALPHA))
     assert len(found.cohorts) == 3 * 4
-    assert _row(found.cohorts, cohort="b")["reason"] == "no group 'RT' there"
+    assert _row(found.cohorts, cohort="b")["reason"] == "no group 'RT'"
     other = _row(found.cohorts, BOTH.name, cohort="c")
     assert other["reason"] == (
-        "compares them the other way round (c AT_vs_RT_change): set reference_group"
+        "compares the groups in the other direction (c AT_vs_RT_change): set reference_group"
     )
     assert not other["used"]
     row = _row(found.targets)
     assert row["cohorts"] == 2
-    assert row["reason"].endswith("without b: no group 'RT' there")
-    assert _row(found.estimates, cohort="b")["reason"] == "no group 'RT' there"
+    assert row["reason"].endswith("not included: b: no group 'RT'")
+    assert _row(found.estimates, cohort="b")["reason"] == "no group 'RT'"
 
 
 def test_a_gene_that_a_cohort_has_not_or_could_not_fit() -> None:
@@ -108,8 +108,8 @@ def test_a_gene_that_a_cohort_has_not_or_could_not_fit() -> None:
     bgn, has1 = (_row(found.targets, target=name) for name in ("BGN", "HAS1"))
     assert (bgn["cohorts"], has1["cohorts"]) == (1, 2)
     assert bgn["random_estimate"] == 0.4
-    assert bgn["reason"].endswith("b: not in its matrix; c: its fit did not converge there")
-    assert has1["reason"].endswith("without a: too few counts there to be fitted")
+    assert bgn["reason"].endswith("b: not in its count matrix; c: the model did not converge")
+    assert has1["reason"].endswith("not included: a: too few counts to fit the model")
     assert len(found.estimates) == 2 * 3 * 3
 
 
@@ -145,7 +145,7 @@ def test_sets_are_shares_of_the_ranking() -> None:
     other = _row(found.gene_sets, gene_set="other")
     assert other["call"] == "one_cohort"
     assert other["reason"].endswith(
-        "a: not scored there: no such set in its config, or too few of its genes"
+        "a: not scored: the set is not in its config, or has too few genes there"
     )
     assert found.targets.empty
 

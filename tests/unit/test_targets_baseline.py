@@ -76,7 +76,7 @@ def test_too_few_donors_give_empty_fields() -> None:
     row = baseline_row(levels(3, {"AT": 1, "RT": 1}), "RT", "AT", crossover=False, randomised=True)
     assert np.isfinite(row["baseline_difference"])
     assert np.isnan([row["baseline_pvalue"], row["ancova_difference"], row["slope"]]).all()
-    assert row["note"] == "Too few pairs for an analysis adjusted for the start."
+    assert row["note"] == "There are too few pairs to adjust for the baseline."
 
 
 def test_what_cannot_be_adjusted_says_why() -> None:
@@ -84,9 +84,9 @@ def test_what_cannot_be_adjusted_says_why() -> None:
     for crossover in (False, True):
         given = {"crossover": crossover, "randomised": True}
         zero = baseline_row(table * 0 - 1, "RT", "AT", **given)
-        assert str(zero["note"]).startswith("It has no count in any sample of these pairs")
+        assert str(zero["note"]).startswith("It has no counts in these pairs")
         flat = baseline_row(table.assign(before=7.0), "RT", "AT", **given)
-        assert str(flat["note"]).startswith("Its level before does not vary within the groups")
+        assert str(flat["note"]).startswith("Its baseline level does not vary within the groups")
 
 
 def test_what_is_not_stated_is_not_claimed() -> None:
@@ -94,7 +94,7 @@ def test_what_is_not_stated_is_not_claimed() -> None:
     row = baseline_row(table, "RT", "AT", crossover=False, randomised=None)
     note = str(row["note"])
     assert row["randomised"] is None
-    assert "Whether donors were randomised is not stated (design.randomised)" in note
+    assert "The config does not state whether donors were randomised (design.randomised)" in note
     assert "unbiased only if they were" in note
     assert "Groups were" not in note
 
@@ -102,12 +102,14 @@ def test_what_is_not_stated_is_not_claimed() -> None:
 def test_randomised_groups_differ_by_chance_and_how_rarely_is_said() -> None:
     table = levels(3, {"AT": 8, "RT": 8})
     near = str(baseline_row(table, "RT", "AT", crossover=False, randomised=True)["note"])
-    assert "they differ at the start by chance (this much or more in " in near
+    assert "they differ at baseline by chance (by this much or more in " in near
     apart = table.copy()
     apart.loc[apart.index.get_level_values("group") == "RT", "before"] += 3
     row = baseline_row(apart, "RT", "AT", crossover=False, randomised=True)
     assert float(str(row["baseline_pvalue"])) < 0.001
-    assert "by chance alone, but this much in only about one of " in str(row["note"])
+    assert "only by chance, and a difference this large occurs in only about one of " in str(
+        row["note"]
+    )
     assert "how donors and samples were assigned" in str(row["note"])
 
 

@@ -113,14 +113,14 @@ def test_models_in_disagreement(drawn: Drawn) -> None:
 
     row = verdict(flagged(drawn, NAMES, de_edit=disagree), "RT_ONLY", "RT_post_vs_pre")
     assert row["verdict"] == "inconclusive"
-    assert "the second model does not" in row["reason"]
+    assert "the second model does not confirm it" in row["reason"]
 
 
 def test_without_a_second_opinion(drawn: Drawn) -> None:
     found = flagged(drawn, NAMES, settings=FitSettings(second_opinion="none"))
     row = verdict(found, "RT_ONLY", "RT_post_vs_pre")
     assert row["verdict"] == "up"
-    assert "the main model alone decides" in row["reason"]
+    assert "Only the main model is used" in row["reason"]
     assert np.isnan(row["second_panel_padj"])
     assert found.patterns.set_index("target").loc["RT_ONLY", "specific_to"] == "RT"
     assert found.power["detectable_lfc"].notna().sum() > 0
@@ -139,7 +139,7 @@ def test_donors_up(flags: TargetTables) -> None:
     # no donor has a difference between groups: both groups' are counted in words
     assert (difference["donors"], pd.isna(difference["donors_up"])) == (17, True)
     other = own[(own["target"] == "RT_ONLY") & (own["group"] == "AT")]["delta"]
-    told = f"Donors that rise: {(delta > 0).sum()} of 9 in RT, {(other > 0).sum()} of 8 in AT."
+    told = f"Donors with a rise: {(delta > 0).sum()} of 9 in RT, {(other > 0).sum()} of 8 in AT."
     assert difference["reason"].endswith(told)
     assert pd.isna(verdict(flags, "RT_ONLY", "RT_vs_AT_pre")["donors_up"])
     np.testing.assert_allclose(own["delta"], own["after"] - own["before"])

@@ -45,12 +45,12 @@ def test_what_is_not_known_has_no_direction(
 @pytest.mark.parametrize(
     ("signs", "words"),
     [
-        ((1, -1, 1), "this is its pattern."),
-        ((1, 0, 1), "what is clear here does not tell."),
-        ((0, 0, 0), "what is clear here does not tell."),
-        ((1, None, 1), "what is clear here does not tell."),
-        ((1, 1, 1), "DCN speaks against it."),
-        ((-1, 1, 0), "BGN and DCN speak against it."),
+        ((1, -1, 1), "this fits."),
+        ((1, 0, 1), "too little is clear to decide."),
+        ((0, 0, 0), "too little is clear to decide."),
+        ((1, None, 1), "too little is clear to decide."),
+        ((1, 1, 1), "DCN does not fit."),
+        ((-1, 1, 0), "BGN and DCN do not fit."),
     ],
 )
 def test_the_pattern_is_read_for_the_reader(signs: tuple[int | None, ...], words: str) -> None:
@@ -66,8 +66,10 @@ def test_the_pattern_is_said_as_its_contrast_is() -> None:
         kind: pattern_sentence(signs, contrast, DEFAULT) for kind, contrast in CONTRASTS.items()
     }
     assert told["change"].startswith("BGN rises, DCN falls, VCAN unclear (by")
-    assert told["difference"].startswith("Changes in RT against those in AT: BGN above, DCN below")
-    assert told["baseline"].startswith("RT against AT before the intervention: BGN higher, DCN l")
+    assert told["difference"].startswith("Changes in RT compared with AT: BGN higher, DCN lower")
+    assert told["baseline"].startswith(
+        "RT compared with AT before the intervention: BGN higher, DCN l"
+    )
     missing = pattern_sentence(
         {"BGN": None, "DCN": None, "VCAN": None}, CONTRASTS["change"], DEFAULT
     )
@@ -124,12 +126,15 @@ def test_footprints_are_said_as_their_contrast_is() -> None:
     ]
     said = table["TGF_BETA_RESPONSE"]
     assert said["RT_post_vs_pre"].startswith("The score rises in RT. ")
-    assert said["AT_post_vs_pre"].startswith("The score's change in AT may be of either sign")
-    assert said["RT_vs_AT_change"].startswith("The score's change in RT lies above that in AT. ")
-    assert said["average_post_vs_pre"].startswith("The score rises on average over the groups. ")
-    assert said["RT_vs_AT_pre"].startswith("The score's difference between RT and AT before the")
+    unclear = "The direction of the score's change in AT is not established"
+    assert said["AT_post_vs_pre"].startswith(unclear)
+    assert said["RT_vs_AT_change"].startswith("The score's change is higher in RT than in AT. ")
+    assert said["average_post_vs_pre"].startswith("The score rises on average across the groups. ")
+    assert said["RT_vs_AT_pre"].startswith(
+        "The direction of the score's difference between RT and AT"
+    )
     # the caution is of a rise: not where none is seen, and not of the groups' start
-    assert said.str.contains("A rise beside a rise of BGN").to_dict() == {
+    assert said.str.contains("attributing a rise of BGN").to_dict() == {
         "AT_post_vs_pre": False,
         "RT_post_vs_pre": True,
         "RT_vs_AT_change": True,
@@ -159,7 +164,7 @@ def test_a_footprint_of_few_genes_says_so() -> None:
     made = cohort({"BGN": "BGN", **most})
     rows = context_table(made, result_of(made), DEFAULT).query("item == 'PROLIFERATION'")
     assert len(rows) == 1
-    assert rows["sentence"].iloc[0].startswith("Only 4 of its genes are in the matrix")
+    assert rows["sentence"].iloc[0].startswith("Without the targets, only 4 of its genes")
 
 
 OTHER = ContextSettings("IL-1", {"G1": "down", "G2": "down", "G3": "up"}, {"G4": "IL6"})
@@ -176,13 +181,13 @@ def test_another_pattern_and_receptor_are_used() -> None:
     said = found.set_index(["item", "contrast"])["sentence"]
     assert said["G1/G2/G3", "RT_post_vs_pre"] == (
         "G1 falls, G2 falls, G3 not fitted (by the 95 % intervals). IL-1 raises G3 and lowers G1 "
-        "and G2: what is clear here does not tell."
+        "and G2: too little is clear to decide."
     )
-    assert said["G4"].iloc[0].startswith("The IL6 receptor G4 is seen ")
+    assert said["G4"].iloc[0].startswith("The IL6 receptor G4 is expressed ")
     assert set(found["item"]) == {"G1/G2/G3", "G4"}
     one_way = replace(OTHER, pattern={"G1": "up"})
     sentence = pattern_sentence({"G1": 1}, CONTRASTS["change"], one_way)
-    assert sentence.endswith("IL-1 raises G1: this is its pattern.")
+    assert sentence.endswith("IL-1 raises G1: this fits.")
 
 
 def test_without_pattern_and_receptors_the_footprints_are_left() -> None:

@@ -122,7 +122,8 @@ def test_a_headline_is_a_verdict_and_says_when_it_is_none() -> None:
     assert found["verdict"].tolist() == rows["verdict"].tolist()
     assert found.loc[[0, 1, 3], "reason"].tolist() == ["It falls.", "No.", "Open."]
     assert found.loc[2, "reason"] == (
-        "It rises. Over all 2 contrasts and all targets together it is not established (headline "
+        "It rises. It is not established when all 2 contrasts and all targets are considered "
+        "together (headline "
         f"FDR {found.loc[2, 'headline_padj']:.3g})."
     )
 

@@ -54,13 +54,13 @@ def test_the_sentence() -> None:
     rule, effect = Rule(second_opinion="none"), Effect(0.147, "published")
     row = power_row("BGN", CHANGE, {"RT": 10}, precision, 1, rule, effect)
     assert row["sentence"] == (
-        "With 10 pairs you would see |log2FC| ≥ 0.20 (+15 % or -13 %) in 80 % of studies, "
-        "and the published effect of 0.15 in 56 %."
+        "With 10 pairs, 80 % of studies would detect |log2FC| ≥ 0.20 (+15 % or -13 %), and 56 % "
+        "would detect the published effect of 0.15."
     )
     assert row["alpha_effective"] == 0.05
     own = power_row("BGN", CHANGE, {"RT": 10}, precision, 1, rule, Effect(0.25, "fixed"))
     assert (own["effect"], own["effect_source"]) == (0.25, "fixed")
-    assert ", and an effect of 0.25 in 95 %." in str(own["sentence"])
+    assert ", and 95 % would detect an effect of 0.25." in str(own["sentence"])
 
 
 def test_the_detectable_effect_is_seen_in_four_of_five_studies() -> None:

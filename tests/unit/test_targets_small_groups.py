@@ -53,8 +53,11 @@ def test_a_small_group_whose_finding_one_donor_makes_is_held_back(donors: dict[s
             row = _row(found, contrast)
             assert (row["panel_padj"], row["second_panel_padj"]) == (1e-6, 1e-6)
             assert row["verdict"] == "inconclusive"
-            assert f"among {donors['RT']} pairs" in row["reason"]
-            assert "donor RT02: without this donor the estimate is" in row["reason"]
+            assert f"{donors['RT']} pairs in RT are too few to detect an outlier" in row["reason"]
+            assert (
+                "depends on a single donor, RT02. Without this donor the estimate is"
+                in row["reason"]
+            )
     if "AT" in donors:
         # six pairs are watched by the outlier rule, not by this one
         assert "no outlier can be told" not in _row(found, "AT_post_vs_pre")["reason"]
@@ -77,7 +80,7 @@ def test_of_two_pairs_the_smaller_change_is_a_third_of_the_larger(second: float,
 def test_two_pairs_of_opposite_signs_are_held_back() -> None:
     row = _row(_flag({"AT": 5, "RT": 2}, RT01=3.0, RT02=-1.0), "RT_post_vs_pre")
     assert row["verdict"] == "inconclusive"
-    assert "donor RT01" in row["reason"]
+    assert "single donor, RT01." in row["reason"]
 
 
 def test_a_baseline_of_two_donors_is_held_back_likewise() -> None:
@@ -85,7 +88,7 @@ def test_a_baseline_of_two_donors_is_held_back_likewise() -> None:
     drawn = draw({"T": Planted(mean=5000.0, samples=spiked)}, {"AT": 6, "RT": 2}, seed=11)
     row = _row(flagged(drawn, ["T"], de_edit=_significant), "RT_vs_AT_pre")
     assert row["verdict"] == "inconclusive"
-    assert "among 2 donors of RT" in row["reason"]
+    assert "2 donors in RT are too few" in row["reason"]
 
 
 def test_a_verdict_whose_second_estimate_turns_driven_by_outlier() -> None:

@@ -40,7 +40,7 @@ def test_both_models_make_a_rise() -> None:
     word, reason = said(RISE)
     assert word == "up"
     assert reason == (
-        "It rises in RT, by 32 % (log2 fold change 0.40, 95 % interval 0.20 to 0.60); both models "
+        "It rises in RT by 32 % (log2 fold change 0.40, 95 % interval 0.20 to 0.60). Both models "
         "agree (panel FDR 0.001, second model 0.004)."
     )
 
@@ -50,23 +50,23 @@ def test_a_fall() -> None:
         replace(RISE, estimate=-0.4, ci_low=-0.6, ci_high=-0.2, second_estimate=-0.3)
     )
     assert word == "down"
-    assert reason.startswith("It falls in RT, by 24 %")
+    assert reason.startswith("It falls in RT by 24 %")
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"second_panel_padj": 0.2}, "the second model does not (panel FDR 0.2)"),
-        ({"panel_padj": 0.2}, "Only the second model says it rises in RT"),
+        ({"second_panel_padj": 0.2}, "but the second model does not confirm it (panel FDR 0.2)"),
+        ({"panel_padj": 0.2}, "Only the second model indicates that it rises in RT"),
         ({"second_estimate": -0.3}, "disagree on the direction"),
         ({"second_panel_padj": np.nan}, "the second model could not test it"),
         (
             {"panel_padj": 0.08, "second_panel_padj": 0.09},
-            "not significant after allowing for 12 targets",
+            "not significant after adjustment for 12 targets",
         ),
         (
             {"panel_padj": 0.5, "second_panel_padj": 0.5, "ci_low": -0.1},
-            "The data allow for either sign of the change in RT",
+            "The change in RT is not established: its 95 % interval includes 0",
         ),
     ],
 )
@@ -85,17 +85,17 @@ def test_without_a_second_opinion_the_main_model_decides_and_says_so() -> None:
     alone = replace(RISE, second_estimate=np.nan, second_panel_padj=np.nan)
     word, reason = said(alone, Rule(second_opinion="none"))
     assert word == "up"
-    assert "the main model alone decides" in reason
+    assert "Only the main model is used" in reason
 
 
 @pytest.mark.parametrize(
     ("status", "word", "words"),
     [
         ("absent", "absent", "not in the count matrix"),
-        ("all_zero", "untestable", "no count in any sample"),
+        ("all_zero", "untestable", "no counts in any sample"),
         ("low_count", "untestable", "too few counts"),
         ("not_converged", "untestable", "did not converge"),
-        ("outlier", "inconclusive", "One sample decides the fit"),
+        ("outlier", "inconclusive", "A single sample drives the fit"),
     ],
 )
 def test_what_was_not_fitted(status: str, word: str, words: str) -> None:
@@ -113,10 +113,10 @@ def test_no_change_needs_the_interval_within_the_bounds() -> None:
     # 0.05 + 1.645 × 0.05 = 0.132
     word, reason = said(flat, Rule(equivalence_lfc=0.14))
     assert word == "no_change"
-    assert "its 90 % interval, -0.03 to 0.13, lies within ± 0.14" in reason
+    assert "its 90 % interval (-0.03 to 0.13) is within ± 0.14" in reason
     word, reason = said(flat, Rule(equivalence_lfc=0.13))
     assert word == "inconclusive"
-    assert "its 90 % interval, -0.03 to 0.13, is not within ± 0.13 either" in reason
+    assert "not shown either: the 90 % interval (-0.03 to 0.13) is not within ± 0.13." in reason
     assert said(flat)[0] == "inconclusive"
 
 
@@ -125,27 +125,27 @@ def test_a_small_but_certain_change_is_called_and_its_size_said() -> None:
         replace(RISE, estimate=0.06, se=0.01, ci_low=0.04, ci_high=0.08), Rule(equivalence_lfc=0.1)
     )
     assert word == "up"
-    assert "yet the change in RT is within ± 0.1" in reason
+    assert "However, the change in RT is within ± 0.1" in reason
 
 
-def test_a_verdict_that_one_donor_carries_names_the_donor() -> None:
+def test_a_verdict_that_depends_on_one_donor_names_the_donor() -> None:
     verdict = judge(CARRIED, Rule(), CHANGE)
     assert (verdict.word, verdict.driven_by_one_donor) == ("inconclusive", True)
     assert verdict.reason == (
-        "Donor RT03 alone carries the finding that it rises in RT (log2 fold change 0.40, 95 % "
-        "interval 0.20 to 0.60): without this donor, whose own change stands outside the others', "
-        "the estimate is 0.10 (panel FDR 0.4)."
+        "The finding that it rises in RT (log2 fold change 0.40, 95 % interval 0.20 to 0.60) "
+        "depends on a single donor, RT03. Without this donor, whose own change is an outlier, the "
+        "estimate is 0.10 (panel FDR 0.4)."
     )
 
 
-def test_a_donor_without_whom_significance_alone_is_lost_does_not_carry_all() -> None:
+def test_a_donor_without_whom_only_significance_is_lost() -> None:
     evidence = replace(CARRIED, estimate_without=0.25, panel_padj_without=0.06)
     verdict = judge(evidence, Rule(), CHANGE)
     assert (verdict.word, verdict.driven_by_one_donor) == ("inconclusive", True)
     assert verdict.reason == (
-        "Without donor RT03, whose own change stands outside the others', it is no longer called: "
-        "the estimate is 0.25 (panel FDR 0.06). With all pairs, by the p values, it rises in RT "
-        "(log2 fold change 0.40, 95 % interval 0.20 to 0.60)."
+        "Without donor RT03, whose own change is an outlier, significance is lost: the estimate "
+        "is 0.25 (panel FDR 0.06). With all pairs, the p values indicate that it rises in RT (log2 "
+        "fold change 0.40, 95 % interval 0.20 to 0.60)."
     )
     for lost in (
         replace(evidence, estimate_without=0.19),  # more than half the estimate
@@ -153,7 +153,7 @@ def test_a_donor_without_whom_significance_alone_is_lost_does_not_carry_all() ->
         replace(evidence, second_estimate_without=-0.1),  # the second model's sign
         replace(evidence, estimate_without=np.nan),  # all
     ):
-        assert "Donor RT03 alone carries" in judge(lost, Rule(), CHANGE).reason
+        assert "depends on a single donor, RT03." in judge(lost, Rule(), CHANGE).reason
 
 
 @pytest.mark.parametrize(
@@ -173,9 +173,9 @@ def test_carried(estimate: float, padj: float, carried: bool) -> None:
     assert (judge(evidence, Rule(), CHANGE).word == "up") == (not carried)
 
 
-def test_an_outlier_that_does_not_carry_it_is_mentioned() -> None:
+def test_an_outlier_on_which_nothing_depends_is_mentioned() -> None:
     evidence = replace(CARRIED, estimate_without=0.35, panel_padj_without=0.002)
-    assert "donor RT03 stands outside the others and does not carry it" in said(evidence)[1]
+    assert "Donor RT03 is an outlier, but the verdict does not depend on it." in said(evidence)[1]
 
 
 def test_no_change_that_an_outlier_makes_is_inconclusive() -> None:
@@ -191,20 +191,23 @@ def test_one_pair_is_one_donor() -> None:
     verdict = judge(replace(RISE, single="RT01", single_group="RT"), Rule(), CHANGE)
     assert (verdict.word, verdict.driven_by_one_donor) == ("inconclusive", True)
     assert verdict.reason.startswith(
-        "RT has one pair alone, of donor RT01: one person cannot speak for others; log2"
+        "RT has only one pair (donor RT01), which is not enough for a verdict. Estimate: log2"
     )
     nameless = judge(replace(RISE, single="D1"), Rule(), CHANGE)
-    assert nameless.reason.startswith("There is one pair alone, of donor D1: ")
+    assert nameless.reason.startswith("There is only one pair (donor D1), which ")
 
 
 def test_a_pool_is_called_a_pool() -> None:
     pools = frozenset({"RT03", "P1"})
-    assert "Pool RT03 alone carries" in judge(replace(CARRIED, pools=pools), Rule(), CHANGE).reason
-    assert "without this pool, whose" in judge(replace(CARRIED, pools=pools), Rule(), CHANGE).reason
+    assert (
+        "depends on a single pool, RT03."
+        in judge(replace(CARRIED, pools=pools), Rule(), CHANGE).reason
+    )
+    assert "Without this pool, whose" in judge(replace(CARRIED, pools=pools), Rule(), CHANGE).reason
     kept = replace(CARRIED, estimate_without=0.35, panel_padj_without=0.002, pools=pools)
-    assert "pool RT03 stands outside the others" in said(kept)[1]
+    assert "Pool RT03 is an outlier" in said(kept)[1]
     single = judge(replace(RISE, single="P1", single_group="RT", pools=pools), Rule(), CHANGE)
-    assert single.reason.startswith("RT has one pair alone, of pool P1: one pool cannot speak")
+    assert single.reason.startswith("RT has only one pair (pool P1), which is not enough")
     assert "donor" not in single.reason + said(kept)[1]
 
 
@@ -219,13 +222,13 @@ def test_a_threshold_is_not_zero() -> None:
     sure = replace(RISE, panel_padj=0.4, second_panel_padj=0.5)
     word, reason = said(sure, rule)
     assert word == "inconclusive"
-    assert "has an interval without 0, but is not shown to be beyond ± 0.3" in reason
+    assert "excludes 0, but the change in RT is not shown to exceed ± 0.3" in reason
     beyond = replace(sure, ci_low=0.31)
-    assert "has an interval beyond ± 0.3, but is not significant" in said(beyond, rule)[1]
+    assert "is beyond ± 0.3, but the change in RT is not significant" in said(beyond, rule)[1]
     either = replace(sure, ci_low=-0.1)
-    assert "either sign" in said(either, rule)[1]
+    assert "includes 0" in said(either, rule)[1]
     unsure = replace(RISE, second_panel_padj=0.2)
-    assert "says it rises in RT by more than 0.3 (log2)" in said(unsure, rule)[1]
+    assert "indicates that it rises in RT by more than 0.3 (log2)" in said(unsure, rule)[1]
 
 
 def test_zero_is_never_negative() -> None:

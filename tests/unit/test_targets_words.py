@@ -25,11 +25,11 @@ def test_the_way_a_difference_is_said() -> None:
     contrast = CONTRASTS["difference"]
     assert phrases(contrast, 0.1, 0.5).down == "it rises less in RT than in AT"
     assert phrases(contrast, -0.5, -0.1).down == "it falls more in RT than in AT"
-    assert phrases(contrast, -0.2, 0.2).down == "its change in RT lies below that in AT"
+    assert phrases(contrast, -0.2, 0.2).down == "its change is lower in RT than in AT"
     assert phrases(contrast, -0.1, -0.5).up == "it falls less in RT than in AT"
     # 0.00 neither rises nor falls
-    assert phrases(contrast, 0.5, 0.004).up == "its change in RT lies above that in AT"
-    assert phrases(contrast).up == "its change in RT lies above that in AT"
+    assert phrases(contrast, 0.5, 0.004).up == "its change is higher in RT than in AT"
+    assert phrases(contrast).up == "its change is higher in RT than in AT"
 
 
 def test_small_words() -> None:
@@ -56,6 +56,7 @@ def rows_of(
             "verdict": verdicts[name],
             "driven_by_one_donor": False,
             "start": "",
+            "detectable_lfc": 0.35,
         }
         parts[name] = pd.DataFrame([row], index=["T"])
     halves = pd.DataFrame(half, index=["T"])
@@ -67,16 +68,34 @@ def rows_of(
     [
         (0.5, 0.4, "both", "inconclusive", 0.01, "both", None, "rises in both groups"),
         (-0.5, -0.1, "both", "down", 0.01, "both", None, "falls in both groups"),
-        (0.5, 0.1, "RT", "up", 0.2, "specific", "RT", "only the one in RT is itself established"),
-        (0.1, 0.5, "AT", "down", 0.2, "specific", "AT", "only the one in AT is itself"),
+        (
+            0.5,
+            0.1,
+            "RT",
+            "up",
+            0.2,
+            "specific",
+            "RT",
+            "Only the change in RT is established separately",
+        ),
+        (0.1, 0.5, "AT", "down", 0.2, "specific", "AT", "Only the change in AT is established"),
         # the smaller change is not called, but its interval leaves out 0: no absence
-        (0.9, 0.3, "RT", "up", 0.2, "differ", None, "one in AT has an interval that leaves"),
-        (-0.3, -0.9, "AT", "up", 0.2, "differ", None, "one in RT has an interval that leaves"),
-        (0.9, -0.3, "RT", "up", 0.2, "specific", "RT", "the one in AT is less than half as large"),
-        (0.5, 0.3, "AT", "up", 0.2, "differ", None, "though the one in RT is estimated to be"),
-        (0.3, -0.3, "", "up", 0.2, "differ", None, "neither group's own change is established"),
-        (0.5, -0.5, "both", "up", 0.01, "differ", None, "in its own direction"),
-        (0.5, 0.1, "both", "up", 0.2, "differ", None, "not both at once over the panel"),
+        (0.9, 0.3, "RT", "up", 0.2, "differ", None, "interval of the change in AT excludes 0"),
+        (-0.3, -0.9, "AT", "up", 0.2, "differ", None, "interval of the change in RT excludes 0"),
+        (
+            0.9,
+            -0.3,
+            "RT",
+            "up",
+            0.2,
+            "specific",
+            "RT",
+            "the change in AT is less than half as large",
+        ),
+        (0.5, 0.3, "AT", "up", 0.2, "differ", None, "although the estimate in RT is larger"),
+        (0.3, -0.3, "", "up", 0.2, "differ", None, "Neither group's change is established"),
+        (0.5, -0.5, "both", "up", 0.01, "differ", None, "in opposite directions"),
+        (0.5, 0.1, "both", "up", 0.2, "differ", None, "a change in both groups is not"),
         (
             0.5,
             0.1,
@@ -85,11 +104,20 @@ def rows_of(
             0.2,
             "neither",
             None,
-            "that alone does not make them differ",
+            "which does not show that they differ",
         ),
-        (0.5, 0.4, "both", "inconclusive", 0.2, "neither", None, "not both at once"),
-        (0.1, 0.1, "", "inconclusive", 0.2, "neither", None, "No claim about groups"),
-        (0.1, 0.1, "", "inconclusive", np.nan, "not_assessable", None, "no p value in one of"),
+        (0.5, 0.4, "both", "inconclusive", 0.2, "neither", None, "a change in both groups is not"),
+        (0.1, 0.1, "", "inconclusive", 0.2, "neither", None, "detect a difference of 0.35 or more"),
+        (
+            0.1,
+            0.1,
+            "",
+            "inconclusive",
+            np.nan,
+            "not_assessable",
+            None,
+            "no p value in at least one of",
+        ),
     ],
 )
 def test_every_pattern(
@@ -124,11 +152,11 @@ def test_every_pattern(
 @pytest.mark.parametrize(
     ("half", "word", "bound", "pattern", "words"),
     [
-        (0.04, "inconclusive", None, "specific", "the one in AT is less than half as large"),
-        (0.06, "inconclusive", None, "differ", "the one in AT may be half as large or more"),
-        (np.nan, "inconclusive", None, "differ", "the one in AT may be half as large or more"),
-        (0.04, "inconclusive", 0.3, "differ", "the one in AT is not shown to be negligible"),
-        (0.04, "no_change", 0.3, "specific", "the one in AT is less than half as large"),
+        (0.04, "inconclusive", None, "specific", "the change in AT is less than half as large"),
+        (0.06, "inconclusive", None, "differ", "the change in AT may be half as large or larger"),
+        (np.nan, "inconclusive", None, "differ", "the change in AT may be half as large or larger"),
+        (0.04, "inconclusive", 0.3, "differ", "the change in AT is not shown to be negligible"),
+        (0.04, "no_change", 0.3, "specific", "the change in AT is less than half as large"),
     ],
 )
 def test_specific_needs_the_other_change_to_be_small(
@@ -164,18 +192,18 @@ HIDDEN = {"ancova_difference": -0.4, "ancova_ci_low": -0.7, "ancova_ci_high": -0
 @pytest.mark.parametrize(
     ("changes", "called", "words"),
     [
-        ({}, True, "regression to the mean may be part of what is seen."),
-        ({"randomised": False}, True, "misleads as easily."),
-        ({"randomised": None}, True, "; whether donors were randomised is not stated."),
-        ({}, False, ""),  # both say that nothing is established
-        (HIDDEN, False, "the start may hide a difference."),
-        (HIDDEN, True, ""),  # both say that they differ
-        ({"baseline_ci_low": -0.1, "slope": 0.9}, True, ""),  # started alike, as far as one sees
-        ({"baseline_ci_low": -0.1, "slope": 0.5}, True, "RT started 0.40 higher than AT"),
+        ({}, True, "regression to the mean may explain part of the difference."),
+        ({"randomised": False}, True, "the adjusted estimate may mislead as well."),
+        ({"randomised": None}, True, "The config does not state whether donors were randomised."),
+        ({}, False, ""),  # neither is established
+        (HIDDEN, False, "the baseline may mask a difference."),
+        (HIDDEN, True, ""),  # both are established
+        ({"baseline_ci_low": -0.1, "slope": 0.9}, True, ""),  # no baseline difference established
+        ({"baseline_ci_low": -0.1, "slope": 0.5}, True, "At baseline, RT is 0.40 higher than AT"),
         ({"ancova_ci_low": np.nan}, True, ""),
     ],
 )
-def test_the_start_is_spoken_of_where_it_would_decide_otherwise(
+def test_the_baseline_is_mentioned_where_the_adjusted_estimate_disagrees(
     changes: dict[str, float], called: bool, words: str
 ) -> None:
     text = regression_clause(START | changes, called)
@@ -183,7 +211,7 @@ def test_the_start_is_spoken_of_where_it_would_decide_otherwise(
     assert words in text
 
 
-def test_the_start_is_spoken_of_in_the_difference_alone() -> None:
+def test_the_baseline_is_mentioned_only_in_the_difference() -> None:
     verdicts = pd.DataFrame(
         {
             "target": "T",
@@ -206,14 +234,18 @@ def test_power_is_said_in_the_singular_and_never_of_one_pair() -> None:
     precision = Precision(0.07, np.nan, np.nan)
     rule = Rule(second_opinion="none")
     for contrast, members, words in [
-        (CONTRASTS["difference"], {"AT": 8, "RT": 1}, "RT has one pair alone: no effect"),
-        (CONTRASTS["baseline"], {"AT": 1, "RT": 8}, "AT has one donor alone: no effect"),
-        (SINGLE, {"all": 1}, "There is one pair alone: no effect"),
-        (CONTRASTS["baseline"], {"AT": 8, "RT": 8}, "With 8 + 8 donors you would see"),
+        (CONTRASTS["difference"], {"AT": 8, "RT": 1}, "RT has only one pair: too few"),
+        (CONTRASTS["baseline"], {"AT": 1, "RT": 8}, "AT has only one donor: too few"),
+        (SINGLE, {"all": 1}, "There is only one pair: too few"),
+        (
+            CONTRASTS["baseline"],
+            {"AT": 8, "RT": 8},
+            "With 8 + 8 donors, 80 % of studies would detect",
+        ),
     ]:
         row = power_row("T", contrast, members, precision, 12, rule, Effect(0.15, "fixed"))
         assert words in str(row["sentence"])
-        assert (row["power"] == 0) == ("no effect" in words)
+        assert (row["power"] == 0) == ("too few" in words)
     fall = power_row("T", SINGLE, {"all": 8}, precision, 12, rule, Effect(-0.3, "published"))
     rise = power_row("T", SINGLE, {"all": 8}, precision, 12, rule, Effect(0.3, "published"))
     assert (fall["effect"], fall["power"]) == (-0.3, rise["power"])
@@ -232,8 +264,10 @@ def test_donors_are_counted_where_they_say_something() -> None:
     by_kind = {c.kind: found["T", c.name] for c in contrasts}
     assert (by_kind["average"].up, by_kind["average"].donors) == (3, 4)
     assert (by_kind["difference"].up, by_kind["difference"].donors) == (None, 4)
-    told = rising_donors(by_kind["difference"].by_group)
-    assert told == " Donors that rise: 2 of 2 in RT, 1 of 2 in AT."
+    assert (
+        rising_donors(by_kind["difference"].by_group)
+        == " Donors with a rise: 2 of 2 in RT, 1 of 2 in AT."
+    )
     assert (by_kind["baseline"].up, by_kind["baseline"].by_group) == (None, {})
     pooled = donors_up(changes, members, contrasts, [c.name for c in contrasts], ["T"])
     assert {(one.up, one.donors) for one in pooled.values()} == {(None, 4)}

@@ -33,7 +33,7 @@ VERDICTS: tuple[Verdict, ...] = ("supported", "contradicts", "not established", 
 class Link:
     """One link: its estimate with the 95 % interval and p value, and the call on it.
 
-    words: what is said of it; where there is no estimate, why.
+    words: the sentence on it; where there is no estimate, why.
     """
 
     estimate: float = nan

@@ -45,8 +45,8 @@ def level_change(name: str, row: Row | None, label: str, *, compared: bool) -> L
     95 % interval does; None where the contrast has none.
     """
     if row is None:
-        why = "the change of a level of the sample sheet is estimated in changes and differences"
-        return Link(words=f"{why} alone")
+        only = "only in contrasts of one group's change or of the difference of two"
+        return Link(words=f"the change of a level of the sample sheet is estimated {only}")
     if isnan(row["change_log2"]):
         return Link(words=row.get("reason") or f"too few pairs have a usable level of {name}")
     called = sign_of_interval(row["ci_low"], row["ci_high"]) != 0

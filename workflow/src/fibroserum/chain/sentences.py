@@ -1,4 +1,4 @@
-"""What is said of a link and of a whole chain. A link is an association, or a change: no cause."""
+"""Sentences on a link and on a whole chain. A link is an association or a change, not a cause."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from fibroserum.chain.links import (
 )
 
 #: Holds for every chain, however many of its links are supported.
-CAVEAT = "Links that each hold do not show that one leads to the next."
+CAVEAT = "Supported links do not show that one leads to the next."
 
 
 def numbers(name: str, link: Link, unit: str = "") -> str:
@@ -28,27 +28,29 @@ def numbers(name: str, link: Link, unit: str = "") -> str:
 
 
 def change_words(subject: str, link: Link, label: str, unit: str, *, compared: bool) -> str:
-    """Return what is said of a change that was estimated.
+    """Return the sentence on an estimated change.
 
     label: of the contrast; compared: whether it compares changes.
     """
     measured = numbers("difference of changes" if compared else "change", link, unit)
     if compared:
         kind = {1: "A positive", -1: "A negative", 0: "No"}[link.sign]
-        said = f"{kind} difference in the change of {subject} is shown"
+        said = f"{kind} difference in the change of {subject} is established"
     else:
         kind = {1: "A rise", -1: "A fall", 0: "No change"}[link.sign]
-        said = f"{kind} of {subject} is shown"
+        said = f"{kind} of {subject} is established"
     return f"{said} ({label}): {measured}."
 
 
 def slope_words(molecule: str, target: str, link: Link, rests: str) -> str:
-    """Return what is said of a target's slope on a molecule; rests: what the call rests on."""
+    """Return the sentence on a target's slope on a molecule; rests: what the call rests on."""
     measured = f"{numbers('slope', link, ' log2 for each doubling')}; {rests}"
     if not link.sign:
-        return f"No association of {target} with {molecule} is shown within groups: {measured}."
-    verb = "rises" if link.sign > 0 else "falls"
-    return f"Within groups, {target} {verb} where {molecule} rises: {measured}."
+        return (
+            f"No association of {target} with {molecule} is established within groups: {measured}."
+        )
+    verb = "increases" if link.sign > 0 else "decreases"
+    return f"Within groups, {target} {verb} with {molecule}: {measured}."
 
 
 def named(link: str, molecule: str, target: str, outcome: str) -> str:
@@ -68,7 +70,7 @@ def link_sentence(name: str, links: Mapping[str, Link], names: tuple[str, str, s
     if verdict != "contradicts":
         return link.words
     _, way = predicted(name, {key: one.sign for key, one in links.items()})
-    return f"{link.words} The sign is opposite to what {_listed(way, names)} predict."
+    return f"{link.words} {_listed(way, names)} predict the opposite sign."
 
 
 def chain_words(links: Mapping[str, Link], label: str, names: tuple[str, str, str]) -> str:
@@ -103,14 +105,13 @@ def _fit(direct: str, signs: Mapping[str, int], names: tuple[str, str, str]) -> 
     subject = {DIRECT_GENE: names[1], DIRECT_OUTCOME: names[2]}[direct]
     sign, way = predicted(direct, signs)
     if not sign:
-        return f"The sign that the chain predicts for {subject} is not established."
+        return f"The chain predicts no sign for {subject}: not all its links are established."
     word = "positive" if sign > 0 else "negative"
     said = f"The signs of {_listed(way, names)} predict a {word} change of {subject}"
     if not signs[direct]:
         return f"{said}, whose own change is not established."
-    return (
-        f"{said}, and its own change {'has' if signs[direct] == sign else 'contradicts'} this sign."
-    )
+    own = "this" if signs[direct] == sign else "the opposite"
+    return f"{said}, and its own change has {own} sign."
 
 
 def _listed(way: Sequence[str], names: tuple[str, str, str]) -> str:

@@ -189,7 +189,7 @@ def _slopes_on_levels(
 ) -> dict[tuple[str, str, str], Link]:
     """Return the slope of each target on each factor's level, by factor, target and time.
 
-    Of a level of the sample sheet at the last time after alone, with the slope's interval, which no
+    Of a level of the sample sheet only at the last time after, with the slope's interval, which no
     table holds.
     """
     settings = settings_of(cohort)
@@ -211,7 +211,7 @@ def _slopes_on_levels(
         pairs = sources.factor_pairs
         slopes = _sheet_slopes(cohort, paired, pairs[pairs["factor"] == name], n_cpus)
         for target, gene in settings["targets"].items():
-            only = f"the slope on the level of {name} is estimated at {times[-1]} alone"
+            only = f"the slope on the level of {name} is estimated only at {times[-1]}"
             found |= {(name, target, time): Link(words=only) for time in times[:-1]}
             found[name, target, times[-1]] = row_links.sheet_slope(
                 name, target, slopes.get(gene), genes.get((name, str(gene)))

@@ -1,4 +1,4 @@
-"""Does expression go with an outcome that was measured in the donors? Genes, targets, sets."""
+"""Is expression associated with an outcome measured in the donors? Genes, targets, sets."""
 
 from __future__ import annotations
 

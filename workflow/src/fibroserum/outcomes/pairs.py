@@ -70,7 +70,7 @@ def outcome_slope(
     if 0 < len(used) < FEWEST_PAIRS:
         have = "1 pair has" if len(used) == 1 else f"{len(used)} pairs have"
         return SlopeModel.without(
-            f"{have} a change of {name}, and a slope needs at least {FEWEST_PAIRS}"
+            f"only {have} a change of {name}; a slope needs at least {FEWEST_PAIRS}"
         )
     size = np.nanmax(np.abs(used[["before", "after", "change"]].to_numpy(float)), initial=0.0)
     return slope_model(

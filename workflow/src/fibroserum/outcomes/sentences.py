@@ -1,4 +1,4 @@
-"""What is said of a target and an outcome: an association, in one or two sentences."""
+"""A target's association with an outcome, in one or two sentences."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def reason(row: Mapping[str, Any], *, per: str, panel: int) -> str:
         f"{'target' if panel == 1 else 'targets'}, {row['pairs']} pairs"
     )
     if row["call"] == "none":
-        said = f"No association is shown: {numbers}."
+        said = f"No association is established: {numbers}."
     elif row["question"] == "change":
         direction = "rises" if slope > 0 else "falls"
         said = (
@@ -31,12 +31,14 @@ def reason(row: Mapping[str, Any], *, per: str, panel: int) -> str:
     else:
         level = "higher" if slope > 0 else "lower"
         said = (
-            f"Within groups, {target} was {level} before in donors whose {outcome} then rose more: "
-            f"{numbers}."
+            f"Within groups, {target} was {level} before the intervention in donors whose "
+            f"{outcome} later rose more: {numbers}."
         )
     if row["call"] != "none" and row["share_kept"] < HALF:
-        left = f"{row['share_kept']:.0%}".replace("%", " %")
-        said += f" Without the pair of {row['left_out']}, {left} of the slope is left."
+        left = f"only {row['share_kept']:.0%} of the slope remains".replace("%", " %")
+        if row["share_kept"] < 0:
+            left = "the slope changes its sign"
+        said += f" Without the pair of {row['left_out']}, {left}."
     return said
 
 

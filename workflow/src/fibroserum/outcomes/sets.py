@@ -1,4 +1,4 @@
-"""Does the expression of a gene set go with an outcome? fry on the slope."""
+"""Is the expression of a gene set associated with an outcome? fry on the slope."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def set_slopes(
     gene ids; settings: as `slope_model` takes them. The samples of a pair are compared at one
     depth, as in all set tests within donors. Weights are over each group's typical variance, and
     where pairs with leverage vary more than others, the statistic is divided by the root of the
-    ratio. As in all set tests, one gene alone makes no call (`carried_by`: its id).
+    ratio. As in all set tests, a single gene makes no call (`carried_by`: its id).
     """
     assert model.fit is not None, "a model with a slope has a fit"
     sizes = {"min_size": min_size, "max_size": max_size}

@@ -116,7 +116,7 @@ def _one_time(name: str, entry: Mapping[str, Any], time: str, shared: _Cohort) -
     pairs = outcome_pairs(obs, settings, entry)
     last, other = change_times(shared.settings)[-1], ""
     if entry["change_column"] and time != last:
-        other = f"the column holds the change to {last}, the last time"
+        other = f"the column holds only the change to {last}, the last time"
         pairs = pairs.assign(change=np.nan, used=False, reason=f"{UNAVAILABLE}{other}")
     described, counts, run = pairs, shared.counts.loc[obs.index], shared.run
     found: dict[str, list[pd.DataFrame]] = {"genes": [], "targets": [], "sets": []}
@@ -228,9 +228,9 @@ def target_rows(
         else not_tested(
             model.unavailable
             or (
-                "it has too few counts to be fitted"
+                "it has too few counts to fit the model"
                 if row["gene_id"]
-                else "the count matrix has no such gene"
+                else "it is not in the count matrix"
             )
         )
         for row in rows.to_dict("records")

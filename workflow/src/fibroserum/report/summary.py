@@ -102,18 +102,30 @@ def summary(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     warnings: of the checks; soundness: of the experiment, in words; contrasts: by name, kind,
     status, reason (of one that is not estimable), pairs, tested, up, down (both models), up_main,
     down_main (main model alone); target: the first target's name and, by contrast, its verdict,
-    headline, log2FoldChange, ci_low, ci_high, robust and reason, refits (without one donor each)
-    and needs (the donors without whom the refit gives another verdict); factors: by name,
-    responsive (confirmed ones included), confirmed, induced, suppressed, strongest (symbol and id
-    of a few), assessable, unconfirmed (why no gene can be), target (what the evidence shows of the
-    first target), sets (by contrast, what its genes did, as a sentence); gene_sets: the first
-    collection and, by contrast, the sets called up, down and mixed.
+    headline, log2FoldChange, ci_low, ci_high, detectable_lfc, robust, leave_one_out, reason and
+    genome_wide, refits (without one donor each) and needs (the donors without whom the refit gives
+    another verdict); factors: by name, responsive (confirmed ones included), confirmed, induced,
+    suppressed, strongest (symbol and id of a few), assessable, unconfirmed (why no gene can be),
+    target (what the evidence shows of the first target), sets (by contrast, what its genes did, as
+    a sentence); gene_sets: the first collection and, by contrast, the sets called up, down and
+    mixed.
     """
     changes = run.contrasts[run.contrasts["kind"] == "change"]
     names = target_names(run)
     first = run.targets[run.targets["target"] == names[0]] if names else run.targets
     numbers = ("kind", "status", "reason", "pairs", "tested", "up", "down", "up_main", "down_main")
-    said = ("verdict", "headline", "log2FoldChange", "ci_low", "ci_high", "robust", "reason")
+    said = (
+        "verdict",
+        "headline",
+        "log2FoldChange",
+        "ci_low",
+        "ci_high",
+        "detectable_lfc",
+        "robust",
+        "leave_one_out",
+        "reason",
+        "genome_wide",
+    )
     made = {
         "cohort": config["cohort"],
         "version": run.provenance.get("versions", {}).get("fibroserum", ""),

@@ -1,3 +1,3 @@
-"""A panel of circulating molecules: which change, which go with targets, which do both."""
+"""A panel of circulating molecules: which change, which are associated with targets, or both."""
 
 __all__ = ["candidates", "changes", "levels", "stage", "target_slopes"]

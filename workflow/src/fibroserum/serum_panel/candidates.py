@@ -1,8 +1,8 @@
-"""Candidates: molecules that change in a contrast and that a target goes with.
+"""Candidates: molecules that change in a contrast and are associated with a target.
 
 Both must hold, so that the p value is the larger of the two (intersection-union test; Berger 1982,
 Technometrics 24:295). The slope is taken within groups, and says nothing about their mean changes:
-a molecule is no candidate because both it and the target respond to the intervention.
+a molecule is not a candidate because both it and the target respond to the intervention.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ def candidates_of(
         slopes[["pvalue", "reason"]].to_dict("records"),
         result["padj"].astype(float).tolist(),
     )
-    rows["reason"] = [_reason(*part) for part in zip(*parts, strict=True)]
+    rows["reason"] = [reason(*part) for part in zip(*parts, strict=True)]
     return rows
 
 
-def _reason(
+def reason(
     row: Mapping[Any, Any], change: Mapping[Any, Any], slope: Mapping[Any, Any], target_padj: float
 ) -> str:
     """Return why a row has its call, in words."""
@@ -74,12 +74,12 @@ def _reason(
         return "; ".join(f"{name} not tested: {why}" for name, why in halves if why)
     if row["call"] == "none":
         larger, name = max((change["pvalue"], "change"), (slope["pvalue"], "slope"))
-        return f"the larger p value is that of the {name}, {larger:.2g}"
+        return f"the larger of the two p values is {larger:.2g} ({name})"
     moves = "falls" if row["change_log2"] < 0 else "rises"
-    goes = "with" if row["slope"] > 0 else "against"
+    slopes = "increases" if row["slope"] > 0 else "decreases"
     text = (
-        f"{row['molecule']} {moves}, and among donors {row['target']} goes {goes} it: predicted "
-        f"log2 fold change {row['predicted_lfc']:+.2f}"
+        f"{row['molecule']} {moves}, and {row['target']} {slopes} with {row['molecule']} among "
+        f"donors of a group: predicted log2 fold change {row['predicted_lfc']:+.2f}"
     )
     if row["concordance"] is None:
         return text

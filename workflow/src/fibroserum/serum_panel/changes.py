@@ -19,7 +19,7 @@ from fibroserum.linear import satterthwaite, variance_prior
 from fibroserum.multiple_testing import benjamini_hochberg
 
 FEWEST = 2
-CONSTANT = "the level changes by the same in every donor"
+CONSTANT = "the level changes by the same amount in every donor"
 
 
 def changes_of(values: Sequence[pd.DataFrame], *, group_wise: bool = True) -> pd.DataFrame:
@@ -94,8 +94,8 @@ def _constant(array: np.ndarray) -> np.ndarray:
 
 
 def _too_few(values: Sequence[pd.DataFrame]) -> str:
-    where = "" if len(values) == 1 else " of each group"
-    return f"a change needs the levels of {FEWEST} donors{where} or more"
+    where = "" if len(values) == 1 else " in each group"
+    return f"a change needs the levels of at least {FEWEST} donors{where}"
 
 
 def with_calls(changes: pd.DataFrame, alpha: float) -> pd.DataFrame:

@@ -108,7 +108,7 @@ def flag_panel(
 
 def _of_no_time(slopes: pd.DataFrame) -> pd.DataFrame:
     """Return the rows of slopes without slopes, for a contrast over several times."""
-    why = "a slope is of one time, and the contrast is over several"
+    why = "a slope is estimated at one time, and the contrast spans several"
     return slopes.assign(slope=np.nan, pvalue=np.nan, reason=why)
 
 
@@ -118,7 +118,7 @@ def _below_the_limit(below: pd.Series, counted: pd.Series) -> dict[str, str]:
         str(name): (
             f"{below[name]} of its {counted[name]} levels are below the limit of detection"
             if counted[name]
-            else "it has no level"
+            else "it has no measured level"
         )
         for name in below.index
         if below[name] > counted[name] / 2 or not counted[name]

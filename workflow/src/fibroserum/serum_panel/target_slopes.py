@@ -1,4 +1,4 @@
-"""Does a target's expression go with a molecule's level, among donors of one group?
+"""Is a target's expression associated with a molecule's level, among donors of one group?
 
 The slope of the target's change of log2 expression on the molecule's change of log2 level, within
 groups (`slopes.model`). The precision weights are computed once for all molecules, and each model
@@ -71,7 +71,7 @@ def slopes_at(
         values = levels[molecule].dropna()
         why, table = unusable.get(molecule, ""), pd.DataFrame(columns=COLUMNS)
         if not why and expression is None:
-            why = "no complete pair, or no target in the counts"
+            why = "there is no complete pair, or no target is in the count matrix"
         if not why:
             found = slope_model(
                 counts,
@@ -88,7 +88,9 @@ def slopes_at(
             why, table = found.unavailable, found.table
         for target, gene in settings["targets"].items():
             known = gene in table.index
-            reason = why or (None if known else "the target is not in the counts, or has too few")
+            reason = why or (
+                None if known else "the target is not in the count matrix or has too few counts"
+            )
             numbers = table.loc[gene, COLUMNS].to_dict() if known else {}
             rows.append(
                 {

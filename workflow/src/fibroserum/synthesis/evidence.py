@@ -1,4 +1,4 @@
-"""What each cohort says of a target, a gene set or a gene in one contrast, read from its tables."""
+"""Each cohort's estimate of a target, gene set or gene in one contrast, read from its tables."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from fibroserum.multiple_testing import NORMAL_975
 KINDS = ("change", "difference")
 #: Words of `de` status whose estimate is not used.
 WITHHELD = {
-    "not_converged": "its fit did not converge there",
-    "outlier": "one sample decides its estimate there (Cook's distance)",
-    "all_zero": "no count there",
-    "low_count": "too few counts there to be fitted",
+    "not_converged": "the model did not converge",
+    "outlier": "a single sample drives the estimate (Cook's distance)",
+    "all_zero": "no counts",
+    "low_count": "too few counts to fit the model",
 }
 
 
@@ -134,15 +134,16 @@ def keys_of(cohorts: Iterable[Evidence]) -> list[Key]:
 def why_without(cohort: Evidence, key: Key) -> str:
     """Return why a cohort has no such contrast."""
     if key in cohort.not_estimable:
-        return f"not estimable there: {cohort.not_estimable[key]}"
+        return f"not estimable: {cohort.not_estimable[key]}"
     turned = Key(key.kind, key.reference, key.group)
     if turned in cohort.names:
-        return f"compares them the other way round ({cohort.names[turned]}): set reference_group"
+        other = f"compares the groups in the other direction ({cohort.names[turned]})"
+        return f"{other}: set reference_group"
     groups = {other.group for other in cohort.names} | {other.reference for other in cohort.names}
     missing = [group for group in (key.group, key.reference) if group and group not in groups]
     if missing:
-        return f"no group '{missing[0]}' there"
-    return "no such contrast there"
+        return f"no group '{missing[0]}'"
+    return "no such contrast"
 
 
 def symbol_of(target: str, cohorts: Sequence[Evidence]) -> str:
@@ -191,14 +192,14 @@ def gene_estimate(
     if key not in cohort.names:
         return Estimate(subject, key, cohort.name, reason=why_without(cohort, key))
     if gene is None or gene not in cohort.genes[key].index:
-        return Estimate(subject, key, cohort.name, reason="not in its matrix")
+        return Estimate(subject, key, cohort.name, reason="not in its count matrix")
     frame = cohort.genes[key]
     row = frame.loc[gene]
     value, low, high = (float(row[name]) for name in ("log2FoldChange", "ci_low", "ci_high"))
     error = (high - low) / (2 * NORMAL_975)
     withheld = row["status"] in ("not_converged", "outlier")
     if withheld or _missing(value) or _missing(error) or error <= 0:
-        reason = WITHHELD.get(row["status"], "not estimated there")
+        reason = WITHHELD.get(row["status"], "not estimated")
         return Estimate(subject, key, cohort.name, reason=reason)
     sides = _gene_test(row, both=bool(frame["second_pvalue"].notna().any()))
     return Estimate(subject, key, cohort.name, float(value), float(error), *sides)
@@ -239,14 +240,14 @@ def set_estimates(cohorts: Sequence[Evidence]) -> list[Estimate]:
                 if key not in cohort.names:
                     one = Estimate(subject, key, cohort.name, reason=why_without(cohort, key))
                 elif subject not in known[cohort.name]:
-                    why = "not scored there: no such set in its config, or too few of its genes"
+                    why = "not scored: the set is not in its config, or has too few genes there"
                     one = Estimate(subject, key, cohort.name, reason=why)
                 else:
                     value, error, pvalue = known[cohort.name][subject]
                     sides = one_sided(value, pvalue)
                     one = Estimate(subject, key, cohort.name, value, error, *sides)
                     if _missing(value) or _missing(error) or error <= 0:
-                        why = "its score cannot be tested there"
+                        why = "its score cannot be tested"
                         one = Estimate(subject, key, cohort.name, reason=why)
                 found.append(one)
     return found
@@ -281,7 +282,7 @@ def directions(cohorts: Sequence[Evidence]) -> dict[tuple[str, str], dict[str, s
 
 
 def factor_estimates(cohorts: Sequence[Evidence]) -> list[Estimate]:
-    """Return every cohort's log2 fold change of each gene that answers to a factor in any."""
+    """Return every cohort's log2 fold change of each gene that responds to a factor in any."""
     keys = keys_of(cohorts)
     return [
         gene_estimate(subject, cohort.rows_of.get(subject[1]), key, cohort)

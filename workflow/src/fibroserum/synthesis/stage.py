@@ -89,7 +89,7 @@ def _cohort_rows(cohorts: Sequence[Evidence]) -> pd.DataFrame:
             own = cohort in having
             reason = why_without(cohort, key) if not own else ""
             if own and len(having) == 1:
-                reason = "no other cohort has this contrast: its estimate stands alone"
+                reason = "no other cohort has this contrast, so nothing is pooled"
             rows.append(
                 _about(key)
                 | {
@@ -119,7 +119,7 @@ def _pooled(
         errors = np.array([one.error for one in used], dtype=float)
         found = pool(np.array([one.value for one in used], dtype=float), errors)
         named = dict(zip(columns, subject, strict=True)) | _about(key)
-        said = asdict(found) | _replication(used) | {"reason": _reason(found, parts)}
+        said = asdict(found) | _replication(used) | {"reason": reason(found, parts)}
         pooled.append(named | said)
         weights = dict(
             zip(
@@ -168,18 +168,18 @@ def _own_row(one: Estimate, level: str, weight: float | None) -> dict[str, Any]:
     }
 
 
-def _reason(found: Pooled, parts: Sequence[Estimate]) -> str:
+def reason(found: Pooled, parts: Sequence[Estimate]) -> str:
     """Return in words what a pooled row rests on, and which cohorts are missing."""
     out = "; ".join(f"{one.cohort}: {one.reason}" for one in parts if one.value is None)
     if found.cohorts == 0:
         return f"no cohort has an estimate ({out})"
     if found.cohorts == 1:
-        said = "one cohort alone: its own estimate, nothing is pooled"
+        said = "only one cohort: its own estimate, nothing is pooled"
     else:
         up = f"{found.positive} of {found.cohorts} cohorts positive"
-        few = ", an interval on 1 degree of freedom" if found.cohorts == 2 else ""
+        few = "; the interval has 1 degree of freedom" if found.cohorts == 2 else ""
         said = f"{up}{few}"
-    return f"{said}; without {out}" if out else said
+    return f"{said}; not included: {out}" if out else said
 
 
 def _directed(

@@ -1,4 +1,4 @@
-"""Where groups started, and what an analysis adjusted for it says: regression to the mean, visible.
+"""The groups' baseline levels and the analysis adjusted for them (ANCOVA).
 
 Everything here is on log2(normalized + 0.5) of donors with a complete pair, with Student's t; it
 is shown beside the verdicts and decides none. Where it disagrees, their reasons say so.
@@ -136,12 +136,12 @@ def baseline_table(study: Study, randomised: bool | None) -> pd.DataFrame:
 
 
 def _unadjusted(levels: pd.DataFrame, df: int) -> str:
-    """Return why nothing is adjusted for the start; df: the residual degrees of freedom."""
+    """Return why there is no adjusted estimate; df: the residual degrees of freedom."""
     if len(levels) and bool((levels == NO_COUNT).all(axis=None)):
-        return "It has no count in any sample of these pairs: there is nothing to compare."
+        return "It has no counts in these pairs, so there is nothing to compare."
     if df < 0:
-        return "Too few pairs for an analysis adjusted for the start."
-    return "Its level before does not vary within the groups: there is no start to adjust for."
+        return "There are too few pairs to adjust for the baseline."
+    return "Its baseline level does not vary within the groups, so it cannot be adjusted for."
 
 
 def _note(
@@ -161,37 +161,52 @@ def _note(
     # a steeper slope than 1, or one below 0, is not what regression to the mean looks like
     why = ": regression to the mean" if 0 <= adjusted.slope < 1 else ""
     text += (
-        f"; the start alone would make a difference in change of {number(expected)} (slope "
-        f"{number(adjusted.slope)}{why}), and {number(change.value)} is seen"
+        ". The baseline difference alone would produce a difference in change of "
+        f"{number(expected)} (slope {number(adjusted.slope)}{why}); the observed difference is "
+        f"{number(change.value)}."
     )
     if randomised:
-        return f"{text}. {_by_chance(start.pvalue)}"
-    if randomised is None:
-        return (
-            f"{text}. Whether donors were randomised is not stated (design.randomised): the "
-            "adjusted estimate is unbiased only if they were, and may mislead if not (Lord's "
+        text += f" {_by_chance(start.pvalue)}"
+    elif randomised is None:
+        text += (
+            " The config does not state whether donors were randomised (design.randomised). The "
+            "adjusted estimate is unbiased only if they were, and may mislead otherwise (Lord's "
             "paradox)."
         )
-    return (
-        f"{text}. Groups were not randomised: adjusting assumes that donors who start alike would "
-        "have gone alike, and may mislead (Lord's paradox)."
-    )
+    else:
+        text += (
+            " Groups were not randomised. The adjustment assumes that donors with the same "
+            "baseline would have changed alike, and may mislead (Lord's paradox)."
+        )
+    return f"{text} {to_report(randomised)}"
+
+
+def to_report(randomised: object) -> str:
+    """Return which of the two estimates of a difference to report, and in which role.
+
+    The rule is fixed in advance and looks at no number: choosing the estimate that is larger, or
+    significant, would not keep the false discovery rate.
+    """
+    text = "Report the estimate of the verdict, which was chosen in advance"
+    if randomised is None or pd.isna(randomised) or not randomised:
+        return f"{text}, and not the baseline-adjusted one."
+    return f"{text}; the baseline-adjusted one is a sensitivity analysis."
 
 
 def _by_chance(pvalue: float) -> str:
-    """Return what a difference at the start, of the given p value, is in randomised groups."""
+    """Return how to read a baseline difference with the given p value in randomised groups."""
     known = np.isfinite(pvalue)
     if known and pvalue < UNLIKELY:
         rare = float(f"{1 / max(pvalue, 1e-12):.1g}")
         return (
-            "Randomised groups differ at the start by chance alone, but this much in only about "
-            f"one of {rare:,.0f} trials: look at how donors and samples were assigned. The "
-            "adjusted estimate is unbiased only if they were assigned at random."
+            "Randomised groups differ at baseline only by chance, and a difference this large "
+            f"occurs in only about one of {rare:,.0f} trials. Check how donors and samples were "
+            "assigned: the adjusted estimate is unbiased only if they were assigned at random."
         )
-    often = f" (this much or more in {pvalue:.0%} of trials)" if known else ""
+    often = f" (by this much or more in {pvalue:.0%} of trials)" if known else ""
     often = often.replace("%", " %")
     return (
-        f"Groups were randomised: they differ at the start by chance{often}, and the adjusted "
+        f"Groups were randomised: they differ at baseline by chance{often}, and the adjusted "
         "estimate is unbiased."
     )
 
@@ -199,16 +214,19 @@ def _by_chance(pvalue: float) -> str:
 def _started(difference: float, group: str, reference: str) -> str:
     size = number(abs(difference))
     if size == number(0.0):
-        return f"{group} and {reference} started alike"
-    return f"{group} started {size} {'higher' if difference > 0 else 'lower'} than {reference}"
+        return f"At baseline, the difference between {group} and {reference} is {size}"
+    return (
+        f"At baseline, {group} is {size} {'higher' if difference > 0 else 'lower'} than {reference}"
+    )
 
 
 def regression_clause(row: Mapping[str, Any], called: bool) -> str:
-    """Return what a verdict on the groups' difference must say of the start, or nothing.
+    """Return the caveat of a verdict on the groups' difference about the baseline, or nothing.
 
-    row: of `target_baseline`; called: whether the difference has the verdict up or down. It is
-    said where the groups started apart (the 95 % interval excludes 0, or the start alone would make
-    half of what is seen) and the adjusted estimate decides otherwise than the verdict.
+    row: of `target_baseline`; called: whether the difference has the verdict up or down. There is a
+    caveat where the groups differ at baseline (the 95 % interval excludes 0, or the baseline
+    difference alone would produce half the observed one) and the adjusted estimate disagrees with
+    the verdict.
     """
     low, high = row["ancova_ci_low"], row["ancova_ci_high"]
     if not np.isfinite([low, high, row["baseline_difference"]]).all():
@@ -223,16 +241,18 @@ def regression_clause(row: Mapping[str, Any], called: bool) -> str:
         return ""
     adjusted = f"{number(row['ancova_difference'])} (95 % interval {number(low)} to {number(high)})"
     started = _started(row["baseline_difference"], row["group"], row["reference"])
-    text = f"{started}, and adjusted for the start the difference is {adjusted}"
+    text = f"{started}. Adjusted for the baseline, the difference is {adjusted}"
     if called:
-        text += ", not established: regression to the mean may be part of what is seen"
+        text += (
+            " and is not established: regression to the mean may explain part of the difference."
+        )
     else:
-        text += ": the start may hide a difference"
+        text += ": the baseline may mask a difference."
     if row["randomised"] is None or pd.isna(row["randomised"]):
-        text += "; whether donors were randomised is not stated"
+        text += " The config does not state whether donors were randomised."
     elif not row["randomised"]:
-        text += "; groups were not randomised, so that the adjusted estimate misleads as easily"
-    return f"{text}."
+        text += " Groups were not randomised, so the adjusted estimate may mislead as well."
+    return f"{text} {to_report(row['randomised'])}"
 
 
 def _at(row: dict[str, Any]) -> str:
@@ -241,7 +261,7 @@ def _at(row: dict[str, Any]) -> str:
 
 
 def with_clauses(verdicts: pd.DataFrame, baseline: pd.DataFrame) -> pd.DataFrame:
-    """Return the `targets` table with what the start has to say of differences in their reasons.
+    """Return the `targets` table with the caveats about the baseline in the reasons of differences.
 
     baseline: `target_baseline`. No verdict changes. The clause is also in the column `start`.
     """

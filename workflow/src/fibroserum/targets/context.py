@@ -33,12 +33,12 @@ from fibroserum.targets.phrases import about, phrases, sentence
 SETS = data_file("footprints.gmt")
 FOOTPRINTS = {
     "TGF_BETA_RESPONSE": (
-        "A rise beside a rise of BGN may come from TGF-beta in the serum, platelets' included: ask "
-        "how it was clotted and stored before crediting the intervention"
+        "TGF-beta in the serum, which platelets also release, can raise BGN: check how the serum "
+        "was clotted and stored before attributing a rise of BGN to the intervention"
     ),
     "PROLIFERATION": (
-        "Cells that grow faster or slower change their matrix: a shift here is an explanation of "
-        "its own"
+        "Cells that grow faster or slower change their matrix, so a change in growth is an "
+        "alternative explanation"
     ),
 }
 SIGNS = {"up": 1, "down": -1}
@@ -90,7 +90,7 @@ def _footprints(cohort: ad.AnnData, contrasts: Mapping[str, Contrast]) -> list[d
     _, tests = scores_and_tests(cohort, sets, min_size=MIN_GENES, max_size=cohort.n_vars)
     rows: list[dict[str, object]] = [
         {"item": name, "kind": "footprint", "genes": size,
-         "sentence": f"Only {size} of its genes are in the matrix, targets left out: no score."}
+         "sentence": unscored_sentence(size)}
         for name, size in sizes.items() if size < MIN_GENES
     ]  # fmt: skip
     for row in tests.to_dict("records"):
@@ -104,6 +104,11 @@ def _footprints(cohort: ad.AnnData, contrasts: Mapping[str, Contrast]) -> list[d
              "genes": sizes[name], "sentence": f"{said}.{_caution(name, sign, contrast)}"}
         )  # fmt: skip
     return rows
+
+
+def unscored_sentence(size: int) -> str:
+    """Return why a footprint has no score; size: its genes in the matrix without the targets."""
+    return f"Without the targets, only {size} of its genes are in the matrix: too few for a score."
 
 
 def _caution(name: str, sign: int | None, contrast: Contrast) -> str:
@@ -127,9 +132,12 @@ def _score_sentence(sign: int | None, contrast: Contrast, noted: Mapping[str, An
     several, control = len(change_times(noted)) > 1, bool(noted["control"])
     said = phrases(contrast, several=several, control=control)
     if sign is None:
-        return f"The score's {said.noun} has no interval: nothing can be said of it"
+        return f"The score's {said.noun} has no interval, so its direction is unknown"
     if sign == 0:
-        return f"The score's {said.noun} may be of either sign (its interval holds 0)"
+        return (
+            f"The direction of the score's {said.noun} is not established (the 95 % interval "
+            "includes 0)"
+        )
     return sentence(about("the score", said.of(sign)))
 
 
@@ -173,32 +181,32 @@ def pattern_sentence(
     words = {1: "rises", -1: "falls"}
     start = ""
     if contrast.kind == "difference":
-        words = {1: "above", -1: "below"}
-        start = f"Changes in {group} against those in {reference}: "
+        words = {1: "higher", -1: "lower"}
+        start = f"Changes in {group} compared with {reference}: "
     elif contrast.dose:
         words = {1: "above 0", -1: "below 0"}
-        start = (
-            f"Slopes on {contrast.dose}, {group}{f' against {reference}' if reference else ''}: "
-        )
+        compared = f" compared with {reference}" if reference else ""
+        start = f"Slopes on {contrast.dose}, {group}{compared}: "
     elif contrast.kind == "own":
         words = {1: "above 0", -1: "below 0"}
         start = f"In {contrast.name}: "
     elif contrast.kind == "baseline":
         words = {1: "higher", -1: "lower"}
-        start = f"{group} against {reference} before the intervention: "
+        start = f"{group} compared with {reference} before the intervention: "
     named = {0: "unclear", None: "not fitted"} | words
-    told = ", ".join(f"{gene} {named[sign]}" for gene, sign in signs.items())
+    listed = ", ".join(f"{gene} {named[sign]}" for gene, sign in signs.items())
     against = [
         gene for gene, sign in signs.items() if sign and sign != SIGNS[settings.pattern[gene]]
     ]
     if against:
-        reading = f"{' and '.join(against)} speak{'s' if len(against) == 1 else ''} against it"
+        verb = "does" if len(against) == 1 else "do"
+        reading = f"{' and '.join(against)} {verb} not fit"
     elif all(signs.values()):
-        reading = "this is its pattern"
+        reading = "this fits"
     else:
-        reading = "what is clear here does not tell"
+        reading = "too little is clear to decide"
     return (
-        f"{start}{told} (by the 95 % intervals). {settings.regulator} "
+        f"{start}{listed} (by the 95 % intervals). {settings.regulator} "
         f"{_does(settings.pattern)}: {reading}."
     )
 
@@ -220,15 +228,22 @@ def _receptors(cohort: ad.AnnData, receptors: Mapping[str, str]) -> list[dict[st
         genes = found.get(receptor, [])
         positions = cohort.var_names.get_indexer(genes)
         mean = float(normalized[:, positions].sum(axis=1).mean()) if genes else np.nan
-        if not genes:
-            said = "is not in the matrix"
-        elif mean < DETECTED:
-            said = f"is hardly seen (mean normalized count {mean:.1f})"
-        else:
-            said = f"is seen (mean normalized count {mean:.0f})"
         rows.append(
             {"item": receptor, "kind": "receptor", "genes": len(genes),
-             "sentence": f"The {factor} receptor {receptor} {said}. mRNA is a poor witness of a "
-                         "receptor on the cell: shown, never a condition."}
+             "sentence": receptor_sentence(receptor, factor, len(genes), mean)}
         )  # fmt: skip
     return rows
+
+
+def receptor_sentence(receptor: str, factor: str, genes: int, mean: float) -> str:
+    """Return whether a receptor is expressed; genes: its rows; mean: normalized count."""
+    if not genes:
+        said = "is not in the count matrix"
+    elif mean < DETECTED:
+        said = f"is hardly expressed (mean normalized count {mean:.1f})"
+    else:
+        said = f"is expressed (mean normalized count {mean:.0f})"
+    return (
+        f"The {factor} receptor {receptor} {said}. mRNA is a poor measure of a receptor on the "
+        "cell surface, so no verdict depends on it."
+    )

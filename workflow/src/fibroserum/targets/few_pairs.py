@@ -1,6 +1,6 @@
-"""Groups of two or three pairs: nobody can tell an outlier from the rest, so none may be needed.
+"""Groups of two or three pairs: outliers cannot be detected, so no single pair may be needed.
 
-The outlier rule needs four pairs. Below that a verdict must live without any one of them: each
+The outlier rule needs four pairs. Below that a verdict must hold without any one of them: each
 refit keeps the sign and half the estimate. With two pairs that means changes of one sign, the
 smaller at least a third of the larger.
 """
@@ -25,7 +25,7 @@ def needed_donors(
 
     loo: the refits with `share_kept` and `sign_holds`; members: by contrast, its pairs (index donor
     and group); own: by contrast of changes, the donors' own values, (donor, group) × genes. Where
-    the model cannot be refitted without a donor and one group alone is concerned, the mean of the
+    the model cannot be refitted without a donor and only one group is concerned, the mean of the
     others' own values is compared with the mean of all.
     """
     found: dict[tuple[str, str], Needed] = {}

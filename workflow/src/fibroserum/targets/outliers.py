@@ -38,7 +38,7 @@ def log_count_variance(counts: np.ndarray, dispersions: np.ndarray) -> np.ndarra
     """Return the expected variance of log2 counts (samples × genes) by the delta method.
 
     A count y has variance y + dispersion × y² about its mean; y + 0.5 is taken for the mean, so
-    that a zero has a wide variance and is no outlier by itself.
+    that a zero has a wide variance and is not an outlier for that reason.
     """
     return (1.0 / (counts + 0.5) + dispersions) / LN2**2
 

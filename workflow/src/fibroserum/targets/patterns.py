@@ -4,7 +4,7 @@ That one group's change is significant and the other's is not does not make it s
 Stern 2006, Am Stat 60:328): the difference must be tested. That both are significant is tested by
 the larger p value of the two (intersection-union; Berger 1982, Technometrics 24:295). Nor is a
 smaller change that is not significant absent: a change is specific where the other is shown to be
-less than half as large, and its 95 % interval does not leave out 0 on the side of the larger.
+less than half as large, and its 95 % interval does not exclude 0 on the side of the larger.
 """
 
 from __future__ import annotations
@@ -20,13 +20,18 @@ from fibroserum.targets.phrases import number
 from fibroserum.targets.sentences import fdr
 from fibroserum.targets.verdict import CALLED, Rule
 
+EACH = (
+    "Each change is established separately, but a change in both groups is not (the larger p value "
+    "of the two, adjusted over the panel)"
+)
+
 
 @dataclass(frozen=True)
 class Comparison:
     """What a pattern is made of: verdict rows (index target) of a group and its reference.
 
     Rows have the columns of `targets`, `driven_by_one_donor` and
-    `start` (what the groups' start has to say of a difference, or nothing). change,
+    `start` (the caveat of a difference about the groups' baseline, or nothing). change,
     reference_change: of the two groups' changes; difference: of their difference. less_than_half:
     targets × the two groups, the p value that the other's change is less than half as large as this
     group's; None where no difference is called. time: after, where there are several.
@@ -108,7 +113,7 @@ def _pattern(
         return (
             "not_assessable",
             None,
-            "It has no p value in one of the three contrasts that this needs.",
+            "It has no p value in at least one of the three contrasts that this needs.",
         )
     seen = _Seen(
         parts.group,
@@ -135,8 +140,9 @@ def _pattern(
             for name, row in ((parts.group, own), (parts.reference, other))
             if row["verdict"] != "no_change"
         ),
+        float(difference["detectable_lfc"]),
     )
-    # what the groups' start has to say of their difference (`baseline.with_clauses`)
+    # the caveat about the groups' baseline (`baseline.with_clauses`)
     start = f" {difference['start']}" if difference["start"] else ""
     if in_both:
         return "both", None, f"{seen.both()}{start}"
@@ -150,9 +156,10 @@ def _pattern(
 class _Seen:
     """Two groups' changes of one target (log2), which of them are called, and their difference.
 
-    clear: the groups whose change has a 95 % interval without 0. less_than_half: whether the
+    clear: the groups whose change has a 95 % interval that excludes 0. less_than_half: whether the
     smaller change is shown to be less than half the larger. not_negligible: where an equivalence
-    bound is set, the groups without the verdict `no_change`.
+    bound is set, the groups without the verdict `no_change`. detectable: the difference that 80 %
+    of studies of this size would detect, NaN where it is unknown.
     """
 
     group: str
@@ -165,6 +172,7 @@ class _Seen:
     clear: frozenset[str]
     less_than_half: bool
     not_negligible: frozenset[str]
+    detectable: float
 
     @property
     def numbers(self) -> str:
@@ -178,12 +186,14 @@ class _Seen:
         word = "rises" if self.own > 0 else "falls"
         more = self.group if abs(self.own) > abs(self.other) else self.reference
         extent = (
-            f"more in {more} (panel FDR of the difference {self.padj})"
+            f"It {word} more in {more}"
             if self.differs
-            else "and a difference between the groups is not established (panel FDR of the "
-            f"difference {self.padj})"
+            else "A difference between the groups is not established"
         )
-        return f"It {word} in both groups ({self.numbers}), {extent}."
+        return (
+            f"It {word} in both groups ({self.numbers}). {extent} (panel FDR of the difference "
+            f"{self.padj})."
+        )
 
     def neither(self) -> str:
         """Return the sentence where no difference is established, and no shared change either."""
@@ -192,50 +202,50 @@ class _Seen:
             (name,) = self.called
             rest = self.reference if name == self.group else self.group
             alone = (
-                f" The change in {name} is established and the one in {rest} is not: that alone "
-                "does not make them differ."
+                f" The change in {name} is established and the change in {rest} is not, which does "
+                "not show that they differ."
             )
         elif len(self.called) == 2 and self.own * self.other > 0:
-            alone = (
-                " Each change is established by itself, but not both at once over the panel (the "
-                "larger of their p values)."
+            alone = f" {EACH}."
+        alike = " This does not show that the changes are alike"
+        if np.isfinite(self.detectable):
+            alike += (
+                f": 80 % of studies of this size would detect a difference of "
+                f"{number(self.detectable)} or more (log2)"
             )
         return (
-            "No claim about groups: the difference of the changes is not established "
-            f"({self.numbers}; panel FDR of the difference {self.padj}).{alone}"
+            "A difference between the groups' changes is not established "
+            f"({self.numbers}; panel FDR of the difference {self.padj}).{alike}.{alone}"
         )
 
     def different(self) -> tuple[str, str | None, str]:
         """Return the pattern of changes that differ, the group it is specific to, the sentence."""
-        told = (
+        differ = (
             f"The changes differ between {self.group} and {self.reference} ({self.numbers}; panel "
-            f"FDR {self.padj})"
+            f"FDR {self.padj})."
         )
         larger, smaller = self.group, self.reference
         if abs(self.own) <= abs(self.other):
             larger, smaller = smaller, larger
-        only = f"only the one in {larger} is itself established"
+        only = f"Only the change in {larger} is established separately"
         if self.called == {larger} and smaller in self.clear and self.own * self.other > 0:
-            why = f"{only}, but the one in {smaller} has an interval that leaves out 0"
+            why = f"{only}, but the 95 % interval of the change in {smaller} excludes 0"
         elif self.called == {larger} and not self.less_than_half:
-            why = f"{only}, but the one in {smaller} may be half as large or more"
+            why = f"{only}, but the change in {smaller} may be half as large or larger"
         elif self.called == {larger} and smaller in self.not_negligible:
-            why = f"{only}, but the one in {smaller} is not shown to be negligible"
+            why = f"{only}, but the change in {smaller} is not shown to be negligible"
         elif self.called == {larger}:
-            text = f"{told}, {only}, and the one in {smaller} is less than half as large."
+            text = f"{differ} {only}, and the change in {smaller} is less than half as large."
             return "specific", larger, text
         elif self.called == {smaller}:
             why = (
-                f"only the one in {smaller} is itself established, though the one in {larger} is "
-                "estimated to be larger"
+                f"Only the change in {smaller} is established separately, although the estimate in "
+                f"{larger} is larger"
             )
         elif not self.called:
-            why = "neither group's own change is established"
+            why = "Neither group's change is established separately"
         elif self.own * self.other < 0:
-            why = "each group changes in its own direction"
+            why = "The groups change in opposite directions"
         else:
-            why = (
-                "each is established by itself, but not both at once over the panel (the larger "
-                "of their p values)"
-            )
-        return "differ", None, f"{told}; {why}."
+            why = EACH
+        return "differ", None, f"{differ} {why}."

@@ -46,9 +46,9 @@ class Phrases:
         if self.weighted:
             return f": a fold change of {ratio}"
         if self.compared is None:
-            return f", by {percent(log2)}"
+            return f" by {percent(log2)}"
         group, other = self.compared
-        return f": its ratio of after to before in {group} is {ratio} times that in {other}"
+        return f": the ratio of after to before in {group} is {ratio} times the ratio in {other}"
 
     def of(self, sign: float) -> str:
         """Return the clause of a positive or negative effect."""
@@ -66,7 +66,7 @@ def phrases(
     """Return the phrases of a contrast.
 
     own, reference: the estimated changes of the two groups of a difference. "Falls more" and
-    "rises less" are both negative differences: which of them it is, the groups' changes tell.
+    "rises less" are both negative differences: the groups' changes decide which of them applies.
     several: whether there are several times after, so that each is named. control: whether averages
     leave out a control, so that their groups are named.
     """
@@ -76,23 +76,23 @@ def phrases(
         where = at if group == SINGLE_GROUP else f" in {group}{at}"
         return Phrases(f"it rises{where}", f"it falls{where}", f"change{where}")
     if contrast.kind == "average":
-        over = f"over {joined(contrast.groups) if control else 'the groups'}{at}"
+        over = f"across {joined(contrast.groups) if control else 'the groups'}{at}"
         return Phrases(
             f"it rises on average {over}", f"it falls on average {over}", f"mean change {over}"
         )
     if contrast.kind == "dose":
         where = at if group == SINGLE_GROUP else f" in {group}{at}"
         return Phrases(
-            f"its change{where} is higher with more {contrast.dose}",
-            f"its change{where} is lower with more {contrast.dose}",
-            f"slope of its change{where} on {contrast.dose}",
+            f"its change{where} increases with {contrast.dose}",
+            f"its change{where} decreases with {contrast.dose}",
+            f"slope of the change{where} on {contrast.dose}",
             per=str(contrast.dose),
         )
     if contrast.kind == "dose_difference":
-        noun = f"slope of its change on {contrast.dose}"
+        noun = f"slope of the change on {contrast.dose}"
         return Phrases(
-            f"the {noun} lies above that of {other} in {group}{at}",
-            f"the {noun} lies below that of {other} in {group}{at}",
+            f"its change has a higher slope on {contrast.dose} in {group} than in {other}{at}",
+            f"its change has a lower slope on {contrast.dose} in {group} than in {other}{at}",
             f"difference between {group} and {other} in the {noun}{at}",
             per=str(contrast.dose),
         )
@@ -106,8 +106,8 @@ def phrases(
         noun = f"difference between the changes in {group} and {other}{at}"
         return Phrases(up, down, noun, compared=(str(group), str(other)))
     return Phrases(
-        f"it starts higher in {group} than in {other}",
-        f"it starts lower in {group} than in {other}",
+        f"its level before the intervention is higher in {group} than in {other}",
+        f"its level before the intervention is lower in {group} than in {other}",
         f"difference between {group} and {other} before the intervention",
         own="level",
         unit="donor",
@@ -118,8 +118,8 @@ def _compared(
     group: str, other: str, own: float | None, reference: float | None
 ) -> tuple[str, str]:
     """Return the clauses of a positive and of a negative difference between two changes."""
-    up = f"its change in {group} lies above that in {other}"
-    down = f"its change in {group} lies below that in {other}"
+    up = f"its change is higher in {group} than in {other}"
+    down = f"its change is lower in {group} than in {other}"
     if own is None or reference is None:
         return up, down
     # as printed: a change of 0.00 neither rises nor falls

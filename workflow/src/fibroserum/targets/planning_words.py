@@ -32,8 +32,9 @@ def planning_sentences(planning: pd.DataFrame, target: str, labels: Mapping[str,
         ends = (row["power_low"], row["power_high"])
         within = f" ({100 * ends[0]:.0f} to {100 * ends[1]:.0f} %)" if np.isfinite(ends[0]) else ""
         said.append(
-            f"{labels.get(name) or slope_label(name)}: with {DESCRIBED} pairs a group, an effect "
-            f"of {number(row['effect'])} on {target} is found in {100 * row['power']:.0f} % of "
-            f"studies{within}, and one of {number(row['detectable_lfc'])} in 80 %."
+            f"{labels.get(name) or slope_label(name)}: with {DESCRIBED} pairs per group, "
+            f"{100 * row['power']:.0f} %{within} of studies would detect an effect of "
+            f"{number(row['effect'])} on {target}, and 80 % would detect one of "
+            f"{number(row['detectable_lfc'])}."
         )
     return said

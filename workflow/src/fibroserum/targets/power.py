@@ -1,4 +1,4 @@
-"""What a cohort of this size can see under the verdict's own rule.
+"""What a cohort of this size can detect under the verdict's own rule.
 
 From the standard errors (dispersions, depth, number of pairs) and never from the observed effect.
 """
@@ -129,16 +129,18 @@ def power_row(
         "effect_source": None if contrast.dose else effect.source,
     }
     if precision is None:
-        sentence = "It has no p value: nothing can be said of what would be seen."
+        sentence = "It has no p value, so its detectable effect is unknown."
         return row | {"sentence": sentence}
     if not testable:
-        sentence = "Too few blocks inform this contrast: no effect, however large, would be called."
+        sentence = (
+            "This contrast has too few independent blocks for a verdict, however large the effect."
+        )
         return row | {"power": 0.0, "sentence": sentence}
     unit = "donor" if contrast.kind == "baseline" else "pair"
     lonely = [group for group, count in members.items() if count == 1]
     if lonely:
         where = "There is" if lonely[0] == SINGLE_GROUP else f"{lonely[0]} has"
-        sentence = f"{where} one {unit} alone: no effect, however large, would be called."
+        sentence = f"{where} only one {unit}: too few for a verdict, however large the effect."
         return row | {"power": 0.0, "sentence": sentence}
     alpha, threshold = rule.alpha / panel, rule.lfc_threshold
     size = detectable(precision, alpha, threshold)
@@ -146,16 +148,16 @@ def power_row(
     if contrast.dose:
         # the effects whose power is given are fold changes, and not per unit of a dose
         sentence = (
-            f"With {pairs} pairs you would see a slope of ≥ {size:.2g} (log2 per unit of "
-            f"{contrast.dose}, in size) in 80 % of studies."
+            f"With {pairs} pairs, 80 % of studies would detect a slope of at least {size:.2g} "
+            f"(log2 per unit of {contrast.dose}, in either direction)."
         )
         return row | {"detectable_lfc": size, "sentence": sentence}
     power = power_of(abs(effect.log2), precision, alpha, threshold)
     source = "the published effect" if effect.source == "published" else "an effect"
     sentence = (
-        f"With {pairs} {unit}s you would see |log2FC| ≥ {number(size)} (+{percent(size)} or "
-        f"-{percent(-size)}) in 80 % of studies, and {source} of {number(effect.log2)} in "
-        f"{100 * power:.0f} %."
+        f"With {pairs} {unit}s, 80 % of studies would detect |log2FC| ≥ {number(size)} "
+        f"(+{percent(size)} or -{percent(-size)}), and {100 * power:.0f} % would detect {source} "
+        f"of {number(effect.log2)}."
     )
     return row | {"detectable_lfc": size, "power": power, "sentence": sentence}
 

@@ -1,8 +1,8 @@
-"""The sentences of a verdict: its reason, in the phrases of its contrast, and what is added.
+"""The sentences of a verdict: its reason, in the phrases of its contrast, and its caveats.
 
-`reason` has a sentence for each ground of a verdict (`targets.verdict`). Added to it: how many
-donors rise in each group, that groups vary unequally, and that a verdict is no headline, all below;
-and what the groups' baseline says (`targets.baseline.regression_clause`).
+`reason` has a sentence for each ground of a verdict (`targets.verdict`). Caveats: how many donors
+rise in each group, that groups vary unequally, and that a verdict is not a headline (all below),
+and the groups' baseline (`targets.baseline.regression_clause`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from fibroserum.targets.verdict import (
 )
 
 UNFITTED = {
-    "all_zero": "It has no count in any sample of this model.",
-    "low_count": "It has too few counts to be fitted.",
-    "not_converged": "The model did not converge for it.",
+    "all_zero": "It has no counts in any sample of this model.",
+    "low_count": "It has too few counts to fit the model.",
+    "not_converged": "The model did not converge for this gene.",
 }
 
 
@@ -49,14 +49,14 @@ def reason(
         case "absent":
             return "It is not in the count matrix."
         case "one_sample":
-            return "One sample decides the fit (Cook's distance), so no p value is given."
+            return "A single sample drives the fit (Cook's distance), so no p value is given."
         case "not_fitted":
             return UNFITTED[evidence.status]
         case "few_blocks":
             return (
-                f"Donors share blocks (design.block), and this contrast has {evidence.blocks} "
-                f"independent {'unit' if evidence.blocks == 1 else 'units'} of donors: at least "
-                f"{FEWEST_BLOCKS} are needed to judge how much they differ."
+                f"Donors share blocks (design.block), and this contrast has only {evidence.blocks} "
+                f"independent {'block' if evidence.blocks == 1 else 'blocks'} of donors. At least "
+                f"{FEWEST_BLOCKS} are needed to estimate the variability between donors."
             )
         case "one_pair":
             return _one_pair_reason(evidence, said)
@@ -74,8 +74,8 @@ def reason(
 
 def rising_donors(counts: Mapping[str, tuple[int, int]]) -> str:
     """Return how many donors rise, of how many, by group; with a space before it."""
-    told = ", ".join(f"{up} of {donors} in {group}" for group, (up, donors) in counts.items())
-    return f" Donors that rise: {told}." if counts else ""
+    listed = ", ".join(f"{up} of {donors} in {group}" for group, (up, donors) in counts.items())
+    return f" Donors with a rise: {listed}." if counts else ""
 
 
 def unequal_variance_caveat(ratio: float) -> str:
@@ -87,24 +87,24 @@ def unequal_variance_caveat(ratio: float) -> str:
         return ""
     return (
         " Variability between donors is larger than the main model assumes: the typical variance "
-        f"of this contrast is {ratio:.2g} times as large. The second model and the interval allow "
-        "for it."
+        f"of this contrast is {ratio:.2g} times as large. The second model and the interval "
+        "account for this."
     )
 
 
 def headline_caveat(padj: float, contrasts: int) -> str:
     """Return the caveat on a verdict that is no headline, with a space before it."""
     return (
-        f" Over all {contrasts} contrasts and all targets together it is not established (headline "
-        f"FDR {fdr(padj)})."
+        f" It is not established when all {contrasts} contrasts and all targets are considered "
+        f"together (headline FDR {fdr(padj)})."
     )
 
 
 def _numbers(evidence: Evidence, said: Phrases) -> str:
     known = np.isfinite(evidence.ci_low) and np.isfinite(evidence.ci_high)
     interval = f"{said.number(evidence.ci_low)} to {said.number(evidence.ci_high)}"
-    told = f"95 % interval {interval}" if known else "no interval"
-    return f"{said.name} {said.number(evidence.estimate)}, {told}"
+    ends = f"95 % interval {interval}" if known else "no interval"
+    return f"{said.name} {said.number(evidence.estimate)}, {ends}"
 
 
 def _narrow(evidence: Evidence) -> str:
@@ -122,44 +122,45 @@ def _claim(sign: float, rule: Rule, said: Phrases) -> str:
 def _one_pair_reason(evidence: Evidence, said: Phrases) -> str:
     kind, _, name = unit_name(str(evidence.single), evidence.pools).partition(" ")
     where = f"{evidence.single_group} has" if evidence.single_group else "There is"
+    who = name if kind == said.unit else f"{kind} {name}"
     return (
-        f"{where} one {said.unit} alone, of {kind} {name}: one "
-        f"{'pool' if kind == 'pool' else 'person'} cannot speak for others; "
-        f"{_numbers(evidence, said)}."
+        f"{where} only one {said.unit} ({who}), which is not enough for a verdict. "
+        f"Estimate: {_numbers(evidence, said)}."
     )
 
 
 def _called_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
     text = f"{sentence(said.of(evidence.estimate))}{said.size(evidence.estimate)} "
-    text += f"({_numbers(evidence, said)}); "
+    text += f"({_numbers(evidence, said)}). "
     if rule.alone:
-        text += f"the main model alone decides (panel FDR {fdr(evidence.panel_padj)})"
+        text += f"Only the main model is used (panel FDR {fdr(evidence.panel_padj)})."
     else:
         second = fdr(evidence.second_panel_padj)
-        text += f"both models agree (panel FDR {fdr(evidence.panel_padj)}, second model {second})"
+        text += f"Both models agree (panel FDR {fdr(evidence.panel_padj)}, second model {second})."
     if rule.lfc_threshold > 0:
-        text += f"; tested for more than ± {rule.lfc_threshold:g}"
+        text += f" The p values test for an effect beyond ± {rule.lfc_threshold:g}."
     if within_equivalence(evidence, rule):
         text += (
-            f"; yet the {said.noun} is within ± {rule.equivalence_lfc:g}, declared as negligible"
+            f" However, the {said.noun} is within ± {rule.equivalence_lfc:g}, the range declared "
+            "as negligible."
         )
     if evidence.outlier is not None:
-        name = unit_name(evidence.outlier, evidence.pools)
-        text += f"; {name} stands outside the others and does not carry it"
-    return f"{text}."
+        text += f"{_outside(evidence)[:-1]}, but the verdict does not depend on it."
+    return text
 
 
 def _within_bounds_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
     return (
-        f"The {said.noun} is at most negligible: its 90 % interval, {_narrow(evidence)}, lies "
-        f"within ± {rule.equivalence_lfc:g}, declared as no change{_outside(evidence)}."
+        f"The {said.noun} is negligible: its 90 % interval ({_narrow(evidence)}) is within "
+        f"± {rule.equivalence_lfc:g}, the range declared as no change.{_outside(evidence)}"
     )
 
 
 def _outside(evidence: Evidence) -> str:
+    """Return which donor is an outlier, with a space before it; empty without one."""
     if evidence.outlier is None:
         return ""
-    return f"; {unit_name(evidence.outlier, evidence.pools)} stands outside the others"
+    return f" {sentence(unit_name(evidence.outlier, evidence.pools))} is an outlier."
 
 
 def _outlier_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
@@ -172,17 +173,17 @@ def _outlier_reason(evidence: Evidence, rule: Rule, said: Phrases) -> str:
     known = np.isfinite(evidence.estimate_without)
     if known and word != "no_change" and not loses_estimate(evidence):
         return (
-            f"Without {kind} {name}, whose own {said.own} stands outside the others', it is no "
-            f"longer called: the estimate is {said.number(evidence.estimate_without)} (panel FDR "
-            f"{fdr(evidence.panel_padj_without)}). With all {said.unit}s, by the p values, "
-            f"{said.of(evidence.estimate)} ({_numbers(evidence, said)})."
+            f"Without {kind} {name}, whose own {said.own} is an outlier, significance is lost: the "
+            f"estimate is {said.number(evidence.estimate_without)} (panel FDR "
+            f"{fdr(evidence.panel_padj_without)}). With all {said.unit}s, the p values indicate "
+            f"that {said.of(evidence.estimate)} ({_numbers(evidence, said)})."
         )
-    text = f"{sentence(kind)} {name} alone carries the {claim} ({_numbers(evidence, said)})"
+    text = f"The {claim} ({_numbers(evidence, said)}) depends on a single {kind}, {name}."
     if not known:
-        return f"{text}; without this {kind} it cannot be estimated."
+        return f"{text} Without this {kind} it cannot be estimated."
     return (
-        f"{text}: without this {kind}, whose own {said.own} stands outside the others', the "
-        f"estimate is {said.number(evidence.estimate_without)} (panel FDR "
+        f"{text} Without this {kind}, whose own {said.own} is an outlier, the estimate is "
+        f"{said.number(evidence.estimate_without)} (panel FDR "
         f"{fdr(evidence.panel_padj_without)})."
     )
 
@@ -192,15 +193,15 @@ def _few_pairs_reason(evidence: Evidence, said: Phrases) -> str:
     needed = evidence.needed
     assert needed is not None, "the ground of the verdict"
     kind, _, name = unit_name(needed.donor, evidence.pools).partition(" ")
-    where = f" of {needed.group}" if needed.group else ""
+    where = f" in {needed.group}" if needed.group else ""
     text = (
-        f"By its p values {said.of(evidence.estimate)} ({_numbers(evidence, said)}), but among "
-        f"{needed.pairs} {said.unit}s{where} no outlier can be told, and the finding rests on "
-        f"{kind} {name}"
+        f"The p values indicate that {said.of(evidence.estimate)} ({_numbers(evidence, said)}). "
+        f"However, {needed.pairs} {said.unit}s{where} are too few to detect an outlier, and the "
+        f"finding depends on a single {kind}, {name}."
     )
     if not np.isfinite(needed.estimate):
-        return f"{text}: without this {kind} it cannot be estimated."
-    return f"{text}: without this {kind} the estimate is {said.number(needed.estimate)}."
+        return f"{text} Without this {kind} it cannot be estimated."
+    return f"{text} Without this {kind} the estimate is {said.number(needed.estimate)}."
 
 
 def _open_reason(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> str:
@@ -211,55 +212,64 @@ def _open_reason(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> s
     agree = np.sign(evidence.second_estimate) == np.sign(evidence.estimate)
     claim = _claim(evidence.estimate, rule, said)
     if main and not np.isfinite(evidence.second_panel_padj):
-        text = f"The main model says {claim} (panel FDR {padj}), the second model could not test it"
+        text = (
+            f"The main model indicates that {claim} (panel FDR {padj}), but the second model could "
+            "not test it"
+        )
     elif main and second and not agree:
-        text = "The two models disagree on the direction of change"
+        text = "The main model and the second model disagree on the direction of change"
     elif main and second and unsettled_against(evidence, rule):
         text = (
-            f"Both models say {claim} (panel FDR {padj}), but size factors did not settle (see the "
-            "check normalisation), and with the last ones the second model gives a log2 fold "
-            f"change of {said.number(evidence.other_estimate)} (panel FDR "
+            f"Both models indicate that {claim} (panel FDR {padj}), but the size factors did not "
+            "converge (see the check 'normalisation'). With those of the last step, the second "
+            f"model estimates {said.number(evidence.other_estimate)} (panel FDR "
             f"{fdr(evidence.other_panel_padj)})"
         )
     elif main and (second or rule.alone):
-        text = f"The p values say {claim} (panel FDR {padj}), but the 95 % interval contains 0"
+        text = (
+            f"The p values indicate that {claim} (panel FDR {padj}), but the 95 % interval "
+            "includes 0"
+        )
     elif main:
         text = (
-            f"The main model says {claim} (panel FDR {padj}), the second model does not (panel "
-            f"FDR {fdr(evidence.second_panel_padj)})"
+            f"The main model indicates that {claim} (panel FDR {padj}), but the second model does "
+            f"not confirm it (panel FDR {fdr(evidence.second_panel_padj)})"
         )
     elif second and not rule.alone:
         text = (
-            f"Only the second model says {_claim(evidence.second_estimate, rule, said)} (panel FDR "
-            f"{fdr(evidence.second_panel_padj)}), not the main model (panel FDR {padj})"
+            f"Only the second model indicates that {_claim(evidence.second_estimate, rule, said)} "
+            f"(panel FDR {fdr(evidence.second_panel_padj)}); the main model does not confirm it "
+            f"(panel FDR {padj})"
         )
     else:
         text = _not_significant(evidence, rule, said, panel)
-    text += f"; {_numbers(evidence, said)}"
+    text += f". Estimate: {_numbers(evidence, said)}."
     if rule.equivalence_lfc is not None:
-        text += f"; its 90 % interval, {_narrow(evidence)}, is not within "
-        text += f"± {rule.equivalence_lfc:g} either"
-    return f"{text}{_outside(evidence)}."
+        text += (
+            f" Absence of change is not shown either: the 90 % interval ({_narrow(evidence)}) is "
+            f"not within ± {rule.equivalence_lfc:g}."
+        )
+    return f"{text}{_outside(evidence)}"
 
 
 def _not_significant(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> str:
-    """Return what the main model's interval leaves open where no model is significant."""
+    """Return what the main model's interval shows where no model is significant."""
     padj, bound = fdr(evidence.panel_padj), rule.lfc_threshold
     nearest = max(evidence.ci_low, -evidence.ci_high)
     if nearest > bound:
-        beyond = f"beyond ± {bound:g}" if bound > 0 else "without 0"
+        beyond = f"is beyond ± {bound:g}" if bound > 0 else "excludes 0"
         why = (
-            f"after allowing for {panel} targets"
+            f"after adjustment for {panel} targets"
             if panel > 1
             else f"at a false discovery rate of {rule.alpha:g}"
         )
         return (
-            f"The {said.noun} has an interval {beyond}, but is not significant {why} (panel FDR "
-            f"{padj})"
+            f"The 95 % interval of the {said.noun} {beyond}, but the {said.noun} is not "
+            f"significant {why} (panel FDR {padj})"
         )
     if nearest > 0:
         return (
-            f"The {said.noun} has an interval without 0, but is not shown to be beyond ± {bound:g} "
-            f"(panel FDR {padj})"
+            f"The 95 % interval of the {said.noun} excludes 0, but the {said.noun} is not shown to "
+            f"exceed ± {bound:g} (panel FDR {padj})"
         )
-    return f"The data allow for either sign of the {said.noun} (panel FDR {padj})"
+    return f"The {said.noun} is not established: its 95 % interval includes 0 (panel FDR {padj})"

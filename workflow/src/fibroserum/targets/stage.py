@@ -14,11 +14,14 @@ from fibroserum import tables
 from fibroserum.cohort.contrasts import SINGLE_GROUP
 from fibroserum.multiple_testing import panel_adjusted
 from fibroserum.targets import donor_values, leave_one_out
+from fibroserum.targets.all_groups import with_all_groups
 from fibroserum.targets.baseline import baseline_table, with_clauses
 from fibroserum.targets.donors_up import DonorsUp, donors_up
 from fibroserum.targets.few_pairs import needed_donors
+from fibroserum.targets.genome_wide import genome_wide_sentence
 from fibroserum.targets.headlines import with_headlines
 from fibroserum.targets.leave_one_out_second import KEYS, second_without_each
+from fibroserum.targets.leave_one_out_words import leave_one_out_sentence, left_out
 from fibroserum.targets.less_than_half import less_than_half
 from fibroserum.targets.patterns import Comparison, pattern_table
 from fibroserum.targets.phrases import Phrases, phrases
@@ -97,6 +100,7 @@ def flag_targets(
     baseline = baseline_table(study, settings.randomised)
     verdicts = with_clauses(verdicts, baseline)
     power = _power(study, verdicts, published, settings.power_lfc)
+    verdicts["detectable_lfc"] = power["detectable_lfc"].to_numpy(float)
     verdicts = with_untestable(study, verdicts)
     found = {
         "targets": verdicts.drop(columns=["driven_by_one_donor", "start"]),
@@ -236,7 +240,8 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
         c.name: float(study.fits[c.model].uns["model"]["spread_ratio"][c.file])
         for c in study.contrasts
     }
-    robust = leave_one_out.robustness(loo, study.members)
+    robust, refits = leave_one_out.robustness(loo, study.members), left_out(loo)
+    genes = {name: int(table["padj"].notna().sum()) for name, table in study.de.items()}
     said = _phrases(study, numbers)
     single = {name: _single_donor(members) for name, members in study.members.items()}
     panels = _panel_sizes(numbers)
@@ -274,15 +279,21 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
         if fitted:
             why += rising_donors(up.by_group) + unequal_variance_caveat(ratios[contrast])
         has_robust = fitted and key in robust.index and not study.pooled(contrast)
+        own = study.de[contrast].loc[row["gene_id"]] if row["status"] != "absent" else None
         rows.append(
             row
             | {
                 "verdict": verdict.word,
                 "reason": why,
+                "genome_wide": genome_wide_sentence(verdict, own, genes[contrast], panel) or None,
+                "detectable_lfc": np.nan,
                 "driven_by_one_donor": verdict.driven_by_one_donor,
                 "donors_up": up.up,
                 "donors": up.donors,
                 "robust": bool(robust[key]) if has_robust else None,
+                "leave_one_out": leave_one_out_sentence(verdict.word, refits[key])
+                if has_robust
+                else None,
                 "outlier_donor": outlier,
                 "poorest_donor": study.poorest.get(contrast) if fitted else None,
                 "verdict_without_poorest": words.get((*key, study.poorest.get(contrast))),
@@ -378,4 +389,7 @@ def patterns(study: Study, verdicts: pd.DataFrame, n_cpus: int = 1) -> pd.DataFr
         )
         for contrast in differences
     ]
-    return pd.concat(parts, ignore_index=True) if parts else tables.empty("target_patterns")
+    if not parts:
+        return tables.empty("target_patterns")
+    table = pd.concat(parts, ignore_index=True)
+    return with_all_groups(table, study, by_contrast)

@@ -65,7 +65,7 @@ class Study:
     not_estimable: Mapping[Contrast, str] = field(default_factory=dict)
 
     def pooled(self, contrast: str) -> bool:
-        """Return whether a pool of sera is behind a contrast: nothing is said of single persons."""
+        """Return whether a pool of sera is in a contrast, so that single persons are unknown."""
         return not self.pools.isdisjoint(self.members[contrast].index.get_level_values("donor"))
 
     @cached_property

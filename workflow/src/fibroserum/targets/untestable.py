@@ -7,6 +7,11 @@ import pandas as pd
 from fibroserum.targets.study import Study
 
 
+def untestable_reason(why: str) -> str:
+    """Return the reason of a verdict in a contrast that is not estimable; why: as the run noted."""
+    return f"The contrast is not estimable: {why}."
+
+
 def with_untestable(study: Study, verdicts: pd.DataFrame) -> pd.DataFrame:
     """Return verdicts with a row for each target in each contrast that is not estimable."""
     rows = [
@@ -17,7 +22,7 @@ def with_untestable(study: Study, verdicts: pd.DataFrame) -> pd.DataFrame:
             "kind": contrast.kind,
             "verdict": "untestable",
             "headline": "none",
-            "reason": f"The contrast is not estimable: {why}.",
+            "reason": untestable_reason(why),
             "driven_by_one_donor": False,
             "start": "",
         }
