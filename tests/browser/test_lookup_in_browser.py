@@ -203,6 +203,6 @@ def test_the_answer_for_a_target_is_its_verdict(
     for contrast, *cells in rows_of(page, CONTRASTS):
         verdict = verdicts.loc[contrast]
         assert cells[6] == f"{verdict['verdict'].replace('_', ' ')} (target)"
-        said = " ".join(filter(None, (verdict["reason"], verdict.get("genome_wide"))))
+        said = " ".join(filter(None, (verdict["reason"], verdict["genome_wide"])))
         assert cells[7].replace("−", "-") == said
     assert rows_of(page, "#lookup-about tbody tr")[0][:2] == ["BGN", verdicts["gene_id"].iloc[0]]

@@ -221,6 +221,6 @@ def target_verdicts(run: RunTables) -> dict[str, dict[str, list[str]]]:
     """
     found: dict[str, dict[str, list[str]]] = {}
     for row in run.targets.dropna(subset=["gene_id"]).itertuples():
-        said = [row.verdict, minus(row.reason), minus(getattr(row, "genome_wide", None) or "")]
+        said = [row.verdict, minus(row.reason), minus(row.genome_wide or "")]
         found.setdefault(row.gene_id, {}).setdefault(row.contrast, said)
     return found
