@@ -257,5 +257,6 @@ def test_every_declared_figure_is_there(toy_run: Run) -> None:
     folder = toy_run.results / "figures"
     for path in folder.glob("*.svg"):
         assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+        assert path.with_suffix(".pdf").read_bytes().startswith(b"%PDF-")
         assert len(path.read_bytes()) < 1_000_000
     assert len(list(folder.glob("*.svg"))) >= 30

@@ -177,7 +177,7 @@ def test_axes_carry_units(drawn: Any) -> None:
     for contrast in ("AT_post_vs_pre", "RT_vs_AT_change"):
         assert "log2 fold change" in said[f"volcano_{contrast}"]
         assert "−log10 p value" in said[f"volcano_{contrast}"]
-        assert "Mean normalized count" in said[f"ma_{contrast}"]
+        assert "Mean normalised count" in said[f"ma_{contrast}"]
     assert "million counts" in said["library_sizes"]
     assert "% of variance" in said["pca"]
 

@@ -366,7 +366,8 @@ def test_a_report_writes_what_it_declares(tmp_path: Path, repository: Path) -> N
         assert (tmp_path / name).stat().st_size > 0
     drawn = {path.name for path in (tmp_path / "figures").iterdir()}
     declared = figure_names(contrasts_of(["AT", "RT"], "pre", "post"), ["CCL28"])
-    assert drawn == {f"{name}.{kind}" for name in declared for kind in ("svg", "png")}
+    kinds = ("svg", "png", "pdf")
+    assert drawn == {f"{name}.{kind}" for name in [*declared, "figure1"] for kind in kinds}
 
 
 def test_a_large_cohort_fits_six_megabytes(tmp_path: Path, repository: Path) -> None:

@@ -115,7 +115,7 @@ def test_everything_is_written(tmp_path: Path) -> None:
     build_synthesis(run, TEMPLATES, tmp_path, {"versions": {"fibroserum": "0"}})
     drawn = synthesis_figures(run.order, run.factors)
     written = {path.name for path in (tmp_path / "figures").iterdir()}
-    assert written == {f"{name}.{kind}" for name in drawn for kind in ("svg", "png")}
+    assert written == {f"{name}.{kind}" for name in drawn for kind in ("svg", "png", "pdf")}
     summary = json.loads((tmp_path / "summary.json").read_text(encoding="utf-8"))
     assert summary["cohorts"] == {"a": {"folder": "a", "pairs": {"AT": 8, "RT": 1}, "warnings": 1}}
     assert summary["target"]["contrasts"]["RT_change"]["call"] == "one_cohort"

@@ -35,8 +35,16 @@ function separateLabels(layer, layout) {
   };
 }
 
+// On a narrow page the entries of a legend stand below each other.
+function withoutColumns(part) {
+  if (!part || typeof part !== "object") return;
+  if (part.legend) delete part.legend.columns;
+  Object.values(part).forEach(withoutColumns);
+}
+
 function fitted(spec, width) {
   const made = structuredClone(spec);
+  if (width < 480) [made.encoding, made.layer, made.spec, made.vconcat].forEach(withoutColumns);
   if (spec.usermeta.responsive && !made.facet) {
     made.width = "container";
     made.autosize = { type: "fit-x", contains: "padding" };

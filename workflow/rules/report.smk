@@ -1,6 +1,6 @@
 # Stage report. In: every table. Out: report.html, tables.xlsx, summary.json, provenance.json, figures/.
 from fibroserum.cohort.accessors import change_times
-from fibroserum.report.figures.catalogue import figure_names
+from fibroserum.report.figures.catalogue import FIGURE1, figure1_entry, figure_names
 
 FIGURES = figure_names(
     PLAN.contrasts,
@@ -11,6 +11,7 @@ FIGURES = figure_names(
     chained=CHAINED,
     times=change_times(CONFIG["design"]),
 )
+FIGURE_FILES = {FIGURE1: figure1_entry(), **FIGURES}
 TABLES = {
     "samples": rules.counts.output.samples,
     "qc": rules.qc.output,
@@ -78,9 +79,13 @@ rule report:
                 category=entry["category"],
                 labels=entry["label"],
             )
-            for name, entry in FIGURES.items()
+            for name, entry in FIGURE_FILES.items()
         ],
-        images=[f"{OUT}/figures/{name}.png" for name in FIGURES],
+        images=expand(
+            f"{OUT}/figures/{{name}}.{{kind}}",
+            name=FIGURE_FILES,
+            kind=("png", "pdf"),
+        ),
     log:
         f"{LOG}/report.log",
     benchmark:

@@ -55,7 +55,11 @@ rule overview:
             )
             for name, entry in SYNTHESIS_FIGURES.items()
         ],
-        images=[f"{OUT}/figures/{name}.png" for name in SYNTHESIS_FIGURES],
+        images=expand(
+            f"{OUT}/figures/{{name}}.{{kind}}",
+            name=SYNTHESIS_FIGURES,
+            kind=("png", "pdf"),
+        ),
     log:
         f"{LOG}/overview.log",
     benchmark:

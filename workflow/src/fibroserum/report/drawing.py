@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context, parent_process
@@ -44,6 +44,7 @@ class Drawing:
         ]
         self._library = self._pools[0].submit(assets.vega)
         self._shares: list[Future[render.Images]] = []
+        self._composed: dict[str, Future[render.Image]] = {}
 
     def __enter__(self) -> Drawing:
         return self
@@ -59,10 +60,15 @@ class Drawing:
             share = {name: specs[name] for name in list(specs)[number::SHARES]}
             self._shares.append(pool.submit(render.images, share))
 
+    def compose(self, name: str, specs: Sequence[dict[str, Any]]) -> None:
+        """Begin to draw a figure of several panels, in the process that has no library to make."""
+        self._composed[name] = self._pools[-1].submit(render.composed, specs)
+
     def library(self) -> str:
         """Return the script of `assets.vega`, once it is made."""
         return self._library.result()
 
     def images(self) -> render.Images:
-        """Return the figures as SVG and PNG by their names, once all are drawn."""
-        return {name: one for share in self._shares for name, one in share.result().items()}
+        """Return the figures in all formats by their names, once all are drawn."""
+        drawn = {name: one for share in self._shares for name, one in share.result().items()}
+        return drawn | {name: one.result() for name, one in self._composed.items()}

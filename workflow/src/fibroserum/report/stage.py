@@ -9,6 +9,8 @@ from typing import Any
 
 from fibroserum import tables
 from fibroserum.report.drawing import Drawing
+from fibroserum.report.figures import figure1
+from fibroserum.report.figures.catalogue import FIGURE1
 from fibroserum.report.figures.registry import draw
 from fibroserum.report.figures.render import Images
 from fibroserum.report.loading import RunTables, load_run
@@ -20,10 +22,11 @@ logger = logging.getLogger(__name__)
 
 
 def write_figures(images: Images, folder: Path) -> None:
-    """Write every figure as SVG and PNG."""
-    for name, (drawing, picture) in images.items():
-        tables.write_text(drawing, folder / f"{name}.svg")
-        tables.write_bytes(picture, folder / f"{name}.png")
+    """Write every figure as SVG, PNG and PDF."""
+    for name, image in images.items():
+        tables.write_text(image.svg, folder / f"{name}.svg")
+        tables.write_bytes(image.png, folder / f"{name}.png")
+        tables.write_bytes(image.pdf, folder / f"{name}.pdf")
 
 
 def build_report(
@@ -40,6 +43,8 @@ def build_report(
     logger.info("drawing the figures")
     specs = {name: spec(figure) for name, figure in draw(run, config).items()}
     drawing.begin(specs)
+    alpha = config["differential_expression"]["alpha"]
+    drawing.compose(FIGURE1, [spec(panel) for panel in figure1.panels(run, alpha)])
     logger.info("writing the page")
     tables.write_json(summary(run, config), folder / "summary.json")
     tables.write_json(run.provenance, folder / "provenance.json")

@@ -1,13 +1,15 @@
-"""One look for every picture: colours, shapes, sizes, and what an empty picture says.
+"""One look for every figure: colours, shapes, and what an empty figure says.
 
-Groups keep their colours throughout. Colours are those of Okabe and Ito (2008), which people
-with any colour vision tell apart; direction has a shape as well as a colour. Data are named, and
-fields have fixed names: a name from the data never becomes a field, an expression or a selector.
+Fonts, sizes and column widths are in `sizes`. Groups keep their colours throughout, whichever is
+the reference. Colours are those of Okabe and Ito (2008), which people with any colour vision tell
+apart; direction has a shape as well as a colour. Data are named, and fields have fixed names: a
+name from the data never becomes a field, an expression or a selector.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,8 @@ from typing import Any
 import altair as alt
 import numpy as np
 import pandas as pd
+
+from fibroserum.report.sizes import FONT, LETTERS, TITLES
 
 # of those that are too dark for a dark screen, workflow/report/style.css has lighter ones
 GROUP_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6D31")
@@ -37,13 +41,13 @@ CONFIG: dict[str, Any] = {
     # a figure is described as a whole, and its numbers stand in tables: thousands of labelled marks
     # would drown a screen reader
     "mark": {"aria": False},
-    "font": "Arial, Liberation Sans, Helvetica, sans-serif",
+    "font": FONT,
     "view": {"stroke": None},
     "axis": {
-        "labelFontSize": 11,
-        "titleFontSize": 12,
+        "labelFontSize": LETTERS,
+        "titleFontSize": TITLES,
         "titleFontWeight": "normal",
-        "labelLimit": 150,
+        "labelLimit": 240,
         "labelColor": "#333333",
         "titleColor": "#333333",
         "domainColor": "#767676",
@@ -57,10 +61,11 @@ CONFIG: dict[str, Any] = {
         "titleLimit": 560,
     },
     "legend": {
-        "labelFontSize": 11,
-        "titleFontSize": 11,
+        "labelFontSize": LETTERS,
+        "titleFontSize": LETTERS,
         "titleFontWeight": "normal",
-        "labelLimit": 200,
+        # a name is never cut: `legend` puts long ones below each other
+        "labelLimit": 0,
         "titleLimit": 480,
         "labelColor": "#333333",
         "titleColor": "#333333",
@@ -68,13 +73,13 @@ CONFIG: dict[str, Any] = {
         "columnPadding": 14,
     },
     "header": {
-        "labelFontSize": 11,
+        "labelFontSize": LETTERS,
         "labelFontWeight": "bold",
         "labelColor": "#333333",
         "titleColor": "#333333",
-        "labelLimit": 190,
+        "labelLimit": 0,
     },
-    "text": {"color": "#333333", "fontSize": 11},
+    "text": {"color": "#333333", "fontSize": LETTERS},
     "rule": {"color": "#767676"},
     "point": {"opacity": 1},
 }
@@ -82,7 +87,7 @@ CONFIG: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture: a chart over named data, the data, and words for those who cannot see it.
+    """A figure: a chart over named data, the data, and words for those who cannot see it.
 
     labels: name of the text layer whose labels keep out of each other's way, or none. responsive:
     whether the page may stretch its width. panel: width of one facet of a wrapped chart, or 0.
@@ -133,10 +138,12 @@ def spec(figure: Figure) -> dict[str, Any]:
 
 
 def group_colours(groups: Sequence[str]) -> dict[str, str]:
-    """Return the colour of each group, by its place among the groups."""
-    return {
-        group: GROUP_COLOURS[number % len(GROUP_COLOURS)] for number, group in enumerate(groups)
-    }
+    """Return the colour of each group, by its place in the alphabet.
+
+    groups: all groups of the cohort, in any order: another reference changes no colour.
+    """
+    place = {group: number for number, group in enumerate(sorted(groups))}
+    return {group: GROUP_COLOURS[place[group] % len(GROUP_COLOURS)] for group in groups}
 
 
 def group_scale(groups: Sequence[str]) -> alt.Scale:
@@ -187,8 +194,60 @@ def mark_size(count: int, full: float) -> float:
     return full if count <= 60 else max(9.0, full * 60 / count)
 
 
+def wrapped(letters: int) -> str:
+    """Return an expression that breaks a label into lines of at most so many letters.
+
+    It breaks after a space or an underscore where there is one, and leaves no letter out.
+    """
+    most = letters - 1
+    lines = f"/(.{{1,{most}}}(?:[ _]|$)|.{{1,{letters}}})/g"
+    return f"split(trim(replace(datum.label, {lines}, '$1\\n')), /\\s*\\n/)"
+
+
+def lines_of(names: Sequence[str], letters: int) -> int:
+    """Return into how many lines `wrapped` breaks the longest of the names."""
+    pattern = re.compile(rf".{{1,{letters - 1}}}(?:[ _]|$)|.{{1,{letters}}}")
+    return max((len(pattern.findall(str(name))) for name in names), default=1)
+
+
+def label_axis(names: Sequence[str], letters: int = 24, **options: Any) -> alt.Axis:
+    """Return an axis of names, groups or contrasts, in lines of at most so many letters."""
+    return alt.Axis(
+        labelExpr=wrapped(letters),
+        labelLimit=0,
+        labelLineHeight=LETTERS,
+        labelOverlap=False,
+        ticks=False,
+        **options,
+    )
+
+
+def upright_axis(letters: int) -> alt.Axis:
+    """Return an axis of upright names, groups or contrasts, in lines of so many letters."""
+    return alt.Axis(
+        labelAngle=-90,
+        labelExpr=wrapped(letters),
+        labelLimit=0,
+        labelLineHeight=LETTERS,
+        labelOverlap=False,
+        ticks=False,
+    )
+
+
+def row_step(names: Sequence[str], letters: int = 24, least: int = 22) -> int:
+    """Return the height of a row whose label `label_axis` breaks into lines."""
+    return max(least, (LETTERS + 1) * lines_of(names, letters) + 4)
+
+
+def legend(names: Sequence[str], width: int = WIDTH, **options: Any) -> alt.Legend:
+    """Return a legend with as many entries to a row as the width has room for."""
+    longest = max((len(str(name)) for name in names), default=0)
+    columns = max(1, width // (7 * longest + 36))
+    return alt.Legend(columns=columns if columns < len(names) else alt.Undefined, **options)
+
+
 def names_axis(count: int, limit: int = 110) -> alt.Axis:
-    """Return an axis of names that stand upright, or none where there are too many to print."""
+    """Return an axis of upright names of samples or donors, or none where they are too many."""
     return alt.Axis(
         labels=shown_labels(count),
         labelAngle=-90,
@@ -233,7 +292,8 @@ def panels(
     limit: how long the heading of a panel may be, in pixels; spaced: an underscore in it is printed
     as a space, and the letters are smaller.
     """
-    header = alt.Header(labelLimit=limit)
+    # bold letters are about 7 pixels wide
+    header = alt.Header(labelExpr=wrapped(limit // 7), labelLineHeight=TITLES)
     if spaced:
         header = alt.Header(
             labelLimit=limit, labelFontSize=10, labelExpr="replace(datum.label, /_/g, ' ')"
@@ -260,11 +320,14 @@ def weighted(frame: pd.DataFrame, column: str, loud: Sequence[str]) -> pd.DataFr
     return frame.assign(area=np.where(out, 40, 15), alpha=np.where(out, 0.95, 0.4))
 
 
-def weight() -> dict[str, alt.Size | alt.Opacity]:
-    """Return the encodings of `weighted`."""
+def weight() -> dict[str, alt.Size | alt.FillOpacity]:
+    """Return the encodings of `weighted`, for filled marks.
+
+    The opacity is that of the fill: in a PDF, one of whole marks takes twice the space.
+    """
     return {
         "size": alt.Size("area:Q", scale=None),
-        "opacity": alt.Opacity("alpha:Q", scale=None),
+        "fillOpacity": alt.FillOpacity("alpha:Q", scale=None),
     }
 
 

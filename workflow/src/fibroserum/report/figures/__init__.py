@@ -1,17 +1,21 @@
 """The figures of a report."""
 
 __all__ = [
+    "called",
     "catalogue",
     "chain",
     "change",
     "cohort",
     "edges",
     "factors",
+    "figure1",
+    "first_target",
     "gene_lists",
     "glance",
     "lookup",
     "outcomes",
     "panel",
+    "pdf",
     "planning",
     "registry",
     "render",

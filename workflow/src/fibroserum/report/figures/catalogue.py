@@ -19,6 +19,8 @@ PLANNING = "Planning the next study"
 OUTCOMES = "Outcomes"
 CANDIDATES = "Candidates"
 CHAIN = "Chain"
+#: The figure of several panels, of which there are files alone.
+FIGURE1 = "figure1"
 #: Factors whose chains are drawn, the first of the config.
 MOST_CHAINS = 4
 #: Figures over all contrasts, which have a second one where some contrasts are folded away.
@@ -29,9 +31,6 @@ OF_ALL_CONTRASTS = (
     "pvalues",
     "ecm_sets",
 )
-CHAIN = "Chain"
-#: Factors whose chains are drawn, the first of the config.
-MOST_CHAINS = 4
 
 
 class Entry(TypedDict):
@@ -137,6 +136,11 @@ def _of_chain(chained: Iterable[str]) -> dict[str, Entry]:
     }
 
 
+def figure1_entry() -> Entry:
+    """Return the entry of figure 1, which the page does not show."""
+    return _entry(FIGURE1, GLANCE, "Figure 1")
+
+
 def figure_names(
     contrasts: Sequence[Contrast],
     factors: Iterable[str],
@@ -171,6 +175,7 @@ def figure_names(
             "pair_similarity": "Pair similarity",
         },
         TARGETS: {
+            "target_first": "First target",
             "targets_forest": "Estimates",
             "targets_pairs": "Donors",
             "targets_leave_one_out": "Leave one donor out",
@@ -192,6 +197,8 @@ def figure_names(
         for category, titles in fixed.items()
     }
     change = dict(pair for contrast in contrasts for pair in _per_contrast(contrast))
+    change["called_genes"] = _entry("called_genes", CHANGE, "Called genes in each donor")
+    change["overlap"] = _entry("overlap", CHANGE, "Overlap of changes")
     change["pvalues"] = _entry("pvalues", CHANGE, "p values")
     responsive = dict(pair for factor in factors for pair in _per_factor(factor))
     parts = [

@@ -1,4 +1,4 @@
-"""Pictures of what changed: volcano, mean and change, change against change, p values."""
+"""Figures of what changed: volcano, mean and change, p values."""
 
 from __future__ import annotations
 
@@ -12,22 +12,17 @@ from fibroserum.report.figures.gene_lists import list_marks, listed_genes, lists
 from fibroserum.report.loading import RunTables, effect_of, label_order, labelled
 from fibroserum.report.theme import (
     ACCENT,
-    IN_BOTH_GROUPS,
-    QUIET,
     WIDTH,
-    ZERO,
     Figure,
     as_shown,
     call_colour,
     call_shape,
     data,
     empty,
-    group_colours,
     panels,
     thin,
     weight,
     weighted,
-    zero_line,
 )
 
 LOWEST_P = 1e-300
@@ -36,7 +31,7 @@ MOST_CALLED = 900
 LONGEST_TITLE = 88
 
 
-def _named(frame: pd.DataFrame) -> pd.Series:
+def symbols_of(frame: pd.DataFrame) -> pd.Series:
     """Return the symbol of each gene, or its id where it has none."""
     return frame["symbol"].fillna("").where(frame["symbol"].fillna("") != "", frame["gene_id"])
 
@@ -46,14 +41,14 @@ def target_ids(run: RunTables) -> list[str]:
     return list(dict.fromkeys(run.targets["gene_id"].dropna()))
 
 
-def _marked(run: RunTables, points: pd.DataFrame) -> pd.DataFrame:
+def targets_among(run: RunTables, points: pd.DataFrame) -> pd.DataFrame:
     """Return the targets among the points, the first target first: it is labelled before others."""
     order = {gene: number for number, gene in enumerate(target_ids(run))}
     marked = points[points["gene_id"].isin(list(order))]
     return marked.iloc[np.argsort(marked["gene_id"].map(order), kind="stable")]
 
 
-def _target_layers(x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
+def target_layers(x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Chart]:
     """Return rings about the targets (data `targets`), and their names where there is room."""
     rings = (
         alt.Chart(data("targets"))
@@ -103,8 +98,8 @@ def _scatter(
 
     fields: columns that x and y need beside the estimate and its p value.
     """
-    points = weighted(points.assign(gene=_named(points)), "call", ["up", "down"])
-    marked = _marked(run, points)
+    points = weighted(points.assign(gene=symbols_of(points)), "call", ["up", "down"])
+    marked = targets_among(run, points)
     # quiet genes first, so that calls lie on top
     order = points["call"].map({"none": 0, "down": 1, "up": 1})
     points = points.iloc[np.argsort(order, kind="stable")]
@@ -122,7 +117,7 @@ def _scatter(
     )
     numbers = ["log2FoldChange", "pvalue", "weighted_padj"]
     columns = ["gene_id", "gene", *numbers, "call", "area", "alpha", *fields]
-    layers = [cloud, *(_target_layers(x, y, _tooltip()) if len(marked) else [])]
+    layers = [cloud, *(target_layers(x, y, _tooltip()) if len(marked) else [])]
     of_lists = list_marks(run, x, y, _tooltip())
     chart = alt.layer(*layers, *of_lists).properties(width=WIDTH, height=360)
     if of_lists:
@@ -181,7 +176,7 @@ def ma(run: RunTables, contrast: str) -> Figure:
     x = alt.X(
         "baseMean:Q",
         scale=alt.Scale(type="log"),
-        title="Mean normalized count",
+        title="Mean normalised count",
         axis=alt.Axis(
             values=[10.0**power for power in range(-2, 9)],
             labelExpr="datum.value < 1 ? format(datum.value, '~g') : format(datum.value, '~s')",
@@ -193,91 +188,6 @@ def ma(run: RunTables, contrast: str) -> Figure:
     )
     words = f"Mean and change in {contrast}. {calls_said(run, contrast)}"
     return _scatter(run, points, x, y, ["baseMean", "log2FoldChange_shrunken"], words)
-
-
-def quadrants(run: RunTables, contrast: str) -> Figure:
-    """Change in one group against change in the reference, gene by gene."""
-    row = run.contrasts.set_index("contrast").loc[contrast]
-    own = next(one for one in run.planned if one.name == contrast)
-    changes = {
-        one.group: one.name for one in run.planned if (one.kind, one.time) == ("change", own.time)
-    }
-    names = [row["reference"], row["group"]]
-    first, second = (run.de[changes[name]].set_index("gene_id") for name in names)
-    frame = pd.DataFrame(
-        {
-            "gene": _named(first.reset_index()).to_numpy(),
-            "gene_id": first.index,
-            "x": first["log2FoldChange"].to_numpy(),
-            "y": second["log2FoldChange"].reindex(first.index).to_numpy(),
-            "called": (first["call"] != "none").to_numpy() * 1
-            + (second["call"].reindex(first.index) != "none").to_numpy() * 2,
-            "difference": run.de[contrast].set_index("gene_id")["call"].reindex(first.index),
-        }
-    ).dropna(subset=["x", "y"])
-    if contrast in run.settings["not_estimable"]:
-        return empty(why_empty(run, contrast))
-    if frame.empty:
-        return empty("No gene was tested in both groups.")
-    words = {0: "neither", 1: f"{names[0]} only", 2: f"{names[1]} only", 3: "both"}
-    order = ["both", words[1], words[2], "neither"]
-    frame["called"] = frame["called"].map(words)
-    frame["differs"] = frame["difference"].map({"up": "yes", "down": "yes"}).fillna("no")
-    keep = frame["gene_id"].isin(target_ids(run)) | (frame["called"] != "neither")
-    frame = thin(frame, "x", "y", keep if keep.sum() < MOST_CALLED * 2 else keep & False)
-    colours = group_colours(run.groups)
-    palette = [IN_BOTH_GROUPS, colours[names[0]], colours[names[1]], QUIET]
-    frame = as_shown(weighted(frame, "called", order[:3]), ["x", "y"]).drop(columns="difference")
-    marked = _marked(run, frame)
-    rank = frame["called"].map({name: i for i, name in enumerate(reversed(order))})
-    frame = frame.iloc[np.argsort(rank, kind="stable")]
-    compared = f"{own.time} vs {own.before}"
-    titles = [f"log2 fold change in {name} ({compared})" for name in names]
-    x, y = alt.X("x:Q", title=titles[0]), alt.Y("y:Q", title=titles[1])
-    tooltip = [
-        alt.Tooltip("gene:N", title="Gene"),
-        alt.Tooltip("x:Q", title="log2 fold change across", format=".3f"),
-        alt.Tooltip("y:Q", title="log2 fold change up", format=".3f"),
-        alt.Tooltip("called:N", title="Called in"),
-        alt.Tooltip("differs:N", title="Difference called"),
-    ]
-    shapes = ["diamond", "square", "triangle-up", "circle"]
-    cloud = (
-        alt.Chart(data("points"))
-        .mark_point(filled=True)
-        .encode(
-            x=x,
-            y=y,
-            color=alt.Color(
-                "called:N", scale=alt.Scale(domain=order, range=palette), title="Called in"
-            ),
-            shape=alt.Shape(
-                "called:N", scale=alt.Scale(domain=order, range=shapes), title="Called in"
-            ),
-            **weight(),
-            tooltip=tooltip,
-        )
-    )
-    low, high = frame[["x", "y"]].min().min(), frame[["x", "y"]].max().max()
-    diagonal = pd.DataFrame({"x": [low], "y": [low], "x2": [high], "y2": [high]})
-    equal = (
-        alt.Chart(data("diagonal"))
-        .mark_rule(strokeDash=[2, 3])
-        .encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q")
-    )
-    layers = [
-        zero_line("x"),
-        zero_line("y"),
-        equal,
-        cloud,
-        *(_target_layers(x, y, tooltip) if len(marked) else []),
-    ]
-    chart = alt.layer(*layers).properties(width=WIDTH, height=420)
-    held = {"points": frame, "targets": marked, "diagonal": diagonal, "zero": ZERO}
-    counts = frame["called"].value_counts()
-    drawn = "; ".join(f"{counts.get(name, 0)} called in {name}" for name in order[:3])
-    said = f"Change in {names[1]} against change in {names[0]}. Drawn: {drawn}."
-    return Figure(chart, held, said, labels="names")
 
 
 def pvalues(run: RunTables) -> Figure:

@@ -1,4 +1,4 @@
-"""Pictures of the cohort: who is in it, how deep, how alike."""
+"""Figures of the cohort: donors and times, library sizes, similarity of samples."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from fibroserum.report.theme import (
     group_scale,
     hollow_or_filled,
     in_order,
+    label_axis,
+    legend,
     mark_size,
     names_axis,
     shown_labels,
@@ -28,7 +30,7 @@ USES = {
     "change": "in every model",
     "baseline": "baseline contrast only",
     "none": "not used",
-    "absent": "no library",
+    "absent": "no sample",
 }
 MOST_CELLS = 100
 ARROW = ["donor", "group", "x", "y", "x2", "y2", "x_head", "y_head", "angle"]
@@ -76,6 +78,8 @@ def cohort_grid(run: RunTables) -> Figure:
     # among hundreds the few that are not in every model are drawn large, and last
     frame["area"] = 110 if shown else np.where(frame["filled"] == 1, 4, 60)
     frame = frame.sort_values("filled", ascending=False, kind="stable")
+    entries = legend(run.groups, WIDTH // 2)
+    uses = [use for use in USES.values() if use in set(frame["use"])]
     chart = (
         alt.Chart(data("slots"))
         .mark_point(strokeWidth=1.6 if shown else 1.2)
@@ -86,24 +90,27 @@ def cohort_grid(run: RunTables) -> Figure:
                 "time:N",
                 sort=[run.settings["before"], *run.times],
                 title=None,
-                axis=alt.Axis(grid=False, labelLimit=120),
+                axis=label_axis(run.times, grid=False),
             ),
-            color=alt.Color("group:N", scale=group_scale(run.groups), title="Group"),
-            fill=alt.Fill("group:N", scale=group_scale(run.groups), title="Group"),
+            color=alt.Color(
+                "group:N", scale=group_scale(run.groups), title="Group", legend=entries
+            ),
+            fill=alt.Fill("group:N", scale=group_scale(run.groups), title="Group", legend=entries),
             fillOpacity=hollow_or_filled(),
             shape=alt.Shape(
                 "use:N",
                 scale=alt.Scale(
                     domain=list(USES.values()), range=["square", "diamond", "cross", "triangle-up"]
                 ),
-                title="Library",
+                title="Sample",
+                legend=legend(uses, WIDTH // 2, values=uses),
             ),
             tooltip=[
                 alt.Tooltip("donor:N", title="Donor"),
                 alt.Tooltip("group:N", title="Group"),
                 alt.Tooltip("time:N", title="Time"),
-                alt.Tooltip("use:N", title="Library"),
-                alt.Tooltip("libraries:Q", title="Libraries"),
+                alt.Tooltip("use:N", title="Use"),
+                alt.Tooltip("libraries:Q", title="Samples"),
                 alt.Tooltip("why:N", title="Why"),
             ],
         )
@@ -125,11 +132,12 @@ def _sample_tooltip(*more: alt.Tooltip) -> list[alt.Tooltip]:
     ]
 
 
-def _group_colour(run: RunTables) -> tuple[alt.Color, alt.Fill]:
+def _group_colour(run: RunTables, width: int = WIDTH) -> tuple[alt.Color, alt.Fill]:
     scale = group_scale(run.groups)
     title = filled_words(run)
-    colour = alt.Color("group:N", scale=scale, title=title)
-    return colour, alt.Fill("group:N", scale=scale, title=title)
+    entries = legend(run.groups, width)
+    colour = alt.Color("group:N", scale=scale, title=title, legend=entries)
+    return colour, alt.Fill("group:N", scale=scale, title=title, legend=entries)
 
 
 def library_sizes(run: RunTables) -> Figure:
@@ -202,7 +210,9 @@ def _arrows(run: RunTables, frame: pd.DataFrame, width: int, height: int) -> pd.
     return arrows
 
 
-def _components(run: RunTables, suffix: str, space: str) -> Figure:
+def _components(
+    run: RunTables, suffix: str, space: str, width: int = 372, height: int = 280
+) -> Figure:
     named = {f"PC1{suffix}": "x", f"PC2{suffix}": "y"}
     columns = ["sample", "donor", "group", "time", *named]
     frame = run.metrics[columns].rename(columns=named).dropna(subset=["x", "y"])
@@ -215,14 +225,13 @@ def _components(run: RunTables, suffix: str, space: str) -> Figure:
         f"PC{i + 1}" + ("" if share[i] is None else f" ({100 * share[i]:.0f} % of variance)")
         for i in range(2)
     ]
-    width, height = 480, 330
     scales = []
     for name in ("x", "y"):
         low, high = frame[name].min(), frame[name].max()
         pad = 0.06 * max(high - low, 1e-9)
         scales.append(alt.Scale(domain=[low - pad, high + pad], nice=False, zero=False))
     arrows = _arrows(run, frame, width, height)
-    colour, fill = _group_colour(run)
+    colour, fill = _group_colour(run, width)
     x = alt.X("x:Q", title=titles[0], scale=scales[0])
     y = alt.Y("y:Q", title=titles[1], scale=scales[1])
     points = (
@@ -257,9 +266,9 @@ def _components(run: RunTables, suffix: str, space: str) -> Figure:
     return Figure(chart, {"samples": frame, "arrows": arrows}, words, responsive=False, aspect=True)
 
 
-def pca(run: RunTables) -> Figure:
+def pca(run: RunTables, width: int = 372, height: int = 280) -> Figure:
     """Principal components of the samples, with an arrow per pair."""
-    return _components(run, "", "samples")
+    return _components(run, "", "samples", width, height)
 
 
 def pca_within(run: RunTables) -> Figure:
@@ -372,7 +381,10 @@ def pair_similarity(run: RunTables) -> Figure:
             x=x,
             y=alt.Y("own:Q", title=y_title, scale=alt.Scale(zero=True)),
             color=alt.Color(
-                "group:N", scale=group_scale(run.groups), title="Within the pair, by group"
+                "group:N",
+                scale=group_scale(run.groups),
+                title="Within the pair, by group",
+                legend=legend(run.groups),
             ),
             tooltip=tooltip,
         )

@@ -1,4 +1,4 @@
-"""Pictures of leading edges: running sums that mark them, and what their genes do in each donor."""
+"""Figures of leading edges: running sums that mark them, and what their genes do in each donor."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from fibroserum.report.theme import (
     group_scale,
     names_axis,
     panels,
+    wrapped,
 )
 
 MOST_GENES = 40
@@ -166,21 +167,22 @@ def donor_changes(run: RunTables, genes: list[str]) -> pd.DataFrame:
     return frame.assign(change=frame["after"] - frame["before"])
 
 
-def leading_edge(run: RunTables) -> Figure:
-    """Each donor's change of the leading edges' genes, a row of panels a time after."""
-    genes = leading_genes(run)
-    frame = donor_changes(run, genes) if genes else pd.DataFrame()
-    if frame.empty:
-        return empty("No set has a leading edge to show.")
-    words = f"Change in each donor of {len(genes)} leading-edge genes."
+def donor_heatmap(
+    run: RunTables, frame: pd.DataFrame, order: list[str], words: str, axis_title: str = "Gene"
+) -> Figure:
+    """Draw each donor's change of genes: a column of panels a group, a row of panels a time after.
+
+    frame: rows of `donor_changes`; order: the genes (gene ids), from top to bottom. Of a group with
+    many donors, some are drawn, evenly by their mean change.
+    """
     means = frame.groupby(["group", "donor"], as_index=False)["change"].mean()
     kept = means.loc[evenly(means["change"], [means["group"]], MOST_DONORS), ["group", "donor"]]
     if len(kept) < len(means):
         words += f" At most {MOST_DONORS} donors of a group are drawn, evenly by their mean change."
-    symbols = run.genes["symbol"].reindex(frame["gene_id"]).fillna("").to_numpy()
-    frame["gene"] = np.where(symbols != "", symbols, frame["gene_id"])
-    order = frame.groupby("gene")["change"].mean().sort_values(ascending=False, kind="stable").index
-    frame = frame.merge(kept, on=["group", "donor"])
+    named = run.genes["symbol"].reindex(order).fillna("")
+    # two genes may have one symbol: their ids tell them apart
+    names = named.where((named != "") & ~named.duplicated(keep=False), named.index.to_series())
+    frame = frame.assign(gene=frame["gene_id"].map(names)).merge(kept, on=["group", "donor"])
     most = float(frame["change"].abs().quantile(0.98)) or 1.0
     several = len(run.times) > 1
     after = "log2 after" if several else f"log2 {run.times[-1]}"
@@ -192,6 +194,11 @@ def leading_edge(run: RunTables) -> Figure:
         alt.Tooltip("after:Q", title=after, format=".2f"),
         alt.Tooltip("change:Q", title="Change, log2", format=".3f"),
     ]
+    # Vega-Lite orders headings by the data, and panels by `sort`: the two must agree
+    places = {name: number for number, name in enumerate([*run.groups, *run.times])}
+    frame = frame.sort_values(
+        ["time", "group"], key=lambda names: names.map(places), kind="stable", ignore_index=True
+    )
     donors = int(kept.groupby("group").size().max())
     cells = (
         alt.Chart()
@@ -200,8 +207,8 @@ def leading_edge(run: RunTables) -> Figure:
             x=alt.X("donor:N", sort="ascending", title=None, axis=names_axis(donors, 90)),
             y=alt.Y(
                 "gene:N",
-                sort=list(order),
-                title="Gene",
+                sort=[str(names[gene]) for gene in order],
+                title=axis_title,
                 axis=alt.Axis(labelOverlap=False, labelFontSize=10, ticks=False),
             ),
             color=alt.Color(
@@ -214,9 +221,13 @@ def leading_edge(run: RunTables) -> Figure:
         )
         .properties(width={"step": 15}, height={"step": 13})
     )
-    header = alt.Header(labelLimit=160)
-    column = alt.Column("group:N", sort=run.groups, title=None, header=header)
-    row = {"row": alt.Row("time:N", sort=run.times, title=None, header=header)} if several else {}
+    seen = set(frame["group"])
+    groups = [group for group in run.groups if group in seen]
+    # a heading is as wide as its donors' columns
+    letters = max(9, 15 * int(kept.groupby("group").size().min()) // 7)
+    header = alt.Header(labelExpr=wrapped(letters), labelLineHeight=12)
+    column = alt.Column("group:N", sort=groups, title=None, header=header)
+    row = {"row": alt.Row("time:N", sort=run.times, title=None)} if several else {}
     chart = cells.facet(column=column, **row, data=data("cells"), spacing=14)
     chart = chart.resolve_scale(x="independent")
     if several:
@@ -224,3 +235,15 @@ def leading_edge(run: RunTables) -> Figure:
         chart = chart.properties(align={"row": "all", "column": "each"})
     columns = ["gene_id", "gene", "group", "donor", "time", "before", "after", "change"]
     return Figure(chart, {"cells": frame[columns]}, words, responsive=False)
+
+
+def leading_edge(run: RunTables) -> Figure:
+    """Each donor's change of the leading edges' genes."""
+    genes = leading_genes(run)
+    frame = donor_changes(run, genes) if genes else pd.DataFrame()
+    if frame.empty:
+        return empty("No set has a leading edge to show.")
+    words = f"Change in each donor of {len(genes)} leading-edge genes."
+    means = frame.groupby("gene_id")["change"].mean()
+    order = means.sort_values(ascending=False, kind="stable").index
+    return donor_heatmap(run, frame, list(order), words)

@@ -111,7 +111,7 @@ def level(run: RunTables, factor: str) -> Figure:
     return Figure(chart, held, f"Change of {factor} in {len(donors)} donors.")
 
 
-def _call_encodings(*, both: bool) -> dict[str, alt.Color | alt.Shape | alt.Size | alt.Opacity]:
+def _call_encodings(*, both: bool) -> dict[str, alt.Color | alt.Shape | alt.Size | alt.FillOpacity]:
     """Return the marks of calls; both: whether both kinds of evidence exist."""
     first = 0 if both else 1
     tested = GENE_CALLS[first:3]

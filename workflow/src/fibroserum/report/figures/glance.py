@@ -1,4 +1,4 @@
-"""The small pictures at the top of the page, one a question."""
+"""The small figures at the top of the page, one a question."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from fibroserum.report.theme import (
     UP,
     ZERO,
     Figure,
-    both_ends,
     contrast_colour,
     data,
     empty,
     group_scale,
+    label_axis,
+    row_step,
     zero_line,
 )
 
 SMALL = 250
 FEW = 4
+#: Letters to a line of a name.
+LINE = 30
 UNSIGNED = "replace(datum.label, '−', '')"
 
 
-def _axis(limit: int = 150) -> alt.Axis:
-    return alt.Axis(labelLimit=limit, labelExpr=both_ends(limit), ticks=False, grid=False)
-
-
-def _contrasts(run: RunTables) -> alt.Axis:
-    """Return an axis of contrasts, whose names are longer where they say at which time."""
-    return _axis(150 if len(run.times) == 1 else 190)
+def _rows(run: RunTables) -> tuple[alt.Y, alt.Step]:
+    """Return the axis of the contrasts, and the height of their rows."""
+    order = label_order(run)
+    y = alt.Y("label:N", sort=order, title=None, axis=label_axis(order, LINE, grid=False))
+    return y, alt.Step(row_step(order, LINE))
 
 
 def _whole(least: int, most: int, **options: Any) -> alt.Axis:
@@ -57,16 +58,16 @@ def pairs(run: RunTables) -> Figure:
     frame = frame.sort_values(
         "group", key=lambda groups: groups.map(run.groups.index), kind="stable"
     )
-    most = int(max(frame["pairs"], default=0))
+    most, slots = int(max(frame["pairs"], default=0)), list(frame["slot"])
     bars = (
         alt.Chart(data("pairs"))
         .mark_bar(height=16)
         .encode(
             x=alt.X("pairs:Q", title="Complete pairs", axis=_whole(0, most)),
-            y=alt.Y("slot:N", sort=list(frame["slot"]), title=None, axis=_axis()),
+            y=alt.Y("slot:N", sort=slots, title=None, axis=label_axis(slots, LINE, grid=False)),
             color=alt.Color("group:N", scale=group_scale(run.groups), legend=None),
         )
-        .properties(width=SMALL, height={"step": 26})
+        .properties(width=SMALL, height=alt.Step(row_step(slots, LINE, 26)))
     )
     said = ", ".join(f"{row.slot} {row.pairs:.0f}" for row in frame.itertuples())
     return Figure(bars, {"pairs": frame}, f"Complete pairs: {said}.", responsive=False)
@@ -75,6 +76,7 @@ def pairs(run: RunTables) -> Figure:
 def calls(run: RunTables) -> Figure:
     """Genes called up and down in each contrast."""
     frame = run.contrasts[["contrast", "up", "down"]].astype({"up": float, "down": float})
+    y, step = _rows(run)
     long = labelled(run, frame.melt("contrast", var_name="call", value_name="genes"))
     long["signed"] = long["genes"].where(long["call"] == "up", -long["genes"])
     largest = max(int(long["genes"].max()), 1)
@@ -88,7 +90,7 @@ def calls(run: RunTables) -> Figure:
                 scale=alt.Scale(domain=[-largest, largest]),
                 axis=_whole(-largest, largest, format=",d", labelExpr=UNSIGNED),
             ),
-            y=alt.Y("label:N", sort=label_order(run), title=None, axis=_contrasts(run)),
+            y=y,
             color=alt.Color(
                 "call:N", scale=alt.Scale(domain=["up", "down"], range=[UP, DOWN]), legend=None
             ),
@@ -98,7 +100,7 @@ def calls(run: RunTables) -> Figure:
                 alt.Tooltip("genes:Q", title="Genes", format=","),
             ],
         )
-        .properties(width=SMALL, height={"step": 22})
+        .properties(width=SMALL, height=step)
     )
     return Figure(chart, {"calls": long}, "Genes called per contrast.", responsive=False)
 
@@ -112,7 +114,7 @@ def target(run: RunTables) -> Figure:
     frame = labelled(run, own)[
         ["contrast", "label", "log2FoldChange", "ci_low", "ci_high", "verdict"]
     ]
-    y = alt.Y("label:N", sort=label_order(run), title=None, axis=_contrasts(run))
+    y, step = _rows(run)
     colour = contrast_colour(run.contrasts, run.groups)
     bars = (
         alt.Chart(data("estimates"))
@@ -142,7 +144,7 @@ def target(run: RunTables) -> Figure:
             ],
         )
     )
-    chart = alt.layer(zero_line("x"), bars, dots).properties(width=SMALL, height={"step": 22})
+    chart = alt.layer(zero_line("x"), bars, dots).properties(width=SMALL, height=step)
     held = {"estimates": frame, "zero": ZERO}
     return Figure(chart, held, f"{names[0]} in each contrast.", responsive=False)
 
@@ -165,7 +167,11 @@ def factors(run: RunTables) -> Figure:
         .encode(
             x=alt.X("genes:Q", title="Genes", axis=_whole(0, most)),
             y=alt.Y(
-                "factor:N", sort=names, scale=alt.Scale(domain=names), title=None, axis=_axis()
+                "factor:N",
+                sort=names,
+                scale=alt.Scale(domain=names),
+                title=None,
+                axis=label_axis(names, LINE, grid=False),
             ),
             color=alt.Color(
                 "call:N",
@@ -174,7 +180,7 @@ def factors(run: RunTables) -> Figure:
             ),
             order=alt.Order("rank:Q"),
         )
-        .properties(width=SMALL, height={"step": 26})
+        .properties(width=SMALL, height=alt.Step(row_step(names, LINE, 26)))
     )
     return Figure(chart, {"genes": frame}, "Responsive genes per factor.", responsive=False)
 
@@ -182,6 +188,7 @@ def factors(run: RunTables) -> Figure:
 def ecm(run: RunTables) -> Figure:
     """Sets of the first collection called up and down in each contrast."""
     rows = set_rows(run)
+    y, step = _rows(run)
     if rows.empty:
         return empty("No gene set was tested.")
     long = rows[rows["call"].isin(["up", "down"])]
@@ -208,11 +215,11 @@ def ecm(run: RunTables) -> Figure:
                 scale=alt.Scale(domain=[-largest, largest]),
                 axis=_whole(-largest, largest, format=",d", labelExpr=UNSIGNED),
             ),
-            y=alt.Y("label:N", sort=label_order(run), title=None, axis=_contrasts(run)),
+            y=y,
             color=alt.Color(
                 "call:N", scale=alt.Scale(domain=["up", "down"], range=[UP, DOWN]), legend=None
             ),
         )
-        .properties(width=SMALL, height={"step": 22})
+        .properties(width=SMALL, height=step)
     )
     return Figure(chart, {"sets": frame}, "Gene sets called per contrast.", responsive=False)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from fibroserum.chain.links import chained
 from fibroserum.input.names import file_name
 from fibroserum.report.figures import (
+    called,
     chain,
     change,
     cohort,
     edges,
     factors,
+    first_target,
     gene_lists,
     glance,
     outcomes,
@@ -34,7 +36,6 @@ from fibroserum.report.loading import RunTables, only
 from fibroserum.report.theme import Figure
 
 WHOLE = {
-    "glance_pairs": glance.pairs,
     "glance_calls": glance.calls,
     "glance_target": glance.target,
     "glance_factors": glance.factors,
@@ -45,7 +46,9 @@ WHOLE = {
     "pca_within": cohort.pca_within,
     "sample_distances": cohort.sample_distances,
     "pair_similarity": cohort.pair_similarity,
+    "called_genes": called.heatmap,
     "pvalues": change.pvalues,
+    "target_first": first_target.figure,
     "targets_forest": targets.forest,
     "targets_pairs": targets.pairs,
     "targets_leave_one_out": targets.leave_one_out,
@@ -59,7 +62,6 @@ WHOLE = {
 OF_CONTRAST = {
     "volcano": change.volcano,
     "ma": change.ma,
-    "quadrants": change.quadrants,
 }
 OF_FACTOR = {
     "level": factors.level,
@@ -81,19 +83,32 @@ def catalogue_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Entry]:
     )
 
 
+def estimable(run: RunTables, contrasts: Sequence[str]) -> list[str]:
+    """Return the contrasts that figures show: those that could be estimated, or all where none."""
+    lost = run.settings["not_estimable"]
+    return [name for name in contrasts if name not in lost] or list(contrasts)
+
+
 def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
     """Return every figure that the catalogue names, in its order."""
-    first, alpha = only(run, run.opening), config["differential_expression"]["alpha"]
+    settings = config["differential_expression"]
+    alpha, alone = settings["alpha"], settings["second_opinion"] == "none"
+    first = only(run, estimable(run, run.opening))
     all_of = WHOLE | {"ecm_sets": partial(sets.set_matrix, alpha=alpha)}
     figures: dict[str, Figure] = {name: whole(first) for name, whole in all_of.items()}
+    # pairs that are too few for a contrast are pairs all the same
+    figures["glance_pairs"] = glance.pairs(only(run, run.opening))
     if run.folded:
-        rest = only(run, run.folded)
+        rest = only(run, estimable(run, run.folded))
         figures |= {others(name): all_of[name](rest) for name in OF_ALL_CONTRASTS}
     kinds = dict(zip(run.contrasts["contrast"], run.contrasts["kind"], strict=True))
     for contrast, kind in kinds.items():
         for name, of_contrast in OF_CONTRAST.items():
-            if name != "quadrants" or kind == "difference":
-                figures[f"{name}_{file_name(contrast)}"] = of_contrast(run, contrast)
+            figures[f"{name}_{file_name(contrast)}"] = of_contrast(run, contrast)
+        if kind == "difference":
+            drawn = called.quadrants(run, contrast, alpha, alone=alone)
+            figures[f"quadrants_{file_name(contrast)}"] = drawn
+    figures["overlap"] = called.overlap(run, alpha, alone=alone)
     for factor in config["factors"]:
         for name, of_factor in OF_FACTOR.items():
             figures[f"factor_{file_name(factor)}_{name}"] = of_factor(run, factor)

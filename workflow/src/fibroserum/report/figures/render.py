@@ -1,15 +1,27 @@
-"""Figures as SVG and PNG, from the specifications that the page shows; no heavy import."""
+"""Figures as SVG, PNG and PDF, from the specifications that the page shows; no heavy import."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
-#: Figures as SVG and PNG, by their names.
-Images = dict[str, tuple[str, bytes]]
+from fibroserum.report.figures.pdf import SIZE, pdf
+from fibroserum.report.sizes import COMPOSED, FONT, PNG_SCALE
 
-SCALE = 2.0
+
+class Image(NamedTuple):
+    """One figure in the formats of its files."""
+
+    svg: str
+    png: bytes
+    pdf: bytes
+
+
+#: Figures by their names.
+Images = dict[str, Image]
+
 # labels look for room around their point, in the order of the rows, and are left out where there is
 # none; to keep off other marks as well (avoidMarks) needs a canvas, which vl-convert has not
 LABEL_LAYOUT = {
@@ -28,6 +40,8 @@ LABEL_LAYOUT = {
     "offset": [4, 4, 4, 4, 7, 7, 7, 7],
     "padding": 0,
 }
+#: Ids of an SVG and references to them.
+IDS = re.compile(r'(\bid="|url\(#|href="#)')
 
 
 def with_label_layout(vega: dict[str, Any], layer: str) -> dict[str, Any]:
@@ -54,10 +68,55 @@ def png(drawing: str) -> bytes:
     """Return an SVG as PNG, two pixels to a point."""
     import vl_convert
 
-    return vl_convert.svg_to_png(drawing, scale=SCALE)
+    return vl_convert.svg_to_png(drawing, scale=PNG_SCALE)
+
+
+def image(drawing: str) -> Image:
+    """Return an SVG in all formats."""
+    return Image(drawing, png(drawing), pdf(drawing))
 
 
 def images(specs: Mapping[str, dict[str, Any]]) -> Images:
-    """Return every specification as SVG and PNG, by its name."""
-    drawn = {name: svg(spec) for name, spec in specs.items()}
-    return {name: (drawing, png(drawing)) for name, drawing in drawn.items()}
+    """Return every specification in all formats, by its name."""
+    return {name: image(svg(spec)) for name, spec in specs.items()}
+
+
+def composed(specs: Sequence[dict[str, Any]]) -> Image:
+    """Return specifications as one figure, its panels lettered A, B, C …"""
+    return image(compose([svg(spec) for spec in specs]))
+
+
+def compose(drawings: Sequence[str]) -> str:
+    """Return SVGs as one in two columns, each with its letter.
+
+    A panel goes where there is room first. One that is wider than a column is made smaller, or has
+    the whole width where its letters would become too small.
+    """
+    filled = [0.0, 0.0]
+    parts = []
+    for number, drawing in enumerate(drawings):
+        width, height = map(float, SIZE.search(drawing).groups())  # type: ignore[union-attr]
+        scale = min(1.0, COMPOSED.column / width)
+        place = filled.index(min(filled))
+        x, y = place * (COMPOSED.column + COMPOSED.gap), filled[place]
+        whole = scale < COMPOSED.least
+        if whole:
+            scale, x, y = min(1.0, COMPOSED.width / width), 0.0, max(filled)
+        bottom = y + COMPOSED.head + height * scale + COMPOSED.gap
+        filled = [bottom, bottom] if whole else [*filled[:place], bottom, *filled[place + 1 :]]
+        letter = chr(ord("A") + number)
+        inside = drawing[drawing.index(">") + 1 : drawing.rindex("</svg>")]
+        # ids are those of one drawing
+        inside = IDS.sub(rf"\g<1>{letter}-", inside)
+        parts.append(
+            f'<text x="{x:g}" y="{y + COMPOSED.letter:g}" font-family="{FONT}" '
+            f'font-size="{COMPOSED.letter}" font-weight="bold" fill="#111111">{letter}</text>'
+            f'<g transform="translate({x:g},{y + COMPOSED.head:g}) scale({scale:.5g})">{inside}</g>'
+        )
+    height = max(filled) - COMPOSED.gap
+    size = f'width="{COMPOSED.width:g}" height="{height:g}"'
+    return (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'version="1.1" {size} viewBox="0 0 {COMPOSED.width:g} {height:g}">'
+        f'<rect {size} fill="white"/>{"".join(parts)}</svg>'
+    )

@@ -17,7 +17,7 @@ from fibroserum.report.theme import (
     data,
     empty,
     fold_change_scale,
-    names_axis,
+    upright_axis,
 )
 
 MOST_SETS = 30
@@ -107,7 +107,7 @@ def wrapped(name: str) -> str:
 BROKEN = "split(datum.label, '\\n')"
 
 
-def matrix_rows(run: RunTables, alpha: float) -> pd.DataFrame:
+def matrix_rows(run: RunTables, alpha: float, most: int = MOST_SETS) -> pd.DataFrame:
     """Return the rows of the matrix: one representative a family, the strongest of all collections.
 
     Besides columns of the set tables: contrast, label, name (as printed), family_members, others
@@ -115,7 +115,7 @@ def matrix_rows(run: RunTables, alpha: float) -> pd.DataFrame:
     set has a mark), detectable (the mean change that 80 % of such studies would find).
     """
     rows = all_rows(run)
-    shown = strongest_sets(rows, run.contrast_names, MOST_SETS)
+    shown = strongest_sets(rows, run.contrast_names, most)
     beside, full = relatives(rows), titles(run, shown)
     # rows say the collection at their end; a name says it where two collections share the name
     names = [name for _, name in shown]
@@ -142,7 +142,7 @@ def _detected(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"label": typical.index, "words": [f"±{number:.2f}" for number in typical]})
 
 
-def set_matrix(run: RunTables, alpha: float) -> Figure:
+def set_matrix(run: RunTables, alpha: float, most_sets: int = MOST_SETS) -> Figure:
     """Sets × contrasts: mean change, and a mark where a set is called.
 
     Sets without a mark are pale, and the colours reach at least as far as a change that the cohort
@@ -150,7 +150,7 @@ def set_matrix(run: RunTables, alpha: float) -> Figure:
     """
     if all_rows(run).empty:
         return empty("No gene set was tested.")
-    frame = matrix_rows(run, alpha)
+    frame = matrix_rows(run, alpha, most_sets)
     given = {(one.collection, one.name): number for number, one in enumerate(run.gene_sets)}
     place = pd.Series([given.get(key, len(given)) for key in keys_of(frame)], index=frame.index)
     order = list(dict.fromkeys(frame.loc[place.sort_values(kind="stable").index, "name"]))
@@ -158,7 +158,7 @@ def set_matrix(run: RunTables, alpha: float) -> Figure:
         "label:N",
         sort=label_order(run),
         title=None,
-        axis=names_axis(len(run.contrast_names), 150),
+        axis=upright_axis(24),
     )
     y = alt.Y(
         "name:N",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import altair as alt
 import numpy as np
 import pandas as pd
@@ -14,13 +12,17 @@ from fibroserum.report.theme import (
     data,
     group_scale,
     hollow_or_filled,
-    names_axis,
+    legend,
+    lines_of,
     panels,
+    upright_axis,
 )
 
 MOST_LINES = 40
 # pixels to a place along the axis where there are several times after
 STEP = 22
+#: Letters to a line of a place's name.
+SLOT_LINE = 18
 DONOR = ["panel", "donor", "group"]
 
 
@@ -39,14 +41,8 @@ def slopes(
     frame: panel, donor, group, before, after, and with several times after `time`, which one.
     Groups stand side by side within a panel.
     """
-    rows = frame if "time" in frame else frame.assign(time=run.times[-1])
-    keys = [rows[name] for name in DONOR]
-    change = (rows["after"] - rows["before"]).groupby(keys, sort=False).transform("mean")
-    donors = rows[~rows.duplicated(DONOR)]
-    kept = donors.loc[evenly(change[donors.index], [donors["panel"], donors["group"]]), DONOR]
-    if len(kept) < len(donors):
-        words += f" At most {MOST_LINES} donors of a group are drawn, evenly by their change."
-    long = slope_rows(run, rows.merge(kept, on=DONOR))
+    long, left_out = drawn_rows(run, frame)
+    words += left_out
     several = len(run.times) > 1
     least = max(least, STEP * len(slope_slots(run))) if several else least
     drawing = slope_chart(run, y_title, panel=True, least=least)
@@ -55,6 +51,22 @@ def slopes(
         spacing={"row": 120 if several else 90, "column": 62}
     )
     return Figure(chart, {"slopes": long}, words, responsive=False, panel=least + 70)
+
+
+def drawn_rows(run: RunTables, frame: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Return the rows of the donors to draw (`slope_rows`), and a sentence where some are left out.
+
+    frame: as in `slopes`.
+    """
+    rows = frame if "time" in frame else frame.assign(time=run.times[-1])
+    keys = [rows[name] for name in DONOR]
+    change = (rows["after"] - rows["before"]).groupby(keys, sort=False).transform("mean")
+    donors = rows[~rows.duplicated(DONOR)]
+    kept = donors.loc[evenly(change[donors.index], [donors["panel"], donors["group"]]), DONOR]
+    long = slope_rows(run, rows.merge(kept, on=DONOR))
+    if len(kept) == len(donors):
+        return long, ""
+    return long, f" At most {MOST_LINES} donors of a group are drawn, evenly by their change."
 
 
 def evenly(values: pd.Series, keys: list[pd.Series], most: int = MOST_LINES) -> list[int]:
@@ -121,17 +133,17 @@ def slope_chart(
         sort=slots,
         scale=alt.Scale(domain=slots),
         title=None,
-        axis=names_axis(len(slots), 90 if len(run.times) == 1 else 130),
+        axis=upright_axis(SLOT_LINE),
     )
     scale = alt.Scale(zero=False, nice=False, padding=8)
     ticks = alt.Axis(tickCount=4, labelBound=True)
     y = alt.Y("level:Q", title=y_title, scale=scale, axis=ticks)
     title = filled_words(run)
     several = len(run.times) > 1
-    legend: dict[str, Any] = {"legend": alt.Legend(symbolOpacity=1)} if several else {}
-    colour = alt.Color("group:N", scale=group_scale(run.groups), title=title, **legend)
+    entries = legend(run.groups, 2 * least, symbolOpacity=1)
+    colour = alt.Color("group:N", scale=group_scale(run.groups), title=title, legend=entries)
     # without an order of their own, points of a line are joined in the order of their names
-    order: dict[str, Any] = {"order": alt.Order("order:Q")} if several else {}
+    order = {"order": alt.Order("order:Q")} if several else {}
     lines = source.mark_line(strokeWidth=1.1, opacity=0.45 if several else alt.Undefined).encode(
         x=x, y=y, color=colour, detail=["donor:N", "group:N"], **order
     )
@@ -139,7 +151,7 @@ def slope_chart(
         x=x,
         y=y,
         color=colour,
-        fill=alt.Fill("group:N", scale=group_scale(run.groups), title=title, **legend),
+        fill=alt.Fill("group:N", scale=group_scale(run.groups), title=title, legend=entries),
         fillOpacity=hollow_or_filled(),
         tooltip=[
             alt.Tooltip("donor:N", title="Donor"),
@@ -148,7 +160,9 @@ def slope_chart(
             alt.Tooltip("level:Q", title="log2 level", format=".2f"),
         ],
     )
-    width = max(least, (STEP if several else 34) * len(slots))
+    # lines of a name stand beside each other
+    step = max(STEP if several else 34, 11 * lines_of(slots, SLOT_LINE) + 6)
+    width = max(least, step * len(slots))
     layers = [lines, dots, _means(source, x, y_title, colour)] if several else [lines, dots]
     return alt.layer(*layers).properties(width=width, height=130)
 

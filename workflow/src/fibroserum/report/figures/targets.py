@@ -1,4 +1,4 @@
-"""Pictures of the targets: estimates, donors, leave-one-out, what could have been seen."""
+"""Figures of the targets: estimates, donors, leave-one-out, detectable effects."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from fibroserum.targets.power import published_effect
 
 MOST_TARGETS = 24
 PANEL = 190
+#: An interval so many times as wide as the median one is cut.
+TOO_WIDE = 4
 
 
 def target_names(run: RunTables) -> list[str]:
@@ -40,9 +42,15 @@ def published_effects(run: RunTables) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["target", "contrast", "published"]).dropna()
 
 
-def _facets(run: RunTables, layers: list[alt.Chart], height: int, held: str) -> alt.FacetChart:
-    chart = alt.layer(*layers).properties(width=PANEL, height=height)
-    made = panels(chart, "label", held, label_order(run), 3, PANEL + 60)
+def _facets(
+    run: RunTables, layers: list[alt.Chart], frame: pd.DataFrame, held: str
+) -> alt.FacetChart:
+    """Return a panel a contrast of `frame` (data `held`), a row a target."""
+    names = [name for name in target_names(run) if name in set(frame["target"])]
+    seen = set(frame["label"])
+    order = [label for label in label_order(run) if label in seen]
+    chart = alt.layer(*layers).properties(width=PANEL, height=max(60, 19 * len(names)))
+    made = panels(chart, "label", held, order, 3, PANEL + 60)
     if any(contrast.dose for contrast in run.planned):
         # a slope is per unit of the dose: its panel has a scale of its own
         made = made.resolve_scale(x="independent")
@@ -53,23 +61,76 @@ def _target_axis(names: list[str]) -> alt.Y:
     return alt.Y("target:N", sort=names, title=None, axis=alt.Axis(labelLimit=102, grid=True))
 
 
-def _height(names: list[str]) -> int:
-    return max(60, 19 * len(names))
+def within_limits(
+    run: RunTables, frame: pd.DataFrame, ends: list[str], dot: str, width: pd.Series
+) -> pd.DataFrame:
+    """Cut the columns `ends` at a limit that one wide interval does not set for all others.
+
+    dot: the column of the estimates, missing where they lie beyond it. width: of each interval.
+    Contrasts of a dose, which have scales of their own, have limits of their own. Adds where each
+    row ends (`at_low`, `at_high`), and 1 where it continues beyond (`beyond_low`, `beyond_high`).
+    """
+    own = {one.name for one in run.planned if one.dose}
+    parts = []
+    scale = frame["contrast"].where(frame["contrast"].isin(own), "")
+    for _, rows in frame.groupby(scale, sort=False):
+        typical = width[rows.index] <= TOO_WIDE * width[rows.index].median()
+        largest = rows.loc[typical, [*ends, dot]].abs().max().max()
+        limit = 1.05 * largest if np.isfinite(largest) else np.inf
+        cut = {name: rows[name].clip(-limit, limit) for name in ends}
+        cut[dot] = rows[dot].where(rows[dot].abs() <= limit)
+        low, high = rows[[*ends, dot]].min(axis=1), rows[[*ends, dot]].max(axis=1)
+        parts.append(
+            rows.assign(
+                **cut,
+                at_low=low.clip(-limit),
+                at_high=high.clip(upper=limit),
+                beyond_low=(low < -limit).astype(int),
+                beyond_high=(high > limit).astype(int),
+            )
+        )
+    return pd.concat(parts).loc[frame.index]
 
 
-def forest(run: RunTables) -> Figure:
-    """Every target in every contrast: estimate, interval, published effect."""
-    names = target_names(run)
-    if not names:
-        return empty("No target was declared.")
+def _arrows(y: alt.Y) -> list[alt.Chart]:
+    """Return arrow heads where an interval continues beyond the figure."""
+    return [
+        alt.Chart()
+        .mark_point(shape=f"triangle-{way}", size=36, filled=True, color=ACCENT)
+        .encode(x=f"at_{end}:Q", y=y, fillOpacity=alt.FillOpacity(f"beyond_{end}:Q", scale=None))
+        for way, end in (("left", "low"), ("right", "high"))
+    ]
+
+
+def forest_rows(run: RunTables) -> pd.DataFrame:
+    """Return what `forest_layers` draws: a row a target and contrast."""
     frame = run.targets[
         ["target", "contrast", "verdict", "log2FoldChange", "ci_low", "ci_high", "panel_padj"]
     ].merge(published_effects(run), on=["target", "contrast"], how="left")
+    frame = labelled(run, frame)
     frame["note"] = frame["verdict"].where(frame["verdict"].isin(["absent", "untestable"]), "")
     frame["published"] = frame["published"].where(frame["note"] == "")
     frame["filled"] = frame["verdict"].isin(["up", "down"]).astype(int)
-    frame["zero"] = 0.0
-    frame = labelled(run, frame)
+    frame = frame.assign(
+        zero=0.0,
+        low=frame["ci_low"],
+        high=frame["ci_high"],
+        estimate=frame["log2FoldChange"],
+    )
+    if frame.empty:
+        return frame
+    width = frame["high"] - frame["low"]
+    return within_limits(run, frame, ["low", "high"], "estimate", width)
+
+
+def forest_layers(
+    run: RunTables,
+    frame: pd.DataFrame,
+    title: str = "log2 fold change, 95 % interval",
+    ticks: int = 4,
+) -> list[alt.Chart]:
+    """Return the layers of a forest over `forest_rows`."""
+    names = [name for name in target_names(run) if name in set(frame["target"])]
     tooltip = [
         alt.Tooltip("target:N", title="Target"),
         alt.Tooltip("log2FoldChange:Q", title="log2 fold change", format=".3f"),
@@ -87,10 +148,8 @@ def forest(run: RunTables) -> Figure:
         alt.Chart()
         .mark_rule(strokeWidth=1.8)
         .encode(
-            x=alt.X(
-                "ci_low:Q", title="log2 fold change, 95 % interval", axis=alt.Axis(tickCount=4)
-            ),
-            x2="ci_high:Q",
+            x=alt.X("low:Q", title=title, axis=alt.Axis(tickCount=ticks)),
+            x2="high:Q",
             y=y,
             color=colour,
         )
@@ -99,7 +158,7 @@ def forest(run: RunTables) -> Figure:
         alt.Chart()
         .mark_point(size=52, strokeWidth=1.6)
         .encode(
-            x="log2FoldChange:Q",
+            x="estimate:Q",
             y=y,
             color=colour,
             fill=alt.Fill("contrast:N", scale=scale, legend=None),
@@ -118,8 +177,17 @@ def forest(run: RunTables) -> Figure:
         .encode(x="zero:Q", y=y, text="note:N")
     )
     known = [paper] if frame["published"].notna().any() else []
-    chart = _facets(run, [zero, bars, *known, dots, notes], _height(names), "estimates")
-    words = f"Estimates with intervals of {len(names)} targets in {len(run.contrasts)} contrasts."
+    return [zero, bars, *known, dots, *_arrows(y), notes]
+
+
+def forest(run: RunTables) -> Figure:
+    """Every target in every contrast: estimate, interval, published effect."""
+    if not target_names(run):
+        return empty("No target was declared.")
+    frame = forest_rows(run)
+    chart = _facets(run, forest_layers(run, frame), frame, "estimates")
+    counts = frame["target"].nunique(), frame["contrast"].nunique()
+    words = f"Estimates with intervals of {counts[0]} targets in {counts[1]} contrasts."
     return Figure(chart, {"estimates": frame}, words, responsive=False, panel=PANEL + 110)
 
 
@@ -169,7 +237,7 @@ def leave_one_out(run: RunTables) -> Figure:
             ),
             y=y,
             color=contrast_colour(run.contrasts, run.groups),
-            opacity=alt.Opacity("alpha:Q", scale=None),
+            fillOpacity=alt.FillOpacity("alpha:Q", scale=None),
             tooltip=tooltip,
         )
     )
@@ -178,7 +246,7 @@ def leave_one_out(run: RunTables) -> Figure:
         .mark_point(size=34, color=ACCENT, strokeWidth=1.4)
         .encode(x="full:Q", y=y, tooltip=tooltip)
     )
-    chart = _facets(run, [zero, ticks, whole], _height(names), "refits")
+    chart = _facets(run, [zero, ticks, whole], frame, "refits")
     words = f"Estimates of {len(names)} targets, refitted without each donor in turn."
     return Figure(chart, {"refits": frame}, words, responsive=False, panel=PANEL + 110)
 
@@ -194,7 +262,8 @@ def detectable(run: RunTables) -> Figure:
         run.targets[["target", "contrast", "log2FoldChange"]], on=["target", "contrast"], how="left"
     )
     frame["size"] = frame["log2FoldChange"].abs()
-    frame = labelled(run, frame)
+    frame = labelled(run, frame).assign(bar=frame["detectable_lfc"], dot=frame["size"])
+    frame = within_limits(run, frame, ["bar"], "dot", frame["detectable_lfc"])
     names = [name for name in target_names(run) if name in set(frame["target"])]
     y = _target_axis(names)
     tooltip = [
@@ -206,7 +275,7 @@ def detectable(run: RunTables) -> Figure:
         alt.Chart()
         .mark_bar(opacity=0.35, height=9)
         .encode(
-            x=alt.X("detectable_lfc:Q", title="|log2 fold change|", axis=alt.Axis(tickCount=4)),
+            x=alt.X("bar:Q", title="|log2 fold change|", axis=alt.Axis(tickCount=4)),
             y=y,
             color=contrast_colour(run.contrasts, run.groups),
             tooltip=tooltip,
@@ -215,8 +284,8 @@ def detectable(run: RunTables) -> Figure:
     dots = (
         alt.Chart()
         .mark_point(size=40, filled=True)
-        .encode(x="size:Q", y=y, color=contrast_colour(run.contrasts, run.groups), tooltip=tooltip)
+        .encode(x="dot:Q", y=y, color=contrast_colour(run.contrasts, run.groups), tooltip=tooltip)
     )
-    chart = _facets(run, [bars, dots], _height(names), "effects")
+    chart = _facets(run, [bars, dots, *_arrows(y)], frame, "effects")
     words = f"Detectable and estimated effects of {len(names)} targets."
     return Figure(chart, {"effects": frame}, words, responsive=False, panel=PANEL + 110)
