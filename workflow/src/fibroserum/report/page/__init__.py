@@ -7,9 +7,11 @@ __all__ = [
     "design_words",
     "gene_data",
     "gene_names",
+    "methods_words",
     "outcomes",
     "pack",
     "panel_tables",
     "tables",
     "templates",
+    "verdicts",
 ]
