@@ -30,7 +30,8 @@ fillLazily();
 prepareLookup();
 prepareTips();
 prepareDownloads();
-preparePrinting(
-  () => Promise.all([library("vega"), json("figures"), json("settings"), unpackTables()]),
-  fillAll,
-);
+preparePrinting(async () => {
+  // the first figures are drawn before the tables are unpacked
+  await Promise.all([library("vega"), json("figures"), json("settings")]);
+  await unpackTables();
+}, fillAll);
