@@ -5,6 +5,7 @@ __all__ = [
     "chain",
     "cohort_page",
     "design_words",
+    "factors",
     "gene_data",
     "gene_names",
     "methods_words",
