@@ -268,7 +268,11 @@ def test_comparisons_that_are_not_in_the_run_are_named(
     tmp_path: Path, repository: Path, shape: Shape, wanted: list[str]
 ) -> None:
     config = make_run(tmp_path, repository, shape)
-    words = [line for line in words_of_design(load_run(tmp_path, config), config) if "in this run" in line]
+    words = [
+        line
+        for line in words_of_design(load_run(tmp_path, config), config)
+        if "in this run" in line
+    ]
     assert len(words) == len(wanted)
     for line, begin in zip(words, wanted, strict=True):
         assert line.startswith(begin)
