@@ -13,6 +13,7 @@ import pytest
 
 from fibroserum import tables
 from fibroserum.de.reasons import WORDS, in_words, reasons
+from fibroserum.report.loading import load_run
 
 CONTRASTS = "#lookup-contrasts tbody tr"
 
@@ -108,7 +109,7 @@ def test_pictures_and_numbers_of_several_genes_can_be_saved(
     name, text = saved(page, "contrasts.csv")
     assert name == "BGN_COL3A1_DCN_contrasts.csv"
     rows = list(csv.DictReader(io.StringIO(text.decode("utf-8"))))
-    names = list(tables.read("contrasts", run.folder / "contrasts.tsv")["contrast"])
+    names = load_run(run.folder, run.config).contrast_names
     assert [(row["gene"], row["contrast"]) for row in rows] == [
         (gene, contrast) for gene in ("BGN", "COL3A1", "DCN") for contrast in names
     ]
@@ -158,7 +159,7 @@ def test_the_reason_of_a_call_is_where_the_gene_is(
     table = page.locator("#genes-table")
     table.scroll_into_view_if_needed()
     page.wait_for_selector("#genes-table tbody tr")
-    page.select_option("#genes-contrast", index=0)
+    page.select_option("#genes-contrast", label="AT: post vs pre")
     for number in (frame.index[-1], frame.index[(codes == "msi").to_numpy()][-1]):
         row = frame.loc[number]
         page.fill("#genes-table_wrapper .dt-search input", row["gene_id"])
@@ -181,6 +182,7 @@ def test_the_reason_of_a_call_is_where_the_gene_is(
         assert tip.endswith(said)
         page.keyboard.press("Escape")
         assert page.locator("#gene-tip").is_hidden()
+    page.select_option("#genes-contrast", label="AT: post vs pre")
     page.locator("#fig-volcano_AT_post_vs_pre").scroll_into_view_if_needed()
     mark = page.locator("#fig-volcano_AT_post_vs_pre .mark-symbol path").first
     mark.hover(force=True)

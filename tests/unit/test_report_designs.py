@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 from fibroserum.cohort.contrasts import contrasts_of, effects_of
-from fibroserum.cohort.opening import opening
+from fibroserum.cohort.opening import opening, reading_order
 from fibroserum.report.figures.catalogue import OF_ALL_CONTRASTS, figure_names
 from fibroserum.report.figures.cohort import pca
 from fibroserum.report.figures.glance import pairs
@@ -24,9 +24,10 @@ from fibroserum.report.figures.outcomes import scatter
 from fibroserum.report.figures.render import svg
 from fibroserum.report.figures.slopes import slopes
 from fibroserum.report.figures.targets import pairs as trajectories
-from fibroserum.report.loading import RunTables, load_run
+from fibroserum.report.loading import RunTables, labels_of, load_run
 from fibroserum.report.page.design_words import calls_compared, words_of_design
-from fibroserum.report.page.tables import target_first
+from fibroserum.report.page.tables import contrast_choices, over_all_groups
+from fibroserum.report.page.verdicts import first_verdicts, target_first
 from fibroserum.report.theme import Figure, spec
 from fibroserum.report.workbook import workbook
 from helpers.page_blocks import block
@@ -35,7 +36,7 @@ from helpers.report_shape import SEVERAL, Shape
 
 Made = tuple[RunTables, dict[str, Any], str]
 AFTER = list(SEVERAL.times)
-NOT = "That is not evidence of a difference: the difference contrast"
+NOT = "This is not evidence of a difference: the difference contrast"
 
 
 @pytest.fixture(scope="module")
@@ -73,23 +74,69 @@ def test_of_many_contrasts_the_page_opens_with_changes_differences_and_own_ones(
     assert {f"{kind}_others" in names for kind in OF_ALL_CONTRASTS} == {bool(folded)}
 
 
-def test_every_contrast_is_on_the_page_once_and_those_of_the_rest_folded(several: Made) -> None:
+@pytest.mark.parametrize(
+    ("groups", "control", "expected"),
+    [
+        # the reference counts as the control group where none is declared
+        (["AT", "RT"], None, ["RT_post_vs_pre", "RT_vs_AT_change", "AT_post_vs_pre"]),
+        (["AT", "RT"], "RT", ["AT_post_vs_pre", "RT_vs_AT_change", "RT_post_vs_pre"]),
+        (["all"], None, ["all_post_vs_pre"]),
+    ],
+)
+def test_a_report_opens_with_an_intervention(
+    groups: list[str], control: str | None, expected: list[str]
+) -> None:
+    contrasts = contrasts_of(groups, "pre", "post", control=control)
+    order = reading_order(contrasts, groups, control)
+    assert order[: len(expected)] == expected
+    assert sorted(order) == sorted(one.name for one in contrasts)
+
+
+def test_what_holds_over_all_groups_is_said_once_a_target_and_time() -> None:
+    rows = [
+        ("BGN", "w4", "No group."),
+        ("BGN", "w4", "No group."),
+        ("BGN", "w8", "RT."),
+        ("DCN", "w4", None),
+    ]
+    patterns = pd.DataFrame(rows, columns=["target", "time", "all_groups"])
+    found = [tuple(row.values()) for row in over_all_groups(patterns)]
+    assert found == [("BGN", "w4", "No group."), ("BGN", "w8", "RT.")]
+    assert over_all_groups(patterns[["target"]]) == []
+
+
+def test_the_verdicts_shown_at_once_are_the_first_target_and_calls(several: Made) -> None:
+    run = several[0]
+    quiet = replace(run, targets=run.targets.assign(verdict="inconclusive"))
+    shown = len(run.opening)
+    assert first_verdicts(quiet) == shown
+    called = quiet.targets["verdict"].where(quiet.targets["target"] != "DCN", "down")
+    assert shown < 24 < 2 * shown
+    assert first_verdicts(replace(run, targets=run.targets.assign(verdict=called))) == 24
+
+
+def test_every_contrast_is_on_the_page_once_and_can_be_chosen(several: Made) -> None:
     run, _, page = several
     assert len(run.opening) + len(run.folded) == len(run.contrast_names) == 29
-    change = page[page.index('id="change-title"') : page.index("Are the p values to be trusted?")]
-    folds = re.findall(r"<details>.*?</details>", change, re.DOTALL)
-    inside = [re.search(r'data-figure="volcano_([^"]+)"', fold).group(1) for fold in folds]
-    assert inside == run.folded
-    outside = re.sub(r"<details>.*?</details>", "", change, flags=re.DOTALL)
-    assert re.findall(r'data-figure="volcano_([^"]+)"', outside) == run.opening
+    change = page[page.index('id="change-title"') : page.index("Can the p values be trusted?")]
+    parts = re.split(r'data-part="contrast" data-value="', change)[1:]
+    assert [part[: part.index('"')] for part in parts] == [str(number) for number in range(29)]
+    drawn = [re.search(r'data-figure="volcano_([^"]+)"', part).group(1) for part in parts]
+    assert drawn == run.contrast_names
+    labels = labels_of(run)
+    menu = change[change.index('id="genes-contrast"') :]
+    offered = re.findall(r'<option value="(\d+)">([^<]+)<', menu[: menu.index("</select>")])
+    assert dict(offered) == {str(n): labels[one] for n, one in enumerate(run.contrast_names)}
+    kinds = [kind for kind, _ in contrast_choices(run, run.contrast_names)]
+    assert kinds[:2] == ["Change in a group", "Difference between groups"]
     drawn = re.findall(r'data-figure="([^"$]+)"', page)
     assert sorted(drawn) == sorted(figure_names(run.planned, several[1]["factors"]))
     # the verdicts: those of the first target in the changes come first
     rows = re.findall(
-        r'<tr><th scope="row"><button[^>]*>([^<]+)</button></th><td>([^<]+)</td>', page
+        r'<tr><th scope="rowgroup"><button[^>]*>([^<]+)</button></th><td>([^<]+)</td>', page
     )
     first = len(run.opening)
-    assert rows[:first] == [("BGN", name) for name in run.opening]
+    assert rows[:first] == [("BGN", labels[name]) for name in run.opening]
     assert len(rows) == len(run.targets)
 
 
@@ -177,10 +224,13 @@ def said(run: RunTables, config: Any) -> str:
 def test_the_glance_says_what_the_design_is(several: Made) -> None:
     run, config, page = several
     words = said(run, config)
-    assert "control is the control: averages run over AT and RT." in words
+    assert "control is the control group: averages are over AT and RT." in words
     assert "trained is 0.5 AT + 0.5 RT - control, change at week8" in words
     assert "late is RT at week8 - RT at week4, changes from pre." in words
-    assert "healthy was measured at pre only: it is in the baseline contrasts alone." in words
+    assert (
+        "healthy was measured only at pre. It is used only in the comparisons before the "
+        "intervention."
+    ) in words
     assert "pairwise" not in words
     assert all(html.escape(line, quote=False) in page for line in words.splitlines())
     # what is left out by `ignore_times`
@@ -195,7 +245,7 @@ def test_the_glance_says_what_the_design_is(several: Made) -> None:
         (Shape(groups=("AT", "RT"), genes=150), []),
         (
             Shape(groups=("control", "AT", "RT"), control="control", genes=150),
-            ["AT and RT are each compared with control. RT against AT is not in this run: write"],
+            ["AT and RT are each compared with control. RT against AT is not in this run. To"],
         ),
         (
             Shape(groups=("AT", "RT", "X"), genes=150, own={"mine": {"X": 1, "RT": -1}}),
@@ -208,8 +258,8 @@ def test_the_glance_says_what_the_design_is(several: Made) -> None:
         (
             Shape(groups=("healthy", "AT", "RT"), only_before=("healthy",), genes=150),
             [
-                "healthy, the reference, has no sample after, and so no change. RT against AT is "
-                "not in this run: write"
+                "The reference group healthy has no sample after, so it has no change. RT "
+                "against AT is not in this run. To"
             ],
         ),
     ],
@@ -218,7 +268,11 @@ def test_comparisons_that_are_not_in_the_run_are_named(
     tmp_path: Path, repository: Path, shape: Shape, wanted: list[str]
 ) -> None:
     config = make_run(tmp_path, repository, shape)
-    words = [line for line in words_of_design(load_run(tmp_path, config), config) if "run:" in line]
+    words = [
+        line
+        for line in words_of_design(load_run(tmp_path, config), config)
+        if "in this run" in line
+    ]
     assert len(words) == len(wanted)
     for line, begin in zip(words, wanted, strict=True):
         assert line.startswith(begin)

@@ -19,7 +19,7 @@ from fibroserum.report.theme import spec
 CONTRAST = "RT_post_vs_pre"
 
 
-def _run(molecules: int = 3, folded: tuple[str, ...] = ()) -> Any:
+def _run(molecules: int = 3) -> Any:
     """Return the panel's tables of a run: CCL28 is a candidate, the last was not tested."""
     names = ["CCL28", *(f"<m{n}>" for n in range(1, molecules))]
     changes = pd.DataFrame({"molecule": names, "contrast": CONTRAST, "levels": 40})
@@ -49,7 +49,7 @@ def _run(molecules: int = 3, folded: tuple[str, ...] = ()) -> Any:
         candidates=made["candidates"],
         planned=contrasts_of(["AT", "RT"], "pre", "post"),
         groups=["AT", "RT"],
-        folded=folded,
+        contrast_names=[CONTRAST],
         settings={"before": "pre", "after": "post", "control": None},
     )
 
@@ -93,9 +93,7 @@ def test_the_section_names_candidates_and_escapes_names(repository: Path) -> Non
     assert "in the other" not in text
 
 
-def test_pictures_of_contrasts_that_are_folded_away_are_folded_too() -> None:
-    picture = f"panel_volcano_{CONTRAST}"
-    for folded, shown in (((), picture), ((CONTRAST,), None)):
-        views = panel_views(_run(folded=folded))
-        assert views["panel_figures"] == ([shown] if shown else [])
-        assert views["panel_figures_folded"] == ([] if shown else [picture])
+def test_the_figure_of_each_contrast_can_be_chosen() -> None:
+    views = panel_views(_run())
+    assert views["panel_figures"] == [(0, f"panel_volcano_{CONTRAST}")]
+    assert views["panel_contrasts"] == [CONTRAST]

@@ -87,10 +87,10 @@ def test_the_page_is_whole_and_safe(run: SynthesisRun) -> None:
 @pytest.mark.parametrize(
     ("shape", "words"),
     [
-        ("nothing shared", "Two cohorts can hardly say"),
+        ("nothing shared", "Two cohorts give almost no information"),
         ("one cohort", "No two cohorts have a contrast in common"),
-        ("two cohorts", "Two cohorts can hardly say"),
-        ("three cohorts", "With 3 cohorts the variance between cohorts is hardly known"),
+        ("two cohorts", "Two cohorts give almost no information"),
+        ("three cohorts", "With 3 cohorts the variance between cohorts is very uncertain"),
     ],
 )
 def test_the_page_says_what_so_few_cohorts_cannot(shape: str, words: str) -> None:

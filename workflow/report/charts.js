@@ -1,6 +1,8 @@
-// Pictures: Vega-Lite specifications that the pipeline made, drawn when they come into view.
+// Figures: Vega-Lite specifications that the pipeline made, drawn when they come into view.
 
 const views = new Map();
+// how many times wider than designed a panel may be
+const MOST_WIDENED = 1.8;
 
 // Options of a figure's hover text beyond the common ones, by its name; the cohort's page has some.
 const tooltips = { of: () => ({}) };
@@ -52,10 +54,13 @@ function fitted(spec, width) {
     made.padding = { left: 5, top: 5, right: 14, bottom: 5 };
   }
   if (spec.usermeta.panel) {
-    // rows of equal length, as many panels to a row as there is room for
+    // rows of equal length, as many panels to a row as there is room for, and as wide as there is
+    const { panel } = spec.usermeta;
     const panels = spec.facet.sort.length;
-    const most = Math.max(1, Math.floor(width / spec.usermeta.panel));
+    const most = Math.max(1, Math.floor(width / panel));
     made.columns = Math.ceil(panels / Math.ceil(panels / most));
+    const room = Math.floor(width / made.columns) - panel;
+    made.spec.width = Math.max(made.spec.width, Math.min(made.spec.width + room, MOST_WIDENED * made.spec.width));
   }
   return made;
 }
@@ -110,7 +115,7 @@ function drawFigure(element) {
   });
 }
 
-// Those in view first; the rest while nothing else is to do, so that printing finds them all.
+// Those in view first; the rest while nothing else is to do.
 function drawLazily() {
   const elements = [...document.querySelectorAll("[data-figure]")];
   const seen = new IntersectionObserver(
@@ -127,7 +132,7 @@ function drawLazily() {
   elements.forEach((element) => seen.observe(element));
   const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 50));
   const next = () => {
-    // what is folded away may have no width yet: it is drawn when it is opened
+    // a figure that is folded away has no width yet: it is drawn when it is shown
     const element = elements.find((one) => !opened.has(`figure-${one.dataset.figure}`) && one.clientWidth > 0);
     if (element) idle(() => drawFigure(element).then(next));
     else document.documentElement.dataset.ready = "yes";

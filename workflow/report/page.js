@@ -1,4 +1,4 @@
-// The page comes alive.
+// Starts the scripts of the page.
 
 function prepareDownloads() {
   document.addEventListener("click", (event) => {
@@ -13,7 +13,7 @@ function prepareDownloads() {
   });
 }
 
-// DataTables' style sheet knows dark by a class.
+// The style sheet of DataTables switches to dark by a class.
 function followTheme() {
   const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const set = () => document.documentElement.classList.toggle("dark", dark.matches);
@@ -22,12 +22,16 @@ function followTheme() {
 }
 
 followTheme();
+shortenTables();
+prepareChoosers();
+prepareCopying();
 drawLazily();
 fillLazily();
 prepareLookup();
 prepareTips();
 prepareDownloads();
-// printed pages show what is folded away
-window.addEventListener("beforeprint", () => {
-  document.querySelectorAll("details").forEach((one) => (one.open = true));
-});
+preparePrinting(async () => {
+  // the first figures are drawn before the tables are unpacked
+  await Promise.all([library("vega"), json("figures"), json("settings")]);
+  await unpackTables();
+}, fillAll);

@@ -1,11 +1,9 @@
-// The page of a synthesis comes alive: pictures, and a button to save each.
+// Starts the scripts of the page of a synthesis: figures, and a button to save each.
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-save]");
   if (button) saveFigure(button.dataset.save);
 });
+shortenTables();
 drawLazily();
-// printed pages show what is folded away
-window.addEventListener("beforeprint", () => {
-  document.querySelectorAll("details").forEach((one) => (one.open = true));
-});
+preparePrinting(() => Promise.all([library("vega"), json("figures"), json("settings")]), () => {});

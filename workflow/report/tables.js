@@ -3,7 +3,7 @@
 const asText = (value) =>
   String(value ?? "").replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
 
-// DataTables and its style sheet, which stands in front of the page's own.
+// DataTables and its style sheet, which is placed before that of the page.
 function tableLibrary() {
   return once("table-library", async () => {
     await library("datatables");
@@ -11,7 +11,15 @@ function tableLibrary() {
   });
 }
 
-const LANGUAGE = { emptyTable: "Nothing found.", zeroRecords: "No row matches.", search: "Search" };
+const LANGUAGE = {
+  emptyTable: "Nothing found.",
+  zeroRecords: "No row matches.",
+  search: "Search",
+  info: "Rows _START_ to _END_ of _TOTAL_",
+  infoEmpty: "No rows",
+  infoFiltered: "(of _MAX_ in the table)",
+  lengthMenu: "_MENU_ rows per page",
+};
 
 function layout(file) {
   const download = {
@@ -48,15 +56,15 @@ function callColumn(source, verdicts, index, title) {
 }
 
 const GENE_COLUMNS = [
-  ["baseMean", "Mean count"],
+  ["call", "Call"],
   ["log2FoldChange", "log2 fold change"],
   ["ci_low", "95 % from"],
   ["ci_high", "to"],
-  ["pvalue", "p"],
   ["weighted_padj", "Adjusted p"],
   ["second_weighted_padj", "Second model, adjusted p"],
+  ["pvalue", "p"],
   ["confident_lfc", "Confident size"],
-  ["call", "Call"],
+  ["baseMean", "Mean count"],
   ["status", "Status"],
 ];
 
@@ -114,7 +122,7 @@ async function geneTable(element) {
   const table = new DataTable(element, {
     data: index.id.map((_, at) => ({ at })),
     columns: geneColumns(source, index, verdicts),
-    order: [[6, "asc"]],
+    order: [[2 + GENE_COLUMNS.findIndex(([name]) => name === "pvalue"), "asc"]],
     pageLength: 10,
     deferRender: true,
     autoWidth: false,
@@ -175,21 +183,35 @@ async function rowTable(element, key = element.dataset.rows) {
 function setsTable(element) {
   const choice = document.getElementById("sets-contrast");
   choice.addEventListener("change", () => rowTable(element, `sets-${choice.value}`));
-  return rowTable(element);
+  return rowTable(element, `sets-${choice.value}`);
+}
+
+const MAKERS = { genes: geneTable, rows: (element) => (element.id === "sets-table" ? setsTable(element) : rowTable(element)) };
+const lazyTables = () => [...document.querySelectorAll("[data-lazy]")];
+
+function fillTable(element) {
+  return once(`table-${lazyTables().indexOf(element)}`, () => MAKERS[element.dataset.lazy](element));
+}
+
+const fillAll = () => lazyTables().forEach(fillTable);
+
+// What `fillAll` needs, so that it need not wait.
+function unpackTables() {
+  const choice = document.getElementById("genes-contrast");
+  return Promise.all([tableLibrary(), json("genes"), json("tables"), columns(`contrast-${choice.value}`)]);
 }
 
 function fillLazily() {
-  const makers = { genes: geneTable, rows: (element) => (element.id === "sets-table" ? setsTable(element) : rowTable(element)) };
   const seen = new IntersectionObserver(
     (entries) => {
       for (const entry of entries) {
         if (entry.isIntersecting) {
           seen.unobserve(entry.target);
-          makers[entry.target.dataset.lazy](entry.target);
+          fillTable(entry.target);
         }
       }
     },
     { rootMargin: "300px" },
   );
-  document.querySelectorAll("[data-lazy]").forEach((element) => seen.observe(element));
+  lazyTables().forEach((element) => seen.observe(element));
 }

@@ -21,7 +21,7 @@ async function inflateJson(id) {
 
 const json = (id) => once(id, () => inflateJson(id));
 
-// Libraries stand in the page as data and are run when first needed; the policy knows their hashes.
+// Libraries are data of the page, and run when first needed; the policy holds their hashes.
 function library(name) {
   return once(`library-${name}`, async () => {
     const script = document.createElement("script");
@@ -30,7 +30,7 @@ function library(name) {
   });
 }
 
-// Whole numbers whose bytes stand plane by plane, the lowest first.
+// Whole numbers, stored plane by plane of bytes, the lowest first.
 function naturals(bytes, count, width) {
   const out = new Uint32Array(count);
   for (let plane = 0; plane < width; plane++) {
@@ -44,7 +44,7 @@ function integers(bytes, count, width) {
   return Int32Array.from(naturals(bytes, count, width), (n) => (n >>> 1) ^ -(n & 1));
 }
 
-// A column may be kept as its difference from what its neighbours foretell.
+// A column may be stored as its difference from what other columns predict.
 function fixedColumn(bytes, about, made) {
   const missing = -(2 ** (8 * about.width - 1));
   const rest = integers(bytes, about.n, about.width);
@@ -69,7 +69,7 @@ function printed(value, digits) {
   return value < 1e-4 ? value.toExponential(digits - 1) : value.toPrecision(digits);
 }
 
-// As it stands on the page: a minus that is read as one, and a dash for nothing.
+// As printed on the page: a minus sign that is read as one, and a dash for a missing number.
 const shown = (text) => (text === "" ? "–" : text.replace(/^-/, "−"));
 
 function significantColumn(bytes, about) {

@@ -12,6 +12,25 @@ if TYPE_CHECKING:
 MOST_CONTRASTS = 8
 
 
+def reading_order(
+    contrasts: Sequence[Contrast], groups: Sequence[str], control: str | None
+) -> list[str]:
+    """Return the names of the contrasts in the order of a report.
+
+    Changes in the groups with an intervention, differences between changes, the change in the
+    control group, then all others. groups: the reference first, which counts as the control group
+    where the config declares none.
+    """
+    last = control or groups[0]
+
+    def rank(one: Contrast) -> int:
+        if one.kind == "change":
+            return 2 if one.group == last and len(groups) > 1 else 0
+        return {"difference": 1, "own": 3, "dose": 3}.get(one.kind, 4)
+
+    return [one.name for one in sorted(contrasts, key=rank)]
+
+
 def opening(contrasts: Sequence[Contrast]) -> list[str]:
     """Return the names of the contrasts that a report opens with.
 

@@ -14,7 +14,7 @@ from fibroserum import tables
 from fibroserum.chain.links import chained
 from fibroserum.cohort import contrasts
 from fibroserum.cohort.accessors import all_contrasts, change_times, settings_of
-from fibroserum.cohort.opening import opening
+from fibroserum.cohort.opening import opening, reading_order
 from fibroserum.cohort.questions import questions_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.enrichment.stage import tested_genes
@@ -149,7 +149,7 @@ class RunTables(Tables):
 
     @property
     def contrast_names(self) -> list[str]:
-        """The contrasts in the order of `contrasts.tsv`."""
+        """The contrasts in the order of a report: those of the control group last."""
         return list(self.contrasts["contrast"])
 
     @property
@@ -174,7 +174,8 @@ class RunTables(Tables):
     @property
     def opening(self) -> list[str]:
         """The contrasts that the page opens with: all, where they are few."""
-        return opening(self.planned)
+        first = opening(self.planned)
+        return [name for name in self.contrast_names if name in first]
 
     @property
     def folded(self) -> list[str]:
@@ -284,13 +285,16 @@ def load_run(
     )
     if provenance is None:
         provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
+    settings = settings_of(cohort)
+    order = reading_order(all_contrasts(settings), settings["groups"], settings["control"])
+    ordered = made.contrasts.set_index("contrast").loc[order].reset_index()
     return RunTables(
-        **vars(made),
+        **(vars(made) | {"contrasts": ordered}),
         published=read_published(Path(config["published"])) if config["published"] else None,
         normalized=cohort.to_df("normalized"),
         obs=cohort.obs,
         genes=cohort.var.astype({"symbol": str}),
-        settings=settings_of(cohort),
+        settings=settings,
         gene_sets=_gene_sets(config, cohort.var),
         ranked=tested_genes(cohort, made.de),
         provenance=dict(provenance),

@@ -87,5 +87,5 @@ def policy(scripts: list[str]) -> str:
     allowed = " ".join(source_hash(code) for code in scripts)
     return (
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
+        "img-src 'self' data: blob:; font-src data:; base-uri 'none'; form-action 'none'"
     )

@@ -23,13 +23,14 @@ from fibroserum.report.page.templates import (
     fill,
     library_blocks,
 )
+from fibroserum.report.page.verdicts import target_first
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import CONFIG, group_colours, spec, value
 
 SCRIPTS = (
-    *("unpack.js", "charts.js", "tables.js"),
+    *("unpack.js", "charts.js", "tables.js", "controls.js"),
     *("genes.js", "reasons.js", "lookup.js", "lookup_save.js"),
-    "page.js",
+    *("print.js", "page.js"),
 )
 
 
@@ -95,7 +96,7 @@ def _facts(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "poor": bool((run.metrics["quality_weight"] < 1).any()),
         "weighted": any((frame["weight"] != 1).any() for frame in run.de.values()),
         "views": page_tables.views(run, config),
-        "target_first": page_tables.target_first(run),
+        "target_first": target_first(run),
         "design_words": design_words.words_of_design(run, config),
         "calls_compared": design_words.calls_compared(run),
         "pairs_of_groups": design_words.pairs_of_groups(run),

@@ -1,4 +1,4 @@
-"""What the glance says of a run's design: comparisons that are not in it, and counts of calls."""
+"""Sentences at the top of the page on the design of a run, and on counts of calls."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def _not_compared(run: RunTables) -> Iterator[str]:
         reference = run.groups[0]
         others = [group for group in _changing(run) if group != reference]
         pairs = [f"{later} against {earlier}" for earlier, later in lost]
-        without = f"{reference}, the reference, has no sample after, and so no change. "
+        without = f"The reference group {reference} has no sample after, so it has no change. "
         compared_with = f"{_joined(others)} are each compared with {reference}. "
         yield (
             f"{compared_with if reference in _changing(run) else without}"
-            f"{listed(pairs, 6, quote='')} {'is' if len(pairs) == 1 else 'are'} not in this run: "
-            "write differences: pairwise in the config to compare every two groups."
+            f"{listed(pairs, 6, quote='')} {'is' if len(pairs) == 1 else 'are'} not in this run. "
+            "To compare every two groups, write differences: pairwise in the config."
         )
 
 
@@ -55,7 +55,7 @@ def _control(run: RunTables) -> Iterator[str]:
     control = run.settings["control"]
     averaged = averaged_groups(_changing(run), control)
     if control and len(averaged) > 1:
-        yield f"{control} is the control: averages run over {_joined(averaged)}."
+        yield f"{control} is the control group: averages are over {_joined(averaged)}."
 
 
 def _own_contrasts(run: RunTables) -> Iterator[str]:
@@ -69,10 +69,10 @@ def _own_contrasts(run: RunTables) -> Iterator[str]:
 def _only_before(run: RunTables) -> Iterator[str]:
     groups, before = run.settings["only_before"], run.settings["before"]
     if groups:
-        verb, pronoun = ("was", "it is") if len(groups) == 1 else ("were", "they are")
+        verb, pronoun = ("was", "It is") if len(groups) == 1 else ("were", "They are")
         yield (
-            f"{_joined(groups)} {verb} measured at {before} only: "
-            f"{pronoun} in the baseline contrasts alone."
+            f"{_joined(groups)} {verb} measured only at {before}. "
+            f"{pronoun} used only in the comparisons before the intervention."
         )
 
 
@@ -82,7 +82,7 @@ def _ignored(run: RunTables, times: list[str]) -> Iterator[str]:
         verb = "is" if lost == 1 else "are"
         yield (
             f"{lost} {'sample' if lost == 1 else 'samples'} at {_joined(times)} {verb} left out, "
-            "as design.ignore_times asks."
+            "because design.ignore_times lists this time point."
         )
 
 
@@ -109,7 +109,7 @@ def calls_compared(run: RunTables) -> list[str]:
         few = "calls none" if not differing else f"calls {differing:,}"
         found.append(
             f"More genes are called in {more} than in {fewer}{at} ({of[more]:,} and "
-            f"{of[fewer]:,}). That is not evidence of a difference: the difference contrast {few}."
+            f"{of[fewer]:,}). This is not evidence of a difference: the difference contrast {few}."
         )
     return found
 

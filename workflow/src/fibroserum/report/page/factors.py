@@ -17,13 +17,13 @@ COLUMNS = {
     "symbol": "Gene",
     "gene_id": "Gene id",
     "target": "Target",
+    "call": "Call",
     "direction": "Direction",
     "stimulation_log2FoldChange": "Stimulation, log2 fold change",
     "serum_slope": "Serum, log2 per doubling",
+    "responsive_padj": "Responsive, FDR",
+    "confirmed_padj": "Confirmed, FDR",
     "signature": "Signature",
-    "responsive_padj": "responsive FDR",
-    "confirmed_padj": "confirmed FDR",
-    "call": "Call",
 }
 
 

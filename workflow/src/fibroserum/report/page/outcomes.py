@@ -17,11 +17,11 @@ MOST_GENES = 500
 COLUMNS = {
     "symbol": "Gene",
     "gene_id": "Gene id",
-    "question": "Question",
-    "time": "Time after",
+    "call": "Call",
     "slope": "Slope",
     "padj": "FDR",
-    "call": "Call",
+    "question": "Question",
+    "time": "Time after",
 }
 
 

@@ -18,9 +18,7 @@ def panel_views(run: RunTables) -> dict[str, Any]:
     tested = panel[panel["pvalue"].notna()]
     changed = tested[tested["call"].isin(["up", "down"]) | tested["factor"].notna()]
     untested = panel[~panel["molecule"].isin(tested["molecule"])].drop_duplicates("molecule")
-    contrasts = panel["contrast"].unique()
-    folded = [name for name in contrasts if name in run.folded]
-    shown = [name for name in contrasts if name not in run.folded]
+    contrasts = [name for name in run.contrast_names if name in set(panel["contrast"])]
     return {
         "panel": {
             "molecules": panel["molecule"].nunique(),
@@ -30,6 +28,9 @@ def panel_views(run: RunTables) -> dict[str, Any]:
         "candidates": records(hits.sort_values("padj", kind="stable").head(MOST_ROWS)),
         "panel_changed": records(changed.sort_values("padj", kind="stable").head(MOST_ROWS)),
         "panel_untested": records(untested.head(MOST_ROWS)),
-        "panel_figures": [f"panel_volcano_{file_name(name)}" for name in shown],
-        "panel_figures_folded": [f"panel_volcano_{file_name(name)}" for name in folded],
+        "panel_contrasts": contrasts,
+        "panel_figures": [
+            (run.contrast_names.index(name), f"panel_volcano_{file_name(name)}")
+            for name in contrasts
+        ],
     }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -15,27 +15,32 @@ from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables, labels_of
 from fibroserum.report.page.chain import chain_views
 from fibroserum.report.page.factors import factor_columns, factor_rows, factor_views
+from fibroserum.report.page.methods_words import (
+    counts_in_words,
+    default_choices,
+    levels_in_words,
+    samples_in_words,
+)
 from fibroserum.report.page.outcomes import COLUMNS as OUTCOME_COLUMNS
 from fibroserum.report.page.outcomes import outcome_genes, outcome_views
 from fibroserum.report.page.panel_tables import panel_views
+from fibroserum.report.page.verdicts import first_verdicts, verdict_rows
 from fibroserum.report.theme import records
 from fibroserum.targets.planning_words import planning_sentences
 
+P_VALUE = re.compile(r"padj|pvalue")
+# headings of the contrasts to choose from
+KINDS = {
+    "change": "Change in a group",
+    "difference": "Difference between groups",
+    "average": "Average of groups",
+    "own": "Contrasts of the config",
+    "dose": "Slope on the dose",
+    "dose_difference": "Difference of slopes",
+    "baseline": "Before the intervention",
+}
 # called genes of an own list that a row names
 MOST_NAMED = 20
-# keys of the config that the methods paragraph states
-STATED = (
-    "targets",
-    "gene_sets",
-    "differential_expression.alpha",
-    "differential_expression.min_count",
-    "differential_expression.lfc_threshold",
-    "differential_expression.second_opinion",
-    "enrichment.min_size",
-    "enrichment.max_size",
-    "enrichment.permutations",
-    "seed",
-)
 # columns of the sample sheet that the methods print where they are present
 SHEET_WORDS = (
     *("serum", "plasma", "serum_or_plasma", "medium", "percent", "serum_percent", "percent_serum"),
@@ -43,20 +48,20 @@ SHEET_WORDS = (
 )
 SETS_COLUMNS = {
     "gene_set": "Set",
+    "call": "Its genes change",
+    "enriched": "More than other genes",
+    "mean_log2FoldChange": "Mean log2 fold change",
+    "fry_padj": "fry FDR",
+    "mixed_padj": "FDR, in any direction",
+    "competitive_padj": "Set against rest, FDR",
+    "tested": "Genes tested",
+    "carried_by": "Not called: depends on this gene",
+    "fry_pvalue_without_strongest": "fry p, without the strongest gene",
+    "mixed_pvalue_without_strongest": "p in any direction, without the strongest gene",
+    "camera_padj": "camera FDR",
     "collection": "Collection",
     "family": "Family",
     "others": "Others of its family",
-    "tested": "Genes tested",
-    "mean_log2FoldChange": "Mean log2 fold change",
-    "call": "Its genes change",
-    "carried_by": "Not called: by this gene alone",
-    "fry_padj": "fry FDR",
-    "fry_pvalue_without_strongest": "fry p, without its strongest gene",
-    "mixed_padj": "FDR, in any direction",
-    "mixed_pvalue_without_strongest": "p in any direction, without its strongest gene",
-    "enriched": "More than others",
-    "competitive_padj": "set against rest FDR",
-    "camera_padj": "camera FDR",
 }
 
 
@@ -77,42 +82,24 @@ def sheet_facts(run: RunTables) -> list[tuple[str, str]]:
     return facts
 
 
-def _targets(run: RunTables) -> list[dict[str, Any]]:
-    """Return the verdicts by target and contrast; of many contrasts the calls of a target first."""
-    order = {name: number for number, name in enumerate(target_names(run))}
-    place = {name: number for number, name in enumerate(run.contrast_names)}
-    held, called = run.targets["headline"] != "none", run.targets["verdict"].isin(["up", "down"])
-    key = run.targets.assign(
-        _target=run.targets["target"].map(order),
-        _quiet=(2 - called.astype(int) - held.astype(int)) * bool(run.folded),
-        _contrast=run.targets["contrast"].map(place),
-    )
-    rows = key.sort_values(["_target", "_quiet", "_contrast"], kind="stable")
-    return records(rows[list(run.targets.columns)])
+def contrast_choices(run: RunTables, names: list[str]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Return contrasts to choose from, by kind in words: each its number in the run, and label."""
+    labels, kinds = labels_of(run), run.contrasts.set_index("contrast")["kind"]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for number, name in enumerate(run.contrast_names):
+        if name in names:
+            entry = {"number": number, "label": labels[name]}
+            found.setdefault(KINDS[kinds[name]], []).append(entry)
+    return list(found.items())
 
 
-def target_first(run: RunTables) -> dict[str, Any]:
-    """Return how the glance lists the verdicts on the first target.
-
-    in_full: contrasts whose verdict is printed with its reason. in_short: verdicts, each with
-    contrasts that are only named. Of few contrasts all but averages and baselines are printed; of
-    many the calls are, those that hold over all contrasts first.
-    """
-    names = target_names(run)
-    rows = run.targets[run.targets["target"] == names[0]] if names else run.targets
-    if not run.folded:
-        shown = rows[~rows["kind"].isin(["average", "baseline"])]
-        return {"in_full": list(shown["contrast"]), "in_short": []}
-    rows = rows[rows["contrast"].isin(run.opening)]
-    called = rows["verdict"].isin(["up", "down"])
-    held = rows["headline"] != "none"
-    return {
-        "in_full": [*rows.loc[called & held, "contrast"], *rows.loc[called & ~held, "contrast"]],
-        "in_short": [
-            (word, list(part["contrast"]))
-            for word, part in rows[~called].groupby("verdict", sort=False)
-        ],
-    }
+def over_all_groups(patterns: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what is established over all groups, once a target and time; none with two groups."""
+    if "all_groups" not in patterns:
+        return []
+    rows = patterns.assign(time=patterns.get("time", ""))
+    rows = rows.dropna(subset=["all_groups"]).drop_duplicates(["target", "time"])
+    return records(rows[["target", "time", "all_groups"]])
 
 
 def _by_verdict(sensitivity: pd.DataFrame) -> dict[tuple[str, str], list[dict[str, Any]]]:
@@ -128,15 +115,19 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
     warnings = run.checks[run.checks["level"].isin(["error", "warning"])]
     lost = run.samples[(run.samples["used_for"] != "change") | run.samples["reason"].notna()]
     fit = {name: frame["status"].value_counts().to_dict() for name, frame in run.de.items()}
-    names = target_names(run)
+    names, panel = target_names(run), panel_views(run)
     return {
         "warnings": records(warnings),
         "checks": records(run.checks),
         "samples_noted": records(lost),
         "left_out_genes": records(run.left_out_genes.head(500)),
         "contrasts": records(run.contrasts),
-        "targets": _targets(run),
+        "choices": contrast_choices(run, run.contrast_names),
+        "tested_differ": run.contrasts["tested"].nunique() > 1,
+        "targets": verdict_rows(run),
+        "first_verdicts": first_verdicts(run),
         "patterns": records(run.patterns),
+        "all_groups": over_all_groups(run.patterns),
         "context": records(run.context),
         "sensitivity": _by_verdict(run.sensitivity),
         "baseline": records(run.baseline),
@@ -150,6 +141,9 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "left_out": records(run.left_out),
         "few_found": few_found(run),
         "score_tests": records(run.score_tests),
+        "counting": counts_in_words(run.settings["notes"]),
+        "lost_samples": samples_in_words(run.samples),
+        "levels_used": levels_in_words(run.pairs),
         "sheet": sheet_facts(run),
         "spread": spread_of_groups(run.contrasts),
         "unused": unused_levels(run.pairs),
@@ -162,7 +156,8 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "chain": chain_views(run, config),
         "published": run.published is not None,
         "stimulated": [name for name, frame in run.stimulation.items() if len(frame)],
-        **panel_views(run),
+        **panel,
+        "choices_of_panel": contrast_choices(run, panel["panel_contrasts"]),
     }
 
 
@@ -219,20 +214,6 @@ def covariates_in_words(run: RunTables) -> list[str]:
             kind = f"categorical, {run.obs[name].nunique()} categories"
         said.append(f"{name.removeprefix('sheet.')} ({kind})")
     return said
-
-
-def default_choices(run: RunTables, config: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return the settings that the methods state, and that the config left at their defaults."""
-    found = []
-    for key in STATED:
-        section, _, name = key.rpartition(".")
-        value = (config[section] if section else config)[name]
-        if key in run.provenance.get("defaults", ()) and value not in ([], None):
-            shown = (
-                [Path(str(one)).name for one in value] if isinstance(value, list) else [str(value)]
-            )
-            found.append((key, ", ".join(shown)))
-    return found
 
 
 def spread_of_groups(contrasts: pd.DataFrame) -> dict[str, Any]:
@@ -295,7 +276,7 @@ def long_tables(run: RunTables) -> dict[str, Any]:
     made = {}
 
     def table(frame: pd.DataFrame, columns: dict[str, str]) -> dict[str, Any]:
-        kinds = ["p" if name.endswith("padj") else known.get(name, "text") for name in columns]
+        kinds = ["p" if P_VALUE.search(name) else known.get(name, "text") for name in columns]
         rows = [list(row.values()) for row in records(frame[list(columns)])]
         return {
             "names": list(columns),

@@ -29,7 +29,7 @@ from fibroserum.report.synthesis.loading import SynthesisRun, synthesis_summary
 from fibroserum.report.theme import CONFIG, Figure, records, spec
 
 logger = logging.getLogger(__name__)
-SCRIPTS = ("unpack.js", "charts.js", "synthesis.js")
+SCRIPTS = ("unpack.js", "charts.js", "controls.js", "print.js", "synthesis.js")
 MOST_SETS, MOST_GENES = 100, 100
 
 
