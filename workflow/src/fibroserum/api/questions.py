@@ -21,7 +21,7 @@ def outcome_tables(
     alpha: float | None = None,
     n_cpus: int = 1,
 ) -> OutcomeTables:
-    """Find the genes, targets and gene sets whose expression goes with each outcome.
+    """Find the genes, targets and gene sets associated with each outcome.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def panel_tables(
     alpha: float | None = None,
     n_cpus: int = 1,
 ) -> PanelTables:
-    """Find the circulating molecules that change, those that targets go with, and candidates.
+    """Find the circulating molecules that change, their associations with targets, and candidates.
 
     Parameters
     ----------

@@ -36,9 +36,10 @@ def pair_quality(cohort: ad.AnnData, fits: Mapping[str, ad.AnnData]) -> Iterator
     for (donor, group), weight in pairs[pairs < POOR].items():
         named = f"{donor} ({group})" if settings_of(cohort)["crossover"] else str(donor)
         message = (
-            f"quality weight {weight:.2f}: the variance of this pair's changes is "
-            f"{TOLERATED / weight:.1f} times that of the median pair, over the genes that do not "
-            f"change in {group}. Either a sample is poor, or many genes changed in this donor only"
+            f"quality weight {weight:.2f}: the changes of this pair vary "
+            f"{TOLERATED / weight:.1f} times as much as those of the median pair (variance of the "
+            f"genes that do not change in {group}). Either a sample is poor, or many genes changed "
+            "in this donor only"
         )
         if used:
             message += ". The pair counts less in the second model (voom). No sample is excluded"

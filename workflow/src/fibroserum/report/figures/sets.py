@@ -178,7 +178,7 @@ def set_matrix(run: RunTables, alpha: float, most_sets: int = MOST_SETS) -> Figu
         alt.Tooltip("tested:Q", title="Genes tested"),
         alt.Tooltip("fry_padj:Q", title="fry FDR", format=".2e"),
         alt.Tooltip("call:N", title="Its genes change"),
-        alt.Tooltip("carried_by:N", title="Not called, one gene alone"),
+        alt.Tooltip("carried_by:N", title="Not called: depends on one gene"),
         alt.Tooltip("enriched:N", title="More than others"),
     ]
     cells = (
