@@ -158,7 +158,10 @@ def test_the_same_bits_for_any_number_of_threads(
         (lambda d: d[[]], "nothing to estimate"),
         (lambda d: d.assign(age=np.nan), "not finite"),
         (lambda d: d.iloc[[0, 1, 9, 10]], r"rank-deficient: after\[RT\]"),
-        (lambda d: d.iloc[[0, 9]][["after[AT]"]], "2 samples and 2 columns leave no residual"),
+        (
+            lambda d: d.iloc[[0, 9]][["after[AT]"]],
+            "2 samples and 2 model coefficients leave no residual",
+        ),
     ],
 )
 def test_designs_that_are_refused(design: Design, change, message: str) -> None:

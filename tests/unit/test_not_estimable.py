@@ -262,11 +262,11 @@ def test_the_report_says_what_is_not_estimable(tmp_path: Path, repository: Path)
         assert len(labels) == 4
     specs = {name: spec(figure) for name, figure in figures.items()}
     page = build_page(run, config, repository / "workflow" / "report", specs)
-    assert "It is not estimable: no &lt;b&gt;line&lt;/b&gt; is shared." in page
-    assert "Not estimable: RT_vs_AT_change (no &lt;b&gt;line&lt;/b&gt; is shared)." in page
+    assert "<p>Not estimable: no &lt;b&gt;line&lt;/b&gt; is shared." in page
+    assert "Not estimable: RT vs AT: change (no &lt;b&gt;line&lt;/b&gt; is shared)." in page
     assert "each donor on one of them" in page
     assert "<b>line</b>" not in page
     cohort = read_evidence("made-up", tmp_path)
     key = Key("difference", "RT", "AT")
     assert key not in cohort.names
-    assert why_without(cohort, key) == "not estimable there: no <b>line</b> is shared"
+    assert why_without(cohort, key) == "not estimable: no <b>line</b> is shared"

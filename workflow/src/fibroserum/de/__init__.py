@@ -8,6 +8,7 @@ __all__ = [
     "hypothesis_weights",
     "normalisation",
     "omnibus",
+    "overlap",
     "reasons",
     "second_model",
     "settings",

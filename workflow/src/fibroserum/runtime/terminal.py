@@ -18,7 +18,12 @@ from typing import TextIO
 #: Seconds after which a job that is still running is mentioned, and again each time they pass.
 PATIENCE = 30.0
 #: Snakemake's records of level INFO that the terminal gets as well.
-_KEPT = ("Nothing to be done", "Terminating processes on user request", "Will exit after")
+_KEPT = (
+    "Nothing to be done",
+    "Terminating processes on user request",
+    "Trying to restart job",
+    "Will exit after",
+)
 #: What Snakemake adds to a job that failed: its message is in the terminal already.
 _AFTER_FAILURE = ("Exiting because a job execution failed", "WorkflowError:\nAt least one job")
 #: A job that ended by itself, with a message; one that was killed ends in other words.

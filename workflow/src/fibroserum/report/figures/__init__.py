@@ -19,6 +19,7 @@ __all__ = [
     "planning",
     "registry",
     "render",
+    "set_power",
     "sets",
     "slopes",
     "synthesis",
