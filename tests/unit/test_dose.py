@@ -213,7 +213,7 @@ def test_tables_of_targets_have_rows_for_slopes() -> None:
     planted = own.loc[names[:3]]
     assert planted["verdict"].isin(["up", "down"]).sum() >= 1
     said = planted.loc[planted["verdict"].isin(["up", "down"]), "reason"].iloc[0]
-    assert "with more sessions: a fold change of" in said
+    assert "with sessions: a fold change of" in said
     assert "log2 slope per unit of sessions" in said
     # an equivalence bound of 0.2 is of a fold change, and slopes are per session
     assert "no_change" not in set(own["verdict"])

@@ -44,7 +44,7 @@ def test_a_long_list_is_cut_and_counted(more: int) -> None:
     error = InputError(Problem(f"p{n}") for n in range(MOST_PROBLEMS + more))
     lines = str(error).splitlines()
     assert len(error.problems) == MOST_PROBLEMS + more
-    assert lines[0] == f"{MOST_PROBLEMS + more} problems with the input:"
+    assert lines[0] == f"{MOST_PROBLEMS + more:,} problems with the input:"
     assert lines[MOST_PROBLEMS] == f"  {MOST_PROBLEMS}. p{MOST_PROBLEMS - 1}"
     assert lines[MOST_PROBLEMS + 1 :] == ([f"  … and {more:,} more"] if more else [])
 

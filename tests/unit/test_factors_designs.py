@@ -46,5 +46,5 @@ def test_names_of_donors_and_groups_may_be_the_same() -> None:
 def test_a_covariate_named_as_a_column_of_the_model_is_refused() -> None:
     obs = crossed(list("ABCDEF"))
     obs["after[A]"] = np.arange(len(obs), dtype=float)
-    with pytest.raises(InputError, match=r"named as one of the model: 'after\[A\]'"):
+    with pytest.raises(InputError, match=r"the name of a model coefficient: 'after\[A\]'"):
         paired_model(obs, ["A", "B"], "post", [], crossover=True, covariates=["after[A]"])

@@ -87,7 +87,7 @@ def test_few_whole_numbers_need_a_kind(codes: list[str]) -> None:
     said = only(problems(table, covariates=["batch"]))
     assert "column 'batch': the covariate contains only the whole numbers " in said
     assert "Write {batch: categorical} if the numbers are names" in said
-    assert "or {batch: numeric} where they measure something" in said
+    assert "or {batch: numeric} if they are measurements" in said
     for kind in ("categorical", "numeric"):
         assert problems(table, covariates=[{"batch": kind}]) == []
 

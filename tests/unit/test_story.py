@@ -58,7 +58,7 @@ def test_donors_pairs_and_calls_are_those_of_the_tables(two_groups: Any) -> None
     run, config = two_groups
     story = story_of(run, config)
     donors = run.obs["donor"].nunique()
-    assert story.startswith(f"{donors} donors, 16 complete pairs (8 in AT, 8 in RT). ")
+    assert story.startswith(f"{donors} donors, 16 complete pairs (8 in RT, 8 in AT). ")
     calls = run.contrasts.set_index("contrast")[["up", "down"]].sum(axis=1)
     told = (
         f"Genes called: {calls['RT_post_vs_pre']} in RT, {calls['RT_vs_AT_change']} in RT "
@@ -181,7 +181,7 @@ def test_cautions_come_in_their_order(two_groups: Any) -> None:
         ),
         (
             replace(run, contrasts=contrasts),
-            f"with {few['AT']} pairs in AT, only large changes show.",
+            f"with {few['AT']} pairs in RT, only large changes show.",
         ),
         (run, "quality control has 1 warning (first: samples used, "),
         (without_warnings(run), "the config does not say whether donors were randomised to groups"),

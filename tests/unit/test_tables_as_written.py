@@ -199,9 +199,9 @@ def test_of_counts_beside_other_values_the_sheets_columns_are_taken(tmp_path: Pa
     assert (
         "'S1_FPKM', 'S2_FPKM', 'fpkm_S1', 'tpm.S2', 'log2FC', 'padj' contain values other" in notes
     )
-    assert "column 'delta' holds negative values and is no sample of the sheet" in notes
-    assert "column 'ratio' holds fractions and is no sample of the sheet; left out" in notes
-    assert "columns renamed without the word 'count' ('S1_count' is 'S1', …)" in notes
+    assert "column 'delta' contains negative values and is not a sample" in notes
+    assert "column 'ratio' contains fractions and is not a sample" in notes
+    assert "columns renamed without the word 'count' ('S1_count' becomes 'S1', …)" in notes
 
 
 def test_the_sheet_decides_which_column_is_a_sample(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_counts_beside_fractions_under_the_samples_names_are_taken(
     assert values(table) == GOOD
     notes = " ".join(table.notes)
     assert "columns renamed without the word 'count'" in notes
-    assert "columns 'S1 (no counts)', 'S2 (no counts)' hold values other than counts" in notes
+    assert "columns 'S1 (no counts)', 'S2 (no counts)' contain values other than counts" in notes
     assert table.unlisted == ()
     # whole numbers twice: the sheet's own names are taken
     same = text.replace("1.5", "7").replace(".2", "8")

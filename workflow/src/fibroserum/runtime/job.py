@@ -154,7 +154,7 @@ def clear_refused(results: Path, logs: Path) -> None:
 
 
 #: The first line of an InputError.
-_REFUSAL = re.compile(r"^\d+ problems? with the input:$", re.MULTILINE)
+_REFUSAL = re.compile(r"^[\d,]+ problems? with the input:$", re.MULTILINE)
 
 
 @contextmanager
