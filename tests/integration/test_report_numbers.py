@@ -23,6 +23,13 @@ def page(toy_run: Run) -> str:
     return (toy_run.results / "report.html").read_text(encoding="utf-8")
 
 
+def contrasts_of(toy_run: Run, page: str) -> dict[str, str]:
+    """Return the contrasts in the order of the page, with their labels."""
+    shown = {one["name"]: one["label"] for one in json.loads(block(page, "settings"))["contrasts"]}
+    assert set(shown) == set(toy_run.table("contrasts")["contrast"])
+    return shown
+
+
 FORMATS = {
     "log2FoldChange": ".3f",
     "ci_low": ".3f",
@@ -36,9 +43,8 @@ FORMATS = {
 
 
 def test_gene_tables_are_the_de_tables(toy_run: Run, page: str) -> None:
-    contrasts = toy_run.table("contrasts")["contrast"]
     index = json.loads(block(page, "genes"))["index"]
-    for number, contrast in enumerate(contrasts):
+    for number, contrast in enumerate(contrasts_of(toy_run, page)):
         frame = toy_run.table("de", file_name(contrast))
         shown = columns(page, number)
         assert index["id"] == list(frame["gene_id"])
@@ -62,36 +68,42 @@ def test_lookup_levels_are_the_normalized_counts(toy_run: Run, page: str) -> Non
 
 def test_verdicts_are_the_targets_table(toy_run: Run, page: str) -> None:
     targets = toy_run.table("targets").set_index(["target", "contrast"])
-    body = re.search(r'id="verdicts".*?<tbody>(.*?)</tbody>', page, re.DOTALL).group(1)
-    rows = re.findall(r"<tr>(.*?)</tr>", body, re.DOTALL)
+    named = {label: name for name, label in contrasts_of(toy_run, page).items()}
+    body = re.search(r'id="verdicts".*?</thead>(.*?)</table>', page, re.DOTALL).group(1)
+    rows = re.findall(r"<tbody>(.*?)</tbody>", body, re.DOTALL)
     assert len(rows) == len(targets)
     sensitivity = toy_run.table("sensitivity").dropna(subset=["log2FoldChange"])
     with_all = set(zip(sensitivity["target"], sensitivity["contrast"], strict=True))
     for row in rows:
-        cells = [
+        target, label, verdict, estimate, _, detectable, panel, _, _, reason = [
             html.unescape(re.sub(r"<[^>]*>", "", cell)).strip()
             for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)
         ]
-        wanted = targets.loc[(cells[0], cells[1])]
+        wanted = targets.loc[(target, named[label])]
         lost = wanted["verdict"] in ("up", "down") and wanted["headline"] == "none"
-        assert cells[2] == wanted["verdict"].replace("_", " ") + " no headline" * lost
-        estimate = wanted["log2FoldChange"]
-        assert cells[3] == ("–" if pd.isna(estimate) else f"{estimate:.3f}".replace("-", "−"))
+        assert verdict == (
+            wanted["verdict"].replace("_", " ") + " not established over all contrasts" * lost
+        )
+        for shown, name, digits in (
+            (estimate, "log2FoldChange", 3),
+            (detectable, "detectable_lfc", 2),
+        ):
+            value = wanted[name]
+            assert shown == ("–" if pd.isna(value) else minus(f"{value:.{digits}f}")), name
         padj = wanted["panel_padj"]
         # three digits, a last zero too: 0.110
-        assert cells[6] == ("–" if pd.isna(padj) else minus(f"{padj:#.3g}".removesuffix(".")))
-        # what donors without a pair add is said after the reason
-        said, _, added = cells[9].partition(" With the donors without a pair")
-        # what holds without any one donor is shown where something is claimed
-        shown = ["genome_wide"] + ["leave_one_out"] * (wanted["verdict"] != "inconclusive")
-        assert said == " ".join([minus(wanted["reason"]), *wanted[shown].dropna()])
-        assert bool(added) == ((cells[0], cells[1]) in with_all)
+        assert panel == ("–" if pd.isna(padj) else minus(f"{padj:#.3g}".removesuffix(".")))
+        # the estimate with donors without a pair comes after the reason
+        said, _, added = reason.partition(" With the donors without a pair")
+        # what holds without any one donor is shown for verdicts up and down
+        shown = ["leave_one_out"] * (wanted["verdict"] in ("up", "down")) + ["genome_wide"]
+        assert said == " ".join(map(minus, [wanted["reason"], *wanted[shown].dropna()]))
+        assert bool(added) == ((target, named[label]) in with_all)
 
 
 def test_gene_sets_and_factor_genes_are_their_tables(toy_run: Run, page: str) -> None:
     held = json.loads(block(page, "tables"))
-    contrasts = list(toy_run.table("contrasts")["contrast"])
-    for number, contrast in enumerate(contrasts):
+    for number, contrast in enumerate(contrasts_of(toy_run, page)):
         shown = held[f"sets-{number}"]
         frame = toy_run.table("enrichment", file_name(contrast))
         got = pd.DataFrame(shown["rows"], columns=shown["names"])

@@ -51,10 +51,11 @@ if not FILES and "cohorts" not in config and set(config) <= set(OVERRIDES):
 
 # `quiet: reason` is how the profile asks for one line a job
 SHOWN = workflow.output_settings
+QUIET = SHOWN.quiet or ()
 if (
     workflow.is_main_process
-    and Quietness.REASON in SHOWN.quiet
-    and Quietness.ALL not in SHOWN.quiet
+    and Quietness.REASON in QUIET
+    and Quietness.ALL not in QUIET
     and not (SHOWN.dryrun or SHOWN.verbose)
 ):
     print_job_lines(
