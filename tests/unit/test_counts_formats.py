@@ -121,7 +121,7 @@ def test_ambiguous_strandedness_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
         read_counts([files.star(tmp_path, 0.3)])
     assert "30% of its stranded counts are on the forward strand" in str(caught.value)
-    assert "Make one table with the column" in str(caught.value)
+    assert "from the column that fits" in str(caught.value)
 
 
 def test_files_of_different_strandedness_are_refused(tmp_path: Path) -> None:
