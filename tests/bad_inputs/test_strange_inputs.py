@@ -251,8 +251,8 @@ def test_a_folder_with_spaces_and_umlauts(tmp_path: Path) -> None:
     notes = " ".join(cohort.uns["fibroserum"]["notes"])
     for said in (
         "column 'gene_start' describes genes",
-        "column 'tf_family' holds no numbers",
-        "column 'D1_pre_FPKM' holds values other than counts",
+        "column 'tf_family' contains no numbers",
+        "column 'D1_pre_FPKM' contains values other than counts",
         "excluded columns without name and content",
         "ids with an added number are added to their genes (1): BGN.1 to BGN",
         "symbols in capitals are matched to their genes (1): C9ORF72 is C9orf72",
