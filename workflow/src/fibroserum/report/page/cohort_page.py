@@ -96,9 +96,6 @@ def _facts(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "poor": bool((run.metrics["quality_weight"] < 1).any()),
         "weighted": any((frame["weight"] != 1).any() for frame in run.de.values()),
         "views": page_tables.views(run, config),
-        "permutations_done": [
-            int(count) for count in run.calibration["relabellings"].dropna() if count
-        ],
         "target_first": target_first(run),
         "design_words": design_words.words_of_design(run, config),
         "calls_compared": design_words.calls_compared(run),
