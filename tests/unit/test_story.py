@@ -50,6 +50,13 @@ def with_target(run: RunTables, contrast: str, **values: Any) -> RunTables:
     return replace(run, targets=set_rows(run.targets, rows, **values))
 
 
+def with_shift(sets: pd.DataFrame, pvalue: float) -> pd.DataFrame:
+    """Return the sets of factors with another p value of CCL28's common shift in RT."""
+    rows = (sets["factor"] == "CCL28") & (sets["contrast"] == "RT_post_vs_pre")
+    assert rows.sum() == 1
+    return set_rows(sets, rows, fry_pvalue=pvalue)
+
+
 def without_warnings(run: RunTables) -> RunTables:
     return replace(run, checks=run.checks[run.checks["level"] != "warning"])
 
@@ -161,8 +168,8 @@ def test_genes_that_changed_as_the_factor_predicts_are_counted(
          "direction": direction, "log2FoldChange": lfc * (1 if i else -1)}
         for i in range(4)
     ]  # fmt: skip
-    shift = {"factor": "CCL28", "contrast": "RT_post_vs_pre", "fry_pvalue": 0.01}
-    run = replace(run, levels=levels, concordance=pd.DataFrame(rows), sets=pd.DataFrame([shift]))
+    sets = with_shift(run.sets, 0.01)
+    run = replace(run, levels=levels, concordance=pd.DataFrame(rows), sets=sets)
     count = 3 if agree else 1
     assert (
         f"CCL28 {verb} in RT (log2 {change:.2f}); {count} of 4 responsive genes changed as this "
@@ -188,12 +195,7 @@ def test_a_count_of_genes_is_no_finding_without_a_common_shift(
     gene = {"factor": "CCL28", "gene_id": "G1", "contrast": "RT_post_vs_pre",
             "direction": "suppressed", "log2FoldChange": 0.2}  # fmt: skip
     # a shift in another contrast says nothing about this one
-    sets = pd.DataFrame(
-        [
-            {"factor": "CCL28", "contrast": "RT_post_vs_pre", "fry_pvalue": pvalue},
-            {"factor": "CCL28", "contrast": "AT_post_vs_pre", "fry_pvalue": 0.001},
-        ]
-    )
+    sets = with_shift(set_rows(run.sets, run.sets.index, fry_pvalue=0.001), pvalue)
     run = replace(run, levels=levels, concordance=pd.DataFrame([gene]), sets=sets)
     assert f"CCL28 fell in RT (log2 -0.40); 1 of 1 responsive genes {ending}" in story_of(
         run, config

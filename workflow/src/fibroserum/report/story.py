@@ -95,7 +95,7 @@ def _donors(run: RunTables, summary: Mapping[str, Any]) -> str:
         # a donor may lack one of the times, so each time has its own pairs
         at: Counter[str] = Counter()
         for one in run.planned:
-            if one.kind == "change":
+            if one.kind == "change" and one.time:
                 at[one.time] += summary["contrasts"][one.name]["pairs"] or 0
         low, high = min(at.values()), max(at.values())
         if len(at) <= MOST_GROUPS:
