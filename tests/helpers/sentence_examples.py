@@ -207,6 +207,8 @@ def _pattern(
     rows = {}
     for name, value in estimates.items():
         word = ("up" if value > 0 else "down") if called in (name, "both") else "inconclusive"
+        if name == "difference":
+            p = 0.2 if difference == "inconclusive" else 0.01
         row = {
             "gene_id": "T", "log2FoldChange": value, "second_log2FoldChange": value,
             "ci_low": value - 0.25, "ci_high": value + 0.25, "pvalue": p, "second_pvalue": p,

@@ -28,10 +28,10 @@ def outcomes() -> Iterator[str]:
     }  # fmt: skip
     for changes in (
         {},
-        {"slope": -0.4, "share_kept": 0.3},
+        {"slope": -0.4, "ci_low": -0.7, "ci_high": -0.1, "share_kept": 0.3},
         {"share_kept": -0.2},
         {"question": "baseline"},
-        {"question": "baseline", "slope": -0.4},
+        {"question": "baseline", "slope": -0.4, "ci_low": -0.7, "ci_high": -0.1},
         {"call": "none"},
     ):
         yield of_outcomes.reason(row | changes, per="each unit", panel=12)

@@ -364,7 +364,7 @@ def test_a_change_of_the_sheet_is_that_to_the_last_time() -> None:
     assert pairs.loc["post", "used"].all()
     assert not pairs.loc["mid", "used"].any()
     assert pairs.loc["mid", "change"].isna().all()
-    why = "the column holds only the change to post, the last time"
+    why = "the column holds only the change up to post, the last of the times after"
     assert set(pairs.loc["mid", "reason"]) == {f"not assessed: {why}"}
     assert rows.loc["mid", "pvalue"].isna().all()
     assert rows.loc["mid", "reason"].str.contains(why).all()

@@ -137,6 +137,15 @@ def test_samples_without_a_row_are_one_warning() -> None:
     assert "add their rows" in advice
 
 
+def test_samples_without_a_row_are_counted_among_all_samples() -> None:
+    """A group that was measured before only is in the count files too."""
+    rows = {"group": "AT", "time": "pre", "used_for": "baseline", "reason": None}
+    samples = pd.DataFrame([{"sample": f"S{n}", "donor": f"D{n}"} | rows for n in range(6)])
+    samples.loc[6] = ["blank", None, None, None, "none", "counted"]
+    (row,) = used_samples(samples, ["AT"])
+    assert row.message.startswith("1 of 7 samples in the count files is left out")
+
+
 def test_gene_classes() -> None:
     var = pd.DataFrame({"symbol": ["MT-ND1", "MTOR", "RPL3", "RPS6KA1", "RPSA", "HBA1", "HBEGF"]})
     classes = gene_classes(var)

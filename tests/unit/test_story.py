@@ -50,6 +50,13 @@ def with_target(run: RunTables, contrast: str, **values: Any) -> RunTables:
     return replace(run, targets=set_rows(run.targets, rows, **values))
 
 
+def with_shift(sets: pd.DataFrame, pvalue: float) -> pd.DataFrame:
+    """Return the sets of factors with another p value of CCL28's common shift in RT."""
+    rows = (sets["factor"] == "CCL28") & (sets["contrast"] == "RT_post_vs_pre")
+    assert rows.sum() == 1
+    return set_rows(sets, rows, fry_pvalue=pvalue)
+
+
 def without_warnings(run: RunTables) -> RunTables:
     return replace(run, checks=run.checks[run.checks["level"] != "warning"])
 
@@ -61,10 +68,27 @@ def test_donors_pairs_and_calls_are_those_of_the_tables(two_groups: Any) -> None
     assert story.startswith(f"{donors} donors, 16 complete pairs (8 in RT, 8 in AT). ")
     calls = run.contrasts.set_index("contrast")[["up", "down"]].sum(axis=1)
     told = (
-        f"Genes called: {calls['RT_post_vs_pre']} in RT, {calls['RT_vs_AT_change']} in RT "
-        f"against AT, {calls['AT_post_vs_pre']} in AT."
+        f"Genes called: {calls['RT_post_vs_pre']} in RT, {calls['RT_vs_AT_change']} for RT "
+        f"minus AT (difference between the changes), {calls['AT_post_vs_pre']} in AT."
     )
     assert told in story
+
+
+def test_each_time_has_its_own_pairs(tmp_path: Path) -> None:
+    """A donor who lacks one of several times is in no total of that time."""
+    run, config = made(tmp_path, SEVERAL)
+    changes = run.contrasts[run.contrasts["kind"] == "change"]
+    times = {one.name: one.time for one in run.planned}
+    pairs = [6 + number for number in range(len(changes))]
+    run = replace(run, contrasts=set_rows(run.contrasts, changes.index, pairs=pairs))
+    wanted: dict[str, int] = {}
+    for name, count in zip(changes["contrast"], pairs, strict=True):
+        wanted[times[name]] = wanted.get(times[name], 0) + count
+    assert len(set(wanted.values())) > 1
+    told = re.search(r"donors; complete pairs: ([^.]+)\. ", story_of(run, config))
+    assert told is not None
+    found = dict(re.findall(r"(\d+) at (\w+)", told[1]))
+    assert {time: int(count) for count, time in found.items()} == wanted
 
 
 def test_the_target_has_estimate_and_interval_in_three_contrasts(two_groups: Any) -> None:
@@ -77,10 +101,17 @@ def test_the_target_has_estimate_and_interval_in_three_contrasts(two_groups: Any
     run = with_target(run, "RT_post_vs_pre", verdict="up", headline="up", ci_low=0.05)
     run = with_target(run, "average_post_vs_pre", verdict="up", headline="none", ci_low=0.05)
     assert (
-        "BGN: rises in RT (log2 fold change 0.10, 95 % interval 0.05 to 0.40); inconclusive in RT "
-        "against AT (0.10, -0.20 to 0.40); inconclusive in AT (0.10, -0.20 to 0.40); and 2 more (1 "
-        "up in its contrast only, 1 inconclusive)."
+        "BGN: rises in RT (log2 fold change 0.10, 95 % interval 0.05 to 0.40); inconclusive for "
+        "RT minus AT (0.10, -0.20 to 0.40); inconclusive in AT (0.10, -0.20 to 0.40); and 2 more "
+        "(1 up but not established over all contrasts, 1 inconclusive)."
     ) in story_of(run, config)
+
+
+def test_further_contrasts_of_one_verdict_are_not_counted_twice(two_groups: Any) -> None:
+    run, config = two_groups
+    for contrast in run.contrast_names:
+        run = with_target(run, contrast, verdict="inconclusive", headline="none")
+    assert "; and 2 more (all inconclusive)." in story_of(run, config)
 
 
 def test_a_verdict_of_one_contrast_only_is_no_finding(two_groups: Any) -> None:
@@ -88,7 +119,9 @@ def test_a_verdict_of_one_contrast_only_is_no_finding(two_groups: Any) -> None:
     for contrast in run.contrast_names:
         run = with_target(run, contrast, verdict="inconclusive", headline="none")
     run = with_target(run, "RT_post_vs_pre", verdict="down", headline="none")
-    assert "BGN: falls in RT, but not over all contrasts together (" in story_of(run, config)
+    assert "BGN: falls in RT, but this is not established over all contrasts (" in story_of(
+        run, config
+    )
 
 
 @pytest.mark.parametrize(
@@ -135,12 +168,38 @@ def test_genes_that_changed_as_the_factor_predicts_are_counted(
          "direction": direction, "log2FoldChange": lfc * (1 if i else -1)}
         for i in range(4)
     ]  # fmt: skip
-    run = replace(run, levels=levels, concordance=pd.DataFrame(rows))
+    sets = with_shift(run.sets, 0.01)
+    run = replace(run, levels=levels, concordance=pd.DataFrame(rows), sets=sets)
     count = 3 if agree else 1
     assert (
         f"CCL28 {verb} in RT (log2 {change:.2f}); {count} of 4 responsive genes changed as this "
         "predicts."
     ) in story_of(run, config)
+
+
+@pytest.mark.parametrize(
+    ("pvalue", "ending"),
+    [
+        (0.049, "changed as this predicts."),
+        (0.051, "changed as this predicts, but no common shift of them is shown."),
+        (float("nan"), "changed as this predicts, but no common shift of them is shown."),
+    ],
+)
+def test_a_count_of_genes_is_no_finding_without_a_common_shift(
+    two_groups: Any, pvalue: float, ending: str
+) -> None:
+    run, config = two_groups
+    levels = set_rows(
+        run.levels, run.levels["factor"] == "CCL28", change_log2=-0.4, ci_low=-0.5, ci_high=-0.3
+    )
+    gene = {"factor": "CCL28", "gene_id": "G1", "contrast": "RT_post_vs_pre",
+            "direction": "suppressed", "log2FoldChange": 0.2}  # fmt: skip
+    # a shift in another contrast says nothing about this one
+    sets = with_shift(set_rows(run.sets, run.sets.index, fry_pvalue=0.001), pvalue)
+    run = replace(run, levels=levels, concordance=pd.DataFrame([gene]), sets=sets)
+    assert f"CCL28 fell in RT (log2 -0.40); 1 of 1 responsive genes {ending}" in story_of(
+        run, config
+    )
 
 
 def test_a_factor_without_a_shown_change_predicts_nothing(two_groups: Any) -> None:
@@ -183,7 +242,7 @@ def test_cautions_come_in_their_order(two_groups: Any) -> None:
             replace(run, contrasts=contrasts),
             f"with {few['AT']} pairs in RT, only large changes show.",
         ),
-        (run, "quality control has 1 warning (first: samples used, "),
+        (run, "quality control has 1 warning (samples used, "),
         (without_warnings(run), "the config does not say whether donors were randomised to groups"),
     ]
     for case, ending in endings:

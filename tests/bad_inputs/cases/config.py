@@ -42,8 +42,8 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a key of the design missing",
-    "cohort.yaml, design: missing key 'before'; expected text: level of the time column before "
-    "the intervention, always the reference",
+    "cohort.yaml, design: missing key 'before'; expected text: level of the time column that "
+    "marks samples from before the intervention. It is the reference",
 )
 def _(c: SmallCohort) -> None:
     del c.design["before"]
@@ -51,9 +51,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a section without content",
-    "cohort.yaml, design: the key has no value; expected keys with their values: which columns "
-    "of the sample sheet mean what, and which levels are compared. Indent the lines that belong "
-    "to the key.",
+    "cohort.yaml, design: the key has no value; expected keys with their values: the meaning "
+    "of the columns of the sample sheet, and the times and groups to compare. Indent the lines "
+    "that belong to the key.",
 )
 def _(c: SmallCohort) -> None:
     c.config["design"] = None
@@ -161,8 +161,9 @@ def _(c: SmallCohort) -> None:
 
 @case(
     "a level without quotes that YAML reads as a number",
-    "cohort.yaml, design.before: 0 is not valid; expected text: level of the time column before "
-    "the intervention, always the reference. YAML reads it as a number. Put it in quotes: '0'.",
+    "cohort.yaml, design.before: 0 is not valid; expected text: level of the time column that "
+    "marks samples from before the intervention. It is the reference. YAML reads it as a number. "
+    "Put it in quotes: '0'.",
 )
 def _(c: SmallCohort) -> None:
     c.design.update({"before": 0, "after": "24"})

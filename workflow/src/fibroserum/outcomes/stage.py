@@ -116,7 +116,7 @@ def _one_time(name: str, entry: Mapping[str, Any], time: str, shared: _Cohort) -
     pairs = outcome_pairs(obs, settings, entry)
     last, other = change_times(shared.settings)[-1], ""
     if entry["change_column"] and time != last:
-        other = f"the column holds only the change to {last}, the last time"
+        other = f"the column holds only the change up to {last}, the last of the times after"
         pairs = pairs.assign(change=np.nan, used=False, reason=f"{UNAVAILABLE}{other}")
     described, counts, run = pairs, shared.counts.loc[obs.index], shared.run
     found: dict[str, list[pd.DataFrame]] = {"genes": [], "targets": [], "sets": []}

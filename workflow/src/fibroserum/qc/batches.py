@@ -189,8 +189,8 @@ def _shared(own: Alike, found: Residuals) -> Check:
         f"(p = {own.pvalue:.2g}). The models assume independent donors, so many calls may be "
         "false",
         f"If '{own.column}' is a plate, a batch or a day, write 'design.block: {own.column}' in "
-        "the config. If it is a property of the donors, such as sex, look whether it explains the "
-        "likeness.",
+        "the config. If it is a property of the donors, such as sex, check whether it explains "
+        "the similar changes.",
     )
 
 
@@ -283,8 +283,8 @@ def _batches_at(cohort: ad.AnnData, pairs: pd.DataFrame) -> Iterator[Check]:
     if not tests:
         yield not_assessed(
             CHECK,
-            "no column of the sheet (plate, batch, day) has levels that enough donors share. "
-            "Donors who were processed together may have correlated errors",
+            "no column of the sheet (such as plate, batch or day) has values that enough donors "
+            "share. Donors who were processed together may have correlated errors",
             "If you know the plate, batch or day of each sample, add it to the sample sheet as a "
             "column.",
         )

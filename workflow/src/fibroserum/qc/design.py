@@ -52,7 +52,7 @@ def used_samples(samples: pd.DataFrame, only_before: Collection[str]) -> Iterato
         yield warning(
             "samples used",
             listed(others["sample"], quote=""),
-            f"{len(others)} of {len(samples)} samples in the count files {are} left out, because "
+            f"{len(others)} of {counted} samples in the count files {are} left out, because "
             f"{'it' if len(others) == 1 else 'they'} {have} no row in the sample sheet",
             "Check that these samples do not belong to the study. If they do, add their rows to "
             "the sample sheet.",

@@ -302,7 +302,7 @@ def _swapped(like: Likeness, swaps: list[Swap], weak: str) -> Iterator[Check]:
     if len(sizes) > 1 and sizes.min() < SMALL_GROUP:
         few = joined(sorted(map(str, sizes.index[sizes < SMALL_GROUP])))
         reason = f"fewer than {SMALL_GROUP} pairs in {few}"
-        detail = "There a swap between groups can stay undetected"
+        detail = "In such a small group, a swap with another group may not be detected"
         yield not_assessed("swapped donors", f"{reason}. {detail}", subject=BETWEEN)
 
 
@@ -316,6 +316,6 @@ def _no_swap(like: Likeness) -> str:
         )
     names = " and ".join(map(str, like.pairs.loc[list(best), "donor"]))
     return (
-        f"no exchange of two donors is beyond chance. {names} fit slightly better when exchanged, "
-        "by no more than chance allows"
+        f"no exchange of two donors is established. {names} fit slightly better when exchanged, "
+        "but chance alone can explain this"
     )

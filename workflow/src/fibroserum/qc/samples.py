@@ -76,7 +76,7 @@ def composition(metrics: pd.DataFrame) -> Iterator[Check]:
             "haemoglobin share",
             1.0,
             "There may be blood in the culture, or haemolysis in the serum",
-            "Look whether this serum was haemolysed.",
+            "Check whether this serum was haemolysed.",
         ),
     }
     for column, (name, bound, meaning, advice) in bounds.items():

@@ -178,7 +178,8 @@ def swapped_times(turned: Reversals) -> Iterator[Check]:
     if turned.blind:
         yield not_assessed(
             "swapped times",
-            "the donors share too small a change for one in the opposite direction to be noticed",
+            "the mean change of the donors is too small to reveal a donor who changes in the "
+            "opposite direction",
             subject=joined(turned.blind),
         )
     if turned.clear:

@@ -26,6 +26,8 @@ MOST_CONTRASTS = 3
 MOST_GROUPS = 4
 #: Complete pairs below which only large changes can be found.
 FEW_PAIRS = 6
+#: Of a verdict that holds in its contrast, and not after correction over all contrasts.
+NOT_OVERALL = "not established over all contrasts"
 _WORDS = {
     "inconclusive": "inconclusive",
     "no_change": "no relevant change",
@@ -77,7 +79,7 @@ def _where(run: RunTables, one: Contrast) -> str:
     if one.kind == "change":
         return f"after the intervention{at}" if one.group == SINGLE_GROUP else f"in {one.group}{at}"
     if one.kind == "difference":
-        return f"in {one.group} against {one.reference}{at}"
+        return f"for {one.group} minus {one.reference}{at}"
     if one.kind == "average":
         return f"on average over groups{at}"
     if one.kind == "baseline":
@@ -89,6 +91,18 @@ def _donors(run: RunTables, summary: Mapping[str, Any]) -> str:
     pairs = {str(group): count for group, count in summary["pairs"].items() if count}
     donors = run.obs["donor"].nunique()
     told = f"{donors} {'donor' if donors == 1 else 'donors'}"
+    if len(run.times) > 1:
+        # a donor may lack one of the times, so each time has its own pairs
+        at: Counter[str] = Counter()
+        for one in run.planned:
+            if one.kind == "change" and one.time:
+                at[one.time] += summary["contrasts"][one.name]["pairs"] or 0
+        low, high = min(at.values()), max(at.values())
+        if len(at) <= MOST_GROUPS:
+            by_time = ", ".join(f"{count} at {time}" for time, count in at.items())
+        else:
+            by_time = f"{low} to {high} at each of {len(at)} times"
+        return f"{told}; complete pairs: {by_time}."
     total = sum(pairs.values())
     noun = "pair" if total == 1 else "pairs"
     if len(pairs) == 1 or len(pairs) > MOST_GROUPS:
@@ -109,9 +123,12 @@ def _changed(run: RunTables, summary: Mapping[str, Any], most: int) -> str:
         return "No change could be estimated."
     if not any(counts.values()):
         return "No gene is called in any change or difference between changes."
-    told = ", ".join(
-        f"{count or 'none'} {_where(run, one)}" for one, count in list(counts.items())[:most]
-    )
+    shown = list(counts.items())[:most]
+    parts = [f"{count or 'none'} {_where(run, one)}" for one, count in shown]
+    first = next((n for n, (one, _) in enumerate(shown) if one.kind == "difference"), None)
+    if first is not None:
+        parts[first] += " (difference between the changes)"
+    told = ", ".join(parts)
     more = f", and {len(counts) - most} more contrasts" if len(counts) > most else ""
     return f"Genes called: {told}{more}."
 
@@ -139,14 +156,16 @@ def _target(run: RunTables, summary: Mapping[str, Any], most: int) -> str:
     rest = Counter(_in_short(rows[one.name]) for one in order[most:])
     if rest:
         counted = ", ".join(f"{count} {words}" for words, count in rest.items())
-        parts.append(f"and {sum(rest.values())} more ({counted})")
+        if len(rest) == 1:
+            counted = ("all " if rest.total() > 1 else "") + next(iter(rest))
+        parts.append(f"and {rest.total()} more ({counted})")
     return f"{name}: {'; '.join(parts)}."
 
 
 def _in_short(row: Mapping[str, Any]) -> str:
     if row["verdict"] not in ("up", "down"):
         return _WORDS[row["verdict"]]
-    return row["verdict"] if row["headline"] != "none" else f"{row['verdict']} in its contrast only"
+    return row["verdict"] if row["headline"] != "none" else f"{row['verdict']} but {NOT_OVERALL}"
 
 
 def _verdict(run: RunTables, one: Contrast, rows: Mapping[str, Mapping[str, Any]]) -> str:
@@ -166,7 +185,7 @@ def _verdict(run: RunTables, one: Contrast, rows: Mapping[str, Mapping[str, Any]
         control=bool(run.settings["control"]),
     )
     clause = said.of(1 if row["verdict"] == "up" else -1).removeprefix("it ")
-    return clause if row["headline"] != "none" else f"{clause}, but not over all contrasts together"
+    return clause if row["headline"] != "none" else f"{clause}, but this is {NOT_OVERALL}"
 
 
 def _factor(run: RunTables, config: Mapping[str, Any]) -> str:
@@ -202,7 +221,12 @@ def _factor(run: RunTables, config: Mapping[str, Any]) -> str:
             return f"{text}; no gene other than a target is called responsive to it."
         predicted = np.where(rows["direction"] == "induced", 1, -1) * np.sign(change)
         agree = int((np.sign(rows["log2FoldChange"].astype(float)) == predicted).sum())
-        return f"{text}; {agree} of {len(rows)} responsive genes changed as this predicts."
+        told = f"{text}; {agree} of {len(rows)} responsive genes changed as this predicts"
+        # the test of flags/factor_sets.tsv: a count alone shows no shift where genes correlate
+        tested = run.sets[(run.sets["factor"] == name) & (run.sets["contrast"] == one.name)]
+        if (tested["fry_pvalue"].astype(float) < config["differential_expression"]["alpha"]).any():
+            return f"{told}."
+        return f"{told}, but no common shift of them is shown."
     return ""
 
 
@@ -245,11 +269,8 @@ def _cautions(
     if len(warnings):
         first = warnings.iloc[0]
         subject = f", {first['subject']}" if first["subject"] else ""
-        noun = "warning" if len(warnings) == 1 else "warnings"
-        yield (
-            f"Caution: quality control has {len(warnings)} {noun} (first: "
-            f"{first['check']}{subject})."
-        )
+        count = "1 warning (" if len(warnings) == 1 else f"{len(warnings)} warnings (first: "
+        yield f"Caution: quality control has {count}{first['check']}{subject})."
     if len(run.groups) > 1 and config["design"]["randomised"] is False:
         yield "Caution: donors were not randomised, so groups may differ for other reasons."
     if len(run.groups) > 1 and config["design"]["randomised"] is None:

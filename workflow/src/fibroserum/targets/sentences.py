@@ -221,8 +221,8 @@ def _open_reason(evidence: Evidence, rule: Rule, said: Phrases, panel: int) -> s
     elif main and second and unsettled_against(evidence, rule):
         text = (
             f"Both models indicate that {claim} (panel FDR {padj}), but the size factors did not "
-            "converge (see the check 'normalisation'). With those of the last step, the second "
-            f"model estimates {said.number(evidence.other_estimate)} (panel FDR "
+            "converge (see the check 'normalisation'). With the size factors of the last round, "
+            f"the second model estimates {said.number(evidence.other_estimate)} (panel FDR "
             f"{fdr(evidence.other_panel_padj)})"
         )
     elif main and (second or rule.alone):
