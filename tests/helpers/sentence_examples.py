@@ -212,7 +212,8 @@ def _pattern(
         row = {
             "gene_id": "T", "log2FoldChange": value, "second_log2FoldChange": value,
             "ci_low": value - 0.25, "ci_high": value + 0.25, "pvalue": p, "second_pvalue": p,
-            "panel_padj": p, "verdict": difference if name == "difference" else word,
+            "panel_padj": p, "second_panel_padj": p,
+            "verdict": difference if name == "difference" else word,
             "driven_by_one_donor": False, "start": "", "detectable_lfc": 0.48,
         }  # fmt: skip
         rows[name] = pd.DataFrame([row], index=["T"])

@@ -19,7 +19,7 @@ def test_the_story_then_the_report_then_the_warnings(tmp_path: Path) -> None:
     lines = headline(tmp_path)
     report = lines.index(f"Report: {tmp_path / 'report.html'}")
     assert " ".join(lines[:report]) == story
-    assert max(map(len, lines[:report])) <= 100
+    assert max(map(len, lines[:report])) <= 80
     assert lines[report + 1 :] == [
         f"1 warning of quality control ({tmp_path / 'qc' / 'checks.tsv'}):",
         "  samples used: S1: no sample after. Look for it.",

@@ -227,7 +227,7 @@ def test_why_a_level_was_not_used() -> None:
 
 def test_a_crossover(said: Any) -> None:
     text = said(crossover=True)
-    assert "Several samples of the same donor, group and time were summed" in text
+    assert "several samples of the same group and time, they were summed" in text
     assert "one indicator per donor and group and one change per group;" in text
     assert "a model of the samples before, with donors as blocks" in text
 

@@ -172,8 +172,8 @@ def test_genes_that_changed_as_the_factor_predicts_are_counted(
     run = replace(run, levels=levels, concordance=pd.DataFrame(rows), sets=sets)
     count = 3 if agree else 1
     assert (
-        f"CCL28 {verb} in RT (log2 {change:.2f}); {count} of 4 responsive genes changed as this "
-        "predicts."
+        f"CCL28 {verb} in RT (log2 {change:.2f}); {count} of 4 responsive genes other than "
+        "targets changed as this predicts."
     ) in story_of(run, config)
 
 
@@ -197,8 +197,9 @@ def test_a_count_of_genes_is_no_finding_without_a_common_shift(
     # a shift in another contrast says nothing about this one
     sets = with_shift(set_rows(run.sets, run.sets.index, fry_pvalue=0.001), pvalue)
     run = replace(run, levels=levels, concordance=pd.DataFrame([gene]), sets=sets)
-    assert f"CCL28 fell in RT (log2 -0.40); 1 of 1 responsive genes {ending}" in story_of(
-        run, config
+    assert (
+        f"CCL28 fell in RT (log2 -0.40); 1 of 1 responsive genes other than targets {ending}"
+        in story_of(run, config)
     )
 
 

@@ -43,13 +43,17 @@ def flags(drawn: Drawn) -> TargetTables:
 def test_a_verdict_says_what_the_genome_wide_call_is_where_it_differs(flags: TargetTables) -> None:
     row = verdict(flags, "RISES", "RT_post_vs_pre")
     assert row["verdict"] == "up"
-    assert row["genome_wide"].startswith("Genome-wide call: none (adjusted p value 0.08 over ")
+    assert row["genome_wide"].startswith(
+        "Genome-wide call: none (larger adjusted p value of both models 0.08 over "
+    )
     assert row["genome_wide"].endswith(
         " genes); the verdict uses the panel of 3 targets, declared in advance."
     )
     one = verdict(flags, "ONE_DONOR", "RT_post_vs_pre")
     assert one["verdict"] == "inconclusive"
-    assert one["genome_wide"].startswith("Genome-wide call: up (adjusted p value 0.02 over ")
+    assert one["genome_wide"].startswith(
+        "Genome-wide call: up (larger adjusted p value of both models 0.02 over "
+    )
     agreeing = flags.targets[flags.targets["genome_wide"].isna()]
     assert verdict(flags, "FLAT", "RT_post_vs_pre").name in agreeing.index
     assert verdict(flags, "NOWHERE", "RT_post_vs_pre").name in agreeing.index
@@ -161,7 +165,7 @@ def test_three_groups_have_one_answer(flags: TargetTables) -> None:
     largest = max(
         verdict(flags, "RISES", f"{group}_post_vs_pre")["detectable_lfc"] for group in ("AT", "CON")
     )
-    assert f"would detect a change of {largest:.2f} or more and a difference of " in said
+    assert f"would detect a change of {largest:.2f} or more (log2) and a difference of " in said
 
 
 def test_two_groups_have_no_sentence_on_all(drawn: Drawn) -> None:

@@ -53,6 +53,7 @@ def rows_of(
             "pvalue": p,
             "second_pvalue": p,
             "panel_padj": p,
+            "second_panel_padj": p,
             "verdict": verdicts[name],
             "driven_by_one_donor": False,
             "start": "",

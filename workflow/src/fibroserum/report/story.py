@@ -221,7 +221,10 @@ def _factor(run: RunTables, config: Mapping[str, Any]) -> str:
             return f"{text}; no gene other than a target is called responsive to it."
         predicted = np.where(rows["direction"] == "induced", 1, -1) * np.sign(change)
         agree = int((np.sign(rows["log2FoldChange"].astype(float)) == predicted).sum())
-        told = f"{text}; {agree} of {len(rows)} responsive genes changed as this predicts"
+        told = (
+            f"{text}; {agree} of {len(rows)} responsive genes other than targets changed as this "
+            "predicts"
+        )
         # the test of flags/factor_sets.tsv: a count alone shows no shift where genes correlate
         tested = run.sets[(run.sets["factor"] == name) & (run.sets["contrast"] == one.name)]
         if (tested["fry_pvalue"].astype(float) < config["differential_expression"]["alpha"]).any():
@@ -234,23 +237,28 @@ def _matrix(run: RunTables, summary: Mapping[str, Any], most: int) -> str:
     if not summary["gene_sets"]["collection"]:
         return ""
     rows = summary["gene_sets"]["contrasts"]
-    changes = [one for one in _in_order(run) if one.kind == "change" and one.name in rows][:most]
+    changes = [one for one in _in_order(run) if one.kind == "change" and one.name in rows]
     counts = {one: {way: len(rows[one.name][way]) for way in rows[one.name]} for one in changes}
     if not any(sum(count.values()) for count in counts.values()):
         return "No matrix gene set is called."
     told = "; ".join(
         (", ".join(f"{n} {way}" for way, n in count.items() if n) or "none")
         + f" {_where(run, one)}"
-        for one, count in counts.items()
+        for one, count in list(counts.items())[:most]
     )
-    return f"Matrix gene sets: {told}."
+    more = f"; and {len(counts) - most} more changes" if len(counts) > most else ""
+    return f"Matrix gene sets: {told}{more}."
 
 
 def _cautions(
     run: RunTables, summary: Mapping[str, Any], config: Mapping[str, Any]
 ) -> Iterator[str]:
     """Yield the cautions that apply, the most important first; the last one always applies."""
-    lost = [name for name, row in summary["contrasts"].items() if row["status"] == "not_estimable"]
+    lost = [
+        name
+        for name, row in summary["contrasts"].items()
+        if row["status"] == "not_estimable" and not row["kind"].startswith("dose")
+    ]
     if lost:
         count = f"{len(lost)} {'contrast' if len(lost) == 1 else 'contrasts'}"
         yield f"Caution: {count} could not be estimated."

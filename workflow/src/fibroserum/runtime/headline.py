@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -12,8 +11,8 @@ from pathlib import Path
 
 from fibroserum.factors.calls import RESPONSIVE
 
-#: The longest line of the story, in characters.
-WIDTH = 100
+#: The longest line of the story, in characters: the width of a usual terminal.
+WIDTH = 80
 #: Warnings that the end of a run prints; of more, only their number.
 MOST_WARNINGS = 5
 
@@ -36,8 +35,7 @@ def _story(place: Path) -> list[str]:
     path = place / "summary.json"
     if not path.exists():
         return []
-    width = min(WIDTH, shutil.get_terminal_size((WIDTH, 24)).columns)
-    return textwrap.wrap(json.loads(path.read_text(encoding="utf-8"))["story"], width)
+    return textwrap.wrap(json.loads(path.read_text(encoding="utf-8"))["story"], WIDTH)
 
 
 def _warnings(place: Path) -> list[str]:

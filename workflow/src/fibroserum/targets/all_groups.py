@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.contrasts import joined
-from fibroserum.targets.phrases import number
+from fibroserum.targets.phrases import number, or_more
 from fibroserum.targets.study import Study
 
 #: from so many groups on there is a sentence on all of them
@@ -92,7 +92,7 @@ def _open(*tables: Mapping[str, Row]) -> str:
     """Return that what is not established is not shown to be alike, and what could be detected."""
     names = ("change", "difference")
     parts = [
-        f"a {name} of {number(max(sizes))} or more"
+        f"a {name} of {or_more(max(sizes))}"
         for name, rows in zip(names, tables, strict=True)
         if (sizes := _detectable(rows.values()))
     ]
@@ -100,7 +100,7 @@ def _open(*tables: Mapping[str, Row]) -> str:
         return ""
     return (
         "Not established does not mean absent or alike: 80 % of studies of this size would detect "
-        f"{' and '.join(parts)} (log2)."
+        f"{' and '.join(parts)}."
     )
 
 

@@ -27,7 +27,8 @@ def genome_wide_sentence(
     if np.isnan(main):
         found = "its counts are too low for the genome-wide test"
     else:
-        found = f"adjusted p value {fdr(np.fmax(main, second))} over {genes:,} genes"
+        which = "adjusted p value" if np.isnan(second) else "larger adjusted p value of both models"
+        found = f"{which} {fdr(np.fmax(main, second))} over {genes:,} genes"
     return f"Genome-wide call: {gene['call']} ({found}); {_why(verdict, panel)}."
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from fibroserum.intervals import sign_of_interval
 from fibroserum.multiple_testing import panel_adjusted
-from fibroserum.targets.phrases import number
+from fibroserum.targets.phrases import number, or_more
 from fibroserum.targets.sentences import fdr
 from fibroserum.targets.verdict import CALLED, Rule
 
@@ -104,6 +104,13 @@ def _less_than_half(parts: Comparison, target: str) -> float:
     return float(parts.less_than_half.loc[target, parts.group if own > other else parts.reference])
 
 
+def _larger(main: float, second: float) -> str:
+    """Return the adjusted p value on which a verdict rests: the larger of both models'."""
+    if not np.isfinite(second):
+        return fdr(main)
+    return f"{fdr(np.fmax(main, second))}, the larger of both models"
+
+
 def _pattern(
     parts: Comparison, target: str, in_both: bool, half: float, rule: Rule
 ) -> tuple[str, str | None, str]:
@@ -126,7 +133,7 @@ def _pattern(
             if row["verdict"] in CALLED
         ),
         difference["verdict"] in CALLED,
-        fdr(difference["panel_padj"]),
+        _larger(difference["panel_padj"], difference["second_panel_padj"]),
         frozenset(
             name
             for name, row in ((parts.group, own), (parts.reference, other))
@@ -211,7 +218,7 @@ class _Seen:
         if np.isfinite(self.detectable):
             alike += (
                 f": 80 % of studies of this size would detect a difference of "
-                f"{number(self.detectable)} or more (log2)"
+                f"{or_more(self.detectable)}"
             )
         return (
             "A difference between the groups' changes is not established "

@@ -8,6 +8,8 @@ from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast, joined
 
 # log2 ratios beyond which two decimals are too few or too many
 LARGE = 3.0
+# the largest log2 ratio that is printed as a detectable effect: a thousandfold change
+LARGEST = 10
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,13 @@ def number(value: float) -> str:
     """Return a log2 fold change as it is printed in sentences."""
     # negative zero is a zero
     return f"{round(value, 2) + 0.0:.2f}"
+
+
+def or_more(log2: float) -> str:
+    """Return the smallest effect that a study would detect, as it is printed in sentences."""
+    if log2 > LARGEST:
+        return f"more than {LARGEST} (log2)"
+    return f"{number(log2)} or more (log2)"
 
 
 def percent(log2: float) -> str:
