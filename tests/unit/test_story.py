@@ -143,6 +143,59 @@ def test_genes_that_changed_as_the_factor_predicts_are_counted(
     ) in story_of(run, config)
 
 
+def test_a_majority_of_genes_without_a_common_shift_is_no_finding(two_groups: Any) -> None:
+    """As in flags/factor_sets.tsv: genes that correlate are often on one side by chance."""
+    run, config = two_groups
+    levels = set_rows(
+        run.levels, run.levels["factor"] == "CCL28", change_log2=-0.4, ci_low=-0.5, ci_high=-0.3,
+    )  # fmt: skip
+    rows = [
+        {"factor": "CCL28", "gene_id": f"G{i}", "contrast": "RT_post_vs_pre",
+         "direction": "induced", "log2FoldChange": -0.2 if i else 0.2}
+        for i in range(4)
+    ]  # fmt: skip
+    run = replace(run, levels=levels, concordance=pd.DataFrame(rows))
+    here = (run.sets["factor"] == "CCL28") & (run.sets["contrast"] == "RT_post_vs_pre")
+    assert here.sum() == 1
+    for pvalue, words in (
+        (0.04, "; 3 of 4 responsive genes changed as this predicts."),
+        (
+            0.05,
+            ", but no common shift of its responsive genes is found (3 of 4 changed as this "
+            "predicts).",
+        ),
+    ):
+        shown = replace(run, sets=set_rows(run.sets, here, fry_pvalue=pvalue))
+        assert f"CCL28 fell in RT (log2 -0.40){words}" in story_of(shown, config)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "caution"),
+    [
+        ({"AT": 5, "RT": 2}, "with 2 pairs in RT, only large changes show."),
+        ({"AT": 5, "RT": 1}, "RT has only one pair, which is not enough for a verdict."),
+    ],
+)
+def test_the_smallest_group_limits_what_can_be_found(
+    two_groups: Any, pairs: dict[str, int], caution: str
+) -> None:
+    run, config = two_groups
+    for group, count in pairs.items():
+        change = (run.contrasts["kind"] == "change") & (run.contrasts["group"] == group)
+        run = replace(run, contrasts=set_rows(run.contrasts, change, pairs=count))
+    loo = run.loo.assign(verdict_stands=True)
+    assert f"Caution: {caution}" in story_of(replace(run, loo=loo), config)
+
+
+def test_one_and_several_donors_without_whom_a_target_is_not_called(two_groups: Any) -> None:
+    run = with_target(two_groups[0], "RT_post_vs_pre", verdict="up", headline="up")
+    own = run.loo.index[(run.loo["target"] == "BGN") & (run.loo["contrast"] == "RT_post_vs_pre")]
+    for count, who in ((1, f"donor {run.loo.loc[own[0], 'left_out']}"), (3, "any one of 3 donors")):
+        loo = set_rows(run.loo.assign(verdict_stands=True), own[:count], verdict_stands=False)
+        story = story_of(replace(run, loo=loo), two_groups[1])
+        assert f"Caution: without {who} BGN would not be called in RT." in story
+
+
 def test_a_factor_without_a_shown_change_predicts_nothing(two_groups: Any) -> None:
     run, config = two_groups
     wide = set_rows(run.levels, run.levels.index, change_log2=-0.1, ci_low=-0.5, ci_high=0.3)
@@ -181,7 +234,7 @@ def test_cautions_come_in_their_order(two_groups: Any) -> None:
         ),
         (
             replace(run, contrasts=contrasts),
-            f"with {few['AT']} pairs in RT, only large changes show.",
+            f"with {few['RT']} pairs in RT, only large changes show.",
         ),
         (run, "quality control has 1 warning (first: samples used, "),
         (without_warnings(run), "the config does not say whether donors were randomised to groups"),
