@@ -115,13 +115,14 @@ def verdict_reasons() -> Iterator[str]:
 def genome_wide() -> Iterator[str]:
     """Yield how a verdict and the genome-wide call differ."""
     row = {"call": "none", "weighted_padj": 0.08, "second_weighted_padj": 0.07}
-    yield genome_wide_sentence(Verdict("up", "called"), row, 14_000, 12)
-    yield genome_wide_sentence(Verdict("up", "called"), row, 14_000, 1)
+    yield genome_wide_sentence(Verdict("up", "called"), row, 14_000, 12, 0.05)
+    yield genome_wide_sentence(Verdict("up", "called"), row, 14_000, 1, 0.05)
     filtered = row | {"weighted_padj": np.nan}
-    yield genome_wide_sentence(Verdict("up", "called"), filtered, 14_000, 12)
+    yield genome_wide_sentence(Verdict("up", "called"), filtered, 14_000, 12, 0.05)
     called = {"call": "up", "weighted_padj": 0.01, "second_weighted_padj": 0.02}
-    yield genome_wide_sentence(Verdict("inconclusive", "outlier"), called, 14_000, 12)
-    yield genome_wide_sentence(Verdict("untestable", "few_blocks"), called, 14_000, 12)
+    yield genome_wide_sentence(Verdict("inconclusive", "outlier"), called, 14_000, 12, 0.05)
+    yield genome_wide_sentence(Verdict("untestable", "few_blocks"), called, 14_000, 12, 0.05)
+    yield genome_wide_sentence(Verdict("up", "called"), called | {"call": "none"}, 14_000, 12, 0.05)
 
 
 def leave_one_out() -> Iterator[str]:
@@ -276,6 +277,8 @@ GROUPS: dict[str, Callable[[], Iterator[str]]] = {
     "Patterns over two groups, and over three or more": patterns,
     "Power and planning": powers,
     "Context: footprints, patterns of genes, receptors": contexts,
+    "Why a gene is not called": more.calls,
+    "Factors: what their responsive genes did, and the first target": more.factors,
     "Outcomes": more.outcomes,
     "Serum panel: candidates": more.candidates,
     "Chain": more.chains,

@@ -1,7 +1,8 @@
-"""Examples of sentences on outcomes, molecules, chains and several cohorts."""
+"""Examples of sentences on calls, factors, outcomes, molecules, chains and several cohorts."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,10 @@ import numpy as np
 from fibroserum.chain import rows
 from fibroserum.chain.links import LINKS, Link
 from fibroserum.chain.sentences import CAVEAT, chain_words, link_sentence
+from fibroserum.cohort.contrasts import contrasts_of
+from fibroserum.de.reasons import WORDS, in_words
+from fibroserum.factors import sentences as of_factors
+from fibroserum.factors.levels import Change
 from fibroserum.intervals import Estimate as Interval
 from fibroserum.outcomes import sentences as of_outcomes
 from fibroserum.serum_panel import candidates as of_candidates
@@ -17,6 +22,52 @@ from fibroserum.synthesis.pooling import pool
 from fibroserum.synthesis.stage import reason as pooled_reason
 
 NAMES = ("CCL28", "BGN", "skin")
+
+
+def calls() -> Iterator[str]:
+    """Yield each condition of a call that a gene may not meet."""
+    numbers = {
+        "weighted_padj": "0.08", "second_weighted_padj": "0.12", "alpha": "0.05",
+        "ci_low": "-0.02", "ci_high": "0.41", "threshold": "0.25",
+    }  # fmt: skip
+    for code in WORDS:
+        yield in_words(code, numbers)
+
+
+def factors() -> Iterator[str]:
+    """Yield what the responsive genes of a factor did, and what is known of the first target."""
+    contrasts = contrasts_of(["AT", "RT"], "pre", "post")
+    contrasts += contrasts_of(["all"], "pre", "post")
+    places = of_factors.places_of(contrasts_of(["AT", "RT"], "pre", "post"))
+    places |= of_factors.places_of(contrasts_of(["all"], "pre", "post"))
+    falls, rises = Change(9, -0.35, -0.64, -0.07, 0.02), Change(9, 0.35, 0.07, 0.64, 0.02)
+    still, flat = Change(8, -0.03, -0.29, 0.22, 0.77), Change(8, 0.0, np.nan, np.nan, np.nan)
+    unmeasured = Change(0, np.nan, np.nan, np.nan, np.nan)
+    kinds = (
+        of_factors.Moves(2, 7, 31, 5),
+        of_factors.Moves(suppressed_rise=11),
+        of_factors.Moves(induced_fall=1),
+    )
+    for one, moves, change, pvalue in itertools.product(
+        contrasts, kinds, (falls, rises, still, flat, unmeasured, None), (0.006, 0.47)
+    ):
+        # every combination with one contrast; of the others, what names their place
+        if one is contrasts[0] or (change is falls and moves is kinds[0]):
+            yield of_factors.set_sentence(
+                "CCL28", one, places[one.name], moves, "with_less", change, pvalue, 0.05
+            )
+    yield of_factors.no_set_sentence("CCL28")
+    yield of_factors.why_unconfirmed("CCL28", stimulated=False, measured=True)
+    yield of_factors.why_unconfirmed("CCL28", stimulated=True, measured=False)
+    row = {
+        "call": "confirmed", "reason": None, "serum_slope": -0.12, "serum_pvalue": 0.38,
+        "stimulation_log2FoldChange": 0.2, "stimulation_pvalue": 0.41,
+    }  # fmt: skip
+    for call in ("confirmed", "responsive", "not_responsive"):
+        yield of_factors.target_sentence("BGN", "CCL28", row | {"call": call})
+    refused = row | {"call": "not_assessable", "reason": "not tested: serum"}
+    yield of_factors.target_sentence("BGN", "CCL28", refused)
+    yield of_factors.target_sentence("BGN", "CCL28", None)
 
 
 def outcomes() -> Iterator[str]:

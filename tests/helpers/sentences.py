@@ -31,10 +31,11 @@ WHOLE = (
     "targets/untestable.py",
     "outcomes/sentences.py",
     "serum_panel/candidates.py",
+    "factors/sentences.py",
     "chain/rows.py",
     "chain/sentences.py",
 )
-#: packages whose other modules are shown as templates
+#: packages whose other modules are shown as templates, and modules by themselves
 TEMPLATES = {
     "Quality control": ("qc",),
     "Factors": ("factors",),
@@ -46,6 +47,12 @@ TEMPLATES = {
     ),
     "Targets: other reasons": ("targets",),
     "Several cohorts: why a cohort has no estimate": ("synthesis",),
+    "The story of a run": ("report/story.py",),
+    "Samples and contrasts: why they are not used or not estimable": (
+        "cohort/samples.py",
+        "cohort/rank.py",
+        "cohort/dose.py",
+    ),
 }
 HEAD = """# Every sentence of verdicts and checks
 
@@ -69,8 +76,9 @@ def page() -> str:
 
 
 def _others(package: str) -> Iterator[Path]:
-    """Yield the modules of a package that are shown as templates."""
-    for path in sorted((SOURCE / package).glob("*.py")):
+    """Yield the modules of a package, or the one module, that are shown as templates."""
+    own = SOURCE / package
+    for path in [own] if own.suffix else sorted(own.glob("*.py")):
         if path.relative_to(SOURCE).as_posix() not in WHOLE:
             yield path
 

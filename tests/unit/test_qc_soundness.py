@@ -10,7 +10,7 @@ import pytest
 
 from fibroserum import tables
 from fibroserum.qc.check import Check, check_table, not_assessed, note, ok, over_times, warning
-from fibroserum.qc.design import notes, used_samples
+from fibroserum.qc.design import group_sizes, notes, used_samples
 from fibroserum.qc.soundness import soundness
 
 LOST = warning("samples used", "RT10_pre", "no after sample", "Check whether it exists.")
@@ -42,6 +42,18 @@ def test_what_is_not_assessed_is_not_excluded() -> None:
     # what is not assessed and hides no mix-up has its row, and no part in the statement
     sex = not_assessed("sex of the cell line", "none was declared")
     assert said(LOST, sex) == said(LOST)
+
+
+def test_a_single_group_has_no_name_and_no_other_groups() -> None:
+    few = not_assessed("swapped donors", FEW, subject="all")
+    expected = "No check found a problem. Swaps between donors cannot be excluded (the check needs "
+    assert said(few).startswith(expected)
+    for pairs, words in ((1, "is only 1 pair, so all results depend on one donor"),
+                         (2, "are only 2 pairs, so all results depend on two donors")):  # fmt: skip
+        donors = [f"D{number // 2}" for number in range(2 * pairs)]
+        obs = pd.DataFrame({"donor": donors, "group": "all", "used_for": "change"})
+        (row,) = group_sizes(ad.AnnData(obs=obs.set_index(obs.index.astype(str))))
+        assert (row.subject, row.message) == ("", f"there {words}")
 
 
 def test_reasons_are_given_once_with_the_groups_and_times_concerned() -> None:

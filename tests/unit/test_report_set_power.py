@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import sparse, stats
 
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
-from fibroserum.report.figures.set_power import detectable_mean, donor_values
+from fibroserum.enrichment.fry import fry, standardised
+from fibroserum.enrichment.membership import Membership
+from fibroserum.linear import Effects
+from fibroserum.report.figures.set_power import detectable_mean, detectable_means, donor_values
 from fibroserum.report.figures.sets import matrix_rows, set_matrix
 from fibroserum.report.loading import load_run
 from helpers.report_run import make_run
@@ -69,6 +73,62 @@ def test_a_change_of_the_detectable_size_is_found_in_four_of_five_studies(
         t = abs(estimate) / np.sqrt((residual**2).sum() / freedom * factor)
         found.append(2 * stats.t.sf(t, freedom) < alpha)
     assert np.mean(found) == pytest.approx(0.8, abs=0.08)
+
+
+def test_fry_finds_the_detectable_change_of_genes_of_unequal_variance() -> None:
+    rng, donors, genes, size, alpha = np.random.default_rng(4), 12, 300, 25, 0.005
+    names = [f"g{i}" for i in range(genes)]
+    deviation = 0.4 * np.exp(0.6 * rng.normal(size=genes))
+    index = pd.MultiIndex.from_product([[f"D{i}" for i in range(donors)], ["RT"]])
+    index.names = ["donor", "group"]
+
+    def changes(shift: float) -> np.ndarray:
+        """Return donors' changes; the genes of the set share a part of their noise."""
+        own = rng.normal(size=(donors, genes))
+        own[:, :size] = np.sqrt(0.9) * own[:, :size] + np.sqrt(0.1) * rng.normal(size=(donors, 1))
+        return own * deviation + shift * (np.arange(genes) < size)
+
+    found = [
+        detectable_mean(pd.DataFrame(changes(0), index, names), 1 / donors, [names[:size]], alpha)
+        for _ in range(40)
+    ]
+    one_set = Membership(
+        pd.DataFrame({"tested": [size]}),
+        sparse.csr_matrix((np.arange(genes) < size).astype(float)[None]),
+        pd.DataFrame(),
+    )
+    # the mean of the donors first, then their orthogonal residual components
+    basis, _ = np.linalg.qr(np.column_stack([np.ones(donors), np.eye(donors)[:, 1:]]))
+    shift, hits = float(np.sqrt(np.square(found).mean())), []
+    for _ in range(200):
+        parts = (basis * np.sign(basis[0, 0])).T @ changes(shift)
+        effects = Effects(parts[0], np.ascontiguousarray(parts[1:].T))
+        hits.append(fry(standardised(effects), one_set)["fry_pvalue"].iloc[0] < alpha)
+    assert np.mean(hits) == pytest.approx(0.8, abs=0.09)
+
+
+def test_donors_without_a_pair_count_before_the_intervention() -> None:
+    log2, obs = drawn(np.random.default_rng(5), {"AT": 4, "RT": 5})
+    obs.loc[["RT4_pre", "RT4_post"], "used_for"] = ["baseline", "none"]
+    every = contrasts_of(["AT", "RT"], "pre", "post")
+    baseline = next(one for one in every if one.kind == "baseline")
+    values, factor = donor_values(log2, obs, baseline)
+    assert len(values) == 9
+    assert factor == pytest.approx(1 / 4 + 1 / 5)
+    values, factor = donor_values(log2, obs, contrast_of("change"))
+    assert (values.index.get_level_values("group") == "RT").sum() == 4
+    assert factor == pytest.approx(1 / 4)
+
+
+def test_a_set_among_many_needs_a_larger_change(tmp_path: Path, repository: Path) -> None:
+    config = make_run(tmp_path, repository, Shape(genes=200))
+    run = load_run(tmp_path, config, {})
+    rows = run.enrichment["RT_post_vs_pre"].assign(contrast="RT_post_vs_pre")
+    first = rows.head(1)
+    assert (rows["collection"] == first["collection"].iloc[0]).sum() > 3
+    alone = replace(run, enrichment=run.enrichment | {"RT_post_vs_pre": first})
+    sizes = [float(detectable_means(one, first, 0.05).iloc[0]) for one in (run, alone)]
+    assert sizes[0] > 1.1 * sizes[1]
 
 
 def test_too_few_donors_have_no_detectable_change() -> None:

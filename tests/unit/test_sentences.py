@@ -40,6 +40,7 @@ def test_modules_of_verdicts_and_checks_are_all_on_the_page() -> None:
         if any(True for _ in templates(path))
     ]
     assert len(shown) > 30
+    shown += ["report/story.py", "cohort/samples.py"]
     missing = [
         name for name in shown if name not in sentences.WHOLE and f"### {name}\n" not in text
     ]

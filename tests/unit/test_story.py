@@ -203,6 +203,33 @@ def test_a_count_of_genes_is_no_finding_without_a_common_shift(
     )
 
 
+@pytest.mark.parametrize(
+    ("pairs", "caution"),
+    [
+        ({"AT": 5, "RT": 2}, "with 2 pairs in RT, only large changes show."),
+        ({"AT": 5, "RT": 1}, "RT has only one pair, which is not enough for a verdict."),
+    ],
+)
+def test_the_smallest_group_limits_what_can_be_found(
+    two_groups: Any, pairs: dict[str, int], caution: str
+) -> None:
+    run, config = two_groups
+    for group, count in pairs.items():
+        change = (run.contrasts["kind"] == "change") & (run.contrasts["group"] == group)
+        run = replace(run, contrasts=set_rows(run.contrasts, change, pairs=count))
+    loo = run.loo.assign(verdict_stands=True)
+    assert f"Caution: {caution}" in story_of(replace(run, loo=loo), config)
+
+
+def test_one_and_several_donors_without_whom_a_target_is_not_called(two_groups: Any) -> None:
+    run = with_target(two_groups[0], "RT_post_vs_pre", verdict="up", headline="up")
+    own = run.loo.index[(run.loo["target"] == "BGN") & (run.loo["contrast"] == "RT_post_vs_pre")]
+    for count, who in ((1, f"donor {run.loo.loc[own[0], 'left_out']}"), (3, "any one of 3 donors")):
+        loo = set_rows(run.loo.assign(verdict_stands=True), own[:count], verdict_stands=False)
+        story = story_of(replace(run, loo=loo), two_groups[1])
+        assert f"Caution: without {who} BGN would not be called in RT." in story
+
+
 def test_a_factor_without_a_shown_change_predicts_nothing(two_groups: Any) -> None:
     run, config = two_groups
     wide = set_rows(run.levels, run.levels.index, change_log2=-0.1, ci_low=-0.5, ci_high=0.3)
@@ -241,7 +268,7 @@ def test_cautions_come_in_their_order(two_groups: Any) -> None:
         ),
         (
             replace(run, contrasts=contrasts),
-            f"with {few['AT']} pairs in RT, only large changes show.",
+            f"with {few['RT']} pairs in RT, only large changes show.",
         ),
         (run, "quality control has 1 warning (samples used, "),
         (without_warnings(run), "the config does not say whether donors were randomised to groups"),

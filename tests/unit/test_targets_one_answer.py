@@ -61,17 +61,48 @@ def test_a_verdict_says_what_the_genome_wide_call_is_where_it_differs(flags: Tar
 
 def test_the_genome_wide_call_without_an_adjusted_p_value() -> None:
     row = {"call": "none", "weighted_padj": np.nan, "second_weighted_padj": 0.01}
-    said = genome_wide_sentence(Verdict("down", "called"), row, 9000, 1)
+    said = genome_wide_sentence(Verdict("down", "called"), row, 9000, 1, 0.05)
     assert said == (
         "Genome-wide call: none (its counts are too low for the genome-wide test); the verdict "
         "uses the one target, declared in advance."
     )
     called = row | {"call": "up", "weighted_padj": 0.02}
     for ground in ("outlier", "few_pairs", "one_pair"):
-        said = genome_wide_sentence(Verdict("inconclusive", ground), called, 9000, 12)
+        said = genome_wide_sentence(Verdict("inconclusive", ground), called, 9000, 12, 0.05)
         assert said.endswith("is inconclusive, because it depends on a single donor.")
-    assert genome_wide_sentence(Verdict("no_change", "within_bounds"), row, 9000, 1) == ""
-    assert genome_wide_sentence(Verdict("absent", "absent"), None, 9000, 1) == ""
+    assert genome_wide_sentence(Verdict("no_change", "within_bounds"), row, 9000, 1, 0.05) == ""
+    assert genome_wide_sentence(Verdict("absent", "absent"), None, 9000, 1, 0.05) == ""
+
+
+def test_the_call_counts_the_genes_that_have_an_adjusted_p_value(drawn: Drawn) -> None:
+    tested = {}
+
+    def filtered(de: dict[str, pd.DataFrame]) -> None:
+        """Take the adjusted p value of some genes, as independent filtering does."""
+        table = de["RT_post_vs_pre"]
+        table.loc[table["gene_id"] == "RISES", ["call", "weighted_padj"]] = ["none", 0.08]
+        others = table.index[~table["gene_id"].isin(NAMES) & table["padj"].notna()]
+        table.loc[others[:7], "padj"] = np.nan
+        tested["genes"] = int(table["padj"].notna().sum())
+        assert table["pvalue"].notna().sum() >= tested["genes"] + 7
+
+    said = verdict(flagged(drawn, NAMES, de_edit=filtered, reference="CON"), "RISES",
+                   "RT_post_vs_pre")["genome_wide"]  # fmt: skip
+    assert f"(larger adjusted p value of both models 0.08 over {tested['genes']:,} genes)" in said
+
+
+def test_a_small_p_value_and_no_call_are_explained_by_size_factors() -> None:
+    row = {"call": "none", "weighted_padj": 0.01, "second_weighted_padj": 0.02}
+    said = genome_wide_sentence(Verdict("up", "called"), row, 9000, 12, 0.05)
+    assert said.startswith(
+        "Genome-wide call: none (larger adjusted p value of both models "
+        "0.02 over 9,000 genes, but not with the size "
+        "factors of the last step, which did not converge); "
+    )
+    above = row | {"second_weighted_padj": 0.05}
+    assert "size factors" not in genome_wide_sentence(
+        Verdict("up", "called"), above, 9000, 12, 0.05
+    )
 
 
 def test_the_detectable_effect_is_the_one_of_the_power_table(flags: TargetTables) -> None:

@@ -31,7 +31,8 @@ WORDS = {
     "t": "The second model did not test the gene, because its counts are too low.",
     "r": "The second model did not test this contrast, because too few donors inform it.",
     "w": "The gene has a low weight; with equal weights for all genes it would be called.",
-    "o": "The size factors did not settle, and with the last ones the second model does not agree.",
+    "o": "The size factors did not converge, and with the last ones the second model does not "
+    "agree.",
     "l": "The counts are too low to fit the gene.",
     "f": "The mean count is too low: independent filtering removed the gene.",
     "z": "No sample has a count of the gene.",

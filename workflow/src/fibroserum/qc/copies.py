@@ -261,7 +261,8 @@ def mixed(exact: Mixtures, shared: list[tuple[str, str, float]] | None) -> Itera
             str(row.Index),
             f"its counts equal those of {row.one} ({row.share:.0%}) and {row.other} "
             f"({1 - row.share:.0%}) within counting noise",
-            "Check whether samples were pooled, or whether one well spilled into another.",
+            "Check whether samples were pooled, or whether one well spilled into another. If the "
+            "sample is a mixture, remove its row from the sample sheet.",
         )
     for one, other, r in shared or ():
         yield warning(
@@ -269,7 +270,8 @@ def mixed(exact: Mixtures, shared: list[tuple[str, str, float]] | None) -> Itera
             f"{one}, {other}",
             f"these samples are of two donors, and correlate ({r:.2f}) more than other samples of "
             "the two donors. One may contain part of the other",
-            "Check what was handled next to each other.",
+            "Check whether these samples were handled next to each other. If one is contaminated, "
+            "remove its row from the sample sheet.",
         )
     if len(exact.found) or shared:
         return

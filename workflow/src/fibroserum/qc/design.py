@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import settings_of
+from fibroserum.cohort.contrasts import SINGLE_GROUP
 from fibroserum.cohort.lines import NOTABLE, LineShift
 from fibroserum.errors import listed
 from fibroserum.input.sheet import IGNORED_TIME
@@ -117,12 +118,21 @@ def group_sizes(cohort: ad.AnnData) -> Iterator[Check]:
     sizes = change.groupby("group", observed=True)["donor"].nunique()
     for group, size in sizes[sizes < FEW_PAIRS].items():
         few = "1 pair" if size == 1 else f"{size} pairs"
+        donors = "one donor" if size == 1 else "two donors"
+        if group == SINGLE_GROUP:
+            yield warning(
+                "group size",
+                "",
+                f"there {'is' if size == 1 else 'are'} only {few}, so all results depend on "
+                f"{donors}",
+                "Add donors.",
+            )
+            continue
         yield warning(
             "group size",
             str(group),
             f"{group} has only {few}, so its results depend on "
-            f"{'one donor' if size == 1 else 'two donors'}. The between-donor variance is taken "
-            "from the other groups",
+            f"{donors}. The between-donor variance is taken from the other groups",
             "Add donors to this group, or leave the group out.",
         )
 

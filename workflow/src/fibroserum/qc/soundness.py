@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from fibroserum.cohort.contrasts import SINGLE_GROUP
 from fibroserum.errors import listed
 from fibroserum.qc.check import IMPORTANCE, NOT_ASSESSED
 from fibroserum.qc.identity import BETWEEN
@@ -63,6 +64,8 @@ def _place(subject: str) -> str:
     """Return where something is hidden, in words."""
     if subject == BETWEEN:
         return "of different groups"
+    if subject == SINGLE_GROUP:
+        return ""
     return f"in {subject}" if subject else ""
 
 

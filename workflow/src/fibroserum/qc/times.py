@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from fibroserum.cohort.contrasts import joined
+from fibroserum.cohort.contrasts import SINGLE_GROUP, joined
 from fibroserum.qc.check import LEVEL, Check, not_assessed, ok, warning
 from fibroserum.qc.identity import FEWEST_PAIRS, paired
 from fibroserum.qc.profiles import Profiles
@@ -164,10 +164,11 @@ def reversals(
 def swapped_times(turned: Reversals) -> Iterator[Check]:
     """Yield 'swapped times'. Only where a group's donors respond alike can a pair be compared."""
     for first, second, donor, group, along, mean in turned.found:
+        of = "" if group == SINGLE_GROUP else f" of {group}"
         yield warning(
             "swapped times",
             f"{first}, {second}",
-            f"donor {donor} changes in the opposite direction to the other donors of {group} "
+            f"donor {donor} changes in the opposite direction to the other donors{of} "
             f"({along:.1f} along their mean change; they have {mean:.1f})",
             f"Check whether {first} and {second} were swapped. If so, correct the sample sheet. A "
             "donor who responds in the opposite direction looks the same.",
@@ -183,5 +184,6 @@ def swapped_times(turned: Reversals) -> Iterator[Check]:
             subject=joined(turned.blind),
         )
     if turned.clear:
-        message = f"in {joined(turned.clear)}, no donor changes in the opposite direction to others"
+        where = "" if turned.clear == [SINGLE_GROUP] else f"in {joined(turned.clear)}, "
+        message = f"{where}no donor changes in the opposite direction to others"
         yield ok("swapped times", message)

@@ -63,9 +63,6 @@ SINGLE = {
     "outcome_sets": "outcome_sets",
     "chain": "chain",
 }
-# keys of the config that ask for tables (omnibus: the contrasts do; chain: several keys), with the
-# tables: the first has a row wherever it is asked for. Else no table is read, though an earlier run
-# may have left it.
 # keys of the config that ask for tables (omnibus: the contrasts do; chain: several keys), with
 # their tables: the first has a row wherever it is asked for. Else no table is read, though an
 # earlier run may have left it.

@@ -57,6 +57,10 @@ def story(run: RunTables, summary: Mapping[str, Any], config: Mapping[str, Any])
     return " ".join([*text.split()[: MOST_WORDS - 1], "…"])
 
 
+def _plural(noun: str, count: int) -> str:
+    return noun if count == 1 else f"{noun}s"
+
+
 def _in_order(run: RunTables) -> list[Contrast]:
     """Return the contrasts by what readers ask first.
 
@@ -90,7 +94,7 @@ def _where(run: RunTables, one: Contrast) -> str:
 def _donors(run: RunTables, summary: Mapping[str, Any]) -> str:
     pairs = {str(group): count for group, count in summary["pairs"].items() if count}
     donors = run.obs["donor"].nunique()
-    told = f"{donors} {'donor' if donors == 1 else 'donors'}"
+    told = f"{donors} {_plural('donor', donors)}"
     if len(run.times) > 1:
         # a donor may lack one of the times, so each time has its own pairs
         at: Counter[str] = Counter()
@@ -104,7 +108,7 @@ def _donors(run: RunTables, summary: Mapping[str, Any]) -> str:
             by_time = f"{low} to {high} at each of {len(at)} times"
         return f"{told}; complete pairs: {by_time}."
     total = sum(pairs.values())
-    noun = "pair" if total == 1 else "pairs"
+    noun = _plural("pair", total)
     if len(pairs) == 1 or len(pairs) > MOST_GROUPS:
         return f"{told}, {total} complete {noun}."
     by_group = ", ".join(f"{count} in {group}" for group, count in pairs.items())
@@ -129,7 +133,8 @@ def _changed(run: RunTables, summary: Mapping[str, Any], most: int) -> str:
     if first is not None:
         parts[first] += " (difference between the changes)"
     told = ", ".join(parts)
-    more = f", and {len(counts) - most} more contrasts" if len(counts) > most else ""
+    others = len(counts) - most
+    more = f", and {others} more {_plural('contrast', others)}" if others > 0 else ""
     return f"Genes called: {told}{more}."
 
 
@@ -206,7 +211,8 @@ def _factor(run: RunTables, config: Mapping[str, Any]) -> str:
         if not shown:
             measured = levels["change_log2"].notna().any()
             level = "no change of its level is shown" if measured else "its level was not measured"
-            return f"{name}: {level}; {responsive} genes respond to it."
+            respond = "gene responds" if responsive == 1 else "genes respond"
+            return f"{name}: {level}; {responsive} {respond} to it."
         one = shown[0]
         change = float(levels.at[one.name, "change_log2"])
         verb = "rose" if change > 0 else "fell"
@@ -260,19 +266,23 @@ def _cautions(
         if row["status"] == "not_estimable" and not row["kind"].startswith("dose")
     ]
     if lost:
-        count = f"{len(lost)} {'contrast' if len(lost) == 1 else 'contrasts'}"
-        yield f"Caution: {count} could not be estimated."
+        yield f"Caution: {len(lost)} {_plural('contrast', len(lost))} could not be estimated."
     for one in _in_order(run):
         row = summary["target"]["contrasts"].get(one.name)
         if row and row["headline"] in ("up", "down") and row["needs"]:
+            first, *others = row["needs"]
+            donors = f"any one of {1 + len(others)} donors" if others else f"donor {first}"
             yield (
-                f"Caution: without donor {row['needs'][0]} {summary['target']['name']} would not "
-                f"be called {_where(run, one)}."
+                f"Caution: without {donors} {summary['target']['name']} would not be called "
+                f"{_where(run, one)}."
             )
-    few = [group for group, count in summary["pairs"].items() if 0 < count < FEW_PAIRS]
+    few = {group: count for group, count in summary["pairs"].items() if 0 < count < FEW_PAIRS}
     if few:
-        where = "this cohort" if few == [SINGLE_GROUP] else few[0]
-        yield f"Caution: with {summary['pairs'][few[0]]} pairs in {where}, only large changes show."
+        group, count = min(few.items(), key=lambda item: item[1])
+        where = "this cohort" if group == SINGLE_GROUP else group
+        if count == 1:
+            yield f"Caution: {where} has only one pair, which is not enough for a verdict."
+        yield f"Caution: with {count} pairs in {where}, only large changes show."
     warnings = run.checks[run.checks["level"] == "warning"]
     if len(warnings):
         first = warnings.iloc[0]

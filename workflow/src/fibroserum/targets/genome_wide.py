@@ -12,12 +12,12 @@ from fibroserum.targets.verdict import CALLED, Verdict
 
 
 def genome_wide_sentence(
-    verdict: Verdict, gene: Mapping[str, Any] | None, genes: int, panel: int
+    verdict: Verdict, gene: Mapping[str, Any] | None, genes: int, panel: int, alpha: float
 ) -> str:
     """Return the genome-wide call and why the verdict differs from it; empty where they agree.
 
     gene: the target's row in the contrast's table, None without one; genes, panel: how many genes,
-    and how many targets, were tested.
+    and how many targets, were tested; alpha: the limit of the call.
     """
     own = verdict.word if verdict.word in CALLED else "none"
     if gene is None or gene["call"] == own:
@@ -28,7 +28,11 @@ def genome_wide_sentence(
         found = "its counts are too low for the genome-wide test"
     else:
         which = "adjusted p value" if np.isnan(second) else "larger adjusted p value of both models"
-        found = f"{which} {fdr(np.fmax(main, second))} over {genes:,} genes"
+        padj = np.fmax(main, second)
+        found = f"{which} {fdr(padj)} over {genes:,} genes"
+        if gene["call"] == "none" and padj < alpha:
+            # the verdict meets every other condition of a call
+            found += ", but not with the size factors of the last step, which did not converge"
     return f"Genome-wide call: {gene['call']} ({found}); {_why(verdict, panel)}."
 
 

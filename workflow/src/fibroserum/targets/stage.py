@@ -285,7 +285,10 @@ def _verdicts(study: Study, numbers: pd.DataFrame, loo: pd.DataFrame, n_cpus: in
             | {
                 "verdict": verdict.word,
                 "reason": why,
-                "genome_wide": genome_wide_sentence(verdict, own, genes[contrast], panel) or None,
+                "genome_wide": genome_wide_sentence(
+                    verdict, own, genes[contrast], panel, rule.alpha
+                )
+                or None,
                 "detectable_lfc": np.nan,
                 "driven_by_one_donor": verdict.driven_by_one_donor,
                 "donors_up": up.up,
