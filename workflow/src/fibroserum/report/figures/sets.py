@@ -226,15 +226,17 @@ def set_matrix(run: RunTables, alpha: float, most_sets: int = MOST_SETS) -> Figu
     width = max(160, 62 * len(run.contrasts))
     beside = (
         alt.Chart(data("families"))
-        .mark_text(align="left", fontSize=9, fontStyle="italic", limit=260)
-        .encode(x=alt.value(width + 8), y=y, text="others:N")
+        .mark_text(align="left", dx=8, fontSize=9, fontStyle="italic", limit=260)
+        # at the right edge also where the page draws the figure narrower
+        .encode(x=alt.value("width"), y=y, text="others:N")
     )
     # two lines of a long name must keep off the next row's
     step = 27 if frame["name"].str.contains("\n").any() else 22
+    # upright: in a narrow column numbers side by side would run into each other
     sizes = (
         alt.Chart(data("detectable"))
-        .mark_text(fontSize=10)
-        .encode(x=x, y=alt.value(-8), text="words:N")
+        .mark_text(fontSize=10, angle=270, align="left")
+        .encode(x=x, y=alt.value(-4), text="words:N")
     )
     title = (
         alt.Chart(data("titles"))
