@@ -55,3 +55,14 @@ def test_the_lookup_says_what_is_not_a_headline(made: tuple[RunTables, str]) -> 
         found = target_verdicts(replace(run, targets=targets))
         gene = targets.loc[own, "gene_id"].iloc[0]
         assert found[gene]["AT_post_vs_pre"][0] == shown
+
+
+@pytest.mark.parametrize(("pairs", "wide"), [(8, False), (23, True)])
+def test_heat_maps_of_many_donors_have_the_whole_width(
+    tmp_path: Path, repository: Path, pairs: int, wide: bool
+) -> None:
+    _, _, page = page_of(tmp_path, repository, Shape(genes=120, pairs=pairs, factors=()))
+    for name in ("called_genes", "ecm_sets"):
+        before = page[: page.index(f'id="fig-{name}"')]
+        row = re.findall(r'<div class="(pictures[^"]*)">', before)[-1]
+        assert (row == "pictures wide") == wide
