@@ -204,7 +204,9 @@ def test_the_answer_for_a_target_is_its_verdict(
     verdicts = targets[targets["target"] == "BGN"].set_index("contrast")
     for contrast, *cells in rows_of(page, CONTRASTS):
         verdict = verdicts.loc[contrast]
-        assert cells[6] == f"{verdict['verdict'].replace('_', ' ')} (target)"
+        alone = verdict["verdict"] in ("up", "down") and verdict["headline"] == "none"
+        words = verdict["verdict"].replace("_", " ") + (", not a headline" if alone else "")
+        assert cells[6] == f"{words} (target)"
         said = " ".join(filter(None, (verdict["reason"], verdict["genome_wide"])))
         assert cells[7].replace("−", "-") == said
     assert rows_of(page, "#lookup-about tbody tr")[0][:2] == ["BGN", verdicts["gene_id"].iloc[0]]

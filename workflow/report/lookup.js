@@ -175,9 +175,9 @@ const ofEach = (genes, rows) => genes.flatMap((gene) => rows(gene).map((row) => 
 function fillLookup(genes, samples, settings) {
   const what = genes.length === 1 ? genes[0].title : `${genes.length} genes`;
   const heads = (own) => (genes.length > 1 ? ["Gene", "Gene id", ...own] : own);
-  fill("lookup-about", "The genes", ["Gene", "Gene id", "Other ids", "Id in the counts", "Mean normalized count", "Gene sets", "Flags"], genes.map((gene) => gene.about));
+  fill("lookup-about", "The genes", ["Gene", "Gene id", "Other ids", "Id in the counts", "Mean normalised count", "Gene sets", "Flags"], genes.map((gene) => gene.about));
   fill("lookup-contrasts", `${what} in every contrast`, heads(CONTRAST_HEADS), ofEach(genes, (gene) => gene.rows));
-  fill("lookup-levels", `${what} in ${settings.lookup_donors}, log2 of normalized count + 0.5`, heads(donorHeads(settings)), ofEach(genes, (gene) => donorRows(samples, gene.levels, settings)));
+  fill("lookup-levels", `${what} in ${settings.lookup_donors}, log2 of normalised count + 0.5`, heads(donorHeads(settings)), ofEach(genes, (gene) => donorRows(samples, gene.levels, settings)));
 }
 
 function button(text, label, data) {

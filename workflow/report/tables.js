@@ -147,7 +147,8 @@ function rowColumn(table, at) {
     if (value === null || value === "") return "–";
     if (kind === "p") return printed(value, 3);
     if (kind === "number") return shown(Number.isInteger(value) ? String(value) : value.toFixed(3));
-    return asText(kind === "word" ? value.replaceAll("_", " ") : value);
+    // a long name breaks after an underscore rather than within a word
+    return kind === "word" ? asText(value.replaceAll("_", " ")) : asText(value).replaceAll("_", "_<wbr>");
   };
   return {
     title: table.titles[at],

@@ -90,4 +90,4 @@ def donors(run: RunTables, name: str) -> Figure:
     if len(drawn) < len(own):
         words += f" Of {len(own)} genes those with the smallest p values in any contrast are drawn."
     panels = list(dict.fromkeys(frame["panel"]))
-    return slopes(run, frame, panels, "log2 normalized count", words)
+    return slopes(run, frame, panels, "log2 normalised count", words)

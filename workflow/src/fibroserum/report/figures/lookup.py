@@ -46,7 +46,7 @@ def donors_of_genes(run: RunTables) -> alt.FacetChart:
     """
     x = alt.X("slot:N", sort=slope_slots(run), title=None)
     colour = alt.Color("group:N", scale=group_scale(run.groups))
-    title = "log2 normalized count"
+    title = "log2 normalised count"
     bars = (
         alt.Chart()
         .mark_rule(strokeWidth=2.6, xOffset=ASIDE, x2Offset=ASIDE)

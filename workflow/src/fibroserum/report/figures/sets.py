@@ -104,6 +104,8 @@ def wrapped(name: str) -> str:
     return "\n".join(textwrap.wrap(name.replace("_", " "), 27, break_on_hyphens=False)) or name
 
 
+#: Pixels that an upright number above a column needs.
+ABOVE = 40
 BROKEN = "split(datum.label, '\\n')"
 
 
@@ -168,6 +170,8 @@ def set_matrix(run: RunTables, alpha: float, most_sets: int = MOST_SETS) -> Figu
     )
     detected = _detected(frame)
     most = float(np.nanmax([*frame["mean_log2FoldChange"].abs(), *frame["detectable"]])) or 1.0
+    # the numbers above the columns are between these and the legends
+    above = ABOVE if len(detected) else alt.Undefined
     tooltip = [
         alt.Tooltip("gene_set:N", title="Set"),
         alt.Tooltip("collection:N", title="Collection"),
@@ -191,7 +195,9 @@ def set_matrix(run: RunTables, alpha: float, most_sets: int = MOST_SETS) -> Figu
                 "mean_log2FoldChange:Q",
                 scale=fold_change_scale(most),
                 title="Mean log2 fold change",
-                legend=alt.Legend(gradientLength=130, tickCount=3, direction="horizontal"),
+                legend=alt.Legend(
+                    gradientLength=130, tickCount=3, direction="horizontal", offset=above
+                ),
             ),
             opacity=alt.Opacity(
                 "found:N",
@@ -214,6 +220,7 @@ def set_matrix(run: RunTables, alpha: float, most_sets: int = MOST_SETS) -> Figu
                 "call:N",
                 scale=alt.Scale(domain=calls, range=shapes),
                 title="Its genes change",
+                legend=alt.Legend(offset=above),
             ),
             tooltip=tooltip,
         )
@@ -226,15 +233,17 @@ def set_matrix(run: RunTables, alpha: float, most_sets: int = MOST_SETS) -> Figu
     width = max(160, 62 * len(run.contrasts))
     beside = (
         alt.Chart(data("families"))
-        .mark_text(align="left", fontSize=9, fontStyle="italic", limit=260)
-        .encode(x=alt.value(width + 8), y=y, text="others:N")
+        .mark_text(align="left", dx=8, fontSize=9, fontStyle="italic", limit=260)
+        # at the right edge also where the page draws the figure narrower
+        .encode(x=alt.value("width"), y=y, text="others:N")
     )
     # two lines of a long name must keep off the next row's
     step = 27 if frame["name"].str.contains("\n").any() else 22
+    # upright: in a narrow column numbers side by side would run into each other
     sizes = (
         alt.Chart(data("detectable"))
-        .mark_text(fontSize=10)
-        .encode(x=x, y=alt.value(-8), text="words:N")
+        .mark_text(fontSize=10, angle=270, align="left")
+        .encode(x=x, y=alt.value(-4), text="words:N")
     )
     title = (
         alt.Chart(data("titles"))

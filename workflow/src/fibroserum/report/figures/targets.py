@@ -199,7 +199,7 @@ def pairs(run: RunTables) -> Figure:
     drawn = names[:MOST_TARGETS]
     frame = run.donors[run.donors["target"].isin(drawn)].rename(columns={"target": "panel"})
     words = f"Paired levels of {len(drawn)} targets, a line per donor."
-    return slopes(run, frame, drawn, "log2 normalized count", words)
+    return slopes(run, frame, drawn, "log2 normalised count", words)
 
 
 def leave_one_out(run: RunTables) -> Figure:

@@ -217,10 +217,13 @@ def factor_flags(run: RunTables, ids: list[str]) -> list[dict[str, Any]]:
 def target_verdicts(run: RunTables) -> dict[str, dict[str, list[str]]]:
     """Return by gene id and contrast the verdict on a target, its reason, and the other number.
 
-    The other number is the genome-wide call, in a sentence where it differs from the verdict.
+    The other number is the genome-wide call, in a sentence where it differs from the verdict. A
+    verdict that does not hold over all contrasts and targets says so, as it does under targets.
     """
     found: dict[str, dict[str, list[str]]] = {}
     for row in run.targets.dropna(subset=["gene_id"]).itertuples():
-        said = [row.verdict, minus(row.reason), minus(row.genome_wide or "")]
+        alone = row.verdict in ("up", "down") and row.headline == "none"
+        verdict = f"{row.verdict}, not a headline" if alone else row.verdict
+        said = [verdict, minus(row.reason), minus(row.genome_wide or "")]
         found.setdefault(row.gene_id, {}).setdefault(row.contrast, said)
     return found

@@ -1,0 +1,68 @@
+"""What the page shows where there is little room, and how its buttons are called."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fibroserum.report.figures.sets import set_matrix
+from fibroserum.report.loading import RunTables
+from fibroserum.report.page.gene_data import target_verdicts
+from fibroserum.report.theme import spec
+from helpers.report_run import page_of
+from helpers.report_shape import Shape
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> tuple[RunTables, str]:
+    run, _, page = page_of(tmp_path_factory.mktemp("run"), repository, Shape(genes=120))
+    return run, page
+
+
+def test_a_button_is_called_by_its_words(made: tuple[RunTables, str]) -> None:
+    """Who says what is on a button finds it (WCAG 2.5.3, label in name)."""
+    named = re.findall(r'<button[^>]*aria-label="([^"]*)"[^>]*>([^<]*)</button>', made[1])
+    words = [(html.unescape(label), html.unescape(text)) for label, text in named]
+    saving = [one for one in words if one[1] != "?"]
+    assert len(saving) > 10
+    assert [one for one in saving if not one[0].startswith(one[1])] == []
+
+
+def test_names_beside_the_sets_follow_the_width(made: tuple[RunTables, str]) -> None:
+    layers = spec(set_matrix(made[0], 0.05))["layer"]
+    places = [
+        layer["encoding"]["x"] for layer in layers if layer["data"]["name"].endswith("families")
+    ]
+    assert places == [{"value": "width"}]
+
+
+def test_the_lookup_says_what_is_not_a_headline(made: tuple[RunTables, str]) -> None:
+    run, _ = made
+    targets = run.targets.copy()
+    targets["verdict"] = targets["verdict"].astype(object)
+    targets["headline"] = targets["headline"].astype(object)
+    own = (targets["target"] == "BGN") & (targets["contrast"] == "AT_post_vs_pre")
+    for verdict, headline, shown in (
+        ("up", "up", "up"),
+        ("down", "none", "down, not a headline"),
+        ("inconclusive", "none", "inconclusive"),
+    ):
+        targets.loc[own, ["verdict", "headline"]] = [verdict, headline]
+        found = target_verdicts(replace(run, targets=targets))
+        gene = targets.loc[own, "gene_id"].iloc[0]
+        assert found[gene]["AT_post_vs_pre"][0] == shown
+
+
+@pytest.mark.parametrize(("pairs", "wide"), [(8, False), (23, True)])
+def test_heat_maps_of_many_donors_have_the_whole_width(
+    tmp_path: Path, repository: Path, pairs: int, wide: bool
+) -> None:
+    _, _, page = page_of(tmp_path, repository, Shape(genes=120, pairs=pairs, factors=()))
+    for name in ("called_genes", "ecm_sets"):
+        before = page[: page.index(f'id="fig-{name}"')]
+        row = re.findall(r'<div class="(pictures[^"]*)">', before)[-1]
+        assert (row == "pictures wide") == wide
