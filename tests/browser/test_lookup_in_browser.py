@@ -205,7 +205,7 @@ def test_the_answer_for_a_target_is_its_verdict(
     for contrast, *cells in rows_of(page, CONTRASTS):
         verdict = verdicts.loc[contrast]
         alone = verdict["verdict"] in ("up", "down") and verdict["headline"] == "none"
-        words = verdict["verdict"].replace("_", " ") + (", not a headline" if alone else "")
+        words = verdict["verdict"].replace("_", " ") + (", not established" if alone else "")
         assert cells[6] == f"{words} (target)"
         said = " ".join(filter(None, (verdict["reason"], verdict["genome_wide"])))
         assert cells[7].replace("−", "-") == said

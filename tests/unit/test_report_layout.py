@@ -48,7 +48,7 @@ def test_the_lookup_says_what_is_not_a_headline(made: tuple[RunTables, str]) -> 
     own = (targets["target"] == "BGN") & (targets["contrast"] == "AT_post_vs_pre")
     for verdict, headline, shown in (
         ("up", "up", "up"),
-        ("down", "none", "down, not a headline"),
+        ("down", "none", "down, not established"),
         ("inconclusive", "none", "inconclusive"),
     ):
         targets.loc[own, ["verdict", "headline"]] = [verdict, headline]

@@ -150,7 +150,7 @@ def test_verdicts_and_reasons_are_those_of_the_tables(tmp_path: Path, repository
     for row in wanted.itertuples():
         verdict, reason, _ = held["verdicts"][row.gene_id][row.contrast]
         alone = row.verdict in ("up", "down") and row.headline == "none"
-        assert verdict == row.verdict + (", not a headline" if alone else "")
+        assert verdict == row.verdict + (", not established" if alone else "")
         assert reason == row.reason
     alone = columns(page, 1)
     (kept,) = [one for one in run.planned if one.name == run.contrast_names[1]]

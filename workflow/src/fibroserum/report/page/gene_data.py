@@ -223,7 +223,7 @@ def target_verdicts(run: RunTables) -> dict[str, dict[str, list[str]]]:
     found: dict[str, dict[str, list[str]]] = {}
     for row in run.targets.dropna(subset=["gene_id"]).itertuples():
         alone = row.verdict in ("up", "down") and row.headline == "none"
-        verdict = f"{row.verdict}, not a headline" if alone else row.verdict
+        verdict = f"{row.verdict}, not established" if alone else row.verdict
         said = [verdict, minus(row.reason), minus(row.genome_wide or "")]
         found.setdefault(row.gene_id, {}).setdefault(row.contrast, said)
     return found
