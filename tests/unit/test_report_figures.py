@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibroserum.report.figures.cohort import MOST_CELLS
+from fibroserum.report.figures.distances import MOST_CELLS
 from fibroserum.report.figures.edges import running_sum
 from fibroserum.report.figures.lookup import lookup_figures
 from fibroserum.report.figures.registry import catalogue_of, draw

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fibroserum.report.figures.distances import sample_distances
 from fibroserum.report.figures.sets import set_matrix
 from fibroserum.report.loading import RunTables
 from fibroserum.report.page.gene_data import target_verdicts
@@ -66,3 +67,11 @@ def test_heat_maps_of_many_donors_have_the_whole_width(
         before = page[: page.index(f'id="fig-{name}"')]
         row = re.findall(r'<div class="(pictures[^"]*)">', before)[-1]
         assert (row == "pictures wide") == wide
+
+
+def test_cells_that_are_not_in_the_table_are_explained(made: tuple[RunTables, str]) -> None:
+    """Of very many samples only the ten nearest of each are kept."""
+    words = "white: not among the ten nearest"
+    assert words not in str(spec(sample_distances(made[0])))
+    fewer = replace(made[0], distances=made[0].distances.iloc[::3])
+    assert words in str(spec(sample_distances(fewer)))
