@@ -171,7 +171,7 @@ def test_file_names_stay_in_their_folder(name: str, file: str) -> None:
     [
         ({"alpha": 0.1}, "unknown key 'alpha'. It belongs under"),
         ({"serum": "x"}, "It belongs under 'factors.NAME'."),
-        ({"design": None}, "the key has no value; expected keys with their values: which columns"),
+        ({"design": None}, "the key has no value; expected keys with their values: the meaning"),
         ({"counts": "x.tsv"}, "'x.tsv' is not valid; expected a list: one or several raw count"),
         ({"counts": "x.tsv"}, "Write it as a list: [x.tsv]."),
         (
