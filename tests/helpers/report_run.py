@@ -37,8 +37,6 @@ class Maker(OutcomeFlags):
         self.gene_lists()
         self.omnibus()
         self.chain_table()
-        self.chain_table()
-        self.gene_lists()
         record = {
             "versions": {"python": "3.11.7", "fibroserum": "0.1.0", "pydeseq2": "0.5.4"},
             "config": self.config,

@@ -1,4 +1,4 @@
-"""The table that names each cell's sample: comments above its header, as in any other table."""
+"""The table that names each cell's sample: how it is read, and that it is an input of a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ import pandas as pd
 import pytest
 
 from fibroserum.counts import read_counts
+from fibroserum.counts.companions import read_along
+from fibroserum.input import config as configuration
+from fibroserum.input.paths import input_paths
+from fibroserum.input.schema import config_schema
 from helpers import count_files as files
+from helpers.small_cohort import good
 
 CELLS = {"sample": "donor_time", "min_cells": 10}
 
@@ -26,3 +31,20 @@ def test_comments_above_the_header_are_left_out(
     text = "# exported on Monday\n# by hand\n" + rows.to_csv(index=False, quoting=1)
     table.write_text(text, encoding="utf-8")
     pd.testing.assert_frame_equal(read_counts([path], cells=CELLS).counts, plain)
+
+
+def test_the_table_beside_single_cells_is_an_input(tmp_path: Path) -> None:
+    """An edit of it must run the counts again; an edit of any other file must not."""
+    h5 = files.ten_x_h5(tmp_path)
+    mtx = files.ten_x_mtx(tmp_path)
+    (tmp_path / "h5" / "notes.txt").write_text("donor_time is a column of the other table\n")
+    (tmp_path / "h5" / "folder").mkdir()
+    column = "donor_time"
+    assert read_along(h5, column) == [str(tmp_path / "h5" / "metadata.csv")]
+    names = ["barcodes.tsv.gz", "features.tsv.gz", "metadata.csv"]
+    assert read_along(mtx / "matrix.mtx.gz", column) == [str(mtx / name) for name in names]
+    assert read_along(mtx, column) == []
+    assert read_along(tmp_path / "nowhere" / "x.h5", column) == []
+    config = {**configuration.resolve(good().config, config_schema())[0], "counts": [str(h5)]}
+    config["cells"] = {"sample": column, "min_cells": 10}
+    assert input_paths(config)["cells"] == [str(tmp_path / "h5" / "metadata.csv")]

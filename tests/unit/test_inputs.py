@@ -14,12 +14,9 @@ import yaml
 from fibroserum.cohort.annotation import find_targets
 from fibroserum.cohort.inputs import Inputs, read_all
 from fibroserum.cohort.plan import Plan, plan
-from fibroserum.counts.companions import read_along
 from fibroserum.errors import InputError
-from fibroserum.input import config as configuration
-from fibroserum.input.paths import input_paths, with_located_paths
+from fibroserum.input.paths import with_located_paths
 from fibroserum.input.schema import config_schema
-from helpers import count_files as files
 from helpers.small_cohort import GENES, SmallCohort, good
 
 Spoil = Callable[[SmallCohort], object]
@@ -377,23 +374,6 @@ def test_a_table_of_transcripts_that_nothing_needs_is_said(planned: Planned) -> 
     )
     assert said in everything(planned, cohort).notes
     assert said not in everything(planned, good()).notes
-
-
-def test_the_table_beside_single_cells_is_an_input(tmp_path: Path, schema: dict[str, Any]) -> None:
-    """An edit of it must run the counts again; what only stands there must not."""
-    h5 = files.ten_x_h5(tmp_path)
-    mtx = files.ten_x_mtx(tmp_path)
-    (tmp_path / "h5" / "notes.txt").write_text("donor_time is a column of the other table\n")
-    (tmp_path / "h5" / "folder").mkdir()
-    column = "donor_time"
-    assert read_along(h5, column) == [str(tmp_path / "h5" / "metadata.csv")]
-    names = ["barcodes.tsv.gz", "features.tsv.gz", "metadata.csv"]
-    assert read_along(mtx / "matrix.mtx.gz", column) == [str(mtx / name) for name in names]
-    assert read_along(mtx, column) == []
-    assert read_along(tmp_path / "nowhere" / "x.h5", column) == []
-    config = {**configuration.resolve(good().config, schema)[0], "counts": [str(h5)]}
-    config["cells"] = {"sample": column, "min_cells": 10}
-    assert input_paths(config)["cells"] == [str(tmp_path / "h5" / "metadata.csv")]
 
 
 def test_times_named_the_other_way_round_are_said(planned: Planned) -> None:

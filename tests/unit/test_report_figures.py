@@ -17,7 +17,6 @@ import pytest
 
 from fibroserum.report.figures.distances import MOST_CELLS
 from fibroserum.report.figures.edges import running_sum
-from fibroserum.report.figures.lookup import lookup_figures
 from fibroserum.report.figures.registry import catalogue_of, draw
 from fibroserum.report.figures.render import png, svg
 from fibroserum.report.figures.sets import others_of, relatives, strongest_sets
@@ -393,10 +392,3 @@ def test_running_sum_without_members_is_flat() -> None:
     stat = pd.Series([1.0, -1.0], index=["a", "b"])
     assert (running_sum(stat, set())["sum"] == 0).all()
     assert (running_sum(stat, {"a", "b"})["sum"] == 0).all()
-
-
-def test_lookup_pictures_start_empty(drawn: Any) -> None:
-    run, _, _ = drawn["normal"]
-    made = {name: spec(figure) for name, figure in lookup_figures(run).items()}
-    assert made["lookup_donors"]["datasets"]["slopes"] == []
-    assert made["lookup_estimates"]["datasets"]["estimates"] == []

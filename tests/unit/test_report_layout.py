@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from fibroserum.report.figures.distances import sample_distances
+from fibroserum.report.figures.lookup import lookup_figures
 from fibroserum.report.figures.sets import set_matrix
 from fibroserum.report.loading import RunTables
 from fibroserum.report.page.gene_data import target_verdicts
@@ -75,3 +76,9 @@ def test_cells_that_are_not_in_the_table_are_explained(made: tuple[RunTables, st
     assert words not in str(spec(sample_distances(made[0])))
     fewer = replace(made[0], distances=made[0].distances.iloc[::3])
     assert words in str(spec(sample_distances(fewer)))
+
+
+def test_lookup_pictures_start_empty(made: tuple[RunTables, str]) -> None:
+    specs = {name: spec(figure) for name, figure in lookup_figures(made[0]).items()}
+    assert specs["lookup_donors"]["datasets"]["slopes"] == []
+    assert specs["lookup_estimates"]["datasets"]["estimates"] == []

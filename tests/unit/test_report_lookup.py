@@ -121,7 +121,7 @@ def test_how_genes_were_mapped_is_counted_in_words() -> None:
     )
     run.genes["ensembl"], run.genes["match"] = names, "official"
     run.genes["symbol"] = ""
-    assert mapping_words(run, {"genes": {"annotation": "/home/me/my_genes.tsv"}}) == (
+    assert mapping_words(run, {"genes": {"annotation": "tables/my_genes.tsv"}}) == (
         "The counts name the genes by Ensembl ids. Symbols are from your table my_genes.tsv, or "
         "else from fibroserum's table of human genes (NCBI Gene and Ensembl). 12 of 12 rows have "
         "an official id or symbol."
