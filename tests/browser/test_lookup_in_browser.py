@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from fibroserum import tables
-from fibroserum.de.reasons import WORDS, in_words, reasons
+from fibroserum.de.reasons import WORDS, reasons
 from fibroserum.report.loading import load_run
+from helpers.call_reasons import in_words
 
 CONTRASTS = "#lookup-contrasts tbody tr"
 

@@ -11,7 +11,7 @@ from fibroserum.chain import rows
 from fibroserum.chain.links import LINKS, Link
 from fibroserum.chain.sentences import CAVEAT, chain_words, link_sentence
 from fibroserum.cohort.contrasts import contrasts_of
-from fibroserum.de.reasons import WORDS, in_words
+from fibroserum.de.reasons import WORDS
 from fibroserum.factors import sentences as of_factors
 from fibroserum.factors.levels import Change
 from fibroserum.intervals import Estimate as Interval
@@ -20,6 +20,7 @@ from fibroserum.serum_panel import candidates as of_candidates
 from fibroserum.synthesis.evidence import Estimate, Key
 from fibroserum.synthesis.pooling import pool
 from fibroserum.synthesis.stage import reason as pooled_reason
+from helpers.call_reasons import in_words
 
 NAMES = ("CCL28", "BGN", "skin")
 

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fibroserum import tables
-from fibroserum.de.reasons import UNTESTED, WORDS, conditions, in_words, reasons
+from fibroserum.de.reasons import UNTESTED, WORDS, conditions, reasons
 from fibroserum.de.stage import call_genes
+from helpers.call_reasons import in_words
 
 CALLED = {
     "log2FoldChange": 0.8,

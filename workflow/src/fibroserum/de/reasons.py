@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
@@ -105,8 +103,3 @@ def reasons(
         codes[here] = np.where(known[here], having, without)
     codes[(table["call"] != "none").to_numpy()] = ""
     return pd.Series(codes, index=table.index, dtype=object)
-
-
-def in_words(codes: str, numbers: Mapping[str, object]) -> str:
-    """Return the sentences of a gene's codes; numbers: what the braces of WORDS name, as text."""
-    return " ".join(WORDS[code].format_map(numbers) for code in codes)
