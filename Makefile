@@ -6,6 +6,8 @@ CORES ?= $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
 PYTHON ?=
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3.12 python3.13 python3.11 python3 python)
 CODE := workflow tests benchmarks resources/build
+RESOLVE := --universal --python-version 3.11 --generate-hashes --fork-strategy fewest --no-header \
+  --no-annotate --quiet
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PYTHONPATH := workflow/src
 
@@ -17,40 +19,39 @@ help: ## print this list
 run: $(VENV)/installed ## install the locked environment and analyse the toy cohort
 	$(BIN)/snakemake --cores $(CORES)
 
-test: $(VENV)/installed ## install the environment and run the tests on all cores, at most four
+test: $(VENV)/developed ## install the environment and run the tests on all cores, at most four
 	$(BIN)/python -m pytest -n logical --maxprocesses 4
 
-long: $(VENV)/installed ## run the tests that `make test` leaves out, except soak
+long: $(VENV)/developed ## run the tests that `make test` leaves out, except soak
 	$(BIN)/python -m pytest -m "cluster or long"
 
-soak: $(VENV)/installed ## kill twenty toy runs at random moments and continue them; takes an hour
+soak: $(VENV)/developed ## kill twenty toy runs at random moments and continue them; takes an hour
 	$(BIN)/python -m pytest -s -m soak
 
-check: $(VENV)/installed ## what a reviewer would run: ruff, snakefmt, mypy, lint, spelling, words
+check: $(VENV)/developed ## what a reviewer would run: ruff, snakefmt, mypy, lint, spelling, words
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/snakefmt --check $(SNAKEFILES)
 	$(BIN)/mypy
-	$(BIN)/python workflow/lint.py
+	$(BIN)/snakemake --lint
+	$(BIN)/snakemake --lint --configfile config/cohorts.yaml
 	$(BIN)/codespell
 	$(BIN)/python workflow/vocabulary.py
 
 slurm: $(VENV)/installed ## install the additional packages for a SLURM cluster
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
-	  -r requirements-slurm.lock
-	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true
+	sh workflow/install.sh "$(VENV)" requirements-slurm.lock
 
-format: $(VENV)/installed ## format the code
+format: $(VENV)/developed ## format the code
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 	$(BIN)/snakefmt $(SNAKEFILES)
 
-bench: $(VENV)/installed ## measure speed; all programs in the same run
+bench: $(VENV)/developed ## measure speed; all programs in the same run
 	$(BIN)/python benchmarks/bench_fit.py
 	$(BIN)/python benchmarks/bench_sets.py
 	$(BIN)/python benchmarks/bench_pipeline.py
 
-calibrate: $(VENV)/installed ## run the simulation studies and write docs/calibration.md
+calibrate: $(VENV)/developed ## run the simulation studies and write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_toy.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_targets.py --write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_planning.py --write docs/calibration.md
@@ -76,23 +77,27 @@ calibrate: $(VENV)/installed ## run the simulation studies and write docs/calibr
 	$(BIN)/python benchmarks/calibrate_designs.py all build/designs.tsv
 	$(BIN)/python benchmarks/calibrate_designs.py report build/designs.tsv --write docs/calibration.md
 
-docs: $(VENV)/installed ## regenerate the pages made from schemas and code, and the checksums of resources
+docs: $(VENV)/developed ## regenerate the pages made from schemas and code, and the checksums of resources
 	$(BIN)/python workflow/documentation.py
 	PYTHONPATH=workflow/src:tests $(BIN)/python -m helpers.sentences
 	$(BIN)/python resources/build/update_sources.py
 
 lock: ## resolve the package versions of pyproject.toml again (needs uv)
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
-	  --generate-hashes --fork-strategy fewest --no-header --no-annotate \
-	  --quiet --output-file requirements.lock
-	uv pip compile pyproject.toml --extra slurm --universal --python-version 3.11 \
-	  --generate-hashes --fork-strategy fewest --no-header --no-annotate \
-	  --constraint requirements.lock \
-	  $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) \
-	  --quiet --output-file requirements-slurm.lock
+	uv pip compile pyproject.toml --extra workflow $(RESOLVE) --output-file requirements.lock
+	for extra in dev slurm; do \
+	  uv pip compile pyproject.toml --extra $$extra $(RESOLVE) --constraint requirements.lock \
+	    $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) \
+	    --output-file requirements-$$extra.lock; \
+	done
 
 clean: ## remove the files that runs and tests leave behind
 	rm -rf results/[!R]* logs build .snakemake .pytest_cache .mypy_cache .ruff_cache
 
 $(VENV)/installed: requirements.lock workflow/install.sh
-	sh workflow/install.sh "$(VENV)" $(PYTHONS)
+	sh workflow/install.sh "$(VENV)" requirements.lock $(PYTHONS)
+	touch $@
+
+# what tests and checks need besides
+$(VENV)/developed: $(VENV)/installed requirements-dev.lock
+	sh workflow/install.sh "$(VENV)" requirements-dev.lock
+	touch $@

@@ -1,11 +1,13 @@
 """Generated documentation, which cannot differ from the schemas that it describes.
 
-`python workflow/documentation.py` writes config/README.md and docs/tables.md.
+`python workflow/documentation.py` writes config/README.md, docs/tables.md, and the conda
+environment of the rules from requirements.lock.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -130,12 +132,31 @@ def tables_page() -> str:
     return "\n".join(parts) + "\n"
 
 
+CONDA_HEAD = """# The packages of requirements.lock, for `snakemake --sdm conda` (`make docs`).
+channels:
+  - conda-forge
+  - nodefaults
+dependencies:
+  - python=3.12
+  - pip
+  - pip:
+"""
+
+
+def conda_environment(lock: str) -> str:
+    """Return the conda environment of the rules, from the text of a lock with hashes."""
+    pinned = re.findall(r"^([\w.-]+==[^\\\n]*[^\\\s])", lock, re.MULTILINE)
+    return CONDA_HEAD + "".join(f"      - {json.dumps(one)}\n" for one in pinned)
+
+
 def pages(root: Path = ROOT) -> dict[Path, str]:
     """Return every generated page and its text."""
     reading = (root / "workflow" / "reading.md").read_text(encoding="utf-8")
+    lock = (root / "requirements.lock").read_text(encoding="utf-8")
     return {
         root / "config" / "README.md": config_page(config_schema(), cohorts_schema(), reading),
         root / "docs" / "tables.md": tables_page(),
+        root / "workflow" / "envs" / "fibroserum.yaml": conda_environment(lock),
     }
 
 

@@ -1,36 +1,39 @@
 #!/bin/sh
-# install.sh VENV PYTHON...: create VENV with the first suitable Python, and install requirements.lock.
+# install.sh VENV LOCK [PYTHON...]: install the packages of LOCK into VENV. With Pythons, VENV is first
+# created with the first suitable one.
 set -eu
 venv=$1
-shift
-found=
-for candidate in "$@"; do
-    if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
-    then
-        found=$candidate
-        break
+lock=$2
+shift 2
+if [ $# -gt 0 ]; then
+    found=
+    for candidate in "$@"; do
+        if "$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+        then
+            found=$candidate
+            break
+        fi
+    done
+    if [ -z "$found" ]; then
+        echo "No Python 3.11, 3.12 or 3.13 was found (tried: $*)." >&2
+        echo "Install one, or name it: make run PYTHON=/path/to/python3.12" >&2
+        exit 1
     fi
-done
-if [ -z "$found" ]; then
-    echo "No Python 3.11, 3.12 or 3.13 was found (tried: $*)." >&2
-    echo "Install one, or name it: make run PYTHON=/path/to/python3.12" >&2
-    exit 1
+    if ! "$found" -c 'import venv, ensurepip' 2>/dev/null; then
+        echo "$found has no venv module. On Debian and Ubuntu: sudo apt install python3-venv" >&2
+        echo "(or name another Python: make run PYTHON=/path/to/python3.12)" >&2
+        exit 1
+    fi
+    # an environment of another Python, or an incomplete one, is replaced
+    if ! "$venv/bin/python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
+    then
+        rm -rf "$venv"
+        "$found" -m venv "$venv"
+    fi
 fi
-if ! "$found" -c 'import venv, ensurepip' 2>/dev/null; then
-    echo "$found has no venv module. On Debian and Ubuntu: sudo apt install python3-venv" >&2
-    echo "(or name another Python: make run PYTHON=/path/to/python3.12)" >&2
-    exit 1
-fi
-# an environment of another Python, or an incomplete one, is replaced
-if ! "$venv/bin/python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null
-then
-    rm -rf "$venv"
-    "$found" -m venv "$venv"
-fi
-echo "Installing the locked environment into $venv (takes a few minutes on first use) ..." >&2
+echo "Installing the packages of $lock into $venv (takes a few minutes on first use) ..." >&2
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
-    -r requirements.lock
+    -r "$lock"
 # pip does not do this if PYTHONDONTWRITEBYTECODE is set, and then the imports of every job take twice
 # as long. Nothing imports the files that do not compile (templates of packages).
 "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true
-touch "$venv/installed"

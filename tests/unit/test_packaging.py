@@ -83,7 +83,7 @@ def test_the_library_imports_what_it_declares(project: dict[str, Any]) -> None:
 
 
 def test_development_includes_the_workflow(project: dict[str, Any]) -> None:
-    assert "fibroserum[workflow]" in project["optional-dependencies"]["dev"]
+    assert "fibroserum[crate,workflow]" in project["optional-dependencies"]["dev"]
 
 
 def test_what_is_missing_is_named_with_what_to_install() -> None:

@@ -26,6 +26,8 @@ if CONFIG["cells"]:
             f"{LOG}/pseudobulk.{{scatteritem}}.log",
         benchmark:
             f"{LOG}/pseudobulk.{{scatteritem}}.benchmark.tsv"
+        conda:
+            "../envs/fibroserum.yaml"
         threads: 1
         resources:
             mem_mb=memory(3000),
@@ -55,6 +57,8 @@ rule counts:
         f"{LOG}/counts.log",
     benchmark:
         f"{LOG}/counts.benchmark.tsv"
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=COUNTS_MEMORY,

@@ -13,6 +13,8 @@ rule fit:
     benchmark:
         f"{LOG}/fit.benchmark.tsv"
     priority: 2
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 8
     resources:
         mem_mb=memory(6000, 15),
@@ -40,6 +42,8 @@ rule differential_expression:
         f"{LOG}/differential_expression.log",
     benchmark:
         f"{LOG}/differential_expression.benchmark.tsv"
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000, 15),

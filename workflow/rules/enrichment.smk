@@ -21,6 +21,8 @@ rule enrichment:
     benchmark:
         f"{LOG}/enrichment.benchmark.tsv"
     priority: 1
+    conda:
+        "../envs/fibroserum.yaml"
     threads: min(4, 1 + SETS_KB // 100)
     resources:
         mem_mb=memory(4000, 15),

@@ -20,6 +20,8 @@ rule targets:
         f"{LOG}/targets.log",
     benchmark:
         f"{LOG}/targets.benchmark.tsv"
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
@@ -48,6 +50,8 @@ rule stimulation:
         f"{LOG}/stimulation_{{factor}}.log",
     benchmark:
         f"{LOG}/stimulation_{{factor}}.benchmark.tsv"
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
@@ -81,6 +85,8 @@ rule factors:
     benchmark:
         f"{LOG}/factors.benchmark.tsv"
     priority: 1  # the longest job of its stage: if it started last, a core would be idle
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
@@ -106,6 +112,8 @@ rule permutations:
         f"{LOG}/permutations.log",
     benchmark:
         f"{LOG}/permutations.benchmark.tsv"
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 8
     resources:
         mem_mb=memory(6000, 15),
@@ -133,6 +141,8 @@ rule planning:
         f"{LOG}/planning.log",
     benchmark:
         f"{LOG}/planning.benchmark.tsv"
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
@@ -160,6 +170,8 @@ if GENE_LISTS:
             f"{LOG}/gene_lists.log",
         benchmark:
             f"{LOG}/gene_lists.benchmark.tsv"
+        conda:
+            "../envs/fibroserum.yaml"
         threads: 1
         resources:
             mem_mb=memory(4000, 15),
@@ -189,6 +201,8 @@ if CONFIG["outcomes"]:
             f"{LOG}/outcomes.log",
         benchmark:
             f"{LOG}/outcomes.benchmark.tsv"
+        conda:
+            "../envs/fibroserum.yaml"
         threads: 1
         resources:
             mem_mb=memory(4000, 15),
@@ -223,6 +237,8 @@ if CONFIG["serum_panel"]:
             f"{LOG}/serum_panel.log",
         benchmark:
             f"{LOG}/serum_panel.benchmark.tsv"
+        conda:
+            "../envs/fibroserum.yaml"
         threads: 1
         resources:
             mem_mb=memory(4000, 15),
@@ -247,6 +263,8 @@ if OMNIBUS:
             f"{LOG}/omnibus.log",
         benchmark:
             f"{LOG}/omnibus.benchmark.tsv"
+        conda:
+            "../envs/fibroserum.yaml"
         threads: 1
         resources:
             mem_mb=memory(4000, 30),
@@ -282,6 +300,8 @@ if CHAINED:
             f"{LOG}/chain.log",
         benchmark:
             f"{LOG}/chain.benchmark.tsv"
+        conda:
+            "../envs/fibroserum.yaml"
         threads: 1
         resources:
             mem_mb=memory(4000, 15),

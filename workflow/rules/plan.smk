@@ -11,6 +11,8 @@ rule plan:
         "logs/planning/plan.log",
     benchmark:
         "logs/planning/plan.benchmark.tsv"
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=memory(1000),

@@ -16,6 +16,8 @@ rule qc:
         f"{LOG}/qc.log",
     benchmark:
         f"{LOG}/qc.benchmark.tsv"
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000, 15),

@@ -40,6 +40,8 @@ rule workbook:
         f"{LOG}/workbook.log",
     benchmark:
         f"{LOG}/workbook.benchmark.tsv"
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
@@ -90,6 +92,8 @@ rule report:
         f"{LOG}/report.log",
     benchmark:
         f"{LOG}/report.benchmark.tsv"
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000, 15),

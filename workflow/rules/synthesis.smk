@@ -21,6 +21,8 @@ rule synthesis:
         f"{LOG}/synthesis.log",
     benchmark:
         f"{LOG}/synthesis.benchmark.tsv"
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
@@ -64,6 +66,8 @@ rule overview:
         f"{LOG}/overview.log",
     benchmark:
         f"{LOG}/overview.benchmark.tsv"
+    conda:
+        "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=memory(4000, 15),
