@@ -35,6 +35,10 @@ any directory. Only your file is read: the toy cohort's settings are not inherit
 stops the run, and the message names the nearest valid key. `examples/` has configs of three public
 cohorts.
 
+If the workflow was deployed with `snakedeploy`, leave out `-s`. The packages must be installed
+where Snakemake runs: if some are missing, the first command lists them with the `pip install`
+command to use.
+
 Without a cohort, `snakemake --cores 1 plan` shows what a study could detect. With `--configfile` it
 reads `targets`, `planning` and `differential_expression`; a file with one of these keys is enough.
 

@@ -44,6 +44,7 @@ def copy_pipeline(folder: Path) -> Path:
             REPOSITORY / part, folder / part, ignore=shutil.ignore_patterns("__pycache__")
         )
     (folder / "profiles").symlink_to("workflow/profiles")
+    shutil.copy(REPOSITORY / "pyproject.toml", folder)
     return Path(shutil.copy(REPOSITORY / "Snakefile", folder))
 
 

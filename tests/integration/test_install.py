@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from fibroserum import tables
 from helpers.pipeline import REPOSITORY, Run
@@ -130,3 +131,16 @@ def test_with_the_extra_every_module_is_imported(wheel: Path, tmp_path: Path) ->
     (place,) = run(tmp_path, python, "-c", IMPORT_ALL).splitlines()
     assert Path(place).is_relative_to(tmp_path)
     assert "9." in run(tmp_path, python, "-m", "snakemake", "--version")
+
+
+def test_pip_resolves_the_packages_of_the_conda_environment(tmp_path: Path) -> None:
+    text = (REPOSITORY / "workflow/envs/fibroserum.yaml").read_text(encoding="utf-8")
+    python, pip, packages = yaml.safe_load(text)["dependencies"]
+    assert pip == "pip"
+    (tmp_path / "packages.txt").write_text("\n".join(packages["pip"]))
+    assert python == "python=3.12"
+    words = ("install", "--dry-run", "--disable-pip-version-check", "--ignore-installed")
+    said = run(tmp_path, sys.executable, "-m", "pip", *words, "--no-deps", "-r", "packages.txt")
+    *_, last = said.strip().splitlines()
+    assert last.startswith("Would install")
+    assert "snakemake-9." in last

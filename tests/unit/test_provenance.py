@@ -24,7 +24,20 @@ def test_sha256_is_known(tmp_path: Path) -> None:
 def test_record_names_versions_and_inputs(tmp_path: Path) -> None:
     file = tmp_path / "x.tsv"
     file.write_text("1")
-    made = record({"seed": 7}, [str(file)], ["seed"])
+    made = record({"seed": 7}, [str(file)], ["seed"], str(tmp_path / "elsewhere"))
     assert made["seed"] == 7
     assert made["inputs"] == {str(file): sha256(file)}
     assert made["versions"]["numpy"][0].isdigit()
+
+
+def test_a_record_does_not_depend_on_where_the_workflow_is(tmp_path: Path) -> None:
+    made = []
+    for root in (tmp_path / "here", tmp_path / "there"):
+        file = root / "resources" / "x.tsv"
+        file.parent.mkdir(parents=True)
+        file.write_text("1")
+        config = {"seed": 7, "counts": [str(file)], "factors": {"A": {"table": str(file)}}}
+        made.append(record(config, [str(file)], [], str(root)))
+    assert made[0] == made[1]
+    assert made[0]["config"]["factors"] == {"A": {"table": "resources/x.tsv"}}
+    assert list(made[0]["inputs"]) == ["resources/x.tsv"]

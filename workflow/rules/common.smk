@@ -2,19 +2,76 @@
 import atexit
 import os
 import sys
+import tarfile
+import tempfile
 from pathlib import Path
 
+from snakemake.common.configfile import load_configfile
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.enums import Quietness
+from snakemake.sourcecache import HostingProviderFile, LocalSourceFile
+from snakemake.utils import update_config
 
-ROOT = Path(str(workflow.current_basedir)).resolve().parents[1]
+# What a run needs of a release. Snakemake itself fetches only the files of rules, and as text.
+DEPLOYED = ("workflow", "resources", "config", "pyproject.toml", "requirements.lock")
+
+
+def workflow_root(here):
+    """Return the folder of the checkout, or of a copy of the release at an address.
+
+    here: the folder of this file, as Snakemake names it.
+    """
+    if isinstance(here, LocalSourceFile):
+        return Path(str(here)).resolve().parents[1]
+    if not isinstance(here, HostingProviderFile):
+        raise WorkflowError(
+            f"fibroserum cannot be used from {here}: give the address as "
+            'github("OWNER/fibroserum", path="workflow/Snakefile", tag="VERSION"), or with gitlab(), '
+            "or the path of a local clone"
+        )
+    repository = here.hosted_repo.repo
+    commit = repository.commit(here.ref).hexsha
+    copy = Path(".snakemake", f"fibroserum-{commit[:12]}").resolve()
+    if not copy.is_dir():
+        try:
+            unpack(repository, commit, copy)
+        except OSError as error:
+            raise WorkflowError(
+                f"{copy} cannot be written: {error.strerror}. Fix this, then run the same command again."
+            ) from error
+    return copy
+
+
+def unpack(repository, commit, copy):
+    """Write the files of a commit that a run needs to a folder, complete or not at all."""
+    copy.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=copy.parent) as folder:
+        with tempfile.TemporaryFile() as packed:
+            repository.archive(packed, commit, path=DEPLOYED)
+            packed.seek(0)
+            with tarfile.open(fileobj=packed) as archive:
+                archive.extractall(f"{folder}/copy", filter="data")
+        try:
+            os.replace(f"{folder}/copy", copy)
+        except OSError:
+            # a second run may have been faster
+            if not copy.is_dir():
+                raise
+
+
+ROOT = workflow_root(workflow.current_basedir)
 LIBRARY = ROOT / "workflow" / "src"
-if not LIBRARY.is_dir():
-    raise WorkflowError(
-        f"the library is not at {LIBRARY}: use this workflow from a local clone, not from an address"
-    )
 sys.path.insert(0, str(LIBRARY))
+
+from fibroserum.runtime.packages import missing_packages
+
+if missing := missing_packages(ROOT / "pyproject.toml"):
+    logger.error(
+        f"This Python lacks {', '.join(missing)}. Install the tested versions with: "
+        f"{sys.executable} -m pip install -r {ROOT / 'requirements.lock'}"
+    )
+    sys.exit(1)
 
 from fibroserum.errors import InputError
 from fibroserum.input.planning import plan_settings
@@ -39,9 +96,33 @@ if unwritable := why_unwritable():
     logger.error(unwritable)
     sys.exit(1)
 
-# Read only the cohort's own config: Snakemake would merge it deeply into the default.
+# This workflow locks the results itself (runtime/lock.py). Snakemake's lock is for uses as a module,
+# whose handlers Snakemake does not call.
+if workflow.execution_settings and workflow.modifier.is_main_snakefile():
+    workflow.execution_settings.lock = workflow.execution_settings.no_hooks
+
 FILES = [Path(name) for name in workflow.overwrite_configfiles]
 OVERRIDES = workflow.config_settings.config
+
+
+def own_config():
+    """Return the config of this cohort, without the config that Snakemake merged it into.
+
+    The Snakefile that snakedeploy writes reads config/config.yaml, and Snakemake merges a
+    `--configfile` into it, deeply: the toy cohort's settings would become those of every cohort.
+    """
+    given = workflow.config_settings.overwrite_config
+    merged = {}
+    for name in workflow.configfiles:
+        update_config(merged, load_configfile(name))
+    update_config(merged, given)
+    return given if FILES and config == merged else config
+
+
+if not workflow.modifier.is_main_snakefile():
+    config = own_config()
+
+# Read only the cohort's own config: Snakemake would merge it deeply into the default.
 if not FILES and "cohorts" not in config and set(config) <= set(OVERRIDES):
     default = "config/config.yaml"
     FILES = [Path(default) if Path(default).exists() else ROOT / default]

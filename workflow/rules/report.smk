@@ -105,5 +105,6 @@ rule report:
             {path for paths in input_paths(CONFIG).values() for path in paths}
         ),
         code=code("report.py"),
+    # a path of this machine: the processes that draw open the script, which an address is not
     script:
-        "../scripts/report.py"
+        f"{ROOT}/workflow/scripts/report.py"

@@ -38,14 +38,28 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **{name: _version(name) for name in NAMED}}
 
 
+def _portable(value: Any, root: str) -> Any:
+    """Return a value with every path below `root` relative to it."""
+    if isinstance(value, dict):
+        return {_portable(key, root): _portable(item, root) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_portable(item, root) for item in value]
+    return value.removeprefix(f"{root}/") if isinstance(value, str) else value
+
+
 def record(
-    config: dict[str, Any], inputs: Iterable[str], defaults: Iterable[str]
+    config: dict[str, Any], inputs: Iterable[str], defaults: Iterable[str], root: str
 ) -> dict[str, Any]:
-    """Return the content of `provenance.json`; defaults: keys that the user's config leaves out."""
-    return {
+    """Return the content of `provenance.json`.
+
+    defaults: keys that the user's config leaves out; root: the folder of the workflow. The record
+    does not depend on it: bundled files are named as in a config, `resources/...`.
+    """
+    made_from = {
         "versions": versions(),
         "config": config,
         "defaults": list(defaults),
         "inputs": {path: sha256(path) for path in sorted(set(inputs))},
         "seed": config["seed"],
     }
+    return {name: _portable(value, root) for name, value in made_from.items()}

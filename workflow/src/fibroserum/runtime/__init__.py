@@ -5,6 +5,7 @@ __all__ = [
     "headline",
     "job",
     "lock",
+    "packages",
     "reruns",
     "scatter",
     "terminal",

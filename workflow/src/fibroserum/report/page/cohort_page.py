@@ -103,7 +103,7 @@ def _facts(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "provenance": run.provenance,
         "schemas": tables.schemas(),
         "explained": explained(run),
-        "config_json": json.dumps(config, indent=2, ensure_ascii=False),
+        "config_json": json.dumps(run.provenance["config"], indent=2, ensure_ascii=False),
     }
 
 

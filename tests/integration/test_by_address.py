@@ -1,0 +1,155 @@
+"""The workflow by address: deployed with snakedeploy, and as a module of another workflow."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from helpers.deployed import ADDRESS, REPOSITORY_NAME, TAG, Deployed, released
+from helpers.pipeline import Run, planned
+from helpers.small_cohort import good
+from helpers.small_runs import SECONDS, outputs
+
+pytestmark = pytest.mark.long
+
+MODULE = f"""
+configfile: "study.yaml"
+
+module skin:
+    snakefile: github("{REPOSITORY_NAME}", path="workflow/Snakefile", tag="{TAG}")
+    config: config["skin"]
+
+use rule * from skin as skin_*
+
+rule theirs:
+    default_target: True
+    input:
+        rules.skin_targets.output.targets,
+"""
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    return released(tmp_path_factory.mktemp("release"))
+
+
+@pytest.fixture
+def study(release: Deployed, tmp_path: Path) -> Path:
+    """Return a folder into which snakedeploy has deployed the release."""
+    command = Path(sys.executable).with_name("snakedeploy")
+    if not command.exists():
+        pytest.skip("snakedeploy is not installed (make test installs it)")
+    folder = tmp_path / "study"
+    release.done(tmp_path, str(command), "deploy-workflow", ADDRESS, "study", "--tag", TAG)
+    assert {path.name for path in folder.iterdir()} >= {"config", "profiles", "workflow"}
+    return folder
+
+
+def copy_of_the_release(folder: Path) -> Path:
+    (copy,) = (folder / ".snakemake").glob("fibroserum-*")
+    return copy
+
+
+def test_the_toy_runs_where_snakedeploy_put_it(
+    release: Deployed, study: Path, toy_run: Run
+) -> None:
+    done = release.snakemake(study, "--dry-run")
+    assert done.returncode == 0, done.stdout
+    assert planned(done.stdout) >= {"counts", "fit", "report", "workbook"}
+    assert not (study / "results").exists()
+    done = release.snakemake(study)
+    assert done.returncode == 0, done.stdout
+    assert "11 of 11" in done.stdout
+    made = {p.relative_to(toy_run.results): p for p in toy_run.results.rglob("*") if p.is_file()}
+    assert len(made) > 100
+    found = study / "results" / "toy"
+    assert {p.relative_to(found) for p in found.rglob("*") if p.is_file()} == set(made)
+    for name, path in made.items():
+        # a workbook holds the time of its making
+        assert name.suffix == ".xlsx" or (found / name).read_bytes() == path.read_bytes(), name
+    again = release.snakemake(study)
+    assert "Nothing to be done" in again.stdout
+
+
+def test_a_config_of_ones_own_is_not_merged_with_that_of_the_toy(
+    release: Deployed, study: Path, small_run: Path
+) -> None:
+    good().write(study)
+    words = ("--configfile", "cohort.yaml", "--", "flags", "qc")
+    done = release.snakemake(study, *words)
+    assert done.returncode == 0, done.stdout
+    expected, found = outputs(small_run), outputs(study)
+    assert {Path(name).parts[1] for name in found} >= {"de", "flags", "qc"}
+    assert [name for name in found if found[name] != expected[name]] == []
+    misspelt = yaml.safe_load((study / "cohort.yaml").read_text()) | {"desing": 1}
+    (study / "cohort.yaml").write_text(yaml.safe_dump(misspelt))
+    done = release.snakemake(study, *words)
+    assert done.returncode == 1
+    assert "desing" in done.stdout
+    assert "cohort.yaml" in done.stdout
+
+
+def test_as_a_module_by_address(release: Deployed, tmp_path: Path, small_run: Path) -> None:
+    cohort = good()
+    cohort.write(tmp_path)
+    (tmp_path / "study.yaml").write_text(yaml.safe_dump({"skin": cohort.config}, sort_keys=False))
+    (tmp_path / "Snakefile").write_text(MODULE)
+    done = release.snakemake(tmp_path)
+    assert done.returncode == 0, done.stdout
+    expected, found = outputs(small_run), outputs(tmp_path)
+    assert "small/flags/targets.tsv" in found
+    assert [name for name in found if found[name] != expected[name]] == []
+
+
+def test_several_cohorts_by_address(release: Deployed, study: Path) -> None:
+    done = release.snakemake(study, "--dry-run", "--configfile", "config/cohorts.yaml")
+    assert done.returncode == 0, done.stdout
+    assert planned(done.stdout) >= {"toy_fit", "toy_b_fit", "synthesis", "overview"}
+
+
+def test_a_second_run_on_a_deployed_copy_is_refused(release: Deployed, study: Path) -> None:
+    words = [sys.executable, "-m", "snakemake", "--cores", "2", "--", "counts"]
+    first = subprocess.Popen(
+        words,
+        cwd=study,
+        env=release.environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        deadline = time.monotonic() + SECONDS
+        while not list((study / ".snakemake" / "locks").glob("*.output.lock")):
+            assert first.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        first.send_signal(signal.SIGSTOP)
+        second = release.snakemake(study, "--", "counts")
+        assert second.returncode == 1
+        assert "cannot be locked" in second.stdout
+        first.send_signal(signal.SIGCONT)
+        assert first.wait(SECONDS) == 0
+    finally:
+        first.kill()
+        first.wait()
+
+
+def test_packages_that_are_missing_are_named_in_one_line(release: Deployed, study: Path) -> None:
+    assert release.snakemake(study, "--dry-run").returncode == 0
+    copy = copy_of_the_release(study)
+    needs = copy / "pyproject.toml"
+    text = needs.read_text().replace('"altair>=6"', '"altair>=600", "no-such-package>=2"')
+    needs.write_text(text)
+    done = release.snakemake(study, "--dry-run")
+    assert done.returncode == 1
+    *_, line = done.stdout.strip().splitlines()
+    assert "altair>=600 (" in line
+    assert "no-such-package>=2" in line
+    assert line.endswith(f"-m pip install -r {copy / 'requirements.lock'}")
+    assert (copy / "requirements.lock").is_file()
