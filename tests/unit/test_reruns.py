@@ -33,7 +33,7 @@ def test_a_script_needs_what_it_imports_and_no_more(repository: Path) -> None:
     [
         ("if TYPE_CHECKING:\n    from fibroserum.genes import gmt", set()),
         ("if TYPE_CHECKING:\n    pass\nelse:\n    from fibroserum import tables", {"tables.py"}),
-        ("if True:\n    from fibroserum import intervals", {"intervals.py"}),
+        ("if True:\n    from fibroserum import distributions", {"distributions.py"}),
         ("def f():\n    import fibroserum.multiple_testing", {"multiple_testing.py"}),
     ],
 )

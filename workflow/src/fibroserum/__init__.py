@@ -73,6 +73,7 @@ __all__ = [
     "data",
     "de",
     "deseq",
+    "distributions",
     "enrichment",
     "errors",
     "factor_tables",

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy import stats
+
+from fibroserum.distributions import t_isf, t_sf
 
 # values whose range is below this share of their size differ by rounding, not by measurement
 ROUNDING = 1e-9
@@ -40,9 +41,10 @@ def one_sample_t(values: Sequence[float] | np.ndarray) -> Estimate:
     mean = float(numbers.mean())
     if len(numbers) < 2 or not _differ(numbers):
         return Estimate(mean)
-    found = stats.ttest_1samp(numbers, 0.0)
-    interval = found.confidence_interval()
-    return Estimate(mean, float(interval.low), float(interval.high), float(found.pvalue))
+    df = len(numbers) - 1
+    se = np.sqrt(numbers.var(ddof=1) / len(numbers))
+    half = float(t_isf(0.025, df) * se)
+    return Estimate(mean, mean - half, mean + half, float(2 * t_sf(abs(mean) / se, df)))
 
 
 def welch_t(
@@ -69,8 +71,8 @@ def sum_of_means(parts: Sequence[Sequence[float] | np.ndarray]) -> Estimate:
     errors = np.array([v.var(ddof=1) / len(v) if _differ(v) else 0.0 for v in groups])
     df = errors.sum() ** 2 / sum(e**2 / (len(v) - 1) for e, v in zip(errors, groups, strict=True))
     se = np.sqrt(errors.sum())
-    half = float(stats.t.isf(0.025, df) * se)
-    return Estimate(total, total - half, total + half, float(2 * stats.t.sf(abs(total) / se, df)))
+    half = float(t_isf(0.025, df) * se)
+    return Estimate(total, total - half, total + half, float(2 * t_sf(abs(total) / se, df)))
 
 
 def _differ(numbers: np.ndarray) -> bool:

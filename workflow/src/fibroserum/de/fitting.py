@@ -6,6 +6,7 @@ import logging
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import anndata as ad
 import numpy as np
@@ -29,11 +30,13 @@ from fibroserum.de.second_model import (
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stored_fit import fixed_prior_fit
 from fibroserum.deseq import with_coefficients
-from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.errors import listed, refuse
 from fibroserum.input.names import file_name
 from fibroserum.input.normalization import FIXED
 from fibroserum.linear import Expression
+
+if TYPE_CHECKING:
+    from fibroserum.deseq.datasets import BlockedDeseqDataSet
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +67,8 @@ def fit_model(
     force_kept: by gene, whether the second model keeps it whatever its counts (the targets).
     Returns the fit as docs/architecture.md describes it.
     """
+    from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
+
     design = model.design
     # a slope is per unit of the dose: no threshold of a change applies to it
     threshold = 0.0 if model.name == "dose" else settings.lfc_threshold
@@ -221,6 +226,8 @@ def read_fit(
     >>> [name for name in dataset.obsm["design_matrix"] if name.startswith("after")]
     ['after[AT]', 'after[RT]']
     """
+    from fibroserum.deseq.datasets import BlockedDeseqDataSet
+
     own = fit.copy() if isinstance(fit, ad.AnnData) else read_h5ad(fit)
     design = design_of(own).matrix
     dataset = BlockedDeseqDataSet(adata=own, design=design, n_cpus=n_cpus, quiet=True)

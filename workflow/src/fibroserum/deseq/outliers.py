@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from pydeseq2.utils import robust_method_of_moments_disp
-from scipy.stats import f as f_distribution
-from scipy.stats import trim_mean
+from scipy.special import fdtri
 
 from fibroserum.deseq.stages import Problem, leverage
+from fibroserum.distributions import trimmed_mean
 
 TO_FILTER = 3
 TO_REPLACE = 7
@@ -28,7 +27,7 @@ def replicates(design: pd.DataFrame) -> np.ndarray:
 
 def cutoff(n_samples: int, n_columns: int) -> float:
     """Return the distance above which a count is an outlier: the F distribution's 0.99 quantile."""
-    return float(f_distribution.ppf(LEVEL, n_columns, n_samples - n_columns))
+    return float(fdtri(n_columns, n_samples - n_columns, LEVEL))
 
 
 def cooks_distances(problem: Problem, dispersions: np.ndarray, design: pd.DataFrame) -> np.ndarray:
@@ -37,6 +36,8 @@ def cooks_distances(problem: Problem, dispersions: np.ndarray, design: pd.DataFr
     The variance is that of a negative binomial with a robust moment estimate of dispersion, so
     that an outlier does not hide itself.
     """
+    from pydeseq2.utils import robust_method_of_moments_disp
+
     means, hat = leverage(problem, dispersions)
     sizes = np.empty(len(design))
     sizes[problem.structure.order] = np.exp(problem.offsets)
@@ -51,7 +52,7 @@ def replaced_counts(
     counts: np.ndarray, size_factors: np.ndarray, outlying: np.ndarray
 ) -> np.ndarray:
     """Return counts with the outlying ones replaced by what a trimmed mean foretells."""
-    centre = trim_mean(counts / size_factors[:, None], TRIM, axis=0)
+    centre = trimmed_mean(counts / size_factors[:, None], TRIM)
     expected = np.floor(centre * size_factors[:, None]).astype(counts.dtype)
     return np.where(outlying, expected, counts)
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import polygamma
-from scipy.stats import norm, trim_mean
 
 from fibroserum.deseq.model import MIN_DISPERSION
 from fibroserum.deseq.prior import match_histogram
+from fibroserum.distributions import normal_ppf, trimmed_mean
 from fibroserum.inference.trend import fit_gamma_trend
 
 USABLE = 100 * MIN_DISPERSION
@@ -71,7 +71,7 @@ def fit_trend(means: np.ndarray, dispersions: np.ndarray) -> Trend:
     coefficients = _parametric(means[usable], dispersions[usable])
     if coefficients is not None:
         return Trend(coefficients, np.nan)
-    level = trim_mean(dispersions[dispersions > 10 * MIN_DISPERSION], 0.001)
+    level = trimmed_mean(dispersions[dispersions > 10 * MIN_DISPERSION], 0.001)
     return Trend(None, float(level))
 
 
@@ -86,7 +86,7 @@ def prior_variance(
     """
     usable = dispersions >= USABLE
     residuals = np.log(dispersions[usable]) - np.log(fitted[usable])
-    spread = np.median(np.abs(residuals - np.median(residuals))) / norm.ppf(0.75)
+    spread = np.median(np.abs(residuals - np.median(residuals))) / normal_ppf(0.75)
     squared = float(spread**2)
     if residual_df <= 3:
         variance = match_histogram(residuals, residual_df)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from fibroserum.distributions import t_sf
 from fibroserum.enrichment.membership import Membership
 from fibroserum.linear import Effects, posterior_variance
 
@@ -69,7 +69,7 @@ def camera(scores: Scores, sets: Membership) -> pd.DataFrame:
     pooled = (total - delta**2 * m * rest / genes) / max(genes - 2, 1)
     variance = pooled * (np.maximum(inflation, 1) / m + 1 / np.maximum(rest, 1))
     statistic = _ratio(delta, variance, rest > 0)
-    pvalue = 2 * stats.t.sf(np.abs(statistic), max(min(df, genes - 2), 1))
+    pvalue = 2 * t_sf(np.abs(statistic), max(min(df, genes - 2), 1))
     return pd.DataFrame({"camera_correlation": correlation, "camera_pvalue": pvalue})
 
 
@@ -106,7 +106,7 @@ def set_against_rest(scores: Scores, sets: Membership) -> pd.DataFrame:
         {
             "competitive_t": statistic,
             "competitive_df": freedom,
-            "competitive_pvalue": 2 * stats.t.sf(np.abs(statistic), freedom),
+            "competitive_pvalue": 2 * t_sf(np.abs(statistic), freedom),
         }
     )
 

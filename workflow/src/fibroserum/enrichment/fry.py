@@ -10,10 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy.special import betaincc
 
+from fibroserum.distributions import chi2_ppf, t_sf
 from fibroserum.enrichment.membership import Membership
-from fibroserum.linear import Effects
+from fibroserum.linear import Effects, variance_prior
 
 
 def standardised(effects: Effects) -> np.ndarray:
@@ -22,17 +23,15 @@ def standardised(effects: Effects) -> np.ndarray:
     Of each gene's 1 + d squared effects the largest is left out, so that a strong contrast does
     not hide in its own variance; its expectation is made good for.
     """
-    from edgepython import squeeze_var
-
     both = np.column_stack([effects.contrast, effects.residual])
     df = effects.residual.shape[1]
     nodes, quadrature = np.polynomial.legendre.leggauss(128)
     nodes, quadrature = (nodes + 1) / 2, quadrature / 2
-    largest = np.sum((df + 1) * nodes**df * stats.chi2.ppf(nodes, 1) * quadrature)
+    largest = np.sum((df + 1) * nodes**df * chi2_ppf(nodes, 1) * quadrature)
     squares = both**2
     robust = (squares.sum(axis=1) - squares.max(axis=1)) / (df + 1 - largest)
-    prior = squeeze_var(squares[:, 1:].mean(axis=1), np.full(len(both), float(df)))
-    scale, df_prior = float(np.mean(prior["var_prior"])), float(np.mean(prior["df_prior"]))
+    prior = variance_prior(squares[:, 1:].mean(axis=1), df)
+    scale, df_prior = float(prior.variance.mean()), prior.df
     if np.isfinite(df_prior):
         posterior = (0.92 * df * robust + df_prior * scale) / (0.92 * df + df_prior)
     else:
@@ -87,7 +86,7 @@ def _mean_t(sums: np.ndarray) -> np.ndarray:
 
 
 def _two_sided(statistic: np.ndarray, df: int) -> np.ndarray:
-    return 2 * stats.t.sf(np.abs(statistic), df)
+    return 2 * t_sf(np.abs(statistic), df)
 
 
 def _mixed_pvalue(effects: np.ndarray) -> float:
@@ -108,4 +107,4 @@ def _mixed_pvalue(effects: np.ndarray) -> float:
     squares, total = np.sum(values**2), values.sum()
     spread = beta_variance * (squares - (total**2 - squares) / (d - 1)) / (high - low) ** 2
     both = mean * (1 - mean) / spread - 1
-    return float(stats.beta.sf(observed, both * mean, both * (1 - mean)))
+    return float(betaincc(both * mean, both * (1 - mean), np.clip(observed, 0, 1)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from fibroserum.enrichment.membership import Membership
 
@@ -15,8 +14,10 @@ def overrepresentation(called: np.ndarray, testable: np.ndarray, sets: Membershi
     called: mask (G,) of genes called in either direction. testable: mask (G,) of the genes that
     could have been: the background, to which sets are restricted. A set without overlap has p = 1.
     """
+    from scipy.stats import hypergeom
+
     hits = called & testable
     overlap = np.asarray(sets.members @ hits.astype(float)).round().astype(int)
     size = np.asarray(sets.members @ testable.astype(float)).round().astype(int)
-    pvalue = stats.hypergeom.sf(overlap - 1, int(testable.sum()), size, int(hits.sum()))
+    pvalue = hypergeom.sf(overlap - 1, int(testable.sum()), size, int(hits.sum()))
     return pd.Series(np.clip(pvalue, 0, 1), index=sets.table.index, name="ora_pvalue")

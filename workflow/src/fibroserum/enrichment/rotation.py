@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import optimize
 
 from fibroserum.enrichment.membership import Membership
-from fibroserum.linear import Effects
+from fibroserum.linear import Effects, variance_prior
 
 # The widest step of the trapezoidal rule, and that as a share of the integrand's strip of
 # analyticity: p values down to 1e-6 have a relative error below 1e-7 (against beta tails).
@@ -65,13 +65,11 @@ def standardised_alike(effects: Effects) -> np.ndarray:
     each gene's largest square out, which singles out the axes: where genes differ in variance,
     contrasts of noise alone then look larger than rotated ones.
     """
-    from edgepython import squeeze_var
-
     both = np.column_stack([effects.contrast, effects.residual])
     df = effects.residual.shape[1]
     variance = np.mean(effects.residual**2, axis=1)
-    prior = squeeze_var(variance, np.full(len(both), float(df)))
-    scale, df_prior = float(np.mean(prior["var_prior"])), float(np.mean(prior["df_prior"]))
+    prior = variance_prior(variance, df)
+    scale, df_prior = float(prior.variance.mean()), prior.df
     if np.isfinite(df_prior):
         posterior = (np.sum(both**2, axis=1) + df_prior * scale) / (df + 1 + df_prior)
     else:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from fibroserum.cohort.models import Model
+from fibroserum.distributions import t_ppf, t_sf
 from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import (
@@ -86,8 +86,10 @@ def score_samples(
 
 def _areas(values: np.ndarray, sets: Membership) -> np.ndarray:
     """Return the scores (sets, n) of values (n, G)."""
+    from scipy.stats import rankdata
+
     # the running sum keeps what a hit adds for as many places as the gene has rank
-    rank = stats.rankdata(values, axis=1).T
+    rank = rankdata(values, axis=1).T
     weight = rank**WEIGHT
     hits = (sets.members @ (weight * rank)) / (sets.members @ weight)
     others = rank.shape[0] - sets.table["tested"].to_numpy(dtype=float)[:, None]
@@ -149,12 +151,12 @@ def _test(name: str, own: ContrastFit) -> pd.DataFrame:
     se = np.sqrt(variance)
     statistic = np.where(estimate == 0, 0.0, np.copysign(np.inf, estimate))
     np.divide(estimate, se, out=statistic, where=se > 0)
-    half = stats.t.ppf(0.975, df) * se
+    half = t_ppf(0.975, df) * se
     frame = fit.genes.to_frame(index=False)
     frame["contrast"] = name
     frame["estimate"] = estimate
     frame["se"] = se
     frame["ci_low"], frame["ci_high"] = estimate - half, estimate + half
-    frame["pvalue"] = 2 * stats.t.sf(np.abs(statistic), df)
+    frame["pvalue"] = 2 * t_sf(np.abs(statistic), df)
     frame["padj"] = adjust(frame["pvalue"], frame["collection"])
     return frame

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
-from scipy.stats import norm
-from scipy.stats import t as student
 
+from fibroserum.distributions import chi2_isf, chi2_ppf, normal_cdf, normal_isf, normal_sf, t_sf
 from fibroserum.multiple_testing import benjamini_hochberg
 
 # Beyond this a normal tail is below the smallest number a float can hold.
@@ -42,7 +40,7 @@ class Evidence:
 
 def signed_z(estimate: pd.Series, pvalue: pd.Series) -> pd.Series:
     """Return the normal score that has the estimate's sign and the two-sided p value."""
-    size = np.minimum(norm.isf(pvalue.to_numpy(float) / 2), LARGEST_Z)
+    size = np.minimum(normal_isf(pvalue.to_numpy(float) / 2), LARGEST_Z)
     return pd.Series(np.sign(estimate.to_numpy(float)) * size, index=estimate.index)
 
 
@@ -58,7 +56,7 @@ def nearer_to_zero(first: pd.Series, second: pd.Series) -> pd.Series:
 
 def two_sided(z: np.ndarray) -> np.ndarray:
     """Return two-sided p values of normal scores."""
-    return np.minimum(1.0, 2 * norm.sf(np.abs(z)))
+    return np.minimum(1.0, 2 * normal_sf(np.abs(z)))
 
 
 def stouffer(z: np.ndarray) -> np.ndarray:
@@ -73,14 +71,14 @@ def _square_given_variance(df_prior: float, df_residual: float) -> np.ndarray:
     prior (Smyth 2004 SAGMB 3:3), its estimate chi-square around it.
     """
     nodes, _ = _legendre(100)
-    variance = df_prior / stats.chi2.isf(nodes, df_prior)
+    variance = df_prior / chi2_isf(nodes, df_prior)
     inner, weights = _legendre(40)
-    estimate = variance[:, None] * stats.chi2.ppf(inner, df_residual) / df_residual
+    estimate = variance[:, None] * chi2_ppf(inner, df_residual) / df_residual
     posterior = (df_prior + df_residual * estimate) / (df_prior + df_residual)
     normal, mass = np.polynomial.hermite_e.hermegauss(40)
     half = normal > 0
     t = normal[half] * np.sqrt(variance[:, None] / posterior)[:, :, None]
-    z = stats.norm.isf(stats.t.sf(t, df_prior + df_residual))
+    z = normal_isf(t_sf(t, df_prior + df_residual))
     return np.asarray((z**2 @ (mass[half] / mass[half].sum())) @ weights)
 
 
@@ -119,7 +117,7 @@ def combined_pvalue(sources: list[Evidence], combined: np.ndarray) -> np.ndarray
     df = shared_variance_df(sources[0], sources[1]) if len(sources) == 2 else np.inf
     if not np.isfinite(df):
         return two_sided(combined)
-    return np.asarray(2 * student.sf(np.abs(combined) * np.sqrt(df / (df - 2)), df))
+    return np.asarray(2 * t_sf(np.abs(combined) * np.sqrt(df / (df - 2)), df))
 
 
 def partial_conjunction(z: np.ndarray) -> np.ndarray:
@@ -127,7 +125,7 @@ def partial_conjunction(z: np.ndarray) -> np.ndarray:
 
     Twice the smaller of (largest one-sided p for up, largest one-sided p for down), at most 1.
     """
-    up, down = norm.sf(z).max(axis=1), norm.cdf(z).max(axis=1)
+    up, down = normal_sf(z).max(axis=1), normal_cdf(z).max(axis=1)
     return np.asarray(np.minimum(1.0, 2 * np.minimum(up, down)))
 
 
@@ -139,7 +137,7 @@ def replicability(z: np.ndarray, alpha: float) -> np.ndarray:
     false discovery rate of the two together is at most the sum of both. 1 where neither way
     selects a gene.
     """
-    p = norm.sf(np.abs(z))
+    p = normal_sf(np.abs(z))
     agree = np.sign(z[:, 0]) == np.sign(z[:, 1])
     ways = [_one_way(p[:, own], p[:, 1 - own], agree, alpha / 2) for own in (0, 1)]
     return np.asarray(np.minimum(1.0, 2 * np.minimum(*ways)))

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
-from scipy.stats import norm
 
+from fibroserum.distributions import normal_cdf, normal_ppf
 from fibroserum.factors.mediation_slope import between_slope, within_slope
 from fibroserum.intervals import one_sample_t, welch_t
 
@@ -34,7 +34,7 @@ class Resampled:
         that (Hesterberg 2015, Am Stat 69:371, section 5.2; his t quantile would make products of
         two estimates cover too much).
         """
-        tail = norm.cdf(np.sqrt(self.donors / (self.donors - 1)) * norm.ppf(alpha / 2))
+        tail = normal_cdf(np.sqrt(self.donors / (self.donors - 1)) * normal_ppf(alpha / 2))
         low, high = np.quantile(self.indirect, [tail, 1 - tail])
         return float(low), float(high)
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
+from fibroserum.distributions import t_sf
 from fibroserum.linear.robust import hc3_parts, slope_ratio, unit_variances
 
 # a sum of squares below it is rounding
@@ -48,7 +48,7 @@ class Slope:
             variance = max(variance, float(parts.sum()))
         if self.rss <= NOTHING and np.isfinite(variance):
             return 0.0 if self.estimate else 1.0
-        return float(2 * student.sf(abs(self.estimate) / np.sqrt(variance), self.df))
+        return float(2 * t_sf(abs(self.estimate) / np.sqrt(variance), self.df))
 
 
 def slope_of(terms: np.ndarray, factor: np.ndarray, target: np.ndarray) -> Slope:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fibroserum.linear.composition import filter_by_expr, tmm_factors
 from fibroserum.linear.depth import depth_matched, fixed_norm_factors, kept_shares
 from fibroserum.linear.donor_level import (
     ContrastFit,
@@ -24,20 +25,16 @@ from fibroserum.linear.group_variance import (
     variance_parts,
 )
 from fibroserum.linear.joint import contrasts_f, vectors_f
+from fibroserum.linear.moderation import VariancePrior, posterior_variance, variance_prior
 from fibroserum.linear.quality import pair_weights
 from fibroserum.linear.voom import (
     LinearFit,
-    VariancePrior,
     estimates,
-    filter_by_expr,
     fit_weighted,
     log_cpm,
     lowess_span,
     moderated_t,
-    posterior_variance,
     precision_weights,
-    tmm_factors,
-    variance_prior,
     voom_fit,
 )
 

@@ -18,7 +18,8 @@ from scipy.special import digamma
 
 from fibroserum.cohort.designs import centred_within
 from fibroserum.linear import kernels
-from fibroserum.linear.voom import LinearFit, VariancePrior, estimates, t_table, variance_prior
+from fibroserum.linear.moderation import VariancePrior, variance_prior
+from fibroserum.linear.voom import LinearFit, estimates, t_table
 
 # A ratio (`spread_ratio`) beyond which groups do not spread alike: a nominal 95 % interval of a
 # model that pools them covers less than 93 %. In simulated cohorts whose donors do spread alike,

@@ -19,7 +19,8 @@ from scipy.special import fdtrc
 from fibroserum.cohort.donor_values import DonorVectors
 from fibroserum.linear.donor_level import ContrastFit, Expression
 from fibroserum.linear.group_variance import GroupVariance, variance_parts
-from fibroserum.linear.voom import estimates, variance_prior
+from fibroserum.linear.moderation import variance_prior
+from fibroserum.linear.voom import estimates
 
 
 def contrasts_f(

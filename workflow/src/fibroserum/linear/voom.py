@@ -6,30 +6,18 @@ F1000Research 5:1438 for the filter.
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
-from threadpoolctl import ThreadpoolController
 
 from fibroserum.cohort.designs import Design
+from fibroserum.distributions import t_sf
 from fibroserum.linear import kernels
+from fibroserum.linear.blas import one_blas_thread
 from fibroserum.linear.blocks import check_design
-
-
-@cache
-def _pools() -> ThreadpoolController:
-    # looking for the libraries takes milliseconds, and they are loaded once
-    return ThreadpoolController()
-
-
-def one_blas_thread() -> AbstractContextManager[Any]:
-    """Return a context in which BLAS uses one thread."""
-    return _pools().limit(limits=1, user_api="blas")
+from fibroserum.linear.composition import tmm_factors
+from fibroserum.linear.moderation import variance_prior
 
 
 @dataclass(frozen=True)
@@ -64,38 +52,6 @@ class LinearFit:
     def dense_coefficients(self) -> np.ndarray:
         """The coefficients of the dense columns, (G, k)."""
         return self.coefficients[:, len(self.design.labels) :]
-
-
-def filter_by_expr(
-    counts: pd.DataFrame,
-    design: Design,
-    lib_size: np.ndarray | None = None,
-    keep: np.ndarray | None = None,
-) -> np.ndarray:
-    """Return the mask (G,) of genes with enough counts for voom, by edgeR's filterByExpr.
-
-    counts: samples x genes. lib_size: (n,), by default the sums. keep: (G,) genes kept whatever
-    their counts, all-zero ones aside. The smallest group is read from the design without its
-    donor columns: with them the leverage of a pair is above a half and two samples would do.
-    """
-    import edgepython
-
-    check_design(design)
-    matrix = counts.to_numpy(dtype=float)
-    size = matrix.sum(axis=1) if lib_size is None else np.asarray(lib_size, dtype=float)
-    kept = edgepython.filter_by_expr(matrix.T, design=design.dense_values, lib_size=size)
-    passed = np.asarray(kept, bool)
-    if keep is not None:
-        passed |= np.asarray(keep, dtype=bool) & (matrix.sum(axis=0) > 0)
-    return passed
-
-
-def tmm_factors(counts: pd.DataFrame) -> np.ndarray:
-    """Return TMM normalisation factors (n,) of counts (samples x genes), as edgeR defines them."""
-    import edgepython
-
-    factors = edgepython.calc_norm_factors(counts.to_numpy(dtype=float).T, method="TMM")
-    return np.asarray(factors, dtype=float)
 
 
 def lowess_span(genes: int) -> float:
@@ -329,7 +285,7 @@ def t_table(
             "log2FoldChange": estimate,
             "se": se,
             "t": statistic,
-            "pvalue": 2 * student.sf(np.abs(statistic), df),
+            "pvalue": 2 * t_sf(np.abs(statistic), df),
             "df_total": df,
         },
         index=fit.genes,
@@ -341,55 +297,3 @@ def estimates(fit: LinearFit, contrast: np.ndarray) -> tuple[np.ndarray, np.ndar
     vector = fit.design.dense_contrast(contrast)
     estimate = (fit.dense_coefficients * vector).sum(axis=1)
     return estimate, np.sqrt(np.einsum("i,gij,j->g", vector, fit.covariance, vector))
-
-
-@dataclass(frozen=True)
-class VariancePrior:
-    """limma's prior of G genes' variances (Smyth 2004): scaled inverse chi-square.
-
-    variance: (G,). df: of the prior, perhaps infinite. most: degrees of freedom of all genes
-    together, which a moderated variance has at most.
-    """
-
-    variance: np.ndarray
-    df: float
-    most: float
-
-    def posterior(self, variance: np.ndarray, df: float | np.ndarray) -> np.ndarray:
-        """Return moderated variances (G,) of variances on df degrees of freedom, one or (G,)."""
-        if not np.isfinite(self.df):
-            return self.variance
-        return (df * variance + self.df * self.variance) / (df + self.df)
-
-    def total_df(self, df: float) -> float:
-        """Return the degrees of freedom of a moderated variance."""
-        return min(df + self.df, self.most)
-
-    def of(self, genes: np.ndarray) -> VariancePrior:
-        """Return the prior of some genes, by position."""
-        return VariancePrior(self.variance[genes], self.df, self.most)
-
-
-def variance_prior(
-    variance: np.ndarray, df: float | np.ndarray, covariate: np.ndarray | None = None
-) -> VariancePrior:
-    """Return limma's prior of variances (G,) on df degrees of freedom, one number or (G,).
-
-    covariate: (G,), over which the prior is a trend (limma-trend); None: one for all genes.
-    """
-    from edgepython import squeeze_var
-
-    own = np.broadcast_to(np.asarray(df, float), variance.shape).copy()
-    # one thread in BLAS: a product that it splits between threads could differ in the last bit
-    with one_blas_thread():
-        squeezed = squeeze_var(variance, own, covariate=covariate, legacy=True)
-    prior = float(np.squeeze(squeezed["df_prior"]))
-    level = np.broadcast_to(np.asarray(squeezed["var_prior"], float), variance.shape).copy()
-    most = float(df) * len(variance) if np.ndim(df) == 0 else float(own.sum())
-    return VariancePrior(level, prior, most)
-
-
-def posterior_variance(variance: np.ndarray, df: float) -> tuple[np.ndarray, float]:
-    """Return limma's moderated variances (G,) and their total degrees of freedom."""
-    prior = variance_prior(variance, df)
-    return prior.posterior(variance, df), prior.total_df(df)

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 from threadpoolctl import threadpool_limits
 
 from fibroserum import linear, tables
+from fibroserum.distributions import t_isf, t_sf
 from fibroserum.enrichment.fry import fry, standardised
 from fibroserum.enrichment.membership import restrict
 from fibroserum.genes.gmt import GeneSet
@@ -58,7 +58,7 @@ def set_slopes(
 
     def raised(pvalue: pd.Series) -> np.ndarray:
         df = effects.residual.shape[1]
-        return np.asarray(2 * student.sf(student.isf(pvalue / 2, df) / np.sqrt(ratio), df))
+        return np.asarray(2 * t_sf(t_isf(pvalue / 2, df) / np.sqrt(ratio), df))
 
     slope = model.table["slope"].to_numpy()
     table = table.assign(

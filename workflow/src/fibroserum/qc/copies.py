@@ -15,8 +15,8 @@ from typing import Final
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from fibroserum.distributions import normal_isf
 from fibroserum.errors import listed
 from fibroserum.qc.check import LEVEL, Check, not_assessed, ok, warning
 from fibroserum.qc.profiles import Profiles
@@ -207,7 +207,7 @@ def shared_parts(profiles: Profiles, known: set[str]) -> list[tuple[str, str, fl
     values = rho[cross]
     middle = float(np.median(values))
     spread = 1.4826 * float(np.median(np.abs(values - middle)))
-    least = max(_SHARED, float(stats.norm.isf(LEVEL / len(values))) * spread)
+    least = max(_SHARED, float(normal_isf(LEVEL / len(values))) * spread)
     names = obs.index.astype(str).to_numpy()
     rows, columns = np.nonzero(cross & (rho > least))
     order = np.argsort(-rho[rows, columns], kind="stable")[: _MOST * 10]

@@ -12,9 +12,9 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from fibroserum.cohort.contrasts import joined
+from fibroserum.distributions import t_isf, t_sf
 from fibroserum.qc.check import LEVEL, Check, not_assessed, ok, warning
 from fibroserum.qc.profiles import Profiles
 
@@ -107,7 +107,7 @@ def likeness(profiles: Profiles, before: str, after: str) -> Likeness | None:
 
 
 def _critical(tests: float, freedom: float) -> float:
-    return float(stats.t.isf(LEVEL / max(1.0, tests), freedom))
+    return float(t_isf(LEVEL / max(1.0, tests), freedom))
 
 
 @dataclass(frozen=True)
@@ -269,7 +269,7 @@ def _pairs(like: Likeness, odd: list[Swap], weak: str) -> Iterator[Check]:
     numbers = (
         f"{own} of {total} after samples are nearest to their own donor's before sample (by chance "
         f"{chance:.0f}). Own pairs correlate {np.diag(like.matrix).mean():.2f}, other pairs "
-        f"{like.matrix[like.other].mean():.2f} (p {stats.t.sf(t, freedom):.1g})"
+        f"{like.matrix[like.other].mean():.2f} (p {t_sf(t, freedom):.1g})"
     )
     if weak:
         yield not_assessed("pairs", f"{weak}. {numbers}")

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from fibroserum.cohort.contrasts import SINGLE_GROUP, joined
+from fibroserum.distributions import t_isf
 from fibroserum.qc.check import LEVEL, Check, not_assessed, ok, warning
 from fibroserum.qc.identity import FEWEST_PAIRS, paired
 from fibroserum.qc.profiles import Profiles
@@ -88,7 +88,7 @@ class Agreement:
         """
         mean, spread, freedom = self.spread(one)
         count = int((self.group == self.group[one]).sum()) - 1
-        critical = float(stats.t.isf(LEVEL / len(self.along), freedom))
+        critical = float(t_isf(LEVEL / len(self.along), freedom))
         # each projection holds the others' changes: that their mean is not 0 would say too little
         shared = 2 * mean > critical * spread
         below = mean - self.along[one] > critical * spread * np.sqrt(1 + 1 / count)
@@ -97,7 +97,7 @@ class Agreement:
     def blind(self) -> list[str]:
         """Return groups whose shared change is too weak for a swap to be seen."""
         _, spread, freedom = self.spread()
-        needed = float(stats.t.isf(LEVEL / len(self.along), freedom)) + 1
+        needed = float(t_isf(LEVEL / len(self.along), freedom)) + 1
         means = pd.Series(self.along).groupby(self.group).median()
         return [str(name) for name, mean in means.items() if 2 * mean < needed * spread]
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
+from fibroserum.distributions import t_isf, t_sf
 from fibroserum.intervals import ROUNDING
 from fibroserum.linear import satterthwaite, variance_prior
 from fibroserum.multiple_testing import benjamini_hochberg
@@ -73,8 +73,8 @@ def _tested(arrays: list[np.ndarray], *, group_wise: bool) -> np.ndarray:
     else:
         variance, total_df = pooled * (1.0 / counts).sum(axis=1), pooled_df
     estimate, se = means.sum(axis=1), np.sqrt(variance)
-    half = student.isf(0.025, total_df) * se
-    pvalue = 2 * student.sf(np.abs(estimate) / se, total_df)
+    half = t_isf(0.025, total_df) * se
+    pvalue = 2 * t_sf(np.abs(estimate) / se, total_df)
     return np.column_stack([estimate, estimate - half, estimate + half, pvalue])
 
 

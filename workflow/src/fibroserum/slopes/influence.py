@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import t as student
 
+from fibroserum.distributions import t_sf
 from fibroserum.linear import LinearFit, posterior_variance
 from fibroserum.linear.robust import WHOLE, hc3_parts, slope_ratio, unit_variances
 
@@ -130,7 +130,7 @@ def without_each_pair(fit: LinearFit, column: int) -> Deletion:
         statistic[lower] = without[lower]
     _, total = posterior_variance(fit.sigma**2, fit.df_residual)
     df = max(total - fit.df_residual, 0.0) + fit.df_residual - 1
-    return Deletion(worst, share, 2 * student.sf(np.abs(statistic), df))
+    return Deletion(worst, share, 2 * t_sf(np.abs(statistic), df))
 
 
 def hc3_pvalue(fit: LinearFit, column: int) -> np.ndarray:
@@ -140,7 +140,7 @@ def hc3_pvalue(fit: LinearFit, column: int) -> np.ndarray:
         influence = pair.direction[:, column] * pair.weight
         variance += hc3_parts(influence, pair.residual, pair.leverage)
     statistic = np.abs(fit.dense_coefficients[:, column]) / np.sqrt(variance)
-    return np.asarray(2 * student.sf(statistic, fit.df_residual))
+    return np.asarray(2 * t_sf(statistic, fit.df_residual))
 
 
 def pair_variances(fit: LinearFit, column: int, groups: np.ndarray) -> PairVariances:

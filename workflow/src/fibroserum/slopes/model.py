@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from fibroserum import linear
 from fibroserum.cohort.designs import Design
+from fibroserum.distributions import t_isf, t_sf
 from fibroserum.errors import InputError
 from fibroserum.intervals import ROUNDING
 from fibroserum.linear.robust import WHOLE
@@ -277,7 +277,7 @@ def slope_test(
     alike = pair_variances(fit, column, of_pair)
     statistic, pvalue = np.abs(tested["t"]), tested["pvalue"]
     if steps.pair_ratio:
-        pvalue = 2 * student.sf(statistic / np.sqrt(alike.ratio), tested["df_total"])
+        pvalue = 2 * t_sf(statistic / np.sqrt(alike.ratio), tested["df_total"])
     if alike.ratio > steps.hc3_beyond:
         pvalue = np.maximum(pvalue, hc3_pvalue(fit, column))
     if steps.deletion:
@@ -295,11 +295,11 @@ def with_intervals(tested: pd.DataFrame, size: float = 1.0) -> pd.DataFrame:
     p value.
     """
     slope, df = tested["log2FoldChange"] / size, tested["df_total"]
-    implied = student.isf(tested["pvalue"] / 2, df)
+    implied = t_isf(tested["pvalue"] / 2, df)
     # a slope of 0, or a p value below the smallest number, implies no error
     plain = np.isfinite(implied) & (implied > 0)
     se = (np.abs(slope) / np.where(plain, implied, 1.0)).where(plain, tested["se"] / size)
-    half = student.isf(0.025, df) * se
+    half = t_isf(0.025, df) * se
     return pd.DataFrame(
         {
             "slope": slope,

@@ -13,7 +13,9 @@ from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import optimize, stats
+from scipy import optimize
+
+from fibroserum.distributions import chi2_ppf, chi2_sf, normal_ppf, normal_sf, t_ppf, t_sf
 
 LEVEL = 0.95
 
@@ -85,7 +87,7 @@ def tau2_interval(effects: np.ndarray, variances: np.ndarray) -> tuple[float, fl
     Viechtbauer (2007) Stat Med 26:37. Both ends are 0 where the effects lie nearer to each other
     than their errors let one expect of equal ones.
     """
-    low, high = stats.chi2.ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], len(effects) - 1)
+    low, high = chi2_ppf([(1 + LEVEL) / 2, (1 - LEVEL) / 2], len(effects) - 1)
     return _tau2_at(low, effects, variances), _tau2_at(high, effects, variances)
 
 
@@ -97,8 +99,8 @@ def typical_variance(variances: np.ndarray) -> float:
 
 def _alone(estimate: float, error: float) -> Pooled:
     """Return what one cohort says: itself."""
-    low, high = _around(estimate, error, stats.norm.ppf((1 + LEVEL) / 2))
-    pvalue = float(2 * stats.norm.sf(abs(estimate / error)))
+    low, high = _around(estimate, error, normal_ppf((1 + LEVEL) / 2))
+    pvalue = float(2 * normal_sf(abs(estimate / error)))
     own = (estimate, error, low, high, pvalue)
     return Pooled(1, int(estimate > 0), *own, *own)
 
@@ -163,7 +165,7 @@ def _together(effects: np.ndarray, variances: np.ndarray) -> Pooled:
     with np.errstate(divide="ignore", invalid="ignore"):
         found = combine_effects(effects, variances, method_re="pm")
     df, tau2 = len(effects) - 1, float(found.tau2)
-    normal, student = stats.norm.ppf((1 + LEVEL) / 2), float(stats.t.ppf((1 + LEVEL) / 2, df))
+    normal, student = normal_ppf((1 + LEVEL) / 2), float(t_ppf((1 + LEVEL) / 2, df))
     fixed, fixed_se = float(found.mean_effect_fe), float(found.sd_eff_w_fe)
     random = float(found.mean_effect_re)
     random_se = float(found.sd_eff_w_re) * max(1.0, float(found.scale_hksj_re)) ** 0.5
@@ -176,15 +178,15 @@ def _together(effects: np.ndarray, variances: np.ndarray) -> Pooled:
         fixed,
         fixed_se,
         *_around(fixed, fixed_se, normal),
-        float(2 * stats.norm.sf(abs(fixed / fixed_se))),
+        float(2 * normal_sf(abs(fixed / fixed_se))),
         random,
         random_se,
         *_around(random, random_se, student),
-        float(2 * stats.t.sf(abs(random / random_se), df)),
+        float(2 * t_sf(abs(random / random_se), df)),
         tau2,
         *tau2_ends,
         q,
-        float(stats.chi2.sf(q, df)),
+        float(chi2_sf(q, df)),
         *(part / (part + within) for part in (tau2, *tau2_ends)),
         *ends,
     )

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from fibroserum import tables
+from fibroserum.distributions import t_ppf, t_sf
 from fibroserum.intervals import Estimate, one_sample_t, sign_of_interval, welch_t
 from fibroserum.targets.phrases import number
 from fibroserum.targets.study import Study
@@ -38,8 +38,8 @@ class Adjusted:
 def _estimate(value: float, se: float, df: float) -> Estimate:
     if not (df > 0 and se > 0):
         return Estimate(value)
-    half = student.ppf(0.975, df) * se
-    return Estimate(value, value - half, value + half, float(2 * student.sf(abs(value / se), df)))
+    half = t_ppf(0.975, df) * se
+    return Estimate(value, value - half, value + half, float(2 * t_sf(abs(value / se), df)))
 
 
 def ancova(before: np.ndarray, after: np.ndarray, in_group: np.ndarray | None) -> Adjusted:

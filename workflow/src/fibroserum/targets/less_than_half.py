@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
 
 from fibroserum import linear
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.models import Model, model_of
 from fibroserum.de.stored_fit import expression_of_calls
+from fibroserum.distributions import t_cdf, t_sf
 from fibroserum.linear import Expression
 from fibroserum.targets.study import Study
 from fibroserum.targets.verdict import HALF
@@ -43,8 +43,8 @@ def less_than_half_pvalue(combine: Combine) -> np.ndarray:
     plus, minus = combine(HALF), combine(-HALF)
     # their distance is this change
     sign = np.sign(plus.estimate - minus.estimate)
-    above = student.sf(sign * plus.estimate / plus.se, plus.df)
-    below = student.cdf(sign * minus.estimate / minus.se, minus.df)
+    above = t_sf(sign * plus.estimate / plus.se, plus.df)
+    below = t_cdf(sign * minus.estimate / minus.se, minus.df)
     return np.where(sign == 0, 1.0, np.maximum(above, below))
 
 

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import chi2
 
 from fibroserum import linear
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.donor_values import donor_values
 from fibroserum.cohort.models import Model, model_of
 from fibroserum.de.stored_fit import expression_of_calls
+from fibroserum.distributions import chi2_ppf
 from fibroserum.linear import ContrastFit, GroupVariance
 from fibroserum.targets.planning_words import SLOPE
 from fibroserum.targets.power import Precision
@@ -72,7 +72,7 @@ class Noise:
             return None
         low, high = (
             replace(self, main=self.main * share, second=self.second * share)
-            for share in self.df / chi2.ppf([0.975, 0.025], self.df)
+            for share in self.df / chi2_ppf([0.975, 0.025], self.df)
         )
         return low, high
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import polygamma
-from scipy.stats import t as student
+
+from fibroserum.distributions import t_sf
 
 # chance that a row without an outlier names one
 FALSE_ALARM = 0.05
@@ -82,7 +83,7 @@ def deleted_residual_pvalues(own: OwnValues, df_prior: float) -> np.ndarray:
         share = residual[free] ** 2 / (1 - leverage[free])
         rss = np.maximum((residual**2).sum() - share, 0.0)
         statistic = np.sqrt(share / ((df_prior + rss) / (df_prior + df)))
-        pvalues[free, gene] = 2 * student.sf(statistic, df_prior + df)
+        pvalues[free, gene] = 2 * t_sf(statistic, df_prior + df)
     return pvalues
 
 

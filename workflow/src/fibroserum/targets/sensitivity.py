@@ -17,7 +17,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy.optimize import minimize
-from scipy.stats import t as student
 
 from fibroserum import linear, tables
 from fibroserum.cohort.accessors import (
@@ -31,6 +30,7 @@ from fibroserum.cohort.models import covariate_columns, model_of
 from fibroserum.de.normalisation import norm_factors
 from fibroserum.de.second_model import well_counted
 from fibroserum.de.stored_fit import fitted_genes
+from fibroserum.distributions import t_ppf
 from fibroserum.input.normalization import FIXED
 from fibroserum.targets.study import Study
 
@@ -271,5 +271,5 @@ def _interval(
         return np.nan, np.nan, np.nan
     parts = weights[compared] ** 2 * variances[compared] / pairs[compared]
     total = float(parts.sum() ** 2 / (parts**2 / df).sum())
-    half = float(student.ppf(0.975, total) * np.sqrt(variance))
+    half = float(t_ppf(0.975, total) * np.sqrt(variance))
     return estimate, estimate - half, estimate + half

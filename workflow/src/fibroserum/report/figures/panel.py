@@ -5,8 +5,8 @@ from __future__ import annotations
 import altair as alt
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
 
+from fibroserum.distributions import normal_isf
 from fibroserum.report.figures.change import LOWEST_P
 from fibroserum.report.loading import RunTables, effect_of
 from fibroserum.report.theme import (
@@ -111,7 +111,7 @@ def matrix_rows(run: RunTables, alpha: float) -> pd.DataFrame:
     names = rows["molecule"].where(rows["factor"].isna(), rows["molecule"] + " (factor)")
     sign = np.where(rows["slope"] > 0, "with", "against")
     return rows.assign(
-        z=np.sign(rows["slope"]) * norm.isf(rows["pvalue"].clip(lower=LOWEST_P) / 2),
+        z=np.sign(rows["slope"]) * normal_isf(rows["pvalue"].clip(lower=LOWEST_P) / 2),
         column=rows["target"] + (", " + rows["time"] if several else ""),
         name=names,
         seen=np.where(rows["padj"] < alpha, sign, "none"),
