@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from fibroserum import tables
-from fibroserum.report.loading import CONFIGURED, SINGLE
+from fibroserum.report.run_tables import CONFIGURED, SINGLE
 from helpers.pipeline import REPOSITORY, Run
 
 CONTRASTS = (

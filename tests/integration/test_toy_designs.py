@@ -10,7 +10,7 @@ from fibroserum import tables
 from fibroserum.cohort.plan import plan
 from fibroserum.input.config import read_config
 from fibroserum.input.schema import config_schema
-from fibroserum.report.loading import CONFIGURED, SINGLE
+from fibroserum.report.run_tables import CONFIGURED, SINGLE
 from helpers.pipeline import REPOSITORY, Run, run_snakemake
 
 BUNDLED = sorted(

@@ -17,11 +17,11 @@ from fibroserum.cohort.lines import lines_per_donor
 from fibroserum.cohort.models import models_and_reasons
 from fibroserum.cohort.plan import plan
 from fibroserum.cohort.stage import build_cohort
-from fibroserum.cohort.storage import read_h5ad, write_h5ad
+from fibroserum.cohort.storage import read_fits, read_h5ad, write_h5ad
 from fibroserum.de.fitting import fit_cohort
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stage import result_tables
-from fibroserum.de.stored_fit import no_fit, read_fits
+from fibroserum.de.stored_fit import no_fit
 from fibroserum.enrichment.set_tests import SetSettings
 from fibroserum.enrichment.stage import enrich
 from fibroserum.genes.gmt import read_collections

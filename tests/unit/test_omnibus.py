@@ -19,9 +19,10 @@ from fibroserum.cohort.donor_values import donor_vectors
 from fibroserum.cohort.models import Model, paired_model
 from fibroserum.cohort.questions import Question, questions_of, spanned
 from fibroserum.de.fitting import fit_cohort
-from fibroserum.de.omnibus import joint_test, omnibus_table, reduced_design, with_stages
+from fibroserum.de.omnibus import joint_test, omnibus_table, reduced_design
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stage import result_table
+from fibroserum.de.stagewise import with_stages
 from fibroserum.linear import Expression, contrast_fits, contrasts_f, group_variances, vectors_f
 from fibroserum.multiple_testing import benjamini_hochberg, holm_after_screening, stagewise_adjusted
 

@@ -7,8 +7,7 @@ with job(snakemake.log[0]):
 
     from fibroserum import tables
     from fibroserum.chain.stage import Sources, flag_chain
-    from fibroserum.cohort.storage import read_h5ad
-    from fibroserum.de.stored_fit import read_fits
+    from fibroserum.cohort.storage import read_fits, read_h5ad
 
     files, params = snakemake.input, snakemake.params
     sources = {one.name: files[one.name] for one in fields(Sources)}

@@ -5,10 +5,9 @@ from fibroserum.runtime.job import job
 with job(snakemake.log[0]):
     from fibroserum import tables
     from fibroserum.cohort.accessors import estimated_contrasts, settings_of
-    from fibroserum.cohort.storage import read_h5ad
-    from fibroserum.de.omnibus import with_stages
+    from fibroserum.cohort.storage import read_fits, read_h5ad
     from fibroserum.de.stage import result_tables
-    from fibroserum.de.stored_fit import read_fits
+    from fibroserum.de.stagewise import with_stages
 
     cohort = read_h5ad(snakemake.input.cohort)
     fits = read_fits(snakemake.input.fits)

@@ -7,8 +7,7 @@ with job(snakemake.log[0]):
 
     from fibroserum import tables
     from fibroserum.cohort.accessors import all_contrasts, settings_of
-    from fibroserum.cohort.storage import read_h5ad
-    from fibroserum.de.stored_fit import read_fits
+    from fibroserum.cohort.storage import read_fits, read_h5ad
     from fibroserum.factors.stage import SCHEMAS, FactorSettings, flag_factors
     from fibroserum.input.signature import read_signature
 

@@ -4,9 +4,8 @@ from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from fibroserum import tables
-    from fibroserum.cohort.storage import read_h5ad
+    from fibroserum.cohort.storage import read_fits, read_h5ad
     from fibroserum.de.omnibus import omnibus_table
-    from fibroserum.de.stored_fit import read_fits
 
     files, params = snakemake.input, snakemake.params
     found = omnibus_table(

@@ -4,8 +4,7 @@ from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from fibroserum import tables
-    from fibroserum.cohort.storage import read_h5ad
-    from fibroserum.de.stored_fit import read_fits
+    from fibroserum.cohort.storage import read_fits, read_h5ad
     from fibroserum.qc.stage import control_quality
 
     cohort = read_h5ad(snakemake.input.cohort)

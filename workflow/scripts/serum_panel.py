@@ -5,8 +5,7 @@ from fibroserum.runtime.job import job
 with job(snakemake.log[0]):
     from fibroserum import tables
     from fibroserum.cohort.accessors import all_contrasts, settings_of
-    from fibroserum.cohort.storage import read_h5ad
-    from fibroserum.de.stored_fit import read_fits
+    from fibroserum.cohort.storage import read_fits, read_h5ad
     from fibroserum.serum_panel.stage import SCHEMAS, flag_panel
 
     files, params = snakemake.input, snakemake.params

@@ -7,8 +7,7 @@ with job(snakemake.log[0]):
 
     from fibroserum import tables
     from fibroserum.cohort.accessors import all_contrasts, settings_of
-    from fibroserum.cohort.storage import read_h5ad
-    from fibroserum.de.stored_fit import read_fits
+    from fibroserum.cohort.storage import read_fits, read_h5ad
     from fibroserum.input.published import read_published
     from fibroserum.targets import TargetSettings, flag_targets
     from fibroserum.targets.context import ContextSettings, context_table

@@ -6,7 +6,7 @@ with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum import tables
-    from fibroserum.report.loading import read_tables
+    from fibroserum.report.run_tables import read_tables
     from fibroserum.report.workbook import workbook
 
     output = Path(snakemake.output.workbook)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import anndata as ad
@@ -33,6 +34,12 @@ def read_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
             # anndata stores repeated text as categories; here it is text
             frame[column] = frame[column].astype(object)
     return adata
+
+
+def read_fits(paths: Iterable[str | os.PathLike[str]]) -> dict[str, ad.AnnData]:
+    """Return the fits of a run (`fit/*.h5ad`) by model, those of models with contrasts."""
+    fits = {str(fit.uns["model"]["name"]): fit for fit in map(read_h5ad, paths)}
+    return {name: fit for name, fit in fits.items() if fit.uns["model"]["contrasts"]}
 
 
 def norm_factors_of(path: str | os.PathLike[str]) -> tuple[str, pd.Series]:

@@ -13,5 +13,6 @@ __all__ = [
     "second_model",
     "settings",
     "stage",
+    "stagewise",
     "stored_fit",
 ]

@@ -14,10 +14,9 @@ import pandas as pd
 
 from fibroserum import tables
 from fibroserum.cohort.accessors import counts_of, estimated_contrasts, settings_of
-from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.donor_values import donor_vectors
 from fibroserum.cohort.models import Model, model_of
-from fibroserum.cohort.questions import Question, questions_of, spanned
+from fibroserum.cohort.questions import Question, questions_of
 from fibroserum.de.stored_fit import expression_of_calls, fitted_genes, fixed_prior_fit
 from fibroserum.deseq import likelihood_ratio
 from fibroserum.input.names import file_name
@@ -29,7 +28,7 @@ from fibroserum.linear import (
     group_variances,
     vectors_f,
 )
-from fibroserum.multiple_testing import benjamini_hochberg, stagewise_adjusted
+from fibroserum.multiple_testing import benjamini_hochberg
 
 
 def omnibus_table(
@@ -128,35 +127,3 @@ def reduced_design(model: Model, question: Question) -> pd.DataFrame:
     for equal in columns.values():
         merged = merged.assign(**{equal[0]: merged[equal].sum(axis=1)}).drop(columns=equal[1:])
     return merged
-
-
-def with_stages(
-    results: dict[str, pd.DataFrame], contrasts: list[Contrast], omnibus: pd.DataFrame
-) -> dict[str, pd.DataFrame]:
-    """Return result tables with `stage_padj` where a question screens their contrast.
-
-    results: by contrast, as `de.stage.result_table` returns them; omnibus: `omnibus_table`. The
-    larger of both models', as the omnibus itself.
-    """
-    found = dict(results)
-    for question in questions_of(contrasts):
-        rows = omnibus[omnibus["question"] == question.name]
-        if question.time is not None and omnibus["time"].notna().any():
-            rows = rows[rows["time"] == question.time]
-        rows = rows.set_index("gene_id")
-        own = {name: results[name].set_index("gene_id") for name in question.contrasts}
-        if rows.empty or not own:
-            continue
-        staged = [
-            stagewise_adjusted(
-                np.column_stack([own[name][column].reindex(rows.index) for name in own]),
-                rows[screen].to_numpy(float),
-                spanned=spanned(question, contrasts),
-            )
-            for column, screen in (("second_pvalue", "F_pvalue"), ("pvalue", "lrt_pvalue"))
-        ]
-        larger = pd.DataFrame(np.maximum(*staged), rows.index, list(own))
-        for name in own:
-            stage = larger[name].reindex(results[name]["gene_id"]).to_numpy()
-            found[name] = results[name].assign(stage_padj=stage)
-    return found

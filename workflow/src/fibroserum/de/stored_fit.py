@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
-
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -12,7 +9,6 @@ import pandas as pd
 from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.designs import design_of
 from fibroserum.cohort.models import model_of
-from fibroserum.cohort.storage import read_h5ad
 from fibroserum.de.second_model import expression_of, well_counted, with_quality
 from fibroserum.deseq import NegativeBinomialFit
 from fibroserum.linear import ContrastFit, Expression, contrast_fits
@@ -23,12 +19,6 @@ def no_fit(cohort: ad.AnnData, model: str) -> ad.AnnData:
     fit = ad.AnnData(obs=cohort.obs[[]].assign(norm_factors=np.nan), var=cohort.var[[]])
     fit.uns["model"] = {"name": model, "contrasts": {}}
     return fit
-
-
-def read_fits(paths: Iterable[str | os.PathLike[str]]) -> dict[str, ad.AnnData]:
-    """Return the fits of a run (`fit/*.h5ad`) by model, those of models with contrasts."""
-    fits = {str(fit.uns["model"]["name"]): fit for fit in map(read_h5ad, paths)}
-    return {name: fit for name, fit in fits.items() if fit.uns["model"]["contrasts"]}
 
 
 def fixed_prior_fit(fit: ad.AnnData) -> NegativeBinomialFit:

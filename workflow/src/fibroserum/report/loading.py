@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from fibroserum import tables
 from fibroserum.chain.links import chained
 from fibroserum.cohort import contrasts
 from fibroserum.cohort.accessors import all_contrasts, change_times, settings_of
@@ -19,110 +18,8 @@ from fibroserum.cohort.questions import questions_of
 from fibroserum.cohort.storage import read_h5ad
 from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_collections
-from fibroserum.input.names import file_name
 from fibroserum.input.published import read_published
-
-Frames = dict[str, pd.DataFrame]
-
-# fields of Tables that are one table each, by the name of its schema
-SINGLE = {
-    "samples": "samples",
-    "checks": "checks",
-    "left_out_genes": "left_out_genes",
-    "metrics": "qc_metrics",
-    "variance": "qc_variance",
-    "distances": "qc_distances",
-    "contrasts": "contrasts",
-    "scores": "set_scores",
-    "score_tests": "set_score_tests",
-    "left_out": "sets_left_out",
-    "targets": "targets",
-    "donors": "target_donors",
-    "loo": "target_loo",
-    "power": "target_power",
-    "baseline": "target_baseline",
-    "patterns": "target_patterns",
-    "sensitivity": "sensitivity",
-    "context": "context",
-    "levels": "factor_levels",
-    "pairs": "factor_pairs",
-    "factors": "factors",
-    "concordance": "factor_concordance",
-    "sets": "factor_sets",
-    "mediation": "mediation",
-    "calibration": "calibration",
-    "omnibus": "omnibus",
-    "gene_lists": "gene_lists",
-    "planning": "planning",
-    "panel": "serum_panel",
-    "panel_targets": "serum_panel_targets",
-    "candidates": "candidates",
-    "outcome_pairs": "outcome_pairs",
-    "outcomes": "outcomes",
-    "outcome_targets": "outcome_targets",
-    "outcome_sets": "outcome_sets",
-    "chain": "chain",
-}
-# keys of the config that ask for tables (omnibus: the contrasts do; chain: several keys), with
-# their tables: the first has a row wherever it is asked for. Else no table is read, though an
-# earlier run may have left it.
-CONFIGURED = {
-    "omnibus": ("omnibus",),
-    "gene_lists": ("gene_lists",),
-    "serum_panel": ("panel", "panel_targets", "candidates"),
-    "outcomes": ("outcome_pairs", "outcomes", "outcome_targets", "outcome_sets"),
-    "chain": ("chain",),
-}
-# written only where they can be
-OPTIONAL = {"calibration"}
-
-
-@dataclass(frozen=True)
-class Tables:
-    """The tables of a run, as `tables.yaml` describes them.
-
-    de, enrichment: by contrast; stimulation: by factor, empty where there is no arm.
-    """
-
-    samples: pd.DataFrame
-    checks: pd.DataFrame
-    left_out_genes: pd.DataFrame
-    metrics: pd.DataFrame
-    variance: pd.DataFrame
-    distances: pd.DataFrame
-    contrasts: pd.DataFrame
-    de: Frames
-    enrichment: Frames
-    scores: pd.DataFrame
-    score_tests: pd.DataFrame
-    left_out: pd.DataFrame
-    targets: pd.DataFrame
-    donors: pd.DataFrame
-    loo: pd.DataFrame
-    power: pd.DataFrame
-    baseline: pd.DataFrame
-    patterns: pd.DataFrame
-    sensitivity: pd.DataFrame
-    context: pd.DataFrame
-    levels: pd.DataFrame
-    pairs: pd.DataFrame
-    factors: pd.DataFrame
-    concordance: pd.DataFrame
-    sets: pd.DataFrame
-    mediation: pd.DataFrame
-    calibration: pd.DataFrame
-    omnibus: pd.DataFrame
-    gene_lists: pd.DataFrame
-    planning: pd.DataFrame
-    outcome_pairs: pd.DataFrame
-    outcomes: pd.DataFrame
-    outcome_targets: pd.DataFrame
-    outcome_sets: pd.DataFrame
-    panel: pd.DataFrame
-    panel_targets: pd.DataFrame
-    candidates: pd.DataFrame
-    chain: pd.DataFrame
-    stimulation: Frames
+from fibroserum.report.run_tables import CONFIGURED, Tables, read_tables
 
 
 @dataclass(frozen=True)
@@ -202,64 +99,9 @@ def only(run: RunTables, names: Sequence[str]) -> RunTables:
     )
 
 
-def frames_of(run: Tables) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield every table of a run with the name of its schema."""
-    for name in ("de", "enrichment", "stimulation"):
-        yield from ((name, frame) for frame in getattr(run, name).values())
-    yield from ((schema, getattr(run, field)) for field, schema in SINGLE.items())
-
-
-def explained(run: Tables) -> dict[str, list[tables.Column]]:
-    """Return the columns to explain of each schema: the optional ones where a table has them."""
-    there = {(schema, str(name)) for schema, frame in frames_of(run) for name in frame}
-    return {
-        schema.name: [c for c in schema.columns if not c.optional or (schema.name, c.name) in there]
-        for schema in tables.schemas().values()
-    }
-
-
-def _read(name: str, folder: Path, **names: str) -> pd.DataFrame:
-    return tables.read(name, folder / tables.schemas()[name].path.format(**names))
-
-
 def _gene_sets(config: Mapping[str, Any], genes: pd.DataFrame) -> tuple[GeneSet, ...]:
     mapped, _ = map_sets(read_collections(config["gene_sets"]), genes)
     return tuple(mapped)
-
-
-def read_tables(
-    folder: str | Path, stimulated: Mapping[str, bool], configured: Collection[str] = ()
-) -> Tables:
-    """Read the tables of a finished run under `results/{cohort}/`.
-
-    stimulated: by factor, whether there is an arm of cells treated with it. configured: the keys
-    of CONFIGURED that the config sets.
-    """
-    place = Path(folder)
-    absent = {
-        field for key, fields in CONFIGURED.items() if key not in configured for field in fields
-    }
-    single = {
-        field: tables.empty(name)
-        if field in absent
-        or (field in OPTIONAL and not (place / tables.schemas()[name].path).exists())
-        else _read(name, place)
-        for field, name in SINGLE.items()
-    }
-    files = {name: file_name(name) for name in single["contrasts"]["contrast"]}
-    return Tables(
-        **single,
-        de={name: _read("de", place, contrast=file) for name, file in files.items()},
-        enrichment={
-            name: _read("enrichment", place, contrast=file) for name, file in files.items()
-        },
-        stimulation={
-            factor: _read("stimulation", place, factor=file_name(factor))
-            if arm
-            else tables.empty("stimulation")
-            for factor, arm in stimulated.items()
-        },
-    )
 
 
 def load_run(

@@ -22,7 +22,7 @@ from xlsxwriter.worksheet import Worksheet
 from xlsxwriter.xmlwriter import XMLwriter
 
 from fibroserum import tables
-from fibroserum.report.loading import CONFIGURED, SINGLE, Tables, explained
+from fibroserum.report.run_tables import CONFIGURED, SINGLE, Tables, explained
 
 # what a sheet holds below its header, and a cell
 MOST_ROWS = 1_048_575

@@ -12,7 +12,7 @@ from fibroserum.input.names import file_name
 from fibroserum.report.figures.lookup import lookup_figures
 from fibroserum.report.figures.registry import catalogue_of
 from fibroserum.report.figures.render import LABEL_LAYOUT
-from fibroserum.report.loading import RunTables, effect_of, explained, labels_of
+from fibroserum.report.loading import RunTables, effect_of, labels_of
 from fibroserum.report.page import assets, design_words, gene_data, gene_names
 from fibroserum.report.page import tables as page_tables
 from fibroserum.report.page.pack import squeeze, squeeze_json
@@ -24,6 +24,7 @@ from fibroserum.report.page.templates import (
     library_blocks,
 )
 from fibroserum.report.page.verdicts import target_first
+from fibroserum.report.run_tables import explained
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import CONFIG, group_colours, spec, value
 
