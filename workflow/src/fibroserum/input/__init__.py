@@ -5,6 +5,8 @@ __all__ = [
     "covariates",
     "gene_lists",
     "names",
+    "nfcore",
+    "nfcore_sheet",
     "normalization",
     "outcomes",
     "panel_levels",
