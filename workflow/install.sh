@@ -32,8 +32,12 @@ if [ $# -gt 0 ]; then
     fi
 fi
 echo "Installing the packages of $lock into $venv (takes a few minutes on first use) ..." >&2
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
-    -r "$lock"
-# pip does not do this if PYTHONDONTWRITEBYTECODE is set, and then the imports of every job take twice
-# as long. Nothing imports the files that do not compile (templates of packages).
+# uv knows nothing of pip's settings: where it fails, pip may not
+if ! command -v uv >/dev/null 2>&1 ||
+    ! uv pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock"
+then
+    "$venv/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check \
+        --require-hashes -r "$lock"
+fi
+# On all cores; pip would use one. Nothing imports the files that do not compile (templates of packages).
 "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true
