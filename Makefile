@@ -11,7 +11,7 @@ RESOLVE := --universal --python-version 3.11 --generate-hashes --fork-strategy f
 SNAKEFILES := Snakefile workflow/Snakefile workflow/rules
 export PYTHONPATH := workflow/src
 
-.PHONY: help run test long soak check slurm format bench calibrate docs lock clean
+.PHONY: help run test long soak check slurm format bench calibrate docs lock release clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile
@@ -89,6 +89,9 @@ lock: ## resolve the package versions of pyproject.toml again (needs uv)
 	    $$(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' requirements.lock) \
 	    --output-file requirements-$$extra.lock; \
 	done
+
+release: $(VENV)/installed ## make release VERSION=x.y.z: commit and tag a version, build its wheel; nothing is pushed
+	$(BIN)/python workflow/release.py "$(VERSION)"
 
 clean: ## remove the files that runs and tests leave behind
 	rm -rf results/[!R]* logs build .snakemake .pytest_cache .mypy_cache .ruff_cache

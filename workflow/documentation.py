@@ -1,7 +1,7 @@
 """Generated documentation, which cannot differ from the schemas that it describes.
 
 `python workflow/documentation.py` writes config/README.md, docs/tables.md, and the conda
-environment of the rules from requirements.lock.
+environments of the rules from the locks.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def tables_page() -> str:
     return "\n".join(parts) + "\n"
 
 
-CONDA_HEAD = """# The packages of requirements.lock, for `snakemake --sdm conda` (`make docs`).
+CONDA_HEAD = """# The packages of {source}, for `snakemake --sdm conda` (`make docs`).
 channels:
   - conda-forge
   - nodefaults
@@ -147,20 +147,37 @@ dependencies:
 """
 
 
-def conda_environment(lock: str) -> str:
-    """Return the conda environment of the rules, from the text of a lock with hashes."""
-    pinned = re.findall(r"^([\w.-]+==[^\\\n]*[^\\\s])", lock, re.MULTILINE)
-    return CONDA_HEAD + "".join(f"      - {json.dumps(one)}\n" for one in pinned)
+#: What the extra `crate` adds to a run's packages.
+CRATE = ("arcp", "click", "rocrate")
+
+
+def pinned(lock: str) -> list[str]:
+    """Return the requirements of a lock with hashes."""
+    return re.findall(r"^([\w.-]+==[^\\\n]*[^\\\s])", lock, re.MULTILINE)
+
+
+def conda_environment(requirements: list[str], source: str) -> str:
+    """Return a conda environment with these packages; source: where they are from."""
+    listed = "".join(f"      - {json.dumps(one)}\n" for one in requirements)
+    return CONDA_HEAD.format(source=source) + listed
 
 
 def pages(root: Path = ROOT) -> dict[Path, str]:
     """Return every generated page and its text."""
     reading = (root / "workflow" / "reading.md").read_text(encoding="utf-8")
-    lock = (root / "requirements.lock").read_text(encoding="utf-8")
+    lock, dev = (
+        pinned((root / name).read_text(encoding="utf-8"))
+        for name in ("requirements.lock", "requirements-dev.lock")
+    )
+    crate = [one for one in dev if one.split("==")[0] in CRATE]
+    environments = root / "workflow" / "envs"
     return {
         root / "config" / "README.md": config_page(config_schema(), cohorts_schema(), reading),
         root / "docs" / "tables.md": tables_page(),
-        root / "workflow" / "envs" / "fibroserum.yaml": conda_environment(lock),
+        environments / "fibroserum.yaml": conda_environment(lock, "requirements.lock"),
+        environments / "crate.yaml": conda_environment(
+            sorted([*lock, *crate]), "requirements.lock and the extra `crate`"
+        ),
     }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 def test_pages_are_in_sync(repository: Path) -> None:
     found = runpy.run_path(str(repository / "workflow/documentation.py"))["pages"]()
-    assert len(found) == 3
+    assert len(found) == 4
     for page, text in found.items():
         assert page.read_text(encoding="utf-8") == text, (
             f"{page.name} is not what the schemas or the lock give: make docs"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import html
 import re
 from pathlib import Path
@@ -21,6 +22,7 @@ from fibroserum.report.page.methods_words import (
     default_choices,
     levels_in_words,
     samples_in_words,
+    set_sources,
 )
 from fibroserum.report.page.tables import covariates_in_words, spread_of_groups, unused_levels
 from fibroserum.report.page.templates import environment
@@ -52,6 +54,7 @@ def said(repository: Path) -> Any:
         targets = settings.pop("targets", ["BGN", "DCN"])
         defaults = settings.pop("defaults", ())
         views = settings.pop("views", {})
+        versions = settings.pop("versions", {})
         design = RAW["design"] | {"block": settings.pop("block", None)}
         config = with_defaults(
             RAW
@@ -94,9 +97,14 @@ def said(repository: Path) -> Any:
                 "levels_used": {},
                 "contrasts": [],
                 "default_choices": [],
+                "set_sources": ["sets.gmt"],
             }
             | views,
-            "provenance": {"versions": {}, "inputs": {}, "defaults": list(defaults)},
+            "provenance": {
+                "versions": versions,
+                "inputs": {},
+                "defaults": list(defaults),
+            },
             "schemas": {},
             "bibtex": "",
             "config_json": "",
@@ -343,3 +351,33 @@ def test_missing_and_censored_levels_are_counted(said: Any) -> None:
     }
     level = {"F": {"gene": None, "serum": "level"}}
     assert words["F"] in said(factors=level, views={"levels_used": words})
+
+
+def test_software_and_gene_sets_have_their_versions(said: Any) -> None:
+    assert "ran under Snakemake (Mölder et al. 2021) and Python, with NumPy" in said()
+    versions = {"snakemake": "9.27.1", "python": "3.12.4", "pydeseq2": "0.5.4", "numpy": "2.4.6"}
+    text = said(versions=versions, views={"set_sources": ["own.gmt (SHA-256 0123456789ab…)"]})
+    assert "fibroserum 1.0." in text
+    assert "parts are from PyDESeq2 0.5.4 (Muzellec et al. 2023)" in text
+    assert "ran under Snakemake 9.27.1 (Mölder et al. 2021) and Python 3.12.4, with NumPy" in text
+    assert "Gene sets were from own.gmt (SHA-256 0123456789ab…). Sets of 5 to 500" in text
+
+
+def test_bundled_gene_sets_are_named_with_the_release_of_their_source(repository: Path) -> None:
+    with (repository / "resources/SOURCES.tsv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+    sources = {row["path"]: row for row in rows}
+    go, dermal = (f"resources/gene_sets/{name}_ecm.gmt" for name in ("go", "dermal"))
+    inputs = {path: sources[path]["sha256"] for path in (go, dermal)} | {"own.gmt": "ab" * 32}
+    words = set_sources({"gene_sets": [go, dermal, "own.gmt"]}, inputs)
+    assert words[0] == (
+        "the Gene Ontology (Ashburner et al. 2000; ontology 2022-07-01, annotations 2022-09-12)"
+    )
+    assert sources[go]["version"].startswith("ontology 2022-07-01, annotations 2022-09-12;")
+    assert words[1] == "the collection dermal_ecm of fibroserum, version 1"
+    assert sources[dermal]["version"] == "1"
+    assert words[2] == "own.gmt (SHA-256 abababababab…)"
+    # an edited copy of a bundled file is a file of one's own
+    assert set_sources({"gene_sets": [go]}, {go: "cd" * 32}) == [
+        "go_ecm.gmt (SHA-256 cdcdcdcdcdcd…)"
+    ]

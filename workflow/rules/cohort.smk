@@ -80,3 +80,16 @@ RESULTS = [
     *PANEL,
     *CHAIN,
 ]
+NAME = CONFIG["cohort"]
+SHOWN_FIGURES = FIGURE_FILES
+CRATES = []
+MADE = [
+    *RESULTS,
+    *rules.report.output,
+    *rules.counts.output,
+    *rules.fit.output,
+    *TABLES["stimulation"],
+]
+
+
+include: "crate.smk"

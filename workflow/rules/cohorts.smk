@@ -46,3 +46,11 @@ include: "synthesis.smk"
 
 
 RESULTS = [rules.overview.output.html, *rules.synthesis.output, *stage("all")]
+NAME = SEVERAL.name
+SHOWN_FIGURES = SYNTHESIS_FIGURES
+# the crates of the cohorts are targets too
+CRATES = [f"results/{one.folder}/ro-crate-metadata.json" for one in COHORTS.values()]
+MADE = [*rules.overview.output, *rules.synthesis.output]
+
+
+include: "crate.smk"

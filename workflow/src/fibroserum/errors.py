@@ -13,15 +13,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 
-def require(*modules: str) -> None:
-    """Raise ImportError, with what to install, where a module of the `workflow` extra is missing.
+def require(*modules: str, extra: str = "workflow") -> None:
+    """Raise ImportError, with what to install, where a module of an extra is missing.
 
     Called before such a module is imported. Most of the library needs none of them.
     """
     for module in modules:
         if importlib.util.find_spec(module) is None:
             raise ImportError(
-                f"{module} is not installed. Install it with: pip install 'fibroserum[workflow]'",
+                f"{module} is not installed. Install it with: pip install 'fibroserum[{extra}]'",
                 name=module,
             )
 

@@ -2,6 +2,8 @@
 
 __all__ = [
     "command_line",
+    "commit",
+    "extras",
     "headline",
     "job",
     "lock",

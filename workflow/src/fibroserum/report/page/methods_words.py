@@ -25,6 +25,15 @@ STATED = {
     "enrichment.permutations": "gene permutations",
     "seed": "random seed",
 }
+#: Releases of the bundled collections of gene sets, by their SHA-256 (resources/SOURCES.tsv).
+COLLECTIONS = {
+    "3cf35730fa9fbf156b1714f5d3cb1bcbdba3b92b35b9dc6266de46b2d89e20e4": "the Gene Ontology "
+    "(Ashburner et al. 2000; ontology 2022-07-01, annotations 2022-09-12)",
+    "eb2435c047cf1ab170fc60237f66ba1ce2353b21b54be10b8b99ec6e567c1570": "the collection dermal_ecm "
+    "of fibroserum, version 1",
+}
+#: Characters of a SHA-256 that identify a file in words.
+SHORT = 12
 SCALED = re.compile(
     r"scal\w* by (their |transcript |gene )?length|length[-_ ]?scaled", re.IGNORECASE
 )
@@ -105,4 +114,18 @@ def default_choices(run: RunTables, config: Mapping[str, Any]) -> list[tuple[str
             found.append(
                 (words, ", ".join(Path(str(one)).name.removesuffix(".gmt") for one in several))
             )
+    return found
+
+
+def set_sources(config: Mapping[str, Any], inputs: Mapping[str, str]) -> list[str]:
+    """Return each collection of gene sets in words: its release, or its file and checksum.
+
+    inputs: the SHA-256 of each input of the run.
+    """
+    found = []
+    for path in config["gene_sets"]:
+        digest = inputs.get(path, "")
+        name = Path(path).name
+        known = f"{name} (SHA-256 {digest[:SHORT]}…)" if digest else name
+        found.append(COLLECTIONS.get(digest, known))
     return found

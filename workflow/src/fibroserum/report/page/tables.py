@@ -20,6 +20,7 @@ from fibroserum.report.page.methods_words import (
     default_choices,
     levels_in_words,
     samples_in_words,
+    set_sources,
 )
 from fibroserum.report.page.outcomes import COLUMNS as OUTCOME_COLUMNS
 from fibroserum.report.page.outcomes import outcome_genes, outcome_views
@@ -149,6 +150,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "unused": unused_levels(run.pairs),
         "covariates": covariates_in_words(run),
         "default_choices": default_choices(run, config),
+        "set_sources": set_sources(config, run.provenance.get("inputs", {})),
         "lines": [line for line in run.settings["lines"] if line],
         "status": fit,
         "factors": list(config["factors"]),
