@@ -369,7 +369,8 @@ def test_bundled_gene_sets_are_named_with_the_release_of_their_source(repository
     sources = {row["path"]: row for row in rows}
     go, dermal = (f"resources/gene_sets/{name}_ecm.gmt" for name in ("go", "dermal"))
     inputs = {path: sources[path]["sha256"] for path in (go, dermal)} | {"own.gmt": "ab" * 32}
-    words = set_sources({"gene_sets": [go, dermal, "own.gmt"]}, inputs)
+    config = {"gene_sets": [go, dermal, "own.gmt"]}
+    words = set_sources({"config": config, "inputs": inputs})
     assert words[0] == (
         "the Gene Ontology (Ashburner et al. 2000; ontology 2022-07-01, annotations 2022-09-12)"
     )
@@ -378,6 +379,5 @@ def test_bundled_gene_sets_are_named_with_the_release_of_their_source(repository
     assert sources[dermal]["version"] == "1"
     assert words[2] == "own.gmt (SHA-256 abababababab…)"
     # an edited copy of a bundled file is a file of one's own
-    assert set_sources({"gene_sets": [go]}, {go: "cd" * 32}) == [
-        "go_ecm.gmt (SHA-256 cdcdcdcdcdcd…)"
-    ]
+    edited = {"config": {"gene_sets": [go]}, "inputs": {go: "cd" * 32}}
+    assert set_sources(edited) == ["go_ecm.gmt (SHA-256 cdcdcdcdcdcd…)"]

@@ -43,5 +43,6 @@ rule crate:
         name=NAME,
         figures=SHOWN_FIGURES,
         code=code("crate.py"),
+    # a path of this machine, from which the script finds the captions
     script:
-        "../scripts/crate.py"
+        f"{ROOT}/workflow/scripts/crate.py"

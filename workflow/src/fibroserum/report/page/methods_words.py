@@ -117,14 +117,14 @@ def default_choices(run: RunTables, config: Mapping[str, Any]) -> list[tuple[str
     return found
 
 
-def set_sources(config: Mapping[str, Any], inputs: Mapping[str, str]) -> list[str]:
+def set_sources(provenance: Mapping[str, Any]) -> list[str]:
     """Return each collection of gene sets in words: its release, or its file and checksum.
 
-    inputs: the SHA-256 of each input of the run.
+    provenance: of the run (`provenance.json`).
     """
     found = []
-    for path in config["gene_sets"]:
-        digest = inputs.get(path, "")
+    for path in provenance["config"]["gene_sets"]:
+        digest = provenance["inputs"].get(path, "")
         name = Path(path).name
         known = f"{name} (SHA-256 {digest[:SHORT]}…)" if digest else name
         found.append(COLLECTIONS.get(digest, known))

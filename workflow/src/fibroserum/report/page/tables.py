@@ -150,7 +150,7 @@ def views(run: RunTables, config: Mapping[str, Any]) -> dict[str, Any]:
         "unused": unused_levels(run.pairs),
         "covariates": covariates_in_words(run),
         "default_choices": default_choices(run, config),
-        "set_sources": set_sources(config, run.provenance.get("inputs", {})),
+        "set_sources": set_sources(run.provenance),
         "lines": [line for line in run.settings["lines"] if line],
         "status": fit,
         "factors": list(config["factors"]),
