@@ -331,7 +331,7 @@ class Younger(Inference):
 
 def test_another_interface_of_pydeseq2_is_refused():
     check_interface(BlockedInference)
-    expected = r"PyDESeq2 0.*\(lin_reg_mu, sandwich\).*tested with PyDESeq2 0.5.0 to 0.5.4"
+    expected = r"PyDESeq2 0.*\(lin_reg_mu, sandwich\).*tested with PyDESeq2 0.5.2 and 0.5.4"
     with pytest.raises(ImportError, match=expected):
         check_interface(BlockedInference, Younger)
 

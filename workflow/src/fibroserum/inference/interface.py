@@ -12,7 +12,7 @@ from typing import Any
 
 from pydeseq2.inference import Inference
 
-TESTED = "0.5.0 to 0.5.4"
+TESTED = "0.5.2 and 0.5.4"
 
 
 def check_interface(engine: type, interface: type = Inference) -> None:
@@ -29,7 +29,7 @@ def check_interface(engine: type, interface: type = Inference) -> None:
         raise ImportError(
             f"PyDESeq2 {version('pydeseq2')} has an Inference interface that {engine.__name__} "
             f"does not have ({', '.join(wrong)}). It was tested with PyDESeq2 {TESTED}: "
-            "pip install 'pydeseq2>=0.5,<=0.5.4'"
+            "pip install 'pydeseq2>=0.5.2,<=0.5.4'"
         )
 
 
