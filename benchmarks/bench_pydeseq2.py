@@ -279,8 +279,8 @@ def machine() -> str:
     """Return the processor and the versions, for the page."""
     text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
     [model, *_] = re.findall(r"^model name\s*: (.*)$", text, re.MULTILINE)
-    versions = [f"{name} {version(name.lower())}" for name in ("PyDESeq2", "numba")]
-    return f"{model}, Python {platform.python_version()}, {', '.join(versions)}"
+    packages = ", ".join(f"{name} {version(name.lower())}" for name in ("PyDESeq2", "numba"))
+    return f"{os.cpu_count()} cores ({model}), Python {platform.python_version()}, {packages}"
 
 
 def ratio(row: dict[str, Any], part: str) -> float:

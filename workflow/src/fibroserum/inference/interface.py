@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABCMeta
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
@@ -15,7 +16,7 @@ from pydeseq2.inference import Inference
 TESTED = "0.5.2 and 0.5.4"
 
 
-def check_interface(engine: type, interface: type = Inference) -> None:
+def check_interface(engine: type, interface: ABCMeta = Inference) -> None:
     """Raise ImportError where an engine lacks a method of the interface, or has other parameters.
 
     PyDESeq2 passes most arguments by name and some by position: names and order must agree.
