@@ -50,6 +50,7 @@ bench: $(VENV)/developed ## measure speed; all programs in the same run
 	$(BIN)/python benchmarks/bench_fit.py
 	$(BIN)/python benchmarks/bench_sets.py
 	$(BIN)/python benchmarks/bench_pipeline.py
+	$(BIN)/python benchmarks/bench_pydeseq2.py --write docs/pydeseq2.md
 
 calibrate: $(VENV)/developed ## run the simulation studies and write docs/calibration.md
 	$(BIN)/python benchmarks/calibrate_toy.py --write docs/calibration.md

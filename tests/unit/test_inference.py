@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from abc import abstractmethod
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from pydeseq2.default_inference import DefaultInference
+from pydeseq2.inference import Inference
 from pydeseq2.utils import nb_nll, nbinomFn
 
 from fibroserum.inference import BlockedInference
+from fibroserum.inference.interface import check_interface
 
 PAIRS = 6
 
@@ -112,6 +115,24 @@ def test_dispersions_agree_or_are_likelier(cohort, design, engines, prior, cox_r
     likelier = objective(ours) >= objective(np.clip(theirs, 1e-8, 12)) - 1e-9
     assert (same | likelier).all()
     assert likelier.all()
+
+
+def test_a_dispersion_on_flat_ground_stays_as_in_pydeseq2(design, engines):
+    """Genes whose moment estimate is 0 start at the smallest dispersion, and most keep it.
+
+    Rounding decides where PyDESeq2's search of some of these genes ends, so a few may differ.
+    """
+    rng = np.random.default_rng(3)
+    mean = np.tile(np.exp(rng.normal(6, 1.5, 400)), (len(design), 1))
+    counts = rng.negative_binomial(20, 1 / (1 + mean / 20))
+    start = np.full(400, 1e-8)
+    (ours, _), (theirs, converged) = (
+        e.alpha_mle(counts, design, np.maximum(mean, 0.5), start, 1e-8, 12.0) for e in engines
+    )
+    stays = theirs[converged] < 1e-7
+    assert len(stays) > 300
+    assert 100 < stays.sum() < len(stays) - 50
+    assert ((ours[converged] < 1e-7) != stays).mean() < 0.1
 
 
 @pytest.mark.parametrize(
@@ -296,6 +317,23 @@ def test_refuses_nonsense():
         BlockedInference(n_cpus=0)
     with pytest.raises(ValueError, match="prior_disp_var"):
         engine.alpha_mle(counts, np.ones((4, 1)), counts, np.ones(1), 1e-8, 10, None, True, True)
+
+
+class Younger(Inference):
+    """An interface with a further method and a further parameter."""
+
+    @abstractmethod
+    def lin_reg_mu(self, counts, size_factors, design_matrix, min_mu, weights): ...
+
+    @abstractmethod
+    def sandwich(self, counts): ...
+
+
+def test_another_interface_of_pydeseq2_is_refused():
+    check_interface(BlockedInference)
+    expected = r"PyDESeq2 0.*\(lin_reg_mu, sandwich\).*tested with PyDESeq2 0.5.2 and 0.5.4"
+    with pytest.raises(ImportError, match=expected):
+        check_interface(BlockedInference, Younger)
 
 
 FIT = """

@@ -4,5 +4,8 @@
 """A fast, exact engine for negative binomial regression with disjoint blocks."""
 
 from .blocked import BlockedInference
+from .interface import check_interface
+
+check_interface(BlockedInference)
 
 __all__ = ["BlockedInference"]

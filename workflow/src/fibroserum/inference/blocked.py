@@ -24,12 +24,28 @@ from .wald import Alternative, wald_statistic
 
 RIDGE = 1e-6
 DEVIANCE_TOLERANCE = 1e-8
+# scipy's L-BFGS-B ends where a step gains less than this share of the negative log-likelihood
+LEAST_GAIN = 2.22e-9
 
 
 def _refuse_gaps(*matrices: np.ndarray) -> None:
     """Raise ValueError for counts or means that are not finite."""
     if not all(np.isfinite(matrix).all() for matrix in matrices):
         raise ValueError("Counts and means must be finite.")
+
+
+def _flat_ground(means: np.ndarray, start: np.ndarray) -> np.ndarray:
+    """Return the squared slope below which PyDESeq2's search stays at its start, for each gene.
+
+    means: (genes, samples). start: (genes,) dispersions. The first step of that search is as long
+    as the slope. It ends where the gain is small, or less than the rounding of the terms of the
+    negative log-likelihood, which are large at dispersions near 0. There the negative
+    log-likelihood is close to a Poisson's entropy.
+    """
+    n = means.shape[1]
+    entropy = 0.5 * n * np.log(1 + 2 * np.pi * np.e * means.mean(axis=1))
+    rounding = np.spacing(n * np.abs(np.log(start)) / start)
+    return np.maximum(LEAST_GAIN * np.maximum(entropy, 1), rounding)
 
 
 class BlockedInference(Inference):
@@ -168,9 +184,10 @@ class BlockedInference(Inference):
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return each gene's maximising dispersion in [min_disp, max_disp], and converged.
 
-        Newton's method within a bracket, from `alpha_hat` and from every probe of the range
-        that lies higher. Raises ValueError when a prior is asked for without its variance, and
-        for counts or means that are not finite.
+        Newton's method within a bracket, from `alpha_hat` to the maximum that it leads to. On flat
+        ground a gene keeps its start, as in PyDESeq2: the trend then leaves out genes that start at
+        `min_disp`. Raises ValueError when a prior is asked for without its variance, and for counts
+        or means that are not finite.
         """
         if prior_reg and prior_disp_var is None:
             raise ValueError("prior_disp_var is required with prior_reg.")
@@ -184,11 +201,14 @@ class BlockedInference(Inference):
         )
         out, converged = np.empty(n_genes), np.empty(n_genes, dtype=bool)
 
+        bounded = np.clip(starts, min_disp, max_disp)
+
         def work(genes: slice) -> None:
+            means = gene_rows(mu, structure.order, genes)
             maximise(
-                gene_rows(counts, structure.order, genes),
-                gene_rows(mu, structure.order, genes),
-                starts[genes], goal, structure.blocks, out[genes], converged[genes],
+                gene_rows(counts, structure.order, genes), means, starts[genes],
+                _flat_ground(means, bounded[genes]), goal, structure.blocks, out[genes],
+                converged[genes],
             )  # fmt: skip
 
         self._over_genes(work, n_genes)

@@ -9,8 +9,8 @@ Differences of gamma functions are written as log1p(y alpha) plus differences of
 (after a shift where 1/alpha is small), which keeps full accuracy down to alpha = 1e-10, where
 the textbook formula loses ten digits, and gives value, slope and curvature from two logarithms.
 
-`maximise` finds the highest maximum. `climb_all` finds the one that its start leads to, and stays
-where it is on flat ground: DESeq2's line search does, and its results depend on that.
+`maximise` and `climb_all` find the maximum that their start leads to, and stay where they are on
+flat ground: the searches of DESeq2 and of PyDESeq2 do, and their results depend on that.
 """
 
 from __future__ import annotations
@@ -33,8 +33,6 @@ from .structure import Blocks
 
 SHIFT = 8
 NEWTON_STEPS = 60
-# log dispersions from which a higher maximum might be reached
-PROBES = (-18.0, -4.6, 0.0)
 
 
 class Goal(NamedTuple):
@@ -197,36 +195,27 @@ def maximise(
     y_all: np.ndarray,
     mu_all: np.ndarray,
     alpha_start: np.ndarray,
+    flat: np.ndarray,
     goal: Goal,
     blocks: Blocks,
     out: np.ndarray,
     converged: np.ndarray,
 ) -> None:
-    """Write each gene's maximiser alpha in [exp(lower), exp(upper)] into out.
+    """Write the local maximum that each gene's climb from alpha_start reaches into out.
 
-    The prior, where there is one, is centred on log(alpha_start). The climb from the start is
-    repeated from any of a few probes of the range that lies higher.
+    The prior, where there is one, is centred on log(alpha_start). flat: (genes,), instead of
+    `goal.flat`.
     """
     k = new_workspace(blocks)
     for g in range(y_all.shape[0]):
-        y, mu = y_all[g], mu_all[g]
         if not alpha_start[g] > 0.0:
             out[g] = np.nan
             converged[g] = False
             continue
         start = log(alpha_start[g])
-        own = Goal(goal.cox_reid, start, goal.precision, goal.lower, goal.upper, goal.flat)
-        t, value, state = start, -np.inf, False
-        for attempt in range(len(PROBES) + 1):
-            place = start if attempt == 0 else PROBES[attempt - 1]
-            place = min(max(place, goal.lower), goal.upper)
-            if attempt > 0:
-                f, _, _ = objective(y, mu, place, own, blocks, k)
-                if f <= value + 1e-9:
-                    continue
-            t, value, _, state = climb(y, mu, place, own, blocks, k)
-        out[g] = exp(t)
-        converged[g] = state
+        own = Goal(goal.cox_reid, start, goal.precision, goal.lower, goal.upper, flat[g])
+        t, _, _, state = climb(y_all[g], mu_all[g], start, own, blocks, k)
+        out[g], converged[g] = exp(t), state
 
 
 @compiled
