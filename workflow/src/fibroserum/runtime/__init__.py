@@ -6,6 +6,7 @@ __all__ = [
     "job",
     "lock",
     "reruns",
+    "retries",
     "scatter",
     "terminal",
 ]
