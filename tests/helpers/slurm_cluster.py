@@ -44,6 +44,7 @@ SchedulerParameters=sched_min_interval=100000,bf_interval=1
 SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=5
+MinJobAge=86400
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/slurmctld.pid

@@ -140,7 +140,7 @@ def test_a_small_cohort_is_one_submission(cluster_run: ClusterRun) -> None:
     assert {job["comment"].partition("_")[0] for job in cluster_run.jobs} == {"rule"}
     names = cluster_run.jobs[0]["comment"]
     assert names.startswith("rule_toy_counts_differential_expression_enrichment_"), names
-    # five jobs of one core at the same time need more than `counts` and `fit` each
+    # four jobs at the same time request more than any one of them
     assert 4000 < _megabytes(cluster_run.jobs[0]["memory"]) < 8000
     assert all(int(job["cores"]) <= 8 for job in cluster_run.jobs)
 
