@@ -44,6 +44,7 @@ SchedulerParameters=sched_min_interval=100000,bf_interval=1
 SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=5
+MinJobAge=86400
 StateSaveLocation={folder}/state
 SlurmdSpoolDir={folder}/spool
 SlurmctldPidFile={folder}/slurmctld.pid
@@ -86,10 +87,10 @@ class Cluster:
         return done.stdout.strip()
 
     def jobs(self) -> list[dict[str, str]]:
-        """Return id, state, memory and comment of every job, also of those that have ended."""
-        printed = self.ask("squeue", "--states=all", "--noheader", "--format=%i|%T|%m|%k")
+        """Return id, state, memory, cores and comment of every job, also of ended ones."""
+        printed = self.ask("squeue", "--states=all", "--noheader", "--format=%i|%T|%m|%C|%k")
         rows = sorted((line.split("|") for line in printed.splitlines()), key=lambda r: int(r[0]))
-        names = ("id", "state", "memory", "comment")
+        names = ("id", "state", "memory", "cores", "comment")
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def logs(self) -> str:

@@ -62,7 +62,7 @@ class _Both:
 
 def _jobs(said: str) -> set[str]:
     """Return the rules that a dry run would run."""
-    return set(re.findall(r"^rule (\w+):", said, re.M))
+    return set(re.findall(r"^ *rule (\w+):", said, re.M))
 
 
 @pytest.fixture(scope="module")

@@ -1,10 +1,11 @@
-"""The toy cohort on a SLURM cluster: a job is cancelled and retried, every table is the same."""
+"""Runs on a SLURM cluster: how many jobs are submitted, which again; every table is the same."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -20,14 +21,15 @@ from helpers import small_runs
 from helpers.cells_cohort import cells_cohort
 from helpers.pipeline import REPOSITORY, Run
 from helpers.slurm_cluster import Cluster, cluster, missing
+from helpers.small_cohort import good
 from helpers.small_runs import environment, outputs
 
 pytestmark = pytest.mark.cluster
 
 PLUGIN = "snakemake_executor_plugin_slurm"
 PROFILE = REPOSITORY / "workflow" / "profiles" / "slurm"
-#: The job that is cancelled: the second, which starts when the first has ended.
-VICTIM = "2"
+#: The job that is cancelled: the first, which is the whole cohort.
+VICTIM = "1"
 SECONDS = 1800
 PARTITION = ("--default-resources", "slurm_partition=batch")
 POLL = "--slurm-init-seconds-before-status-checks"
@@ -76,11 +78,11 @@ def _command(snakefile: Path, directory: Path, *arguments: str) -> list[str]:
     return [*words, *arguments]
 
 
-def _cancel_one(one: Cluster, run: subprocess.Popen[str]) -> None:
-    """Cancel the victim while it runs."""
+def _cancel_one(one: Cluster, run: subprocess.Popen[str], made: Path) -> None:
+    """Cancel the victim once it has made a file."""
     deadline = time.monotonic() + SECONDS
     while time.monotonic() < deadline and run.poll() is None:
-        if any(job["id"] == VICTIM and job["state"] == "RUNNING" for job in one.jobs()):
+        if made.exists():
             one.ask("scancel", VICTIM)
             return
         time.sleep(0.3)
@@ -111,7 +113,7 @@ def cluster_run(
     one, directory = running, tmp_path_factory.mktemp("cluster")
     with (directory / "said.txt").open("w+", encoding="utf-8") as said:
         run = subprocess.Popen(
-            # two jobs side by side, as there are cores; the end of a short job is seen soon
+            # the end of a short job is seen soon
             _command(toy_run.snakefile, directory, "--jobs=2", f"{POLL}=4", *PARTITION),
             env=_environment(one, plugins),
             cwd=directory,
@@ -121,7 +123,7 @@ def cluster_run(
             text=True,
         )
         try:
-            _cancel_one(one, run)
+            _cancel_one(one, run, directory / "results" / "toy" / "cohort.h5ad")
             holders = (directory / "results" / "toy" / ".jobs").read_text(encoding="utf-8")
             status = run.wait(timeout=SECONDS)
         finally:
@@ -133,15 +135,26 @@ def cluster_run(
     return ClusterRun(directory, text, jobs, holders)
 
 
-def test_every_rule_went_through_the_cluster(cluster_run: ClusterRun, toy_run: Run) -> None:
-    local = {
-        f"rule_{path.name.removesuffix('.benchmark.tsv').partition('_CCL28')[0]}"
-        for path in (toy_run.directory / "logs" / "toy").glob("*.benchmark.tsv")
-    }
+def test_a_small_cohort_is_one_submission(cluster_run: ClusterRun) -> None:
+    assert [job["state"] for job in cluster_run.jobs] == ["CANCELLED", "COMPLETED"]
+    assert {job["comment"].partition("_")[0] for job in cluster_run.jobs} == {"rule"}
+    names = cluster_run.jobs[0]["comment"]
+    assert names.startswith("rule_toy_counts_differential_expression_enrichment_"), names
+    # four jobs at the same time request more than any one of them
+    assert 4000 < _megabytes(cluster_run.jobs[0]["memory"]) < 8000
+    assert all(int(job["cores"]) <= 8 for job in cluster_run.jobs)
+
+
+def test_every_rule_ran_in_it(cluster_run: ClusterRun, toy_run: Run) -> None:
+    local, there = (
+        sorted(path.name for path in (one / "logs" / "toy").glob("*.benchmark.tsv"))
+        for one in (toy_run.directory, cluster_run.directory)
+    )
     assert len(local) >= 5
-    assert {job["comment"].partition("_wildcards")[0] for job in cluster_run.jobs} == local
-    assert {job["state"] for job in cluster_run.jobs if job["id"] != VICTIM} == {"COMPLETED"}
-    assert all(3000 <= _megabytes(job["memory"]) <= 12_000 for job in cluster_run.jobs)
+    assert there == local
+    # one line each, with the time of each job
+    lines = re.findall(r"^ *(\d+) of (\d+)  (\w+)", cluster_run.said, re.M)
+    assert [int(line[0]) for line in lines] == list(range(1, len(local) + 1))
 
 
 def test_single_cells_are_shared_among_jobs_of_the_cluster(
@@ -171,19 +184,83 @@ def test_single_cells_are_shared_among_jobs_of_the_cluster(
     jobs = running.jobs()[before:]
     assert all(3000 <= _megabytes(job["memory"]) <= 6000 for job in jobs)
     rules = [job["comment"].partition("_wildcards")[0] for job in jobs]
-    assert sorted(rules) == ["rule_counts", *["rule_pseudobulk"] * 3]
+    assert sorted(rules) == [*["rule_pseudobulk"] * 3, "rule_small_counts"]
     assert (here / small_runs.SAMPLES).read_bytes() == (there / small_runs.SAMPLES).read_bytes()
     cohorts = [ad.read_h5ad(folder / "results/small/cohort.h5ad") for folder in (here, there)]
     np.testing.assert_array_equal(np.asarray(cohorts[0].X), np.asarray(cohorts[1].X))
 
 
-def test_the_cancelled_job_was_retried_with_more_memory(cluster_run: ClusterRun) -> None:
-    named = next(job["comment"] for job in cluster_run.jobs if job["id"] == VICTIM)
-    first, second = [job for job in cluster_run.jobs if job["comment"] == named]
-    assert first["id"] == VICTIM
-    assert (first["state"], second["state"]) == ("CANCELLED", "COMPLETED")
+def test_the_cancelled_group_was_retried_as_a_whole_with_more_memory(
+    cluster_run: ClusterRun,
+) -> None:
+    first, second = cluster_run.jobs
+    assert (first["id"], second["comment"]) == (VICTIM, first["comment"])
     assert _megabytes(second["memory"]) == 2 * _megabytes(first["memory"])
-    assert re.search(r"Trying to restart job \d+", cluster_run.said)
+    assert len(re.findall(r"^Trying to restart job", cluster_run.said, re.M)) == 1
+
+
+def _samples_command(folder: Path, *arguments: str) -> list[str]:
+    words = ["--configfile", str(folder / "cohort.yaml"), f"{POLL}=4", *PARTITION, *arguments]
+    return _command(REPOSITORY / "Snakefile", folder, *words)
+
+
+def test_a_refused_input_is_submitted_once_and_listed_once(
+    running: Cluster, plugins: dict[str, str], tmp_path: Path
+) -> None:
+    before = len(running.jobs())
+    cohort = good()
+    table = cohort.tables["counts.tsv"]
+    table.put("BGN", table.header[1], "-4")
+    cohort.write(tmp_path)
+    done = subprocess.run(
+        _samples_command(tmp_path),
+        env=_environment(running, plugins),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=SECONDS,
+    )
+    assert done.returncode == 1, done.stdout
+    assert [job["state"] for job in running.jobs()[before:]] == ["FAILED"]
+    assert done.stdout.count("1 problem with the input:") == 1
+    assert done.stdout.count("the count is negative (-4)") == 1
+    assert "restart" not in done.stdout
+    assert "Error" not in done.stdout
+
+
+def test_a_job_that_is_killed_for_memory_is_submitted_three_times(
+    running: Cluster, plugins: dict[str, str], tmp_path: Path
+) -> None:
+    before = len(running.jobs())
+    good().write(tmp_path)
+    holders, killed = tmp_path / "results" / "small" / ".jobs", set()
+    with (tmp_path / "said.txt").open("w", encoding="utf-8") as said:
+        run = subprocess.Popen(
+            _samples_command(tmp_path, "--", small_runs.SAMPLES),
+            env=_environment(running, plugins),
+            cwd=tmp_path,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        deadline = time.monotonic() + SECONDS
+        while run.poll() is None and time.monotonic() < deadline:
+            noted = holders.read_text(encoding="utf-8") if holders.exists() else ""
+            for pid in map(int, re.findall(r"process (\d+)", noted)):
+                # as the kernel does; only a process of this cluster
+                if pid not in killed and pid in running.own_processes():
+                    os.kill(pid, signal.SIGKILL)
+                    killed.add(pid)
+            time.sleep(0.05)
+        run.kill()
+    text = (tmp_path / "said.txt").read_text(encoding="utf-8")
+    assert run.wait() == 1, text
+    jobs = running.jobs()[before:]
+    assert [job["state"] for job in jobs] == ["FAILED"] * 3, text
+    memory = [_megabytes(job["memory"]) for job in jobs]
+    assert memory == [memory[0], 2 * memory[0], 3 * memory[0]]
 
 
 def _megabytes(text: str) -> int:
@@ -235,7 +312,8 @@ def test_every_job_says_its_memory_and_run_time(
     assert done.returncode == 0, said
     assert "workflow/profiles/slurm" in said
     # rules that only gather others' files are run by nobody
-    jobs = [block for block in re.split(r"\n(?=(?:local)?rule )", said) if "    output: " in block]
+    blocks = re.split(r"\n(?= *(?:local)?rule )", said)
+    jobs = [block for block in blocks if "    output: " in block]
     assert len(jobs) >= 5
     for job in jobs:
         name = job.split(":")[0]

@@ -74,6 +74,7 @@ PRIVATE = {
     "snakemake.workflow.Workflow.current_basedir": "the folder of an included file",
     "snakemake.workflow.Workflow.dag": "whether a rule is part of the run",
     "snakemake.workflow.Workflow.execution_settings": "Snakemake's lock, which ours replaces",
+    "snakemake.workflow.Workflow.get_rule": "a refused input is not tried again",
     "snakemake.workflow.Workflow.is_main_process": "whether the terminal is that of this process",
     "snakemake.workflow.Workflow.local_exec": "whether jobs print in this terminal themselves",
     "snakemake.workflow.Workflow.modifier": "whether the workflow is a module",

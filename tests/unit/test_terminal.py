@@ -110,6 +110,101 @@ def test_a_job_that_could_print_nothing_keeps_snakemakes_words(logger: logging.L
     assert "Error in rule counts" in terminal(away)
 
 
+@pytest.fixture
+def away() -> logging.Logger:
+    """Snakemake's logger in a run whose jobs are on other hosts."""
+    made = logging.Logger("a run on a cluster")
+    made.addHandler(logging.StreamHandler(io.StringIO()))
+    print_job_lines(made, total=lambda: 3, is_local=lambda: False)
+    return made
+
+
+def group(logger: logging.Logger, folder: Path, **jobs: int) -> None:
+    """Log that a group of jobs starts."""
+    for rule, number in jobs.items():
+        fields = {"log": [str(folder / f"{rule}.log")], "indent": True}
+        starts(logger, number, rule, benchmark=str(folder / f"{rule}.tsv"), **fields)
+
+
+def group_fails(logger: logging.Logger, **jobs: int) -> None:
+    """Log that a group of jobs failed, as Snakemake does: it repeats each job."""
+    info = [{"jobid": number, "rule_name": rule} for rule, number in jobs.items()]
+    extra = {"event": LogEvent.GROUP_ERROR, "job_error_info": info}
+    logger.error("Error in group small, with all logs", extra=extra)
+    for one in info:
+        extra = {"event": LogEvent.JOB_ERROR, "indent": True, **one}
+        logger.error(f"Error in rule {one['rule_name']}", extra=extra)
+    logger.error("Exiting because a job execution failed. Look above for error messages")
+    logger.error("WorkflowError:\nAt least one job did not complete successfully.")
+
+
+REFUSED = "2 problems with the input:\n  1. counts.tsv: x\n  2. counts.tsv: y"
+
+
+def test_a_refused_input_on_another_host_is_listed_once(
+    away: logging.Logger, tmp_path: Path
+) -> None:
+    log = tmp_path / "counts.log"
+    starts(away, 1, "counts", log=[str(log)])
+    log.write_text(f"a note\n{REFUSED}\n")
+    refused(away, "counts", 1, "returned non-zero exit status 1.")
+    *problems, last = terminal(away).splitlines()
+    assert problems[:2] == ["RuleException:", "CalledProcessError in file x"]
+    assert problems[3:] == REFUSED.splitlines()
+    assert last.startswith("counts stopped after ")
+
+
+def test_a_group_with_a_refused_input_lists_it_once(away: logging.Logger, tmp_path: Path) -> None:
+    group(away, tmp_path, counts=1, fit=2)
+    (tmp_path / "counts.log").write_text(f"{REFUSED}\n")
+    (tmp_path / "fit.log").touch()
+    group_fails(away, counts=1, fit=2)
+    *problems, last = terminal(away).splitlines()
+    assert problems == REFUSED.splitlines()
+    assert last.startswith("counts stopped after ")
+
+
+def test_a_group_that_failed_otherwise_is_reported_once(
+    away: logging.Logger, tmp_path: Path
+) -> None:
+    group(away, tmp_path, counts=1, fit=2, qc=3)
+    (tmp_path / "counts.log").write_text("[12:00:00] took 1.0 s of processor time\n")
+    (tmp_path / "fit.log").write_text("[12:00:00] fitting\n")
+    group_fails(away, counts=1, fit=2, qc=3)
+    first, stopped, *rest = terminal(away).splitlines()
+    assert first == "Error in group small, with all logs"
+    assert stopped.startswith("fit stopped after ")
+    assert rest[0].startswith("Exiting because")
+
+
+def test_jobs_of_a_group_have_their_own_times(away: logging.Logger, tmp_path: Path) -> None:
+    group(away, tmp_path, counts=1, fit=2)
+    for rule, seconds in (("counts", 2.34), ("fit", 75.0)):
+        (tmp_path / f"{rule}.tsv").write_text(f"s\th:m:s\tmax_rss\n{seconds}\t0:0:0\t1\n")
+    ends(away, 1)
+    ends(away, 2)
+    assert [line.split(maxsplit=4)[3:] for line in terminal(away).splitlines()] == [
+        ["counts", "2.3 s"],
+        ["fit", "1 min 15 s"],
+    ]
+
+
+def test_a_job_of_a_group_is_mentioned_only_while_it_runs(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    lines = JobLines(stream, lambda: 3, patience=0.05)
+    logger = logging.Logger("a run")
+    logger.addHandler(lines)
+    group(logger, tmp_path, counts=1, fit=2, qc=3)
+    (tmp_path / "counts.log").write_text("[12:00:00] took 1.0 s of processor time\n")
+    (tmp_path / "fit.log").write_text("[12:00:00] fitting\n")
+    until = time.monotonic() + 20
+    while "so far" not in stream.getvalue() and time.monotonic() < until:
+        time.sleep(0.02)
+    lines.close()
+    found = {line.split(":")[0].strip() for line in stream.getvalue().splitlines()}
+    assert found == {"fit"}
+
+
 def test_a_long_job_is_mentioned_with_its_last_message(tmp_path: Path) -> None:
     log = tmp_path / "fit.log"
     log.write_text("[12:00:00] first\nnoise\n[12:00:09] 40 of 200 permutations\n")

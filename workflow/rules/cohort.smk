@@ -24,6 +24,9 @@ CALIBRATION = [f"{OUT}/calibration.tsv"] if PERMUTATIONS else []
 OMNIBUS = [f"{OUT}/flags/omnibus.tsv"] if questions_of(PLAN.contrasts) else []
 GENE_LISTS = [f"{OUT}/flags/gene_lists.tsv"] if CONFIG["gene_lists"] else []
 CHAINED = chained(CONFIG)
+# On a cluster, the jobs of a small cohort are one submission: each takes seconds, its start longer.
+SMALL = PLAN.samples <= 200
+GROUP = PLAN.folder if SMALL else None
 
 
 wildcard_constraints:
@@ -39,6 +42,19 @@ def inputs_of(*keys):
     """Return the files that the config names under keys that start with one of these."""
     found = input_paths(CONFIG).items()
     return [path for key, paths in found if key.startswith(keys) for path in paths]
+
+
+def memory_by_samples(least, per_sample):
+    """Return mem_mb for a rule by the number of samples, which is known before its inputs exist.
+
+    Measured with 20,000 genes (docs/scaling.md), and for 60,000: three times as much per sample.
+    """
+    return memory(least + per_sample * PLAN.samples)
+
+
+def minutes_by_samples(most):
+    """Return runtime for a rule: `most`, or a quarter of it for a small cohort."""
+    return minutes(most // 4 if SMALL else most)
 
 
 def say_headline():

@@ -4,7 +4,7 @@ SUMMED = []
 # Compressed text is the smallest form of a matrix. The size of a folder is not known.
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".xlsx", ".xlsm")
 ZIPPED = any(path.endswith(PACKED) for path in inputs_of("counts"))
-COUNTS_MEMORY = memory(4000, 60 if ZIPPED else 20)
+COUNTS_MEMORY = memory(2000, 60 if ZIPPED else 20)
 
 if CONFIG["cells"]:
 
@@ -57,12 +57,14 @@ rule counts:
         f"{LOG}/counts.log",
     benchmark:
         f"{LOG}/counts.benchmark.tsv"
+    group:
+        GROUP
     conda:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
         mem_mb=COUNTS_MEMORY,
-        runtime=minutes(60),
+        runtime=minutes_by_samples(60),
     params:
         config=section(
             "cohort",

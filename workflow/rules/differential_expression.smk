@@ -13,12 +13,14 @@ rule fit:
     benchmark:
         f"{LOG}/fit.benchmark.tsv"
     priority: 2
+    group:
+        GROUP
     conda:
         "../envs/fibroserum.yaml"
     threads: 8
     resources:
-        mem_mb=memory(6000, 15),
-        runtime=minutes(60),
+        mem_mb=memory_by_samples(2000, 5),
+        runtime=minutes_by_samples(60),
     params:
         **{
             key: CONFIG["differential_expression"][key]
@@ -42,12 +44,14 @@ rule differential_expression:
         f"{LOG}/differential_expression.log",
     benchmark:
         f"{LOG}/differential_expression.benchmark.tsv"
+    group:
+        GROUP
     conda:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000, 15),
-        runtime=minutes(30),
+        mem_mb=memory_by_samples(1000, 3),
+        runtime=minutes_by_samples(30),
     params:
         alpha=CONFIG["differential_expression"]["alpha"],
         weights=CONFIG["differential_expression"]["weights"],

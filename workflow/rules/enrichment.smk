@@ -21,12 +21,14 @@ rule enrichment:
     benchmark:
         f"{LOG}/enrichment.benchmark.tsv"
     priority: 1
+    group:
+        GROUP
     conda:
         "../envs/fibroserum.yaml"
     threads: min(4, 1 + SETS_KB // 100)
     resources:
-        mem_mb=memory(4000, 15),
-        runtime=minutes(60),
+        mem_mb=memory_by_samples(1500, 6),
+        runtime=minutes_by_samples(60),
     params:
         alpha=CONFIG["differential_expression"]["alpha"],
         contrasts=[contrast.name for contrast in PLAN.contrasts],

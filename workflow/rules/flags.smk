@@ -20,12 +20,14 @@ rule targets:
         f"{LOG}/targets.log",
     benchmark:
         f"{LOG}/targets.benchmark.tsv"
+    group:
+        GROUP
     conda:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000, 15),
-        runtime=minutes(30),
+        mem_mb=memory_by_samples(1000, 5),
+        runtime=minutes_by_samples(30),
     params:
         settings={
             "randomised": CONFIG["design"]["randomised"],
@@ -50,12 +52,14 @@ rule stimulation:
         f"{LOG}/stimulation_{{factor}}.log",
     benchmark:
         f"{LOG}/stimulation_{{factor}}.benchmark.tsv"
+    group:
+        GROUP
     conda:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000, 15),
-        runtime=minutes(30),
+        mem_mb=memory_by_samples(1000, 4),
+        runtime=minutes_by_samples(30),
     params:
         arm=lambda wildcards: FACTORS[wildcards.factor]["stimulation"],
         settings={
@@ -85,12 +89,14 @@ rule factors:
     benchmark:
         f"{LOG}/factors.benchmark.tsv"
     priority: 1  # the longest job of its stage: if it started last, a core would be idle
+    group:
+        GROUP
     conda:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000, 15),
-        runtime=minutes(60),
+        mem_mb=memory_by_samples(1000, 7),
+        runtime=minutes_by_samples(60),
     params:
         factors=CONFIG["factors"],
         alpha=CONFIG["differential_expression"]["alpha"],
@@ -112,12 +118,14 @@ rule permutations:
         f"{LOG}/permutations.log",
     benchmark:
         f"{LOG}/permutations.benchmark.tsv"
+    group:
+        GROUP
     conda:
         "../envs/fibroserum.yaml"
     threads: 8
     resources:
-        mem_mb=memory(6000, 15),
-        runtime=minutes(240),
+        mem_mb=memory_by_samples(3000, 7),
+        runtime=minutes_by_samples(240),
     params:
         settings={
             k: CONFIG["differential_expression"][k]
@@ -141,12 +149,14 @@ rule planning:
         f"{LOG}/planning.log",
     benchmark:
         f"{LOG}/planning.benchmark.tsv"
+    group:
+        GROUP
     conda:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000, 15),
-        runtime=minutes(30),
+        mem_mb=memory_by_samples(1000, 4),
+        runtime=minutes_by_samples(30),
     params:
         alpha=CONFIG["differential_expression"]["alpha"],
         power_lfc=CONFIG["differential_expression"]["power_lfc"],
@@ -170,12 +180,14 @@ if GENE_LISTS:
             f"{LOG}/gene_lists.log",
         benchmark:
             f"{LOG}/gene_lists.benchmark.tsv"
+        group:
+            GROUP
         conda:
             "../envs/fibroserum.yaml"
         threads: 1
         resources:
-            mem_mb=memory(4000, 15),
-            runtime=minutes(30),
+            mem_mb=memory_by_samples(1000, 3),
+            runtime=minutes_by_samples(30),
         params:
             lists=CONFIG["gene_lists"],
             stamp=stamp(inputs_of("gene_lists")),
@@ -201,12 +213,14 @@ if CONFIG["outcomes"]:
             f"{LOG}/outcomes.log",
         benchmark:
             f"{LOG}/outcomes.benchmark.tsv"
+        group:
+            GROUP
         conda:
             "../envs/fibroserum.yaml"
         threads: 1
         resources:
-            mem_mb=memory(4000, 15),
-            runtime=minutes(60),
+            mem_mb=memory_by_samples(1000, 5),
+            runtime=minutes_by_samples(60),
         params:
             outcomes=CONFIG["outcomes"],
             settings={
@@ -237,12 +251,14 @@ if CONFIG["serum_panel"]:
             f"{LOG}/serum_panel.log",
         benchmark:
             f"{LOG}/serum_panel.benchmark.tsv"
+        group:
+            GROUP
         conda:
             "../envs/fibroserum.yaml"
         threads: 1
         resources:
-            mem_mb=memory(4000, 15),
-            runtime=minutes(60),
+            mem_mb=memory_by_samples(1000, 5),
+            runtime=minutes_by_samples(60),
         params:
             factors={name: one["serum"] for name, one in CONFIG["factors"].items()},
             alpha=CONFIG["differential_expression"]["alpha"],
@@ -263,12 +279,14 @@ if OMNIBUS:
             f"{LOG}/omnibus.log",
         benchmark:
             f"{LOG}/omnibus.benchmark.tsv"
+        group:
+            GROUP
         conda:
             "../envs/fibroserum.yaml"
         threads: 1
         resources:
-            mem_mb=memory(4000, 30),
-            runtime=minutes(30),
+            mem_mb=memory_by_samples(1000, 7),
+            runtime=minutes_by_samples(30),
         params:
             alpha=CONFIG["differential_expression"]["alpha"],
             code=code("omnibus.py"),
@@ -300,12 +318,14 @@ if CHAINED:
             f"{LOG}/chain.log",
         benchmark:
             f"{LOG}/chain.benchmark.tsv"
+        group:
+            GROUP
         conda:
             "../envs/fibroserum.yaml"
         threads: 1
         resources:
-            mem_mb=memory(4000, 15),
-            runtime=minutes(30),
+            mem_mb=memory_by_samples(1000, 3),
+            runtime=minutes_by_samples(30),
         params:
             factors=CHAINED,
             scales={name: one["scale"] for name, one in CONFIG["outcomes"].items()},

@@ -16,12 +16,14 @@ rule qc:
         f"{LOG}/qc.log",
     benchmark:
         f"{LOG}/qc.benchmark.tsv"
+    group:
+        GROUP
     conda:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000, 15),
-        runtime=minutes(30),
+        mem_mb=memory_by_samples(1000, 3),
+        runtime=minutes_by_samples(30),
     params:
         line_sex=CONFIG["design"]["line_sex"],
         code=code("qc.py"),

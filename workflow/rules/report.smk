@@ -40,12 +40,14 @@ rule workbook:
         f"{LOG}/workbook.log",
     benchmark:
         f"{LOG}/workbook.benchmark.tsv"
+    group:
+        GROUP
     conda:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000, 15),
-        runtime=minutes(60),
+        mem_mb=memory_by_samples(2000, 1),
+        runtime=minutes_by_samples(60),
     params:
         cohort=CONFIG["cohort"],
         stimulation={factor: factor in STIMULATED for factor in FACTORS},
@@ -92,12 +94,14 @@ rule report:
         f"{LOG}/report.log",
     benchmark:
         f"{LOG}/report.benchmark.tsv"
+    group:
+        GROUP
     conda:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory(4000, 15),
-        runtime=minutes(60),
+        mem_mb=memory_by_samples(2000, 4),
+        runtime=minutes_by_samples(60),
     params:
         config=CONFIG,
         defaults=PLAN.defaults,

@@ -28,12 +28,13 @@ from fibroserum.input.paths import can_be_path, missing_files, toy_files, with_l
 class Plan:
     """What a run will make: the complete config, and names that file names are made of.
 
-    raw: the config as the user wrote it.
+    raw: the config as the user wrote it; samples: the number of rows of the sample sheet.
     """
 
     raw: Config
     config: Config
     folder: str
+    samples: int
     groups: tuple[str, ...]
     contrasts: tuple[Contrast, ...]
 
@@ -100,7 +101,7 @@ def plan(
     found.problems += name_problems(contrasts, f"{where}, names of contrasts")
     found.finish()
     groups = tuple(compared["groups"])
-    return Plan(raw, config, file_name(config["cohort"]), groups, tuple(contrasts))
+    return Plan(raw, config, file_name(config["cohort"]), len(sheet), groups, tuple(contrasts))
 
 
 def _without_echoes(

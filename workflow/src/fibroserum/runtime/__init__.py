@@ -9,6 +9,7 @@ __all__ = [
     "lock",
     "packages",
     "reruns",
+    "retries",
     "scatter",
     "terminal",
 ]

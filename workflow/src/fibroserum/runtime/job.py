@@ -149,8 +149,32 @@ def clear_refused(results: Path, logs: Path) -> None:
     made = [path.stat().st_mtime_ns for path in (results / "pseudobulk").glob("*.npz")]
     if not made or not log.exists() or log.stat().st_mtime_ns < max(made):
         return
-    if _REFUSAL.search(log.read_text(encoding="utf-8", errors="replace")):
+    if was_refused(log):
         shutil.rmtree(results / "pseudobulk")
+
+
+def was_refused(log: Path) -> bool:
+    """Return whether the log of a job says that its input was refused."""
+    return bool(refusal(log))
+
+
+def refusal(log: Path) -> str:
+    """Return the problems with the input that the log of a job lists; empty if there are none."""
+    text = log.read_text(encoding="utf-8", errors="replace")
+    found = _REFUSAL.search(text)
+    return text[found.start() :].rstrip() if found else ""
+
+
+def written(log: str) -> int | None:
+    """Return when a log was last written, in ns; None if there is none, or nothing in it.
+
+    Snakemake makes empty logs of jobs that did not begin, when their group fails.
+    """
+    try:
+        found = Path(log).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns if found.st_size else None
 
 
 #: The first line of an InputError.
