@@ -20,7 +20,7 @@ from fibroserum.runtime import reruns
 from fibroserum.runtime.lock import OVER, VARIABLE, take
 from helpers.pipeline import REPOSITORY, planned
 from helpers.small_cohort import good
-from helpers.small_runs import SAMPLES, command, environment, outputs, run
+from helpers.small_runs import SAMPLES, SECONDS, command, environment, outputs, run
 
 SOURCE = REPOSITORY / "workflow" / "src"
 KILLED = ("the run alone", "the run and its jobs", "a job")
@@ -211,6 +211,39 @@ def test_a_job_whose_run_is_gone_leaves_the_files_of_a_later_run(tmp_path: Path)
         assert path.read_bytes() == content
     # without a run to ask for, the same job does its work
     assert run(tmp_path, *job).returncode == 0
+
+
+def test_a_group_of_jobs_whose_run_has_ended_starts_no_further_job(tmp_path: Path) -> None:
+    """As a cluster runs a group, whose run ends during its first job."""
+    good().write(tmp_path)
+    fits = sorted(f"results/small/fit/{model}.h5ad" for model in ("baseline", "paired"))
+    assert run(tmp_path, "--", *fits).returncode == 0
+    made = {name: (tmp_path / name).read_bytes() for name in fits}
+    lock = take(tmp_path / "results/small", print)
+    rules = ("counts", "fit")
+    job = ["--mode", "remote", "--no-hooks", "--nolock", "--force"]
+    job += ["--target-jobs", *(f"{name}:" for name in rules)]
+    log = tmp_path / "logs/small/counts.log"
+    log.unlink()
+    with subprocess.Popen(
+        command(tmp_path, *job, "--allowed-rules", *rules, cores=1),
+        env=environment(**{VARIABLE: lock.variable}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        cwd=tmp_path,
+    ) as group:
+        while not log.exists():
+            assert group.poll() is None
+            time.sleep(0.02)
+        # another run takes the lock: the text is what jobs compare
+        (tmp_path / "results/small/.lock").write_text("of a later run", encoding="utf-8")
+        said, _ = group.communicate(timeout=SECONDS)
+    lock.release()
+    assert group.returncode == 1, said
+    assert OVER in said
+    for name, content in made.items():
+        assert (tmp_path / name).read_bytes() == content
 
 
 def test_a_job_killed_for_want_of_memory_is_explained(tmp_path: Path) -> None:

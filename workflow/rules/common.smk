@@ -86,20 +86,25 @@ from fibroserum.runtime.job import (
 )
 from fibroserum.runtime.lock import OVER, VARIABLE, Refused, run_is_over, take
 from fibroserum.runtime.reruns import code_of
+from fibroserum.runtime.retries import EndedRun
 from fibroserum.runtime.terminal import print_job_lines
 
 prepare_environment(LIBRARY)
-if workflow.remote_exec and run_is_over():
-    logger.error(OVER)
-    sys.exit(1)
+if workflow.remote_exec:
+    if run_is_over():
+        logger.error(OVER)
+        sys.exit(1)
+    logger.addHandler(EndedRun(run_is_over))
 if unwritable := why_unwritable():
     logger.error(unwritable)
     sys.exit(1)
 
 # This workflow locks the results itself (runtime/lock.py). Snakemake's lock is for uses as a module,
 # whose handlers Snakemake does not call.
-if workflow.execution_settings and workflow.modifier.is_main_snakefile():
-    workflow.execution_settings.lock = workflow.execution_settings.no_hooks
+settings = workflow.execution_settings
+if settings and not settings.no_hooks and workflow.modifier.is_main_snakefile():
+    settings.lock = False
+
 
 FILES = [Path(name) for name in workflow.overwrite_configfiles]
 OVERRIDES = workflow.config_settings.config

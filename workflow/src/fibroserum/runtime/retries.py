@@ -1,4 +1,4 @@
-"""Which failed jobs run again: none whose input was refused, because it would be refused again.
+"""Which jobs do not run: those whose input was refused before, and those of a run that has ended.
 
 Snakemake's `retries` do not ask why a job failed. Imports nothing heavy.
 """
@@ -6,11 +6,14 @@ Snakemake's `retries` do not ask why a job failed. Imports nothing heavy.
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from fibroserum.runtime.job import was_refused, written
+from fibroserum.runtime.lock import OVER
 
 
 class RefusedInput(logging.Handler):
@@ -43,3 +46,21 @@ class RefusedInput(logging.Handler):
     def _refused(self, log: str) -> bool:
         # a job that failed before it wrote a log may have that of an earlier run
         return written(log) not in (None, self.before.get(log)) and was_refused(Path(log))
+
+
+class EndedRun(logging.Handler):
+    """Ends this process before its next job, if the run that submitted it has ended.
+
+    For a group of jobs on a cluster, which may outlive its run: Snakemake removes the outputs of a
+    job when it starts it, and they may be those of a later run. is_over: whether the run has ended.
+    """
+
+    def __init__(self, is_over: Callable[[], bool]) -> None:
+        super().__init__(logging.INFO)
+        self.is_over = is_over
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Check when a job is about to start. Jobs that still run hold `.jobs` themselves."""
+        if getattr(record, "event", None) == "job_info" and self.is_over():
+            print(OVER, file=sys.stderr, flush=True)
+            os._exit(1)
