@@ -17,6 +17,7 @@ from pathlib import Path
 PLACES = {
     "pyproject.toml": r'^version = "{}"$',
     "CITATION.cff": r"^version: {}$",
+    "Dockerfile": r'image.version="{}"',
     "workflow/src/fibroserum/__init__.py": r'^__version__ = "{}"$',
 }
 VERSION = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 DAY = "2030-01-02"
-FILES = ("pyproject.toml", "CITATION.cff", "CHANGELOG.md", "workflow/src/fibroserum/__init__.py")
+FILES = ("pyproject.toml", "CITATION.cff", "Dockerfile", "CHANGELOG.md", "workflow/src/fibroserum/__init__.py")
 
 
 def _git(folder: Path, *words: str) -> str:
@@ -37,7 +37,7 @@ def clone(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         shutil.copy(repository / name, folder / name)
     pyproject = folder / "pyproject.toml"
     version = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]["version"]
-    for name in FILES[:2] + FILES[3:]:
+    for name in [name for name in FILES if name != "CHANGELOG.md"]:
         text = (folder / name).read_text(encoding="utf-8")
         (folder / name).write_text(text.replace(version, "0.4.2"), encoding="utf-8")
     older = "## 0.4.1 (2029-01-01)\n\n- Old.\n"
@@ -65,6 +65,7 @@ def test_a_release_sets_the_version_everywhere(
     assert citation["date-released"] == DAY
     library = (clone / "workflow/src/fibroserum/__init__.py").read_text(encoding="utf-8")
     assert '__version__ = "0.5.0"' in library
+    assert 'image.version="0.5.0"' in (clone / "Dockerfile").read_text(encoding="utf-8")
     assert (clone / "CHANGELOG.md").read_text(encoding="utf-8") == (
         "# Changelog\n\n## Unreleased\n\n### Added\n\n"
         "## 0.5.0 (2030-01-02)\n\n### Added\n\n- A thing.\n\n## 0.4.1 (2029-01-01)\n\n- Old.\n"
