@@ -14,7 +14,13 @@ import pytest
 import yaml
 
 DAY = "2030-01-02"
-FILES = ("pyproject.toml", "CITATION.cff", "Dockerfile", "CHANGELOG.md", "workflow/src/fibroserum/__init__.py")
+FILES = (
+    "pyproject.toml",
+    "CITATION.cff",
+    "Dockerfile",
+    "CHANGELOG.md",
+    "workflow/src/fibroserum/__init__.py",
+)
 
 
 def _git(folder: Path, *words: str) -> str:
