@@ -125,14 +125,14 @@ def test_a_second_run_on_a_deployed_copy_is_refused(release: Deployed, study: Pa
     )
     try:
         deadline = time.monotonic() + SECONDS
-        while not list((study / ".snakemake" / "locks").glob("*.output.lock")):
+        while not (study / "results" / "toy" / ".lock").exists():
             assert first.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
         first.send_signal(signal.SIGSTOP)
         second = release.snakemake(study, "--", "counts")
         assert second.returncode == 1
-        assert "cannot be locked" in second.stdout
+        assert "Another run is working on results/toy: process " in second.stdout
         first.send_signal(signal.SIGCONT)
         assert first.wait(SECONDS) == 0
     finally:

@@ -1,5 +1,4 @@
 # Load the config and define what one cohort (cohort.smk) and several cohorts (cohorts.smk) share.
-import atexit
 import os
 import sys
 import tarfile
@@ -84,9 +83,9 @@ from fibroserum.runtime.job import (
     why_killed,
     why_unwritable,
 )
-from fibroserum.runtime.lock import OVER, VARIABLE, Refused, run_is_over, take
+from fibroserum.runtime.lock import OVER, Refused, hold, run_is_over
 from fibroserum.runtime.reruns import code_of
-from fibroserum.runtime.retries import EndedRun
+from fibroserum.runtime.retries import EndedRun, never_retry_refused
 from fibroserum.runtime.terminal import print_job_lines
 
 prepare_environment(LIBRARY)
@@ -98,13 +97,6 @@ if workflow.remote_exec:
 if unwritable := why_unwritable():
     logger.error(unwritable)
     sys.exit(1)
-
-# This workflow locks the results itself (runtime/lock.py). Snakemake's lock is for uses as a module,
-# whose handlers Snakemake does not call.
-settings = workflow.execution_settings
-if settings and not settings.no_hooks and workflow.modifier.is_main_snakefile():
-    settings.lock = False
-
 
 FILES = [Path(name) for name in workflow.overwrite_configfiles]
 OVERRIDES = workflow.config_settings.config
@@ -149,9 +141,10 @@ if (
         total=lambda: sum(1 for job in workflow.dag.needrun_jobs() if job.output),
         is_local=lambda: workflow.local_exec,
     )
+if workflow.is_main_process:
+    never_retry_refused(logger, workflow.get_rule)
 
 WHERE = config_source(FILES, OVERRIDES)
-LOCKS = []
 PLAN_TABLE = "results/planning/plan.tsv"
 
 
@@ -199,30 +192,26 @@ def asked_for(rule):
     return any(job.rule.name == rule for job in workflow.dag.jobs)
 
 
-def lock_results():
-    """Lock each folder of results until the run ends, or stop."""
-    # called only by runs, not by dry runs, reports, lints or jobs on other hosts
-    atexit.register(unlock_results)
-    try:
-        for folder in FOLDERS:
-            LOCKS.append(take(folder, logger.warning))
-    except Refused as error:
-        logger.error(str(error))
-        unlock_results()
-        sys.exit(1)
-    os.environ[VARIABLE] = "\n".join(lock.variable for lock in LOCKS)
+def locked(output, files):
+    """Return input files of a rule; a run locks the folder of an output file first, or stops.
+
+    As an input function, it is called while a run is prepared, before any file changes. A handler
+    (`onstart:`) would not do: Snakemake does not call those of a module.
+    """
+    is_run = workflow.execution_settings and not workflow.output_settings.dryrun
+    if workflow.is_main_process and is_run:
+        try:
+            hold(Path(output).parent, logger.warning)
+        except Refused as error:
+            logger.error(str(error))
+            sys.exit(1)
+    return files
 
 
 def leave_nothing_refused():
     """Remove files that were made from input that was refused later."""
     for folder in map(Path, FOLDERS):
         clear_refused(folder, Path("logs") / folder.name)
-
-
-def unlock_results():
-    """Release the locks."""
-    while LOCKS:
-        LOCKS.pop().release()
 
 
 def plan_params(wildcards):

@@ -18,7 +18,9 @@ if CONFIG["cells"]:
 
     rule pseudobulk:
         input:
-            counts=inputs_of("counts"),
+            counts=lambda wildcards: locked(
+                rules.counts.output.samples, inputs_of("counts")
+            ),
             tables=inputs_of("cells"),
         output:
             sums=f"{OUT}/pseudobulk/{{scatteritem}}.npz",
@@ -44,7 +46,9 @@ if CONFIG["cells"]:
 
 rule counts:
     input:
-        counts=inputs_of("counts"),
+        counts=lambda wildcards: locked(
+            rules.counts.output.samples, inputs_of("counts")
+        ),
         cells=SUMMED,
         samples=inputs_of("samples"),
         stimulation=inputs_of("factors"),

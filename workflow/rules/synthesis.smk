@@ -5,7 +5,9 @@
 
 rule synthesis:
     input:
-        contrasts=of_cohorts("contrasts.tsv"),
+        contrasts=lambda wildcards: locked(
+            rules.overview.output.html, of_cohorts("contrasts.tsv")
+        ),
         targets=of_cohorts("flags/targets.tsv"),
         factors=of_cohorts("flags/factors.tsv"),
         score_tests=of_cohorts("enrichment/score_tests.tsv"),

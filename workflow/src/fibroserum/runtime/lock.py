@@ -12,6 +12,7 @@ its process number means nothing here. docs/architecture.md says why Snakemake's
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import fcntl
@@ -138,6 +139,28 @@ def take(folder: str | os.PathLike[str], say: Callable[[str], None]) -> RunLock:
             "Fix this, then run the same command again."
         ) from error
     return RunLock(place, descriptor, holder)
+
+
+#: The locks of this process.
+_HELD: dict[Path, RunLock] = {}
+
+
+def hold(folder: str | os.PathLike[str], say: Callable[[str], None]) -> None:
+    """Take the lock of `results/{cohort}` until this process ends, unless it has it already.
+
+    The jobs that it starts find the lock in the environment. folder, say, errors: as `take`.
+    """
+    place = Path(folder).resolve()
+    if place not in _HELD:
+        if not _HELD:
+            atexit.register(_release_all)
+        _HELD[place] = take(folder, say)
+        os.environ[VARIABLE] = "\n".join(lock.variable for lock in _HELD.values())
+
+
+def _release_all() -> None:
+    while _HELD:
+        _HELD.popitem()[1].release()
 
 
 def _obtained(path: Path) -> tuple[int, bool | None]:

@@ -48,6 +48,12 @@ class RefusedInput(logging.Handler):
         return written(log) not in (None, self.before.get(log)) and was_refused(Path(log))
 
 
+def never_retry_refused(logger: logging.Logger, rule: Callable[[str], Any]) -> None:
+    """End the retries of refused input in this run, once for all uses of the workflow in it."""
+    if not any(isinstance(handler, RefusedInput) for handler in logger.handlers):
+        logger.addHandler(RefusedInput(rule))
+
+
 class EndedRun(logging.Handler):
     """Ends this process before its next job, if the run that submitted it has ended.
 
