@@ -149,6 +149,12 @@ def test_pictures_and_numbers_of_several_genes_can_be_saved(
         assert int.from_bytes(picture[16:20], "big") >= 1000
 
 
+UNCOVERED = """marks => [...document.querySelectorAll(marks)].find(mark => {
+    const {x, y, width, height} = mark.getBoundingClientRect();
+    return document.elementFromPoint(x + width / 2, y + height / 2) === mark;
+})"""
+
+
 def test_the_reason_of_a_call_is_where_the_gene_is(
     report: Callable[..., Any], open_page: Callable[..., Any]
 ) -> None:
@@ -185,8 +191,9 @@ def test_the_reason_of_a_call_is_where_the_gene_is(
         assert page.locator("#gene-tip").is_hidden()
     page.select_option("#genes-contrast", label="AT: post vs pre")
     page.locator("#fig-volcano_AT_post_vs_pre").scroll_into_view_if_needed()
-    mark = page.locator("#fig-volcano_AT_post_vs_pre .mark-symbol path").first
-    mark.hover(force=True)
+    # labels may cover marks, depending on the fonts of the machine
+    mark = page.wait_for_function(UNCOVERED, arg="#fig-volcano_AT_post_vs_pre .mark-symbol path")
+    mark.as_element().hover(force=True)
     page.wait_for_selector("#vg-tooltip-element.visible >> text=Why")
     hover = page.inner_text("#vg-tooltip-element")
     gene = re.search(r"Gene id\s+(\S+)", hover).group(1)
