@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fibroserum.runtime.packages import missing_packages
+from fibroserum.runtime.packages import missing_packages, wrong_python
 
 PROJECT = """[project]
 requires-python = "{python}"
@@ -25,7 +25,6 @@ dev = ["no-such-tool"]
         (">=3.11", '"numpy>=2"', '"snakemake>=9.27"', []),
         (">=3.11", '"numpy>=2"', '"no-such-package>=2"', ["no-such-package>=2"]),
         (">=3.11", '"numpy==1.0"', "", [f"numpy==1.0 ({metadata.version('numpy')} is installed)"]),
-        ("<3", "", "", [f"python<3 ({platform.python_version()} is running)"]),
     ],
 )
 def test_what_is_missing(
@@ -38,3 +37,10 @@ def test_what_is_missing(
 
 def test_nothing_is_missing_here(repository: Path) -> None:
     assert missing_packages(repository / "pyproject.toml") == []
+    assert wrong_python(repository / "pyproject.toml") == ""
+
+
+def test_another_python_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text(PROJECT.format(python="<3", core="", workflow=""))
+    assert wrong_python(file) == f"<3, and {platform.python_version()} is running"

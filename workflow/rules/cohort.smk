@@ -59,8 +59,8 @@ def minutes_by_samples(most):
 
 def say_headline():
     """Print the path and the summary of the report, if it is a target of this run."""
-    if asked_for("report"):
-        print_headline(OUT)
+    if asked_for(rules.report.output.html):
+        print_headline(Path(rules.report.output.html).parent)
 
 
 include: "counts.smk"

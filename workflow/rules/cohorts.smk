@@ -38,7 +38,7 @@ def stage(name):
 
 def say_headline():
     """Print the paths and summaries of the reports, if they are targets of this run."""
-    if asked_for("overview"):
+    if asked_for(rules.overview.output.html):
         print_headlines(FOLDERS)
 
 

@@ -1,19 +1,28 @@
 # Load the config and define what one cohort (cohort.smk) and several cohorts (cohorts.smk) share.
 import os
+import shlex
+import shutil
 import sys
 import tarfile
 import tempfile
 from pathlib import Path
 
 from snakemake.common.configfile import load_configfile
-from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 from snakemake.settings.enums import Quietness
 from snakemake.sourcecache import HostingProviderFile, LocalSourceFile
 from snakemake.utils import update_config
 
 # What a run needs of a release. Snakemake itself fetches only the files of rules, and as text.
-DEPLOYED = ("workflow", "resources", "config", "pyproject.toml", "requirements.lock")
+DEPLOYED = (
+    "workflow",
+    "resources",
+    "config",
+    "pyproject.toml",
+    "requirements.lock",
+    "requirements-slurm.lock",
+)
+MANIFEST = "manifest.txt"
 
 
 def workflow_root(here):
@@ -24,22 +33,36 @@ def workflow_root(here):
     if isinstance(here, LocalSourceFile):
         return Path(str(here)).resolve().parents[1]
     if not isinstance(here, HostingProviderFile):
-        raise WorkflowError(
+        stop(
             f"fibroserum cannot be used from {here}: give the address as "
             'github("OWNER/fibroserum", path="workflow/Snakefile", tag="VERSION"), or with gitlab(), '
-            "or the path of a local clone"
+            "or the path of a local clone."
         )
-    repository = here.hosted_repo.repo
-    commit = repository.commit(here.ref).hexsha
-    copy = Path(".snakemake", f"fibroserum-{commit[:12]}").resolve()
-    if not copy.is_dir():
+    # tags and commits do not change, as for Snakemake's own cache; a branch does
+    name = here.tag or here.commit or here.hosted_repo.repo.commit(here.branch).hexsha
+    copy = Path(".snakemake", f"fibroserum-{name.replace('/', '-')}").resolve()
+    if not complete(copy):
         try:
-            unpack(repository, commit, copy)
+            unpack(here.hosted_repo.repo, name, copy)
         except OSError as error:
-            raise WorkflowError(
+            stop(
                 f"{copy} cannot be written: {error.strerror}. Fix this, then run the same command again."
-            ) from error
+            )
     return copy
+
+
+def stop(message):
+    """End this process with a message."""
+    logger.error(message)
+    sys.exit(1)
+
+
+def complete(copy):
+    """Return whether all files of a copy are there: some systems remove files that seem unused."""
+    manifest = copy / MANIFEST
+    return manifest.is_file() and all(
+        os.path.exists(copy / name) for name in manifest.read_text().splitlines()
+    )
 
 
 def unpack(repository, commit, copy):
@@ -51,11 +74,14 @@ def unpack(repository, commit, copy):
             packed.seek(0)
             with tarfile.open(fileobj=packed) as archive:
                 archive.extractall(f"{folder}/copy", filter="data")
+                names = archive.getnames()
+        Path(folder, "copy", MANIFEST).write_text("\n".join(names))
+        shutil.rmtree(copy, ignore_errors=True)
         try:
             os.replace(f"{folder}/copy", copy)
         except OSError:
             # a second run may have been faster
-            if not copy.is_dir():
+            if not complete(copy):
                 raise
 
 
@@ -63,14 +89,25 @@ ROOT = workflow_root(workflow.current_basedir)
 LIBRARY = ROOT / "workflow" / "src"
 sys.path.insert(0, str(LIBRARY))
 
-from fibroserum.runtime.packages import missing_packages
+import fibroserum
+from fibroserum.runtime.packages import missing_packages, wrong_python
 
-if missing := missing_packages(ROOT / "pyproject.toml"):
-    logger.error(
-        f"This Python lacks {', '.join(missing)}. Install the tested versions with: "
-        f"{sys.executable} -m pip install -r {ROOT / 'requirements.lock'}"
+if (
+    Path(fibroserum.__file__).resolve()
+    != (LIBRARY / "fibroserum" / "__init__.py").resolve()
+):
+    stop(
+        f"One Snakefile cannot use two versions of fibroserum: {Path(fibroserum.__file__).parents[3]} "
+        f"and {ROOT}. Use one version, or run the Snakefiles one after the other."
     )
-    sys.exit(1)
+if wrong := wrong_python(ROOT / "pyproject.toml"):
+    stop(f"fibroserum needs another Python: {wrong}.")
+if missing := missing_packages(ROOT / "pyproject.toml"):
+    command = [sys.executable, "-m", "pip", "install", "-r", ROOT / "requirements.lock"]
+    stop(
+        f"This Python lacks {', '.join(missing)}. Install the tested versions with: "
+        f"{shlex.join(map(str, command))}"
+    )
 
 from fibroserum.errors import InputError
 from fibroserum.input.planning import plan_settings
@@ -91,33 +128,35 @@ from fibroserum.runtime.terminal import print_job_lines
 prepare_environment(LIBRARY)
 if workflow.remote_exec:
     if run_is_over():
-        logger.error(OVER)
-        sys.exit(1)
+        stop(OVER)
     logger.addHandler(EndedRun(run_is_over))
 if unwritable := why_unwritable():
-    logger.error(unwritable)
-    sys.exit(1)
+    stop(unwritable)
 
 FILES = [Path(name) for name in workflow.overwrite_configfiles]
 OVERRIDES = workflow.config_settings.config
 
 
 def own_config():
-    """Return the config of this cohort, without the config that Snakemake merged it into.
+    """Return the config of this module and the files that it is from, for messages.
 
     The Snakefile that snakedeploy writes reads config/config.yaml, and Snakemake merges a
     `--configfile` into it, deeply: the toy cohort's settings would become those of every cohort.
+    Then only the file of `--configfile` counts. A config that another workflow hands over is part
+    of none of these files.
     """
     given = workflow.config_settings.overwrite_config
     merged = {}
     for name in workflow.configfiles:
         update_config(merged, load_configfile(name))
     update_config(merged, given)
-    return given if FILES and config == merged else config
+    if config != merged:
+        return config, []
+    return (given, FILES) if FILES else (config, list(map(Path, workflow.configfiles)))
 
 
 if not workflow.modifier.is_main_snakefile():
-    config = own_config()
+    config, FILES = own_config()
 
 # Read only the cohort's own config: Snakemake would merge it deeply into the default.
 if not FILES and "cohorts" not in config and set(config) <= set(OVERRIDES):
@@ -144,7 +183,7 @@ if (
 if workflow.is_main_process:
     never_retry_refused(logger, workflow.get_rule)
 
-WHERE = config_source(FILES, OVERRIDES)
+WHERE = config_source(FILES, OVERRIDES if FILES else {})
 PLAN_TABLE = "results/planning/plan.tsv"
 
 
@@ -154,8 +193,7 @@ def planned(plan, *arguments):
         return plan(*arguments, ROOT, WHERE, FILES)
     except InputError as error:
         # a WorkflowError would also print lines about this file, which is not the cause
-        logger.error(str(error))
-        sys.exit(1)
+        stop(str(error))
 
 
 def code(script):
@@ -187,9 +225,9 @@ def megabytes(files):
     return sum(os.path.getsize(name) for name in files if os.path.exists(name)) / 1e6
 
 
-def asked_for(rule):
-    """Return whether the targets of this run need a rule, even if its output is up to date."""
-    return any(job.rule.name == rule for job in workflow.dag.jobs)
+def asked_for(output):
+    """Return whether the targets of this run need an output of a rule, even if it is up to date."""
+    return any(output in job.output for job in workflow.dag.jobs)
 
 
 def locked(output, files):
@@ -203,8 +241,7 @@ def locked(output, files):
         try:
             hold(Path(output).parent, logger.warning)
         except Refused as error:
-            logger.error(str(error))
-            sys.exit(1)
+            stop(str(error))
     return files
 
 
@@ -230,5 +267,5 @@ def plan_params(wildcards):
 
 def say_plan():
     """Print the plan, if it is a target of this run."""
-    if asked_for("plan"):
-        print_plan(PLAN_TABLE)
+    if asked_for(rules.plan.output.plan):
+        print_plan(rules.plan.output.plan)

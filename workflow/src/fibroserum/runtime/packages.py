@@ -1,4 +1,4 @@
-"""Whether this Python has the packages that the workflow needs."""
+"""Whether this Python is one that the workflow can use, and has the packages that it needs."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -15,18 +16,23 @@ from packaging.specifiers import SpecifierSet
 def missing_packages(pyproject: Path) -> list[str]:
     """Return the packages that are missing here or have another version, in words.
 
-    pyproject: the file that lists the dependencies of the library and of its extra `workflow`. The
-    version of Python itself is checked too.
+    pyproject: the file that lists the dependencies of the library and of its extra `workflow`.
     """
-    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    project = _project(pyproject)
     listed = [*project["dependencies"], *project["optional-dependencies"]["workflow"]]
-    return [*_python(project["requires-python"]), *_packages(map(Requirement, listed))]
+    return list(_packages(map(Requirement, listed)))
 
 
-def _python(wanted: str) -> Iterator[str]:
-    found = platform.python_version()
-    if not SpecifierSet(wanted).contains(found, prereleases=True):
-        yield f"python{wanted} ({found} is running)"
+def wrong_python(pyproject: Path) -> str:
+    """Return in words which Python is needed and which is running, or nothing if it is right."""
+    wanted, found = _project(pyproject)["requires-python"], platform.python_version()
+    if SpecifierSet(wanted).contains(found, prereleases=True):
+        return ""
+    return f"{wanted}, and {found} is running"
+
+
+def _project(pyproject: Path) -> dict[str, Any]:
+    return tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
 
 
 def _packages(wanted: Iterator[Requirement]) -> Iterator[str]:
