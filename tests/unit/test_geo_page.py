@@ -129,6 +129,26 @@ def test_each_key_is_a_column_whatever_its_place() -> None:
     pd.testing.assert_frame_equal(run_code(), expected, check_like=True)
 
 
+def test_keys_of_the_authors_do_not_mix_with_accessions_and_titles() -> None:
+    write_matrix(
+        [
+            ["!Sample_characteristics_ch1", "sample: 12", "sample: 13"],
+            ["!Sample_title", "a pre", "a post"],
+            ["!Sample_geo_accession", "GSM1", "GSM2"],
+            ["!Sample_characteristics_ch1", "title: Dr", "title: Ms"],
+        ]
+    )
+    expected = pd.DataFrame(
+        {
+            "sample_2": ["12", "13"],
+            "title": ["a pre", "a post"],
+            "sample": ["GSM1", "GSM2"],
+            "title_2": ["Dr", "Ms"],
+        }
+    )
+    pd.testing.assert_frame_equal(run_code(), expected)
+
+
 @pytest.mark.parametrize(("names", "column"), [(ACCESSIONS, "sample"), (TITLES, "title")])
 def test_counts_of_ncbi_or_of_the_authors_become_a_cohort(
     names: Sequence[str], column: str
