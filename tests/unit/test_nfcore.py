@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -166,6 +167,17 @@ def test_uncorrected_counts_are_noted(
     ) in capsys.readouterr().out
 
 
+def test_uncorrected_counts_are_noted_in_a_compressed_table(
+    nfcore: NfcoreRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nfcore.write(Path.cwd())
+    plain = Path("star_salmon/salmon.merged.gene_counts.tsv")
+    path = plain.with_name(f"{plain.name}.gz")
+    path.write_bytes(gzip.compress(plain.read_bytes()))
+    main([str(path), "samplesheet.csv", "--cohort", "mine", *PATTERN, *LEVELS])
+    assert f"{path}: the counts are not corrected for transcript lengths" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "counts",
     [
@@ -204,19 +216,20 @@ def test_all_problems_are_listed_at_once(nfcore: NfcoreRun) -> None:
     assert found == [
         "config/mine.yaml: exists already; expected no such file. Move the file, or give another "
         "--cohort.",
-        "samplesheet.csv, column 'group': the cell is empty in rows 24, 25; expected a value for "
-        "every sample",
         "samplesheet.csv, rows 2, 3, column 'group': 'D1_AT_pre' has the values 'AT', 'RT'; "
         "expected one value per sample",
         "samplesheet.csv: column 'group' and --pattern differ for 'D6_RT_post'; expected one group "
-        "per sample. Correct the column, or give {group} another name in the pattern.",
+        "per sample. Correct the column, or give the part another name in the "
+        "pattern.",
         "samplesheet.csv, column 'sample': the sample 'D6_RT_post' has no counts; expected a "
         f"column of star_salmon/{LENGTH_SCALED}. Did you mean 'D6_RT_late'? If nf-core/rnaseq "
         "removed the sample (too few reads), delete its rows.",
-        "--before: no sample has the time 'prae'; expected a time of the samples. Did you mean "
-        "'pre'?",
-        "--reference: no sample has the group 'RTX'; expected a group of the samples. Did you mean "
-        "'RT'?",
+        "samplesheet.csv, row 24, column 'group': the cell is empty; expected a value for every "
+        "sample",
+        "samplesheet.csv, column 'timepoint': no sample has the level 'prae' that --before names; "
+        "expected a level of this column. Did you mean 'pre'?",
+        "samplesheet.csv, column 'group': no sample has the group 'RTX' that --reference names; "
+        "expected a group of the sample sheet. Did you mean 'RT'?",
     ]
     assert Path("config/mine.yaml").read_text(encoding="utf-8") == "mine\n"
 
@@ -282,3 +295,104 @@ def test_files_that_are_missing_are_listed_with_the_nearest(nfcore: NfcoreRun) -
     )
     assert "the name '..' has no letter or digit" in said
     assert not Path("config").exists()
+
+
+def test_a_part_may_have_the_name_of_its_column(nfcore: NfcoreRun) -> None:
+    convert(nfcore, "--pattern", "{donor}_{group}_{timepoint}", *LEVELS)
+    assert list(sheet()) == ["sample", "donor", "group", "timepoint"]
+    assert [*sheet().iloc[1]] == ["D1_AT_post", "D1", "AT", "post"]
+
+
+def test_a_part_that_is_given_twice_is_refused(nfcore: NfcoreRun) -> None:
+    said = "--pattern: {time} and {timepoint} are both the time; expected one part for the time"
+    assert said in refused(nfcore, "--pattern", "{time}_{group}_{timepoint}", *LEVELS)
+
+
+def test_a_single_group_has_no_reference_and_no_part_of_names(nfcore: NfcoreRun) -> None:
+    assert refused(nfcore, *PATTERN, *LEVELS, "--single-group") == [
+        "--pattern: '{donor}_{group}_{time}' has a part {group}, but --single-group is given; "
+        "expected no part {group}. Leave out --single-group, or give the part another name.",
+        "options: --reference is 'AT', but --single-group is given; expected a group column, or no "
+        "reference group",
+    ]
+
+
+def three_times(run: NfcoreRun) -> None:
+    """Make of each donor's samples those of the times 0, 8 and 16."""
+    times = ["0", "8", "16"] * 4
+    donors = [f"{group}{number}" for group in ("AT", "RT") for number in (1, 2)]
+    run.add(donor=[donor for donor in donors for _ in range(3)], timepoint=times)
+    run.add(group=["AT"] * 6 + ["RT"] * 6)
+
+
+TIMES = ("--before", "0", "--after", "16", "--reference", "AT")
+
+
+def test_ignored_times_are_in_the_config_and_the_run_leaves_them_out(nfcore: NfcoreRun) -> None:
+    three_times(nfcore)
+    convert(nfcore, *TIMES, "--ignore", "8")
+    design = config()["design"]
+    assert isinstance(design, dict)
+    assert design["ignore_times"] == ["8"]
+    loaded = fs.load_config(config() | {"gene_sets": [], "targets": ["BGN"]})
+    assert fs.read_cohort(loaded).adata.obs["time"].value_counts().to_dict() == {"0": 4, "16": 4}
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        (
+            TIMES,
+            "samplesheet.csv, column 'timepoint': the level '8' (rows 3, 6, 9, 12) is in neither "
+            "--before nor --after; expected '0' or '16'. To exclude these samples, add the level "
+            "to --ignore. To compare it with '0', add it to --after.",
+        ),
+        (
+            (*TIMES, "--ignore", "8", "0"),
+            "--ignore: '0' is both compared and ignored; expected only times that --before and "
+            "--after do not list. Remove '0' from --ignore, or from --before and --after.",
+        ),
+        (
+            (*TIMES, "--ignore", "8", "9"),
+            "samplesheet.csv, column 'timepoint': no sample has the level '9' that --ignore names; "
+            "expected a level of this column. Valid: '0', '16'.",
+        ),
+        (
+            ("--after", "0", "16", "--ignore", "8"),
+            "options: --after and --ignore name all times, '0', '16', '8'; expected one time left "
+            "for --before",
+        ),
+    ],
+)
+def test_times_that_a_run_refuses_are_refused(
+    nfcore: NfcoreRun, options: Sequence[str], problem: str
+) -> None:
+    three_times(nfcore)
+    assert refused(nfcore, *options) == [problem]
+
+
+@pytest.mark.parametrize("levels", [LEVELS, ()])
+def test_a_donor_in_two_groups_is_refused_unless_the_study_is_a_crossover(
+    nfcore: NfcoreRun, levels: Sequence[str]
+) -> None:
+    nfcore.add(donor=["D1", "D1", "D2", "D2", "D3", "D3", "D1", "D1", *["D5"] * 2, *["D6"] * 2])
+    pattern = ("--pattern", "{person}_{group}_{time}")
+    assert refused(nfcore, *pattern, *levels) == [
+        "samplesheet.csv, column 'donor': the donor 'D1' (rows 2, 3, 8, 9) is in the groups 'AT', "
+        "'RT'; expected each donor in one group. If the study is a crossover, write --crossover. "
+        "If these are different donors, give them different names."
+    ]
+
+
+def test_a_crossover_is_in_the_config(nfcore: NfcoreRun) -> None:
+    nfcore.add(donor=[f"D{number}" for number in (1, 1, 2, 2, 3, 3)] * 2)
+    convert(nfcore, "--pattern", "{person}_{group}_{time}", *LEVELS, "--crossover")
+    loaded = fs.load_config(config() | {"gene_sets": [], "targets": ["BGN"]})
+    assert fs.read_cohort(loaded).adata.uns["fibroserum"]["crossover"]
+
+
+def test_a_crossover_without_a_donor_in_two_groups_is_refused(nfcore: NfcoreRun) -> None:
+    assert refused(nfcore, *PATTERN, *LEVELS, "--crossover") == [
+        "samplesheet.csv, column 'donor': --crossover is given, but no donor is in two groups; "
+        "expected the same donors in several groups. Leave out --crossover."
+    ]

@@ -12,14 +12,16 @@ from typing import Any
 import pandas as pd
 import yaml
 
-from fibroserum.errors import Collector, InputError, Problem, listed, nearest, refuse
+from fibroserum.errors import Collector, InputError, Problem, listed, refuse
 from fibroserum.files.contents import first_line, require
 from fibroserum.files.table import read_sheet
 from fibroserum.input.config import Config, resolve
 from fibroserum.input.names import file_name
 from fibroserum.input.nfcore_sheet import (
     add_parts_of_names,
+    of_options,
     one_row_per_sample,
+    refused_by_a_run,
     rename_as_counted,
 )
 from fibroserum.input.schema import config_schema
@@ -54,7 +56,8 @@ def convert(
     pattern : str, optional
         Parts of the sample names, in place of columns that are missing: `{donor}_{group}_{time}`.
     levels : mapping, optional
-        `before`, `after` (a list) and `reference_group`; a missing one becomes a placeholder.
+        `before`, `after` (a list) and `reference_group`, of which a missing one becomes a
+        placeholder; `ignore_times` (a list) and `crossover`.
 
     Returns
     -------
@@ -75,9 +78,11 @@ def convert(
     counted: list[str] = []
     with found.collecting():
         counted = _counted(counts)
-    sheet = pd.DataFrame()
+    sheet, read = pd.DataFrame(), list[str]()
+    extra = {key: levels[key] for key in ("ignore_times", "crossover") if levels.get(key)}
     with found.collecting():
         sheet = one_row_per_sample(read_sheet(samplesheet), columns, found, notes)
+        read = list(sheet)
         found.problems += add_parts_of_names(sheet, columns, pattern, str(samplesheet))
         if counted:
             names = (str(counts), str(samplesheet))
@@ -87,15 +92,15 @@ def convert(
     for key, (of, placeholder) in _LEVELS.items():
         if levels.get(key) or key != "reference_group" or len(known[of]) > 1:
             design[key] = levels.get(key) or placeholder
-        given = levels.get(key) or []
-        for level in [given] if isinstance(given, str) else given:
-            if known[of] and level not in known[of]:
-                where, hint = f"--{key.split('_')[0]}", nearest(level, known[of], "Levels found")
-                what = f"no sample has the {of} '{level}'"
-                found.problems.append(Problem(what, where, f"a {of} of the samples", hint))
+    design |= extra
     config: Config = {"cohort": cohort, "counts": [str(counts)], "fractional": "round"}
     config |= {"samples": str(paths[1]), "design": design}
-    found.problems += resolve(config, config_schema(), str(paths[0]))[1]
+    resolved, problems = resolve(config, config_schema(), str(paths[0]))
+    if len(sheet):
+        missing = [key for key in _LEVELS if key in design and not levels.get(key)]
+        made = [column for column in sheet if column not in read]
+        problems += tuple(refused_by_a_run(sheet, made, resolved["design"], missing))
+    found.problems += [of_options(problem, str(paths[0])) for problem in problems]
     found.finish()
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=1000)
     for key, (of, placeholder) in _LEVELS.items():
@@ -103,7 +108,7 @@ def convert(
             levels_found = " ".join(listed(known[of], 8).split())
             text = text.replace(placeholder, f"{placeholder}  # found: {levels_found}")
             notes.append(f"{paths[0]}: replace the <placeholder> of design.{key}")
-    if counts.name.endswith("merged.gene_counts.tsv"):
+    if counts.name.removesuffix(".gz").endswith("merged.gene_counts.tsv"):
         hint = "Use gene_counts_length_scaled.tsv, unless the reads are 3' tags"
         notes.append(f"{counts}: the counts are not corrected for transcript lengths. {hint}")
     paths[0].parent.mkdir(exist_ok=True)
@@ -143,11 +148,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--pattern", help="parts of the sample names, such as '{donor}_{group}_{time}'")
     add("--before", metavar="LEVEL", help="time before the intervention")
     add("--after", nargs="+", metavar="LEVEL", help="one or several times after it")
+    add("--ignore", nargs="+", metavar="LEVEL", help="times whose samples are left out")
     add("--reference", metavar="GROUP", help="group that the others are compared with")
+    add("--crossover", action="store_true", help="the same donors are in several groups")
     given = parser.parse_args(arguments)
     group_column = None if given.single_group else given.group
     columns = {"donor": given.donor, "group": group_column, "time": given.time}
     levels = {"before": given.before, "after": given.after, "reference_group": given.reference}
+    levels |= {"ignore_times": given.ignore, "crossover": given.crossover}
     where = (given.counts, given.samplesheet, given.cohort)
     try:
         *paths, notes = convert(*where, columns, given.pattern, levels)
