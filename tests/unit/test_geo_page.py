@@ -135,7 +135,7 @@ def test_keys_of_the_authors_do_not_mix_with_accessions_and_titles() -> None:
             ["!Sample_characteristics_ch1", "sample: 12", "sample: 13"],
             ["!Sample_title", "a pre", "a post"],
             ["!Sample_geo_accession", "GSM1", "GSM2"],
-            ["!Sample_characteristics_ch1", "title: Dr", "title: Ms"],
+            ["!Sample_characteristics_ch1", "title : Dr", "title : Ms"],
         ]
     )
     expected = pd.DataFrame(
