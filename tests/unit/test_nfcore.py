@@ -326,6 +326,7 @@ def three_times(run: NfcoreRun) -> None:
 
 
 TIMES = ("--before", "0", "--after", "16", "--reference", "AT")
+ALL = "options: --after and --ignore name all times, '0', '16', '8'; expected one for --before"
 
 
 def test_ignored_times_are_in_the_config_and_the_run_leaves_them_out(nfcore: NfcoreRun) -> None:
@@ -357,11 +358,8 @@ def test_ignored_times_are_in_the_config_and_the_run_leaves_them_out(nfcore: Nfc
             "samplesheet.csv, column 'timepoint': no sample has the level '9' that --ignore names; "
             "expected a level of this column. Valid: '0', '16'.",
         ),
-        (
-            ("--after", "0", "16", "--ignore", "8"),
-            "options: --after and --ignore name all times, '0', '16', '8'; expected one time left "
-            "for --before",
-        ),
+        (("--before", "1", "--after", "2", "--ignore", "0", "8", "16"), ALL),
+        (("--after", "0", "16", "--ignore", "8"), ALL),
     ],
 )
 def test_times_that_a_run_refuses_are_refused(

@@ -190,9 +190,9 @@ def refused_by_a_run(
     times = sorted({*rest[design["time"]]})
     after = [] if "after" in missing else times_after(design)
     left = [level for level in times if level not in after]
-    if "before" in missing and not left:
+    if rest.empty or ("before" in missing and not left):
         what = f"--after and --ignore name all times, {listed(sorted({*time}))}"
-        return [Problem(what, "options", "one time left for --before")]
+        return [Problem(what, "options", "one for --before")]
     found: list[tuple[Problem, ...]] = []
     for before in left[:2] if "before" in missing else [design["before"]]:
         filled = {"before": before, "after": after or [level for level in times if level != before]}
