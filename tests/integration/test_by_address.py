@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import pytest
 import yaml
 
 from helpers.deployed import ADDRESS, REPOSITORY_NAME, TAG, Deployed, released
-from helpers.pipeline import Run, planned
+from helpers.pipeline import Run, content, planned
 from helpers.small_cohort import good
 from helpers.small_runs import SECONDS, outputs
 
@@ -71,8 +72,7 @@ def test_the_toy_runs_where_snakedeploy_put_it(
     found = study / "results" / "toy"
     assert {p.relative_to(found) for p in found.rglob("*") if p.is_file()} == set(made)
     for name, path in made.items():
-        # a workbook holds the time of its making
-        assert name.suffix == ".xlsx" or (found / name).read_bytes() == path.read_bytes(), name
+        assert content(found / name) == content(path), name
     again = release.snakemake(study)
     assert "Nothing to be done" in again.stdout
 
@@ -138,6 +138,63 @@ def test_a_second_run_on_a_deployed_copy_is_refused(release: Deployed, study: Pa
     finally:
         first.kill()
         first.wait()
+
+
+def test_a_refused_input_is_tried_once_and_listed_once(release: Deployed, study: Path) -> None:
+    cohort = good()
+    cohort.tables["counts.tsv"].rows[1][1] = "-4"
+    cohort.write(study)
+    words = ("--configfile", "cohort.yaml", "--retries", "2", "--", "counts")
+    done = release.snakemake(study, *words)
+    assert done.returncode == 1
+    assert done.stdout.count("the count is negative (-4)") == 1
+
+
+def test_a_mistake_in_the_deployed_config_is_told_with_its_file(
+    release: Deployed, study: Path
+) -> None:
+    config = study / "config" / "config.yaml"
+    config.write_text(config.read_text().replace("design:", "desing:"))
+    done = release.snakemake(study, "--dry-run", "--config", "cohort=mine")
+    assert done.returncode == 1
+    assert "config/config.yaml" in done.stdout
+    assert "'desing'" in done.stdout
+
+
+def test_the_handlers_of_the_page_print_the_plan(
+    release: Deployed, tmp_path: Path, repository: Path
+) -> None:
+    page = (repository / "docs" / "deployment.md").read_text(encoding="utf-8")
+    (handlers,) = re.findall(r"```python\n(onsuccess:.*?)```", page, re.DOTALL)
+    (tmp_path / "Snakefile").write_text(f"{MODULE.partition('rule theirs')[0]}\n{handlers}")
+    (tmp_path / "study.yaml").write_text("skin: {targets: [BGN]}\n")
+    said = release.snakemake(tmp_path, "skin_plan").stdout
+    assert "All mean counts: results/planning/plan.tsv" in said
+
+
+def test_two_versions_in_one_snakefile_are_refused(
+    release: Deployed, tmp_path: Path, repository: Path
+) -> None:
+    both = f"""{MODULE.partition("rule theirs")[0]}
+module local:
+    snakefile: "{repository / "workflow" / "Snakefile"}"
+    config: config["skin"]
+
+use rule * from local as local_*
+"""
+    (tmp_path / "Snakefile").write_text(both)
+    (tmp_path / "study.yaml").write_text("skin: {targets: [BGN]}\n")
+    done = release.snakemake(tmp_path, "--dry-run", "skin_plan")
+    assert done.returncode == 1
+    assert "One Snakefile cannot use two versions of fibroserum: " in done.stdout
+
+
+def test_a_copy_that_lost_files_is_made_again(release: Deployed, study: Path) -> None:
+    assert release.snakemake(study, "--dry-run").returncode == 0
+    lost = copy_of_the_release(study) / "workflow/src/fibroserum/runtime/packages.py"
+    lost.unlink()
+    assert release.snakemake(study, "--dry-run").returncode == 0
+    assert lost.is_file()
 
 
 def test_packages_that_are_missing_are_named_in_one_line(release: Deployed, study: Path) -> None:

@@ -8,11 +8,12 @@ import shutil
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from helpers.container import Image, built, missing
-from helpers.pipeline import REPOSITORY, Run, copy_pipeline
+from helpers.pipeline import REPOSITORY, Run, content, copy_pipeline
 
 USER = 12345
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
@@ -108,17 +109,17 @@ def contents(folder: Path) -> dict[Path, tuple[int, int]]:
     return {path: (status.st_size, status.st_ctime_ns) for path, status in found.items()}
 
 
-def outputs(results: Path, pipeline: Path) -> dict[str, bytes]:
+def outputs(results: Path, pipeline: Path) -> dict[str, Any]:
     """Return every output file by its name.
 
     The report and the record of the run are without dates, the version of Python and the place of
     the pipeline.
     """
-    found = {path: path.read_bytes() for path in sorted(results.rglob("*")) if path.is_file()}
+    found = {path: content(path) for path in sorted(results.rglob("*")) if path.is_file()}
     for path in (results / "report.html", results / "provenance.json"):
         rest = found[path].replace(f"{pipeline}/".encode(), b"")
         found[path] = re.sub(rb"\b(20\d\d-\d\d-\d\d|3\.1[123]\.\d+)\b", b"", rest)
-    return {path.relative_to(results).as_posix(): content for path, content in found.items()}
+    return {path.relative_to(results).as_posix(): held for path, held in found.items()}
 
 
 @pytest.mark.long

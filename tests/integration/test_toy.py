@@ -25,6 +25,10 @@ def truth() -> pd.DataFrame:
     return pd.read_csv(REPOSITORY / "resources" / "toy" / "truth.tsv", sep="\t", index_col=0)
 
 
+def test_a_run_leaves_no_lock_where_it_was_started_from_another_folder(toy_run: Run) -> None:
+    assert [path.name for path in toy_run.results.rglob(".*")] == []
+
+
 def test_every_output_of_the_interface_is_there(toy_run: Run) -> None:
     on_request = {SINGLE[field] for fields in CONFIGURED.values() for field in fields}
     for schema in tables.schemas().values():

@@ -58,6 +58,18 @@ def test_a_trend_over_equal_means_is_no_trend() -> None:
     assert_array_equal(flat.variance, none.variance)
 
 
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+def test_a_trend_where_many_means_are_equal(share: float, place: float) -> None:
+    values, mean = variances(500, 6.0, 5.0), RNG.uniform(0, 1, 500)
+    mean[: int(share * 500)] = place
+    found = variance_prior(values, 6.0, mean)
+    assert np.isfinite(found.variance).all()
+    assert 2 < found.df < 20
+    # the true mean of log variances is the same at all means
+    assert np.abs(np.log(found.variance / 0.04)).max() < 1.5
+
+
 def cohort(samples: int, genes: int, sparse: bool) -> pd.DataFrame:
     mean = RNG.gamma(0.3, 2.0 if sparse else 900.0, genes)
     depth = RNG.uniform(0.3, 3.0, samples)

@@ -23,12 +23,13 @@ def t_cdf(x: Any, df: Any) -> Any:
 
 def t_ppf(q: Any, df: Any) -> Any:
     """Return a quantile of Student's t."""
-    return special.stdtrit(df, q)
+    # stdtrit gives infinity at both ends
+    return np.where(np.equal(q, 0), -np.inf, special.stdtrit(df, q))
 
 
 def t_isf(q: Any, df: Any) -> Any:
     """Return the value with this upper tail of Student's t."""
-    return np.negative(special.stdtrit(df, q))
+    return np.negative(t_ppf(q, df))
 
 
 def normal_sf(x: Any) -> Any:
@@ -53,7 +54,7 @@ def normal_isf(q: Any) -> Any:
 
 def chi2_sf(x: Any, df: Any) -> Any:
     """Return the upper tail of chi-square."""
-    return special.chdtrc(df, x)
+    return special.chdtrc(df, np.maximum(x, 0))
 
 
 def chi2_ppf(q: Any, df: Any) -> Any:

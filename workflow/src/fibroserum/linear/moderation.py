@@ -130,6 +130,8 @@ def _spline(covariate: np.ndarray, usable: np.ndarray) -> np.ndarray:
     low, high = own.min(), own.max()
     x = (covariate - low) / (high - low)
     knots = (np.quantile(own, np.linspace(0, 1, columns)) - low) / (high - low)
+    # where many values are equal, quantiles are; the last knot is the boundary
+    knots = [*np.unique(knots[knots < 1]), 1.0]
 
     def cubic(knot: float) -> np.ndarray:
         return (np.maximum(x - knot, 0) ** 3 - np.maximum(x - 1, 0) ** 3) / (1 - knot)

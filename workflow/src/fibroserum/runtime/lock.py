@@ -138,7 +138,8 @@ def take(folder: str | os.PathLike[str], say: Callable[[str], None]) -> RunLock:
             f"{place} cannot be written: {error.strerror} ({error.filename or place}). "
             "Fix this, then run the same command again."
         ) from error
-    return RunLock(place, descriptor, holder)
+    # Snakemake returns to the folder where it was started before this process ends
+    return RunLock(place.resolve(), descriptor, holder)
 
 
 #: The locks of this process.
