@@ -252,3 +252,35 @@ def test_make_release_builds_the_wheel(repository: Path, tmp_path: Path) -> None
     )
     assert done.returncode != 0
     assert "No release: the tag v99.0.0 exists already." in done.stderr
+
+
+def test_ci_installs_each_package_by_itself(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(repository / ".ci/run", tmp_path / ".ci/run")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    calls = tmp_path / "calls.txt"
+    # a system without R packages, and without a package of the name chromium
+    bodies = {"apt-get": "case $* in *chromium*) exit 100;; esac", "make": "", "Rscript": "exit 1"}
+    for name, body in bodies.items():
+        text = f'#!/bin/sh\necho "{name} $*" >> "{calls}"\n{body}\n'
+        (programs / name).write_text(text, encoding="utf-8")
+        (programs / name).chmod(0o755)
+    for name in ("bash", "dirname"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    done = subprocess.run(
+        ["bash", tmp_path / ".ci/run"],
+        env={"PATH": str(programs)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "not installed: chromium. The tests that need them will fail\n"
+    made = [
+        line for line in calls.read_text(encoding="utf-8").splitlines() if "Rscript" not in line
+    ]
+    asked = "apt-get install -y -qq "
+    assert f"{asked}r-bioc-rhdf5" in made
+    assert all(line.removeprefix(asked).count(" ") == 0 for line in made if asked in line)
+    assert made[-3:] == ["make check", "make test", "make long"]
