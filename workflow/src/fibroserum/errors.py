@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-
 #: What to install for an extra.
 INSTALLED = {"workflow": "fibroserum[workflow]", "crate": "rocrate>=0.14"}
 
