@@ -1,15 +1,18 @@
 """Make a release: `make release VERSION=x.y.z`. Nothing is pushed.
 
 Checks the clone, sets the version and the date, gives the changelog's Unreleased section this
-version, commits, tags `vx.y.z`, and builds the wheel into build/.
+version, commits, builds the wheel of this commit into build/, and tags `vx.y.z`.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 import tomllib
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -90,14 +93,51 @@ def _new_texts(root: Path, version: str, day: str) -> dict[str, str]:
     return texts
 
 
-def release(root: Path, version: str, day: str) -> None:
-    """Commit and tag a release in a clone; raise Refused, with nothing changed, if it cannot."""
+def wheel(source: Path, folder: Path) -> None:
+    """Build the wheel of a source tree into a folder; raise Refused with pip's last error."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "wheel", "--quiet"]
+    done = subprocess.run(
+        [*pip, "--no-deps", "--wheel-dir", str(folder), str(source)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        # notes of pip follow the line that says what is wrong
+        lines = done.stderr.strip().splitlines() or [f"pip ended with {done.returncode}"]
+        errors = [line for line in lines if line.lstrip().startswith("ERROR: ")]
+        raise Refused(f"the wheel could not be built: {(errors or lines)[-1].strip()}")
+
+
+def _build(root: Path, build: Callable[[Path, Path], None]) -> None:
+    """Build from an archive of the commit, so that no other file of the clone is in the wheel."""
+    with tempfile.TemporaryDirectory() as name:
+        archive, source = Path(name) / "source.zip", Path(name) / "source"
+        _git(root, "archive", "--format=zip", "--output", str(archive), "HEAD")
+        shutil.unpack_archive(archive, source)
+        build(source, root / "build")
+
+
+def release(
+    root: Path, version: str, day: str, build: Callable[[Path, Path], None] = wheel
+) -> None:
+    """Commit, build and tag a release in a clone; raise Refused, with all as before, if it cannot.
+
+    build: writes the wheel of a source tree into a folder.
+    """
     _check(root, version)
     texts = _new_texts(root, version, day)
-    for name, text in texts.items():
-        (root / name).write_text(text, encoding="utf-8")
-    _git(root, "commit", "--quiet", "--all", "--message", f"Version {version}")
-    _git(root, "tag", "--annotate", "--message", f"Version {version}", f"v{version}")
+    before = _git(root, "rev-parse", "HEAD")
+    try:
+        for name, text in texts.items():
+            (root / name).write_text(text, encoding="utf-8")
+        _git(root, "commit", "--quiet", "--all", "--message", f"Version {version}")
+        _build(root, build)
+        _git(root, "tag", "--annotate", "--message", f"Version {version}", f"v{version}")
+    except BaseException:
+        # the clone had no changes of its own
+        _git(root, "reset", "--quiet", "--hard", before)
+        raise
 
 
 def main() -> int:
@@ -107,10 +147,8 @@ def main() -> int:
     try:
         release(root, version, datetime.now(UTC).date().isoformat())
     except Refused as reason:
-        print(f"No release: {reason}.", file=sys.stderr)
+        print(f"No release: {str(reason).rstrip('.')}.", file=sys.stderr)
         return 1
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", "build"]
-    subprocess.run([*build, "."], cwd=root, check=True)
     print(f"v{version} is committed and tagged, and its wheel is in build/. Nothing is pushed yet:")
     print(f"  git push origin HEAD v{version}")
     return 0

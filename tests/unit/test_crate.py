@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -173,13 +174,17 @@ def test_figure_words_are_those_of_the_catalogue(tmp_path: Path) -> None:
     assert figure_words(entries, tmp_path) == {"ma_RT": ("MA, RT", "Mean and change.")}
 
 
-def test_a_missing_extra_ends_the_run_with_one_line() -> None:
+def test_a_missing_extra_ends_the_run_with_one_line(repository: Path) -> None:
     assert only_with("crate", "json", ["report.html"]) == ["report.html"]
     with pytest.raises(SystemExit) as ended:
         only_with("crate", "no_such_module", [])
-    assert ended.value.code == (
-        "no_such_module is not installed. Install it with: pip install 'fibroserum[crate]'"
-    )
+    # all that the extra adds: it works without a clone too
+    project = tomllib.loads((repository / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (requirement,) = project["optional-dependencies"]["crate"]
+    install = f"pip install '{requirement}'"
+    assert ended.value.code == f"no_such_module is not installed. Install it with: {install}"
+    page = (repository / "docs/archive.md").read_text(encoding="utf-8")
+    assert f"`{install}`" in page
 
 
 def _git(folder: Path, *words: str) -> str:

@@ -12,6 +12,9 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+#: What to install for an extra.
+INSTALLED = {"workflow": "fibroserum[workflow]", "crate": "rocrate>=0.14"}
+
 
 def require(*modules: str, extra: str = "workflow") -> None:
     """Raise ImportError, with what to install, where a module of an extra is missing.
@@ -21,7 +24,7 @@ def require(*modules: str, extra: str = "workflow") -> None:
     for module in modules:
         if importlib.util.find_spec(module) is None:
             raise ImportError(
-                f"{module} is not installed. Install it with: pip install 'fibroserum[{extra}]'",
+                f"{module} is not installed. Install it with: pip install '{INSTALLED[extra]}'",
                 name=module,
             )
 
