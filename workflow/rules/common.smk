@@ -6,6 +6,7 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 from snakemake.common.configfile import load_configfile
 from snakemake.logging import logger
@@ -40,7 +41,7 @@ def workflow_root(here):
         )
     # tags and commits do not change, as for Snakemake's own cache; a branch does
     name = here.tag or here.commit or here.hosted_repo.repo.commit(here.branch).hexsha
-    copy = Path(".snakemake", f"fibroserum-{name.replace('/', '-')}").resolve()
+    copy = Path(".snakemake", f"fibroserum-{quote(name, safe='')}").resolve()
     if not complete(copy):
         try:
             unpack(here.hosted_repo.repo, name, copy)
