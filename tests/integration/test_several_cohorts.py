@@ -205,7 +205,7 @@ def test_a_run_is_refused_while_another_works_on_one_of_the_cohorts(
 ) -> None:
     folder = several.folder
     with contextlib.chdir(folder), contextlib.closing(_Held("results/other")):
-        done = several.again("--forcerun", "small_qc", "--", "small_qc")
+        done = several.again("--forcerun", "small_qc", "--", "qc")
     assert done.returncode != 0
     assert "Another run is working on results/other" in done.stdout
     assert not (folder / "results/small/.lock").exists()
