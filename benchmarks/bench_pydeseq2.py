@@ -31,6 +31,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from bench_fit import Stopwatch
 
 from sections import write_section
 
@@ -123,28 +124,6 @@ def simulate(study: Study, genes: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     return pd.DataFrame(counts, index=sheet.index, columns=names), sheet
 
 
-class Stopwatch:
-    """An engine that counts the processor seconds spent in its methods."""
-
-    def __init__(self, engine: Any):
-        self.engine = engine
-        self.seconds = 0.0
-
-    def __getattr__(self, name: str) -> Any:
-        attribute = getattr(self.engine, name)
-        if not callable(attribute):
-            return attribute
-
-        def timed(*arguments: Any, **named: Any) -> Any:
-            start = time.process_time()
-            try:
-                return attribute(*arguments, **named)
-            finally:
-                self.seconds += time.process_time() - start
-
-        return timed
-
-
 def script(study: Study, folder: Path, engine: str) -> dict[str, float]:
     """Do what a user's script does, in this process; return the processor seconds of its parts."""
     from pydeseq2.dds import DeseqDataSet
@@ -159,7 +138,7 @@ def script(study: Study, folder: Path, engine: str) -> dict[str, float]:
         inference = BlockedInference(n_cpus=1)
     counts = pd.read_csv(folder / "counts.tsv", sep="\t", index_col=0).T
     sheet = pd.read_pickle(folder / "sheet.pkl")
-    watch = Stopwatch(inference)
+    watch = Stopwatch(inference, time.process_time)
     start = time.process_time()
     dds = DeseqDataSet(
         counts=counts, metadata=sheet, design=study.formula, inference=watch, quiet=True

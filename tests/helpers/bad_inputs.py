@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +18,7 @@ from fibroserum.cohort.stage import Cohort, build_cohort
 from fibroserum.input.schema import config_schema
 from helpers.pipeline import REPOSITORY
 from helpers.small_cohort import SmallCohort, good
-from helpers.small_runs import SECONDS, environment
+from helpers.small_runs import ended, environment
 
 
 @dataclass(frozen=True)
@@ -86,17 +85,7 @@ def run(cohort: SmallCohort, folder: Path, *targets: str, before: Sequence[str] 
     command += ["--snakefile", str(REPOSITORY / "Snakefile"), "--directory", str(folder)]
     command += ["--configfile", str(folder / "cohort.yaml"), *cohort.arguments]
     command += ["--", *targets] if targets else []
-    done = subprocess.run(
-        command,
-        env=environment(PYTHONUNBUFFERED="1"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        cwd=folder,
-        timeout=SECONDS,
-        check=False,
-        encoding="utf-8",
-    )
+    done = ended(command, folder, environment(PYTHONUNBUFFERED="1"))
     return Outcome(done.returncode, done.stdout, *_left_in(folder))
 
 

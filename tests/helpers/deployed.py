@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from helpers.pipeline import REPOSITORY
-from helpers.small_runs import SECONDS, environment
+from helpers.small_runs import ended, environment
 
 REPOSITORY_NAME = "somebody/fibroserum"
 ADDRESS = f"https://github.com/{REPOSITORY_NAME}"
@@ -37,17 +37,7 @@ class Deployed:
 
     def run(self, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
         """Run a command in a folder to its end; its output is in `stdout`."""
-        return subprocess.run(
-            words,
-            cwd=folder,
-            env=self.environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            timeout=SECONDS,
-        )
+        return ended(words, folder, self.environment())
 
     def done(self, folder: Path, *words: str) -> str:
         """Return the output of a command, which must succeed."""

@@ -6,6 +6,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from helpers.pipeline import REPOSITORY
@@ -46,6 +47,23 @@ def environment(**changes: str) -> dict[str, str]:
     return kept | {"NO_COLOR": "1"} | changes
 
 
+def ended(
+    words: Sequence[str], folder: Path, environment: Mapping[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder to its end; all that it prints is in `stdout`."""
+    return subprocess.run(
+        words,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        stdin=subprocess.DEVNULL,
+        cwd=folder,
+        timeout=SECONDS,
+        check=False,
+        encoding="utf-8",
+    )
+
+
 def run(
     folder: Path,
     *arguments: str,
@@ -55,17 +73,8 @@ def run(
     **changes: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the workflow in `folder` to its end; its output stands in `stdout`."""
-    return subprocess.run(
-        command(folder, *arguments, cores=cores, config=config),
-        env=environment(**changes),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        cwd=cwd or folder,
-        timeout=SECONDS,
-        check=False,
-        encoding="utf-8",
-    )
+    words = command(folder, *arguments, cores=cores, config=config)
+    return ended(words, cwd or folder, environment(**changes))
 
 
 def outputs(folder: Path) -> dict[str, bytes]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import yaml
 
 from helpers.pipeline import REPOSITORY, copy_pipeline
 from helpers.small_cohort import good
-from helpers.small_runs import SECONDS, environment, outputs, run
+from helpers.small_runs import ended, environment, outputs, run
 
 pytestmark = pytest.mark.long
 
@@ -33,17 +32,8 @@ STAGES = {
 def _theirs(folder: Path, snakefile: Path, *targets: str) -> str:
     """Run the other workflow in `folder`; return what it said."""
     words = [sys.executable, "-m", "snakemake", "-s", str(snakefile), "--cores", "2"]
-    done = subprocess.run(
-        [*words, "--directory", str(folder), "--rerun-incomplete", *targets],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        cwd=folder,
-        timeout=SECONDS,
-        check=False,
-        encoding="utf-8",
-    )
+    words += ["--directory", str(folder), "--rerun-incomplete", *targets]
+    done = ended(words, folder, environment())
     assert done.returncode == 0, done.stdout
     return done.stdout
 

@@ -93,7 +93,7 @@ def test_the_image_is_described_and_needs_no_rights(image: Image, work: Path) ->
     assert said[f"{prefix}version"] == PROJECT["version"]
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", image.config["User"])
     # the conditions of the next test: neither a name nor a home, and a root that refuses root too
-    probe = "id -u; echo ${HOME-no home}; touch /opt/fibroserum/x /tmp/x /work/x"
+    probe = "id -u; echo ${HOME-no home}; touch /opt/fibroserum/x /tmp/x x"
     printed = image.run(work, USER, "sh", "-c", probe).stdout.splitlines()
     assert printed[:2] == [str(USER), "no home"]
     assert [line.split(": ")[-1] for line in printed[2:]] == ["Read-only file system"] * 2

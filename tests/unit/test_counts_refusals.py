@@ -195,7 +195,7 @@ def test_problems_of_all_files_are_said_together(tmp_path: Path) -> None:
     (tmp_path / "b").write_text(table("A\tx\t1"))
     said = refusal(tmp_path / "a", tmp_path / "b", tmp_path / "c")
     assert "3 problems" in said
-    assert f"{tmp_path / 'c'}: there is no such file or folder" in said
+    assert f"{tmp_path / 'c'}: does not exist" in said
 
 
 def test_a_missing_file_names_the_nearest(tmp_path: Path) -> None:

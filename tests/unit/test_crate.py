@@ -52,7 +52,6 @@ def _finished(folder: Path, archive: dict[str, Any], inputs: dict[str, str]) -> 
         (results / "workflow/Snakefile", results / "workflow/rules/fit.smk"),
         {"pca": ("Principal components", "Each mark is a sample.")},
         (),
-        folder / "pipeline",
     )
 
 
@@ -62,25 +61,23 @@ def _entities(run: Run, commit: str | None = None) -> dict[str, dict[str, Any]]:
 
 def test_no_folder_of_the_machine_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    root = Path("/pipeline")
-    assert shown_path("data/counts.tsv", root) == "data/counts.tsv"
-    assert shown_path("/pipeline/resources/sets.gmt", root) == "resources/sets.gmt"
-    assert shown_path(str(tmp_path / "data" / "counts.tsv"), root) == "data/counts.tsv"
-    assert shown_path("/elsewhere/people/counts.tsv", root) == "counts.tsv"
+    assert shown_path("data/counts.tsv") == "data/counts.tsv"
+    assert shown_path(str(tmp_path / "data" / "counts.tsv")) == "data/counts.tsv"
+    assert shown_path("/elsewhere/people/counts.tsv") == "counts.tsv"
 
 
 def test_every_setting_is_a_parameter() -> None:
     config = {
         "cohort": "toy",
-        "counts": ["/pipeline/resources/a.tsv", "b.tsv"],
+        "counts": ["/elsewhere/people/a.tsv", "b.tsv"],
         "design": {"randomised": True, "line": None, "covariates": []},
         "seed": 1,
         "factors": {},
         "targets": ["BGN"],
     }
-    assert dict(parameters(config, Path("/pipeline"))) == {
+    assert dict(parameters(config)) == {
         "cohort": "toy",
-        "counts": ["resources/a.tsv", "b.tsv"],
+        "counts": ["a.tsv", "b.tsv"],
         "design.randomised": True,
         "design.line": "null",
         "design.covariates": "[]",

@@ -289,10 +289,8 @@ def test_files_that_are_missing_are_listed_with_the_nearest(nfcore: NfcoreRun) -
         main(["star_salmon/salmon.merged.gene_count.tsv", "samplesheets.csv", "--cohort", "..",
               *LEVELS])  # fmt: skip
     said = str(ended.value.code)
-    assert "there is no such file or folder. Did you mean 'salmon.merged.gene_counts.tsv'?" in said
-    assert (
-        "samplesheets.csv: there is no such file or folder. Did you mean 'samplesheet.csv'?" in said
-    )
+    assert "does not exist. Did you mean 'salmon.merged.gene_counts.tsv'?" in said
+    assert "samplesheets.csv: does not exist. Did you mean 'samplesheet.csv'?" in said
     assert "the name '..' has no letter or digit" in said
     assert not Path("config").exists()
 

@@ -91,7 +91,7 @@ def test_dates_among_genes_are_refused_and_all_listed(tmp_path: Path) -> None:
     ("name", "expected"),
     [
         ("x.xlsx#Count", "x.xlsx#Count: has no sheet 'Count'. Did you mean 'Counts'?"),
-        ("y.xlsx#Counts", "y.xlsx: there is no such file or folder. Did you mean 'x.xlsx'?"),
+        ("y.xlsx#Counts", "y.xlsx: does not exist. Did you mean 'x.xlsx'?"),
         ("text.xlsx#Counts", "text.xlsx#Counts: is not an Excel workbook with a sheet 'Counts'"),
         ("empty.xlsx", "empty.xlsx: is empty; expected a table with a header and rows"),
     ],

@@ -101,9 +101,11 @@ if (
         f"One Snakefile cannot use two versions of fibroserum: {Path(fibroserum.__file__).parents[3]} "
         f"and {ROOT}. Use one version, or run the Snakefiles one after the other."
     )
-if wrong := wrong_python(ROOT / "pyproject.toml"):
+# jobs of a cluster run in the environment that was checked when their run began
+NEEDS = ROOT / "pyproject.toml"
+if workflow.is_main_process and (wrong := wrong_python(NEEDS)):
     stop(f"fibroserum needs another Python: {wrong}.")
-if missing := missing_packages(ROOT / "pyproject.toml"):
+if workflow.is_main_process and (missing := missing_packages(NEEDS)):
     command = [sys.executable, "-m", "pip", "install", "-r", ROOT / "requirements.lock"]
     stop(
         f"This Python lacks {', '.join(missing)}. Install the tested versions with: "

@@ -20,6 +20,5 @@ with job(snakemake.log[0]):
         workflow=tuple(map(Path, output.workflow)),
         figures=figure_words(snakemake.params.figures, root / "workflow" / "report"),
         crates=tuple(map(Path, files.crates)),
-        root=root,
     )
     write_crate(run, Code("snakemake", commit_of(root)))

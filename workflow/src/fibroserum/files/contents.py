@@ -68,7 +68,7 @@ def composed(text: str) -> str:
 def require(path: Path) -> None:
     """Raise InputError unless `path` exists and can be read; names the nearest existing one."""
     if not path.exists():
-        raise refuse("there is no such file or folder", str(path), hint=_nearest_sibling(path))
+        raise refuse("does not exist", str(path), hint=_nearest_sibling(path))
     if not os.access(path, os.R_OK):
         raise refuse(
             "cannot be read (permission denied)",

@@ -86,8 +86,7 @@ class Run:
     """A finished run of a cohort or of a synthesis.
 
     folder: of its results; made: its files there; workflow: the files of the workflow's copy there,
-    its entry first; figures: name and caption of each figure; crates: of other runs that it read;
-    root: of the pipeline.
+    its entry first; figures: name and caption of each figure; crates: of other runs that it read.
     """
 
     folder: Path
@@ -96,7 +95,6 @@ class Run:
     workflow: tuple[Path, ...]
     figures: Mapping[str, tuple[str, str]]
     crates: tuple[Path, ...]
-    root: Path
 
     @property
     def title(self) -> str:
@@ -167,18 +165,17 @@ def _contents(path: Path) -> dict[str, str]:
     }
 
 
-def shown_path(path: str, root: Path) -> str:
+def shown_path(path: str) -> str:
     """Return a path without the folders of this machine.
 
-    Relative to the pipeline or to the working directory; elsewhere only the name of the file.
+    Relative to the working directory; elsewhere only the name of the file. `provenance.json` names
+    the files of the pipeline without its folder.
     """
     place = Path(path)
     if not place.is_absolute():
         return path
-    for folder in (root, Path.cwd()):
-        if place.is_relative_to(folder):
-            return place.relative_to(folder).as_posix()
-    return place.name
+    here = Path.cwd()
+    return place.relative_to(here).as_posix() if place.is_relative_to(here) else place.name
 
 
 def _plain(values: list[Any]) -> Any:
@@ -186,18 +183,18 @@ def _plain(values: list[Any]) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def parameters(config: Any, root: Path, key: str = "") -> Iterator[tuple[str, Any]]:
+def parameters(config: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     """Yield each setting of a config with its key, sections joined by dots.
 
     Empty values are their JSON: null, [], {}.
     """
     if isinstance(config, Mapping) and config:
         for name, value in config.items():
-            yield from parameters(value, root, f"{key}.{name}" if key else str(name))
+            yield from parameters(value, f"{key}.{name}" if key else str(name))
     elif isinstance(config, list) and config and all(isinstance(one, str) for one in config):
-        yield key, _plain([shown_path(one, root) for one in config])
+        yield key, _plain([shown_path(one) for one in config])
     elif isinstance(config, str):
-        yield key, shown_path(config, root)
+        yield key, shown_path(config)
     elif isinstance(config, bool | int | float):
         yield key, config
     else:
@@ -222,9 +219,9 @@ def _licence(given: str) -> dict[str, str]:
     return {"@id": address, "@type": "CreativeWork", "name": given}
 
 
-def _input(path: str, digest: str, root: Path) -> dict[str, str]:
+def _input(path: str, digest: str) -> dict[str, str]:
     """Return the entity of an input that is not part of the crate."""
-    shown = shown_path(path, root)
+    shown = shown_path(path)
     return {
         "@id": f"#input/{digest[:12]}/{quote(shown)}",
         "@type": "CreativeWork",
@@ -328,16 +325,12 @@ def metadata(run: Run, code: Code) -> dict[str, Any]:
     entry = _add_workflow(crate, run, code, record["versions"])
     entry["hasPart"] = _add_files(crate, run, run.workflow[1:])
     own = {path.as_posix() for path in run.made}
-    inputs = [
-        _input(path, digest, run.root)
-        for path, digest in record["inputs"].items()
-        if path not in own
-    ]
+    inputs = [_input(path, digest) for path, digest in record["inputs"].items() if path not in own]
     used = [
         # a file of the same name and content is one input
         *{one["@id"]: one for one in inputs}.values(),
         *map(_crate_of, run.crates),
-        *(_parameter(*one) for one in parameters(config, run.root)),
+        *(_parameter(*one) for one in parameters(config)),
     ]
     action = crate.add_jsonld(
         {
