@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from pathlib import Path
 
@@ -47,12 +48,22 @@ def test_what_is_imported_for_types_alone_is_not_needed(
 
 
 @pytest.fixture
-def library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a copy of the library that `reruns` looks into."""
+def library(tmp_path: Path) -> Path:
+    """Return a copy of the library."""
     copied = tmp_path / "fibroserum"
     shutil.copytree(reruns.PACKAGE, copied, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(reruns, "PACKAGE", copied)
     return copied
+
+
+def code_of(library: Path, script: Path) -> str:
+    """Return the checksum that a new run with a copy of the library finds."""
+    place = library / "runtime" / "reruns.py"
+    spec = importlib.util.spec_from_file_location("reruns", place)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return str(module.code_of(script))
 
 
 @pytest.mark.parametrize(
@@ -69,24 +80,24 @@ def test_code_changes_with_a_module(
     library: Path, repository: Path, edited: str, changes: bool
 ) -> None:
     script = repository / "workflow" / "scripts" / "qc.py"
-    first = reruns.code_of(script)
-    assert reruns.code_of(script) == first
+    first = code_of(library, script)
+    assert code_of(library, script) == first
     module = library / edited
     module.write_text(module.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
-    assert (reruns.code_of(script) != first) == changes
+    assert (code_of(library, script) != first) == changes
 
 
 def test_code_changes_with_a_data_file(library: Path, repository: Path) -> None:
     script = repository / "workflow" / "scripts" / "qc.py"
-    first = reruns.code_of(script)
+    first = code_of(library, script)
     named = library / "data" / "tables.yaml"
     named.write_bytes(named.read_bytes() + b"\n")
-    assert reruns.code_of(script) != first
+    assert code_of(library, script) != first
 
 
-def test_code_changes_with_the_script(tmp_path: Path) -> None:
+def test_code_changes_with_the_script(library: Path, tmp_path: Path) -> None:
     script = tmp_path / "one.py"
     script.write_text("from fibroserum import errors\n", encoding="utf-8")
-    first = reruns.code_of(script)
+    first = code_of(library, script)
     script.write_text("from fibroserum import errors, tables\n", encoding="utf-8")
-    assert reruns.code_of(script) != first
+    assert code_of(library, script) != first

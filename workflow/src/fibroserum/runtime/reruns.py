@@ -42,67 +42,66 @@ def _absolute(node: ast.ImportFrom, path: Path) -> str:
     """Return the dotted name that a `from` import names, relative ones resolved."""
     if not node.level:
         return node.module or ""
-    parents = path.resolve().relative_to(PACKAGE.parent).parent.parts
-    kept = parents[: len(parents) - node.level + 1]
+    parts = path.parent.relative_to(PACKAGE.parent).parts
+    kept = parts[: len(parts) - node.level + 1]
     return ".".join([*kept, *([node.module] if node.module else [])])
 
 
-def _run(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield a node and all below it, without what `if TYPE_CHECKING:` keeps for type checkers."""
-    yield node
-    below = ast.iter_child_nodes(node)
-    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-        below = iter(node.orelse)
-    for child in below:
-        yield from _run(child)
+def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Yield statements and those within them, without what `if TYPE_CHECKING:` keeps."""
+    for node in body:
+        yield node
+        parts = ["body", "handlers", "orelse", "finalbody", "cases"]
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            parts = ["orelse"]
+        for part in parts:
+            yield from _statements(getattr(node, part, ()))
 
 
 @cache
-def _imports(path: Path) -> frozenset[str]:
-    """Return the dotted names below `fibroserum` that a file imports when it runs."""
-    found: set[str] = set()
-    for node in _run(ast.parse(path.read_text(encoding="utf-8"))):
+def _needed(path: Path) -> frozenset[Path]:
+    """Return the library's files that a file imports when it runs, and the data that it names."""
+    text = path.read_text(encoding="utf-8")
+    names: set[str] = set()
+    for node in _statements(ast.parse(text).body):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, path)
-            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return frozenset(name for name in found if name.split(".")[0] == "fibroserum")
-
-
-def _file_of(name: str) -> Path | None:
-    place = PACKAGE.joinpath(*name.split(".")[1:])
-    for candidate in (place.with_suffix(".py"), place / "__init__.py"):
-        if candidate.is_file():
-            return candidate
-    return None
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    own = (name for name in names if name.split(".")[0] == PACKAGE.name)
+    data = {file for file in _data_files() if f'"{file.name}"' in text}
+    return frozenset(data.union(*map(_files_of, own)))
 
 
 @cache
-def _data(path: Path) -> frozenset[Path]:
-    """Return the files of the package's data that a module names."""
-    texts = {
-        node.value
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    }
-    return frozenset(file for file in (PACKAGE / "data").iterdir() if file.name in texts)
+def _files_of(name: str) -> frozenset[Path]:
+    """Return the files that run when a dotted name is imported: for a.b, a/__init__ and a/b."""
+    *parents, _ = name.split(".")
+    above = _files_of(".".join(parents)) if parents else frozenset[Path]()
+    place = PACKAGE.parent.joinpath(*name.split("."))
+    files = (place.with_suffix(".py"), place / "__init__.py")
+    return above | {file for file in files if file.is_file()}
+
+
+@cache
+def _data_files() -> tuple[Path, ...]:
+    return tuple((PACKAGE / "data").iterdir())
 
 
 def modules_of(script: str | Path) -> list[Path]:
     """Return the library's files that a script needs, directly or through others; data too."""
-    waiting = [Path(script)]
+    waiting = [Path(script).resolve()]
     seen: set[Path] = set()
     while waiting:
-        for name in _imports(waiting.pop()):
-            # importing a.b.c runs a/__init__ and a/b/__init__ too
-            parts = name.split(".")
-            for length in range(1, len(parts) + 1):
-                file = _file_of(".".join(parts[:length]))
-                if file and file not in seen:
-                    seen.add(file)
-                    waiting.append(file)
-    return sorted(seen | {file for module in seen for file in _data(module)})
+        file = waiting.pop()
+        new = _needed(file) - seen if file.suffix == ".py" else set()
+        seen |= new
+        waiting.extend(new)
+    return sorted(seen)
+
+
+_sha256 = cache(sha256)
 
 
 def code_of(script: str | Path) -> str:
@@ -112,4 +111,4 @@ def code_of(script: str | Path) -> str:
     no other: Snakemake itself does not look into imported modules.
     """
     files = [Path(script), *modules_of(script)]
-    return hashlib.sha256("".join(sha256(file) for file in files).encode()).hexdigest()[:16]
+    return hashlib.sha256("".join(map(_sha256, files)).encode()).hexdigest()[:16]
