@@ -36,7 +36,8 @@ ROWS = (
 #: Slow to import, and needed by few of the functions of their modules.
 LATE = {
     *("altair", "edgepython", "gseapy", "openpyxl", "pydeseq2", "scanpy", "scipy.stats"),
-    *("statsmodels", "vl_convert", "fibroserum.deseq.datasets"),
+    *("scipy.interpolate", "scipy.optimize", "scipy.sparse.csgraph", "statsmodels", "vl_convert"),
+    "fibroserum.deseq.datasets",
 }
 #: What a job imports by way of them, each half a second or more.
 SLOW = {"edgepython", "gseapy", "matplotlib", "scanpy", "scipy.stats", "sklearn", "statsmodels"}

@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from fibroserum.data import data_file
+from fibroserum.data import data_yaml
 
 FLOAT_FORMAT = "%.10g"
 
@@ -77,7 +76,6 @@ def _column(name: str, entry: dict[str, Any]) -> Column:
 @cache
 def schemas() -> dict[str, Table]:
     """Return every table's schema by name."""
-    text = data_file("tables.yaml").read_text(encoding="utf-8")
     return {
         name: Table(
             name,
@@ -85,7 +83,7 @@ def schemas() -> dict[str, Table]:
             entry["row"],
             tuple(_column(column, about) for column, about in entry["columns"].items()),
         )
-        for name, entry in yaml.safe_load(text)["tables"].items()
+        for name, entry in data_yaml("tables.yaml")["tables"].items()
     }
 
 

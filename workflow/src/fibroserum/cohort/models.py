@@ -10,7 +10,6 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
-from scipy.sparse.csgraph import connected_components
 
 from fibroserum.cohort.accessors import all_contrasts
 from fibroserum.cohort.contrasts import MODEL_WORDS, Arm, Contrast
@@ -146,6 +145,8 @@ def _units(obs: pd.DataFrame, block: str | None) -> pd.Series:
     """
     if block is None:
         return obs["donor"].astype(str)
+    from scipy.sparse.csgraph import connected_components
+
     donors, levels = (pd.factorize(obs[name].astype(str), sort=True) for name in ("donor", block))
     size = len(donors[1]) + len(levels[1])
     edges = (np.ones(len(obs)), (donors[0], len(donors[1]) + levels[0]))

@@ -6,7 +6,6 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from scipy.interpolate import CubicHermiteSpline
 
 from fibroserum.data import data_file
 
@@ -51,6 +50,8 @@ def smooth(x: np.ndarray, y: np.ndarray, at: np.ndarray) -> np.ndarray:
     Cleveland & Grosse 1991: local fits at the cuts of a tree with at most a fifth of the span's
     points in a leaf, and cubics that match their values and slopes in between.
     """
+    from scipy.interpolate import CubicHermiteSpline
+
     points = int(SPAN * len(x))
     margin = 0.005 * (x[-1] - x[0])
     knots = np.array([x[0] - margin, *_knots(x, int(0.2 * points)), x[-1] + margin])

@@ -8,20 +8,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
-from fibroserum.data import data_file
-
-
-def _schema(name: str) -> dict[str, Any]:
-    return yaml.safe_load(data_file(name).read_text(encoding="utf-8"))
+from fibroserum.data import data_yaml
 
 
 def config_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of one cohort's config, defaults included."""
-    return _schema("config.schema.yaml")
+    return dict(data_yaml("config.schema.yaml"))
 
 
 def cohorts_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of a file that lists the configs of cohorts."""
-    return _schema("cohorts.schema.yaml")
+    return dict(data_yaml("cohorts.schema.yaml"))

@@ -9,7 +9,6 @@ unit's own squared residual for its variance: it assumes nothing, gene by gene, 
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import nnls
 
 # A unit beyond this leverage decides its own fitted value.
 WHOLE = 1 - 1e-8
@@ -39,7 +38,11 @@ def unit_variances(squares: np.ndarray, hat: np.ndarray) -> np.ndarray:
     matrix = (np.eye(len(hat)) - hat) ** 2
     found = np.linalg.lstsq(matrix, squares, rcond=None)[0]
     # the constrained solution is slow with many units, and is the same where none is negative
-    return np.asarray(found if (found >= 0).all() else nnls(matrix, squares)[0])
+    if (found >= 0).all():
+        return np.asarray(found)
+    from scipy.optimize import nnls
+
+    return np.asarray(nnls(matrix, squares)[0])
 
 
 def slope_ratio(variances: np.ndarray, assumed: np.ndarray, influence: np.ndarray) -> float:
