@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from fibroserum.counts import read_counts
-from fibroserum.counts.companions import read_along
+from fibroserum.files.companions import read_along
 from fibroserum.input import config as configuration
 from fibroserum.input.paths import input_paths
 from fibroserum.input.schema import config_schema

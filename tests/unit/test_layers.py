@@ -35,9 +35,9 @@ ROWS = (
 )
 #: Slow to import, and needed by few of the functions of their modules.
 LATE = {
-    *("altair", "edgepython", "gseapy", "openpyxl", "pydeseq2", "scanpy", "scipy.stats"),
-    *("scipy.interpolate", "scipy.optimize", "scipy.sparse.csgraph", "statsmodels", "vl_convert"),
-    "fibroserum.deseq.datasets",
+    *("altair", "edgepython", "gseapy", "openpyxl", "pydeseq2", "scanpy", "statsmodels"),
+    *("scipy.interpolate", "scipy.io", "scipy.optimize", "scipy.sparse", "scipy.stats"),
+    *("vl_convert", "fibroserum.counts.hdf5", "fibroserum.deseq.datasets"),
 }
 #: What a job imports by way of them, each half a second or more.
 SLOW = {"edgepython", "gseapy", "matplotlib", "scanpy", "scipy.stats", "sklearn", "statsmodels"}

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 
@@ -14,6 +13,9 @@ from fibroserum import tables
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.input.normalization import FIXED
 from fibroserum.input.serum_panel import KEYS, SerumPanel
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 #: Where cohort.h5ad keeps rows that are left out: in `obsm` their counts, a column for each
 #: (an array: HDF5 has no room for the names of thousands of columns); in `uns` their names and why.

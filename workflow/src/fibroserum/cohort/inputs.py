@@ -130,9 +130,11 @@ def lists_in_doubt(config: Config) -> bool:
     That is a name of no gene in the bundled table or in the user's annotation: a mistake, or a row
     of the counts that no table has.
     """
-    index, own = bundled(), config["genes"]["annotation"]
     lists = read_gene_lists(config["gene_lists"])
     asked = {canonical_ensembl(gene) for genes in lists.values() for gene in genes}
+    if not asked:
+        return False
+    index, own = bundled(), config["genes"]["annotation"]
     unknown = {gene for gene in asked if index.find(gene) < 0}
     if unknown and own:
         table = read_annotation(Path(own))

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_matrix
 
 from fibroserum.cohort.accessors import all_contrasts
 from fibroserum.cohort.contrasts import MODEL_WORDS, Arm, Contrast
@@ -19,6 +17,9 @@ from fibroserum.cohort.members import doses_of, why_uninformed
 from fibroserum.cohort.rank import NoResidual, check_rank, full_rank, is_estimable
 from fibroserum.errors import InputError, Problem
 from fibroserum.input.names import file_name
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 # how the names of a model's columns of groups and changes begin
 EFFECTS = ("after[", "group[")
@@ -145,6 +146,7 @@ def _units(obs: pd.DataFrame, block: str | None) -> pd.Series:
     """
     if block is None:
         return obs["donor"].astype(str)
+    from scipy.sparse import csr_matrix
     from scipy.sparse.csgraph import connected_components
 
     donors, levels = (pd.factorize(obs[name].astype(str), sort=True) for name in ("donor", block))

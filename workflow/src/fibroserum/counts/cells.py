@@ -12,19 +12,20 @@ import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
-from scipy.io import mmread
 
-from fibroserum.counts.companions import header_of
 from fibroserum.counts.table import Matrix
 from fibroserum.counts.values import RAW_HINT
 from fibroserum.errors import InputError, Problem, listed, number_of, refuse
+from fibroserum.files.companions import header_of
 from fibroserum.files.contents import composed, read_text
 from fibroserum.files.grid import parse_lines, read_grid
+
+if TYPE_CHECKING:
+    from scipy.sparse import coo_matrix
 
 #: Values that are held in memory at a time: 2,000 cells of 2,000 genes, 100 MB with all copies.
 BLOCK_VALUES = 1 << 22
@@ -129,6 +130,8 @@ def _sum_blocks(
     where: str, blocks: Iterator[Block], codes: np.ndarray, samples: int, genes: int
 ) -> np.ndarray:
     """Return samples × genes; codes: each cell's sample, -1 for a cell that is left out."""
+    from scipy.sparse import coo_array
+
     summed = np.zeros((samples, genes), dtype=np.int64)
     # cells that are left out go to a row more
     owners = np.where(codes < 0, samples, codes).astype(np.int32)
@@ -136,7 +139,7 @@ def _sum_blocks(
         values = _whole_numbers(block.counts, where)
         # of values in the same place, toarray makes the sum
         places = (owners[block.cells], block.genes)
-        summed += sparse.coo_array((values, places), (samples + 1, genes)).toarray()[:samples]
+        summed += coo_array((values, places), (samples + 1, genes)).toarray()[:samples]
     return summed
 
 
@@ -224,7 +227,7 @@ def one_sample(path: Path, known_samples: Collection[str] = ()) -> str:
     return [*known, *said, path.name][0]
 
 
-def _entries(matrix: sparse.coo_matrix) -> Iterator[Block]:
+def _entries(matrix: coo_matrix) -> Iterator[Block]:
     for start in range(0, matrix.nnz, BLOCK_VALUES):
         place = slice(start, start + BLOCK_VALUES)
         yield Block(matrix.col[place], matrix.row[place], matrix.data[place])
@@ -259,8 +262,11 @@ def expressed(ids: tuple[str, ...], kinds: Sequence[str] | None, where: str) -> 
     return Genes(ids, keep, (said,) if others else ())
 
 
-def _matrix_market(path: Path, genes: int) -> sparse.coo_matrix:
+def _matrix_market(path: Path, genes: int) -> coo_matrix:
     """Return genes × cells; sizes are checked against the features before anything is allocated."""
+    from scipy.io import mmread
+    from scipy.sparse import coo_matrix
+
     text = read_text(path)
     body = [line for line in text.lines if not line.startswith("%")]
     where = str(path)
@@ -282,7 +288,7 @@ def _matrix_market(path: Path, genes: int) -> sparse.coo_matrix:
         raise refuse(f"cannot be read as MatrixMarket ({error})", where) from error
     if np.iscomplexobj(found.data):
         raise refuse("contains complex numbers", where, "raw counts")
-    return sparse.coo_matrix(found)
+    return coo_matrix(found)
 
 
 def cell_samples(path: Path, cells: Mapping[str, Any], barcodes: Sequence[str]) -> list[str]:

@@ -10,7 +10,6 @@ from typing import Any
 from fibroserum.counts.cells import read_mtx
 from fibroserum.counts.delimited import matrix_from
 from fibroserum.counts.folders import FolderKind, find_files, line_kind, read_htseq, read_star
-from fibroserum.counts.hdf5 import read_hdf5
 from fibroserum.counts.quants import read_quants
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import refuse
@@ -37,6 +36,8 @@ def read_matrices(
     elif path.is_dir():
         kind, files = find_files(path)
     elif head(path, len(HDF5_MAGIC)) == HDF5_MAGIC:
+        from fibroserum.counts.hdf5 import read_hdf5
+
         matrix = read_hdf5(path, known_samples, cells, layer=layer)
         return [replace(matrix, used="cells") if cells else matrix]
     else:

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 
 from fibroserum.counts.cells import Part
-from fibroserum.counts.hdf5 import read_hdf5
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import InputError
 from fibroserum.files.contents import HDF5_MAGIC, head
@@ -37,6 +36,8 @@ def sum_part(
     Inputs of other kinds are left to `read_counts` (an MTX folder is text, and is read as a whole),
     and so are those with problems.
     """
+    from fibroserum.counts.hdf5 import read_hdf5
+
     found: Sums = {}
     for path in paths:
         try:

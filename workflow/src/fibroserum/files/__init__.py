@@ -2,6 +2,7 @@
 
 __all__ = [
     "checksum",
+    "companions",
     "contents",
     "grid",
     "left_out",

@@ -9,8 +9,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from fibroserum.counts.companions import read_along
 from fibroserum.errors import Problem, nearest
+from fibroserum.files.companions import read_along
 from fibroserum.files.workbook import split_sheet
 from fibroserum.input.config import Config
 from fibroserum.input.schema import config_schema
