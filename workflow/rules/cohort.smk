@@ -8,7 +8,6 @@ from fibroserum.runtime.command_line import with_types
 from fibroserum.runtime.headline import print_headline
 from fibroserum.cohort.plan import plan
 from fibroserum.cohort.questions import questions_of
-from fibroserum.runtime.reruns import stamp
 
 SCHEMA = config_schema()
 PLAN = planned(plan, with_types(dict(config), OVERRIDES, SCHEMA), SCHEMA)

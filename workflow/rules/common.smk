@@ -124,7 +124,7 @@ from fibroserum.runtime.job import (
     why_unwritable,
 )
 from fibroserum.runtime.lock import OVER, Refused, hold, run_is_over
-from fibroserum.runtime.reruns import code_of
+from fibroserum.runtime.reruns import code_of, stamp
 from fibroserum.runtime.retries import EndedRun, never_retry_refused
 from fibroserum.runtime.terminal import print_job_lines
 
@@ -187,6 +187,8 @@ if workflow.is_main_process:
     never_retry_refused(logger, workflow.get_rule)
 
 WHERE = config_source(FILES, OVERRIDES if FILES else {})
+# A param: Snakemake reads every input of a rule again for each of its outputs, and a page has many.
+TEMPLATES = stamp([str(ROOT / "workflow" / "report")])
 PLAN_TABLE = "results/planning/plan.tsv"
 
 

@@ -67,11 +67,6 @@ rule report:
         cohort=rules.counts.output.cohort,
         gene_sets=CONFIG["gene_sets"],
         published=inputs_of("published"),
-        templates=sorted(
-            str(path)
-            for path in (ROOT / "workflow" / "report").rglob("*")
-            if path.is_file()
-        ),
     output:
         html=f"{OUT}/report.html",
         summary=f"{OUT}/summary.json",
@@ -108,6 +103,7 @@ rule report:
         inputs=sorted(
             {path for paths in input_paths(CONFIG).values() for path in paths}
         ),
+        templates=TEMPLATES,
         code=code("report.py"),
     # a path of this machine: the processes that draw open the script, which an address is not
     script:

@@ -41,11 +41,6 @@ rule overview:
     input:
         **{name: getattr(rules.synthesis.output, name) for name in META},
         summaries=of_cohorts("summary.json"),
-        templates=sorted(
-            str(path)
-            for path in (ROOT / "workflow" / "report").rglob("*")
-            if path.is_file()
-        ),
     output:
         html=f"{OUT}/report.html",
         summary=f"{OUT}/summary.json",
@@ -81,6 +76,7 @@ rule overview:
         targets=SEVERAL.targets,
         factors=SEVERAL.factors,
         config=dict(config),
+        templates=TEMPLATES,
         code=code("overview.py"),
     script:
         "../scripts/overview.py"

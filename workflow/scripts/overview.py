@@ -3,7 +3,6 @@
 from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
-    import os
     from pathlib import Path
 
     from fibroserum.report.figures.synthesis_catalogue import META
@@ -18,6 +17,6 @@ with job(snakemake.log[0]):
     paths = {name: files[name] for name in META}
     read = [*paths.values(), *files.summaries]
     provenance = synthesis_provenance(params.config, read, versions())
-    templates = Path(os.path.commonpath(files.templates))
+    (templates,) = map(Path, params.templates)
     run = read_synthesis(settings, paths, files.summaries)
     build_synthesis(run, templates, Path(snakemake.output.html).parent, provenance)

@@ -5,7 +5,6 @@ from fibroserum.runtime.job import job
 # the processes that draw import this file, and must not run it
 if __name__ == "__main__":
     with job(snakemake.log[0]):
-        import os
         from pathlib import Path
 
         from fibroserum.report.provenance import record
@@ -13,7 +12,7 @@ if __name__ == "__main__":
 
         config = snakemake.params.config
         folder = Path(snakemake.output.html).parent
-        templates = Path(os.path.commonpath(snakemake.input.templates))
+        (templates,) = map(Path, snakemake.params.templates)
         root = str(Path(snakemake.scriptdir).parents[1])
         provenance = record(config, snakemake.params.inputs, snakemake.params.defaults, root)
         write_report(folder, config, provenance, templates)

@@ -6,6 +6,7 @@ Imports nothing heavy.
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import os
 import re
@@ -217,6 +218,8 @@ def job(log: str) -> Iterator[None]:
         said = said or f"{fault(error) or error}\n"
     finally:
         sys.stdout, sys.stderr = terminal_out, terminal
+    # the process ends: what it holds needs no search for cycles, a fifth of the time of its start
+    gc.freeze()
     if said:
         terminal.write(said)
         sys.exit(1)
