@@ -1,0 +1,109 @@
+"""Time whole runs of two checkouts on the same cohorts, in turn, on the same machine.
+
+    python benchmarks/time_checkouts.py ../before .
+    python benchmarks/time_checkouts.py ../before . --cohorts toy muscle --runs 5
+
+Cohorts: `toy`; `study`, 28 + 28 donors with 20,000 genes; `muscle`, the public cohort in
+../shared/data (or FIBROSERUM_DATA), its 37 pairs before exercise and in recovery; `donors`, 1,000
+donors; `sets`, 28 + 28 donors with 10,000 genes and 2,000 sets more. Both checkouts run with the
+Python of this script. Kernels are compiled in a first run of the toy, which is not counted. Prints
+each run, and for each cohort the medians and their ratios; memory is that of all processes at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from bench_pipeline import ROOT, Size, run, write_run
+
+DATA = Path(os.environ.get("FIBROSERUM_DATA", ROOT.parent / "shared" / "data"))
+SIZES = {"study": Size(56), "donors": Size(1000), "sets": Size(56, 10_000, 2_000)}
+COHORTS = ("toy", "study", "muscle", "sets", "donors")
+FIGURES = ["seconds", "processor_s", "memory_gb", "report_mb"]
+
+
+def write_muscle(folder: Path) -> Path:
+    """Write the pairs of the public cohort and a config; return the config's path."""
+    place = DATA / "muscle_exercise_t2d"
+    if not place.is_dir():
+        sys.exit(f"There is no {place}: name the folder with FIBROSERUM_DATA, or leave muscle out.")
+    sheet = pd.read_csv(place / "samples.csv").query("time != 'post'")
+    sheet = sheet[sheet.groupby("donor")["time"].transform("nunique") == 2]
+    counts = pd.read_csv(place / "counts.tsv.gz", sep="\t", index_col=0)[sheet["sample"]]
+    counts[~counts.index.duplicated()].to_csv(folder / "muscle.counts.tsv.gz", sep="\t")
+    sheet.to_csv(folder / "muscle.samples.tsv", sep="\t", index=False)
+    design = {"group": "group", "time": "time", "before": "basal", "after": "rec"}
+    config = {
+        "cohort": "muscle",
+        "counts": [str(folder / "muscle.counts.tsv.gz")],
+        "samples": str(folder / "muscle.samples.tsv"),
+        "design": {**design, "reference_group": "NGT", "randomised": False},
+        "targets": ["PPARGC1A", "NR4A3", "VEGFA", "HK2", "COL1A1", "BGN"],
+        "factors": {},
+    }
+    path = folder / "muscle.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def config_of(name: str, folder: Path) -> Path | None:
+    """Write what a cohort needs; return its config's path, None for that of the checkout."""
+    if name == "toy":
+        return None
+    return write_muscle(folder) if name == "muscle" else write_run(SIZES[name], folder)
+
+
+def timed(checkout: Path, config: Path | None, folder: Path, cores: int) -> dict[str, float]:
+    """Run a cohort once; return what it took. Its results are removed."""
+    seconds, processor, memory = run(folder, config, cores, checkout)
+    (page,) = folder.glob("results/*/report.html")
+    found = dict(zip(FIGURES, (seconds, processor, memory, page.stat().st_size / 1e6), strict=True))
+    for made in ("results", "logs", ".snakemake"):
+        shutil.rmtree(folder / made)
+    return found
+
+
+def main() -> None:
+    """Run and print as the command line says; write build/time_checkouts.json."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("before", type=Path)
+    parser.add_argument("after", type=Path)
+    parser.add_argument("--cohorts", nargs="+", choices=COHORTS, default=COHORTS)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--cores", type=int, default=2)
+    asked = parser.parse_args()
+    checkouts = {name: getattr(asked, name).resolve() for name in ("before", "after")}
+    runs: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for checkout in checkouts.values():
+            timed(checkout, None, folder, asked.cores)  # kernels are compiled here
+        for cohort in asked.cohorts:
+            config = config_of(cohort, folder)
+            for number in range(asked.runs):
+                for name, checkout in checkouts.items():
+                    took = timed(checkout, config, folder, asked.cores)
+                    runs.append({"cohort": cohort, "checkout": name, **took})
+                    said = " ".join(f"{key} {value:.2f}" for key, value in took.items())
+                    print(f"{cohort} {number + 1} {name}: {said}", flush=True)
+    table = pd.DataFrame(runs).pivot_table(
+        FIGURES, "cohort", "checkout", aggfunc="median", sort=False
+    )
+    for key in FIGURES:
+        table[key, "ratio"] = table[key, "after"] / table[key, "before"]
+    print(table[FIGURES].round(2).to_string())
+    (ROOT / "build").mkdir(exist_ok=True)
+    (ROOT / "build" / "time_checkouts.json").write_text(json.dumps(runs, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
