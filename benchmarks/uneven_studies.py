@@ -68,7 +68,7 @@ def serum_tests(cohort: SerumCohort) -> dict[str, Counts]:
     pairs = level_pairs(obs, SETTINGS, "level", "log2")
     never = pd.Series(False, index=cohort.counts.columns)
     design = slope_design(obs, SETTINGS, level_values(pairs))
-    fit = slope_fit(cohort.counts, obs, SETTINGS, design, never)
+    fit, _ = slope_fit(cohort.counts, obs, SETTINGS, design, never)
     true = cohort.true[fit.genes].to_numpy()
     found = {}
     for name, steps in SERUM.items():

@@ -25,7 +25,7 @@ from fibroserum.enrichment.expression import set_models_of
 from fibroserum.errors import InputError
 from fibroserum.genes.table import load_table
 from fibroserum.qc.normalisation import normalisation
-from fibroserum.slopes.design import norm_factors
+from fibroserum.slopes.design import tmm_or_fixed
 from fibroserum.targets.sensitivity import sensitivity_table
 from fibroserum.targets.study import rule_of, target_study
 from helpers.bad_inputs import built
@@ -276,7 +276,7 @@ def test_size_factors_and_estimates_are_rs(source: str) -> None:
 def test_slopes_use_them(method: str, run) -> None:
     adata = run[0].adata
     settings, counts = settings_of(adata), counts_of(adata)
-    size = counts.sum(axis=1).to_numpy() * norm_factors(counts, settings)
+    size = counts.sum(axis=1).to_numpy() * tmm_or_fixed(counts, settings)
     ratio = np.log(size / adata.obs["size_factor"].to_numpy(float))
     # size factors of the genes are estimated again, as TMM factors
     assert (np.ptp(ratio) < 1e-9) == (method != "ratio")

@@ -7,12 +7,12 @@ with job(snakemake.log[0]):
 
     from fibroserum import tables
     from fibroserum.chain.stage import Sources, flag_chain
-    from fibroserum.cohort.storage import read_fits, read_h5ad
+    from fibroserum.cohort.storage import open_h5ad, read_fits
 
     files, params = snakemake.input, snakemake.params
     sources = {one.name: files[one.name] for one in fields(Sources)}
     chain = flag_chain(
-        read_h5ad(files.cohort),
+        open_h5ad(files.cohort),
         read_fits(files.fits)["paired"],
         Sources(
             **{

@@ -7,12 +7,12 @@ with job(snakemake.log[0]):
 
     from fibroserum import tables
     from fibroserum.cohort.accessors import all_contrasts, settings_of
-    from fibroserum.cohort.storage import read_fits, read_h5ad
+    from fibroserum.cohort.storage import open_h5ad, read_fits
     from fibroserum.factors.stage import SCHEMAS, FactorSettings, flag_factors
     from fibroserum.input.signature import read_signature
 
     files, params = snakemake.input, snakemake.params
-    cohort = read_h5ad(files.cohort)
+    cohort = open_h5ad(files.cohort)
     fits = read_fits(files.fits)
     contrasts = all_contrasts(settings_of(cohort))
     stimulated = [name for name, entry in params.factors.items() if entry["stimulation"]]

@@ -4,12 +4,12 @@ from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from fibroserum import tables
-    from fibroserum.cohort.storage import read_fits, read_h5ad
+    from fibroserum.cohort.storage import open_h5ad, read_fits
     from fibroserum.de.omnibus import omnibus_table
 
     files, params = snakemake.input, snakemake.params
     found = omnibus_table(
-        read_h5ad(files.cohort),
+        open_h5ad(files.cohort),
         read_fits(files.fits)["paired"],
         params.alpha,
         n_cpus=snakemake.threads,

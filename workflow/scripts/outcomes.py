@@ -4,13 +4,13 @@ from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from fibroserum import tables
-    from fibroserum.cohort.storage import read_fits, read_h5ad
+    from fibroserum.cohort.storage import open_h5ad, read_fits
     from fibroserum.genes.gmt import read_collections
     from fibroserum.outcomes.stage import SCHEMAS, OutcomeSettings, flag_outcomes
 
     files, params = snakemake.input, snakemake.params
     found = flag_outcomes(
-        read_h5ad(files.cohort),
+        open_h5ad(files.cohort),
         read_fits(files.fits)["paired"],
         read_collections(files.gene_sets),
         params.outcomes,

@@ -5,11 +5,11 @@ from fibroserum.runtime.job import job
 with job(snakemake.log[0]):
     from fibroserum import tables
     from fibroserum.cohort.accessors import all_contrasts, settings_of
-    from fibroserum.cohort.storage import read_fits, read_h5ad
+    from fibroserum.cohort.storage import open_h5ad, read_fits
     from fibroserum.serum_panel.stage import SCHEMAS, flag_panel
 
     files, params = snakemake.input, snakemake.params
-    cohort = read_h5ad(files.cohort)
+    cohort = open_h5ad(files.cohort)
     contrasts = all_contrasts(settings_of(cohort))
     found = flag_panel(
         cohort,

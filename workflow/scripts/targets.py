@@ -7,13 +7,13 @@ with job(snakemake.log[0]):
 
     from fibroserum import tables
     from fibroserum.cohort.accessors import all_contrasts, settings_of
-    from fibroserum.cohort.storage import read_fits, read_h5ad
+    from fibroserum.cohort.storage import open_h5ad, read_fits
     from fibroserum.input.published import read_published
     from fibroserum.targets import TargetSettings, flag_targets
     from fibroserum.targets.context import ContextSettings, context_table
     from fibroserum.targets.stage import SCHEMAS
 
-    cohort = read_h5ad(snakemake.input.cohort)
+    cohort = open_h5ad(snakemake.input.cohort)
     contrasts = all_contrasts(settings_of(cohort))
     paths = zip(contrasts, snakemake.input.de, strict=True)
     results = {contrast.name: tables.read("de", path) for contrast, path in paths}

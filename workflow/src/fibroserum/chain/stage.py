@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +24,14 @@ from fibroserum.chain.links import (
 )
 from fibroserum.chain.outcome_changes import outcome_change
 from fibroserum.chain.sentences import link_sentence
-from fibroserum.cohort.accessors import all_contrasts, change_times, counts_of, settings_of
+from fibroserum.cohort.accessors import (
+    all_contrasts,
+    change_times,
+    settings_of,
+    tested_counts,
+)
 from fibroserum.cohort.contrasts import SUM_TOLERANCE, Contrast, labels_of
-from fibroserum.factors.serum import serum_model
+from fibroserum.factors.serum import serum_models
 from fibroserum.factors.stage import last_pairs
 from fibroserum.input.serum_panel import molecule_of
 from fibroserum.intervals import Estimate
@@ -196,9 +201,11 @@ def _slopes_on_levels(
     times = change_times(settings)
     on_panel = _by(sources.serum_panel_targets, "molecule", "target", "time")
     genes = _by(sources.factors, "factor", "gene_id")
+    molecules = {name: molecule_of(serum) for name, serum in factors.items()}
+    on_sheet = [name for name, molecule in molecules.items() if molecule is None]
+    slopes = _sheet_slopes(cohort, paired, sources.factor_pairs, on_sheet, n_cpus)
     found: dict[tuple[str, str, str], Link] = {}
-    for name, serum in factors.items():
-        molecule = molecule_of(serum)
+    for name, molecule in molecules.items():
         if molecule is not None:
             found |= {
                 (name, target, time): row_links.panel_slope(
@@ -208,24 +215,26 @@ def _slopes_on_levels(
                 for time in times
             }
             continue
-        pairs = sources.factor_pairs
-        slopes = _sheet_slopes(cohort, paired, pairs[pairs["factor"] == name], n_cpus)
         for target, gene in settings["targets"].items():
             only = f"the slope on the level of {name} is estimated only at {times[-1]}"
             found |= {(name, target, time): Link(words=only) for time in times[:-1]}
             found[name, target, times[-1]] = row_links.sheet_slope(
-                name, target, slopes.get(gene), genes.get((name, str(gene)))
+                name, target, slopes[name].get(gene), genes.get((name, str(gene)))
             )
     return found
 
 
 def _sheet_slopes(
-    cohort: ad.AnnData, paired: ad.AnnData, pairs: pd.DataFrame, n_cpus: int
-) -> dict[str | None, dict[str, Any]]:
-    """Return by gene the slope on a level of the sample sheet; pairs: of `factor_pairs`."""
-    fitted = paired.var_names[paired.var["status"].astype(str) == "tested"]
-    samples, settings = last_pairs(cohort, paired.obs_names)
-    force_kept = cohort.var["target"].astype(bool)
-    counts = counts_of(paired).loc[samples.index, fitted]
-    model = serum_model(counts, samples, settings, pairs, force_kept, n_cpus=n_cpus)
-    return model.table.to_dict("index")
+    cohort: ad.AnnData, paired: ad.AnnData, pairs: pd.DataFrame, factors: Sequence[str], n_cpus: int
+) -> dict[str, dict[str | None, dict[str, Any]]]:
+    """Return by factor and gene the slope on a level of the sample sheet; pairs: `factor_pairs`."""
+    if not factors:
+        return {}
+    models = serum_models(
+        tested_counts(paired),
+        *last_pairs(cohort, paired.obs_names),
+        {name: pairs[pairs["factor"] == name] for name in factors},
+        cohort.var["target"].astype(bool),
+        n_cpus=n_cpus,
+    )
+    return {name: model.table.to_dict("index") for name, model in models.items()}

@@ -29,6 +29,12 @@ def counts_of(adata: ad.AnnData) -> pd.DataFrame:
     return pd.DataFrame(np.asarray(adata.X), index=adata.obs_names, columns=adata.var_names)
 
 
+def tested_counts(fit: ad.AnnData) -> pd.DataFrame:
+    """Return the raw counts, samples × genes, of the genes that a fit's main model tests."""
+    tested = (fit.var["status"].astype(str) == "tested").to_numpy()
+    return counts_of(fit).loc[:, tested]
+
+
 def all_samples(adata: ad.AnnData) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return counts and obs of all samples, those in no model (without a pair) included.
 

@@ -14,11 +14,13 @@ from scipy.special import betaincc
 
 from fibroserum.distributions import chi2_ppf, t_sf
 from fibroserum.enrichment.membership import Membership
-from fibroserum.linear import Effects, variance_prior
+from fibroserum.linear import Effects, VariancePrior, variance_prior
 
 
-def standardised(effects: Effects) -> np.ndarray:
+def standardised(effects: Effects, prior: VariancePrior | None = None) -> np.ndarray:
     """Return effects (G, 1 + d), contrast first, over fry's robust posterior standard deviation.
+
+    prior: of the variances, where the effects are those of a few of the genes.
 
     Of each gene's 1 + d squared effects the largest is left out, so that a strong contrast does
     not hide in its own variance; its expectation is made good for.
@@ -30,7 +32,7 @@ def standardised(effects: Effects) -> np.ndarray:
     largest = np.sum((df + 1) * nodes**df * chi2_ppf(nodes, 1) * quadrature)
     squares = both**2
     robust = (squares.sum(axis=1) - squares.max(axis=1)) / (df + 1 - largest)
-    prior = variance_prior(squares[:, 1:].mean(axis=1), df)
+    prior = prior or variance_prior(squares[:, 1:].mean(axis=1), df)
     scale, df_prior = float(prior.variance.mean()), prior.df
     if np.isfinite(df_prior):
         posterior = (0.92 * df * robust + df_prior * scale) / (0.92 * df + df_prior)

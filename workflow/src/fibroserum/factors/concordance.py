@@ -25,7 +25,7 @@ from fibroserum.factors.sentences import (
     set_sentence,
 )
 from fibroserum.intervals import sign_of_interval
-from fibroserum.linear import ContrastFit, genewise_effects
+from fibroserum.linear import ContrastFit, genewise_effects, variance_prior
 
 SIGN = {"induced": 1, "suppressed": -1}
 
@@ -108,8 +108,9 @@ def signed_sets(
     rows = []
     for name, own in fits.items():
         # all genes set the prior of the variance, the set's own signed rows make the test
-        effects = genewise_effects(own.fit, own.vector, n_cpus=n_cpus)
-        scaled = standardised(effects)[place] * sign[:, None]
+        prior = variance_prior(own.fit.sigma**2, own.fit.df_residual)
+        effects = genewise_effects(own.fit.of(place), own.vector, n_cpus=n_cpus)
+        scaled = standardised(effects, prior) * sign[:, None]
         row = fry(scaled, one_set).iloc[0]
         pvalue, change = float(row["fry_pvalue"]), changes.get(name)
         direction: With = "with_more" if row["direction"] == "up" else "with_less"

@@ -15,8 +15,13 @@ import numpy as np
 from fibroserum.distributions import normal_cdf, normal_ppf
 from fibroserum.factors.mediation_slope import between_slope, within_slope
 from fibroserum.intervals import one_sample_t, welch_t
+from fibroserum.linear.blas import one_blas_thread
 
 RESAMPLES = 5000
+# of them, as many are drawn at once as need little memory
+AT_ONCE = 250
+# a sum of squares below it, or such a share of one that is left of it, is rounding
+NOTHING, ROUNDING = 1e-12, 1e-12
 FEWEST_DONORS = 10
 
 
@@ -74,15 +79,74 @@ def _by_value(values: np.ndarray) -> np.ndarray:
     return np.lexsort(np.abs(values.T[::-1]))
 
 
-def _slope(centred_x: np.ndarray, centred_y: np.ndarray) -> np.ndarray:
-    """Return least-squares slopes along the last axis; 0 where x does not vary."""
-    square = (centred_x**2).sum(axis=-1)
-    product = (centred_x * centred_y).sum(axis=-1)
-    return np.divide(product, square, out=np.zeros_like(product), where=square > 1e-12)
+@dataclass(frozen=True)
+class _Donors:
+    """What sums over d donors are made of, in any number of samples of them.
+
+    centre: (c,), the mean of each value. terms: (d, 1 + c + c²), of each donor 1, its values less
+    the centre, and the products of these.
+    """
+
+    centre: np.ndarray
+    terms: np.ndarray
+
+    @classmethod
+    def of(cls, values: np.ndarray) -> _Donors:
+        """Return them of values (donors, c)."""
+        rest = values - values.mean(axis=0)
+        products = rest[:, :, None] * rest[:, None, :]
+        terms = np.column_stack([np.ones(len(rest)), rest, products.reshape(len(rest), -1)])
+        return cls(values.mean(axis=0), terms)
+
+    def moments(self, sums: np.ndarray) -> _Moments:
+        """Return the moments that sums of terms (..., 1 + c + c²) give."""
+        count = len(self.centre)
+        size, first, second = np.split(sums, [1, 1 + count], axis=-1)
+        second = second.reshape(*second.shape[:-1], count, count)
+        products = second - first[..., :, None] * first[..., None, :] / size[..., None]
+        # what is left of a sum of squares where all are equal is rounding
+        varies = np.einsum("...ii->...i", products) > NOTHING * np.maximum(1.0, size)
+        products *= varies[..., :, None] & varies[..., None, :]
+        return _Moments(self.centre + first / size, products)
+
+    @property
+    def all(self) -> _Moments:
+        """The moments of all donors."""
+        return self.moments(self.terms.sum(axis=0))
+
+    @property
+    def without_each(self) -> _Moments:
+        """The moments without each donor in turn, (d, ...)."""
+        return self.moments(self.terms.sum(axis=0) - self.terms)
+
+    def resampled(self, rng: np.random.Generator) -> _Moments:
+        """Return the moments of as many donors drawn with replacement, (RESAMPLES, ...)."""
+        donors = len(self.terms)
+        sums = np.empty((RESAMPLES, self.terms.shape[1]))
+        for start in range(0, RESAMPLES, AT_ONCE):
+            drawn = rng.integers(donors, size=(min(AT_ONCE, RESAMPLES - start), donors))
+            drawn += donors * np.arange(len(drawn))[:, None]
+            times = np.bincount(drawn.ravel(), minlength=drawn.size).reshape(drawn.shape)
+            # one thread in BLAS: a sum that it splits between threads could differ in the last bit
+            with one_blas_thread():
+                sums[start : start + len(drawn)] = times.astype(float) @ self.terms
+        return self.moments(sums)
 
 
-def _centre(values: np.ndarray) -> np.ndarray:
-    return np.asarray(values - values.mean(axis=-1, keepdims=True))
+@dataclass(frozen=True)
+class _Moments:
+    """Means (..., c) and sums of products about them (..., c, c)."""
+
+    means: np.ndarray
+    products: np.ndarray
+
+    def slope(self, y: int, x: int) -> np.ndarray:
+        """Return the least-squares slope of a value on another; 0 where that does not vary."""
+        return _ratio(self.products[..., x, y], self.products[..., x, x])
+
+
+def _ratio(product: np.ndarray, square: np.ndarray) -> np.ndarray:
+    return np.divide(product, square, out=np.zeros_like(product), where=square > NOTHING)
 
 
 def two_group_effects(
@@ -90,42 +154,50 @@ def two_group_effects(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return indirect, direct and total effects of the group.
 
-    group, reference: (..., donors, 2), changes of mediator and target. a: difference of the
-    mediator's mean change; b: slope of target on mediator within groups; indirect = a × b; total =
-    difference of the target's mean change; direct = the rest.
+    group, reference: (donors, 2), changes of mediator and target. a: difference of the mediator's
+    mean change; b: slope of target on mediator within groups; indirect = a × b; total = difference
+    of the target's mean change; direct = the rest.
     """
-    sides = (group, reference)
-    centred = [(_centre(side[..., 0]), _centre(side[..., 1])) for side in sides]
-    x = np.concatenate([part[0] for part in centred], axis=-1)
-    y = np.concatenate([part[1] for part in centred], axis=-1)
-    a = group[..., 0].mean(axis=-1) - reference[..., 0].mean(axis=-1)
-    total = group[..., 1].mean(axis=-1) - reference[..., 1].mean(axis=-1)
-    indirect = a * _slope(x, y)
+    return _between(_Donors.of(group).all, _Donors.of(reference).all)
+
+
+def _between(group: _Moments, reference: _Moments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    difference = group.means - reference.means
+    within = _Moments(difference, group.products + reference.products)
+    total = difference[..., 1]
+    indirect = difference[..., 0] * within.slope(1, 0)
     return indirect, total - indirect, total
 
 
 def within_subject_effects(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return indirect, direct and total effects of two conditions within donors.
 
-    rows: (..., donors, 3): difference of the mediator, difference of the target, sum of the
-    mediator over both conditions. a: mean difference of the mediator; b: slope of the target's
-    difference on the mediator's, adjusted for the centred sum.
+    rows: (donors, 3): difference of the mediator, difference of the target, sum of the mediator
+    over both conditions. a: mean difference of the mediator; b: slope of the target's difference on
+    the mediator's, adjusted for the centred sum.
     """
-    x, y, s = (_centre(rows[..., column]) for column in range(3))
-    adjusted = x - _slope(s, x)[..., None] * s
-    a, total = rows[..., 0].mean(axis=-1), rows[..., 1].mean(axis=-1)
-    indirect = a * _slope(adjusted, y)
+    return _within(_Donors.of(rows).all)
+
+
+def _within(own: _Moments) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    # the mediator's difference less the part that goes with the sum
+    part, square = own.slope(0, 2), own.products[..., 0, 0]
+    left = square - part * own.products[..., 0, 2]
+    left = np.where(left > ROUNDING * square, left, 0.0)
+    slope = _ratio(own.products[..., 0, 1] - part * own.products[..., 1, 2], left)
+    total = own.means[..., 1]
+    indirect = own.means[..., 0] * slope
     return indirect, total - indirect, total
 
 
-def _shares(left: list[np.ndarray], indirect: float, given: np.ndarray) -> np.ndarray:
+def _shares(left: np.ndarray, indirect: float, given: np.ndarray) -> np.ndarray:
     """Return effects without each donor over the whole one, in the order given; 0 without one.
 
     given: position of each of `left` among the donors as they were given.
     """
     shares = np.zeros(len(left))
     if indirect:
-        shares[given] = np.array(left) / indirect
+        shares[given] = left / indirect
     return shares
 
 
@@ -173,11 +245,15 @@ def between_groups(
     orders = _by_value(group), _by_value(reference)
     sides = group[orders[0]], reference[orders[1]]
     rng = _generator(seed, name)
-    drawn = [side[rng.integers(len(side), size=(RESAMPLES, len(side)))] for side in sides]
-    indirect, direct, total = map(float, two_group_effects(*sides))
-    first, second = sides
-    left = [two_group_effects(np.delete(first, n, 0), second)[0] for n in range(len(first))]
-    left += [two_group_effects(first, np.delete(second, n, 0))[0] for n in range(len(second))]
+    first, second = map(_Donors.of, sides)
+    resampled = _between(first.resampled(rng), second.resampled(rng))[0]
+    indirect, direct, total = map(float, _between(first.all, second.all))
+    left = np.concatenate(
+        [
+            _between(first.without_each, second.all)[0],
+            _between(first.all, second.without_each)[0],
+        ]
+    )
     pvalues = (
         welch_t(group[:, 0], reference[:, 0]).pvalue,
         between_slope(*sides).pvalue(ratio=ratio, hc3=hc3),
@@ -192,7 +268,7 @@ def between_groups(
         # both paths are needed: an intersection-union test, which keeps its level whatever one is
         max(pvalues),
         _shares(left, indirect, np.concatenate([orders[0], len(group) + orders[1]])),
-        Resampled(two_group_effects(*drawn)[0], min(map(len, sides))),
+        Resampled(resampled, min(map(len, sides))),
     )
 
 
@@ -209,10 +285,9 @@ def within_subjects(
         return not_assessable(len(rows), why)
     order = _by_value(rows)
     ordered = rows[order]
-    rng = _generator(seed, name)
-    drawn = ordered[rng.integers(len(ordered), size=(RESAMPLES, len(ordered)))]
-    indirect, direct, total = map(float, within_subject_effects(ordered))
-    left = [within_subject_effects(np.delete(ordered, n, 0))[0] for n in range(len(rows))]
+    donors = _Donors.of(ordered)
+    resampled = _within(donors.resampled(_generator(seed, name)))[0]
+    indirect, direct, total = map(float, _within(donors.all))
     pvalues = (
         one_sample_t(rows[:, 0]).pvalue,
         within_slope(ordered).pvalue(ratio=ratio, hc3=hc3),
@@ -225,6 +300,6 @@ def within_subjects(
         NOTE_WITHIN,
         *pvalues,
         max(pvalues),
-        _shares(left, indirect, order),
-        Resampled(within_subject_effects(drawn)[0], len(rows)),
+        _shares(_within(donors.without_each)[0], indirect, order),
+        Resampled(resampled, len(rows)),
     )

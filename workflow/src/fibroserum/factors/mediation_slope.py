@@ -19,14 +19,22 @@ class Slope:
     """Least squares of a target's changes on a factor's and on other terms, d donors.
 
     factor: (d,), its changes less the other terms' part. residual: (d,). estimate: the slope, 0
-    where the factor does not vary beside the other terms. hat: (d, d). df: degrees of freedom.
+    where the factor does not vary beside the other terms. basis: (d, k), orthonormal, of the other
+    terms. df: degrees of freedom.
     """
 
     factor: np.ndarray
     residual: np.ndarray
     estimate: float
-    hat: np.ndarray
+    basis: np.ndarray
     df: int
+
+    @property
+    def hat(self) -> np.ndarray:
+        """The hat matrix (d, d)."""
+        square = float((self.factor**2).sum())
+        own = np.outer(self.factor, self.factor) / square if square > 1e-12 else 0.0
+        return np.asarray(self.basis @ self.basis.T + own)
 
     @property
     def rss(self) -> float:
@@ -57,8 +65,7 @@ def slope_of(terms: np.ndarray, factor: np.ndarray, target: np.ndarray) -> Slope
     x, y = (values - basis @ (basis.T @ values) for values in (factor, target))
     square = float((x**2).sum())
     estimate = float(x @ y) / square if square > 1e-12 else 0.0
-    hat = basis @ basis.T + (np.outer(x, x) / square if square > 1e-12 else 0.0)
-    return Slope(x, y - estimate * x, estimate, hat, len(x) - terms.shape[1] - 1)
+    return Slope(x, y - estimate * x, estimate, basis, len(x) - terms.shape[1] - 1)
 
 
 def between_slope(group: np.ndarray, reference: np.ndarray) -> Slope:
@@ -76,7 +83,7 @@ def within_slope(rows: np.ndarray) -> Slope:
     if (total**2).sum() > 1e-12:
         terms = np.column_stack([terms, total])
     found = slope_of(terms, rows[:, 0], rows[:, 1])
-    return Slope(found.factor, found.residual, found.estimate, found.hat, len(rows) - 3)
+    return Slope(found.factor, found.residual, found.estimate, found.basis, len(rows) - 3)
 
 
 def panel_ratio(slopes: Sequence[Slope]) -> float:

@@ -28,7 +28,7 @@ class SerumModel:
     table: by gene id, serum_slope with ci_low and ci_high, serum_pvalue; empty where it is
     unavailable, and `unavailable` says why. pairs: `level_pairs` with the pairs that the model
     used, their leverage and relative_variance. df_prior, df_residual: of its moderated t test, in a
-    typical gene.
+    typical gene. norm_factors: of its samples, None where it is unavailable.
     """
 
     table: pd.DataFrame
@@ -36,6 +36,7 @@ class SerumModel:
     unavailable: str
     df_prior: float = np.inf
     df_residual: float = np.inf
+    norm_factors: pd.Series | None = None
 
     def evidence(self) -> Evidence:
         """Return it as evidence on the factor's genes."""
@@ -56,6 +57,7 @@ def serum_model(
     pairs: pd.DataFrame,
     force_kept: pd.Series,
     *,
+    norm_factors: pd.Series | None = None,
     n_cpus: int = 1,
     steps: SlopeSteps = STEPS,
 ) -> SerumModel:
@@ -72,6 +74,7 @@ def serum_model(
         force_kept,
         name="the level",
         magnitude=max(1.0, float(np.abs(levels).max(initial=0))),
+        norm_factors=norm_factors,
         n_cpus=n_cpus,
         steps=steps,
     )
@@ -82,4 +85,24 @@ def serum_model(
         return SerumModel(table, pairs.assign(used=False, reason=reason), found.unavailable)
     described = found.pairs.reindex(keys_of(pairs))
     pairs = pairs.assign(**{name: described[name].to_numpy() for name in described})
-    return SerumModel(table, pairs, "", found.df_prior, found.df_residual)
+    return SerumModel(table, pairs, "", found.df_prior, found.df_residual, found.norm_factors)
+
+
+def serum_models(
+    counts: pd.DataFrame,
+    obs: pd.DataFrame,
+    settings: Mapping[str, Any],
+    pairs: Mapping[str, pd.DataFrame],
+    force_kept: pd.Series,
+    *,
+    n_cpus: int = 1,
+) -> dict[str, SerumModel]:
+    """Return the serum evidence by factor; pairs: by factor, others as in `serum_model`."""
+    found: dict[str, SerumModel] = {}
+    known = None
+    for name, own in pairs.items():
+        one = serum_model(counts, obs, settings, own, force_kept, norm_factors=known, n_cpus=n_cpus)
+        # most factors of a cohort are measured in the same samples
+        known = known if one.norm_factors is None else one.norm_factors
+        found[name] = one
+    return found

@@ -18,6 +18,7 @@ from fibroserum.cohort.accessors import (
     counts_of,
     rows_of_targets,
     settings_of,
+    tested_counts,
 )
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.enrichment.expression import set_models_of
@@ -25,7 +26,7 @@ from fibroserum.factors.combine import combine
 from fibroserum.factors.concordance import concordance, responsive_genes, signed_sets
 from fibroserum.factors.levels import PAIR_COLUMNS, Change, level_change, level_pairs
 from fibroserum.factors.mediation_calls import mediation_rows, with_calls
-from fibroserum.factors.serum import SerumModel, serum_model
+from fibroserum.factors.serum import SerumModel, serum_models
 from fibroserum.factors.stimulation import stimulation_evidence, stimulation_scores
 from fibroserum.genes.mapping import resolve
 from fibroserum.input.sheet import obs_name
@@ -74,8 +75,8 @@ class _Context:
 
     obs: the samples of the last time after and before, text, in groups with changes; all_obs: of
     all times. annotation: of its genes, text. targets: the ids of every row
-    that means a target. counts: samples of complete pairs × genes fitted. log2: log2 of normalized
-    counts + 0.5 of the targets that are present.
+    that means a target. paired: the samples of complete pairs. log2: log2 of normalized counts +
+    0.5 of the targets that are present.
     """
 
     obs: pd.DataFrame
@@ -84,10 +85,9 @@ class _Context:
     targets: frozenset[str]
     settings: dict[str, Any]
     contrasts: tuple[Contrast, ...]
-    counts: pd.DataFrame
+    paired: pd.Index
     force_kept: pd.Series
     log2: pd.DataFrame
-    linear: dict[str, ContrastFit]
     de: Mapping[str, pd.DataFrame]
     run: FactorSettings
 
@@ -110,8 +110,14 @@ def flag_factors(
     if not factors:
         return FactorTables(**{field: tables.empty(name) for field, name in SCHEMAS.items()})
     context = _context(cohort, paired, de, run)
+    serum = _serum_models(factors, context, tested_counts(paired))
+    # these models are as large as those of serum, of which only the tables are left
+    fits = set_models_of(paired, context.force_kept, run.n_cpus)
+    linear = {c.name: fits[c.file] for c in context.contrasts if c.file in fits}
     parts = [
-        _one_factor(name, entry, context, stimulation.get(name), signatures.get(name))
+        _one_factor(
+            name, entry, context, serum[name], stimulation.get(name), signatures.get(name), linear
+        )
         for name, entry in factors.items()
     ]
     rows = {field: [getattr(part, field) for part in parts] for field in SCHEMAS}
@@ -136,15 +142,11 @@ def _context(
 ) -> _Context:
     settings, obs = _of_last_time(settings_of(cohort), cohort.obs.astype(str))
     annotation = cohort.var.drop(columns="target").astype(str)
-    fitted = paired.var_names[paired.var["status"].astype(str) == "tested"]
-    counts = counts_of(paired)[fitted]
     force_kept = cohort.var["target"].astype(bool)
     present = [gene for gene in dict.fromkeys(settings["targets"].values()) if gene]
-    place = cohort.var_names.get_indexer(present)
-    raw = np.asarray(cohort.X)[:, place].astype(float)
+    raw = counts_of(cohort[:, present]).to_numpy(float)
     factors = paired.obs["size_factors"].astype(float).reindex(cohort.obs_names)
     scale = factors.fillna(cohort.obs["size_factor"]).to_numpy(float)[:, None]
-    fits = set_models_of(paired, force_kept, run.n_cpus)
     planned = all_contrasts(settings_of(cohort))
     own = tuple(contrast for contrast in planned if contrast.model == "paired")
     return _Context(
@@ -154,10 +156,9 @@ def _context(
         targets=frozenset(rows_of_targets(cohort)),
         settings=settings,
         contrasts=own,
-        counts=counts,
+        paired=paired.obs_names,
         force_kept=force_kept,
         log2=pd.DataFrame(np.log2(raw / scale + 0.5), index=cohort.obs_names, columns=present),
-        linear={c.name: fits[c.file] for c in own if c.file in fits},
         de=de,
         run=run,
     )
@@ -190,10 +191,11 @@ def _one_factor(
     name: str,
     entry: Mapping[str, Any],
     context: _Context,
+    serum: SerumModel,
     stimulation: pd.DataFrame | None,
     signature: pd.DataFrame | None,
+    linear: Mapping[str, ContrastFit],
 ) -> FactorTables:
-    serum = _serum(entry, context)
     changes = _changes(entry, context)
     verdicts = factor_genes(serum, stimulation, signature, context.annotation, context.run.alpha)
     called = responsive_genes(verdicts)
@@ -206,7 +208,7 @@ def _one_factor(
     sets = signed_sets(
         name,
         context.contrasts,
-        context.linear,
+        linear,
         in_matrix[~in_matrix["gene_id"].isin(context.targets) & in_matrix["reason"].isna()],
         changes,
         context.de,
@@ -226,22 +228,24 @@ def _one_factor(
     return FactorTables(**{field: getattr(parts, field).assign(factor=name) for field in SCHEMAS})
 
 
-def _serum(entry: Mapping[str, Any], context: _Context) -> SerumModel:
-    """Return the factor's serum evidence, unavailable where it has no measured level."""
-    if not entry["serum"]:
-        nothing = pd.DataFrame({"serum_slope": [], "serum_pvalue": []}, dtype=float)
-        return SerumModel(nothing, pd.DataFrame(columns=PAIR_COLUMNS), "the level was not measured")
-    pairs = _pairs(entry, context, context.settings["after"])
-    samples = context.all_obs.loc[context.counts.index]
-    own, settings = at_time(samples, context.settings, context.settings["after"])
-    return serum_model(
-        context.counts.loc[own.index],
-        own,
-        settings,
-        pairs,
-        context.force_kept,
-        n_cpus=context.run.n_cpus,
+def _serum_models(
+    factors: Mapping[str, Mapping[str, Any]], context: _Context, counts: pd.DataFrame
+) -> dict[str, SerumModel]:
+    """Return the serum evidence by factor, unavailable where one has no measured level.
+
+    counts: samples of complete pairs × genes fitted.
+    """
+    time = context.settings["after"]
+    own, settings = at_time(context.all_obs.loc[counts.index], context.settings, time)
+    nothing = pd.DataFrame({"serum_slope": [], "serum_pvalue": []}, dtype=float)
+    none = SerumModel(nothing, pd.DataFrame(columns=PAIR_COLUMNS), "the level was not measured")
+    pairs = {
+        name: _pairs(entry, context, time) for name, entry in factors.items() if entry["serum"]
+    }
+    found = serum_models(
+        counts, own, settings, pairs, context.force_kept, n_cpus=context.run.n_cpus
     )
+    return dict.fromkeys(factors, none) | found
 
 
 def _changes(entry: Mapping[str, Any], context: _Context) -> dict[str, Change]:

@@ -12,6 +12,8 @@ import numpy as np
 
 # A unit beyond this leverage decides its own fitted value.
 WHOLE = 1 - 1e-8
+# Below this leverage of all units their variances have one solution.
+SMALL = 0.4
 
 
 def hc3_parts(influence: np.ndarray, residual: np.ndarray, leverage: np.ndarray) -> np.ndarray:
@@ -36,7 +38,11 @@ def unit_variances(squares: np.ndarray, hat: np.ndarray) -> np.ndarray:
     of whose variance nothing is known.
     """
     matrix = (np.eye(len(hat)) - hat) ** 2
-    found = np.linalg.lstsq(matrix, squares, rcond=None)[0]
+    # a row of it sums to 1 less the leverage, so that the diagonal is most of each row below a half
+    if hat.diagonal().max(initial=0) < SMALL:
+        found = np.linalg.solve(matrix, squares)
+    else:
+        found = np.linalg.lstsq(matrix, squares, rcond=None)[0]
     # the constrained solution is slow with many units, and is the same where none is negative
     if (found >= 0).all():
         return np.asarray(found)

@@ -6,7 +6,7 @@ F1000Research 5:1438 for the filter.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,19 @@ class LinearFit:
     def dense_coefficients(self) -> np.ndarray:
         """The coefficients of the dense columns, (G, k)."""
         return self.coefficients[:, len(self.design.labels) :]
+
+    def of(self, genes: np.ndarray) -> LinearFit:
+        """Return the fit of some genes, by position."""
+        return replace(
+            self,
+            genes=self.genes[genes],
+            E=self.E[:, genes],
+            weights=self.weights[:, genes],
+            coefficients=self.coefficients[genes],
+            covariance=self.covariance[genes],
+            sigma=self.sigma[genes],
+            amean=self.amean[genes],
+        )
 
 
 def lowess_span(genes: int) -> float:

@@ -59,6 +59,7 @@ def outcome_slope(
     *,
     name: str,
     question: Question,
+    norm_factors: pd.Series | None = None,
     n_cpus: int = 1,
     steps: SlopeSteps = STEPS,
 ) -> SlopeModel:
@@ -82,6 +83,7 @@ def outcome_slope(
         name=name,
         question=question,
         magnitude=float(size),
+        norm_factors=norm_factors,
         n_cpus=n_cpus,
         steps=steps,
     )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from fibroserum.enrichment.membership import restrict
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import LinearFit
 from fibroserum.multiple_testing import adjust
-from fibroserum.slopes.design import VALUE, norm_factors
+from fibroserum.slopes.design import VALUE
 from fibroserum.slopes.influence import pair_variances
 from fibroserum.slopes.model import SlopeModel, unit_codes
 
@@ -26,7 +25,6 @@ def set_slopes(
     counts: pd.DataFrame,
     groups: pd.Series,
     sets: Sequence[GeneSet],
-    settings: Mapping[str, Any],
     *,
     min_size: int,
     max_size: int,
@@ -36,8 +34,7 @@ def set_slopes(
     """Return fry's test of the slope in each set, Benjamini-Hochberg within collections.
 
     model: `slope_model` with a slope; counts: samples × genes; groups: by sample; sets: of matrix
-    gene ids; settings: as `slope_model` takes them. The samples of a pair are compared at one
-    depth, as in all set tests within donors. Weights are over each group's typical variance, and
+    gene ids. The samples of a pair are compared at one depth, as in all set tests within donors. Weights are over each group's typical variance, and
     where pairs with leverage vary more than others, the statistic is divided by the root of the
     ratio. As in all set tests, a single gene makes no call (`carried_by`: its id).
     """
@@ -47,7 +44,7 @@ def set_slopes(
     table = restricted.table[["collection", "gene_set", "tested"]]
     if table.empty:
         return tables.empty("outcome_sets").drop(columns=["outcome", "question", "time"])
-    fit = _one_variance(model.fit, counts, groups, settings, n_cpus)
+    fit = _one_variance(model, counts, groups, n_cpus)
     column = fit.design.dense.columns.get_loc(VALUE)
     vector = fit.design.contrast((fit.design.dense.columns == VALUE).astype(float))
     effects = linear.genewise_effects(fit, vector, n_cpus=n_cpus)
@@ -77,18 +74,16 @@ def set_slopes(
 
 
 def _one_variance(
-    fit: LinearFit,
-    counts: pd.DataFrame,
-    groups: pd.Series,
-    settings: Mapping[str, Any],
-    n_cpus: int,
+    model: SlopeModel, counts: pd.DataFrame, groups: pd.Series, n_cpus: int
 ) -> LinearFit:
     """Return the fit of expression at one depth in each pair, groups weighted to vary alike."""
-    own = counts.loc[fit.samples, fit.genes]
+    fit, factors = model.fit, model.norm_factors
+    assert fit is not None and factors is not None, "a model of counts"
     if fit.design.blocks is None:
         values, weights = fit.E, fit.weights
     else:
-        values, weights = linear.depth_matched(own, fit.design, norm_factors(own, settings))
+        own = counts.loc[fit.samples, fit.genes]
+        values, weights = linear.depth_matched(own, fit.design, factors.to_numpy())
     frame = pd.DataFrame(values, fit.samples, fit.genes)
     plain = linear.fit_weighted(frame, fit.design, weights, n_cpus=n_cpus)
     spread = linear.group_variances(plain, groups.loc[fit.samples], n_cpus=n_cpus)

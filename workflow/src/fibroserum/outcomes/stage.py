@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import tables
-from fibroserum.cohort.accessors import at_time, change_times, counts_of, settings_of
+from fibroserum.cohort.accessors import at_time, change_times, settings_of, tested_counts
 from fibroserum.genes.gmt import GeneSet, map_sets
 from fibroserum.multiple_testing import benjamini_hochberg, panel_adjusted
 from fibroserum.outcomes.pairs import UNAVAILABLE, outcome_pairs, outcome_slope
@@ -82,20 +82,20 @@ def flag_outcomes(
     the config's. Each outcome has two questions at each time after: whether expression changes
     with it (`change`), and whether expression before predicts its change (`baseline`).
     """
-    fitted = paired.var_names[paired.var["status"].astype(str) == "tested"]
     shared = _Cohort(
         cohort.obs.astype(str),
         settings_of(cohort),
-        counts_of(paired)[fitted],
+        tested_counts(paired),
         cohort.var["symbol"].astype(str),
         cohort.var["target"].astype(bool),
         map_sets(sets, cohort.var)[0],
         run,
     )
     found: dict[str, list[pd.DataFrame]] = {field: [] for field in SCHEMAS}
+    known: dict[tuple[str, Question], pd.Series] = {}
     for name, entry in outcomes.items():
         for time in change_times(shared.settings):
-            one = _one_time(name, entry, time, shared)
+            one = _one_time(name, entry, time, shared, known)
             for field in SCHEMAS:
                 found[field].append(getattr(one, field).assign(outcome=name, time=time))
     return OutcomeTables(**{field: _stacked(SCHEMAS[field], own) for field, own in found.items()})
@@ -110,8 +110,17 @@ def _stacked(name: str, parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     return whole.where(whole.notna(), None).infer_objects()
 
 
-def _one_time(name: str, entry: Mapping[str, Any], time: str, shared: _Cohort) -> OutcomeTables:
-    """Return the tables of one outcome at one time after, without the columns that name them."""
+def _one_time(
+    name: str,
+    entry: Mapping[str, Any],
+    time: str,
+    shared: _Cohort,
+    known: dict[tuple[str, Question], pd.Series],
+) -> OutcomeTables:
+    """Return the tables of one outcome at one time after, without the columns that name them.
+
+    known: normalisation factors of the last outcome's models, which are replaced by this one's.
+    """
     obs, settings = at_time(shared.obs, shared.settings, time)
     pairs = outcome_pairs(obs, settings, entry)
     last, other = change_times(shared.settings)[-1], ""
@@ -132,9 +141,12 @@ def _one_time(name: str, entry: Mapping[str, Any], time: str, shared: _Cohort) -
                 shared.force_kept,
                 name=name,
                 question=question,
+                norm_factors=known.get((time, question)),
                 n_cpus=run.n_cpus,
             )
         )
+        if model.norm_factors is not None:
+            known[time, question] = model.norm_factors
         genes = gene_rows(model, run.alpha)
         about = {"outcome": name, "question": question}
         per = "each doubling" if entry["scale"] == "log2" else "each unit"
@@ -151,7 +163,6 @@ def _one_time(name: str, entry: Mapping[str, Any], time: str, shared: _Cohort) -
                 counts,
                 obs["group"],
                 shared.sets,
-                shared.settings,
                 min_size=run.min_size,
                 max_size=run.max_size,
                 alpha=run.alpha,
@@ -248,8 +259,12 @@ def _without_pairs(model: SlopeModel, genes: Sequence[str | None]) -> pd.DataFra
     if model.fit is None:
         return pd.DataFrame(index=range(len(genes)), columns=columns)
     column = model.fit.design.dense.columns.get_loc(VALUE)
-    slopes = np.array([slope for slope, _ in slopes_without(model.fit, column)]) / model.size
     place = model.fit.genes.get_indexer([gene or "" for gene in genes])
+    slopes = {
+        int(position): slope[position - own.start] / model.size
+        for own, slope, _ in slopes_without(model.fit, column)
+        for position in np.intersect1d(place, np.arange(own.start, own.start + len(slope)))
+    }
     donors = model.pairs.index.get_level_values(0)
     several = donors.duplicated().any()
     names = [f"{donor} ({group})" if several else donor for donor, group in model.pairs.index]
@@ -258,7 +273,7 @@ def _without_pairs(model: SlopeModel, genes: Sequence[str | None]) -> pd.DataFra
         if position < 0:
             rows.append(dict.fromkeys(columns))
             continue
-        own, whole = slopes[:, position], model.table["slope"].iloc[position]
+        own, whole = slopes[position], model.table["slope"].iloc[position]
         share = own / whole if whole else np.ones(len(own))
         worst = int(np.nanargmin(share))
         rows.append(

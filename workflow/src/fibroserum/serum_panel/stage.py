@@ -13,9 +13,9 @@ from fibroserum import tables
 from fibroserum.cohort.accessors import (
     all_contrasts,
     change_times,
-    counts_of,
     panel_of,
     settings_of,
+    tested_counts,
 )
 from fibroserum.input.serum_panel import SerumPanel, molecule_of
 from fibroserum.serum_panel.candidates import candidates_of
@@ -70,11 +70,10 @@ def flag_panel(
         for one in own
     }
     changes = {name: with_calls(_with_unusable(t, unusable), alpha) for name, t in changes.items()}
-    fitted = paired.var_names[paired.var["status"].astype(str) == "tested"]
     slopes = {
         time: slopes_at(
             panel,
-            counts_of(paired)[fitted],
+            tested_counts(paired),
             cohort.obs,
             settings,
             time,

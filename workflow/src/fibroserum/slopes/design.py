@@ -99,22 +99,23 @@ def _before_columns(
     return pd.concat(parts, axis=1), None
 
 
-def norm_factors(own: pd.DataFrame, settings: Mapping[str, Any]) -> np.ndarray:
-    """Return TMM factors, or those of size factors that are not of the genes."""
+def tmm_or_fixed(own: pd.DataFrame, settings: Mapping[str, Any]) -> pd.Series:
+    """Return TMM factors by sample, or those of size factors that are not of the genes."""
     fixed = settings.get("fixed_size_factors")
     if fixed is None:
-        return linear.tmm_factors(own)
-    return linear.fixed_norm_factors(own, fixed).to_numpy()
+        return pd.Series(linear.tmm_factors(own), own.index)
+    return linear.fixed_norm_factors(own, fixed)
 
 
 def well_counted(
-    own: pd.DataFrame,
+    counts: pd.DataFrame,
     obs: pd.DataFrame,
     settings: Mapping[str, Any],
     design: Design,
     force_kept: pd.Series,
 ) -> pd.DataFrame:
-    """Return the counts of genes with enough of them; own: of the design's samples."""
+    """Return the counts of the design's samples in genes with enough of them."""
+    own = counts.loc[design.samples]
     # which genes have counts enough is a matter of the groups, not of donors or the values
     group = obs.loc[own.index, "group"]
     if design.blocks is not None:

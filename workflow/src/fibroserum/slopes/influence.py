@@ -22,20 +22,23 @@ from fibroserum.linear.robust import WHOLE, hc3_parts, slope_ratio, unit_varianc
 HALF = 0.5
 # Slopes that no one would take for shown are left as they are.
 ASKED = 0.05
+# Genes × pairs that are computed at once: they fit in a processor's cache.
+VALUES = 100_000
 
 
 @dataclass(frozen=True)
-class Pair:
-    """One pair in the G weighted fits of pair differences (a sample, where there are no blocks).
+class Pairs:
+    """All P pairs in the weighted fits of some g genes (samples, where there are no blocks).
 
-    weight, residual, leverage: (G,). direction: (G, k), what a unit of weight times residual adds
-    to the dense coefficients.
+    genes: their positions in the fit. weight, residual, leverage: (g, P). influence: (g, P), what
+    a unit of weight times residual adds to the coefficient asked for.
     """
 
+    genes: slice
     weight: np.ndarray
     residual: np.ndarray
     leverage: np.ndarray
-    direction: np.ndarray
+    influence: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -65,25 +68,26 @@ class PairVariances:
     ratio: float
 
 
-def pairs_of(fit: LinearFit) -> Iterator[Pair]:
-    """Yield the pairs of a fit in the order of its blocks, or its samples where it has none.
+def pairs_of(fit: LinearFit, column: int) -> Iterator[Pairs]:
+    """Yield the pairs in a few genes' fits at a time, in the order of the fit's blocks (samples).
 
-    fit: blocks of two samples each, before and after, or no blocks; ValueError for others.
+    fit: blocks of two samples each, before and after, or no blocks; ValueError for others. column:
+    position of the coefficient that is asked for among the dense columns.
     """
-    if fit.design.blocks is None:
-        rows = zip(fit.weights, fit.E, fit.design.dense_values, strict=True)
-    else:
-        first, second = _samples(fit)
-        rows = zip(
-            1.0 / (1.0 / fit.weights[first] + 1.0 / fit.weights[second]),
-            fit.E[second] - fit.E[first],
-            steps_of(fit),
-            strict=True,
-        )
-    for weight, value, step in rows:
-        direction = fit.covariance @ step
-        residual = value - fit.dense_coefficients @ step
-        yield Pair(weight, residual, weight * (direction @ step), direction)
+    steps = steps_of(fit)
+    first, second = _samples(fit) if fit.design.blocks is not None else (None, None)
+    at_once = max(1, VALUES // len(steps))
+    for start in range(0, len(fit.genes), at_once):
+        genes = slice(start, start + at_once)
+        # genes × samples, as they are stored
+        values, weights = fit.E.T[genes], fit.weights.T[genes]
+        if first is not None:
+            weights = 1.0 / (1.0 / weights[:, first] + 1.0 / weights[:, second])
+            values = values[:, second] - values[:, first]
+        covariance = fit.covariance[genes]
+        leverage = weights * ((steps @ covariance) * steps).sum(axis=2)
+        residual = values - fit.dense_coefficients[genes] @ steps.T
+        yield Pairs(genes, weights, residual, leverage, covariance[:, column] @ steps.T)
 
 
 def steps_of(fit: LinearFit) -> np.ndarray:
@@ -95,8 +99,8 @@ def steps_of(fit: LinearFit) -> np.ndarray:
     return np.asarray(values[second] - values[first])
 
 
-def slopes_without(fit: LinearFit, column: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield for each pair each gene's slope without it and its t, (G,) each, on df - 1.
+def slopes_without(fit: LinearFit, column: int) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Yield genes, their slopes without each pair and the slopes' t, (g, P) each, on df - 1.
 
     column: position of the slope among the dense columns. Precision weights and the prior of the
     variances are those of the fit. NaN for a pair that decides its own fitted value.
@@ -108,26 +112,29 @@ def slopes_without(fit: LinearFit, column: int) -> Iterator[tuple[np.ndarray, np
     rss = fit.sigma**2 * fit.df_residual
     added = np.maximum(total * variance - rss, 0.0)
     df = prior + fit.df_residual - 1
-    for pair in pairs_of(fit):
-        own = pair.direction[:, column]
-        rest = np.where(pair.leverage < WHOLE, 1 - pair.leverage, np.nan)
-        slope = beta - own * pair.weight * pair.residual / rest
-        scale = fit.covariance[:, column, column] + pair.weight * own**2 / rest
-        left = np.maximum(rss - pair.weight * pair.residual**2 / rest, 0.0) + added
-        yield slope, slope / np.sqrt(scale * left / df)
+    for pairs in pairs_of(fit, column):
+        own = pairs.genes
+        rest = np.where(pairs.leverage < WHOLE, 1 - pairs.leverage, np.nan)
+        share = pairs.weight / rest
+        slope = beta[own, None] - pairs.influence * share * pairs.residual
+        scale = fit.covariance[own, column, column, None] + share * pairs.influence**2
+        left = np.maximum(rss[own, None] - share * pairs.residual**2, 0.0) + added[own, None]
+        yield own, slope, slope / np.sqrt(scale * left / df)
 
 
 def without_each_pair(fit: LinearFit, column: int) -> Deletion:
     """Return for each gene the pair that its slope needs most; arguments as `slopes_without`'s."""
     beta = fit.dense_coefficients[:, column]
     genes = len(fit.genes)
-    worst, share = np.full(genes, -1), np.full(genes, np.inf)
-    statistic = np.full(genes, np.nan)
-    for place, (slope, without) in enumerate(slopes_without(fit, column)):
-        kept = np.divide(slope, beta, out=np.where(np.isnan(slope), np.nan, 1.0), where=beta != 0)
-        lower = kept < share
-        worst[lower], share[lower] = place, kept[lower]
-        statistic[lower] = without[lower]
+    worst, share, statistic = np.empty(genes, dtype=int), np.empty(genes), np.empty(genes)
+    for own, slope, without in slopes_without(fit, column):
+        whole = beta[own, None]
+        kept = np.divide(slope, whole, out=np.ones_like(slope), where=whole != 0)
+        kept[np.isnan(slope)] = np.inf
+        worst[own] = kept.argmin(axis=1)
+        rows = np.arange(len(kept))
+        share[own], statistic[own] = kept[rows, worst[own]], without[rows, worst[own]]
+    worst[np.isinf(share)] = -1
     _, total = posterior_variance(fit.sigma**2, fit.df_residual)
     df = max(total - fit.df_residual, 0.0) + fit.df_residual - 1
     return Deletion(worst, share, 2 * t_sf(np.abs(statistic), df))
@@ -135,11 +142,11 @@ def without_each_pair(fit: LinearFit, column: int) -> Deletion:
 
 def hc3_pvalue(fit: LinearFit, column: int) -> np.ndarray:
     """Return p values (G,) of a slope with HC3 standard errors over pairs, on the residual df."""
-    variance = np.zeros(len(fit.genes))
-    for pair in pairs_of(fit):
-        influence = pair.direction[:, column] * pair.weight
-        variance += hc3_parts(influence, pair.residual, pair.leverage)
-    statistic = np.abs(fit.dense_coefficients[:, column]) / np.sqrt(variance)
+    parts = [
+        hc3_parts(pairs.influence * pairs.weight, pairs.residual, pairs.leverage).sum(axis=1)
+        for pairs in pairs_of(fit, column)
+    ]
+    statistic = np.abs(fit.dense_coefficients[:, column]) / np.sqrt(np.concatenate(parts))
     return np.asarray(2 * t_sf(statistic, fit.df_residual))
 
 
@@ -151,15 +158,16 @@ def pair_variances(fit: LinearFit, column: int, groups: np.ndarray) -> PairVaria
     medians over genes of a pair's weight over the gene's mean weight.
     """
     variance, _ = posterior_variance(fit.sigma**2, fit.df_residual)
-    mean = sum(pair.weight for pair in pairs_of(fit)) / len(groups)
-    squares, weights = [], []
-    for pair in pairs_of(fit):
-        squares.append(float(np.mean(pair.weight * pair.residual**2 / variance)))
-        weights.append(float(np.median(pair.weight / mean)))
-    root = np.sqrt(weights)
+    squares, relative = np.zeros(len(groups)), np.empty((len(groups), len(fit.genes)))
+    for pairs in pairs_of(fit, column):
+        own = pairs.genes
+        squares += (pairs.weight * pairs.residual**2 / variance[own, None]).sum(axis=0)
+        relative[:, own] = (pairs.weight / pairs.weight.mean(axis=1, keepdims=True)).T
+    squares /= len(fit.genes)
+    root = np.sqrt(np.median(relative, axis=1, overwrite_input=True))
     basis, triangle = np.linalg.qr(steps_of(fit) * root[:, None])
     hat = basis @ basis.T
-    own = np.asarray(squares) * fit.df_residual / sum(squares)
+    own = squares * fit.df_residual / squares.sum()
     influence = basis @ np.linalg.inv(triangle)[column]
     variances = unit_variances(own, hat)
     assumed = np.ones(len(groups))

@@ -28,7 +28,7 @@ from fibroserum.slopes.design import (
     Question,
     centred,
     keys_of,
-    norm_factors,
+    tmm_or_fixed,
     slope_design,
     well_counted,
 )
@@ -90,6 +90,8 @@ class SlopeModel:
         What the values were divided by in `fit`: a power of two, so that no digit changes.
     df_prior, df_residual : float
         Of the moderated t test, in a typical gene.
+    norm_factors : pandas.Series or None
+        By sample, the normalisation factors of `fit`; None where the expression was given.
     """
 
     table: pd.DataFrame
@@ -99,6 +101,7 @@ class SlopeModel:
     size: float = 1.0
     df_prior: float = np.inf
     df_residual: float = np.inf
+    norm_factors: pd.Series | None = None
 
     @classmethod
     def without(cls, why: str) -> SlopeModel:
@@ -146,11 +149,18 @@ def slope_fit(
     design: Design,
     force_kept: pd.Series,
     *,
+    norm_factors: pd.Series | None = None,
     n_cpus: int = 1,
-) -> linear.LinearFit:
-    """Return limma-voom with the values beside donors or groups; arguments as `slope_model`'s."""
-    own = well_counted(counts.loc[design.samples], obs, settings, design, force_kept)
-    return linear.voom_fit(own, design, norm_factors=norm_factors(own, settings), n_cpus=n_cpus)
+) -> tuple[linear.LinearFit, pd.Series]:
+    """Return limma-voom with the values beside donors or groups, and its normalisation factors.
+
+    Arguments as `slope_model` takes them.
+    """
+    own = well_counted(counts, obs, settings, design, force_kept)
+    if norm_factors is None or not norm_factors.index.equals(own.index):
+        norm_factors = tmm_or_fixed(own, settings)
+    fit = linear.voom_fit(own, design, norm_factors=norm_factors.to_numpy(), n_cpus=n_cpus)
+    return fit, norm_factors
 
 
 def slope_model(
@@ -164,6 +174,7 @@ def slope_model(
     question: Question = "change",
     magnitude: float | None = None,
     expression: linear.Expression | None = None,
+    norm_factors: pd.Series | None = None,
     n_cpus: int = 1,
     steps: SlopeSteps = STEPS,
 ) -> SlopeModel:
@@ -199,6 +210,8 @@ def slope_model(
     expression : Expression, optional
         `weighted_expression` of the counts, computed once for many values. By default the precision
         weights are those of the model with the value.
+    norm_factors : pandas.Series, optional
+        Those of another value's model on the same counts: taken where its samples are the same.
     n_cpus : int
         Threads; results do not depend on it.
     steps : SlopeSteps
@@ -219,7 +232,9 @@ def slope_model(
     if why:
         return SlopeModel.without(why)
     if expression is None:
-        fit = slope_fit(counts, obs, settings, design, force_kept, n_cpus=n_cpus)
+        fit, norm_factors = slope_fit(
+            counts, obs, settings, design, force_kept, norm_factors=norm_factors, n_cpus=n_cpus
+        )
     else:
         kept = expression.samples.get_indexer(design.samples)
         log2 = pd.DataFrame(expression.log2[kept], design.samples, expression.genes)
@@ -243,6 +258,7 @@ def slope_model(
         size,
         (pooled - fit.df_residual) * typical,
         fit.df_residual * typical,
+        norm_factors,
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from fibroserum import linear
 from fibroserum.cohort.designs import Design
 from fibroserum.cohort.rank import check_rank
-from fibroserum.slopes.design import change_columns, norm_factors, well_counted
+from fibroserum.slopes.design import change_columns, tmm_or_fixed, well_counted
 
 
 def weighted_expression(
@@ -23,8 +23,8 @@ def weighted_expression(
     """
     design = Design(*change_columns(obs, settings, list(settings["groups"])))
     check_rank(design, "the model of changes")
-    own = well_counted(counts.loc[design.samples], obs, settings, design, force_kept)
-    log2, size = linear.log_cpm(own, norm_factors(own, settings))
+    own = well_counted(counts, obs, settings, design, force_kept)
+    log2, size = linear.log_cpm(own, tmm_or_fixed(own, settings).to_numpy())
     span = linear.lowess_span(own.shape[1])
     seen = own.to_numpy().any(axis=0)
     weights = linear.precision_weights(log2, size, design, seen, span)

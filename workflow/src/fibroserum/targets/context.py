@@ -222,12 +222,11 @@ def _does(pattern: Mapping[str, str]) -> str:
 
 def _receptors(cohort: ad.AnnData, receptors: Mapping[str, str]) -> list[dict[str, object]]:
     found, _ = resolve(receptors, cohort.var)
-    normalized = np.asarray(cohort.layers["normalized"], dtype=float)
     rows: list[dict[str, object]] = []
     for receptor, factor in receptors.items():
         genes = found.get(receptor, [])
-        positions = cohort.var_names.get_indexer(genes)
-        mean = float(normalized[:, positions].sum(axis=1).mean()) if genes else np.nan
+        normalized = np.asarray(cohort[:, genes].layers["normalized"], dtype=float)
+        mean = float(normalized.sum(axis=1).mean()) if genes else np.nan
         rows.append(
             {"item": receptor, "kind": "receptor", "genes": len(genes),
              "sentence": receptor_sentence(receptor, factor, len(genes), mean)}

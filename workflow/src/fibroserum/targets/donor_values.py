@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum import tables
+from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.designs import Design
 from fibroserum.cohort.members import complete, members_of
@@ -86,8 +87,7 @@ def target_samples(
 
     dose: its column in `obs`.
     """
-    places = cohort.var_names.get_indexer(genes)
-    counts = np.asarray(cohort.X)[:, places].astype(float)
+    counts = counts_of(cohort[:, genes]).to_numpy(float)
     scale = factors.reindex(cohort.obs_names).fillna(cohort.obs["size_factor"]).to_numpy(float)
     frames = [
         pd.DataFrame(values, index=cohort.obs_names, columns=genes)

@@ -18,7 +18,8 @@ from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.models import Model, model_of
 from fibroserum.de.second_model import COLUMNS, second_columns
 from fibroserum.de.stored_fit import expression_of_calls
-from fibroserum.linear import Expression, GroupVariance
+from fibroserum.linear import ContrastFit, Expression, GroupVariance
+from fibroserum.linear.robust import WHOLE
 
 KEYS = ["gene_id", "contrast", "left_out"]
 
@@ -46,36 +47,84 @@ def second_without_each(
     place = np.flatnonzero(expression.genes.isin(list(genes)))
     if not len(place):
         return parts[0]
-    own, model = expression.of(place), model_of(fit)
+    model = model_of(fit)
     fits = linear.contrast_fits(expression, model, n_cpus=n_cpus)
-    priors: dict[int, GroupVariance] = {}
-    threshold = float(fit.uns["model"]["lfc_threshold"])
+    own = expression.of(place)
+    sharing: dict[int, list[Contrast]] = {}
     for contrast in contrasts:
-        if contrast.file not in fits:
-            continue
-        whole = fits[contrast.file]
-        if id(whole.fit) not in priors:
-            found = linear.group_variances(whole.fit, whole.groups, n_cpus=n_cpus)
-            priors[id(whole.fit)] = found.of(place)
-        for donor in sorted(set(members[contrast.name].index.get_level_values("donor"))):
-            kept = (donor_of.loc[own.samples] != donor).to_numpy()
-            rest = model.of(kept)
-            asked = {contrast.file: rest.contrasts[contrast.file]}
-            found = priors[id(whole.fit)]
-            part = _numbers(
-                own.of_samples(kept), replace(rest, contrasts=asked), found, threshold, n_cpus
-            )
-            keys = {"gene_id": own.genes, "contrast": contrast.name, "left_out": donor}
-            parts.append(pd.DataFrame(keys).join(part, on="gene_id"))
-    return pd.concat([part for part in parts if len(part)] or parts, ignore_index=True)
+        if contrast.file in fits:
+            sharing.setdefault(id(fits[contrast.file].fit), []).append(contrast)
+    donors = {
+        name: sorted(set(table.index.get_level_values("donor"))) for name, table in members.items()
+    }
+    found: dict[tuple[str, str], pd.DataFrame] = {}
+    for same in sharing.values():
+        whole = fits[same[0].file]
+        priors = linear.group_variances(whole.fit, whole.groups, n_cpus=n_cpus).of(place)
+        one = replace(whole, fit=whole.fit.of(place))
+        alone = _rows_alone(one, model)
+        for donor in sorted(set().union(*(donors[contrast.name] for contrast in same))):
+            asked = [contrast for contrast in same if donor in donors[contrast.name]]
+            if donor in alone:
+                rest = _without(one, alone[donor], n_cpus)
+                spread = linear.group_variances(rest.fit, rest.groups, priors=priors, n_cpus=n_cpus)
+                tests = [
+                    linear.group_wise_t(rest.fit, fits[c.file].vector, spread, n_cpus=n_cpus)
+                    for c in asked
+                ]
+            else:
+                kept = (donor_of.loc[own.samples] != donor).to_numpy()
+                samples, left = own.of_samples(kept), model.of(kept)
+                tests = [_refitted(samples, left, c.file, priors, n_cpus) for c in asked]
+            found |= {(c.name, donor): test for c, test in zip(asked, tests, strict=True)}
+    order = [(c.name, donor) for c in contrasts if c.file in fits for donor in donors[c.name]]
+    if not order:
+        return parts[0]
+    table = pd.concat({key: found[key] for key in order}, names=["contrast", "left_out", "gene_id"])
+    threshold = float(fit.uns["model"]["lfc_threshold"])
+    return second_columns(table, threshold).reset_index()[[*KEYS, *COLUMNS]]
 
 
-def _numbers(
-    expression: Expression, model: Model, priors: GroupVariance, threshold: float, n_cpus: int
+def _rows_alone(own: ContrastFit, model: Model) -> dict[str, int]:
+    """Return the donors whose value is a row of the linear model that others do not need.
+
+    Without it the model is that of the other samples: each coefficient has other rows, and a
+    residual degree of freedom is left. With `design.block` donors share values, and none is alone.
+    """
+    if model.units is None or model.fewest > 1 or own.fit.df_residual < 2:
+        return {}
+    if own.groups is None:
+        samples = pd.DataFrame({"unit": model.units, "group": model.groups})
+        # the last donor in several groups decides whether values compare a donor's groups
+        if samples.drop_duplicates()["unit"].duplicated().sum() < 2:
+            return {}
+    basis, _ = np.linalg.qr(own.fit.design.dense_values)
+    leverage = (basis**2).sum(axis=1)
+    return {
+        str(donor): row for row, donor in enumerate(own.fit.samples) if leverage[row] < WHOLE
+    }
+
+
+def _without(own: ContrastFit, row: int, n_cpus: int) -> ContrastFit:
+    """Return the linear model without a row."""
+    kept = np.arange(len(own.fit.samples)) != row
+    rest = linear.fit_weighted(
+        pd.DataFrame(own.fit.E[kept], own.fit.samples[kept], own.fit.genes),
+        own.fit.design.of(kept),
+        own.fit.weights[kept],
+        n_cpus=n_cpus,
+        amean=own.fit.amean,
+        trended=own.fit.trended,
+    )
+    return ContrastFit(rest, own.vector, None if own.groups is None else own.groups[kept])
+
+
+def _refitted(
+    expression: Expression, model: Model, contrast: str, priors: GroupVariance, n_cpus: int
 ) -> pd.DataFrame:
-    """Return the second model's COLUMNS of a model's one contrast, by gene."""
-    fits = linear.contrast_fits(expression, model, n_cpus=n_cpus)
-    own = next(iter(fits.values()), None)
+    """Return the test of a contrast, by its file's name, in the samples that are left."""
+    only = replace(model, contrasts={contrast: model.contrasts[contrast]})
+    own = linear.contrast_fits(expression, only, n_cpus=n_cpus).get(contrast)
     if own is None or not own.vector.any():
-        return pd.DataFrame(np.nan, expression.genes, COLUMNS)
-    return second_columns(linear.contrast_test(own, priors=priors, n_cpus=n_cpus), threshold)
+        return pd.DataFrame(np.nan, expression.genes, ["log2FoldChange", "se", "df_total"])
+    return linear.contrast_test(own, priors=priors, n_cpus=n_cpus)
