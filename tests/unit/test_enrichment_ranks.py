@@ -13,7 +13,7 @@ from scipy import stats
 
 from fibroserum.enrichment.membership import restrict
 from fibroserum.enrichment.overrepresentation import overrepresentation
-from fibroserum.enrichment.prerank import _scores, null_scores, prerank
+from fibroserum.enrichment.prerank import null_scores, peaks, prerank
 from fibroserum.enrichment.set_tests import main_model_tests
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.multiple_testing import adjust
@@ -91,7 +91,7 @@ def test_scores_of_drawn_sets_are_gseapys(statistic: list[float], data: st.DataO
     hits = sorted(data.draw(st.permutations(range(genes)))[:size])
     labels = [str(i) for i in range(genes)]
     reference = prerank_rs(labels, values, {"s": [labels[i] for i in hits]}, 1.0, 1, genes, 0, 1, 0)
-    ours = _scores(np.abs(values), np.array([hits]))[0]
+    ours = peaks(np.abs(values), np.array([hits]))[0][0]
     # where the sum goes as far up as down either is the score
     assert abs(ours) == pytest.approx(abs(reference.summaries[0].es), abs=1e-12)
     running = np.asarray(reference.summaries[0].run_es)
@@ -104,7 +104,7 @@ def test_drawn_sets_have_the_distribution_of_all_sets() -> None:
     weights = np.array([3.0, 2.0, 0.5, 0.2, 0.1, 1.5, 4.0])
     drawn = null_scores(weights, [2, 3], 40_000, seed=1)
     for size, scores in drawn.items():
-        every = _scores(weights, np.array(list(itertools.combinations(range(7), size))))
+        every = peaks(weights, np.array(list(itertools.combinations(range(7), size))))[0]
         values, counts = np.unique(np.round(every, 9), return_counts=True)
         seen = np.array([np.isclose(scores, value).mean() for value in values])
         assert seen.sum() == pytest.approx(1)

@@ -40,8 +40,9 @@ PRIVATE = {
         "the constructor calls it: a decomposition of samples × donors, and only a warning"
     ),
     "pydeseq2.dds.DeseqDataSet['_normed_means']": "the column in which DeseqStats reads base means",
-    "gseapy.gse.prerank_rs": (
-        "gseapy.prerank gives the same scores in twice the time, and warns of ties in any order"
+    "gseapy.gse": (
+        "gseapy.prerank gives the same scores in twice the time, and warns of ties in any order; "
+        "the package loads plots and web clients"
     ),
     # numba's documented cache is a folder that it makes at import and that must be writable
     "numba.core.caching": "a cache that is also read where it cannot be written",
@@ -147,6 +148,9 @@ def uses(tree: ast.AST) -> Iterator[str]:
                 full = names.get(base) or (f"{names[owner]}.{name}" if owner in names else "")
                 if full:
                     yield from inherited(node, full)
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("find_spec"):
+            # a module that is loaded without its package
+            yield from (part for part in map(constant, node.args) if "." in part)
         if not isinstance(node, ast.Attribute):
             continue
         owner, hidden = ast.unparse(node.value), re.match(r"_[a-z]", node.attr)
@@ -158,6 +162,11 @@ def uses(tree: ast.AST) -> Iterator[str]:
             hidden and owner not in ("self", "cls", "super()", "os") and node.attr not in NAMEDTUPLE
         ):
             yield f"{OBJECTS.get(owner, owner)}.{node.attr}"
+
+
+def constant(node: ast.AST) -> str:
+    """Return a text that stands in the code, empty for anything else."""
+    return str(node.value) if isinstance(node, ast.Constant) else ""
 
 
 def inherited(node: ast.ClassDef, base: str) -> Iterator[str]:
@@ -227,6 +236,7 @@ def test_what_is_gone_is_seen(entry: str) -> None:
         ("import edgepython\nedgepython._x", ["edgepython._x"]),
         ("import gseapy.gse as g\ng._x", ["gseapy.gse._x"]),
         ("import gseapy.gse as g\ng.prerank_rs", ["gseapy.gse.prerank_rs"]),
+        ("PathFinder.find_spec('gseapy.gse', [])", ["gseapy.gse"]),
         ("from gseapy import _x", ["gseapy._x"]),
         ("from gseapy import Prerank\nPrerank._x", ["gseapy.Prerank._x"]),
         ("book._x()", ["book._x"]),

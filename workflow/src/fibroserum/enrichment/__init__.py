@@ -5,6 +5,7 @@ __all__ = [
     "expression",
     "fry",
     "group_wise",
+    "kernels",
     "membership",
     "overrepresentation",
     "prerank",

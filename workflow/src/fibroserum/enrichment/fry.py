@@ -6,14 +6,12 @@ in limma (fry). Agrees with limma's fry for the same effects.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pandas as pd
 from scipy.special import betaincc
 
 from fibroserum.distributions import chi2_ppf, t_sf
-from fibroserum.enrichment.membership import Membership
+from fibroserum.enrichment.membership import Membership, over_stacks
 from fibroserum.linear import Effects, VariancePrior, variance_prior
 
 
@@ -45,39 +43,50 @@ def standardised(effects: Effects, prior: VariancePrior | None = None) -> np.nda
 def fry(effects: np.ndarray, sets: Membership, *, n_cpus: int = 1) -> pd.DataFrame:
     """Return fry's tests of each set, from standardised effects (G, 1 + d).
 
-    Columns: direction (up, down), fry_pvalue, fry_mixed_pvalue, fry_pvalue_without_strongest: the
-    directional test without the gene that adds most to the set's direction (NaN for a single gene);
-    fry_strongest: the position of that gene among the tested ones.
+    Columns: those of `directional`; fry_mixed_pvalue.
+    """
+    found = directional(effects, sets)
+    mixed = found["fry_pvalue"].to_numpy(copy=True)  # of a single gene
+
+    def one_stack(rows: np.ndarray, positions: np.ndarray) -> None:
+        if positions.shape[1] > 1:
+            mixed[rows] = _mixed_pvalues(effects[positions])
+
+    over_stacks(one_stack, sets, effects.shape[1], n_cpus)
+    return found.assign(fry_mixed_pvalue=mixed)
+
+
+def directional(effects: np.ndarray, sets: Membership) -> pd.DataFrame:
+    """Return fry's directional test of each set, from standardised effects (G, 1 + d).
+
+    Columns: direction (up, down), fry_pvalue, fry_pvalue_without_strongest: the test without the
+    gene that adds most to the set's direction (NaN for a single gene); fry_strongest: the position
+    of that gene among the tested ones.
     """
     sums = np.asarray(sets.members @ effects)
+    statistic, df = _mean_t(sums), effects.shape[1] - 1
     sizes = sets.table["tested"].to_numpy()
-    statistic = _mean_t(sums)
     sign = np.where(statistic < 0, -1.0, 1.0)
-    without, mixed = np.full(len(sums), np.nan), np.empty(len(sums))
-    strongest = np.zeros(len(sums), dtype=np.int64)
-
-    def one(row: int) -> None:
-        positions = sets.positions(row)
-        own = effects[positions]
-        top = int(np.argmax(own[:, 0] * sign[row]))
-        strongest[row] = positions[top]
-        if sizes[row] > 1:
-            without[row] = _two_sided(_mean_t(sums[[row]] - own[[top]]), own.shape[1] - 1)[0]
-            mixed[row] = _mixed_pvalue(own)
-        else:
-            mixed[row] = _two_sided(statistic[[row]], own.shape[1] - 1)[0]
-
-    with ThreadPoolExecutor(max(1, n_cpus)) as pool:
-        list(pool.map(one, range(len(sums)), chunksize=64))
+    genes = sets.members.indices
+    strongest = genes[sets.first_largest(effects[genes, 0] * np.repeat(sign, sizes))]
+    without = _two_sided(_mean_t(sums - effects[strongest]), df)
     return pd.DataFrame(
         {
             "direction": np.where(statistic < 0, "down", "up"),
-            "fry_pvalue": _two_sided(statistic, effects.shape[1] - 1),
-            "fry_mixed_pvalue": mixed,
-            "fry_pvalue_without_strongest": without,
-            "fry_strongest": strongest,
+            "fry_pvalue": _two_sided(statistic, df),
+            "fry_pvalue_without_strongest": np.where(sizes > 1, without, np.nan),
+            "fry_strongest": strongest.astype(np.int64),
         }
     )
+
+
+def eigenvalues(own: np.ndarray) -> np.ndarray:
+    """Return the eigenvalues (sets, min(genes, k)), ascending, of effects (sets, genes, k).
+
+    The form is the sum of squares of a set's genes in the direction of the vector.
+    """
+    turned = own.transpose(0, 2, 1)
+    return np.linalg.eigvalsh(own @ turned if own.shape[1] <= own.shape[2] else turned @ own)
 
 
 def _mean_t(sums: np.ndarray) -> np.ndarray:
@@ -91,22 +100,21 @@ def _two_sided(statistic: np.ndarray, df: int) -> np.ndarray:
     return 2 * t_sf(np.abs(statistic), df)
 
 
-def _mixed_pvalue(effects: np.ndarray) -> float:
-    """Chance that a random rotation gives the set as large a sum of squares, by a scaled beta.
+def _mixed_pvalues(own: np.ndarray) -> np.ndarray:
+    """Chance that a random rotation gives a set as large a sum of squares, by a scaled beta.
 
-    The sum is a quadratic form in a random unit vector; its eigenvalues give its range, mean and
-    variance (limma's .fryEffects).
+    own: (sets, genes, 1 + d). The sum is a quadratic form in a random unit vector; its eigenvalues
+    give its range, mean and variance (limma's .fryEffects).
     """
-    transposed = effects.shape[0] > effects.shape[1]
-    gram = effects.T @ effects if transposed else effects @ effects.T
-    values = np.linalg.eigvalsh(gram)
-    low, high, d = max(values[0], 0.0), values[-1], len(values)
-    if high - low <= 1e-12 * high or high == 0:
-        return 1.0
-    observed = (np.sum(effects[:, 0] ** 2) - low) / (high - low)
-    mean = (values.sum() / d - low) / (high - low)
+    values = eigenvalues(own)
+    low, high, d = np.maximum(values[:, 0], 0.0), values[:, -1], values.shape[1]
+    varies = (high - low > 1e-12 * high) & (high != 0)
+    width = np.where(varies, high - low, 1.0)
+    observed = (np.sum(own[:, :, 0] ** 2, axis=1) - low) / width
+    mean = (values.sum(axis=1) / d - low) / width
     beta_variance = (d - 1) / d**2 / (d / 2 + 1)
-    squares, total = np.sum(values**2), values.sum()
-    spread = beta_variance * (squares - (total**2 - squares) / (d - 1)) / (high - low) ** 2
-    both = mean * (1 - mean) / spread - 1
-    return float(betaincc(both * mean, both * (1 - mean), np.clip(observed, 0, 1)))
+    squares, total = np.sum(values**2, axis=1), values.sum(axis=1)
+    spread = beta_variance * (squares - (total**2 - squares) / (d - 1)) / width**2
+    both = mean * (1 - mean) / np.where(varies, spread, 1.0) - 1
+    chance = betaincc(both * mean, both * (1 - mean), np.clip(observed, 0, 1))
+    return np.where(varies, chance, 1.0)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.designs import Design
-from fibroserum.enrichment.fry import fry, standardised
+from fibroserum.enrichment.fry import directional, standardised
 from fibroserum.enrichment.membership import Membership
 from fibroserum.linear import LinearFit, fit_weighted, genewise_effects
 
@@ -26,7 +26,7 @@ def own_fry(
     if own is None:
         return pd.DataFrame({"fry_own_pvalue": np.full(len(sets.table), np.nan)})
     effects = genewise_effects(own, np.eye(own.design.n_columns)[-1], n_cpus=n_cpus)
-    found = fry(standardised(effects), sets, n_cpus=n_cpus)
+    found = directional(standardised(effects), sets)
     return found[["fry_pvalue"]].rename(columns={"fry_pvalue": "fry_own_pvalue"})
 
 

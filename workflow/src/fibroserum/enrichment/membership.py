@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,8 @@ from fibroserum.genes.gmt import GeneSet
 
 # Shared genes over the union from which on two sets are one family: two of 20 that share 15.
 FAMILY_JACCARD = 0.6
+# How many numbers are computed at once: they stay in the processor's cache.
+STACK = 2**18
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,37 @@ class Membership:
         """Return the positions of a set's genes among the tested genes."""
         return self.members.indices[self.members.indptr[row] : self.members.indptr[row + 1]]
 
+    def first_largest(self, values: np.ndarray) -> np.ndarray:
+        """Return where in `members.indices` the (first) largest value of each set is.
+
+        values: of each member, in that order.
+        """
+        starts, sizes = self.members.indptr[:-1], np.diff(self.members.indptr)
+        largest = np.repeat(np.maximum.reduceat(values, starts), sizes)
+        where = np.flatnonzero(values == largest)
+        return where[np.searchsorted(where, starts)]
+
+    def stacks(self, width: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """Yield sets of one size together: their rows, and positions (sets, genes).
+
+        width: how many numbers a gene has in what is computed; `STACK` are in one stack.
+        """
+        starts, sizes = self.members.indptr[:-1], np.diff(self.members.indptr)
+        for size in np.unique(sizes):
+            rows = np.flatnonzero(sizes == size)
+            most = max(1, STACK // (int(size) * width))
+            for first in range(0, len(rows), most):
+                some = rows[first : first + most]
+                yield some, self.members.indices[starts[some, None] + np.arange(size)]
+
+
+def over_stacks(
+    task: Callable[[np.ndarray, np.ndarray], None], sets: Membership, width: int, n_cpus: int
+) -> None:
+    """Run a task on every of `Membership.stacks`, on several threads."""
+    with ThreadPoolExecutor(max(1, n_cpus)) as pool:
+        list(pool.map(lambda stack: task(*stack), sets.stacks(width)))
+
 
 def restrict(
     sets: Sequence[GeneSet],
@@ -45,44 +79,50 @@ def restrict(
     Sets with fewer than `min_size` or more than `max_size` tested genes, and a second set of the
     same collection and name, are listed in `left_out` with the reason.
     """
-    kept: list[tuple[str, str, int, np.ndarray]] = []
+    ordered = sorted(sets, key=lambda one: (one.collection, one.name))
+    members = _members(ordered, tested)
+    sizes, tested_sizes = _members(ordered, matrix_genes).getnnz(1), members.getnnz(1)
+    kept: list[int] = []
     left_out: list[tuple[str, str, str, str]] = []
     seen: set[tuple[str, str]] = set()
-    for gene_set in sorted(sets, key=lambda s: (s.collection, s.name)):
-        key = (gene_set.collection, gene_set.name)
-        genes = pd.Index(dict.fromkeys(gene_set.genes), dtype=object)
-        where = tested.get_indexer(genes)
-        found = np.sort(where[where >= 0])
-        reason = ""
+    for row, (one, found) in enumerate(zip(ordered, tested_sizes.tolist(), strict=True)):
+        key, reason = (one.collection, one.name), ""
         if key in seen:
             reason = "another set of this collection has the same name"
-        elif len(found) < min_size:
-            genes_of = "gene" if len(found) == 1 else "genes"
-            reason = f"{len(found)} tested {genes_of}, fewer than min_size ({min_size})"
-        elif len(found) > max_size:
-            reason = f"{len(found)} tested genes, more than max_size ({max_size})"
+        elif found < min_size:
+            genes_of = "gene" if found == 1 else "genes"
+            reason = f"{found} tested {genes_of}, fewer than min_size ({min_size})"
+        elif found > max_size:
+            reason = f"{found} tested genes, more than max_size ({max_size})"
         seen.add(key)
         if reason:
             left_out.append((*key, "", reason))
         else:
-            kept.append((*key, int((matrix_genes.get_indexer(genes) >= 0).sum()), found))
-    lengths = [len(found) for *_, found in kept]
-    columns = np.concatenate([np.empty(0, int), *(found for *_, found in kept)]).astype(np.int64)
-    members = sparse.csr_matrix(
-        (np.ones(len(columns)), columns, np.cumsum([0, *lengths])),
-        shape=(len(kept), len(tested)),
-    )
+            kept.append(row)
+    members = members[kept]
     table = pd.DataFrame(
         {
-            "collection": pd.Series([row[0] for row in kept], dtype=object),
-            "gene_set": pd.Series([row[1] for row in kept], dtype=object),
-            "size": np.array([row[2] for row in kept], dtype=int),
-            "tested": np.array(lengths, dtype=int),
+            "collection": pd.Series([ordered[row].collection for row in kept], dtype=object),
+            "gene_set": pd.Series([ordered[row].name for row in kept], dtype=object),
+            "size": sizes[kept].astype(int),
+            "tested": tested_sizes[kept].astype(int),
         }
     )
     table.insert(2, "family", families(table, members))
-    columns_out = ["collection", "gene_set", "gene", "reason"]
-    return Membership(table, members, pd.DataFrame(left_out, columns=columns_out, dtype=object))
+    columns = ["collection", "gene_set", "gene", "reason"]
+    return Membership(table, members, pd.DataFrame(left_out, columns=columns, dtype=object))
+
+
+def _members(sets: Sequence[GeneSet], genes: pd.Index) -> sparse.csr_matrix:
+    """Return which genes are in which set (sets x genes), 0/1; other names are left out."""
+    named = [gene for one in sets for gene in one.genes]
+    columns = genes.get_indexer(pd.Index(named, dtype=object))
+    rows = np.repeat(np.arange(len(sets)), [len(one.genes) for one in sets])
+    known = columns >= 0
+    ones = np.ones(int(known.sum()))
+    found = sparse.csr_matrix((ones, (rows[known], columns[known])), (len(sets), len(genes)))
+    found.data[:] = 1  # a gene that a set has twice
+    return found
 
 
 def families(table: pd.DataFrame, members: sparse.csr_matrix) -> pd.Series:
@@ -96,16 +136,14 @@ def families(table: pd.DataFrame, members: sparse.csr_matrix) -> pd.Series:
     for _, rows in table.groupby("collection", sort=True):
         order = rows.sort_values(["tested", "gene_set"], ascending=[False, True]).index.to_numpy()
         block = members[order]
-        shared = sparse.csr_matrix(block @ block.T)
+        shared = sparse.coo_matrix(block @ block.T)
         sizes = np.diff(block.indptr)
-        representative = np.full(len(order), -1)
-        for i in range(len(order)):
-            span = slice(shared.indptr[i], shared.indptr[i + 1])
-            others, common = shared.indices[span], shared.data[span]
-            jaccard = common / (sizes[i] + sizes[others] - common)
-            near = others[
-                (others < i) & (representative[others] == others) & (jaccard >= FAMILY_JACCARD)
-            ]
-            representative[i] = near.min() if len(near) else i
+        union = sizes[shared.row] + sizes[shared.col] - shared.data
+        near = (shared.col < shared.row) & (shared.data / union >= FAMILY_JACCARD)
+        representative = np.arange(len(order))
+        pairs = sorted(zip(shared.row[near].tolist(), shared.col[near].tolist(), strict=True))
+        for one, other in pairs:
+            if representative[one] == one and representative[other] == other:
+                representative[one] = other
         family[order] = table["gene_set"].to_numpy()[order[representative]]
     return family

@@ -9,7 +9,10 @@ Sukhov, Sergushichev 2016, bioRxiv 060012), and are scored at their own genes al
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.machinery import PathFinder
+from importlib.util import find_spec, module_from_spec
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
@@ -33,37 +36,62 @@ def prerank(
     large, of m; NES is the score over the mean size of these m, NaN where there is none. NaN and an
     empty leading edge where no gene of the set, or every gene, is ranked.
     """
-    require("gseapy")
-    from gseapy.gse import prerank_rs
+    ranked = ranking(statistic)
+    names = statistic.index.astype(str).to_numpy()[ranked]
+    values = statistic.to_numpy(dtype=float)[ranked]
+    hits = _places(sets, ranked)
+    lengths = np.array([len(own) for own in hits], dtype=np.int64)
+    usable = np.flatnonzero((lengths > 0) & (lengths < len(ranked)))
+    score = np.full(len(hits), np.nan)
+    score[usable] = _gseapy_scores(values, [hits[row] for row in usable])
+    sizes, weights = np.unique(lengths[usable]).tolist(), np.abs(values)
+    nes, pvalue = np.full(len(hits), np.nan), np.full(len(hits), np.nan)
+    edges = [""] * len(hits)
+    for size, null in null_scores(weights, sizes, permutations, seed).items():
+        rows = np.flatnonzero(lengths == size)
+        nes[rows], pvalue[rows] = _normalised(score[rows], null)
+        up, down = peaks(weights, np.array([hits[row] for row in rows]))[1:]
+        for row, rising, falling in zip(rows, up, down, strict=True):
+            edge = hits[row][: rising + 1] if score[row] >= 0 else hits[row][falling:][::-1]
+            edges[row] = ";".join(names[edge])
+    found = {"NES": nes, "prerank_pvalue": pvalue, "leading_edge": edges}
+    return pd.DataFrame(found, index=sets.table.index)
 
-    values, ranked = statistic.to_numpy(dtype=float), ranking(statistic)
-    names = statistic.index.astype(str).to_numpy()
-    labels = [str(i) for i in ranked]
-    present = np.zeros(len(values), dtype=bool)
-    present[ranked] = True
-    result = pd.DataFrame(
-        {"NES": np.nan, "prerank_pvalue": np.nan, "leading_edge": ""}, index=sets.table.index
-    )
-    members = {
-        row: [str(i) for i in sets.positions(row) if present[i]] for row in range(len(sets.table))
-    }
-    usable = [row for row, genes in members.items() if 0 < len(genes) < len(ranked)]
-    scores = {}
-    for start in range(0, len(usable), PORTION):
-        portion = {str(row): members[row] for row in usable[start : start + PORTION]}
+
+def _places(sets: Membership, ranked: np.ndarray) -> list[np.ndarray]:
+    """Return the places of each set's genes in the ranking, ascending."""
+    place = np.full(sets.members.shape[1], -1)
+    place[ranked] = np.arange(len(ranked))
+    own = [place[sets.positions(row)] for row in range(len(sets.table))]
+    return [np.sort(places[places >= 0]) for places in own]
+
+
+def _gseapy_scores(values: np.ndarray, hits: Sequence[np.ndarray]) -> np.ndarray:
+    """Return GSEApy's enrichment scores of sets of places; values: (G,), from most up to down."""
+    prerank_rs = _gse().prerank_rs
+    labels, scores = [str(place) for place in range(len(values))], np.empty(len(hits))
+    for start in range(0, len(hits), PORTION):
+        portion = {
+            str(row): [labels[place] for place in hits[row]]
+            for row in range(start, min(start + PORTION, len(hits)))
+        }
         # no permutations of its own, hence one thread and any seed
-        answer = prerank_rs(labels, values[ranked].tolist(), portion, 1.0, 1, len(ranked), 0, 1, 0)
+        answer = prerank_rs(labels, values.tolist(), portion, 1.0, 1, len(labels), 0, 1, 0)
         for summary in answer.summaries:
-            row = int(summary.term)
-            scores[row] = summary.es
-            edge = _leading_edge(summary.es, np.asarray(summary.run_es), summary.hits)
-            result.loc[row, "leading_edge"] = ";".join(names[ranked[edge]])
-    sizes = sorted({len(members[row]) for row in usable})
-    nulls = null_scores(np.abs(values[ranked]), sizes, permutations, seed)
-    for row, score in scores.items():
-        null = nulls[len(members[row])]
-        result.loc[row, ["NES", "prerank_pvalue"]] = _normalised(score, null)
-    return result
+            scores[int(summary.term)] = summary.es
+    return scores
+
+
+@cache
+def _gse() -> ModuleType:
+    """Return GSEApy's compiled module by itself: the package loads plots and web clients, too."""
+    require("gseapy")
+    package = find_spec("gseapy")
+    found = PathFinder.find_spec("gseapy.gse", package and package.submodule_search_locations)
+    assert found is not None and found.loader is not None, "GSEApy has a compiled module"
+    module = module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
 
 
 def null_scores(
@@ -80,7 +108,7 @@ def null_scores(
     starts = range(0, number, DRAWS)
     return {
         size: np.concatenate(
-            [_scores(weights, np.sort(drawn[i : i + DRAWS, :size], axis=1)) for i in starts]
+            [peaks(weights, np.sort(drawn[i : i + DRAWS, :size], axis=1))[0] for i in starts]
         )
         for size in sizes
     }
@@ -96,11 +124,11 @@ def _drawn(genes: int, size: int, number: int, seed: int) -> np.ndarray:
     return drawn
 
 
-def _scores(weights: np.ndarray, hits: np.ndarray) -> np.ndarray:
+def peaks(weights: np.ndarray, hits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the enrichment score of each row of hits, (sets, k) ascending places in the ranking.
 
     The running sum rises at hits and falls between them: it is largest at a hit, and smallest just
-    before one.
+    before one. Which hits these are, by number, comes with the score.
     """
     size = hits.shape[1]
     risen = np.cumsum(weights[hits], axis=1)
@@ -109,9 +137,10 @@ def _scores(weights: np.ndarray, hits: np.ndarray) -> np.ndarray:
     fallen = (hits - np.arange(size)) / (len(weights) - size)
     # where no gene has a statistic but zero, nothing rises
     share = np.divide(1.0, total, out=np.zeros_like(total), where=total > 0)
-    highest = (risen * share - fallen).max(axis=1)
-    lowest = (before * share - fallen).min(axis=1)
-    return np.where(highest >= -lowest, highest, lowest)
+    after, ahead = risen * share - fallen, before * share - fallen
+    highest, lowest = after.max(axis=1), ahead.min(axis=1)
+    score = np.where(highest >= -lowest, highest, lowest)
+    return score, after.argmax(axis=1), ahead.argmin(axis=1)
 
 
 def ranking(statistic: pd.Series) -> np.ndarray:
@@ -125,17 +154,13 @@ def ranking(statistic: pd.Series) -> np.ndarray:
     return ranked[np.lexsort((names[ranked], -values[ranked]))]
 
 
-def _normalised(score: float, null: np.ndarray) -> tuple[float, float]:
-    """Return NES and p value of a score, by the null scores of its sign."""
-    same = np.abs(null[null >= 0] if score >= 0 else null[null < 0])
-    nes = score / same.mean() if len(same) and same.mean() > 0 else np.nan
-    return nes, (int(np.sum(same >= abs(score))) + 1) / (len(same) + 1)
-
-
-def _leading_edge(score: float, running: np.ndarray, hits: list[int]) -> list[int]:
-    """Return ranks of the set's genes up to the peak of the running sum, strongest first."""
-    if score >= 0:
-        peak = int(running.argmax())
-        return [hit for hit in hits if hit <= peak]
-    peak = int(running.argmin())
-    return [hit for hit in hits if hit >= peak][::-1]
+def _normalised(score: np.ndarray, null: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return NES and p values of sets of one size, by the null scores of each score's sign."""
+    nes, pvalue = np.full(len(score), np.nan), np.empty(len(score))
+    for of_sign, same in ((score >= 0, null[null >= 0]), (score < 0, null[null < 0])):
+        size = np.abs(same)
+        beaten = len(size) - np.searchsorted(np.sort(size), np.abs(score[of_sign]))
+        pvalue[of_sign] = (beaten + 1) / (len(size) + 1)
+        if len(size) and size.mean() > 0:
+            nes[of_sign] = score[of_sign] / size.mean()
+    return nes, pvalue

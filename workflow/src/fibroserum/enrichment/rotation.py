@@ -6,20 +6,13 @@ squares); the distribution of the statistic over all rotations is computed, not 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pandas as pd
-from scipy import optimize
 
-from fibroserum.enrichment.membership import Membership
+from fibroserum.enrichment.fry import eigenvalues
+from fibroserum.enrichment.kernels import chances_of_larger
+from fibroserum.enrichment.membership import Membership, over_stacks
 from fibroserum.linear import Effects, variance_prior
-
-# The widest step of the trapezoidal rule, and that as a share of the integrand's strip of
-# analyticity: p values down to 1e-6 have a relative error below 1e-7 (against beta tails).
-WIDEST, OF_STRIP = 1 / 16, 1 / 3
-# The integrand is left out from where it is e^-37 of its size at the saddle point.
-NEGLIGIBLE = 37.0
 
 
 def mixed(effects: Effects, sets: Membership, *, n_cpus: int = 1) -> pd.DataFrame:
@@ -34,28 +27,35 @@ def mixed(effects: Effects, sets: Membership, *, n_cpus: int = 1) -> pd.DataFram
     direction with as large a sum of squares. Exact for any number of genes and any correlation.
     """
     both = standardised_alike(effects)
+    number = len(sets.table)
+    pvalue, without = np.empty(number), np.full(number, np.nan)
+    strongest = np.empty(number, dtype=np.int64)
 
-    def one(row: int) -> tuple[float, float, int]:
-        positions = sets.positions(row)
+    def one_stack(rows: np.ndarray, positions: np.ndarray) -> None:
         own = both[positions]
-        top = int(np.argmax(own[:, 0] ** 2))
-        less = np.nan if len(own) == 1 else _rotation_pvalue(np.delete(own, top, axis=0))
-        return _rotation_pvalue(own), less, int(positions[top])
+        top = np.argmax(own[:, :, 0] ** 2, axis=1)
+        strongest[rows] = positions[np.arange(len(rows)), top]
+        pvalue[rows] = _rotation_pvalues(own)
+        if own.shape[1] > 1:
+            others = np.arange(own.shape[1]) != top[:, None]
+            without[rows] = _rotation_pvalues(own[others].reshape(len(rows), -1, own.shape[2]))
 
-    with ThreadPoolExecutor(max(1, n_cpus)) as pool:
-        found = list(pool.map(one, range(len(sets.table)), chunksize=64))
-    columns = ["mixed_pvalue", "mixed_pvalue_without_strongest", "mixed_strongest"]
-    kinds = dict(zip(columns, (float, float, np.int64), strict=True))
-    return pd.DataFrame(found, columns=columns).astype(kinds)
+    over_stacks(one_stack, sets, both.shape[1], n_cpus)
+    return pd.DataFrame(
+        {
+            "mixed_pvalue": pvalue,
+            "mixed_pvalue_without_strongest": without,
+            "mixed_strongest": strongest,
+        }
+    )
 
 
-def _rotation_pvalue(own: np.ndarray) -> float:
-    """Return the p value of a set's standardised effects (genes, 1 + d)."""
-    few = own.shape[0] < own.shape[1]
-    found = np.linalg.eigvalsh(own @ own.T if few else own.T @ own)
-    values = np.zeros(own.shape[1])
-    values[: len(found)] = np.maximum(found, 0)
-    return chance_of_larger(values, float(np.sum(own[:, 0] ** 2)))
+def _rotation_pvalues(own: np.ndarray) -> np.ndarray:
+    """Return the p values of sets by their standardised effects (sets, genes, 1 + d)."""
+    found = eigenvalues(own)
+    values = np.zeros((own.shape[0], own.shape[2]))
+    values[:, : found.shape[1]] = np.maximum(found, 0)
+    return chances_of_larger(values, np.sum(own[:, :, 0] ** 2, axis=1))
 
 
 def standardised_alike(effects: Effects) -> np.ndarray:
@@ -76,37 +76,3 @@ def standardised_alike(effects: Effects) -> np.ndarray:
         posterior = np.full(len(both), scale)
     root = np.sqrt(posterior)[:, None]
     return np.divide(both, root, out=np.zeros_like(both), where=root > 0)
-
-
-def chance_of_larger(values: np.ndarray, observed: float) -> float:
-    """Return the chance that a quadratic form in a random unit vector exceeds `observed`.
-
-    values: (k,), the form's eigenvalues. It exceeds it where sum((values - observed) z^2) > 0 for
-    normal z: the tail integral of that sum's characteristic function, along a curve through its
-    saddle point on which the integrand falls off exponentially (Rice 1980, SIAM J Sci Stat Comput
-    1:438, for the path). 1 where the form is the same for every vector.
-    """
-    spread = values - observed
-    top = spread.max()
-    if np.ptp(values) <= 1e-12 * values.max() or spread.min() >= 0:
-        return 1.0
-    if top <= 1e-12 * values.max():
-        return 0.0
-    w = spread / top
-
-    def slope(c: float) -> float:
-        return float(np.sum(w / (1 - 2 * c * w)) - 1 / c)
-
-    low = 1e-9
-    c = optimize.brentq(slope, low, 0.5 - 1e-12, xtol=1e-6) if slope(low) < 0 else low
-    # decay from the saddle point on a coarse grid, to see how far the integral must go
-    coarse = np.arange(1.0, 60.0)
-    ratio = 2 * c * np.sinh(coarse)[:, None] * w / (1 - 2 * c * w)
-    decay = 0.25 * np.log1p(ratio**2).sum(axis=1)
-    far = coarse[min(int(np.searchsorted(decay, NEGLIGIBLE)), len(coarse) - 1)]
-    step = min(WIDEST, OF_STRIP * (0.5 / c - 1))  # the branch point at 1/2 is that near
-    x = np.arange(0.0, far + step, step)
-    s = c * (1 + 1j * np.sinh(x))
-    value = np.exp(-0.5 * np.log(1 - 2 * np.multiply.outer(s, w)).sum(axis=1)) / s
-    integrand = (value * c * np.cosh(x)).real
-    return float(np.clip(step / np.pi * (integrand.sum() - integrand[0] / 2), 0.0, 1.0))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.models import Model
 from fibroserum.distributions import t_ppf, t_sf
-from fibroserum.enrichment.membership import Membership, restrict
+from fibroserum.enrichment.kernels import area
+from fibroserum.enrichment.membership import restrict
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import (
     ContrastFit,
@@ -48,6 +50,7 @@ def score_samples(
     min_size: int,
     max_size: int,
     share: np.ndarray | None = None,
+    n_cpus: int = 1,
 ) -> pd.DataFrame:
     """Return single-sample enrichment scores: sample, collection, gene_set, score.
 
@@ -67,13 +70,20 @@ def score_samples(
     table = restricted.table
     if table.empty:
         return pd.DataFrame(columns=SCORE_COLUMNS)
-    values = expression.to_numpy()
-    scores = _areas(values, restricted)
-    if share is not None:
-        by_name = np.argsort(genes.to_numpy(dtype=str))
-        for row in np.flatnonzero(share < 1):
-            thinned = _thinnings(values[row], share[row], by_name)
-            scores[:, row] = _areas(thinned, restricted).mean(axis=1)
+    values, by_name = expression.to_numpy(), np.argsort(genes.to_numpy(dtype=str))
+    # the sets' genes in the order of their names
+    members, starts = np.argsort(by_name)[restricted.members.indices], restricted.members.indptr
+    weights = (np.arange(2 * len(genes) + 1) / 2) ** WEIGHT
+    scores = np.empty((len(table), len(samples)))
+
+    def one_sample(row: int) -> None:
+        ordered = values[row, by_name]
+        drawn = [ordered] if share is None or share[row] == 1 else _thinnings(ordered, share[row])
+        own = [area(each, np.argsort(each), weights, members, starts) for each in drawn]
+        scores[:, row] = np.column_stack(own).mean(axis=1)
+
+    with ThreadPoolExecutor(max(1, n_cpus)) as pool:
+        list(pool.map(one_sample, range(len(samples))))
     return pd.DataFrame(
         {
             "sample": np.tile(samples.to_numpy(), len(table)),
@@ -84,32 +94,15 @@ def score_samples(
     )
 
 
-def _areas(values: np.ndarray, sets: Membership) -> np.ndarray:
-    """Return the scores (sets, n) of values (n, G)."""
-    from scipy.stats import rankdata
+def _thinnings(ordered: np.ndarray, share: float) -> Iterator[np.ndarray]:
+    """Yield `DRAWS` binomial thinnings (G,) of a sample's whole counts (G,), by genes' names.
 
-    # the running sum keeps what a hit adds for as many places as the gene has rank
-    rank = rankdata(values, axis=1).T
-    weight = rank**WEIGHT
-    hits = (sets.members @ (weight * rank)) / (sets.members @ weight)
-    others = rank.shape[0] - sets.table["tested"].to_numpy(dtype=float)[:, None]
-    total = rank.shape[0] * (rank.shape[0] + 1) / 2
-    misses = np.full(hits.shape, np.nan)
-    np.divide(total - sets.members @ rank, others, out=misses, where=others > 0)
-    return np.asarray(hits - misses)
-
-
-def _thinnings(counts: np.ndarray, share: float, by_name: np.ndarray) -> np.ndarray:
-    """Return `DRAWS` binomial thinnings (draws, G) of a sample's whole counts (G,).
-
-    by_name: the order of the genes' names. The seed is the counts in that order: neither the order
-    of genes and samples nor the samples' names matter.
+    The seed is the counts: neither the order of genes and samples nor the samples' names matter.
     """
-    ordered = counts[by_name].astype(np.int64)
-    rng = np.random.default_rng(zlib.crc32(ordered.tobytes()))
-    thinned = np.empty((DRAWS, len(counts)), dtype=np.int64)
-    thinned[:, by_name] = rng.binomial(ordered, share, size=(DRAWS, len(counts)))
-    return thinned
+    counts = ordered.astype(np.int64)
+    rng = np.random.default_rng(zlib.crc32(counts.tobytes()))
+    for _ in range(DRAWS):
+        yield rng.binomial(counts, share)
 
 
 def test_scores(
@@ -125,9 +118,8 @@ def test_scores(
     """
     if scores.empty:
         return pd.DataFrame(columns=TEST_COLUMNS)
-    wide = scores.pivot_table(
-        index="sample", columns=["collection", "gene_set"], values="score", aggfunc="first"
-    )
+    wide = scores.pivot(index="sample", columns=["collection", "gene_set"], values="score")
+    wide = wide.dropna(axis=1, how="all")  # sets of all genes
     samples = model.design.samples
     missing = samples.difference(wide.index)
     if len(missing):

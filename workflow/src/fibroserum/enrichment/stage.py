@@ -46,7 +46,7 @@ def enrich(
     tests = [_test_model(cohort, model, results, mapped, settings, factors) for model in models]
     tables = {name: table for test in tests for name, table in test.tables.items()}
     sizes: dict[str, Any] = {"min_size": settings.min_size, "max_size": settings.max_size}
-    scores, score_tests = scores_and_tests(cohort, mapped, **sizes)
+    scores, score_tests = scores_and_tests(cohort, mapped, n_cpus=settings.n_cpus, **sizes)
     unmapped = lost.assign(reason="not in the count matrix")
     names = [model.name for model in models]
     untested = left_out_of(dict(zip(names, (test.left_out for test in tests), strict=True)))

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from fibroserum import linear, tables
 from fibroserum.distributions import t_isf, t_sf
-from fibroserum.enrichment.fry import fry, standardised
+from fibroserum.enrichment.fry import directional, standardised
 from fibroserum.enrichment.membership import restrict
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import LinearFit
@@ -50,7 +50,7 @@ def set_slopes(
     effects = linear.genewise_effects(fit, vector, n_cpus=n_cpus)
     # one thread in BLAS: sums that it splits between threads could differ in the last bit
     with threadpool_limits(limits=1, user_api="blas"):
-        found = fry(standardised(effects), restricted, n_cpus=n_cpus)
+        found = directional(standardised(effects), restricted)
         ratio = pair_variances(fit, column, np.zeros(len(set(unit_codes(fit))))).ratio
 
     def raised(pvalue: pd.Series) -> np.ndarray:
