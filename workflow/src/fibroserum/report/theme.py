@@ -347,7 +347,7 @@ def empty(text: str, height: int = 60) -> Figure:
     chart = (
         alt.Chart(data("words"))
         .mark_text(fontSize=13, lineBreak="\n")
-        .encode(text="text:N")
+        .encode(text=alt.Text("text:N"))
         .properties(width=WIDTH, height=height)
     )
     return Figure(chart, {"words": pd.DataFrame({"text": [lines]})}, text)
@@ -356,7 +356,7 @@ def empty(text: str, height: int = 60) -> Figure:
 def zero_line(axis: str) -> alt.Chart:
     """Return a dashed line at zero of the x or the y axis (data `zero`)."""
     mark = alt.Chart(data("zero")).mark_rule(strokeDash=[4, 3])
-    return mark.encode(x="at:Q") if axis == "x" else mark.encode(y="at:Q")
+    return mark.encode(x=alt.X("at:Q")) if axis == "x" else mark.encode(y=alt.Y("at:Q"))
 
 
 ZERO = pd.DataFrame({"at": [0.0]})
