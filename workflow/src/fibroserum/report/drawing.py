@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context, parent_process
@@ -42,6 +41,7 @@ class Drawing:
         self._drawer, self._printer = self._pools
         # hands each SVG, once it is drawn, from the one process to the other
         self._relay = ThreadPoolExecutor(1)
+        self._drawn: dict[str, list[Future[str]]] = {}
         self._images: dict[str, Future[render.Image]] = {}
 
     def __enter__(self) -> Drawing:
@@ -54,13 +54,16 @@ class Drawing:
 
     def begin(self, name: str, *specs: dict[str, Any]) -> None:
         """Begin to draw a figure; several specifications are its panels."""
-        drawn = [self._drawer.submit(render.svg, spec) for spec in specs]
-        self._images[name] = self._relay.submit(self._image, drawn)
+        self._drawn[name] = [self._drawer.submit(render.svg, spec) for spec in specs]
+        self._images[name] = self._relay.submit(self._image, name)
 
-    def _image(self, drawn: Sequence[Future[str]]) -> render.Image:
-        drawing, *others = (one.result() for one in drawn)
-        whole = render.compose([drawing, *others]) if others else drawing
-        return self._printer.submit(render.image, whole).result()
+    def _image(self, name: str) -> render.Image:
+        return self._printer.submit(render.image, self.svg(name)).result()
+
+    def svg(self, name: str) -> str:
+        """Return a figure as SVG, once it is drawn."""
+        drawing, *others = (one.result() for one in self._drawn[name])
+        return render.compose([drawing, *others]) if others else drawing
 
     def bundle(self) -> str:
         """Return the script of `render.bundle`."""

@@ -53,7 +53,9 @@ def build_report(
         panels = figure1.panels(run, config["differential_expression"]["alpha"])
         drawing.begin(FIGURE1, *map(spec, panels))
         logger.info("writing the page")
-        html = build_page(run, config, templates, specs, assets.vega(drawing.bundle))
+        first = {name: drawing.svg(name) for name in specs if name.startswith("glance_")}
+        vega = assets.vega(drawing.bundle)
+        html = build_page(run, config, templates, specs, vega, first)
     tables.write_json(summary(run, config), folder / "summary.json")
     tables.write_json(run.provenance, folder / "provenance.json")
     tables.write_text(html, folder / "report.html")

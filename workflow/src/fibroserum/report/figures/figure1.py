@@ -24,7 +24,7 @@ from fibroserum.report.theme import (
 MOST_CONTRASTS, MOST_TARGETS, MOST_SETS = 4, 12, 10
 #: Width of a contrast's panel in the forest, and letters to a line of its heading.
 PANEL, LINE = 84, 12
-INK, PAPER = "#333333", "#ffffff"
+PAPER = "#ffffff"
 
 
 def main_contrasts(run: RunTables) -> list[str]:
