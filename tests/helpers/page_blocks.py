@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import re
@@ -12,11 +11,31 @@ import numpy as np
 import pandas as pd
 
 
+LETTERS = (chr(code) for code in range(33, 127) if chr(code) not in "<>&")
+DIGITS = {letter: digit for digit, letter in enumerate(LETTERS)}
+
+
+def packed(text: str) -> bytes:
+    """Return the bytes of a text in which two characters are 13 bits, a last one fewer."""
+    digits = list(map(DIGITS.__getitem__, text))
+    pairs = zip(digits[::2], digits[1::2], strict=False)
+    bits = "".join(f"{91 * first + second:013b}" for first, second in pairs)
+    if len(digits) % 2:
+        lacking = -len(bits) % 8
+        bits += f"{digits[-1]:0{lacking}b}"
+    return bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits) - 7, 8))
+
+
+def unsqueezed(text: str) -> bytes:
+    """Return what a block's text holds."""
+    return gzip.decompress(packed(text))
+
+
 def block(page: str, name: str) -> bytes:
     """Return a block's bytes."""
     found = re.search(rf'id="block-{name}">([^<]*)</script>', page)
     assert found, name
-    return gzip.decompress(base64.b64decode(found.group(1)))
+    return unsqueezed(found.group(1))
 
 
 def signed(data: bytes, count: int, width: int) -> np.ndarray:
@@ -49,7 +68,7 @@ def _significant(body: bytes, about: dict[str, Any]) -> np.ndarray:
 
 def header(data: str) -> dict[str, dict[str, Any]]:
     """Return where the columns of a contrast's block are."""
-    raw = gzip.decompress(base64.b64decode(data))
+    raw = unsqueezed(data)
     return json.loads(raw[4 : 4 + int.from_bytes(raw[:4], "little")])
 
 
@@ -81,5 +100,7 @@ def levels(page: str) -> pd.DataFrame:
     ids, samples = held["index"]["id"], [one["sample"] for one in held["samples"]]
     middle = signed(block(page, "levels-middle"), len(ids), 2)
     rest = signed(block(page, "levels-rest"), len(ids) * len(samples), 2)
-    shown = (middle[:, None] + rest.reshape(len(ids), len(samples))) / 100
+    order = np.argsort(middle, kind="stable")
+    shown = np.empty((len(ids), len(samples)))
+    shown[order] = (middle[order, None] + rest.reshape(shown.shape)) / 100
     return pd.DataFrame(shown, ids, samples)

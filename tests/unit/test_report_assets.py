@@ -19,11 +19,11 @@ def test_it_is_kept_in_the_cache_folder(
     made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert assets.vega.__wrapped__() == made
+    assert assets.vega() == made
     (kept,) = (tmp_path / "fibroserum").iterdir()
     assert kept.read_text(encoding="utf-8") == made
     kept.write_text("as it was kept", encoding="utf-8")
-    assert assets.vega.__wrapped__() == "as it was kept"
+    assert assets.vega() == "as it was kept"
 
 
 def test_without_a_name_it_is_below_the_home(
@@ -40,10 +40,10 @@ def test_a_folder_that_cannot_be_written_is_no_failure(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert assets.vega.__wrapped__() == made
+    assert assets.vega() == made
     monkeypatch.setenv("XDG_CACHE_HOME", "")
     monkeypatch.setattr(Path, "home", no_home)
-    assert assets.vega.__wrapped__() == made
+    assert assets.vega() == made
 
 
 def no_home() -> Path:

@@ -13,7 +13,8 @@ BEGUN = """
 from fibroserum.report.drawing import Drawing
 if __name__ == "__main__":
     drawing = Drawing()
-    drawing.library()
+    drawing.bundle()
+    drawing.begin("one", {"mark": "point", "usermeta": {"labels": ""}})
     print(*(process for pool in drawing._pools for process in pool._processes), flush=True)
     input()
 """

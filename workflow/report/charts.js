@@ -109,7 +109,7 @@ async function draw(element, spec, name = "") {
 function drawFigure(element) {
   const name = element.dataset.figure;
   return once(`figure-${name}`, async () => {
-    const result = await draw(element, (await json("figures"))[name], name);
+    const result = await draw(element, await figureOf(name), name);
     views.set(name, result.view);
     element.dataset.drawn = "yes";
   });

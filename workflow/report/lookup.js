@@ -47,7 +47,9 @@ function fill(id, caption, heads, rows) {
 async function levelsOf(at, genes, samples) {
   const middle = await once("levels-middle", async () => integers(await inflate("levels-middle"), genes, 2));
   const rest = await once("levels-rest", async () => integers(await inflate("levels-rest"), genes * samples, 2));
-  return Array.from({ length: samples }, (_, i) => (middle[at] + rest[at * samples + i]) / 100);
+  // the rests are in the order of the medians
+  const row = middle.reduce((before, other, i) => before + (other < middle[at] || (other === middle[at] && i < at)), 0);
+  return Array.from({ length: samples }, (_, i) => (middle[at] + rest[row * samples + i]) / 100);
 }
 
 const pairOf = (one) => JSON.stringify([one.donor, one.group]);
@@ -159,7 +161,7 @@ async function drawLookup(genes, samples, settings) {
   // the pictures of one gene have room beside each other
   document.getElementById("lookup-pictures").classList.toggle("wide", genes.length > 1);
   for (const [kind, [figure, data]] of Object.entries(LOOKUP_PICTURES)) {
-    const spec = structuredClone((await json("figures"))[figure]);
+    const spec = structuredClone(await figureOf(figure));
     spec.datasets[data] = rows[kind];
     spec.facet.sort = [...new Set(rows[kind].map((row) => row.panel))];
     if (kind === "donors" && genes.length === 1) [spec.spec.width, spec.spec.height] = [1.6 * spec.spec.width, 220];

@@ -1,8 +1,27 @@
-// Blocks of data: base64 of gzip, of JSON or of packed columns (fibroserum/report/pack.py).
+// Blocks of data: text of gzip, of JSON or of packed columns (fibroserum/report/page/pack.py).
+
+const DIGITS = new Uint8Array(127);
+for (let code = 33, digit = 0; code < 127; code++) {
+  if (!"<>&".includes(String.fromCharCode(code))) DIGITS[code] = digit++;
+}
+
+// Two characters are 13 bits; a last single one is the bits that its byte lacks.
+function bytesOf(text) {
+  const out = new Uint8Array(Math.ceil(((text.length >> 1) * 13) / 8));
+  const pairs = text.length & ~1;
+  let bits = 0;
+  let held = 0;
+  let at = 0;
+  for (let i = 0; i < pairs; i += 2) {
+    bits = (bits << 13) | (DIGITS[text.charCodeAt(i)] * 91 + DIGITS[text.charCodeAt(i + 1)]);
+    for (held += 13; held >= 8; held -= 8) out[at++] = bits >>> (held - 8);
+  }
+  if (text.length > pairs) out[at++] = (bits << (8 - held)) | DIGITS[text.charCodeAt(pairs)];
+  return out.subarray(0, at);
+}
 
 async function inflate(id) {
-  const text = document.getElementById(`block-${id}`).textContent;
-  const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+  const bytes = bytesOf(document.getElementById(`block-${id}`).textContent);
   const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
@@ -20,6 +39,18 @@ async function inflateJson(id) {
 }
 
 const json = (id) => once(id, () => inflateJson(id));
+
+// A figure's specification; the page holds its data by columns.
+async function figureOf(name) {
+  const spec = (await json("figures"))[name];
+  const datasets = {};
+  for (const [held, columns] of Object.entries(spec.datasets)) {
+    const names = Object.keys(columns);
+    const rows = (columns[names[0]] ?? []).map((_, i) => Object.fromEntries(names.map((one) => [one, columns[one][i]])));
+    datasets[held] = rows;
+  }
+  return { ...spec, datasets };
+}
 
 // Libraries are data of the page, and run when first needed; the policy holds their hashes.
 function library(name) {

@@ -7,8 +7,10 @@ the workbook are made from them.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -20,6 +22,7 @@ import pandas as pd
 from fibroserum.data import data_yaml
 
 FLOAT_FORMAT = "%.10g"
+LINE_BREAKS = re.compile(r"[\r\n]+")
 
 
 class TableError(ValueError):
@@ -134,33 +137,34 @@ def check(name: str, frame: pd.DataFrame) -> pd.DataFrame:
     return frame[known]
 
 
-def _printable(values: pd.Series, column: Column) -> pd.Series:
-    if column.kind == "integer":
-        return pd.to_numeric(values).astype("Int64")
-    if column.kind == "boolean":
-        return values.map({True: "true", False: "false"}, na_action="ignore")
+def _printable(values: pd.Series, column: Column) -> list[str]:
+    """Return the cells of a column, empty where a value is missing."""
     if column.kind in ("number", "fraction"):
         # negative zero is a zero: its sign would depend on the order of a sum
         numbers = (pd.to_numeric(values).astype(float) + 0.0).tolist()
-        texts = [FLOAT_FORMAT % number if number == number else "" for number in numbers]
-        return pd.Series(texts, index=values.index, dtype=object)
+        return [FLOAT_FORMAT % number if number == number else "" for number in numbers]
+    if column.kind == "integer":
+        values = pd.to_numeric(values).astype("Int64")
+    known = zip(values.tolist(), values.isna().tolist(), strict=True)
+    if column.kind == "boolean":
+        return ["" if missing else "true" if value else "false" for value, missing in known]
     # a cell is one line: a tab or a line break in a name would break the table
-    return values.map(lambda text: " ".join(str(text).split("\t")), na_action="ignore").replace(
-        r"[\r\n]+", " ", regex=True
-    )
+    return [
+        "" if missing else LINE_BREAKS.sub(" ", str(value).replace("\t", " "))
+        for value, missing in known
+    ]
 
 
 def write(name: str, frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Check `frame` against the named schema and write it as TSV, whole or not at all."""
     fitting = check(name, frame)
-    printable = pd.DataFrame(
-        {
-            column.name: _printable(fitting[column.name], column)
-            for column in schemas()[name].columns_of(fitting)
-        }
-    )
-    text = printable.to_csv(sep="\t", index=False, lineterminator="\n")
-    write_text(text, path)
+    columns = schemas()[name].columns_of(fitting)
+    cells = [_printable(fitting[column.name], column) for column in columns]
+    stream = io.StringIO()
+    writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
+    writer.writerow(column.name for column in columns)
+    writer.writerows(zip(*cells, strict=True))
+    write_text(stream.getvalue(), path)
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> None:

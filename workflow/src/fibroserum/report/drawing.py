@@ -1,24 +1,20 @@
 """Drawing in processes of its own, while this one reads tables and writes the page.
 
-vl-convert holds the interpreter while it works, so that threads would only wait for each other.
-The ids inside an SVG count up within a process: each share of the figures has a process of its own,
-and how many shares there are depends on no number of cores.
+vl-convert holds the interpreter while it works, so that threads would only wait for each other. One
+process draws the SVGs, another makes the PNGs and PDFs of those that are drawn. The ids inside an
+SVG count up within a process: one process draws them all, in the order in which they were begun.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context, parent_process
 from typing import Any
 
 from fibroserum.report.figures import render
-from fibroserum.report.page import assets
-
-SHARES = 2
 
 
 def _end_with_parent() -> None:
@@ -34,41 +30,45 @@ def _end_with_parent() -> None:
 
 
 class Drawing:
-    """Work under way elsewhere: the page's library from the start, figures once given."""
+    """Figures that are drawn elsewhere."""
 
     def __init__(self) -> None:
         # not forked: a fork of a process with threads is not safe
         context = get_context("spawn")
         self._pools = [
-            ProcessPoolExecutor(1, context, initializer=_end_with_parent) for _ in range(SHARES)
+            ProcessPoolExecutor(1, context, initializer=_end_with_parent) for _ in range(2)
         ]
-        self._library = self._pools[0].submit(assets.vega)
-        self._shares: list[Future[render.Images]] = []
-        self._composed: dict[str, Future[render.Image]] = {}
+        self._drawer, self._printer = self._pools
+        # hands each SVG, once it is drawn, from the one process to the other
+        self._relay = ThreadPoolExecutor(1)
+        self._drawn: dict[str, list[Future[str]]] = {}
+        self._images: dict[str, Future[render.Image]] = {}
 
     def __enter__(self) -> Drawing:
         return self
 
     def __exit__(self, *error: object) -> None:
         with ExitStack() as stack:
-            for pool in self._pools:
+            for pool in (self._relay, *self._pools):
                 stack.callback(pool.shutdown, cancel_futures=True)
 
-    def begin(self, specs: Mapping[str, dict[str, Any]]) -> None:
-        """Begin to draw the figures."""
-        for number, pool in enumerate(self._pools):
-            share = {name: specs[name] for name in list(specs)[number::SHARES]}
-            self._shares.append(pool.submit(render.images, share))
+    def begin(self, name: str, *specs: dict[str, Any]) -> None:
+        """Begin to draw a figure; several specifications are its panels."""
+        self._drawn[name] = [self._drawer.submit(render.svg, spec) for spec in specs]
+        self._images[name] = self._relay.submit(self._image, name)
 
-    def compose(self, name: str, specs: Sequence[dict[str, Any]]) -> None:
-        """Begin to draw a figure of several panels, in the process that has no library to make."""
-        self._composed[name] = self._pools[-1].submit(render.composed, specs)
+    def _image(self, name: str) -> render.Image:
+        return self._printer.submit(render.image, self.svg(name)).result()
 
-    def library(self) -> str:
-        """Return the script of `assets.vega`, once it is made."""
-        return self._library.result()
+    def svg(self, name: str) -> str:
+        """Return a figure as SVG, once it is drawn."""
+        drawing, *others = (one.result() for one in self._drawn[name])
+        return render.compose([drawing, *others]) if others else drawing
+
+    def bundle(self) -> str:
+        """Return the script of `render.bundle`."""
+        return self._printer.submit(render.bundle).result()
 
     def images(self) -> render.Images:
         """Return the figures in all formats by their names, once all are drawn."""
-        drawn = {name: one for share in self._shares for name, one in share.result().items()}
-        return drawn | {name: one.result() for name, one in self._composed.items()}
+        return {name: one.result() for name, one in self._images.items()}

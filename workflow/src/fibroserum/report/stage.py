@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from altair.utils.schemapi import debug_mode
+
 from fibroserum import tables
 from fibroserum.report.drawing import Drawing
 from fibroserum.report.figures import figure1
 from fibroserum.report.figures.catalogue import FIGURE1
-from fibroserum.report.figures.registry import draw
+from fibroserum.report.figures.registry import figures_of
 from fibroserum.report.figures.render import Images
 from fibroserum.report.loading import RunTables, load_run
+from fibroserum.report.page import assets
 from fibroserum.report.page.cohort_page import build_page
 from fibroserum.report.summary import summary
 from fibroserum.report.theme import spec
@@ -41,14 +44,20 @@ def build_report(
     config: the resolved config; templates: `workflow/report`; drawing: what draws the figures.
     """
     logger.info("drawing the figures")
-    specs = {name: spec(figure) for name, figure in draw(run, config).items()}
-    drawing.begin(specs)
-    alpha = config["differential_expression"]["alpha"]
-    drawing.compose(FIGURE1, [spec(panel) for panel in figure1.panels(run, alpha)])
-    logger.info("writing the page")
+    specs = {}
+    # altair would check every part against its schema; the tests let it
+    with debug_mode(False):
+        for name, make in figures_of(run, config).items():
+            specs[name] = spec(make())
+            drawing.begin(name, specs[name])
+        panels = figure1.panels(run, config["differential_expression"]["alpha"])
+        drawing.begin(FIGURE1, *map(spec, panels))
+        logger.info("writing the page")
+        first = {name: drawing.svg(name) for name in specs if name.startswith("glance_")}
+        vega = assets.vega(drawing.bundle)
+        html = build_page(run, config, templates, specs, vega, first)
     tables.write_json(summary(run, config), folder / "summary.json")
     tables.write_json(run.provenance, folder / "provenance.json")
-    html = build_page(run, config, templates, specs, drawing.library())
     tables.write_text(html, folder / "report.html")
     logger.info("writing the figures")
     write_figures(drawing.images(), folder / "figures")

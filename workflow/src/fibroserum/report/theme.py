@@ -28,7 +28,7 @@ UP, DOWN, QUIET, ACCENT = "#D55E00", "#5D3A9B", "#9A9A9A", "#595959"
 CONFIRMED, RESPONSIVE = "#882255", "#CC6677"
 PREDICTED, UNDECIDED, OPPOSITE = "#404040", "#C9C9C9", "#882255"
 PUBLISHED = IN_BOTH_GROUPS = "#000000"
-MARK, RULE = "#111111", "#767676"
+MARK, RULE, INK = "#111111", "#767676", "#333333"
 # purple through white to orange: the colours of down and up
 DIVERGING = [DOWN, "#A991CF", "#F4F2F5", "#F0A56B", UP]
 CALLS = ["up", "down", "none"]
@@ -48,8 +48,8 @@ CONFIG: dict[str, Any] = {
         "titleFontSize": TITLES,
         "titleFontWeight": "normal",
         "labelLimit": 240,
-        "labelColor": "#333333",
-        "titleColor": "#333333",
+        "labelColor": INK,
+        "titleColor": INK,
         "domainColor": "#767676",
         "tickColor": "#767676",
         "gridColor": "#767676",
@@ -67,19 +67,19 @@ CONFIG: dict[str, Any] = {
         # a name is never cut: `legend` puts long ones below each other
         "labelLimit": 0,
         "titleLimit": 480,
-        "labelColor": "#333333",
-        "titleColor": "#333333",
+        "labelColor": INK,
+        "titleColor": INK,
         "orient": "top",
         "columnPadding": 14,
     },
     "header": {
         "labelFontSize": LETTERS,
         "labelFontWeight": "bold",
-        "labelColor": "#333333",
-        "titleColor": "#333333",
+        "labelColor": INK,
+        "titleColor": INK,
         "labelLimit": 0,
     },
-    "text": {"color": "#333333", "fontSize": LETTERS},
+    "text": {"color": INK, "fontSize": LETTERS},
     "rule": {"color": "#767676"},
     "point": {"opacity": 1},
 }
@@ -347,7 +347,7 @@ def empty(text: str, height: int = 60) -> Figure:
     chart = (
         alt.Chart(data("words"))
         .mark_text(fontSize=13, lineBreak="\n")
-        .encode(text="text:N")
+        .encode(text=alt.Text("text:N"))
         .properties(width=WIDTH, height=height)
     )
     return Figure(chart, {"words": pd.DataFrame({"text": [lines]})}, text)
@@ -356,7 +356,7 @@ def empty(text: str, height: int = 60) -> Figure:
 def zero_line(axis: str) -> alt.Chart:
     """Return a dashed line at zero of the x or the y axis (data `zero`)."""
     mark = alt.Chart(data("zero")).mark_rule(strokeDash=[4, 3])
-    return mark.encode(x="at:Q") if axis == "x" else mark.encode(y="at:Q")
+    return mark.encode(x=alt.X("at:Q")) if axis == "x" else mark.encode(y=alt.Y("at:Q"))
 
 
 ZERO = pd.DataFrame({"at": [0.0]})

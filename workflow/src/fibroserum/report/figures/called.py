@@ -160,8 +160,8 @@ def overlap(run: RunTables, alpha: float, *, alone: bool = False) -> Figure:
         axis=alt.Axis(tickCount=4, tickMinStep=1),
     )
     bars = base.mark_bar(height=13, color=QUIET).encode(x=x, tooltip=tooltip)
-    inner = base.mark_bar(height=13, color=ACCENT).encode(x="differ:Q", tooltip=tooltip)
-    numbers = base.mark_text(align="left", dx=4).encode(x="genes:Q", text="text:N")
+    inner = base.mark_bar(height=13, color=ACCENT).encode(x=alt.X("differ:Q"), tooltip=tooltip)
+    numbers = base.mark_text(align="left", dx=4).encode(x=alt.X("genes:Q"), text=alt.Text("text:N"))
     rows = int(frame.groupby("panel").size().max())
     step = 12 * lines_of(order, LINE) + 6
     chart = alt.layer(bars, inner, numbers).properties(width=190, height=step * rows)
@@ -250,7 +250,7 @@ def quadrants(run: RunTables, contrast: str, alpha: float, *, alone: bool = Fals
     equal = (
         alt.Chart(data("diagonal"))
         .mark_rule(strokeDash=[2, 3])
-        .encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q")
+        .encode(x=alt.X("x:Q"), y=alt.Y("y:Q"), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"))
     )
     layers = [
         zero_line("x"),

@@ -160,8 +160,8 @@ def _drawing() -> alt.LayerChart | alt.FacetChart:
         .encode(
             x=x,
             y=y,
-            order="order:Q",
-            detail="link:N",
+            order=alt.Order("order:Q"),
+            detail=alt.Detail("link:N"),
             color=colour,
             strokeDash=dash,
             tooltip=tooltip,
@@ -177,10 +177,14 @@ def _drawing() -> alt.LayerChart | alt.FacetChart:
     right = of("text right").mark_text(align="left", baseline="middle", fontSize=10)
     words_of = {"x": x, "y": y, "text": "text:N", "color": colour, "tooltip": tooltip}
     texts = [side.encode(**words_of) for side in (left, right)]
-    boxes = of("box").mark_rect(fill="white", stroke=QUIET).encode(x=x, x2="x2:Q", y=y, y2="y2:Q")
+    boxes = (
+        of("box")
+        .mark_rect(fill="white", stroke=QUIET)
+        .encode(x=x, x2=alt.X2("x2:Q"), y=y, y2=alt.Y2("y2:Q"))
+    )
     names = (
         of("name")
         .mark_text(fontWeight="bold", color=MARK, limit=2 * HALF_WIDTH - 6)
-        .encode(x=x, y=y, text="text:N")
+        .encode(x=x, y=y, text=alt.Text("text:N"))
     )
     return alt.layer(lines, *heads, *texts, boxes, names).properties(width=WIDTH, height=HEIGHT)

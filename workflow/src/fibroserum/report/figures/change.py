@@ -58,7 +58,7 @@ def target_layers(x: alt.X, y: alt.Y, tooltip: list[alt.Tooltip]) -> list[alt.Ch
     names = (
         alt.Chart(data("targets"))
         .mark_text(fontWeight="bold", fontSize=11)
-        .encode(x=x, y=y, text="gene:N")
+        .encode(x=x, y=y, text=alt.Text("gene:N"))
         .properties(name="names")
     )
     return [rings, names]
@@ -214,7 +214,7 @@ def pvalues(run: RunTables) -> Figure:
                 title="p value (main model)",
                 axis=alt.Axis(values=[0, 0.5, 1]),
             ),
-            x2="high:Q",
+            x2=alt.X2("high:Q"),
             y=alt.Y(
                 "genes:Q",
                 title="Genes",

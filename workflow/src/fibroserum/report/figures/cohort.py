@@ -246,14 +246,14 @@ def _components(
     shafts = (
         alt.Chart(data("arrows"))
         .mark_rule(strokeWidth=1.1 if len(arrows) < 60 else 0.4)
-        .encode(x="x:Q", y="y:Q", x2="x2:Q", y2="y2:Q", color=colour)
+        .encode(x=alt.X("x:Q"), y=alt.Y("y:Q"), x2=alt.X2("x2:Q"), y2=alt.Y2("y2:Q"), color=colour)
     )
     heads = (
         alt.Chart(data("arrows"))
         .mark_point(shape="triangle", size=mark_size(len(arrows), 46), filled=True)
         .encode(
-            x="x_head:Q",
-            y="y_head:Q",
+            x=alt.X("x_head:Q"),
+            y=alt.Y("y_head:Q"),
             color=colour,
             angle=alt.Angle("angle:Q", scale=alt.Scale(domain=[0, 360], range=[0, 360])),
         )

@@ -145,7 +145,7 @@ def pair_similarity(run: RunTables) -> Figure:
     other = (
         alt.Chart(data("pairs"))
         .mark_tick(color=ACCENT, thickness=2, size=14 if shown else 3)
-        .encode(x=x, y="nearest:Q", tooltip=tooltip)
+        .encode(x=x, y=alt.Y("nearest:Q"), tooltip=tooltip)
     )
     chart = alt.layer(other, own).properties(width=WIDTH, height=200)
     far = int((frame["own"] > frame["nearest"]).sum())

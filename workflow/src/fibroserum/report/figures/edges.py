@@ -112,7 +112,7 @@ def running_sums(run: RunTables) -> Figure:
     dash = alt.StrokeDash("time:N", sort=run.times, title="At")
     of_time = {"strokeDash": dash} if len(run.times) > 1 else {}
     lines = alt.Chart().mark_line(strokeWidth=1.3)
-    lines = lines.encode(x=x, y=y, color=colour, order="order:Q", **of_time)
+    lines = lines.encode(x=x, y=y, color=colour, order=alt.Order("order:Q"), **of_time)
     dots = (
         alt.Chart()
         .mark_point(filled=True, size=22, opacity=1)

@@ -82,13 +82,13 @@ def level(run: RunTables, factor: str) -> Figure:
     bars = (
         alt.Chart(data("means"))
         .mark_rule(strokeWidth=2.2)
-        .encode(x="ci_low:Q", x2="ci_high:Q", y=y)
+        .encode(x=alt.X("ci_low:Q"), x2=alt.X2("ci_high:Q"), y=y)
     )
     middles = (
         alt.Chart(data("means"))
         .mark_point(shape="diamond", filled=True, size=90, color=RULE, opacity=1)
         .encode(
-            x="change_log2:Q",
+            x=alt.X("change_log2:Q"),
             y=y,
             tooltip=[
                 alt.Tooltip("group:N", title="Group"),
@@ -193,7 +193,7 @@ def evidence(run: RunTables, factor: str) -> Figure:
     labels = (
         alt.Chart(data("named"))
         .mark_text(fontSize=10, fontWeight="bold")
-        .encode(x=x, y=y, text="gene:N")
+        .encode(x=x, y=y, text=alt.Text("gene:N"))
         .properties(name="names")
     )
     layers = [zero_line("x"), cloud, *([labels] if len(named) else [])]

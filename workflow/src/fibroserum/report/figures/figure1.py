@@ -24,7 +24,7 @@ from fibroserum.report.theme import (
 MOST_CONTRASTS, MOST_TARGETS, MOST_SETS = 4, 12, 10
 #: Width of a contrast's panel in the forest, and letters to a line of its heading.
 PANEL, LINE = 84, 12
-INK, PAPER = "#333333", "#ffffff"
+PAPER = "#ffffff"
 
 
 def main_contrasts(run: RunTables) -> list[str]:
@@ -82,7 +82,9 @@ def design(run: RunTables) -> Figure:
     )
     colour = alt.Color("group:N", scale=group_scale(run.groups), legend=None)
     source = alt.Chart(data("places"))
-    lines = source.mark_line(strokeWidth=1.6).encode(x=x, y=y, color=colour, detail="group:N")
+    lines = source.mark_line(strokeWidth=1.6).encode(
+        x=x, y=y, color=colour, detail=alt.Detail("group:N")
+    )
     paper = source.mark_point(size=760, filled=True, color=PAPER).encode(x=x, y=y)
     dots = source.mark_point(size=760, strokeWidth=1.6).encode(
         x=x,
@@ -92,12 +94,12 @@ def design(run: RunTables) -> Figure:
         fillOpacity=hollow_or_filled(),
     )
     numbers = source.mark_text(fontWeight="bold").encode(
-        x=x, y=y, text="donors:Q", color=alt.Color("ink:N", scale=None)
+        x=x, y=y, text=alt.Text("donors:Q"), color=alt.Color("ink:N", scale=None)
     )
     beside = (
         alt.Chart(data("pairs"))
         .mark_text(align="left")
-        .encode(x=alt.value(width + 4), y=y, text="pairs:N")
+        .encode(x=alt.XValue(width + 4), y=y, text=alt.Text("pairs:N"))
     )
     chart = alt.layer(lines, paper, dots, numbers, beside)
     chart = chart.resolve_scale(color="independent").properties(width=width, height=alt.Step(step))

@@ -87,7 +87,7 @@ def figure(run: RunTables) -> Figure:
         alt.Chart(data("changes"))
         .mark_point(shape="stroke", angle=90, size=70, strokeWidth=1.2, strokeOpacity=0.45)
         .encode(
-            x="delta:Q",
+            x=alt.X("delta:Q"),
             y=y,
             color=colour,
             tooltip=[
@@ -97,10 +97,14 @@ def figure(run: RunTables) -> Figure:
         )
     )
     source = alt.Chart(data("estimates"))
-    bars = source.mark_rule(strokeWidth=2.4).encode(x="ci_low:Q", x2="ci_high:Q", y=y, color=colour)
+    bars = source.mark_rule(strokeWidth=2.4).encode(
+        x=alt.X("ci_low:Q"), x2=alt.X2("ci_high:Q"), y=y, color=colour
+    )
     dots = source.mark_point(size=80, filled=True, shape="diamond")
     dots = dots.encode(x=x, y=y, color=colour, tooltip=tooltip)
-    numbers = source.mark_text(align="left").encode(x=alt.value(ESTIMATES + 8), y=y, text="words:N")
+    numbers = source.mark_text(align="left").encode(
+        x=alt.XValue(ESTIMATES + 8), y=y, text=alt.Text("words:N")
+    )
     layers = [zero_line("x"), *([changes] if len(own) else []), bars, dots, numbers]
     forest = alt.layer(*layers).properties(
         width=ESTIMATES, height=alt.Step(row_step(order, LINE, 26))

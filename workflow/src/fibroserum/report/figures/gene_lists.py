@@ -21,6 +21,8 @@ def _ranked(run: RunTables) -> pd.DataFrame:
 
     Columns: list, gene, gene_id and rank, within the list by the smallest p value of any contrast.
     """
+    if run.gene_lists.empty:
+        return pd.DataFrame(columns=["list", "gene", "gene_id", "rank"])
     keys = ["list", "gene_id"]
     rows = run.gene_lists.dropna(subset=["gene_id"])
     genes = rows[["list", "gene", "gene_id"]].drop_duplicates(keys)

@@ -125,7 +125,7 @@ def target(run: RunTables) -> Figure:
                 title=f"{names[0]}, log2 fold change, 95 % interval",
                 axis=alt.Axis(tickCount=4),
             ),
-            x2="ci_high:Q",
+            x2=alt.X2("ci_high:Q"),
             y=y,
             color=colour,
         )
@@ -134,7 +134,7 @@ def target(run: RunTables) -> Figure:
         alt.Chart(data("estimates"))
         .mark_point(size=60, filled=True)
         .encode(
-            x="log2FoldChange:Q",
+            x=alt.X("log2FoldChange:Q"),
             y=y,
             color=colour,
             tooltip=[

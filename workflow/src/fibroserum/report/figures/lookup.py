@@ -50,7 +50,7 @@ def donors_of_genes(run: RunTables) -> alt.FacetChart:
     bars = (
         alt.Chart()
         .mark_rule(strokeWidth=2.6, xOffset=ASIDE, x2Offset=ASIDE)
-        .encode(x=x, y=alt.Y("low:Q", title=title), y2="high:Q", color=colour)
+        .encode(x=x, y=alt.Y("low:Q", title=title), y2=alt.Y2("high:Q"), color=colour)
     )
     dots = (
         alt.Chart()
@@ -94,7 +94,7 @@ def forests_of_genes(run: RunTables) -> alt.FacetChart:
         .mark_rule(strokeWidth=1.8)
         .encode(
             x=alt.X("low:Q", title="log2 fold change, 95 % interval", axis=alt.Axis(tickCount=5)),
-            x2="high:Q",
+            x2=alt.X2("high:Q"),
             y=y,
             color=colour,
         )
@@ -103,7 +103,7 @@ def forests_of_genes(run: RunTables) -> alt.FacetChart:
         alt.Chart()
         .mark_point(size=52, filled=True)
         .encode(
-            x="estimate:Q",
+            x=alt.X("estimate:Q"),
             y=y,
             color=colour,
             tooltip=[
@@ -113,7 +113,9 @@ def forests_of_genes(run: RunTables) -> alt.FacetChart:
         )
     )
     numbers = (
-        alt.Chart().mark_text(align="left", dx=8).encode(x=alt.value("width"), y=y, text="words:N")
+        alt.Chart()
+        .mark_text(align="left", dx=8)
+        .encode(x=alt.XValue("width"), y=y, text=alt.Text("words:N"))
     )
     layers = alt.layer(zero_line("x"), bars, dots, numbers)
     layers = layers.properties(width=PLOT, height={"step": 24})

@@ -34,8 +34,10 @@ def scatter(run: RunTables, outcome: str, time: str) -> Figure:
     legend = alt.Legend(values=seen, symbolOpacity=1)
     colour = alt.Color("group:N", scale=group_scale(run.groups), title="Group", legend=legend)
     source = alt.Chart()
-    band = source.mark_area(opacity=0.13).encode(x=x, y="low:Q", y2="high:Q", color=colour)
-    line = source.mark_line(strokeWidth=1.4).encode(x=x, y="fit:Q", color=colour)
+    band = source.mark_area(opacity=0.13).encode(
+        x=x, y=alt.Y("low:Q"), y2=alt.Y2("high:Q"), color=colour
+    )
+    line = source.mark_line(strokeWidth=1.4).encode(x=x, y=alt.Y("fit:Q"), color=colour)
     dots = source.mark_point(filled=True, size=mark_size(len(own), 34), opacity=0.75).encode(
         x=x,
         y=alt.Y("y:Q", title="Change, log2", axis=alt.Axis(tickCount=4)),

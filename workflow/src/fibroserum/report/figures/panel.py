@@ -67,7 +67,7 @@ def volcano(run: RunTables, contrast: str) -> Figure:
     names = (
         alt.Chart(data("named"))
         .mark_text(fontSize=10, fontWeight="bold")
-        .encode(x=x, y=y, text="molecule:N")
+        .encode(x=x, y=y, text=alt.Text("molecule:N"))
         .properties(name="names")
     )
     layers = [

@@ -58,13 +58,13 @@ def _curves(run: RunTables, column: str, title: str) -> Figure:
     band = (
         alt.Chart()
         .mark_area(color=ACCENT, opacity=0.18)
-        .encode(x=x, y=alt.Y(f"{ends[0]}:Q"), y2=f"{ends[1]}:Q")
+        .encode(x=x, y=alt.Y(f"{ends[0]}:Q"), y2=alt.Y2(f"{ends[1]}:Q"))
         .transform_filter(first)
     )
     others = (
         alt.Chart()
         .mark_line(color=QUIET, strokeWidth=1)
-        .encode(x=x, y=y, detail="target:N", tooltip=tooltip)
+        .encode(x=x, y=y, detail=alt.Detail("target:N"), tooltip=tooltip)
         .transform_filter("!datum.first")
     )
     own = (

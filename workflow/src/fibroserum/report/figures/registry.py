@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -90,37 +90,45 @@ def estimable(run: RunTables, contrasts: Sequence[str]) -> list[str]:
     return [name for name in contrasts if name not in lost] or list(contrasts)
 
 
-def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
-    """Return every figure that the catalogue names, in its order."""
+def figures_of(run: RunTables, config: Mapping[str, Any]) -> dict[str, Callable[[], Figure]]:
+    """Return what draws each figure that the catalogue names, in its order."""
     settings = config["differential_expression"]
     alpha, alone = settings["alpha"], settings["second_opinion"] == "none"
     first = only(run, estimable(run, run.opening))
     all_of = WHOLE | {"ecm_sets": partial(sets.set_matrix, alpha=alpha)}
-    figures: dict[str, Figure] = {name: whole(first) for name, whole in all_of.items()}
+    figures: dict[str, Callable[[], Figure]] = {
+        name: partial(whole, first) for name, whole in all_of.items()
+    }
     # pairs that are too few for a contrast are pairs all the same
-    figures["glance_pairs"] = glance.pairs(only(run, run.opening))
+    figures["glance_pairs"] = partial(glance.pairs, only(run, run.opening))
     if run.folded:
         rest = only(run, estimable(run, run.folded))
-        figures |= {others(name): all_of[name](rest) for name in OF_ALL_CONTRASTS}
+        figures |= {others(name): partial(all_of[name], rest) for name in OF_ALL_CONTRASTS}
     kinds = dict(zip(run.contrasts["contrast"], run.contrasts["kind"], strict=True))
     for contrast, kind in kinds.items():
+        file = file_name(contrast)
         for name, of_contrast in OF_CONTRAST.items():
-            figures[f"{name}_{file_name(contrast)}"] = of_contrast(run, contrast)
+            figures[f"{name}_{file}"] = partial(of_contrast, run, contrast)
         if kind == "difference":
-            drawn = called.quadrants(run, contrast, alpha, alone=alone)
-            figures[f"quadrants_{file_name(contrast)}"] = drawn
-    figures["overlap"] = called.overlap(run, alpha, alone=alone)
+            of_two = partial(called.quadrants, run, contrast, alpha, alone=alone)
+            figures[f"quadrants_{file}"] = of_two
+    figures["overlap"] = partial(called.overlap, run, alpha, alone=alone)
     for factor in config["factors"]:
         for name, of_factor in OF_FACTOR.items():
-            figures[f"factor_{file_name(factor)}_{name}"] = of_factor(run, factor)
+            figures[f"factor_{file_name(factor)}_{name}"] = partial(of_factor, run, factor)
     for name in config["gene_lists"]:
-        figures[f"gene_list_{file_name(name)}"] = gene_lists.donors(run, name)
+        figures[f"gene_list_{file_name(name)}"] = partial(gene_lists.donors, run, name)
     for name, outcome, time in outcome_figures(config["outcomes"], run.times):
-        figures[name] = outcomes.scatter(run, outcome, time)
+        figures[name] = partial(outcomes.scatter, run, outcome, time)
     for name, factor in chain_figures(chained(config)).items():
-        figures[name] = chain.path(run, factor)
+        figures[name] = partial(chain.path, run, factor)
     if config["serum_panel"]:
-        figures["panel_targets"] = panel.matrix(run, alpha)
+        figures["panel_targets"] = partial(panel.matrix, run, alpha)
         for contrast in dict.fromkeys(run.panel["contrast"]):
-            figures[f"panel_volcano_{file_name(contrast)}"] = panel.volcano(run, contrast)
+            figures[f"panel_volcano_{file_name(contrast)}"] = partial(panel.volcano, run, contrast)
     return {name: figures[name] for name in catalogue_of(run, config)}
+
+
+def draw(run: RunTables, config: Mapping[str, Any]) -> dict[str, Figure]:
+    """Return every figure that the catalogue names, in its order."""
+    return {name: make() for name, make in figures_of(run, config).items()}

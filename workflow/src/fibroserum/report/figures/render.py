@@ -81,13 +81,15 @@ def images(specs: Mapping[str, dict[str, Any]]) -> Images:
     return {name: image(svg(spec)) for name, spec in specs.items()}
 
 
-def composed(specs: Sequence[dict[str, Any]]) -> Image:
-    """Return specifications as one figure, its panels lettered A, B, C …"""
-    return image(compose([svg(spec) for spec in specs]))
+def bundle() -> str:
+    """Return the code of Vega, Vega-Lite and Vega-Embed, which sets `window.vegaEmbed`."""
+    import vl_convert
+
+    return vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")
 
 
 def compose(drawings: Sequence[str]) -> str:
-    """Return SVGs as one in two columns, each with its letter.
+    """Return SVGs as one in two columns, its panels lettered A, B, C …
 
     A panel goes where there is room first. One that is wider than a column is made smaller, or has
     the whole width where its letters would become too small.

@@ -61,14 +61,17 @@ def detectable_mean(
     residual = values - values.groupby(level="group").transform("mean")
     variance = np.square(residual).sum() / freedom
     # half the gene's own and half the typical one: with few donors its own is often too low
-    deviation = np.sqrt((variance + variance.median()) / 2)
+    deviation = np.sqrt((variance + variance.median()) / 2).to_numpy()
+    scaled = residual.to_numpy() / deviation
+    # the power depends on the effect over its standard error alone
+    in_errors = detectable(Precision(np.nan, 1.0, freedom), alpha)
     found = []
-    for genes in map(list, sets):
-        scaled = (residual[genes] / deviation[genes]).mean(axis=1)
-        se = float(np.sqrt(np.square(scaled).sum() / freedom * factor))
-        known = bool(genes) and se > 0
-        size = detectable(Precision(np.nan, se, freedom), alpha) if known else np.nan
-        found.append(size / float((1 / deviation[genes]).mean()))
+    for genes in sets:
+        places = values.columns.get_indexer(pd.Index(genes, dtype=object))
+        means = scaled[:, places].sum(axis=1) / max(len(places), 1)
+        se = np.sqrt(np.square(means).sum() / freedom * factor)
+        inverse = (1 / deviation[places]).sum() / max(len(places), 1)
+        found.append(float(in_errors * se / inverse) if se > 0 else np.nan)
     return found
 
 

@@ -235,7 +235,7 @@ def set_matrix(run: RunTables, alpha: float, most_sets: int = MOST_SETS) -> Figu
         alt.Chart(data("families"))
         .mark_text(align="left", dx=8, fontSize=9, fontStyle="italic", limit=260)
         # at the right edge also where the page draws the figure narrower
-        .encode(x=alt.value("width"), y=y, text="others:N")
+        .encode(x=alt.XValue("width"), y=y, text=alt.Text("others:N"))
     )
     # two lines of a long name must keep off the next row's
     step = 27 if frame["name"].str.contains("\n").any() else 22
@@ -243,12 +243,12 @@ def set_matrix(run: RunTables, alpha: float, most_sets: int = MOST_SETS) -> Figu
     sizes = (
         alt.Chart(data("detectable"))
         .mark_text(fontSize=10, angle=270, align="left")
-        .encode(x=x, y=alt.value(-4), text="words:N")
+        .encode(x=x, y=alt.YValue(-4), text=alt.Text("words:N"))
     )
     title = (
         alt.Chart(data("titles"))
         .mark_text(align="right", fontSize=10)
-        .encode(x=alt.value(-8), y=alt.value(-8), text="words:N")
+        .encode(x=alt.XValue(-8), y=alt.YValue(-8), text=alt.Text("words:N"))
     )
     layers = [cells, rings, marks, beside, *([sizes, title] if len(detected) else [])]
     chart = alt.layer(*layers).properties(width=width, height={"step": step})

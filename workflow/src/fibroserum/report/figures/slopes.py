@@ -145,7 +145,7 @@ def slope_chart(
     # without an order of their own, points of a line are joined in the order of their names
     order = {"order": alt.Order("order:Q")} if several else {}
     lines = source.mark_line(strokeWidth=1.1, opacity=0.45 if several else alt.Undefined).encode(
-        x=x, y=y, color=colour, detail=["donor:N", "group:N"], **order
+        x=x, y=y, color=colour, detail=[alt.Detail("donor:N"), alt.Detail("group:N")], **order
     )
     dots = source.mark_point(size=24, strokeWidth=1.2).encode(
         x=x,
@@ -185,7 +185,7 @@ def _means(source: alt.Chart, x: alt.X, y_title: str, colour: alt.Color) -> alt.
             x=x,
             y=alt.Y("level:Q", title=y_title),
             color=colour,
-            detail="group:N",
+            detail=alt.Detail("group:N"),
             order=alt.Order("order:Q"),
             tooltip=[
                 alt.Tooltip("group:N", title="Mean of"),

@@ -48,9 +48,15 @@ def _interval_layers(
 ) -> list[alt.Chart]:
     """Return a bar for each interval (fields `from`, `to`), with arrows where it is cut."""
     own = {"color": colour, "y": y}
-    bars = alt.Chart().mark_rule(strokeWidth=width).encode(x=x, x2="to:Q", tooltip=tooltip, **own)
+    bars = (
+        alt.Chart()
+        .mark_rule(strokeWidth=width)
+        .encode(x=x, x2=alt.X2("to:Q"), tooltip=tooltip, **own)
+    )
     arrows = [
-        alt.Chart().mark_point(shape=shape, filled=True, size=34).encode(x=f"{field}:Q", **own)
+        alt.Chart()
+        .mark_point(shape=shape, filled=True, size=34)
+        .encode(x=alt.X(f"{field}:Q"), **own)
         for field, shape in (("on_left", "triangle-left"), ("on_right", "triangle-right"))
     ]
     return [bars, *arrows]
@@ -80,13 +86,13 @@ def _faceted(
 
 
 def _zero() -> alt.Chart:
-    return alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x="zero:Q")
+    return alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x=alt.X("zero:Q"))
 
 
 def _notes(y: alt.Y) -> alt.Chart:
     """Return words in the place of an estimate that there is none of (field `note`)."""
     mark = alt.Chart().mark_text(fontStyle="italic", dx=4, align="left")
-    return mark.encode(x="zero:Q", y=y, text="note:N")
+    return mark.encode(x=alt.X("zero:Q"), y=y, text=alt.Text("note:N"))
 
 
 def _forest_rows(estimates: pd.DataFrame, pooled: pd.DataFrame) -> pd.DataFrame:
@@ -137,7 +143,7 @@ def forest(estimates: pd.DataFrame, pooled: pd.DataFrame, target: str) -> Figure
     tooltip = _tooltips("Cohort", UNIT)
     mark = alt.Chart().mark_point(filled=True, shape="square")
     size = alt.Size("area:Q", scale=None)
-    dots = mark.encode(x="estimate:Q", y=y, color=colour, size=size, tooltip=tooltip)
+    dots = mark.encode(x=alt.X("estimate:Q"), y=y, color=colour, size=size, tooltip=tooltip)
     layers = [_zero(), *_interval_layers(x, y, colour, 1.8, tooltip), dots, _notes(y)]
     words = f"Estimates of {target} in {len(cohorts)} cohorts, and over all of them."
     return _faceted(layers, frame, contrasts, len(cohorts) + len(below), words)
@@ -187,7 +193,7 @@ def over_cohorts(
     thick = [one.transform_filter(common) for one in _interval_layers(x, y, colour, 4, tooltip)]
     mark = alt.Chart().transform_filter(random).mark_point(size=52, strokeWidth=1.6)
     dots = mark.encode(
-        x="estimate:Q",
+        x=alt.X("estimate:Q"),
         y=y,
         color=colour,
         fill=alt.Fill("colour:N", scale=None),
@@ -222,8 +228,8 @@ def heterogeneity(pooled: pd.DataFrame) -> Figure:
     bars = alt.Chart().mark_rule(strokeWidth=1.8, color=ACCENT)
     dots = alt.Chart().mark_point(size=52, filled=True, color=ACCENT)
     layers = [
-        bars.encode(x=x, x2="high:Q", y=y, tooltip=tooltip),
-        dots.encode(x="estimate:Q", y=y, tooltip=tooltip),
+        bars.encode(x=x, x2=alt.X2("high:Q"), y=y, tooltip=tooltip),
+        dots.encode(x=alt.X("estimate:Q"), y=y, tooltip=tooltip),
     ]
     contrasts = list(dict.fromkeys(frame["panel"]))
     words = f"Share of the variance between cohorts of {len(rows)} targets."

@@ -97,7 +97,9 @@ def _arrows(y: alt.Y) -> list[alt.Chart]:
     return [
         alt.Chart()
         .mark_point(shape=f"triangle-{way}", size=36, filled=True, color=ACCENT)
-        .encode(x=f"at_{end}:Q", y=y, fillOpacity=alt.FillOpacity(f"beyond_{end}:Q", scale=None))
+        .encode(
+            x=alt.X(f"at_{end}:Q"), y=y, fillOpacity=alt.FillOpacity(f"beyond_{end}:Q", scale=None)
+        )
         for way, end in (("left", "low"), ("right", "high"))
     ]
 
@@ -143,13 +145,13 @@ def forest_layers(
     y = _target_axis(names)
     colour = contrast_colour(run.contrasts, run.groups)
     scale = contrast_scale(run.contrasts, run.groups)
-    zero = alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x="zero:Q")
+    zero = alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x=alt.X("zero:Q"))
     bars = (
         alt.Chart()
         .mark_rule(strokeWidth=1.8)
         .encode(
             x=alt.X("low:Q", title=title, axis=alt.Axis(tickCount=ticks)),
-            x2="high:Q",
+            x2=alt.X2("high:Q"),
             y=y,
             color=colour,
         )
@@ -158,7 +160,7 @@ def forest_layers(
         alt.Chart()
         .mark_point(size=52, strokeWidth=1.6)
         .encode(
-            x="estimate:Q",
+            x=alt.X("estimate:Q"),
             y=y,
             color=colour,
             fill=alt.Fill("contrast:N", scale=scale, legend=None),
@@ -169,12 +171,12 @@ def forest_layers(
     paper = (
         alt.Chart()
         .mark_point(shape="diamond", size=42, color=PUBLISHED, filled=True)
-        .encode(x="published:Q", y=y, tooltip=tooltip)
+        .encode(x=alt.X("published:Q"), y=y, tooltip=tooltip)
     )
     notes = (
         alt.Chart()
         .mark_text(fontStyle="italic", dx=4, align="left")
-        .encode(x="zero:Q", y=y, text="note:N")
+        .encode(x=alt.X("zero:Q"), y=y, text=alt.Text("note:N"))
     )
     known = [paper] if frame["published"].notna().any() else []
     return [zero, bars, *known, dots, *_arrows(y), notes]
@@ -225,7 +227,7 @@ def leave_one_out(run: RunTables) -> Figure:
         alt.Tooltip("log2FoldChange:Q", title="Without that donor", format=".3f"),
         alt.Tooltip("full:Q", title="With all", format=".3f"),
     ]
-    zero = alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x="zero:Q")
+    zero = alt.Chart().mark_rule(strokeDash=[4, 3]).encode(x=alt.X("zero:Q"))
     ticks = (
         alt.Chart()
         .mark_tick(thickness=1.6, size=13)
@@ -244,7 +246,7 @@ def leave_one_out(run: RunTables) -> Figure:
     whole = (
         alt.Chart()
         .mark_point(size=34, color=ACCENT, strokeWidth=1.4)
-        .encode(x="full:Q", y=y, tooltip=tooltip)
+        .encode(x=alt.X("full:Q"), y=y, tooltip=tooltip)
     )
     chart = _facets(run, [zero, ticks, whole], frame, "refits")
     words = f"Estimates of {len(names)} targets, refitted without each donor in turn."
@@ -284,7 +286,9 @@ def detectable(run: RunTables) -> Figure:
     dots = (
         alt.Chart()
         .mark_point(size=40, filled=True)
-        .encode(x="dot:Q", y=y, color=contrast_colour(run.contrasts, run.groups), tooltip=tooltip)
+        .encode(
+            x=alt.X("dot:Q"), y=y, color=contrast_colour(run.contrasts, run.groups), tooltip=tooltip
+        )
     )
     chart = _facets(run, [bars, dots, *_arrows(y)], frame, "effects")
     words = f"Detectable and estimated effects of {len(names)} targets."

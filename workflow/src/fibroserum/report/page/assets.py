@@ -11,11 +11,13 @@ import contextlib
 import hashlib
 import os
 import re
+from collections.abc import Callable
 from functools import cache
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
 
+from fibroserum.report.figures import render
 from fibroserum.tables import write_text
 
 
@@ -36,20 +38,17 @@ def cache_folder() -> Path:
     return (named if named.is_absolute() else Path.home() / ".cache") / "fibroserum"
 
 
-@cache
-def vega() -> str:
+def vega(bundle: Callable[[], str] = render.bundle) -> str:
     """Return a script that sets `window.vegaEmbed`.
 
-    Putting it together takes seconds. It is kept in `cache_folder` where that can be written and
+    bundle: makes it, in seconds. It is kept in `cache_folder` where that can be written and
     read, under the name of the versions of the library and of this file; else it is made anew.
     """
     version, own = metadata.version("vl-convert-python"), Path(__file__).read_bytes()
     name = f"vega-embed-{version}-{hashlib.sha256(own).hexdigest()[:16]}.js"
     with contextlib.suppress(OSError, RuntimeError):
         return (cache_folder() / name).read_text(encoding="utf-8")
-    import vl_convert
-
-    made = _wrapped(vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;"))
+    made = _wrapped(bundle())
     with contextlib.suppress(OSError, RuntimeError):
         write_text(made, cache_folder() / name)
     return made

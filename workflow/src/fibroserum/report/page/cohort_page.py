@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fibroserum import tables
@@ -22,6 +23,7 @@ from fibroserum.report.page.templates import (
     figure_entries,
     fill,
     library_blocks,
+    still,
 )
 from fibroserum.report.page.verdicts import target_first
 from fibroserum.report.run_tables import explained
@@ -120,11 +122,13 @@ def build_page(
     templates: str | Path,
     specs: Mapping[str, dict[str, Any]],
     vega: str | None = None,
+    first: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Return `report.html`.
 
     specs: every figure's Vega-Lite specification, by the names of the catalogue; vega: the script
-    of `assets.vega` where it is at hand.
+    of `assets.vega` where it is at hand; first: SVGs of figures that are seen before the script
+    runs.
     """
     env = environment(Path(templates))
     table_code, table_css = assets.datatables()
@@ -145,6 +149,7 @@ def build_page(
         catalogue_of(run, config),
         specs,
         lambda entry: _subject(entry["label"], labels),
+        {name: still(drawing) for name, drawing in first.items()},
     )
     return fill(
         env,

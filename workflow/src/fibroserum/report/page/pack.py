@@ -8,7 +8,6 @@ weight stand together, which gzip likes.
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 from collections.abc import Sequence
@@ -18,19 +17,40 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+# 13 bits are two of these characters, which HTML leaves as they are
+ALPHABET = np.array([n for n in range(33, 127) if chr(n) not in "<>&"], dtype=np.uint8)
+GROUP = 13
 MISSING_FIXED = -(2**31)
 MISSING_MANTISSA = 0xFFFF
 # so near to half way (of products below 2^31) that the rounding is left to Python
 HALF_WAY = 1e-5
 
 
+def printable(data: bytes) -> str:
+    """Return bytes as text, in groups of 13 bits: 8 % shorter than base64.
+
+    A last group of six bits or less is one character.
+    """
+    bits = np.unpackbits(np.frombuffer(data, dtype=np.uint8))
+    rest = len(bits) % GROUP
+    groups = np.zeros(-(-len(bits) // GROUP), dtype=np.int32)
+    for place in range(GROUP):
+        column = bits[place::GROUP]
+        groups[: len(column)] |= column.astype(np.int32) << (GROUP - 1 - place)
+    short = 0 < rest <= 6
+    if short:
+        groups[-1] = (groups[-1] >> (GROUP - rest)) * len(ALPHABET)
+    pairs = ALPHABET[np.column_stack(np.divmod(groups, len(ALPHABET)))].tobytes().decode("ascii")
+    return pairs[:-1] if short else pairs
+
+
 def squeeze(data: bytes) -> str:
-    """Return bytes as base64 of gzip, the same for the same bytes."""
-    return base64.b64encode(gzip.compress(data, compresslevel=9, mtime=0)).decode("ascii")
+    """Return bytes as text of their gzip, the same for the same bytes."""
+    return printable(gzip.compress(data, compresslevel=9, mtime=0))
 
 
 def squeeze_json(value: Any) -> str:
-    """Return a JSON value as base64 of gzip."""
+    """Return a JSON value as text of its gzip."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return squeeze(text.encode("utf-8"))
 

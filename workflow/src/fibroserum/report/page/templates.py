@@ -1,7 +1,7 @@
 """What both pages are made with: the templates' environment, numbers in print, the page's frame.
 
 Prose stands in `workflow/report/`. Everything from the data goes through Jinja's escaping, or
-travels as base64 that the script reads as data; the Content-Security-Policy runs the page's own
+travels as packed text that the script reads as data; the Content-Security-Policy runs the page's own
 scripts, by their hashes, and no other.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import jinja2
@@ -17,8 +18,10 @@ import pandas as pd
 
 from fibroserum.input.names import file_name
 from fibroserum.report.figures.catalogue import Entry
+from fibroserum.report.figures.render import IDS
 from fibroserum.report.page import assets
 from fibroserum.report.page.pack import squeeze, squeeze_json
+from fibroserum.report.theme import INK
 
 
 def missing(number: Any) -> bool:
@@ -95,19 +98,40 @@ def environment(templates: Path) -> jinja2.Environment:
     return made
 
 
+def source(env: jinja2.Environment, file: str) -> str:
+    """Return a file beside the templates as it is."""
+    assert env.loader is not None, "see `environment`"
+    return env.loader.get_source(env, file)[0]
+
+
 def library_blocks(libraries: Mapping[str, str]) -> dict[str, str]:
     """Return the blocks of scripts that the page's own script runs."""
     return {f"library-{name}": squeeze(code.encode("utf-8")) for name, code in libraries.items()}
 
 
+def _columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [row[name] for row in rows] for name in rows[0]} if rows else {}
+
+
 def figure_block(specs: Mapping[str, dict[str, Any]]) -> str:
-    """Return every figure's specification as a block; what they share is in the page's settings."""
+    """Return every figure's specification as a block, its data by columns, which are smaller.
+
+    What figures share is in the page's settings.
+    """
     return squeeze_json(
         {
             name: {key: part for key, part in one.items() if key not in ("config", "$schema")}
+            | {"datasets": {held: _columns(rows) for held, rows in one["datasets"].items()}}
             for name, one in specs.items()
         }
     )
+
+
+def still(drawing: str) -> str:
+    """Return an SVG as a part of the page: in the page's colours, its ids apart from others."""
+    no_paper = re.sub(r'<rect [^>]*fill="white"[^>]*/>', "", drawing, count=1)
+    ink = no_paper.replace(f'"{INK}"', '"currentColor"')
+    return IDS.sub(r"\g<1>still-", ink)
 
 
 def figure_entries(
@@ -115,14 +139,20 @@ def figure_entries(
     catalogue: Mapping[str, Entry],
     specs: Mapping[str, dict[str, Any]],
     subject: Callable[[Entry], str],
+    stills: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, dict[str, Any]]:
-    """Return what a template says of each figure; subject: what a figure is about."""
+    """Return what a template says of each figure.
+
+    subject: what a figure is about; stills: pictures (`still`) that are seen until the page's
+    script draws them.
+    """
     return {
         name: {
             **entry,
             "subject": subject(entry),
-            "caption": env.get_template(entry["caption"]).render(),
+            "caption": source(env, entry["caption"]),
             "description": specs[name]["description"],
+            "still": stills.get(name, ""),
         }
         for name, entry in catalogue.items()
     }
@@ -141,15 +171,11 @@ def fill(
     besides; facts: what else the template names.
     """
 
-    def text(file: str) -> str:
-        assert env.loader is not None, "see `environment`"
-        return env.loader.get_source(env, file)[0]
-
-    code = "\n".join(map(text, scripts))
+    code = "\n".join(source(env, file) for file in scripts)
     script = f'"use strict";\n{code}'.replace("\r\n", "\n")
     return env.get_template(name).render(
         **facts,
         policy=assets.policy([script, *libraries.values()]),
         script=script,
-        style=text("style.css"),
+        style=source(env, "style.css"),
     )
