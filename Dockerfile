@@ -30,12 +30,10 @@ RUN ln -s workflow/profiles profiles \
         > bin/snakemake \
     && chmod +x bin/snakemake \
     && venv/bin/python -m compileall -q --invalidation-mode unchecked-hash workflow/src
-# The stages that compute compile the kernels. Machine code in this folder is read, never written.
-RUN mkdir /tmp/toy \
-    && cd /tmp/toy \
-    && /opt/fibroserum/bin/snakemake --cores all qc enrichment flags \
-    && mv .snakemake/cache/fibroserum/kernels-* /opt/fibroserum/workflow/src/fibroserum/inference/ \
-    && rm -r /tmp/toy \
+# Machine code in this folder is read, never written.
+RUN XDG_CACHE_HOME=/tmp/cache venv/bin/python workflow/kernels.py \
+    && mv /tmp/cache/fibroserum/kernels-* workflow/src/fibroserum/inference/ \
+    && rm -r /tmp/cache \
     && chmod -R a+rX /opt/fibroserum
 
 FROM ${BASE}

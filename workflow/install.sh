@@ -31,13 +31,24 @@ if [ $# -gt 0 ]; then
         "$found" -m venv "$venv"
     fi
 fi
+# install LOCK: with uv where it is. uv knows nothing of pip's settings: where it fails, pip may not
+install() {
+    if ! command -v uv >/dev/null 2>&1 ||
+        ! uv pip install --quiet --python "$venv/bin/python" --require-hashes -r "$1"
+    then
+        "$venv/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check \
+            --require-hashes -r "$1"
+    fi
+}
 echo "Installing the packages of $lock into $venv (takes a few minutes on first use) ..." >&2
-# uv knows nothing of pip's settings: where it fails, pip may not
-if ! command -v uv >/dev/null 2>&1 ||
-    ! uv pip install --quiet --python "$venv/bin/python" --require-hashes -r "$lock"
-then
-    "$venv/bin/python" -m pip install --quiet --no-compile --disable-pip-version-check \
-        --require-hashes -r "$lock"
+# numba first: pip uses one core, and the others compile the kernels. Where that fails, the first run does.
+awk '/^[^ ]/ { kept = /^(llvmlite|numba|numpy)==/ } kept' "$lock" >"$venv/numba.lock"
+if [ -s "$venv/numba.lock" ]; then
+    install "$venv/numba.lock"
+    "$venv/bin/python" "$(dirname "$0")/kernels.py" &
 fi
+install "$lock"
 # On all cores; pip would use one. Nothing imports the files that do not compile (templates of packages).
 "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true
+rm "$venv/numba.lock"
+wait

@@ -15,13 +15,16 @@ SOURCE = Path(__file__).resolve().parents[2] / "workflow" / "src"
 #: Compiles a small kernel for two layouts of its matrix; says what it was and how often it loaded.
 SCRIPT = """
 import numpy as np
-from fibroserum.linear.kernels import _inverse
-matrix = np.array([[4.0, 0.0], [0.0, 16.0]])
+from fibroserum.inference.coefficients import means_from
+from fibroserum.inference.structure import find_blocks
+blocks = find_blocks(np.eye(2)).blocks
 for layout in "CF":
-    print(_inverse(np.asarray(matrix, order=layout)).tolist())
-print(sum(_inverse.stats.cache_hits.values()))
+    means = np.empty((2, 2))
+    means_from(np.log(np.array([[4.0, 2.0], [1.0, 8.0]], order=layout)), np.zeros(2), blocks, means)
+    print(means.round(9).tolist())
+print(sum(means_from.stats.cache_hits.values()))
 """
-ANSWER = "[[0.25, 0.0], [0.0, 0.0625]]\n" * 2
+ANSWER = "[[4.0, 2.0], [1.0, 8.0]]\n" * 2
 WARNING = "RuntimeWarning: Compiled code cannot be cached ("
 
 

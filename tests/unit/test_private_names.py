@@ -23,7 +23,7 @@ DOCUMENTED = {
     *(f"pydeseq2.{name}" for name in ("dds", "ds", "inference", "preprocessing", "utils")),
     *(f"xlsxwriter.{name}" for name in ("format", "utility", "workbook", "worksheet")),
     *(f"snakemake.{name}" for name in ("exceptions", "utils")),
-    "numba.config",
+    *("numba.config", "numba.types"),
 }
 # what a module's own names for an object stand for
 OBJECTS = {
@@ -56,6 +56,7 @@ PRIVATE = {
     "numba.core.compiler.CompileResult": "likewise: machine code as it is kept",
     "numba.core.compiler.CompileResult._rebuild": "likewise",
     "numba.core.compiler.CompileResult._reduce": "likewise",
+    "numba.core.runtime.rtsys": "likewise: what loading needs and compiling prepares",
     "numba.core.dispatcher.Dispatcher._cache": "likewise: the cache of a kernel",
     "openpyxl.worksheet._read_only.ReadOnlyWorksheet._get_source": (
         "the sheet's XML, in which formulas without values are found and none is translated"

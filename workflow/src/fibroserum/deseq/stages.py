@@ -24,7 +24,7 @@ from fibroserum.inference.coefficients import (
     means_from,
     wald_errors,
 )
-from fibroserum.inference.dispersions import Goal, climb_all
+from fibroserum.inference.dispersions import Goal, maximise
 from fibroserum.inference.linear_start import linear_fit, log_linear_start
 from fibroserum.inference.structure import BlockStructure
 
@@ -167,11 +167,12 @@ def _climb(
     problem: Problem,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (dispersions, whether the objective rose by a millionth of its size)."""
-    out, first, last = np.empty(len(rows)), np.empty(len(rows)), np.empty(len(rows))
+    out, first, last = np.empty((3, len(rows)))
     upper = float(np.log(max_dispersion(problem.structure.n_samples)))
-    goal = Goal(True, 0.0, precision, float(np.log(MIN_DISPERSION)), upper, FLAT)
-    climb_all(
-        rows, means, start, centre, goal, problem.structure.blocks, out, first, last
+    goal = Goal(True, 0.0, precision, float(np.log(MIN_DISPERSION)), upper, 0.0)
+    maximise(
+        rows, means, start, centre, np.full(len(rows), FLAT), goal, problem.structure.blocks,
+        out, first, last, np.empty(len(rows), dtype=bool),
     )  # fmt: skip
     return out, last >= first + np.abs(first) * 1e-6
 

@@ -16,9 +16,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import types
 
-from .compiling import inlined
+from .compiling import INDEX, INDEX_MATRIX, INDICES, MATRIX, inlined
 from .structure import Blocks
+
+BLOCKS = types.NamedTuple([INDEX_MATRIX, INDEX, MATRIX, INDICES, INDICES], Blocks)
 
 
 class Elimination(NamedTuple):

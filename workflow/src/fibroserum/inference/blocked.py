@@ -207,8 +207,8 @@ class BlockedInference(Inference):
             means = gene_rows(mu, structure.order, genes)
             maximise(
                 gene_rows(counts, structure.order, genes), means, starts[genes],
-                _flat_ground(means, bounded[genes]), goal, structure.blocks, out[genes],
-                converged[genes],
+                np.full(len(means), np.nan), _flat_ground(means, bounded[genes]), goal,
+                structure.blocks, out[genes], *np.empty((2, len(means))), converged[genes],
             )  # fmt: skip
 
         self._over_genes(work, n_genes)

@@ -12,13 +12,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrowhead import copy, factor, fill, leverages, new_elimination, predict, solve
-from .compiling import compiled
+from .arrowhead import BLOCKS, copy, factor, fill, leverages, new_elimination, predict, solve
+from .compiling import INDEX, INDICES, MATRIX, NUMBER, VECTOR, compiled
 from .regression_steps import least_squares, means_of, new_workspace, newton_in_box
 from .structure import Blocks
 
 
-@compiled
+@compiled(
+    MATRIX, VECTOR, VECTOR, NUMBER, NUMBER, NUMBER, INDEX, VECTOR, BLOCKS, MATRIX, MATRIX, INDICES
+)
 def fit_coefficients(
     y_all: np.ndarray,
     offset: np.ndarray,
@@ -58,7 +60,7 @@ def fit_coefficients(
         means_of(k.eta, offset, 0.0, mu_all[g])
 
 
-@compiled
+@compiled(MATRIX, VECTOR, VECTOR, NUMBER, VECTOR, BLOCKS, MATRIX, MATRIX, INDICES)
 def search_coefficients(
     y_all: np.ndarray,
     offset: np.ndarray,
@@ -84,7 +86,7 @@ def search_coefficients(
         means_of(k.eta, offset, 0.0, mu_all[g])
 
 
-@compiled
+@compiled(MATRIX, VECTOR, NUMBER, VECTOR, BLOCKS, MATRIX)
 def leverages_of(
     mu_all: np.ndarray,
     alphas: np.ndarray,
@@ -110,7 +112,7 @@ def leverages_of(
             fill(hat_all[g], np.nan)
 
 
-@compiled
+@compiled(MATRIX, VECTOR, NUMBER, VECTOR, MATRIX, BLOCKS, MATRIX)
 def wald_errors(
     mu_all: np.ndarray,
     alphas: np.ndarray,
@@ -147,7 +149,7 @@ def wald_errors(
             errors[g, c] = np.sqrt(variance)
 
 
-@compiled
+@compiled(MATRIX, VECTOR, BLOCKS, MATRIX)
 def means_from(betas: np.ndarray, offset: np.ndarray, blocks: Blocks, mu_all: np.ndarray) -> None:
     """Write the means (genes, n, not bounded) that coefficients (genes, p) give into mu_all."""
     for g in range(betas.shape[0]):

@@ -26,10 +26,20 @@ from pathlib import Path
 from typing import Any
 
 import numba
+from numba import types
 from numba.core import caching
 from numba.core.compiler import CompileResult
+from numba.core.runtime import rtsys
 
 REORDERED = {"reassoc", "contract", "nsz"}
+
+# of the arguments of kernels; arrays are contiguous
+FLAG, NUMBER, INDEX = types.boolean, types.float64, types.int64
+VECTOR, MATRIX, CUBE = NUMBER[::1], NUMBER[:, ::1], NUMBER[:, :, ::1]
+INDICES, INDEX_MATRIX, FLAGS = INDEX[::1], INDEX[:, ::1], FLAG[::1]
+
+#: Every kernel, and the types of its arguments.
+KERNELS: list[tuple[Any, tuple[Any, ...]]] = []
 
 
 @cache
@@ -82,7 +92,8 @@ class _KernelCache(caching.FunctionCache):
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return what was compiled for a signature, or None."""
-        target_context.refresh()
+        # what loading needs of `refresh`, which prepares for compiling and takes 0.2 s
+        rtsys.initialize(target_context)
         name = self._file_name(sig, target_context.codegen())
         for folder in filter(None, (shipped(), kept())):
             try:
@@ -91,6 +102,7 @@ class _KernelCache(caching.FunctionCache):
             except Exception:  # noqa: BLE001
                 # not there, or damaged, which ends in any kind of error: compiled and written anew
                 continue
+        target_context.refresh()
         return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
@@ -110,31 +122,33 @@ def _files(folder: Path) -> Any:
     return caching.IndexDataCacheFile(str(folder), "", "")
 
 
-def keeping(kernel: Any) -> Any:
-    """Return a kernel that `numba.njit` has made, whose machine code is kept from now on."""
-    kernel._cache = _KernelCache(kernel.py_func)
-    return kernel
-
-
-def _compile(function: Callable[..., Any], fastmath: set[str], *, inline: bool) -> Any:
+def _compile(function: Callable[..., Any], fastmath: set[str], **options: Any) -> Any:
     compile_: Any = numba.njit  # its annotations lack documented options
     return compile_(
         function,
         nogil=True,
         error_model="numpy",
         fastmath=fastmath,
-        forceinline=inline,
         no_cfunc_wrapper=True,
+        **options,
     )
 
 
-def compiled(function: Callable[..., Any]) -> Any:
+def compiled(*arguments: Any, reordered: bool = True) -> Callable[[Callable[..., Any]], Any]:
     """Compile a kernel that releases the GIL, and keep its machine code.
 
     A division by zero gives an infinity, without a branch to an exception. Sums may be reordered
-    (in one fixed order for each compiled loop); nothing else is relaxed.
+    (in one fixed order for each compiled loop) if `reordered`; nothing else is relaxed.
+    arguments: their types in a run. Others are compiled as well, when the kernel is called.
     """
-    return keeping(_compile(function, REORDERED, inline=False))
+
+    def decorate(function: Callable[..., Any]) -> Any:
+        kernel = _compile(function, REORDERED if reordered else set())
+        kernel._cache = _KernelCache(kernel.py_func)
+        KERNELS.append((kernel, arguments))
+        return kernel
+
+    return decorate
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -144,9 +158,18 @@ def inlined(function: Callable[..., Any]) -> Any:
     calls a part elsewhere gets the copy that was compiled first, in which sums may be in another
     order, so that a first run and later ones would differ in the last bits.
     """
-    return _compile(function, REORDERED, inline=True)
+    return _compile(function, REORDERED, forceinline=True, no_cpython_wrapper=True)
 
 
 def strict(function: Callable[..., Any]) -> Any:
     """Compile a part with no freedom in floating-point arithmetic at all."""
-    return _compile(function, set(), inline=True)
+    return _compile(function, set(), forceinline=True, no_cpython_wrapper=True)
+
+
+def merged(function: Callable[..., Any]) -> Any:
+    """Compile a part, called at one place, as if its lines stood in the kernel.
+
+    An `inlined` part is optimised by itself first, and with each part that calls it again: a chain
+    of large ones takes several times as long.
+    """
+    return _compile(function, REORDERED, inline="always")

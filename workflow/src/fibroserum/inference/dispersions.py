@@ -9,8 +9,8 @@ Differences of gamma functions are written as log1p(y alpha) plus differences of
 (after a shift where 1/alpha is small), which keeps full accuracy down to alpha = 1e-10, where
 the textbook formula loses ten digits, and gives value, slope and curvature from two logarithms.
 
-`maximise` and `climb_all` find the maximum that their start leads to, and stay where they are on
-flat ground: the searches of DESeq2 and of PyDESeq2 do, and their results depend on that.
+`maximise` finds the maximum that its start leads to, and stays where it is on flat ground: the
+searches of DESeq2 and of PyDESeq2 do, and their results depend on that.
 """
 
 from __future__ import annotations
@@ -18,8 +18,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import types
 
-from .compiling import compiled, inlined
+from .arrowhead import BLOCKS
+from .compiling import FLAG, FLAGS, MATRIX, NUMBER, VECTOR, compiled, inlined, merged
 from .determinant import Determinant, log_determinant, new_determinant
 from .special import (
     exp,
@@ -47,6 +49,9 @@ class Goal(NamedTuple):
     lower: float
     upper: float
     flat: float
+
+
+GOAL = types.NamedTuple([FLAG, NUMBER, NUMBER, NUMBER, NUMBER, NUMBER], Goal)
 
 
 class Workspace(NamedTuple):
@@ -123,7 +128,7 @@ def likelihood_small_size(
     return f, g, h
 
 
-@inlined
+@merged
 def objective(
     y: np.ndarray, mu: np.ndarray, t: float, goal: Goal, blocks: Blocks, k: Workspace
 ) -> tuple[float, float, float]:
@@ -150,7 +155,7 @@ def objective(
     return f, g, h
 
 
-@inlined
+@merged
 def climb(
     y: np.ndarray, mu: np.ndarray, start: float, goal: Goal, blocks: Blocks, k: Workspace
 ) -> tuple[float, float, float, bool]:
@@ -190,21 +195,27 @@ def climb(
     return t, f, first, False
 
 
-@compiled
+@compiled(
+    MATRIX, MATRIX, VECTOR, VECTOR, VECTOR, GOAL, BLOCKS, VECTOR, VECTOR, VECTOR, FLAGS
+)  # fmt: skip
 def maximise(
     y_all: np.ndarray,
     mu_all: np.ndarray,
     alpha_start: np.ndarray,
+    centres: np.ndarray,
     flat: np.ndarray,
     goal: Goal,
     blocks: Blocks,
     out: np.ndarray,
+    first_value: np.ndarray,
+    last_value: np.ndarray,
     converged: np.ndarray,
 ) -> None:
     """Write the local maximum that each gene's climb from alpha_start reaches into out.
 
-    The prior, where there is one, is centred on log(alpha_start). flat: (genes,), instead of
-    `goal.flat`.
+    centres, flat: (genes,), instead of `goal.centre` and `goal.flat`; the prior is centred on the
+    start where a centre is not a number. first_value, last_value: the objective before and after.
+    A gene without a positive start gets none.
     """
     k = new_workspace(blocks)
     for g in range(y_all.shape[0]):
@@ -213,29 +224,7 @@ def maximise(
             converged[g] = False
             continue
         start = log(alpha_start[g])
-        own = Goal(goal.cox_reid, start, goal.precision, goal.lower, goal.upper, flat[g])
-        t, _, _, state = climb(y_all[g], mu_all[g], start, own, blocks, k)
-        out[g], converged[g] = exp(t), state
-
-
-@compiled
-def climb_all(
-    y_all: np.ndarray,
-    mu_all: np.ndarray,
-    alpha_start: np.ndarray,
-    centres: np.ndarray,
-    goal: Goal,
-    blocks: Blocks,
-    out: np.ndarray,
-    first_value: np.ndarray,
-    last_value: np.ndarray,
-) -> None:
-    """Write the local maximum that each gene's climb from alpha_start reaches into out.
-
-    centres: (genes,) of the prior. first_value, last_value: the objective before and after.
-    """
-    k = new_workspace(blocks)
-    for g in range(y_all.shape[0]):
-        own = Goal(goal.cox_reid, centres[g], goal.precision, goal.lower, goal.upper, goal.flat)
-        t, last, first, _ = climb(y_all[g], mu_all[g], log(alpha_start[g]), own, blocks, k)
-        out[g], first_value[g], last_value[g] = exp(t), first, last
+        centre = start if np.isnan(centres[g]) else centres[g]
+        own = Goal(goal.cox_reid, centre, goal.precision, goal.lower, goal.upper, flat[g])
+        t, last, first, state = climb(y_all[g], mu_all[g], start, own, blocks, k)
+        out[g], first_value[g], last_value[g], converged[g] = exp(t), first, last, state

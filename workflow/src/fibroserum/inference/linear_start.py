@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrowhead import factor, fill, new_elimination, predict, solve
-from .compiling import compiled
+from .arrowhead import BLOCKS, factor, fill, new_elimination, predict, solve
+from .compiling import MATRIX, compiled
 from .structure import Blocks
 
 
-@compiled
+@compiled(MATRIX, BLOCKS, MATRIX, MATRIX)
 def linear_fit(y_all: np.ndarray, blocks: Blocks, betas: np.ndarray, fitted: np.ndarray) -> bool:
     """Write the least-squares fit of each row of y_all (genes, n) into betas (genes, p) and fitted.
 

@@ -23,7 +23,7 @@ from .arrowhead import (
     predict,
     solve,
 )
-from .compiling import inlined
+from .compiling import inlined, merged
 from .special import exp, log, log1p, stirling
 from .structure import Blocks
 
@@ -117,7 +117,7 @@ def score_and_weights(y: np.ndarray, alpha: float, k: Workspace) -> None:
         w[i] = mu[i] * (1.0 + y[i] * alpha) * share * share
 
 
-@inlined
+@merged
 def irls_step(
     y: np.ndarray, offset: np.ndarray, alpha: float, floor: float, blocks: Blocks, k: Workspace
 ) -> float:
@@ -149,7 +149,7 @@ def largest_size(values: np.ndarray) -> float:
     return largest
 
 
-@inlined
+@merged
 def least_squares(
     y: np.ndarray,
     offset: np.ndarray,
@@ -210,7 +210,7 @@ def promised(
     return gain, largest
 
 
-@inlined
+@merged
 def newton(y: np.ndarray, offset: np.ndarray, alpha: float, blocks: Blocks, k: Workspace) -> bool:
     """Maximise the penalised likelihood from k.beta, means not bounded, by damped Newton steps.
 
@@ -254,7 +254,7 @@ def newton(y: np.ndarray, offset: np.ndarray, alpha: float, blocks: Blocks, k: W
     return False
 
 
-@inlined
+@merged
 def newton_in_box(
     y: np.ndarray, offset: np.ndarray, alpha: float, bound: float, blocks: Blocks, k: Workspace
 ) -> bool:

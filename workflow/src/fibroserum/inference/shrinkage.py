@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrowhead import copy, factor, fill, predict, solve
-from .compiling import compiled, inlined
+from .arrowhead import BLOCKS, copy, factor, fill, predict, solve
+from .compiling import FLAGS, INDEX, MATRIX, NUMBER, VECTOR, compiled, inlined, merged
 from .regression_steps import (
     HALVINGS,
     LAST_GAIN,
@@ -53,7 +53,7 @@ def prior_curvature(value: float, scale: float) -> float:
     return 2.0 * (scale * scale - value * value) / (scale * scale + value * value) ** 2
 
 
-@inlined
+@merged
 def climb_posterior(
     y: np.ndarray,
     offset: np.ndarray,
@@ -114,7 +114,7 @@ def climb_posterior(
     return value, False
 
 
-@inlined
+@merged
 def highest_mode(
     y: np.ndarray,
     offset: np.ndarray,
@@ -144,7 +144,7 @@ def highest_mode(
     return state
 
 
-@compiled
+@compiled(MATRIX, VECTOR, VECTOR, VECTOR, INDEX, NUMBER, BLOCKS, MATRIX, FLAGS)
 def shrink(
     y_all: np.ndarray,
     offset: np.ndarray,
@@ -170,7 +170,7 @@ def shrink(
         converged[g] = highest_mode(y_all[g], offset, alphas[g], column, scale, blocks, k, betas[g])
 
 
-@compiled
+@compiled(MATRIX, VECTOR, VECTOR, VECTOR, INDEX, NUMBER, BLOCKS, MATRIX, MATRIX)
 def inverse_columns(
     y_all: np.ndarray,
     offset: np.ndarray,

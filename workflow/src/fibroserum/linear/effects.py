@@ -93,13 +93,13 @@ def genewise_effects(fit: LinearFit, contrast: np.ndarray, *, n_cpus: int = 1) -
     members = fit.design.codes[order]
     rows = [order[members == block] for block in range(donors)]
     start = np.concatenate([[0], np.cumsum([len(block) for block in rows], dtype=np.int64)])
-    with kernels.threads(n_cpus):
-        effects = kernels.contrast_effects(
-            fit.E.T,
-            fit.weights.T,
-            np.ascontiguousarray(dense),
-            np.concatenate([*rows, np.empty(0, dtype=np.int64)]).astype(np.int64),
-            start.astype(np.int64),
-            order[donors:],
-        )
+    effects = kernels.contrast_effects(
+        fit.E.T,
+        fit.weights.T,
+        np.ascontiguousarray(dense),
+        np.concatenate([*rows, np.empty(0, dtype=np.int64)]).astype(np.int64),
+        start.astype(np.int64),
+        order[donors:],
+        n_cpus,
+    )
     return Effects(effects[:, 0], np.ascontiguousarray(effects[:, 1:]))

@@ -142,18 +142,17 @@ def _residual_squares(
 ) -> np.ndarray:
     """Return the weighted residual sums of squares within cells (G, groups)."""
     dense = np.ascontiguousarray(fit.design.dense_values)
-    with kernels.threads(n_cpus):
-        result: np.ndarray = kernels.grouped_squares(
-            fit.E.T,
-            fit.weights.T,
-            dense,
-            np.ascontiguousarray(fit.dense_coefficients),
-            cells,
-            int(cells.max(initial=-1)) + 1,
-            of_sample,
-            groups,
-        )
-    return result
+    return kernels.grouped_squares(
+        fit.E.T,
+        fit.weights.T,
+        dense,
+        np.ascontiguousarray(fit.dense_coefficients),
+        cells,
+        int(cells.max(initial=-1)) + 1,
+        of_sample,
+        groups,
+        n_cpus,
+    )
 
 
 def _degrees_of_freedom(
@@ -182,17 +181,18 @@ def variance_parts(
     """
     vector = fit.design.dense_contrast(contrast)
     dense = np.ascontiguousarray(fit.design.dense_values)
-    with kernels.threads(n_cpus):
-        parts: np.ndarray = kernels.grouped_variance(
-            fit.weights.T,
-            dense,
-            fit.design.codes,
-            len(fit.design.labels),
-            np.ascontiguousarray(fit.covariance @ vector),
-            spread.of_sample,
-            len(spread.groups),
-        )
-    return parts
+    # the squares of the influence of each sample
+    return kernels.grouped_squares(
+        np.zeros_like(fit.weights.T),
+        fit.weights.T,
+        dense,
+        np.ascontiguousarray(-(fit.covariance @ vector)),
+        fit.design.codes,
+        len(fit.design.labels),
+        spread.of_sample,
+        len(spread.groups),
+        n_cpus,
+    )
 
 
 def group_wise_t(

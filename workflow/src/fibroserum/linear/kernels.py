@@ -6,84 +6,134 @@ number of threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
-
-import numba
 import numpy as np
 
-from fibroserum.inference.compiling import keeping
+from fibroserum.inference.chunks import over_genes
+from fibroserum.inference.compiling import (
+    CUBE,
+    INDEX,
+    INDICES,
+    MATRIX,
+    VECTOR,
+    compiled,
+    strict,
+)
 
 
-def _compiled(*, parallel: bool = False) -> Callable[[Callable[..., Any]], Any]:
-    """Return a decorator that compiles a kernel, and keeps its machine code."""
-    return lambda function: keeping(numba.njit(function, parallel=parallel))
+@strict
+def _invert(matrix: np.ndarray, low: np.ndarray, result: np.ndarray) -> None:
+    """Write the inverse of a small positive definite matrix, through its Cholesky factor.
 
-
-@contextmanager
-def threads(n_cpus: int) -> Iterator[None]:
-    """Run compiled loops on at most `n_cpus` threads, and restore the setting afterwards."""
-    before = numba.get_num_threads()
-    most: int = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-    numba.set_num_threads(max(1, min(n_cpus, most)))
-    try:
-        yield
-    finally:
-        numba.set_num_threads(before)
-
-
-@_compiled()
-def _inverse(matrix: np.ndarray) -> np.ndarray:
-    """Inverse of a small positive definite matrix through its Cholesky factor."""
+    low: (2, k, k) scratch.
+    """
     k = matrix.shape[0]
-    low = np.zeros((k, k))
     for i in range(k):
         for j in range(i + 1):
             total = matrix[i, j]
             for m in range(j):
-                total -= low[i, m] * low[j, m]
-            low[i, j] = np.sqrt(total) if i == j else total / low[j, j]
-    inverse_low = np.zeros((k, k))
+                total -= low[0, i, m] * low[0, j, m]
+            low[0, i, j] = np.sqrt(total) if i == j else total / low[0, j, j]
     for i in range(k):
-        inverse_low[i, i] = 1.0 / low[i, i]
+        low[1, i, i] = 1.0 / low[0, i, i]
         for j in range(i):
             total = 0.0
             for m in range(j, i):
-                total -= low[i, m] * inverse_low[m, j]
-            inverse_low[i, j] = total / low[i, i]
-    result = np.zeros((k, k))
+                total -= low[0, i, m] * low[1, m, j]
+            low[1, i, j] = total / low[0, i, i]
     for i in range(k):
         for j in range(k):
+            total = 0.0
             for m in range(max(i, j), k):
-                result[i, j] += inverse_low[m, i] * inverse_low[m, j]
-    return result
+                total += low[1, m, i] * low[1, m, j]
+            result[i, j] = total
 
 
-@_compiled()
+@strict
 def _centre(
     values: np.ndarray, weights: np.ndarray, of_sample: np.ndarray, means: np.ndarray
 ) -> None:
-    """Subtract each block's weighted mean from values (n,), in place; means (D,) receives it."""
-    sums = np.zeros(means.shape[0])
-    means[:] = 0.0
+    """Subtract each block's weighted mean from values (n,), in place.
+
+    means: (2, D), receives the means and the sums of weights.
+    """
+    for b in range(means.shape[1]):
+        means[0, b] = 0.0
+        means[1, b] = 0.0
     for i in range(values.shape[0]):
         if of_sample[i] >= 0:
-            means[of_sample[i]] += weights[i] * values[i]
-            sums[of_sample[i]] += weights[i]
-    means /= sums
+            means[0, of_sample[i]] += weights[i] * values[i]
+            means[1, of_sample[i]] += weights[i]
+    for b in range(means.shape[1]):
+        means[0, b] /= means[1, b]
     for i in range(values.shape[0]):
         if of_sample[i] >= 0:
-            values[i] -= means[of_sample[i]]
+            values[i] -= means[0, of_sample[i]]
 
 
-@_compiled(parallel=True)
+@compiled(MATRIX, MATRIX, MATRIX, INDICES, MATRIX, MATRIX, CUBE, VECTOR, reordered=False)
+def _weighted_fit(
+    expression: np.ndarray,
+    weights: np.ndarray,
+    dense: np.ndarray,
+    of_sample: np.ndarray,
+    beta: np.ndarray,
+    donor_beta: np.ndarray,
+    covariance: np.ndarray,
+    rss: np.ndarray,
+) -> None:
+    """Fill what `weighted_fit` returns."""
+    genes, n = expression.shape
+    k, donors = dense.shape[1], donor_beta.shape[1]
+    # the response in the last row of each
+    x, means = np.empty((k + 1, n)), np.empty((k + 1, 2, donors))
+    normal, low, right = np.empty((k, k)), np.empty((2, k, k)), np.empty(k)
+    for g in range(genes):
+        w = weights[g]
+        for i in range(n):
+            for j in range(k):
+                x[j, i] = dense[i, j]
+            x[k, i] = expression[g, i]
+        for j in range(k + 1):
+            _centre(x[j], w, of_sample, means[j])
+        for j in range(k):
+            total = 0.0
+            for i in range(n):
+                total += w[i] * x[j, i] * x[k, i]
+            right[j] = total
+            for m in range(j + 1):
+                total = 0.0
+                for i in range(n):
+                    total += w[i] * x[j, i] * x[m, i]
+                normal[j, m] = total
+                normal[m, j] = total
+        inverse = covariance[g]
+        _invert(normal, low, inverse)
+        for j in range(k):
+            total = 0.0
+            for m in range(k):
+                total += inverse[j, m] * right[m]
+            beta[g, j] = total
+        for b in range(donors):
+            total = means[k, 0, b]
+            for j in range(k):
+                total -= means[j, 0, b] * beta[g, j]
+            donor_beta[g, b] = total
+        total = 0.0
+        for i in range(n):
+            residual = x[k, i]
+            for j in range(k):
+                residual -= x[j, i] * beta[g, j]
+            total += w[i] * residual * residual
+        rss[g] = total
+
+
 def weighted_fit(
     expression: np.ndarray,
     weights: np.ndarray,
     dense: np.ndarray,
     of_sample: np.ndarray,
     donors: int,
+    n_cpus: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Weighted least squares of each gene with donor blocks eliminated.
 
@@ -91,139 +141,138 @@ def weighted_fit(
     Returns dense coefficients (G, k), donor coefficients (G, D), the unscaled covariance of the
     dense coefficients (G, k, k) and the weighted residual sum of squares (G,).
     """
-    genes, n = expression.shape
-    k = dense.shape[1]
-    beta = np.empty((genes, k))
-    donor_beta = np.empty((genes, donors))
-    covariance = np.empty((genes, k, k))
-    rss = np.empty(genes)
-    for g in numba.prange(genes):
-        w = weights[g]
-        y = expression[g].copy()
-        x = dense.T.copy()
-        y_means = np.zeros(donors)
-        x_means = np.zeros((k, donors))
-        _centre(y, w, of_sample, y_means)
-        for j in range(k):
-            _centre(x[j], w, of_sample, x_means[j])
-        normal = np.zeros((k, k))
-        right = np.zeros(k)
-        for j in range(k):
-            for i in range(n):
-                right[j] += w[i] * x[j, i] * y[i]
-            for m in range(j + 1):
-                total = 0.0
-                for i in range(n):
-                    total += w[i] * x[j, i] * x[m, i]
-                normal[j, m] = total
-                normal[m, j] = total
-        inverse = _inverse(normal)
-        for j in range(k):
-            total = 0.0
-            for m in range(k):
-                total += inverse[j, m] * right[m]
-            beta[g, j] = total
-        for b in range(donors):
-            total = y_means[b]
-            for j in range(k):
-                total -= x_means[j, b] * beta[g, j]
-            donor_beta[g, b] = total
-        total = 0.0
-        for i in range(n):
-            residual = y[i]
-            for j in range(k):
-                residual -= x[j, i] * beta[g, j]
-            total += w[i] * residual * residual
-        rss[g] = total
-        covariance[g] = inverse
+    genes, k = len(expression), dense.shape[1]
+    beta, donor_beta = np.empty((genes, k)), np.empty((genes, donors))
+    covariance, rss = np.empty((genes, k, k)), np.empty(genes)
+
+    def work(part: slice) -> None:
+        _weighted_fit(
+            expression[part], weights[part], dense, of_sample,
+            beta[part], donor_beta[part], covariance[part], rss[part],
+        )  # fmt: skip
+
+    over_genes(work, genes, n_cpus)
     return beta, donor_beta, covariance, rss
 
 
-@_compiled(parallel=True)
-def grouped_squares(
-    expression: np.ndarray,
+@compiled(MATRIX, MATRIX, MATRIX, MATRIX, INDICES, INDEX, INDICES, MATRIX, reordered=False)
+def _grouped_squares(
+    values: np.ndarray,
     weights: np.ndarray,
     dense: np.ndarray,
     beta: np.ndarray,
-    cell_of: np.ndarray,
-    cells: int,
+    block_of: np.ndarray,
+    blocks: int,
     group_of: np.ndarray,
-    groups: int,
-) -> np.ndarray:
-    """Weighted residual sums of squares of each gene by group of samples (G, groups).
-
-    expression, weights: genes x samples. dense: samples x k; beta: (G, k). Residuals are taken
-    about the weighted means of the cells; cell_of: (n,) cell or -1, which has no mean.
-    """
-    genes, n = expression.shape
-    result = np.zeros((genes, groups))
-    for g in numba.prange(genes):
-        residual = expression[g].copy()
-        for i in range(n):
-            for j in range(dense.shape[1]):
-                residual[i] -= dense[i, j] * beta[g, j]
-        _centre(residual, weights[g], cell_of, np.zeros(cells))
-        for i in range(n):
-            result[g, group_of[i]] += weights[g, i] * residual[i] * residual[i]
-    return result
-
-
-@_compiled(parallel=True)
-def grouped_variance(
-    weights: np.ndarray,
-    dense: np.ndarray,
-    of_sample: np.ndarray,
-    donors: int,
-    direction: np.ndarray,
-    group_of: np.ndarray,
-    groups: int,
-) -> np.ndarray:
-    """What a unit residual variance of each group adds to the variance of a contrast (G, groups).
-
-    weights: genes x samples. dense: samples x k. direction: (G, k), the unscaled covariance of the
-    dense coefficients times the contrast.
-    """
+    result: np.ndarray,
+) -> None:
+    """Add what `grouped_squares` returns to result."""
     genes, n = weights.shape
-    result = np.zeros((genes, groups))
-    for g in numba.prange(genes):
-        line = np.zeros(n)
+    line, means = np.empty(n), np.empty((2, blocks))
+    for g in range(genes):
         for i in range(n):
+            value = values[g, i]
             for j in range(dense.shape[1]):
-                line[i] += dense[i, j] * direction[g, j]
-        _centre(line, weights[g], of_sample, np.zeros(donors))
+                value -= dense[i, j] * beta[g, j]
+            line[i] = value
+        _centre(line, weights[g], block_of, means)
         for i in range(n):
             result[g, group_of[i]] += weights[g, i] * line[i] * line[i]
+
+
+def grouped_squares(
+    values: np.ndarray,
+    weights: np.ndarray,
+    dense: np.ndarray,
+    beta: np.ndarray,
+    block_of: np.ndarray,
+    blocks: int,
+    group_of: np.ndarray,
+    groups: int,
+    n_cpus: int,
+) -> np.ndarray:
+    """Return the weighted sums of squares of values - dense @ beta by group of samples (G, groups).
+
+    values, weights: genes x samples. dense: samples x k; beta: (G, k). The squares are taken about
+    the weighted means of the blocks; block_of: (n,) block or -1, which has no mean.
+    """
+    result = np.zeros((len(weights), groups))
+
+    def work(part: slice) -> None:
+        _grouped_squares(
+            values[part], weights[part], dense, beta[part], block_of, blocks, group_of,
+            result[part],
+        )  # fmt: skip
+
+    over_genes(work, len(weights), n_cpus)
     return result
 
 
-@_compiled()
-def _reflect(column: np.ndarray, rows: np.ndarray, others: np.ndarray) -> float:
-    """Householder reflection that leaves `column` on rows[0] alone, applied to others (m, n).
+@strict
+def _reflect(
+    column: np.ndarray,
+    rows: np.ndarray,
+    first: int,
+    stop: int,
+    others: np.ndarray,
+    start: int,
+) -> float:
+    """Householder reflection that leaves `column` on one row alone, applied to others[start:].
 
-    Returns the new value of column at rows[0]; the sign convention is that of LAPACK and R.
+    The rows are rows[first:stop]; the one that is left is the first. others: (m, n).
+    Returns the new value of column there; the sign convention is that of LAPACK and R.
     """
-    pivot = rows[0]
+    pivot = rows[first]
     alpha = column[pivot]
     below = 0.0
-    for r in rows[1:]:
-        below += column[r] * column[r]
+    for r in range(first + 1, stop):
+        below += column[rows[r]] * column[rows[r]]
     if below == 0.0:
         return alpha
     beta = -np.copysign(np.sqrt(alpha * alpha + below), alpha)
     tau = (beta - alpha) / beta
     scale = 1.0 / (alpha - beta)
-    for m in range(others.shape[0]):
+    for m in range(start, others.shape[0]):
         total = others[m, pivot]
-        for r in rows[1:]:
-            total += column[r] * scale * others[m, r]
+        for r in range(first + 1, stop):
+            total += column[rows[r]] * scale * others[m, rows[r]]
         total *= tau
         others[m, pivot] -= total
-        for r in rows[1:]:
-            others[m, r] -= total * column[r] * scale
+        for r in range(first + 1, stop):
+            others[m, rows[r]] -= total * column[rows[r]] * scale
     return beta
 
 
-@_compiled(parallel=True)
+@compiled(MATRIX, MATRIX, MATRIX, INDICES, INDICES, INDICES, MATRIX, reordered=False)
+def _contrast_effects(
+    expression: np.ndarray,
+    weights: np.ndarray,
+    dense: np.ndarray,
+    block_rows: np.ndarray,
+    block_start: np.ndarray,
+    rest: np.ndarray,
+    result: np.ndarray,
+) -> None:
+    """Fill what `contrast_effects` returns."""
+    genes, n = expression.shape
+    k = dense.shape[1]
+    root, work = np.empty(n), np.empty((k + 1, n))
+    for g in range(genes):
+        for i in range(n):
+            root[i] = np.sqrt(weights[g, i])
+            for j in range(k):
+                work[j, i] = dense[i, j] * root[i]
+            work[k, i] = expression[g, i] * root[i]
+        for b in range(block_start.shape[0] - 1):
+            _reflect(root, block_rows, block_start[b], block_start[b + 1], work, 0)
+        last = 0.0
+        for j in range(k):
+            last = _reflect(work[j], rest, j, rest.shape[0], work, j + 1)
+        result[g, 0] = work[k, rest[k - 1]] * np.sign(last)
+        for i in range(k, rest.shape[0]):
+            result[g, i - k + 1] = work[k, rest[i]]
+
+
 def contrast_effects(
     expression: np.ndarray,
     weights: np.ndarray,
@@ -231,6 +280,7 @@ def contrast_effects(
     block_rows: np.ndarray,
     block_start: np.ndarray,
     rest: np.ndarray,
+    n_cpus: int,
 ) -> np.ndarray:
     """Effects of the last dense column and of the residual space, for each gene.
 
@@ -240,21 +290,12 @@ def contrast_effects(
     Returns (G, 1 + residual df): those elements of Q'y of the Householder decomposition of the
     weighted design, in the sample order (donor pivots, rest), the first one signed as the contrast.
     """
-    genes, n = expression.shape
-    k = dense.shape[1]
-    result = np.empty((genes, rest.shape[0] - k + 1))
-    for g in numba.prange(genes):
-        root = np.sqrt(weights[g])
-        work = np.empty((k + 1, n))
-        work[k] = expression[g] * root
-        for j in range(k):
-            work[j] = dense[:, j] * root
-        for b in range(block_start.shape[0] - 1):
-            _reflect(root, block_rows[block_start[b] : block_start[b + 1]], work)
-        last = 0.0
-        for j in range(k):
-            last = _reflect(work[j].copy(), rest[j:], work[j + 1 :])
-        result[g, 0] = work[k, rest[k - 1]] * np.sign(last)
-        for i in range(k, rest.shape[0]):
-            result[g, i - k + 1] = work[k, rest[i]]
+    result = np.empty((len(expression), len(rest) - dense.shape[1] + 1))
+
+    def work(genes: slice) -> None:
+        _contrast_effects(
+            expression[genes], weights[genes], dense, block_rows, block_start, rest, result[genes]
+        )
+
+    over_genes(work, len(expression), n_cpus)
     return result

@@ -96,10 +96,9 @@ def fit_weighted(
     if not np.isfinite(values).all() or not (np.isfinite(w).all() and (w > 0).all()):
         raise ValueError("expression must be finite, weights finite and positive")
     dense, blocks = np.ascontiguousarray(design.dense_values), len(design.labels)
-    with kernels.threads(n_cpus):
-        beta, donor_beta, covariance, rss = kernels.weighted_fit(
-            values, w, dense, design.codes, blocks
-        )
+    beta, donor_beta, covariance, rss = kernels.weighted_fit(
+        values, w, dense, design.codes, blocks, n_cpus
+    )
     df = design.residual_df
     return LinearFit(
         samples=expression.index,
