@@ -19,6 +19,7 @@ MODULES = (
     "inference.shrinkage",
     "inference.dispersions",
     "linear.kernels",
+    "enrichment.kernels",
     "inference.linear_start",
 )
 
@@ -32,7 +33,7 @@ def _without_init(name: str, folder: Path) -> None:
 
 def compile_module(name: str) -> list[str]:
     """Compile the kernels of a module of the library; return their names."""
-    for package in ("", ".inference", ".linear"):
+    for package in ("", ".enrichment", ".inference", ".linear"):
         _without_init(f"fibroserum{package}", LIBRARY / package.lstrip("."))
     module = f"fibroserum.{name}"
     import_module(module)

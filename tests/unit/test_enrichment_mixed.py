@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from fibroserum.enrichment.fry import fry, standardised
+from fibroserum.enrichment.kernels import chances_of_larger
 from fibroserum.enrichment.membership import Membership, restrict
-from fibroserum.enrichment.kernels import chance_of_larger
 from fibroserum.enrichment.rotation import mixed, standardised_alike
 from fibroserum.enrichment.set_tests import COLUMNS, decide
 from fibroserum.genes.gmt import GeneSet
@@ -41,15 +41,14 @@ def test_two_eigenvalues_give_beta_tails(k: int) -> None:
                 if 1 - share < 1e-6:
                     continue  # the observed form is then the largest eigenvalue but for rounding
                 expected = stats.beta.sf(share, j / 2, (k - j) / 2)
-                found = chance_of_larger(values, low + (3 - low) * share)
+                (found,) = chances_of_larger(values[None], np.array([low + (3 - low) * share]))
                 assert found == pytest.approx(expected, rel=1e-7)
 
 
 def test_ends_and_forms_that_do_not_vary() -> None:
-    assert chance_of_larger(np.array([1.0, 2.0, 3.0]), 3.0) == 0
-    assert chance_of_larger(np.array([1.0, 2.0, 3.0]), 1.0) == 1
-    assert chance_of_larger(np.array([2.0, 2.0, 2.0]), 2.0) == 1
-    assert chance_of_larger(np.zeros(3), 0.0) == 1
+    values = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [2.0, 2.0, 2.0], [0.0, 0.0, 0.0]])
+    found = chances_of_larger(values, np.array([3.0, 1.0, 2.0, 0.0]))
+    assert found.tolist() == [0, 1, 1, 1]
 
 
 @pytest.mark.parametrize("size", [1, 4, 30])

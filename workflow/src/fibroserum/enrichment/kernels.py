@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 
-from fibroserum.inference.compiling import keeping
+from fibroserum.inference.compiling import INDICES, MATRIX, VECTOR, compiled, strict
 
 # The widest step of the trapezoidal rule, and that as a share of the integrand's strip of
 # analyticity: p values down to 1e-6 have a relative error below 1e-7 (against beta tails).
@@ -20,12 +19,7 @@ FIRST, LAST, HALVINGS = 1e-9, 0.5 - 1e-12, 60
 FACTORS = 32
 
 
-def _compiled(function):  # type: ignore[no-untyped-def]
-    """Compile a function that threads may run at the same time, and keep its machine code."""
-    return keeping(numba.njit(function, nogil=True))
-
-
-@_compiled
+@strict
 def _slope(w: np.ndarray, c: float) -> float:
     """Slope of the log integrand at c; it rises through 0 at the saddle point."""
     total = -1 / c
@@ -34,7 +28,7 @@ def _slope(w: np.ndarray, c: float) -> float:
     return total
 
 
-@_compiled
+@strict
 def _saddle_point(w: np.ndarray) -> float:
     low, high = FIRST, LAST
     if _slope(w, low) >= 0:
@@ -48,7 +42,7 @@ def _saddle_point(w: np.ndarray) -> float:
     return low
 
 
-@_compiled
+@strict
 def _reach(w: np.ndarray, c: float) -> float:
     """How far the integral must go: where the integrand is negligible, on a coarse grid."""
     for x in range(1, 59):
@@ -60,7 +54,7 @@ def _reach(w: np.ndarray, c: float) -> float:
     return 59.0
 
 
-@_compiled
+@strict
 def _log_product(w: np.ndarray, s: complex) -> complex:
     """Sum of log(1 - 2 s w), from products: their turns around 0 are counted.
 
@@ -83,7 +77,7 @@ def _log_product(w: np.ndarray, s: complex) -> complex:
     return complex(size + math.log(math.hypot(a, b)), math.atan2(b, a) + 2 * math.pi * turns)
 
 
-@_compiled
+@strict
 def chance_of_larger(values: np.ndarray, observed: float) -> float:
     """Return the chance that a quadratic form in a random unit vector exceeds `observed`.
 
@@ -109,7 +103,7 @@ def chance_of_larger(values: np.ndarray, observed: float) -> float:
     return min(max(step / math.pi * total, 0.0), 1.0)
 
 
-@_compiled
+@compiled(MATRIX, VECTOR, reordered=False)
 def chances_of_larger(values: np.ndarray, observed: np.ndarray) -> np.ndarray:
     """Return `chance_of_larger` of several forms; values: (forms, k)."""
     found = np.empty(len(observed))
@@ -118,7 +112,7 @@ def chances_of_larger(values: np.ndarray, observed: np.ndarray) -> np.ndarray:
     return found
 
 
-@_compiled
+@compiled(VECTOR, INDICES, VECTOR, INDICES, INDICES, reordered=False)
 def area(
     values: np.ndarray,
     order: np.ndarray,

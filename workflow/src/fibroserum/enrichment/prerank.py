@@ -87,8 +87,10 @@ def _gse() -> ModuleType:
     """Return GSEApy's compiled module by itself: the package loads plots and web clients, too."""
     require("gseapy")
     package = find_spec("gseapy")
-    found = PathFinder.find_spec("gseapy.gse", package and package.submodule_search_locations)
-    assert found is not None and found.loader is not None, "GSEApy has a compiled module"
+    assert package is not None, "`require` has found it"
+    found = PathFinder.find_spec("gseapy.gse", package.submodule_search_locations)
+    assert found is not None, "GSEApy has a compiled module"
+    assert found.loader is not None
     module = module_from_spec(found)
     found.loader.exec_module(module)
     return module

@@ -34,9 +34,10 @@ def set_slopes(
     """Return fry's test of the slope in each set, Benjamini-Hochberg within collections.
 
     model: `slope_model` with a slope; counts: samples × genes; groups: by sample; sets: of matrix
-    gene ids. The samples of a pair are compared at one depth, as in all set tests within donors. Weights are over each group's typical variance, and
-    where pairs with leverage vary more than others, the statistic is divided by the root of the
-    ratio. As in all set tests, a single gene makes no call (`carried_by`: its id).
+    gene ids. The samples of a pair are compared at one depth, as in all set tests within donors.
+    Weights are over each group's typical variance, and where pairs with leverage vary more than
+    others, the statistic is divided by the root of the ratio. As in all set tests, a single gene
+    makes no call (`carried_by`: its id).
     """
     assert model.fit is not None, "a model with a slope has a fit"
     sizes = {"min_size": min_size, "max_size": max_size}
