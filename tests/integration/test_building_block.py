@@ -24,7 +24,7 @@ STAGES = {
     "enrichment": {"counts", "fit", "differential_expression", "enrichment"},
     "flags": {
         *("counts", "fit", "differential_expression"),
-        *("targets", "stimulation", "factors", "planning", "flags"),
+        *("targets", "stimulation", "factors", "flags"),
     },
 }
 

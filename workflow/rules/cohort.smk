@@ -88,7 +88,6 @@ RESULTS = [
     *rules.targets.output,
     *rules.factors.output,
     *OMNIBUS,
-    *rules.planning.output,
     *OUTCOMES,
     *CALIBRATION,
     *GENE_LISTS,

@@ -16,6 +16,7 @@ rule targets:
         patterns=f"{OUT}/flags/target_patterns.tsv",
         sensitivity=f"{OUT}/flags/sensitivity.tsv",
         context=f"{OUT}/flags/context.tsv",
+        planning=f"{OUT}/flags/planning.tsv",
     log:
         f"{LOG}/targets.log",
     benchmark:
@@ -37,6 +38,7 @@ rule targets:
             },
         },
         context=CONFIG["context"],
+        changed=CONFIG["planning"]["changed"],
         stamp=stamp(inputs_of("published")),
         code=code("targets.py"),
     script:
@@ -135,36 +137,6 @@ rule permutations:
         code=code("permutations.py"),
     script:
         "../scripts/permutations.py"
-
-
-rule planning:
-    input:
-        cohort=rules.counts.output.cohort,
-        fits=rules.fit.output.fits,
-        de=rules.differential_expression.output.de,
-        published=inputs_of("published"),
-    output:
-        planning=f"{OUT}/flags/planning.tsv",
-    log:
-        f"{LOG}/planning.log",
-    benchmark:
-        f"{LOG}/planning.benchmark.tsv"
-    group:
-        GROUP
-    conda:
-        "../envs/fibroserum.yaml"
-    threads: 1
-    resources:
-        mem_mb=memory_by_samples(1000, 4),
-        runtime=minutes_by_samples(30),
-    params:
-        alpha=CONFIG["differential_expression"]["alpha"],
-        power_lfc=CONFIG["differential_expression"]["power_lfc"],
-        changed=CONFIG["planning"]["changed"],
-        stamp=stamp(inputs_of("published")),
-        code=code("planning.py"),
-    script:
-        "../scripts/planning.py"
 
 
 if GENE_LISTS:

@@ -20,7 +20,6 @@ TABLES = {
     "enrichment": rules.enrichment.output,
     "targets": rules.targets.output,
     "factors": rules.factors.output,
-    "planning": rules.planning.output,
     "stimulation": expand(rules.stimulation.output.table, factor=STIMULATED),
     "calibration": CALIBRATION,
     "omnibus": OMNIBUS,

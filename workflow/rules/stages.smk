@@ -11,7 +11,6 @@ rule flags:
         rules.targets.output,
         rules.factors.output,
         OMNIBUS,
-        rules.planning.output,
         OUTCOMES,
         CALIBRATION,
         GENE_LISTS,

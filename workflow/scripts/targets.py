@@ -1,4 +1,4 @@
-"""Give each target its verdict in each contrast."""
+"""Give each target its verdict in each contrast, and the power of further studies."""
 
 from fibroserum.runtime.job import job
 
@@ -11,21 +11,28 @@ with job(snakemake.log[0]):
     from fibroserum.input.published import read_published
     from fibroserum.targets import TargetSettings, flag_targets
     from fibroserum.targets.context import ContextSettings, context_table
+    from fibroserum.targets.planning import planning_table
     from fibroserum.targets.stage import SCHEMAS
+    from fibroserum.targets.study import rule_of, target_study
 
     cohort = open_h5ad(snakemake.input.cohort)
     contrasts = all_contrasts(settings_of(cohort))
     paths = zip(contrasts, snakemake.input.de, strict=True)
     results = {contrast.name: tables.read("de", path) for contrast, path in paths}
-    published = [read_published(Path(path)) for path in snakemake.input.published]
-    flags = flag_targets(
-        cohort,
-        read_fits(snakemake.input.fits),
-        results,
-        TargetSettings(**snakemake.params.settings, n_cpus=snakemake.threads),
-        published[0] if published else None,
-    )
+    (published,) = [read_published(Path(path)) for path in snakemake.input.published] or [None]
+    fits, params, n_cpus = read_fits(snakemake.input.fits), snakemake.params, snakemake.threads
+    settings = TargetSettings(**params.settings, n_cpus=n_cpus)
+    flags = flag_targets(cohort, fits, results, settings, published)
     for field, schema in SCHEMAS.items():
         tables.write(schema, getattr(flags, field), snakemake.output[field])
-    context = context_table(cohort, results, ContextSettings(**snakemake.params.context))
+    context = context_table(cohort, results, ContextSettings(**params.context))
     tables.write("context", context, snakemake.output.context)
+    study = target_study(cohort, fits, results, rule_of(fits["paired"], settings.alpha, None))
+    planning = planning_table(
+        study,
+        published,
+        changed=params.changed,
+        power_lfc=settings.power_lfc,
+        n_cpus=n_cpus,
+    )
+    tables.write("planning", planning, snakemake.output.planning)
