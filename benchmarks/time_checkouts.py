@@ -2,12 +2,13 @@
 
     python benchmarks/time_checkouts.py ../before .
     python benchmarks/time_checkouts.py ../before . --cohorts toy muscle --runs 5
+    python benchmarks/time_checkouts.py ../before . --write docs/performance.md
 
 Cohorts: `toy`; `study`, 28 + 28 donors with 20,000 genes; `muscle`, the public cohort in
 ../shared/data (or FIBROSERUM_DATA), its 37 pairs before exercise and in recovery; `donors`, 1,000
 donors; `sets`, 28 + 28 donors with 10,000 genes and 2,000 sets more. Both checkouts run with the
 Python of this script. Kernels are compiled in a first run of the toy, which is not counted. Prints
-each run, and for each cohort the medians and their ratios; memory is that of all processes at once.
+each run, and for each cohort the medians and their ratio. Memory is that of all processes at once.
 """
 
 from __future__ import annotations
@@ -25,10 +26,18 @@ import pandas as pd
 import yaml
 from bench_pipeline import ROOT, Size, run, write_run
 
+from sections import write_section
+
 DATA = Path(os.environ.get("FIBROSERUM_DATA", ROOT.parent / "shared" / "data"))
 SIZES = {"study": Size(56), "donors": Size(1000), "sets": Size(56, 10_000, 2_000)}
 COHORTS = ("toy", "study", "muscle", "sets", "donors")
-FIGURES = ["seconds", "processor_s", "memory_gb", "report_mb"]
+FIGURES = {
+    "seconds": "seconds",
+    "processor_s": "processor seconds",
+    "memory_gb": "memory, GB",
+    "report_mb": "page, MB",
+}
+SECTION = "## Whole runs, before and after"
 
 
 def write_muscle(folder: Path) -> Path:
@@ -72,6 +81,20 @@ def timed(checkout: Path, config: Path | None, folder: Path, cores: int) -> dict
     return found
 
 
+def markdown(runs: pd.DataFrame) -> str:
+    """Return each cohort's medians, before and after, and their ratio, as a Markdown table."""
+    medians = runs.groupby(["cohort", "checkout"], sort=False)[list(FIGURES)].median()
+    rows = []
+    for cohort in runs["cohort"].unique():
+        before, after = (medians.loc[(cohort, name)] for name in ("before", "after"))
+        row = {"cohort": cohort}
+        for key, words in FIGURES.items():
+            share = after[key] / before[key]
+            row[words] = f"{before[key]:.3g} → {after[key]:.3g} ({share:.2f} ×)"
+        rows.append(row)
+    return str(pd.DataFrame(rows).to_markdown(index=False))
+
+
 def main() -> None:
     """Run and print as the command line says; write build/time_checkouts.json."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -80,6 +103,7 @@ def main() -> None:
     parser.add_argument("--cohorts", nargs="+", choices=COHORTS, default=COHORTS)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--write", type=Path, help="Markdown file whose table is replaced")
     asked = parser.parse_args()
     checkouts = {name: getattr(asked, name).resolve() for name in ("before", "after")}
     runs: list[dict[str, Any]] = []
@@ -95,12 +119,10 @@ def main() -> None:
                     runs.append({"cohort": cohort, "checkout": name, **took})
                     said = " ".join(f"{key} {value:.2f}" for key, value in took.items())
                     print(f"{cohort} {number + 1} {name}: {said}", flush=True)
-    table = pd.DataFrame(runs).pivot_table(
-        FIGURES, "cohort", "checkout", aggfunc="median", sort=False
-    )
-    for key in FIGURES:
-        table[key, "ratio"] = table[key, "after"] / table[key, "before"]
-    print(table[FIGURES].round(2).to_string())
+    text = markdown(pd.DataFrame(runs))
+    print(text)
+    if asked.write:
+        write_section(asked.write, f"{SECTION}\n\n{text}\n")
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "time_checkouts.json").write_text(json.dumps(runs, indent=1) + "\n")
 
