@@ -34,9 +34,10 @@ def set_slopes(
     """Return fry's test of the slope in each set, Benjamini-Hochberg within collections.
 
     model: `slope_model` with a slope; counts: samples × genes; groups: by sample; sets: of matrix
-    gene ids. The samples of a pair are compared at one depth, as in all set tests within donors. Weights are over each group's typical variance, and
-    where pairs with leverage vary more than others, the statistic is divided by the root of the
-    ratio. As in all set tests, a single gene makes no call (`carried_by`: its id).
+    gene ids. The samples of a pair are compared at one depth, as in all set tests within donors.
+    Weights are over each group's typical variance, and where pairs with leverage vary more than
+    others, the statistic is divided by the root of the ratio. As in all set tests, a single gene
+    makes no call (`carried_by`: its id).
     """
     assert model.fit is not None, "a model with a slope has a fit"
     sizes = {"min_size": min_size, "max_size": max_size}
@@ -78,10 +79,11 @@ def _one_variance(
 ) -> LinearFit:
     """Return the fit of expression at one depth in each pair, groups weighted to vary alike."""
     fit, factors = model.fit, model.norm_factors
-    assert fit is not None and factors is not None, "a model of counts"
+    assert fit is not None, "a model with a slope has a fit"
     if fit.design.blocks is None:
         values, weights = fit.E, fit.weights
     else:
+        assert factors is not None, "a model of counts has normalisation factors"
         own = counts.loc[fit.samples, fit.genes]
         values, weights = linear.depth_matched(own, fit.design, factors.to_numpy())
     frame = pd.DataFrame(values, fit.samples, fit.genes)

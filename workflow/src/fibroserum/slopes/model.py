@@ -28,8 +28,8 @@ from fibroserum.slopes.design import (
     Question,
     centred,
     keys_of,
-    tmm_or_fixed,
     slope_design,
+    tmm_or_fixed,
     well_counted,
 )
 from fibroserum.slopes.influence import (

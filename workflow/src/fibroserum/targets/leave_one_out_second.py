@@ -100,9 +100,7 @@ def _rows_alone(own: ContrastFit, model: Model) -> dict[str, int]:
             return {}
     basis, _ = np.linalg.qr(own.fit.design.dense_values)
     leverage = (basis**2).sum(axis=1)
-    return {
-        str(donor): row for row, donor in enumerate(own.fit.samples) if leverage[row] < WHOLE
-    }
+    return {str(donor): row for row, donor in enumerate(own.fit.samples) if leverage[row] < WHOLE}
 
 
 def _without(own: ContrastFit, row: int, n_cpus: int) -> ContrastFit:
