@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import anndata as ad
 
 BLOCK = "donor"
+# columns whose means are in memory at once
+COLUMNS = 256
 
 
 def indicators(values: pd.Series, label: str, levels: list[str]) -> pd.DataFrame:
@@ -124,11 +126,13 @@ def centred_within(values: np.ndarray, codes: np.ndarray) -> np.ndarray:
     """Return values (n × columns) minus the mean within each code; code -1: unchanged."""
     inside = codes >= 0
     own = codes[inside]
-    counts = np.bincount(own)
-    sums = np.zeros((len(counts), values.shape[1]))
-    np.add.at(sums, own, values[inside])
+    counts = np.maximum(np.bincount(own), 1)[:, None]
     result = np.array(values, dtype=float)
-    result[inside] -= (sums / np.maximum(counts, 1)[:, None])[own]
+    for start in range(0, values.shape[1], COLUMNS):
+        part = result[:, start : start + COLUMNS]
+        sums = np.zeros((len(counts), part.shape[1]))
+        np.add.at(sums, own, part[inside])
+        part[inside] -= (sums / counts)[own]
     return result
 
 

@@ -46,7 +46,7 @@ def log2_level(cell: object, scale: Scale) -> tuple[float, str]:
     text = str(cell).strip()
     if (limit := detection_limit(text)) is not None:
         return half_limit_log2(limit, scale), BELOW
-    value = float(pd.to_numeric(pd.Series([text]), errors="coerce").iloc[0])
+    value = float(pd.to_numeric(text, errors="coerce"))
     if text.lower() in MISSING:
         return np.nan, "is missing"
     if not np.isfinite(value):
@@ -68,29 +68,33 @@ def level_pairs(
     logarithm, or both are below the limit of detection; `change_log2` is NaN there. Where one is,
     half the limit is used, and `reason` says so.
     """
+    rank = {group: number for number, group in enumerate(settings["groups"])}
+    first = obs.drop_duplicates(["donor", "group", "time"])
+    keys = [first[key].astype(str) for key in ("donor", "group", "time")]
+    cells = dict(zip(zip(*keys, strict=True), first[column], strict=True))
+    pairs = {(donor, group) for donor, group, _ in cells}
     rows = []
-    for (donor, group), part in obs.groupby(["donor", "group"], observed=True):
+    for donor, group in sorted(pairs, key=lambda pair: (rank[pair[1]], pair[0])):
         found: dict[str, float] = {}
         reasons: list[str] = []
         below: list[str] = []
         for name in ("before", "after"):
-            own = part.loc[part["time"] == settings[name], column]
-            found[name], why = (
-                log2_level(own.iloc[0], scale) if len(own) else (np.nan, "was not taken")
-            )
-            if why == BELOW:
-                below.append(f"the level {name} ({settings[name]}) {why}")
-            elif why and len(own):
-                reasons.append(f"the level {name} ({settings[name]}) {why}")
-            elif why:
+            taken = (donor, group, str(settings[name]))
+            if taken not in cells:
+                found[name] = np.nan
                 reasons.append(f"there is no sample {name} ({settings[name]})")
+                continue
+            found[name], why = log2_level(cells[taken], scale)
+            if why:
+                own = below if why == BELOW else reasons
+                own.append(f"the level {name} ({settings[name]}) {why}")
         if len(below) == 2:
             found = dict.fromkeys(found, np.nan)
             reasons = ["both levels are below the limit of detection: their change is unknown"]
         rows.append(
             {
-                "donor": str(donor),
-                "group": str(group),
+                "donor": donor,
+                "group": group,
                 "before_log2": found["before"],
                 "after_log2": found["after"],
                 "change_log2": found["after"] - found["before"],
@@ -98,10 +102,7 @@ def level_pairs(
                 "reason": "; ".join(reasons or below) or None,
             }
         )
-    table = pd.DataFrame(rows, columns=PAIR_COLUMNS)
-    rank = {group: number for number, group in enumerate(settings["groups"])}
-    order = sorted(table.index, key=lambda i: (rank[table.loc[i, "group"]], table.loc[i, "donor"]))
-    return table.loc[order].reset_index(drop=True)
+    return pd.DataFrame(rows, columns=PAIR_COLUMNS)
 
 
 def mean_change(values: Sequence[float]) -> Change:

@@ -217,7 +217,8 @@ def precision_weights(
     if at_mean:
         fitted[:] = mean
     fitted += offset[:, None]
-    weights = np.interp(fitted, knots, trend)
+    # gene by gene: a gene's values are alike, and are looked up near each other
+    weights = np.interp(fitted.T, knots, trend).T
     weights **= 4
     return np.divide(1.0, weights, out=weights)
 

@@ -79,10 +79,11 @@ def _one_variance(
 ) -> LinearFit:
     """Return the fit of expression at one depth in each pair, groups weighted to vary alike."""
     fit, factors = model.fit, model.norm_factors
-    assert fit is not None and factors is not None, "a model of counts"
+    assert fit is not None, "a model with a slope has a fit"
     if fit.design.blocks is None:
         values, weights = fit.E, fit.weights
     else:
+        assert factors is not None, "a model of counts has normalisation factors"
         own = counts.loc[fit.samples, fit.genes]
         values, weights = linear.depth_matched(own, fit.design, factors.to_numpy())
     frame = pd.DataFrame(values, fit.samples, fit.genes)

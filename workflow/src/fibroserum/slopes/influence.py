@@ -16,6 +16,7 @@ import numpy as np
 
 from fibroserum.distributions import t_sf
 from fibroserum.linear import LinearFit, posterior_variance
+from fibroserum.linear.blas import one_blas_thread
 from fibroserum.linear.robust import WHOLE, hc3_parts, slope_ratio, unit_variances
 
 # A slope that keeps less than half without one pair is that pair's, as with the targets.
@@ -30,15 +31,28 @@ VALUES = 100_000
 class Pairs:
     """All P pairs in the weighted fits of some g genes (samples, where there are no blocks).
 
-    genes: their positions in the fit. weight, residual, leverage: (g, P). influence: (g, P), what
-    a unit of weight times residual adds to the coefficient asked for.
+    genes: their positions in the fit. weight, residual: (g, P). steps: (P, k), `steps_of`;
+    covariance: (g, k, k), of the dense coefficients.
     """
 
     genes: slice
     weight: np.ndarray
     residual: np.ndarray
-    leverage: np.ndarray
-    influence: np.ndarray
+    steps: np.ndarray
+    covariance: np.ndarray
+
+    @property
+    def leverage(self) -> np.ndarray:
+        """The leverage of each pair on its own fitted value, (g, P)."""
+        squares = self.steps[:, :, None] * self.steps[:, None, :]
+        forms = _product(
+            self.covariance.reshape(len(self.covariance), -1), squares.reshape(len(squares), -1)
+        )
+        return self.weight * forms
+
+    def influence(self, column: int) -> np.ndarray:
+        """Return what a unit of weight times residual adds to a dense coefficient, (g, P)."""
+        return _product(self.covariance[:, column], self.steps)
 
 
 @dataclass(frozen=True)
@@ -68,11 +82,16 @@ class PairVariances:
     ratio: float
 
 
-def pairs_of(fit: LinearFit, column: int) -> Iterator[Pairs]:
+def _product(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    # one thread in BLAS: a product that it splits between threads could differ in the last bit
+    with one_blas_thread():
+        return np.asarray(one @ other.T)
+
+
+def pairs_of(fit: LinearFit) -> Iterator[Pairs]:
     """Yield the pairs in a few genes' fits at a time, in the order of the fit's blocks (samples).
 
-    fit: blocks of two samples each, before and after, or no blocks; ValueError for others. column:
-    position of the coefficient that is asked for among the dense columns.
+    fit: blocks of two samples each, before and after, or no blocks; ValueError for others.
     """
     steps = steps_of(fit)
     first, second = _samples(fit) if fit.design.blocks is not None else (None, None)
@@ -84,10 +103,8 @@ def pairs_of(fit: LinearFit, column: int) -> Iterator[Pairs]:
         if first is not None:
             weights = 1.0 / (1.0 / weights[:, first] + 1.0 / weights[:, second])
             values = values[:, second] - values[:, first]
-        covariance = fit.covariance[genes]
-        leverage = weights * ((steps @ covariance) * steps).sum(axis=2)
-        residual = values - fit.dense_coefficients[genes] @ steps.T
-        yield Pairs(genes, weights, residual, leverage, covariance[:, column] @ steps.T)
+        residual = values - _product(fit.dense_coefficients[genes], steps)
+        yield Pairs(genes, weights, residual, steps, fit.covariance[genes])
 
 
 def steps_of(fit: LinearFit) -> np.ndarray:
@@ -112,12 +129,11 @@ def slopes_without(fit: LinearFit, column: int) -> Iterator[tuple[slice, np.ndar
     rss = fit.sigma**2 * fit.df_residual
     added = np.maximum(total * variance - rss, 0.0)
     df = prior + fit.df_residual - 1
-    for pairs in pairs_of(fit, column):
-        own = pairs.genes
-        rest = np.where(pairs.leverage < WHOLE, 1 - pairs.leverage, np.nan)
-        share = pairs.weight / rest
-        slope = beta[own, None] - pairs.influence * share * pairs.residual
-        scale = fit.covariance[own, column, column, None] + share * pairs.influence**2
+    for pairs in pairs_of(fit):
+        own, leverage, influence = pairs.genes, pairs.leverage, pairs.influence(column)
+        share = pairs.weight / np.where(leverage < WHOLE, 1 - leverage, np.nan)
+        slope = beta[own, None] - influence * share * pairs.residual
+        scale = fit.covariance[own, column, column, None] + share * influence**2
         left = np.maximum(rss[own, None] - share * pairs.residual**2, 0.0) + added[own, None]
         yield own, slope, slope / np.sqrt(scale * left / df)
 
@@ -143,8 +159,10 @@ def without_each_pair(fit: LinearFit, column: int) -> Deletion:
 def hc3_pvalue(fit: LinearFit, column: int) -> np.ndarray:
     """Return p values (G,) of a slope with HC3 standard errors over pairs, on the residual df."""
     parts = [
-        hc3_parts(pairs.influence * pairs.weight, pairs.residual, pairs.leverage).sum(axis=1)
-        for pairs in pairs_of(fit, column)
+        hc3_parts(pairs.influence(column) * pairs.weight, pairs.residual, pairs.leverage).sum(
+            axis=1
+        )
+        for pairs in pairs_of(fit)
     ]
     statistic = np.abs(fit.dense_coefficients[:, column]) / np.sqrt(np.concatenate(parts))
     return np.asarray(2 * t_sf(statistic, fit.df_residual))
@@ -159,7 +177,7 @@ def pair_variances(fit: LinearFit, column: int, groups: np.ndarray) -> PairVaria
     """
     variance, _ = posterior_variance(fit.sigma**2, fit.df_residual)
     squares, relative = np.zeros(len(groups)), np.empty((len(groups), len(fit.genes)))
-    for pairs in pairs_of(fit, column):
+    for pairs in pairs_of(fit):
         own = pairs.genes
         squares += (pairs.weight * pairs.residual**2 / variance[own, None]).sum(axis=0)
         relative[:, own] = (pairs.weight / pairs.weight.mean(axis=1, keepdims=True)).T
