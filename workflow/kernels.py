@@ -35,6 +35,8 @@ def compile_module(name: str) -> list[str]:
     """Compile the kernels of a module of the library; return their names."""
     for package in ("", ".enrichment", ".inference", ".linear"):
         _without_init(f"fibroserum{package}", LIBRARY / package.lstrip("."))
+    # numba looks for it, and it may be half installed
+    sys.modules["scipy"] = None  # type: ignore[assignment]
     module = f"fibroserum.{name}"
     import_module(module)
     kernels = import_module("fibroserum.inference.compiling").KERNELS

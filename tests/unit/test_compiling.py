@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,23 @@ for layout in "CF":
 print(sum(means_from.stats.cache_hits.values()))
 """
 ANSWER = "[[4.0, 2.0], [1.0, 8.0]]\n" * 2
+#: The calls of a run; says which kernels it used, and which with other types than they declare.
+RUN = """
+import fibroserum as fs
+from fibroserum.inference.compiling import KERNELS
+cohort = fs.read_cohort(fs.load_config("config/config.yaml"))
+fits = fs.fit(cohort)
+tables = fs.results(cohort, fits)
+fs.target_tables(cohort, fits, tables)
+fs.set_tests(cohort, fits, tables)
+print(sorted(kernel.py_func.__name__ for kernel, _ in KERNELS if kernel.signatures))
+print([kernel for kernel, types in KERNELS if set(kernel.signatures) - {types}])
+"""
+USED = [
+    *("_contrast_effects", "_grouped_squares", "_weighted_fit", "fit_coefficients"),
+    *("leverages_of", "linear_fit", "maximise", "means_from", "shrink", "wald_errors"),
+]
+AHEAD = SOURCE.parent / "kernels.py"
 WARNING = "RuntimeWarning: Compiled code cannot be cached ("
 
 
@@ -34,6 +52,7 @@ def begin(source: Path = SOURCE, script: str = SCRIPT, **changes: str) -> subpro
     environment = inherited | {"PYTHONPATH": str(source), "XDG_CACHE_HOME": ""} | changes
     return subprocess.Popen(
         [sys.executable, "-c", script],
+        cwd=SOURCE.parents[1],
         env={name: value for name, value in environment.items() if value},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -141,3 +160,34 @@ def test_a_full_disk_and_a_read_only_one(disk: Path) -> None:
     assert kernels(disk) == []
     subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
     assert_only_warned(begin(XDG_CACHE_HOME=str(disk)), "Read-only file system")
+
+
+def test_a_run_calls_kernels_with_the_types_that_they_declare() -> None:
+    home = {name: os.environ.get(name, "") for name in ("HOME", "XDG_CACHE_HOME")}
+    said, _ = ended(begin(script=RUN, **home))
+    assert said.splitlines() == [str(USED), "[]"]
+
+
+def test_kernels_are_compiled_ahead_without_other_packages(tmp_path: Path) -> None:
+    modules = runpy.run_path(str(AHEAD))["MODULES"]
+    library = SOURCE / "fibroserum"
+    assert sorted(modules) == sorted(
+        ".".join(path.relative_to(library).with_suffix("").parts)
+        for path in library.rglob("*.py")
+        if "\n@compiled(" in path.read_text(encoding="utf-8")
+    )
+    script = f"""
+import runpy, sys
+compile_module = runpy.run_path({str(AHEAD)!r})["compile_module"]
+print(compile_module("linear.kernels"))
+print({{"pandas", "scipy.linalg", "pydeseq2"}} & set(sys.modules))
+"""
+    said, warned = ended(begin(script=script, XDG_CACHE_HOME=str(tmp_path)))
+    names = ["_weighted_fit", "_grouped_squares", "_contrast_effects"]
+    assert (said, warned) == (f"{names}\nset()\n", "")
+    # where a run looks for them
+    assert sorted(path.name.split("-")[0] for path in kernels(tmp_path)) == sorted(names)
+    load = "from fibroserum.linear.kernels import _weighted_fit as fit\n"
+    load += "from fibroserum.inference.compiling import KERNELS\n"
+    load += "fit.compile(dict(KERNELS)[fit]); print(sum(fit.stats.cache_hits.values()))"
+    assert ended(begin(script=load, XDG_CACHE_HOME=str(tmp_path))) == ("1\n", "")

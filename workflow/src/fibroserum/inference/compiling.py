@@ -6,6 +6,7 @@
 Machine code is looked for beside this module, in the folder that `shipped` names: an installation
 may have put it there. Then in the user's cache, where new code is kept. Where that cannot be
 written, kernels are compiled in memory, with a warning. Nothing is written before a kernel is used.
+An installation may also compile every kernel for the types that it declares (`KERNELS`).
 
 Both folders are named after the contents of this package: a kernel holds its parts' code, and numba
 itself looks at the kernel's own file only. Each kernel, signature and processor has a file of its
@@ -158,12 +159,12 @@ def inlined(function: Callable[..., Any]) -> Any:
     calls a part elsewhere gets the copy that was compiled first, in which sums may be in another
     order, so that a first run and later ones would differ in the last bits.
     """
-    return _compile(function, REORDERED, forceinline=True, no_cpython_wrapper=True)
+    return _compile(function, REORDERED, forceinline=True)
 
 
 def strict(function: Callable[..., Any]) -> Any:
     """Compile a part with no freedom in floating-point arithmetic at all."""
-    return _compile(function, set(), forceinline=True, no_cpython_wrapper=True)
+    return _compile(function, set(), forceinline=True)
 
 
 def merged(function: Callable[..., Any]) -> Any:
