@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from fibroserum.enrichment.fry import fry, standardised
-from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.enrichment.kernels import chance_of_larger
+from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.enrichment.rotation import mixed, standardised_alike
 from fibroserum.enrichment.set_tests import COLUMNS, decide
 from fibroserum.genes.gmt import GeneSet

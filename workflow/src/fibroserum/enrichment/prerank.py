@@ -88,7 +88,8 @@ def _gse() -> ModuleType:
     require("gseapy")
     package = find_spec("gseapy")
     found = PathFinder.find_spec("gseapy.gse", package and package.submodule_search_locations)
-    assert found is not None and found.loader is not None, "GSEApy has a compiled module"
+    assert found, "GSEApy has a compiled module"
+    assert found.loader
     module = module_from_spec(found)
     found.loader.exec_module(module)
     return module
