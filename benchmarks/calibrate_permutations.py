@@ -65,7 +65,7 @@ def one(job: tuple[int, float, int]) -> list[dict[str, object]]:
     never = pd.Series(False, index=counts.columns)
     model = models_of(obs, SETTINGS)[0]
     fit = fit_model(counts, model, scale, never, FitSettings())
-    engine = engine_of(fit, never, 1)
+    engine = engine_of(fit, never)
     rows = []
     for contrast in contrasts_of(["AT", "RT"], "pre", "post")[1:3]:
         table = result_table(fit, contrast.name, sim.truth["symbol"], ALPHA).set_index("gene_id")

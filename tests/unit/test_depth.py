@@ -149,7 +149,7 @@ def test_order_and_names_do_not_matter() -> None:
     pd.testing.assert_frame_equal(_pvalues(renamed, matched=True), expected, rtol=1e-9)
 
 
-def test_scores_do_not_depend_on_order_names_or_other_samples() -> None:
+def test_scores_do_not_depend_on_order_names_other_samples_or_threads() -> None:
     rng = np.random.default_rng(5)
     counts = _null_cohort(rng, 4, 3)
     share = np.where(np.arange(8) % 2 == 0, 0.3, 1.0)
@@ -163,6 +163,8 @@ def test_scores_do_not_depend_on_order_names_or_other_samples() -> None:
     moved = counts.iloc[order, rng.permutation(counts.shape[1])].set_axis([f"x{i}" for i in order])
     np.testing.assert_allclose(scores(moved, share[order]), expected[order], rtol=1e-12)
     np.testing.assert_array_equal(scores(counts.iloc[:3], share[:3]), expected[:3])
+    threads = score_samples(counts, sets, share=share, n_cpus=3, **LIMITS)["score"]
+    np.testing.assert_array_equal(threads, expected)
     plain = score_samples(counts, sets, **LIMITS)["score"].to_numpy()
     np.testing.assert_array_equal(expected[share == 1], plain[share == 1])
     assert (expected[share < 1] != plain[share < 1]).all()

@@ -18,6 +18,7 @@ from fibroserum.permutations.stage import (
     bars_of,
     engine_of,
     linear_test,
+    logged,
     main_test,
     passing,
     permutation_tables,
@@ -179,7 +180,7 @@ def fits(cohort: ad.AnnData) -> dict[str, ad.AnnData]:
 def test_the_data_as_they_are_pass_their_own_bars(cohort: ad.AnnData, lfc_threshold: float) -> None:
     """What is held reproduces the fit, and the calls' bars let hardly any other gene pass."""
     fit = fits_of(cohort, lfc_threshold=lfc_threshold)["paired"]
-    engine = engine_of(fit, cohort.var["target"], 1)
+    engine = engine_of(fit, cohort.var["target"])
     table = result_table(fit, "RT_post_vs_pre", cohort.var["symbol"], 0.05).set_index("gene_id")
     second = linear_test(engine, engine.model, "RT_post_vs_pre")
     expected = table.loc[second.index, "second_pvalue"]
@@ -196,7 +197,7 @@ def test_the_data_as_they_are_pass_their_own_bars(cohort: ad.AnnData, lfc_thresh
 def test_flipping_every_donor_mirrors_the_test(
     cohort: ad.AnnData, fits: dict[str, ad.AnnData]
 ) -> None:
-    engine = engine_of(fits["paired"], cohort.var["target"], 1)
+    engine = engine_of(fits["paired"], cohort.var["target"])
     rows = np.arange(len(cohort)).reshape(-1, 2)[:, ::-1].ravel()
     turned = next(permuted(engine.model, Permutations((rows,), False, "")))
     pd.testing.assert_series_equal(turned.design.blocks, engine.model.design.blocks)
@@ -226,12 +227,15 @@ def test_calibration_of_a_cohort_with_real_effects(
     assert found.quantiles.groupby("contrast").size().nunique() == 1
 
 
-def test_the_seed_decides(cohort: ad.AnnData, fits: dict[str, ad.AnnData]) -> None:
+def test_the_seed_decides_and_not_the_number_of_threads(
+    cohort: ad.AnnData, fits: dict[str, ad.AnnData]
+) -> None:
     first, again, other = (
-        permutation_tables(cohort, fits, permutations=4, alpha=0.05, seed=seed)
-        for seed in (1, 1, 2)
+        permutation_tables(cohort, fits, permutations=4, alpha=0.05, seed=seed, n_cpus=n_cpus)
+        for seed, n_cpus in ((1, 1), (1, 3), (2, 1))
     )
-    pd.testing.assert_frame_equal(first.table, again.table)
+    pd.testing.assert_frame_equal(first.table, again.table, check_exact=True)
+    pd.testing.assert_frame_equal(first.quantiles, again.quantiles, check_exact=True)
     assert not first.quantiles.equals(other.quantiles)
 
 
@@ -332,3 +336,17 @@ def test_a_crossover_is_calibrated_by_swaps_within_donors() -> None:
     assert set(rows["relabellings"]) == {2**5 - 1}
     assert rows.loc["RT_vs_AT_change", "pvalue"] == pytest.approx(1 / 2**5)
     assert rows.loc["RT_vs_AT_pre", "note"].startswith("RT and AT swapped within donors")
+
+
+def test_the_log_says_how_many_are_done_and_what_is_left(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A result every two seconds: a message after five seconds or more, and at the end."""
+    clock = iter(range(0, 100, 2))
+    monkeypatch.setattr("fibroserum.permutations.stage.time.monotonic", lambda: next(clock))
+    caplog.set_level("INFO", logger="fibroserum")
+    assert list(logged("abcde", 5, "x")) == list("abcde")
+    assert caplog.messages == [
+        "x: 3 of 5 permutations, about 4 s left",
+        "x: 5 of 5 permutations, about 0 s left",
+    ]

@@ -20,10 +20,9 @@ COLUMNS = 256
 
 def indicators(values: pd.Series, label: str, levels: list[str]) -> pd.DataFrame:
     """Return an indicator column `label[level]` for each level, float64."""
-    return pd.DataFrame(
-        {f"{label}[{level}]": (values == level).astype(float) for level in levels},
-        index=values.index,
-    )
+    found = values.to_numpy(dtype=object)[:, None] == np.array(levels, dtype=object)
+    names = [f"{label}[{level}]" for level in levels]
+    return pd.DataFrame(found.astype(float), values.index, names)
 
 
 @dataclass(frozen=True, eq=False)

@@ -92,7 +92,7 @@ def set_against_rest(scores: Scores, sets: Membership) -> pd.DataFrame:
     delta = (own - both.mean(axis=0)) * (genes / rest)[:, None]
     noise = np.mean(delta[:, 1:] ** 2, axis=1)
     of_all = max(_beyond_noise(both.var(axis=0, ddof=1)[None])[0], 0.0)
-    within = np.asarray(sets.members @ both**2) - m[:, None] * own**2
+    within = np.asarray(sets.members @ np.square(both, out=both)) - m[:, None] * own**2
     of_set = _beyond_noise(within / np.maximum(m - 1, 1)[:, None])
     greater = of_set > of_all
     beyond = np.where(greater, of_set, of_all) / m + of_all / rest

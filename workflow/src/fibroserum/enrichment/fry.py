@@ -6,6 +6,8 @@ in limma (fry). Agrees with limma's fry for the same effects.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pandas as pd
 from scipy.special import betaincc
@@ -13,6 +15,9 @@ from scipy.special import betaincc
 from fibroserum.distributions import chi2_ppf, t_sf
 from fibroserum.enrichment.membership import Membership, over_stacks
 from fibroserum.linear import Effects, VariancePrior, variance_prior
+
+# Genes whose squared effects are computed at once.
+GENES = 1000
 
 
 def standardised(effects: Effects, prior: VariancePrior | None = None) -> np.ndarray:
@@ -28,16 +33,30 @@ def standardised(effects: Effects, prior: VariancePrior | None = None) -> np.nda
     nodes, quadrature = np.polynomial.legendre.leggauss(128)
     nodes, quadrature = (nodes + 1) / 2, quadrature / 2
     largest = np.sum((df + 1) * nodes**df * chi2_ppf(nodes, 1) * quadrature)
-    squares = both**2
-    robust = (squares.sum(axis=1) - squares.max(axis=1)) / (df + 1 - largest)
-    prior = prior or variance_prior(squares[:, 1:].mean(axis=1), df)
+    robust, variance = np.empty(len(both)), np.empty(len(both))
+    for part in gene_parts(both):
+        squares = both[part] ** 2
+        robust[part] = (squares.sum(axis=1) - squares.max(axis=1)) / (df + 1 - largest)
+        variance[part] = squares[:, 1:].mean(axis=1)
+    prior = prior or variance_prior(variance, df)
     scale, df_prior = float(prior.variance.mean()), prior.df
     if np.isfinite(df_prior):
         posterior = (0.92 * df * robust + df_prior * scale) / (0.92 * df + df_prior)
     else:
         posterior = np.full(len(both), scale)
-    root = np.sqrt(posterior)[:, None]
-    return np.divide(both, root, out=np.zeros_like(both), where=root > 0)
+    return over_deviation(both, posterior)
+
+
+def gene_parts(values: np.ndarray) -> Iterator[slice]:
+    """Yield parts of the genes (rows), whose squares are in memory one after the other."""
+    yield from (slice(first, first + GENES) for first in range(0, len(values), GENES))
+
+
+def over_deviation(both: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Divide effects by the root of their genes' variance, in place; 0 where there is none."""
+    root = np.sqrt(variance)[:, None]
+    both *= root > 0
+    return np.divide(both, root, out=both, where=root > 0)
 
 
 def fry(effects: np.ndarray, sets: Membership, *, n_cpus: int = 1) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from fibroserum.enrichment.fry import eigenvalues
+from fibroserum.enrichment.fry import eigenvalues, gene_parts, over_deviation
 from fibroserum.enrichment.kernels import chances_of_larger
 from fibroserum.enrichment.membership import Membership, over_stacks
 from fibroserum.linear import Effects, variance_prior
@@ -67,12 +67,14 @@ def standardised_alike(effects: Effects) -> np.ndarray:
     """
     both = np.column_stack([effects.contrast, effects.residual])
     df = effects.residual.shape[1]
-    variance = np.mean(effects.residual**2, axis=1)
+    variance, squares = np.empty(len(both)), np.empty(len(both))
+    for part in gene_parts(both):
+        variance[part] = np.mean(effects.residual[part] ** 2, axis=1)
+        squares[part] = np.sum(both[part] ** 2, axis=1)
     prior = variance_prior(variance, df)
     scale, df_prior = float(prior.variance.mean()), prior.df
     if np.isfinite(df_prior):
-        posterior = (np.sum(both**2, axis=1) + df_prior * scale) / (df + 1 + df_prior)
+        posterior = (squares + df_prior * scale) / (df + 1 + df_prior)
     else:
         posterior = np.full(len(both), scale)
-    root = np.sqrt(posterior)[:, None]
-    return np.divide(both, root, out=np.zeros_like(both), where=root > 0)
+    return over_deviation(both, posterior)

@@ -118,8 +118,12 @@ def test_scores(
     """
     if scores.empty:
         return pd.DataFrame(columns=TEST_COLUMNS)
-    wide = scores.pivot(index="sample", columns=["collection", "gene_set"], values="score")
-    wide = wide.dropna(axis=1, how="all")  # sets of all genes
+    n = scores["sample"].nunique()
+    wide = pd.DataFrame(
+        scores["score"].to_numpy().reshape(-1, n).T,
+        index=scores["sample"].iloc[:n],
+        columns=pd.MultiIndex.from_frame(scores[["collection", "gene_set"]].iloc[::n]),
+    ).dropna(axis=1)  # without sets of all genes
     samples = model.design.samples
     missing = samples.difference(wide.index)
     if len(missing):

@@ -134,12 +134,12 @@ def rotation_tests(
     fry_strongest, mixed_strongest: gene ids.
     """
     effects = genewise_effects(fit, contrast, n_cpus=n_cpus)
-    scores = normal_scores(effects)
     # one thread in BLAS: sums that it splits between threads could differ in the last bit
     with threadpool_limits(limits=1, user_api="blas"):
         own = fry(standardised(effects), sets, n_cpus=n_cpus)
         any_way = mixed(effects, sets, n_cpus=n_cpus)
         alone = own_fry(fit, contrast, sets, n_cpus=n_cpus)
+        scores = normal_scores(effects)
         parts = [own, any_way, alone, camera(scores, sets), set_against_rest(scores, sets)]
     found = pd.concat(parts, axis=1)
     strongest = {name: fit.genes[found[name]] for name in ("fry_strongest", "mixed_strongest")}

@@ -16,7 +16,7 @@ from fibroserum.de.second_model import well_counted
 from fibroserum.enrichment.expression import scores_and_tests, set_expression
 from fibroserum.enrichment.set_tests import COLUMNS, SetSettings, SetTests, test_sets
 from fibroserum.genes.gmt import GeneSet, map_sets
-from fibroserum.linear import contrast_fits
+from fibroserum.linear import Expression, contrast_fits
 
 
 @dataclass(frozen=True)
@@ -89,11 +89,19 @@ def _test_model(
 ) -> SetTests:
     """Test the sets in a model's contrasts, over the genes that were fitted."""
     own = {name: results[name].set_index("gene_id") for name in model.contrasts}
-    counts = _fitted_counts(cohort, next(iter(own.values())))
-    factor = factors[model.name]
-    well = well_counted(counts, model, cohort.var["target"])
-    fits = contrast_fits(set_expression(well, model, factor), model, n_cpus=settings.n_cpus)
-    return test_sets(fits, well.columns, own, sets, settings)
+    expression = _expression(cohort, model, next(iter(own.values())), factors[model.name])
+    genes = expression.genes
+    fits = contrast_fits(expression, model, n_cpus=settings.n_cpus)
+    del expression  # samples × genes, which the tests do not need
+    return test_sets(fits, genes, own, sets, settings)
+
+
+def _expression(
+    cohort: ad.AnnData, model: Model, result: pd.DataFrame, factors: pd.Series
+) -> Expression:
+    """Return what a model's set tests rest on; result: a `de` table by gene id."""
+    well = well_counted(_fitted_counts(cohort, result), model, cohort.var["target"])
+    return set_expression(well, model, factors)
 
 
 def _fitted_counts(cohort: ad.AnnData, result: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -103,38 +103,48 @@ def build_lookup(table: pd.DataFrame, previous: Mapping[str, str] | None = None)
     """
     ids = [text.split("|") if text else [] for text in table["ensembl"]]
     unnamed = table["symbol"].str.startswith("LOC").to_numpy(dtype=np.int64)
-    rank = (np.where(table["type"] == "protein-coding", 0, 2) + unnamed).tolist()
-    by_symbol: dict[str, tuple[int, int, int]] = {}
-    by_ensembl: dict[str, tuple[int, int, int]] = {}
-    for row, symbol in enumerate(table["symbol"]):
-        key = (rank[row], 0 if ids[row] else 1, row)
-        by_symbol[symbol] = min(by_symbol.get(symbol, key), key)
-        for position, ensembl_id in enumerate(ids[row]):
-            key = (rank[row], min(position, 1), row)
-            by_ensembl[ensembl_id] = min(by_ensembl.get(ensembl_id, key), key)
-    official = {symbol: key[-1] for symbol, key in by_symbol.items() if symbol}
+    rank = np.where(table["type"] == "protein-coding", 0, 2) + unnamed
+    lengths = np.array([len(own) for own in ids], dtype=np.int64)
+    rows = np.repeat(np.arange(len(ids)), lengths)
+    later = np.minimum(np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths), 1)
+    symbols = _first(table["symbol"].tolist(), np.arange(len(ids)), rank, lengths == 0)
+    official = {symbol: row for symbol, row in symbols.items() if symbol}
     alias, ambiguous = _index_aliases(table, official, previous or {})
     return Lookup(
         table=table,
         symbol=official,
-        ensembl={ensembl_id: key[-1] for ensembl_id, key in by_ensembl.items()},
+        ensembl=_first([one for own in ids for one in own], rows, rank[rows], later),
         entrez={entrez: row for row, entrez in enumerate(table["entrez"]) if entrez},
         alias=alias,
         ambiguous=ambiguous,
     )
 
 
+def _first(
+    names: Sequence[str], rows: np.ndarray, rank: np.ndarray, then: np.ndarray
+) -> dict[str, int]:
+    """Return the row of each name that has the lowest rank, the lowest `then`, and is first."""
+    order = np.lexsort((rows, then, rank))[::-1].tolist()
+    found = dict.fromkeys(names, -1)
+    found.update(zip([names[one] for one in order], rows[order].tolist(), strict=True))
+    return found
+
+
 def _index_aliases(
     table: pd.DataFrame, official: Mapping[str, int], previous: Mapping[str, str]
 ) -> tuple[dict[str, int], dict[str, tuple[str, ...]]]:
-    owners: dict[str, set[str]] = defaultdict(set)
+    owner: dict[str, str] = {}
+    several: dict[str, set[str]] = defaultdict(set)
     for symbol, aliases in zip(table["symbol"], table["aliases"], strict=True):
         for name in aliases.split("|"):
-            if name not in official and name not in NOT_A_NAME:
-                owners[name].add(symbol)
+            if name in official or name in NOT_A_NAME:
+                continue
+            other = owner.setdefault(name, symbol)
+            if other != symbol:
+                several[name] |= {other, symbol}
     for name, symbol in previous.items():
         if name not in official and symbol in official:
-            owners[name] = {symbol}
-    alias = {name: official[min(genes)] for name, genes in owners.items() if len(genes) == 1}
-    several = {name: tuple(sorted(genes)) for name, genes in owners.items() if len(genes) > 1}
-    return alias, several
+            owner[name] = symbol
+            several.pop(name, None)
+    alias = {name: official[symbol] for name, symbol in owner.items() if name not in several}
+    return alias, {name: tuple(sorted(several[name])) for name in owner if name in several}

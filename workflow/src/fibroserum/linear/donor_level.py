@@ -17,7 +17,7 @@ from fibroserum.cohort.donor_values import DonorValues, donor_values
 from fibroserum.cohort.models import Model
 from fibroserum.cohort.rank import aliased_columns
 from fibroserum.linear.group_variance import GroupVariance, group_variances, group_wise_t
-from fibroserum.linear.voom import LinearFit, fit_weighted
+from fibroserum.linear.voom import GENES, LinearFit, fit_weighted
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Expression:
         weights = self.weights if self.quality is None else self.weights * self.quality[:, None]
         return 1.0 / weights
 
-    def of(self, genes: np.ndarray) -> Expression:
+    def of(self, genes: np.ndarray | slice) -> Expression:
         """Return some of the genes, by position."""
         weights = None if self.weights is None else self.weights[:, genes]
         return Expression(
@@ -77,18 +77,27 @@ def fit_values(
     if not len(values.vector) or design.residual_df < 1 or aliased_columns(design):
         return None
     frame = pd.DataFrame(values.matrix @ expression.log2, design.samples, expression.genes)
-    variances, weights = expression.variances, None
-    if variances is not None:
-        weights = np.broadcast_to(1.0 / (values.matrix.power(2) @ variances), frame.shape)
     fit = fit_weighted(
         frame,
         design,
-        weights,
+        _donor_weights(expression, values),
         n_cpus=n_cpus,
         amean=expression.log2.mean(axis=0),
         trended=expression.weights is None,
     )
     return ContrastFit(fit, values.vector, values.groups)
+
+
+def _donor_weights(expression: Expression, values: DonorValues) -> np.ndarray | None:
+    """Return the weights (u, G) of donor values; None where all values are alike."""
+    if expression.weights is None and expression.quality is None:
+        return None
+    weights = np.empty((values.matrix.shape[0], len(expression.genes)))
+    squares = values.matrix.power(2)
+    for first in range(0, weights.shape[1], GENES):
+        part = slice(first, first + GENES)
+        weights[:, part] = 1.0 / (squares @ expression.of(part).variances)
+    return weights
 
 
 def contrast_fits(

@@ -19,6 +19,9 @@ from fibroserum.linear.blocks import check_design
 from fibroserum.linear.composition import tmm_factors
 from fibroserum.linear.moderation import variance_prior
 
+# Genes whose residuals are in memory at once.
+GENES = 2000
+
 
 @dataclass(frozen=True)
 class LinearFit:
@@ -210,17 +213,23 @@ def precision_weights(
     size: (n,), effective library sizes; seen: (G,), genes with a count, which make the trend.
     at_mean: whether the trend is read at the gene's mean, not at the sample's own fitted value.
     """
-    fitted, sigma = _unweighted(values, design)
+    fitted, sigma = None if at_mean else np.empty_like(values), np.empty(values.shape[1])
+    for first in range(0, values.shape[1], GENES):
+        part = slice(first, first + GENES)
+        own, sigma[part] = _unweighted(values[:, part], design)
+        if fitted is not None:
+            fitted[:, part] = own
     offset = np.log2(size + 1.0) - np.log2(1e6)
     mean = values.mean(axis=0)
     knots, trend = _trend(mean[seen] + offset.mean(), np.sqrt(sigma[seen]), span)
-    if at_mean:
-        fitted[:] = mean
-    fitted += offset[:, None]
-    # gene by gene: a gene's values are alike, and are looked up near each other
-    weights = np.interp(fitted.T, knots, trend).T
-    weights **= 4
-    return np.divide(1.0, weights, out=weights)
+    # the samples' weights replace their fitted values, so that memory holds them once; values in
+    # ascending order are found in the trend without a search
+    weights = np.empty_like(values) if fitted is None else fitted
+    order = np.argsort(mean)
+    for row, at in enumerate(offset):
+        own = mean if fitted is None else fitted[row]
+        weights[row, order] = 1.0 / np.interp(own[order] + at, knots, trend) ** 4
+    return weights
 
 
 def _unweighted(values: np.ndarray, design: Design) -> tuple[np.ndarray, np.ndarray]:

@@ -17,9 +17,11 @@ Bioinformatics 21:4280).
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from zlib import crc32
 
 import anndata as ad
@@ -45,6 +47,10 @@ logger = logging.getLogger(__name__)
 FEWEST = 50
 QUANTILES = 80
 SMALLEST_P = 1e-300
+# Between two messages on how many permutations are done.
+SECONDS = 5.0
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,6 @@ class Engine:
     lfc_threshold: float
     main_only: bool
     left_out: int
-    n_cpus: int
 
 
 @dataclass(frozen=True)
@@ -121,7 +126,7 @@ def permutation_tables(
             rows.append(_refused(contrast, table, why))
             continue
         if contrast.model not in engines:
-            engines[contrast.model] = engine_of(fit, cohort.var["target"].astype(bool), n_cpus)
+            engines[contrast.model] = engine_of(fit, cohort.var["target"].astype(bool))
         engine = engines[contrast.model]
         data = linear_test(engine, engine.model, contrast.file)
         if data.empty:
@@ -132,7 +137,7 @@ def permutation_tables(
         rng = np.random.default_rng([seed, crc32(f"permutations {contrast.name}".encode())])
         found = labels.draw_permutations(contrast, obs, engine.counts, settings, permutations, rng)
         logger.info(f"{contrast.name}: {len(found.rows)} permutations ({found.what})")
-        row, part = _one_contrast(contrast, engine, found, table, data, alpha)
+        row, part = _one_contrast(contrast, engine, found, table, data, alpha, n_cpus)
         rows.append(row)
         quantiles.append(part)
     return PermutationTables(
@@ -162,7 +167,7 @@ def _refused(contrast: Contrast, table: pd.DataFrame, why: str) -> dict[str, obj
     }
 
 
-def engine_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> Engine:
+def engine_of(fit: ad.AnnData, force_kept: pd.Series) -> Engine:
     """Return a model's engine.
 
     fit: as `de.fitting.fit_model` makes it; force_kept: by gene, kept in the linear model whatever
@@ -177,7 +182,6 @@ def engine_of(fit: ad.AnnData, force_kept: pd.Series, n_cpus: int) -> Engine:
         lfc_threshold=float(noted["lfc_threshold"]),
         main_only=str(noted["second_opinion"]) == "none",
         left_out=int(fit.var["left_out"].sum()),
-        n_cpus=n_cpus,
     )
 
 
@@ -188,10 +192,10 @@ def linear_test(engine: Engine, model: Model, contrast: str) -> pd.DataFrame:
     """
     columns = ["log2FoldChange", "se", "df", "pvalue"]
     asked = replace(model, contrasts={contrast: model.contrasts[contrast]})
-    fits = linear.contrast_fits(engine.expression, asked, n_cpus=engine.n_cpus)
+    fits = linear.contrast_fits(engine.expression, asked)
     if contrast not in fits:
         return pd.DataFrame(columns=columns, dtype=float)
-    table = linear.contrast_test(fits[contrast], n_cpus=engine.n_cpus)
+    table = linear.contrast_test(fits[contrast])
     table = table.rename(columns={"df_total": "df"})
     table["pvalue"] = beyond(
         table["log2FoldChange"], table["se"], engine.lfc_threshold, table["df"]
@@ -206,7 +210,6 @@ def main_test(engine: Engine, genes: pd.Index, model: Model, contrast: str) -> p
         engine.counts[genes],
         model.design.matrix,
         {"": model.contrasts[contrast]},
-        n_cpus=engine.n_cpus,
     )
     table = refit.tests[""][["log2FoldChange", "lfcSE"]].copy()
     table["pvalue"] = beyond(table["log2FoldChange"], table["lfcSE"], engine.lfc_threshold)
@@ -259,19 +262,23 @@ def _one_contrast(
     table: pd.DataFrame,
     data: pd.DataFrame,
     alpha: float,
+    n_cpus: int,
 ) -> tuple[dict[str, object], pd.DataFrame]:
     """Return the contrast's row and its quantiles; data: `linear_test` of the data's own labels."""
     table = table.set_index("gene_id")
     bars = bars_of(table, alpha, main_only=engine.main_only)
     ranks = quantile_ranks(len(data))
-    counts, small, drawn = [], [], []
-    for number, model in enumerate(permuted(engine.model, found), 1):
+
+    def one(model: Model) -> tuple[int, int, np.ndarray]:
         second = linear_test(engine, model, contrast.file)
-        counts.append(passing(engine, bars, second, model, contrast.file))
-        small.append(int((second["pvalue"] < alpha).sum()))
-        drawn.append(_log_quantiles(second["pvalue"], ranks))
-        if number % max(1, len(found.rows) // 10) == 0:
-            logger.info(f"{contrast.name}: {number} of {len(found.rows)} permutations")
+        number = passing(engine, bars, second, model, contrast.file)
+        small = int((second["pvalue"] < alpha).sum())
+        return number, small, _log_quantiles(second["pvalue"], ranks)
+
+    with ThreadPoolExecutor(max(1, n_cpus)) as pool:
+        done = pool.map(one, permuted(engine.model, found))
+        results = list(logged(done, len(found.rows), contrast.name))
+    counts, small, drawn = ([result[part] for result in results] for part in range(3))
     observed = int((table["call"] != "none").sum())
     observed_small = int((data["pvalue"] < alpha).sum())
     row = {
@@ -295,6 +302,18 @@ def _one_contrast(
         if len(counts) >= FEWEST and observed:
             row["empirical_fdr"] = min(1.0, mean / observed)
     return row, _quantile_rows(contrast.name, data["pvalue"], ranks, drawn)
+
+
+def logged(results: Iterable[T], number: int, name: str) -> Iterator[T]:
+    """Yield a contrast's results, and log how many of `number` there are and the time left."""
+    start = last = time.monotonic()
+    for done, result in enumerate(results, 1):
+        yield result
+        now = time.monotonic()
+        if now - last >= SECONDS or done == number:
+            left = (now - start) / done * (number - done)
+            logger.info(f"{name}: {done} of {number} permutations, about {left:.0f} s left")
+            last = now
 
 
 def _note(found: Permutations, observed: int, left_out: int) -> str:
