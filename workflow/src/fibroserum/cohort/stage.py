@@ -69,9 +69,11 @@ def _stored(compared: Mapping[str, Any]) -> dict[str, Any]:
 
 def _normalized_layers(adata: ad.AnnData) -> None:
     factors = adata.obs["size_factor"].to_numpy(float)
-    normalized = np.asarray(adata.X, dtype=float) / factors[:, None]
-    adata.layers["normalized"] = normalized.astype(np.float32)
-    adata.layers["log1p_normalized"] = np.log1p(normalized).astype(np.float32)
+    normalized, logs = (np.empty(adata.shape, dtype=np.float32) for _ in range(2))
+    for row, counts in enumerate(np.asarray(adata.X)):
+        own = counts / factors[row]
+        normalized[row], logs[row] = own, np.log1p(own)
+    adata.layers["normalized"], adata.layers["log1p_normalized"] = normalized, logs
 
 
 def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Cohort:
