@@ -100,7 +100,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     samples = pd.concat([samples, _without_row(inputs)], ignore_index=True)
     adata = ad.AnnData(
         # in the order that a file has: sums over an array depend on its order in their last digit
-        X=np.ascontiguousarray(summed.loc[used].to_numpy(dtype=np.int64)),
+        X=np.ascontiguousarray(summed.loc[used].to_numpy()),
         obs=obs.loc[used].fillna(""),
         var=_gene_table(inputs, summed.columns),
     )

@@ -26,9 +26,14 @@ def write_h5ad(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def read_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
-    """Read an AnnData file that `write_h5ad` made."""
-    adata = ad.read_h5ad(path)
+def read_h5ad(path: str | os.PathLike[str], *, counts: bool = True) -> ad.AnnData:
+    """Read an AnnData file that `write_h5ad` made; counts: False leaves out `X`.
+
+    Its layers, which follow from counts and size factors, are left unread: they are as large.
+    """
+    left = {"layers"} if counts else {"layers", "X"}
+    with h5py.File(path, "r") as file:
+        adata = ad.AnnData(**{key: read_elem(file[key]) for key in file if key not in left})
     for frame in (adata.obs, adata.var):
         for column in frame.columns[frame.dtypes == "category"]:
             # anndata stores repeated text as categories; here it is text
@@ -36,9 +41,15 @@ def read_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
     return adata
 
 
-def read_fits(paths: Iterable[str | os.PathLike[str]]) -> dict[str, ad.AnnData]:
-    """Return the fits of a run (`fit/*.h5ad`) by model, those of models with contrasts."""
-    fits = {str(fit.uns["model"]["name"]): fit for fit in map(read_h5ad, paths)}
+def read_fits(
+    paths: Iterable[str | os.PathLike[str]], *, counts: bool = True
+) -> dict[str, ad.AnnData]:
+    """Return the fits of a run (`fit/*.h5ad`) by model, those of models with contrasts.
+
+    counts: as of `read_h5ad`.
+    """
+    read = [read_h5ad(path, counts=counts) for path in paths]
+    fits = {str(fit.uns["model"]["name"]): fit for fit in read}
     return {name: fit for name, fit in fits.items() if fit.uns["model"]["contrasts"]}
 
 

@@ -12,6 +12,7 @@ from fibroserum.deseq.model import (
     NegativeBinomialFit,
     count_matrix,
     group_like,
+    mean_normalised,
     usable_structure,
 )
 from fibroserum.deseq.outliers import (
@@ -30,6 +31,8 @@ from fibroserum.inference.structure import find_blocks
 
 def _spread(values: np.ndarray, kept: np.ndarray, empty: float | bool = np.nan) -> np.ndarray:
     """Return values of the kept genes among all genes."""
+    if kept.all():
+        return values
     out = np.full((len(kept), *values.shape[1:]), empty, dtype=values.dtype)
     out[kept] = values
     return out
@@ -184,5 +187,5 @@ def with_coefficients(
     )
     coefficients = np.full((len(known), structure.n_columns), np.nan)
     coefficients[np.ix_(known, structure.columns)] = regression(problem, fit.dispersions[known])
-    base_mean = (fit.counts_fitted(matrix) / fit.size_factors[:, None]).mean(axis=0)
+    base_mean = mean_normalised(fit.counts_fitted(matrix), fit.size_factors)
     return replace(fit, coefficients=coefficients, base_mean=base_mean)
