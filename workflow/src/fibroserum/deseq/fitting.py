@@ -18,11 +18,9 @@ from fibroserum.deseq.model import (
 from fibroserum.deseq.outliers import (
     TO_FILTER,
     TO_REPLACE,
-    cooks_distances,
-    cutoff,
+    outliers,
     replaced_counts,
     replicates,
-    withheld,
 )
 from fibroserum.deseq.stages import Final, Genewise, Problem, final, genewise, regression
 from fibroserum.deseq.trend import Trend, fit_trend, prior_variance
@@ -75,11 +73,9 @@ def _without_outliers(
 
     The counts are those of the genes replaced, as replaced.
     """
-    distances = cooks_distances(problem, estimates.second.dispersions, design)
     replaceable = replicates(design) >= TO_REPLACE
-    outlying = (distances > cutoff(*design.shape)) & replaceable[:, None]
+    outlying, doubtful = outliers(problem, estimates.second.dispersions, design, replaceable)
     replaced = np.asarray(outlying.any(axis=0))
-    doubtful = withheld(problem.counts, distances, design, replaceable)
     if not replaced.any():
         return estimates, replaced, doubtful, problem.counts[:, replaced]
     counts = replaced_counts(problem.counts[:, replaced], factors, outlying[:, replaced])

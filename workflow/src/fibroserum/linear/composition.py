@@ -37,14 +37,16 @@ def filter_by_expr(
     donor columns: with them the leverage of a pair is above a half and two samples would do.
     """
     check_design(design)
-    matrix = counts.to_numpy(dtype=float)
-    size = matrix.sum(axis=1) if lib_size is None else np.asarray(lib_size, dtype=float)
+    raw = counts.to_numpy()
+    size = raw.sum(axis=1, dtype=float) if lib_size is None else np.asarray(lib_size, dtype=float)
     smallest = 1 / _leverages(design.dense_values).max()
     if smallest > LARGE:
         smallest = LARGE + (smallest - LARGE) * SHARE
-    per_million = matrix / size[:, None] * 1e6
-    enough = (per_million >= MIN_COUNT / np.median(size) * 1e6).sum(axis=0)
-    totals = matrix.sum(axis=0)
+    least = MIN_COUNT / np.median(size) * 1e6
+    enough, totals = np.zeros(raw.shape[1], dtype=int), np.zeros(raw.shape[1])
+    for row, total in zip(_rows(raw, np.arange(raw.shape[1])), size, strict=True):
+        enough += row / total * 1e6 >= least
+        totals += row
     passed = (enough >= min(smallest, MOST) - 1e-14) & (totals >= MIN_TOTAL - 1e-14)
     if keep is not None:
         passed |= np.asarray(keep, dtype=bool) & (totals > 0)
