@@ -9,8 +9,8 @@ with job(snakemake.log[0]):
     from fibroserum.de.stage import result_tables
     from fibroserum.de.stagewise import with_stages
 
-    cohort = read_h5ad(snakemake.input.cohort)
-    fits = read_fits(snakemake.input.fits)
+    cohort = read_h5ad(snakemake.input.cohort, counts=False)
+    fits = read_fits(snakemake.input.fits, counts=False)
     results, contrasts = result_tables(
         cohort,
         fits,

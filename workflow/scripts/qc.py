@@ -9,7 +9,7 @@ with job(snakemake.log[0]):
 
     cohort = read_h5ad(snakemake.input.cohort)
     samples = tables.read("samples", snakemake.input.samples)
-    fits = read_fits(snakemake.input.fits)
+    fits = read_fits(snakemake.input.fits, counts=False)
     found = control_quality(cohort, samples, snakemake.params.line_sex, fits)
     tables.write("checks", found.checks, snakemake.output.checks)
     tables.write("left_out_genes", found.left_out, snakemake.output.left_out)
