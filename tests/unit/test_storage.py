@@ -25,6 +25,18 @@ def test_a_file_comes_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(back.X, np.eye(2))
 
 
+def test_parts_that_a_job_does_not_need_stay_unread(tmp_path: Path) -> None:
+    given = adata()
+    given.layers["normalized"] = np.ones((2, 2))
+    write_h5ad(given, tmp_path / "x.h5ad")
+    plain = read_h5ad(tmp_path / "x.h5ad")
+    assert plain.X is not None
+    assert not plain.layers
+    assert read_h5ad(tmp_path / "x.h5ad", counts=False).X is None
+    whole = read_h5ad(tmp_path / "x.h5ad", layers=True)
+    np.testing.assert_array_equal(whole.layers["normalized"], np.ones((2, 2)))
+
+
 def test_a_slash_in_a_name_of_a_design_comes_back(tmp_path: Path) -> None:
     given = adata()
     dense = pd.DataFrame(np.eye(2), given.obs_names, ["after[A/B]", "after[A_B]"])

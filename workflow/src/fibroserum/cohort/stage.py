@@ -29,6 +29,7 @@ from fibroserum.cohort.size_factors import (
     of_genes,
     spike_in_rows,
 )
+from fibroserum.counts.table import smallest_type
 from fibroserum.errors import InputError, Problem
 from fibroserum.input.normalization import FIXED
 from fibroserum.input.outcomes import with_changes
@@ -98,9 +99,10 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     reasons = combined.reasons | inputs.dropped
     samples = _sample_table(counts, summed, whole, obs, reasons, why)
     samples = pd.concat([samples, _without_row(inputs)], ignore_index=True)
+    modelled = summed.loc[used].to_numpy()
     adata = ad.AnnData(
         # in the order that a file has: sums over an array depend on its order in their last digit
-        X=np.ascontiguousarray(summed.loc[used].to_numpy()),
+        X=np.ascontiguousarray(modelled, dtype=smallest_type(modelled)),
         obs=obs.loc[used].fillna(""),
         var=_gene_table(inputs, summed.columns),
     )

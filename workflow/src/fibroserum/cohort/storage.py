@@ -26,12 +26,14 @@ def write_h5ad(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def read_h5ad(path: str | os.PathLike[str], *, counts: bool = True) -> ad.AnnData:
-    """Read an AnnData file that `write_h5ad` made; counts: False leaves out `X`.
+def read_h5ad(
+    path: str | os.PathLike[str], *, counts: bool = True, layers: bool = False
+) -> ad.AnnData:
+    """Read an AnnData file that `write_h5ad` made.
 
-    Its layers, which follow from counts and size factors, are left unread: they are as large.
+    counts: whether `X` is read; layers: whether they are. They are the largest parts of a file.
     """
-    left = {"layers"} if counts else {"layers", "X"}
+    left = {"X" if not counts else "", "layers" if not layers else ""}
     with h5py.File(path, "r") as file:
         adata = ad.AnnData(**{key: read_elem(file[key]) for key in file if key not in left})
     for frame in (adata.obs, adata.var):

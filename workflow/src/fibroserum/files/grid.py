@@ -255,7 +255,9 @@ def _is_headless(records: Sequence[_Record], separator: str) -> bool:
         return True
     if not first[-1].strip().isdigit() or first[0].strip().lower() in ID_HEADERS:
         return False
-    return len(first) == 2 or any(is_counter(first_cell(row.text, separator)) for row in records[-5:])
+    return len(first) == 2 or any(
+        is_counter(first_cell(row.text, separator)) for row in records[-5:]
+    )
 
 
 def parse_lines(grid: Grid, text_columns: dict[int, type[str]]) -> pd.DataFrame:

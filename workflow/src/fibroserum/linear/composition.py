@@ -109,7 +109,9 @@ def _tmm(counts: np.ndarray, reference: _Shares, size: float) -> float:
     ratio = np.log2(own.share / other.share)
     if not len(ratio) or np.abs(ratio).max() < 1e-6:
         return 1.0
-    kept = _within(ratio, TRIMMED_RATIOS) & _within((own.log2 + other.log2) / 2, TRIMMED_MEANS)
+    kept = within_trim(ratio, TRIMMED_RATIOS) & within_trim(
+        (own.log2 + other.log2) / 2, TRIMMED_MEANS
+    )
     weights = 1 / (own.variance + other.variance)[kept]
     total = weights.sum()
     if not (total > 0 and np.isfinite(total)):
@@ -117,7 +119,7 @@ def _tmm(counts: np.ndarray, reference: _Shares, size: float) -> float:
     return float(2 ** ((ratio[kept] * weights).sum() / total))
 
 
-def _within(values: np.ndarray, trimmed: float) -> np.ndarray:
+def within_trim(values: np.ndarray, trimmed: float) -> np.ndarray:
     """Return which values (bool) are left after a share is trimmed at each end.
 
     By rank, which equal values share: their mean rank decides.

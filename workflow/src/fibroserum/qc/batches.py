@@ -150,7 +150,8 @@ def alike_within(found: Residuals, columns: dict[str, Column]) -> list[Alike]:
     for name, (codes, names) in tested.items():
         same = (codes[:, None] == codes) & (codes >= 0)[:, None]
         first, second = np.nonzero(np.triu(same, 1))
-        means = np.array([found.likeness[order[first], order[second]].mean() for order in orders])
+        flat = ((order[first] * len(order) + order[second]) for order in orders)
+        means = np.array([found.likeness.take(places).mean() for places in flat])
         # levels that are the groups, or too few donors to exchange: nothing to compare with
         if len(np.unique(means.round(12))) * FALSE_ALARM < 1:
             continue

@@ -91,8 +91,8 @@ def most_variable(cohort: ad.AnnData, genes: int = MOST_VARIABLE) -> pd.DataFram
     if counted.sum() < 2:
         counted = levels > 0
     names = cohort.var_names[counted]
-    parts = [names[n : n + GENES] for n in range(0, len(names), GENES)]
-    variance = pd.concat([pd.Series(dtype=float), *(log2_normalized(cohort, p).var() for p in parts)])
+    parts = [names[n : n + GENES] for n in range(0, max(1, len(names)), GENES)]
+    variance = pd.concat([log2_normalized(cohort, part).var() for part in parts])
     order = variance.sort_index().sort_values(ascending=False, kind="stable")
     return log2_normalized(cohort, order.index[:genes])
 

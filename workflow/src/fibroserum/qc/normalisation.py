@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
@@ -121,7 +122,8 @@ def _differing(cohort: ad.AnnData, fit: ad.AnnData) -> list[str]:
     first.X = other.X = np.asarray(cohort[fit.obs_names, fit.var_names].X)
     other.obs["norm_factors"] = fit.obs["other_norm_factors"]
     first, last = (
-        second_tables(expression_of_calls(one, force_kept), model, settings) for one in (first, other)
+        second_tables(expression_of_calls(one, force_kept), model, settings)
+        for one in (first, other)
     )
     found = []
     for contrast in first:
