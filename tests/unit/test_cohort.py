@@ -90,6 +90,16 @@ def test_every_library_has_a_row_and_every_pair_is_used() -> None:
     assert noted["notes"] == ["read"]
 
 
+def test_counts_are_stored_in_32_bits_unless_a_sum_needs_more() -> None:
+    small = build_cohort(inputs_of(rows(TWO)), config(), 10)
+    assert small.adata.X.dtype == np.int32
+    inputs = inputs_of(rows(TWO + "a1b D1 AT pre\n"))
+    large = inputs.counts.astype(np.int32)
+    large.loc[["a1", "a1b"], "BGN"] = 2**31 - 1
+    summed = counts_of(build_cohort(replace(inputs, counts=large), config(), 10).adata)
+    assert summed.loc["a1", "BGN"] == 2**32 - 2
+
+
 def test_technical_replicates_are_summed_and_listed() -> None:
     sheet = rows(TWO + "a1b D1 AT pre\n")
     inputs = inputs_of(sheet)

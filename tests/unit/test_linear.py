@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 
 from fibroserum import linear
 from fibroserum.cohort.designs import Design
 from fibroserum.linear.blocks import canonical_order, check_design
+from fibroserum.linear.composition import within_trim
 from fibroserum.linear.effects import sample_layout
 from helpers.limma_cohort import CONTRASTS, GOLDEN, contrast_of, golden, golden_design, limma_fits
 
@@ -53,6 +55,16 @@ def test_filter_keeps_what_it_is_told_to(counts: pd.DataFrame, design: Design) -
     assert not passed[-2], "a gene without a single count has nothing to fit"
     assert passed[-1]
     assert not linear.filter_by_expr(silent, design)[-1]
+
+
+@pytest.mark.parametrize("genes", [1, 2, 3, 7, 20, 101])
+@pytest.mark.parametrize("levels", [1, 2, 5, 1000])
+def test_equal_ratios_are_trimmed_together_by_their_mean_rank(genes: int, levels: int) -> None:
+    values = np.random.default_rng(genes + levels).integers(0, levels, genes).astype(float)
+    for share in (0.05, 0.3):
+        rank, least = rankdata(values), np.floor(genes * share) + 1
+        wanted = (rank >= least) & (rank <= genes + 1 - least)
+        np.testing.assert_array_equal(within_trim(values, share), wanted)
 
 
 def test_tmm_agrees_with_edger(counts: pd.DataFrame) -> None:

@@ -51,7 +51,6 @@ def cohort(seed: int = 1, genes: int = 400, **extra: float) -> ad.AnnData:
     )
     var = pd.DataFrame({"symbol": symbols}, index=[f"G{i}" for i in range(genes)])
     adata = ad.AnnData(X=counts, obs=obs, var=var)
-    adata.layers["normalized"] = counts.astype(float)
     adata.uns["fibroserum"] = {
         "groups": ["all"],
         "covariates": [],
@@ -194,7 +193,6 @@ def test_an_outlying_sample_is_named() -> None:
     adata = cohort()
     rng = np.random.default_rng(5)
     adata.X[1] = rng.permutation(np.asarray(adata.X[1]))
-    adata.layers["normalized"] = np.asarray(adata.X, dtype=float)
     assert warnings_of(adata)["outlying sample"].startswith(adata.obs_names[1])
 
 

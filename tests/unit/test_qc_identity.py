@@ -55,8 +55,7 @@ def cohort_of(counts: pd.DataFrame, sheet: pd.DataFrame, crossover: bool = False
         index=sheet["sample"].to_numpy(str),
     )
     adata = ad.AnnData(X=counts.to_numpy(np.int64), obs=obs)
-    factors, _ = size_factors(adata.X)
-    adata.layers["normalized"] = (adata.X / factors[:, None]).astype(np.float32)
+    adata.obs["size_factor"], _ = size_factors(adata.X)
     lists = dict.fromkeys(("groups", "covariates", "lines", "notes", "targets", "target_genes"), ())
     noted = {"before": BEFORE, "after": AFTER, "crossover": crossover}
     adata.uns["fibroserum"] = lists | noted

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
 from fibroserum.cohort.designs import Design, design_of, keep_design
 from fibroserum.cohort.models import models_of
-from fibroserum.cohort.storage import read_h5ad, write_h5ad
+from fibroserum.cohort.storage import open_h5ad, read_h5ad, write_h5ad
 
 
 def adata() -> ad.AnnData:
@@ -23,6 +24,18 @@ def test_a_file_comes_back(tmp_path: Path) -> None:
     back = read_h5ad(tmp_path / "deep" / "x.h5ad")
     assert list(back.obs_names) == ["s/1", "s2"]
     np.testing.assert_array_equal(back.X, np.eye(2))
+
+
+def test_parts_that_a_job_does_not_need_stay_unread(tmp_path: Path) -> None:
+    given = adata()
+    given.layers["normalized"] = np.ones((2, 2))
+    write_h5ad(given, tmp_path / "x.h5ad")
+    plain = read_h5ad(tmp_path / "x.h5ad")
+    assert plain.X is not None
+    assert not plain.layers
+    assert isinstance(open_h5ad(tmp_path / "x.h5ad").X, h5py.Dataset)
+    whole = read_h5ad(tmp_path / "x.h5ad", layers=True)
+    np.testing.assert_array_equal(whole.layers["normalized"], np.ones((2, 2)))
 
 
 def test_a_slash_in_a_name_of_a_design_comes_back(tmp_path: Path) -> None:

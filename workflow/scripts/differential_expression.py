@@ -5,11 +5,11 @@ from fibroserum.runtime.job import job
 with job(snakemake.log[0]):
     from fibroserum import tables
     from fibroserum.cohort.accessors import estimated_contrasts, settings_of
-    from fibroserum.cohort.storage import read_fits, read_h5ad
+    from fibroserum.cohort.storage import open_h5ad, read_fits
     from fibroserum.de.stage import result_tables
     from fibroserum.de.stagewise import with_stages
 
-    cohort = read_h5ad(snakemake.input.cohort)
+    cohort = open_h5ad(snakemake.input.cohort)
     fits = read_fits(snakemake.input.fits)
     results, contrasts = result_tables(
         cohort,

@@ -9,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 
 from fibroserum.cohort import stage
@@ -121,6 +122,7 @@ def read_cohort(config: Config) -> Cohort:
     """
     min_count = config["differential_expression"]["min_count"]
     found = stage.read_cohort(config, (), min_count)
+    found.adata.X = np.asarray(found.adata.X, dtype=np.int64)
     return Cohort(found.adata, found.samples, found.stimulation, config)
 
 

@@ -21,6 +21,9 @@ NO_GENE_EVERYWHERE = (
 #: Why `files.left_out` leaves out a row that can serve as spike-in; PhiX is added to the flow cell.
 SPIKE_INS = ("ERCC spike-in", "SIRV spike-in", "sequin", "spike-in")
 
+#: Samples or genes whose values are in memory as floating-point numbers at once.
+PART = 256
+
 
 @dataclass(frozen=True)
 class SizeFactors:
@@ -43,17 +46,31 @@ def size_factors(counts: np.ndarray) -> tuple[np.ndarray, str]:
     (Anders & Huber 2010, Genome Biol 11:R106). Where no gene is counted in every sample that median
     does not exist, and the geometric mean runs over positive counts, as DESeq2's `poscounts` does.
     """
+    everywhere = (counts > 0).all(axis=0)
+    if everywhere.any():
+        genes = np.flatnonzero(everywhere)
+        means = [_log_rows(counts.T[part]).mean(axis=1) for part in _parts(genes)]
+        middle = np.concatenate(means)
+        rows = _parts(np.arange(len(counts)))
+        medians = [np.median(_log_rows(counts[part][:, genes]) - middle, axis=1) for part in rows]
+        return np.exp(np.concatenate(medians)), "ratio"
     with np.errstate(divide="ignore"):
         logs = np.log(counts.astype(float))
-    everywhere = np.isfinite(logs).all(axis=0)
-    if everywhere.any():
-        kept = logs[:, everywhere]
-        return np.exp(np.median(kept - kept.mean(axis=0), axis=1)), "ratio"
     positive = np.isfinite(logs)
     means = np.where(positive, logs, 0.0).sum(axis=0) / len(logs)
     ratios = [np.median((row - means)[seen]) for row, seen in zip(logs, positive, strict=True)]
     centred = np.array(ratios) - np.mean(ratios)
     return np.exp(centred), "poscounts"
+
+
+def _parts(places: np.ndarray) -> list[np.ndarray]:
+    """Return places in parts: few samples or genes are in memory as floats at once."""
+    return np.array_split(places, -(-len(places) // PART))
+
+
+def _log_rows(counts: np.ndarray) -> np.ndarray:
+    """Return the logarithms of positive counts, row by row in memory, as sums along rows need."""
+    return np.log(np.ascontiguousarray(counts, dtype=float))
 
 
 def given(cells: pd.Series, into: Mapping[str, str], used: pd.Series) -> SizeFactors:

@@ -29,6 +29,7 @@ from fibroserum.cohort.size_factors import (
     of_genes,
     spike_in_rows,
 )
+from fibroserum.counts.table import smallest_type
 from fibroserum.errors import InputError, Problem
 from fibroserum.input.normalization import FIXED
 from fibroserum.input.outcomes import with_changes
@@ -69,9 +70,11 @@ def _stored(compared: Mapping[str, Any]) -> dict[str, Any]:
 
 def _normalized_layers(adata: ad.AnnData) -> None:
     factors = adata.obs["size_factor"].to_numpy(float)
-    normalized = np.asarray(adata.X, dtype=float) / factors[:, None]
-    adata.layers["normalized"] = normalized.astype(np.float32)
-    adata.layers["log1p_normalized"] = np.log1p(normalized).astype(np.float32)
+    normalized, logs = (np.empty(adata.shape, dtype=np.float32) for _ in range(2))
+    for row, counts in enumerate(np.asarray(adata.X)):
+        own = counts / factors[row]
+        normalized[row], logs[row] = own, np.log1p(own)
+    adata.layers["normalized"], adata.layers["log1p_normalized"] = normalized, logs
 
 
 def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Cohort:
@@ -96,9 +99,10 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     reasons = combined.reasons | inputs.dropped
     samples = _sample_table(counts, summed, whole, obs, reasons, why)
     samples = pd.concat([samples, _without_row(inputs)], ignore_index=True)
+    modelled = summed.loc[used].to_numpy()
     adata = ad.AnnData(
         # in the order that a file has: sums over an array depend on its order in their last digit
-        X=np.ascontiguousarray(summed.loc[used].to_numpy(dtype=np.int64)),
+        X=np.ascontiguousarray(modelled, dtype=smallest_type(modelled)),
         obs=obs.loc[used].fillna(""),
         var=_gene_table(inputs, summed.columns),
     )

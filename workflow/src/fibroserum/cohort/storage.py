@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import anndata as ad
 import h5py
@@ -26,9 +27,11 @@ def write_h5ad(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def read_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
-    """Read an AnnData file that `write_h5ad` made."""
-    return _with_text(ad.read_h5ad(path))
+def read_h5ad(path: str | os.PathLike[str], *, layers: bool = False) -> ad.AnnData:
+    """Read an AnnData file that `write_h5ad` made; layers: whether they are read, too."""
+    left = () if layers else ("layers",)
+    with h5py.File(path, "r") as file:
+        return _with_text(ad.AnnData(**_elements(file, left)))
 
 
 def open_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
@@ -38,8 +41,12 @@ def open_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
     genes reads only these.
     """
     file = h5py.File(path, "r")
-    parts = {name: read_elem(file[name]) for name in file if name not in ("X", "layers")}
+    parts = _elements(file, ("X", "layers"))
     return _with_text(ad.AnnData(X=file.get("X"), layers=dict(file["layers"]), **parts))
+
+
+def _elements(file: h5py.File, left: tuple[str, ...]) -> dict[str, Any]:
+    return {name: read_elem(file[name]) for name in file if name not in left}
 
 
 def _with_text(adata: ad.AnnData) -> ad.AnnData:

@@ -15,7 +15,7 @@ from fibroserum.counts.numbers import MISSING, numbers
 from fibroserum.counts.table import Matrix
 from fibroserum.errors import listed, refuse
 from fibroserum.files.contents import composed
-from fibroserum.files.grid import ID_HEADERS, Grid, parse_lines, split
+from fibroserum.files.grid import ID_HEADERS, Grid, first_cell, parse_lines, split
 
 #: Columns that describe a gene and are no samples (featureCounts, nf-core, biomaRt, Subread).
 ANNOTATION_COLUMNS = {
@@ -251,7 +251,7 @@ def _refuse_nameless(grid: Grid, header: Sequence[str]) -> None:
 
 
 def _refuse_transposed(grid: Grid, header: Sequence[str], known: Collection[str]) -> None:
-    ids = [split(line, grid.separator)[0].strip() for line in grid.lines]
+    ids = [first_cell(line, grid.separator).strip() for line in grid.lines]
     names = list(header[1:])
     rows_known = sum(name in known for name in ids)
     columns_known = sum(name in known for name in names)

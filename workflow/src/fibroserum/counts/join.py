@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from fibroserum.counts.table import Aside, CountTable, Matrix
+from fibroserum.counts.table import Aside, CountTable, Matrix, smallest_type
 from fibroserum.errors import SHOWN, Problem, appear, listed, number_of
 from fibroserum.files.left_out import EXCLUDED, fits, why_no_gene
 from fibroserum.genes.ids import mangled_at
@@ -195,11 +195,8 @@ def join(tables: Sequence[Counted]) -> CountTable:
             place = {gene: index for index, gene in enumerate(table.genes)}
             block = block[[place[gene] for gene in first.genes]]
         blocks.append(block)
-    counts = np.concatenate(blocks, axis=1).T
-    largest = int(counts.max(initial=0))
-    dtype = np.int32 if largest <= np.iinfo(np.int32).max else np.int64
     frame = pd.DataFrame(
-        np.ascontiguousarray(counts, dtype=dtype),
+        np.concatenate([block.T.astype(smallest_type(block), order="C") for block in blocks]),
         index=pd.Index([s for table in tables for s in table.samples], dtype=object, name="sample"),
         columns=pd.Index(first.genes, dtype=object, name="gene_id"),
     )

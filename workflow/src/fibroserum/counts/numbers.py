@@ -66,7 +66,9 @@ def numbers(
     counts, lone = _without_lone_cells(counts, draft)
     values, problems = _values(counts, draft)
     problems = (*lone, *problems)
-    broken = np.isfinite(values) & (values != np.rint(values))
+    broken = np.zeros(values.shape, dtype=bool)
+    if values.dtype.kind == "f":
+        broken = np.isfinite(values) & (values != np.rint(values))
     if broken.any() and _points_may_be_thousands(values, broken, grid, columns, keep):
         gene, sample = np.argwhere(broken)[0]
         number, place = values[gene, sample], draft.cell(int(gene), int(sample))
@@ -166,7 +168,9 @@ def _values(frame: pd.DataFrame, draft: Matrix) -> tuple[np.ndarray, tuple[Probl
             what, hint = f"'{cell}' can be read as {readings}{more}", _PLAIN_HINT
         problems.insert(0, Problem(what, where, "digits", hint))
     floating = any(column.dtype.kind == "f" for column in columns)
-    values = np.column_stack(columns).astype(np.float64 if floating else np.int64)
+    values = np.empty((len(frame), len(columns)), np.float64 if floating else np.int64)
+    for index, column in enumerate(columns):
+        values[:, index] = column
     return values, tuple(problems)
 
 

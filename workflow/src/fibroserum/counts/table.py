@@ -16,6 +16,12 @@ Fractional = Literal["refuse", "round"]
 Aside = dict[tuple[str, str], np.ndarray]
 
 
+def smallest_type(counts: np.ndarray) -> type[np.int32] | type[np.int64]:
+    """Return int32, or int64 where a count needs it."""
+    fits = int(counts.max(initial=0)) <= np.iinfo(np.int32).max
+    return np.int32 if fits else np.int64
+
+
 @dataclass(frozen=True)
 class CountTable:
     """Raw counts, samples × genes.
@@ -63,6 +69,8 @@ class Matrix:
     def of(self, columns: Sequence[int]) -> Matrix:
         """Return the matrix of some of its samples."""
         places = list(columns)
+        if places == list(range(len(self.samples))):
+            return self
         return replace(
             self,
             samples=tuple(self.samples[place] for place in places),

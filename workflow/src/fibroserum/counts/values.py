@@ -48,7 +48,7 @@ def to_counts(
     if not whole:
         changed = int((usable != np.rint(usable)).sum())
         notes = (f"{matrix.where}: {changed:,} fractional values rounded to whole numbers",)
-    return np.rint(usable).astype(np.int64), notes, []
+    return np.rint(usable).astype(np.int64) if usable.dtype.kind == "f" else usable, notes, []
 
 
 def _cell_problems(matrix: Matrix) -> list[Problem]:

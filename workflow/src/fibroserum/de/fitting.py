@@ -29,7 +29,7 @@ from fibroserum.de.second_model import (
 )
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stored_fit import fixed_prior_fit
-from fibroserum.deseq import with_coefficients
+from fibroserum.deseq import mean_normalised, with_coefficients
 from fibroserum.errors import listed, refuse
 from fibroserum.input.names import file_name
 from fibroserum.input.normalization import FIXED
@@ -90,6 +90,12 @@ def fit_model(
         },
         index=counts.index,
     )
+    second, other = _second(with_quality(expression, obs), model, settings), None
+    if scale.other is not None:
+        expression = expression_of(well, model, scale.other, weighted=weighted)
+        other = _second(with_quality(expression, obs), model, settings)
+    # as large as the counts, or larger
+    del expression, well
     dataset = BlockedDeseqDataSet(
         counts=fitted,
         metadata=obs[["size_factors"]],
@@ -101,7 +107,7 @@ def fit_model(
     fit = dataset.fitted
     assert fit is not None, "with DESeq2's limits the fit is ours"
     status.loc[fitted.columns[~fit.converged]] = "not_converged"
-    var = pd.DataFrame({"status": status, "baseMean": counts.div(factors, axis=0).mean(axis=0)})
+    var = pd.DataFrame({"status": status, "baseMean": mean_normalised(counts.to_numpy(), factors)})
     replaced = fitted.columns[fit.replaced]
     # as R's: the mean of the counts that were fitted
     var.loc[replaced, "baseMean"] = fit.base_mean[fit.replaced]
@@ -114,11 +120,6 @@ def fit_model(
     if scale.other is not None:
         adata.obs["other_norm_factors"] = scale.other
     adata.var["left_out"] = counts.columns.isin(scale.left_out)
-    second = _second(with_quality(expression, obs), model, settings)
-    other = None
-    if scale.other is not None:
-        again = expression_of(well, model, scale.other, weighted=weighted)
-        other = _second(with_quality(again, obs), model, settings)
     for name, vector in model.contrasts.items():
         stats = BlockedDeseqStats(
             dataset,
@@ -229,6 +230,7 @@ def read_fit(
     from fibroserum.deseq.datasets import BlockedDeseqDataSet
 
     own = fit.copy() if isinstance(fit, ad.AnnData) else read_h5ad(fit)
+    own.X = np.asarray(own.X, dtype=np.int64)
     design = design_of(own).matrix
     dataset = BlockedDeseqDataSet(adata=own, design=design, n_cpus=n_cpus, quiet=True)
     held = fixed_prior_fit(own)

@@ -59,7 +59,7 @@ def norm_factors(well: pd.DataFrame, left_out: pd.Index) -> pd.Series:
 
     well: samples × genes. The factors are of library sizes over all genes, left out or not.
     """
-    kept = well.drop(columns=left_out)
+    kept = well.drop(columns=left_out) if len(left_out) else well
     factors = linear.tmm_factors(kept)
     share = kept.sum(axis=1).to_numpy(float) / well.sum(axis=1).to_numpy(float)
     logs = np.log(factors * share)
@@ -103,8 +103,7 @@ def normalise(
         return Normalisation(start, tmm, nothing, done, "too_many", factors)
     if moved > SETTLED:
         return Normalisation(start, tmm, nothing, done, "unsettled", factors)
-    kept = counts.loc[well.index].drop(columns=left_out)
-    anew, _ = size_factors(kept.to_numpy())
+    anew, _ = size_factors(counts.to_numpy()[:, ~counts.columns.isin(left_out)])
     return Normalisation(pd.Series(anew, well.index), factors, left_out, done, "settled")
 
 

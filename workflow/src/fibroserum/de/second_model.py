@@ -154,7 +154,8 @@ def well_counted(counts: pd.DataFrame, model: Model, force_kept: pd.Series) -> p
 
     Which genes have enough counts is a matter of donors and groups, not of doses.
     """
-    own = counts.loc[model.design.samples]
+    samples = model.design.samples
+    own = counts if counts.index.equals(samples) else counts.loc[samples]
     dense = model.design.dense
     design = Design(dense.loc[:, ~dense.columns.str.startswith("dose[")], model.design.blocks)
     keep = linear.filter_by_expr(own, design, keep=force_kept[own.columns].to_numpy())

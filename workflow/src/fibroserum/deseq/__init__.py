@@ -5,7 +5,7 @@ PyDESeq2's classes on these functions are in `fibroserum.deseq.datasets`.
 
 from fibroserum.deseq.fitting import fit, with_coefficients
 from fibroserum.deseq.likelihood import likelihood_ratio
-from fibroserum.deseq.model import NegativeBinomialFit
+from fibroserum.deseq.model import NegativeBinomialFit, mean_normalised
 from fibroserum.deseq.refitting import Refit, refit_genes
 from fibroserum.deseq.shrinking import shrink
 from fibroserum.deseq.testing import wald
@@ -17,6 +17,7 @@ __all__ = [
     "fit",
     "independent_filtering",
     "likelihood_ratio",
+    "mean_normalised",
     "refit_genes",
     "shrink",
     "wald",

@@ -12,16 +12,15 @@ from fibroserum.deseq.model import (
     NegativeBinomialFit,
     count_matrix,
     group_like,
+    mean_normalised,
     usable_structure,
 )
 from fibroserum.deseq.outliers import (
     TO_FILTER,
     TO_REPLACE,
-    cooks_distances,
-    cutoff,
+    outliers,
     replaced_counts,
     replicates,
-    withheld,
 )
 from fibroserum.deseq.stages import Final, Genewise, Problem, final, genewise, regression
 from fibroserum.deseq.trend import Trend, fit_trend, prior_variance
@@ -30,6 +29,8 @@ from fibroserum.inference.structure import find_blocks
 
 def _spread(values: np.ndarray, kept: np.ndarray, empty: float | bool = np.nan) -> np.ndarray:
     """Return values of the kept genes among all genes."""
+    if kept.all():
+        return values
     out = np.full((len(kept), *values.shape[1:]), empty, dtype=values.dtype)
     out[kept] = values
     return out
@@ -72,11 +73,9 @@ def _without_outliers(
 
     The counts are those of the genes replaced, as replaced.
     """
-    distances = cooks_distances(problem, estimates.second.dispersions, design)
     replaceable = replicates(design) >= TO_REPLACE
-    outlying = (distances > cutoff(*design.shape)) & replaceable[:, None]
+    outlying, doubtful = outliers(problem, estimates.second.dispersions, design, replaceable)
     replaced = np.asarray(outlying.any(axis=0))
-    doubtful = withheld(problem.counts, distances, design, replaceable)
     if not replaced.any():
         return estimates, replaced, doubtful, problem.counts[:, replaced]
     counts = replaced_counts(problem.counts[:, replaced], factors, outlying[:, replaced])
@@ -184,5 +183,5 @@ def with_coefficients(
     )
     coefficients = np.full((len(known), structure.n_columns), np.nan)
     coefficients[np.ix_(known, structure.columns)] = regression(problem, fit.dispersions[known])
-    base_mean = (fit.counts_fitted(matrix) / fit.size_factors[:, None]).mean(axis=0)
+    base_mean = mean_normalised(fit.counts_fitted(matrix), fit.size_factors)
     return replace(fit, coefficients=coefficients, base_mean=base_mean)

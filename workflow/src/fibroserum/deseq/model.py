@@ -87,6 +87,14 @@ def count_matrix(counts: pd.DataFrame | np.ndarray) -> tuple[np.ndarray, pd.Inde
     return matrix, samples, genes
 
 
+def mean_normalised(counts: np.ndarray, size_factors: np.ndarray) -> np.ndarray:
+    """Return the mean of each gene's (G,) counts over their size factors; counts: (n, G)."""
+    total = np.zeros(counts.shape[1])
+    for own, factor in zip(counts, size_factors, strict=True):
+        total += own / factor
+    return total / len(counts)
+
+
 def usable_structure(design: pd.DataFrame, samples: pd.Index) -> BlockStructure:
     """Return the design's structure; ValueError unless of full rank with residual freedom.
 

@@ -6,6 +6,8 @@ only with seven or more; with donors as blocks there are none, and nothing here 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from scipy.special import fdtri
@@ -17,6 +19,8 @@ TO_FILTER = 3
 TO_REPLACE = 7
 LEVEL = 0.99
 TRIM = 0.2
+# genes whose distances are in memory at once
+GENES = 2048
 
 
 def replicates(design: pd.DataFrame) -> np.ndarray:
@@ -28,6 +32,25 @@ def replicates(design: pd.DataFrame) -> np.ndarray:
 def cutoff(n_samples: int, n_columns: int) -> float:
     """Return the distance above which a count is an outlier: the F distribution's 0.99 quantile."""
     return float(fdtri(n_columns, n_samples - n_columns, LEVEL))
+
+
+def outliers(
+    problem: Problem, dispersions: np.ndarray, design: pd.DataFrame, replaceable: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the counts (samples × genes) to replace, and the genes (bool) in doubt.
+
+    replaceable: samples (bool) with enough replicates.
+    """
+    outlying = np.empty(problem.counts.shape, dtype=bool)
+    doubtful = np.empty(len(dispersions), dtype=bool)
+    limit = cutoff(*design.shape)
+    for start in range(0, len(dispersions), GENES):
+        part = slice(start, start + GENES)
+        own = replace(problem, counts=problem.counts[:, part])
+        distances = cooks_distances(own, dispersions[part], design)
+        outlying[:, part] = (distances > limit) & replaceable[:, None]
+        doubtful[part] = withheld(own.counts, distances, design, replaceable)
+    return outlying, doubtful
 
 
 def cooks_distances(problem: Problem, dispersions: np.ndarray, design: pd.DataFrame) -> np.ndarray:

@@ -69,12 +69,7 @@ def refit_genes(
     vectors = np.array([np.asarray(c, dtype=float) for c in contrasts.values()])
     vectors = vectors.reshape(len(contrasts), structure.n_columns)
     spread = np.full((len(genes), len(contrasts)), np.nan)
-    spread[kept] = errors(
-        problem,
-        second.dispersions,
-        second.coefficients,
-        np.ascontiguousarray(vectors[:, structure.columns]),
-    )
+    spread[kept] = errors(problem, second.dispersions, coefficients[kept], vectors)
     tests = {}
     for place, name in enumerate(contrasts):
         estimate = coefficients @ vectors[place]

@@ -38,24 +38,21 @@ def prior_scale(estimates: np.ndarray, errors: np.ndarray) -> float:
     return float(min(np.sqrt(brentq(excess, MIN_VARIANCE, MAX_VARIANCE)), 1.0))
 
 
-def contrast_basis(contrast: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return (B, column): with new coefficients B^-1 beta, number `column` is contrast' beta.
+def contrast_structure(design: np.ndarray, contrast: np.ndarray) -> tuple[BlockStructure, int]:
+    """Return the structure of a design in which the contrast is a coefficient, and its place.
 
-    The column with the largest weight in the contrast is replaced; all others keep their meaning,
-    so that disjoint indicators among them stay as they are.
+    The column with the largest weight in the contrast is replaced; all other coefficients keep
+    their meaning, so that disjoint indicators among them stay as they are.
     """
-    column = int(np.argmax(np.abs(contrast)))
-    inverse = np.eye(len(contrast))
-    inverse[column] = contrast
-    return np.linalg.inv(inverse), column
-
-
-def _contrast_structure(design: np.ndarray, contrast: np.ndarray) -> tuple[BlockStructure, int]:
-    """Return the structure of the design in the contrast's basis, the contrast's column last."""
-    basis, column = contrast_basis(contrast)
-    turned = design @ basis
+    replaced = int(np.argmax(np.abs(contrast)))
+    turned = design.copy()
+    for column in np.flatnonzero(contrast):
+        weight = -contrast[column] / contrast[replaced]
+        if column != replaced:
+            turned[:, column] += design[:, replaced] * weight
+    turned[:, replaced] = design[:, replaced] * (1 / contrast[replaced])
     structure = find_blocks(turned)
-    return structure, int(np.flatnonzero(structure.columns == column)[0])
+    return structure, int(np.flatnonzero(structure.columns == replaced)[0])
 
 
 def shrink(
@@ -80,16 +77,16 @@ def shrink(
     scale = prior_scale(
         tested["log2FoldChange"].to_numpy() * np.log(2), tested["lfcSE"].to_numpy() * np.log(2)
     )
-    basis, _ = contrast_basis(vector)
-    structure, column = _contrast_structure(fit.design.to_numpy(dtype=float), vector)
-    first = np.ascontiguousarray((fit.coefficients @ np.linalg.inv(basis).T)[:, structure.columns])
+    structure, column = contrast_structure(fit.design.to_numpy(dtype=float), vector)
+    estimate = fit.coefficients @ vector
     offsets = np.log(fit.size_factors)[structure.order]
     ridge = np.full(structure.n_columns, 1 / NO_SHRINK_SCALE**2)
     out = np.empty(len(fit.genes))
 
     def work(genes: slice) -> None:
         rows = gene_rows(matrix, structure.order, genes)
-        beta = first[genes].copy()
+        beta = np.ascontiguousarray(fit.coefficients[genes][:, structure.columns])
+        beta[:, column] = estimate[genes]
         shrink_kernel(
             rows, offsets, fit.dispersions[genes], ridge, column, scale, structure.blocks,
             beta, np.empty(len(rows), dtype=bool),

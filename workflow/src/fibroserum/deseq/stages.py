@@ -254,16 +254,17 @@ def _means(coefficients: np.ndarray, problem: Problem) -> np.ndarray:
 def errors(
     problem: Problem, dispersions: np.ndarray, coefficients: np.ndarray, contrasts: np.ndarray
 ) -> np.ndarray:
-    """Return standard errors (genes × contrasts); contrasts and coefficients in kernel order."""
-    out = np.empty((len(dispersions), len(contrasts)))
+    """Return standard errors (genes × contrasts) of contrasts over the design's columns."""
+    out, columns = np.empty((len(dispersions), len(contrasts))), problem.structure.columns
+    vectors = np.ascontiguousarray(contrasts[:, columns])
 
     def work(genes: slice) -> None:
         wald_errors(
-            _means(coefficients[genes], problem),
+            _means(coefficients[genes][:, columns], problem),
             dispersions[genes],
             MIN_MEAN,
             problem.ridge,
-            contrasts,
+            vectors,
             problem.structure.blocks,
             out[genes],
         )

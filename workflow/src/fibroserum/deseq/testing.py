@@ -43,12 +43,7 @@ def wald(
         raise ValueError("The counts are not those that were fitted.")
     structure = find_blocks(design)
     problem = Problem(matrix, structure, np.log(fit.size_factors)[structure.order], False, n_cpus)
-    standard_errors = errors(
-        problem,
-        fit.dispersions,
-        fit.coefficients[:, structure.columns],
-        vector[None, structure.columns],
-    )[:, 0]
+    standard_errors = errors(problem, fit.dispersions, fit.coefficients, vector[None, :])[:, 0]
     estimate = fit.coefficients @ vector
     silent = untouched(matrix, structure, vector) & np.isfinite(estimate)
     estimate = np.where(silent, 0.0, estimate)

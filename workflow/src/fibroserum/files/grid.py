@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import itertools
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,11 @@ def split(line: str, separator: str) -> list[str]:
     if '"' not in line:
         return line.split(separator)
     return next(csv.reader([line], delimiter=separator))
+
+
+def first_cell(line: str, separator: str) -> str:
+    """Return a line's first field; the rest, perhaps thousands of fields, is not split."""
+    return split(line, separator)[0] if '"' in line else line.partition(separator)[0]
 
 
 def find_separator(lines: Sequence[str], where: str) -> str:
@@ -249,23 +255,36 @@ def _is_headless(records: Sequence[_Record], separator: str) -> bool:
         return True
     if not first[-1].strip().isdigit() or first[0].strip().lower() in ID_HEADERS:
         return False
-    return len(first) == 2 or any(is_counter(split(row.text, separator)[0]) for row in records[-5:])
+    return len(first) == 2 or any(
+        is_counter(first_cell(row.text, separator)) for row in records[-5:]
+    )
 
 
 def parse_lines(grid: Grid, text_columns: dict[int, type[str]]) -> pd.DataFrame:
     """Return the grid's cells, columns numbered from 0; text where asked or where no number."""
-    try:
+    text = "\n".join(grid.lines).encode()
+
+    def parse(*, in_parts: bool) -> pd.DataFrame:
         return pd.read_csv(
-            io.StringIO("\n".join(grid.lines)),
+            io.BytesIO(text),
             sep=grid.separator,
             header=None,
             names=list(range(grid.width)),
             index_col=False,
             dtype=text_columns,
             na_filter=False,
-            low_memory=False,
+            low_memory=in_parts,
             skip_blank_lines=False,
         )
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.DtypeWarning)
+            try:
+                return parse(in_parts=True)
+            except pd.errors.DtypeWarning:
+                # a column of numbers in one part and text in another: all of it is text
+                return parse(in_parts=False)
     except (ValueError, OverflowError) as error:  # ParserError is a ValueError
         raise refuse(f"cannot be read as a table ({error})", grid.where) from error
 

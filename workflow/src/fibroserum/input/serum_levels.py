@@ -42,22 +42,16 @@ def serum_notes(
 def _factor_notes(
     sheet: pd.DataFrame, design: Mapping[str, Any], factor: str, column: str
 ) -> Iterator[str]:
-    cells = pd.DataFrame({"level": numbers(sheet[column])}, index=sheet.index)
-    cells["limit"] = sheet[column].map(detection_limit).astype(float)
-    cells["below"] = cells["limit"].notna()
-    lowest = cells["level"].min()
-    found: dict[str, list[str]] = {"both": [], "one": [], "above": [], "equal": []}
-    for donor, part in pairs_of_sheet(sheet, design):
-        own = cells.loc[part]
-        below = own["below"].groupby(sheet.loc[part, design["time"]]).all()
-        if len(below) < 2:
-            continue
-        if below.any():
-            found["both" if below.all() else "one"].append(donor)
-            if not below.all() and own["limit"].max() > own["level"].min():
-                found["above"].append(donor)
-        elif (own["level"] == lowest).all():
-            found["equal"].append(donor)
+    pairs = levels_of_pairs(sheet, design, column)
+    lowest = pairs["lowest"].min()
+    one = pairs["below"] & ~pairs["all_below"]
+    rows = {
+        "both": pairs["all_below"],
+        "one": one,
+        "above": one & (pairs["limit"] > pairs["lowest"]),
+        "equal": ~pairs["below"] & pairs["measured"] & (pairs["highest"] == lowest),
+    }
+    found = {what: list(pairs.index[own & (pairs["times"] > 1)]) for what, own in rows.items()}
     if found["both"]:
         yield (
             f"{factor}: both levels of {listed(found['both'], 10, '')} are below the limit of "
@@ -82,14 +76,33 @@ def _factor_notes(
         )
 
 
-def pairs_of_sheet(
-    sheet: pd.DataFrame, design: Mapping[str, Any]
-) -> Iterator[tuple[str, pd.Index]]:
-    """Yield each donor (in a crossover: and group) with the rows of its samples."""
-    keys = [design["donor"], *([design["group"]] if design["group"] else [])]
-    several = design["group"] and design["crossover"]
-    for names, part in sheet.groupby(keys, sort=True):
-        yield f"{names[0]} ({names[1]})" if several else str(names[0]), part.index
+def levels_of_pairs(sheet: pd.DataFrame, design: Mapping[str, Any], column: str) -> pd.DataFrame:
+    """Return what each donor's (in a crossover: and group's) cells of a level are.
+
+    Index: the donor (and group), sorted. times: how many; below, all_below: whether the level at
+    one time, or at all, is below a limit of detection; limit: the largest; lowest, highest: of the
+    levels; measured: whether no cell is without a level.
+    """
+    cells = pd.DataFrame({"level": numbers(sheet[column])}, index=sheet.index)
+    cells["limit"] = sheet[column].map(detection_limit).astype(float)
+    several = bool(design["group"] and design["crossover"])
+    keys = [sheet[design[key]].to_numpy() for key in ("donor", "group") if design[key]]
+    at_time = cells["limit"].notna().groupby([*keys, sheet[design["time"]].to_numpy()]).all()
+    own, below = cells.groupby(keys), at_time.groupby(level=list(range(len(keys))))
+    found = pd.DataFrame(
+        {
+            "times": below.size(),
+            "below": below.any(),
+            "all_below": below.all(),
+            "limit": own["limit"].max(),
+            "lowest": own["level"].min(),
+            "highest": own["level"].max(),
+            "measured": own["level"].count() == own["level"].size(),
+        }
+    )
+    if design["group"]:
+        found.index = found.index.map(lambda key: f"{key[0]} ({key[1]})" if several else key[0])
+    return found
 
 
 def half_limit_log2(limit: float, scale: str) -> float:

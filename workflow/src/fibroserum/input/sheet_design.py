@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -169,9 +170,9 @@ def _crossover_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Itera
                 what, "config, design", "a column of groups, because a crossover compares groups"
             )
         return
-    groups = sheet.groupby(design["donor"], sort=False)[design["group"]].unique()
-    several = groups[groups.map(len) > 1]
-    if design["crossover"] and several.empty:
+    groups = _values_of(sheet, design["donor"], design["group"])
+    several = {donor: names for donor, names in groups.items() if len(names) > 1}
+    if design["crossover"] and not several:
         yield Problem(
             "design.crossover is true, but no donor is in two groups",
             place(sheet, column=design["donor"]),
@@ -180,7 +181,7 @@ def _crossover_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Itera
         )
     if design["crossover"]:
         return
-    for donor, names in several.head(SHOWN).items():
+    for donor, names in itertools.islice(several.items(), SHOWN):
         rows = [row for row, value in enumerate(sheet[design["donor"]]) if value == donor]
         yield Problem(
             f"the donor '{donor}' ({rows_text(sheet, rows)}) is in the groups {listed(names)}",
@@ -194,6 +195,15 @@ def _crossover_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Itera
         yield Problem(rest, place(sheet, column=design["donor"]))
 
 
+def _values_of(sheet: pd.DataFrame, by: str, column: str) -> dict[str, list[str]]:
+    """Return the values of a column by those of another, in the order of the sheet."""
+    found: dict[str, dict[str, None]] = {}
+    # groups of pandas would copy the sheet's `attrs`, with a number for each line, every time
+    for key, value in zip(sheet[by], sheet[column], strict=True):
+        found.setdefault(key, {})[value] = None
+    return {key: list(values) for key, values in found.items()}
+
+
 def _pair_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield a problem for each group in which no donor has both before and after.
 
@@ -204,8 +214,8 @@ def _pair_problems(sheet: pd.DataFrame, design: Mapping[str, Any]) -> Iterator[P
     parts = list(sheet.groupby(column, sort=False)) if column else [("", sheet)]
     only_before = [set(part[design["time"]]) == {before} for _, part in parts]
     for (group, part), alone in zip(parts, only_before, strict=True):
-        times = part.groupby(design["donor"])[design["time"]].agg(set)
-        if any(before in seen and seen & set(later) for seen in times):
+        times = _values_of(part, design["donor"], design["time"])
+        if any(before in seen and set(seen) & set(later) for seen in times.values()):
             continue
         if alone and not all(only_before):
             continue

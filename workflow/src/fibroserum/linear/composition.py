@@ -5,6 +5,9 @@ Chen, Lun, Smyth (2016) F1000Research 5:1438; Robinson, Oshlack (2010) Genome Bi
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -17,6 +20,8 @@ MIN_COUNT, MIN_TOTAL = 10, 15
 LARGE, SHARE, MOST = 10, 0.7, 40
 # TMM: shares of log ratios and of mean expressions that are trimmed at each end
 TRIMMED_RATIOS, TRIMMED_MEANS = 0.3, 0.05
+# samples whose counts are in memory as floats at once
+ROWS = 64
 
 
 def filter_by_expr(
@@ -32,14 +37,16 @@ def filter_by_expr(
     donor columns: with them the leverage of a pair is above a half and two samples would do.
     """
     check_design(design)
-    matrix = counts.to_numpy(dtype=float)
-    size = matrix.sum(axis=1) if lib_size is None else np.asarray(lib_size, dtype=float)
+    raw = counts.to_numpy()
+    size = raw.sum(axis=1, dtype=float) if lib_size is None else np.asarray(lib_size, dtype=float)
     smallest = 1 / _leverages(design.dense_values).max()
     if smallest > LARGE:
         smallest = LARGE + (smallest - LARGE) * SHARE
-    per_million = matrix / size[:, None] * 1e6
-    enough = (per_million >= MIN_COUNT / np.median(size) * 1e6).sum(axis=0)
-    totals = matrix.sum(axis=0)
+    least = MIN_COUNT / np.median(size) * 1e6
+    enough, totals = np.zeros(raw.shape[1], dtype=int), np.zeros(raw.shape[1])
+    for row, total in zip(_rows(raw, np.arange(raw.shape[1])), size, strict=True):
+        enough += row / total * 1e6 >= least
+        totals += row
     passed = (enough >= min(smallest, MOST) - 1e-14) & (totals >= MIN_TOTAL - 1e-14)
     if keep is not None:
         passed |= np.asarray(keep, dtype=bool) & (totals > 0)
@@ -54,44 +61,78 @@ def _leverages(design: np.ndarray) -> np.ndarray:
 
 def tmm_factors(counts: pd.DataFrame) -> np.ndarray:
     """Return TMM normalisation factors (n,) of counts (samples x genes), as edgeR defines them."""
-    matrix = counts.to_numpy(dtype=float)
-    matrix = matrix[:, (matrix > 0).any(axis=0)]
-    size = counts.to_numpy(dtype=float).sum(axis=1)
-    if not matrix.shape[1] or len(matrix) == 1:
-        return np.ones(len(matrix))
-    quartile = np.quantile(matrix, 0.75, axis=1) / size
+    raw = counts.to_numpy()
+    seen = (raw > 0).any(axis=0)
+    size = raw.sum(axis=1, dtype=float)
+    if not seen.any() or len(raw) == 1:
+        return np.ones(len(raw))
+    quartile = np.array([np.quantile(row, 0.75) for row in _rows(raw, seen)]) / size
     if np.median(quartile) < 1e-20:
-        reference = int(np.argmax(np.sqrt(matrix).sum(axis=1)))
+        reference = int(np.argmax([np.sqrt(row).sum() for row in _rows(raw, seen)]))
     else:
         reference = int(np.argmin(np.abs(quartile - quartile.mean())))
-    own = matrix[reference]
-    factors = [_tmm(row, own, size[i], size[reference]) for i, row in enumerate(matrix)]
-    logs = np.log(factors)
+    own = _Shares.of(next(_rows(raw[[reference]], seen)), size[reference])
+    logs = np.log([_tmm(row, own, size[i]) for i, row in enumerate(_rows(raw, seen))])
     return np.asarray(np.exp(logs - logs.mean()))
 
 
-def _tmm(counts: np.ndarray, reference: np.ndarray, size: float, reference_size: float) -> float:
-    """Return the TMM factor of a sample (G,) relative to a reference sample (G,)."""
-    both = (counts > 0) & (reference > 0)
-    counts, reference = counts[both], reference[both]
-    own, other = counts / size, reference / reference_size
+def _rows(counts: np.ndarray, genes: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield the counts of each sample, of some genes, as floats; few samples are copied at once."""
+    for start in range(0, len(counts), ROWS):
+        yield from np.ascontiguousarray(counts[start : start + ROWS, genes], dtype=float)
+
+
+class _Shares(NamedTuple):
+    """A sample's counts (G,), their shares of its library size, log2 of these, and variances."""
+
+    counts: np.ndarray
+    share: np.ndarray
+    log2: np.ndarray
+    variance: np.ndarray
+
+    @classmethod
+    def of(cls, counts: np.ndarray, size: float) -> _Shares:
+        """Return the shares of counts; those of 0 are not used."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = counts / size
+            return cls(counts, share, np.log2(share), (size - counts) / size / counts)
+
+
+def _tmm(counts: np.ndarray, reference: _Shares, size: float) -> float:
+    """Return the TMM factor of a sample (G,) relative to a reference sample."""
+    both = (counts > 0) & (reference.counts > 0)
+    own, other = (
+        _Shares(*(values[both] for values in shares))
+        for shares in (_Shares.of(counts, size), reference)
+    )
     # one quotient: of whole numbers many tie exactly, and ties decide what is trimmed
-    ratio = np.log2(own / other)
+    ratio = np.log2(own.share / other.share)
     if not len(ratio) or np.abs(ratio).max() < 1e-6:
         return 1.0
-    mean = (np.log2(own) + np.log2(other)) / 2
-    variance = (size - counts) / size / counts
-    variance += (reference_size - reference) / reference_size / reference
-    kept = _within(ratio, TRIMMED_RATIOS) & _within(mean, TRIMMED_MEANS)
-    weights = 1 / variance[kept]
+    kept = within_trim(ratio, TRIMMED_RATIOS) & within_trim(
+        (own.log2 + other.log2) / 2, TRIMMED_MEANS
+    )
+    weights = 1 / (own.variance + other.variance)[kept]
     total = weights.sum()
     if not (total > 0 and np.isfinite(total)):
         return float(2 ** ratio[kept].mean()) if kept.any() else 1.0
     return float(2 ** ((ratio[kept] * weights).sum() / total))
 
 
-def _within(values: np.ndarray, trimmed: float) -> np.ndarray:
-    """Return which values (bool) are left after a share is trimmed at each end, ties averaged."""
-    rank = pd.Series(values).rank().to_numpy()
-    least = np.floor(len(values) * trimmed) + 1
-    return np.asarray((rank >= least) & (rank <= len(values) + 1 - least))
+def within_trim(values: np.ndarray, trimmed: float) -> np.ndarray:
+    """Return which values (bool) are left after a share is trimmed at each end.
+
+    By rank, which equal values share: their mean rank decides.
+    """
+    cut = int(np.floor(len(values) * trimmed))
+    kept = np.ones(len(values), dtype=bool)
+    if not cut:
+        return kept
+    low, high = np.partition(values, (cut, len(values) - 1 - cut))[[cut, -1 - cut]]
+    for sign, bound in ((1, low), (-1, high)):
+        beyond, equal = sign * values < sign * bound, values == bound
+        kept &= ~beyond
+        # ranks of equal values are beyond.sum() + 1 to beyond.sum() + equal.sum()
+        if beyond.sum() + (equal.sum() + 1) / 2 < cut + 1:
+            kept &= ~equal
+    return kept

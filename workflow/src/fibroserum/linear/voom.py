@@ -187,11 +187,12 @@ def log_cpm(
     counts: samples x genes; norm_factors: (n,), by default TMM. Raises ValueError for negative
     counts, or a sample without any.
     """
-    raw = counts.to_numpy(dtype=float)
-    if not (np.isfinite(raw).all() and (raw >= 0).all()) or (raw.sum(axis=1) == 0).any():
+    raw = counts.to_numpy()
+    total = raw.sum(axis=1, dtype=float)
+    if not np.isfinite(total).all() or (raw < 0).any() or (total == 0).any():
         raise ValueError("counts must be finite and not negative, and no sample all zero")
     factors = tmm_factors(counts) if norm_factors is None else np.asarray(norm_factors, dtype=float)
-    size = raw.sum(axis=1) * factors
+    size = total * factors
     # samples x genes, of which few may be in memory at once: each is changed in its place
     values = raw + 0.5
     values /= (size + 1.0)[:, None]

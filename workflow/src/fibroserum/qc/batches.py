@@ -20,12 +20,12 @@ from fibroserum.errors import listed
 from fibroserum.input.sheet import DESIGN_KEYS, MISSING_LEVEL, obs_name
 from fibroserum.qc.check import Check, not_assessed, ok, over_times, warning
 from fibroserum.qc.identity import paired
+from fibroserum.qc.metrics import LEAST_MEAN, mean_levels, normalized
 
 #: Chance of a false alarm in a cohort, over all its columns together. It is five times that of the
 #: other checks: a plate that is overlooked costs more than a column that is looked at in vain.
 FALSE_ALARM = 0.05
 PERMUTATIONS = 999
-_LEAST_MEAN = 10.0
 CHECK: Final = "shared batches"
 
 
@@ -49,10 +49,11 @@ def residuals(cohort: ad.AnnData, pairs: pd.DataFrame) -> Residuals:
     a group of one pair has no residual.
     """
     own = pairs[pairs.groupby("group")["donor"].transform("size") > 1]
-    normalized = np.asarray(cohort.layers["normalized"])
-    counted = normalized.mean(axis=0, dtype=float) >= _LEAST_MEAN
-    log2 = np.log2(normalized[:, counted].astype(float) + 0.5)
-    change = log2[own["after"]] - log2[own["before"]]
+    levels = normalized(cohort, np.flatnonzero(mean_levels(cohort) >= LEAST_MEAN))
+    change = np.empty((len(own), levels.shape[1]))
+    for row, pair in enumerate(own[["before", "after"]].to_numpy()):
+        before, after = np.log2(levels[pair].astype(float) + 0.5)
+        change[row] = after - before
     change -= change.mean(axis=1, keepdims=True)
     groups = own["group"].to_numpy()
     for group in sorted(set(groups)):
@@ -149,7 +150,8 @@ def alike_within(found: Residuals, columns: dict[str, Column]) -> list[Alike]:
     for name, (codes, names) in tested.items():
         same = (codes[:, None] == codes) & (codes >= 0)[:, None]
         first, second = np.nonzero(np.triu(same, 1))
-        means = np.array([found.likeness[order[first], order[second]].mean() for order in orders])
+        flat = ((order[first] * len(order) + order[second]) for order in orders)
+        means = np.array([found.likeness.take(places).mean() for places in flat])
         # levels that are the groups, or too few donors to exchange: nothing to compare with
         if len(np.unique(means.round(12))) * FALSE_ALARM < 1:
             continue

@@ -11,6 +11,10 @@ from fibroserum.errors import require
 
 MOST_VARIABLE = 500
 MOST_PAIRS = 60_000
+#: The least mean normalized count of a well-counted gene.
+LEAST_MEAN = 10.0
+#: Genes and samples whose values are in memory at once.
+GENES, PART = 2048, 256
 
 
 def gene_classes(var: pd.DataFrame) -> pd.DataFrame:
@@ -31,11 +35,17 @@ def sample_metrics(cohort: ad.AnnData) -> pd.DataFrame:
     require("scanpy")
     import scanpy as sc
 
-    plain = ad.AnnData(X=np.asarray(cohort.X, dtype=float), var=gene_classes(cohort.var))
-    top = [50] if cohort.n_vars >= 50 else None
-    obs, _ = sc.pp.calculate_qc_metrics(
-        plain, qc_vars=["mt", "ribo", "hb"], percent_top=top, log1p=False
-    )
+    classes, top = gene_classes(cohort.var), [50] if cohort.n_vars >= 50 else None
+
+    def of_samples(counts: np.ndarray) -> pd.DataFrame:
+        plain = ad.AnnData(X=counts.astype(float), var=classes)
+        obs, _ = sc.pp.calculate_qc_metrics(
+            plain, qc_vars=list(classes), percent_top=top, log1p=False
+        )
+        return obs
+
+    counts = np.asarray(cohort.X)
+    obs = pd.concat([of_samples(counts[n : n + PART]) for n in range(0, len(counts), PART)])
     obs.index = cohort.obs_names
     metrics = cohort.obs[["donor", "group", "time"]].astype(object)
     metrics["total_counts"] = obs["total_counts"].astype(np.int64)
@@ -46,10 +56,29 @@ def sample_metrics(cohort: ad.AnnData) -> pd.DataFrame:
     return metrics
 
 
-def log2_normalized(cohort: ad.AnnData) -> pd.DataFrame:
+def normalized(cohort: ad.AnnData, genes: np.ndarray) -> np.ndarray:
+    """Return counts over size factors, samples × genes, single precision: the cohort's layer.
+
+    genes: their places. Made from the counts: the layer is as large as these, and takes longer.
+    """
+    found = np.empty((cohort.n_obs, len(genes)), dtype=np.float32)
+    factors = cohort.obs["size_factor"].to_numpy(float)
+    for row, (counts, factor) in enumerate(zip(np.asarray(cohort.X), factors, strict=True)):
+        found[row] = counts[genes] / factor
+    return found
+
+
+def mean_levels(cohort: ad.AnnData) -> np.ndarray:
+    """Return the mean normalized count of each gene."""
+    parts = np.array_split(np.arange(cohort.n_vars), -(-cohort.n_vars // GENES))
+    means = [normalized(cohort, part).mean(axis=0, dtype=float) for part in parts]
+    return np.concatenate(means)
+
+
+def log2_normalized(cohort: ad.AnnData, genes: pd.Index) -> pd.DataFrame:
     """Return log2(normalized count + 0.5), samples × genes."""
-    values = np.log2(np.asarray(cohort.layers["normalized"], dtype=float) + 0.5)
-    return pd.DataFrame(values, index=cohort.obs_names, columns=cohort.var_names)
+    values = normalized(cohort, cohort.var_names.get_indexer(genes)).astype(float, order="F")
+    return pd.DataFrame(np.log2(values + 0.5), index=cohort.obs_names, columns=genes)
 
 
 def most_variable(cohort: ad.AnnData, genes: int = MOST_VARIABLE) -> pd.DataFrame:
@@ -57,13 +86,15 @@ def most_variable(cohort: ad.AnnData, genes: int = MOST_VARIABLE) -> pd.DataFram
 
     Genes whose mean normalized count is below 10 are left out: their logarithms vary by counting.
     """
-    values = log2_normalized(cohort)
-    counted = np.asarray(cohort.layers["normalized"]).mean(axis=0) >= 10
+    levels = mean_levels(cohort)
+    counted = levels >= LEAST_MEAN
     if counted.sum() < 2:
-        counted = np.asarray(cohort.layers["normalized"]).sum(axis=0) > 0
-    values = values.loc[:, counted]
-    order = values.var(axis=0).sort_index().sort_values(ascending=False, kind="stable")
-    return values[order.index[:genes]]
+        counted = levels > 0
+    names = cohort.var_names[counted]
+    parts = [names[n : n + GENES] for n in range(0, max(1, len(names)), GENES)]
+    variance = pd.concat([log2_normalized(cohort, part).var() for part in parts])
+    order = variance.sort_index().sort_values(ascending=False, kind="stable")
+    return log2_normalized(cohort, order.index[:genes])
 
 
 def _scores(values: pd.DataFrame, count: int = 2) -> tuple[pd.DataFrame, np.ndarray]:

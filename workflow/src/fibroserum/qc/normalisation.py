@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
@@ -116,10 +117,13 @@ def _differing(cohort: ad.AnnData, fit: ad.AnnData) -> list[str]:
     model, settings = model_of(fit), FitSettings()
     force_kept = cohort.var["target"].astype(bool)
     targets = {gene: name for name, gene in settings_of(cohort)["targets"].items() if gene}
-    other = fit.copy()
+    first, other = fit.copy(), fit.copy()
+    # a job reads the fits without their counts, which are the cohort's
+    first.X = other.X = np.asarray(cohort[fit.obs_names, fit.var_names].X)
     other.obs["norm_factors"] = fit.obs["other_norm_factors"]
     first, last = (
-        second_tables(expression_of_calls(one, force_kept), model, settings) for one in (fit, other)
+        second_tables(expression_of_calls(one, force_kept), model, settings)
+        for one in (first, other)
     )
     found = []
     for contrast in first:

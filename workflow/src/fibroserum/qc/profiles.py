@@ -8,11 +8,12 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from fibroserum.qc.metrics import LEAST_MEAN, mean_levels, normalized
+
 #: Genes in a profile: those whose variance goes furthest beyond counting noise.
 GENES = 2000
 #: Fewer samples of a group and time leave nothing that is a sample's own.
 FEWEST = 3
-_LEAST_MEAN = 10.0
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,20 @@ def sample_profiles(cohort: ad.AnnData, genes: int = GENES) -> Profiles:
     size = obs.groupby(["group", "time"])["donor"].transform("size")
     kept = (size >= FEWEST).to_numpy()
     obs = obs[kept]
-    normalized = np.asarray(cohort.layers["normalized"])
-    counted = normalized.mean(axis=0, dtype=float) >= _LEAST_MEAN
-    normalized = normalized[np.ix_(kept, counted)].astype(np.float32)
-    if not normalized.size:
-        return Profiles(obs, np.zeros((len(obs), 0)), normalized)
+    counted = np.flatnonzero(mean_levels(cohort) >= LEAST_MEAN)
     # single precision: two thousand samples of twenty thousand genes
-    log2 = np.log2(normalized + np.float32(0.5))
+    log2 = normalized(cohort[kept], counted)
+    if not log2.size:
+        return Profiles(obs, np.zeros((len(obs), 0)), log2)
+    log2 += np.float32(0.5)
+    np.log2(log2, out=log2)
     cells = obs.groupby(["group", "time"], sort=True).ngroup().to_numpy()
     own = without_cell_means(log2, cells)
     spare = max(1, len(obs) - int(cells.max()) - 1)
-    variance = np.square(own).sum(axis=0, dtype=float) / spare
+    variance = np.zeros(own.shape[1])
+    for row in own:
+        variance += np.square(row)
+    variance /= spare
     mean = np.asarray(cohort.X).mean(axis=0)[counted]
     # counting noise of log2 counts at the mean count
     noise = 1 / ((mean + 0.5) * np.log(2) ** 2)

@@ -92,7 +92,7 @@ def _means(cohort: ad.AnnData, symbols: tuple[str, ...]) -> pd.DataFrame:
     """Return log2 normalized counts of the genes that the matrix has, samples × symbols."""
     own = cohort.var["symbol"].astype(str)
     genes = own[own.isin(symbols)]
-    return log2_normalized(cohort)[genes.index].set_axis(genes.to_numpy(), axis=1)
+    return log2_normalized(cohort, genes.index).set_axis(genes.to_numpy(), axis=1)
 
 
 def cell_identity(cohort: ad.AnnData) -> Iterator[Check]:
