@@ -278,7 +278,9 @@ def _one_contrast(
     with ThreadPoolExecutor(max(1, n_cpus)) as pool:
         done = pool.map(one, permuted(engine.model, found))
         results = list(logged(done, len(found.rows), contrast.name))
-    counts, small, drawn = ([result[part] for result in results] for part in range(3))
+    counts = [number for number, _, _ in results]
+    small = [number for _, number, _ in results]
+    drawn = [quantiles for *_, quantiles in results]
     observed = int((table["call"] != "none").sum())
     observed_small = int((data["pvalue"] < alpha).sum())
     row = {
