@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-
 LETTERS = (chr(code) for code in range(33, 127) if chr(code) not in "<>&")
 DIGITS = {letter: digit for digit, letter in enumerate(LETTERS)}
 

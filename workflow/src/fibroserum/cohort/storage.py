@@ -28,7 +28,21 @@ def write_h5ad(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
 
 def read_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
     """Read an AnnData file that `write_h5ad` made."""
-    adata = ad.read_h5ad(path)
+    return _with_text(ad.read_h5ad(path))
+
+
+def open_h5ad(path: str | os.PathLike[str]) -> ad.AnnData:
+    """Open an AnnData file that `write_h5ad` made, its matrices unread.
+
+    `X` and layers are datasets of the open file: `numpy.asarray` reads one, and a view of some
+    genes reads only these.
+    """
+    file = h5py.File(path, "r")
+    parts = {name: read_elem(file[name]) for name in file if name not in ("X", "layers")}
+    return _with_text(ad.AnnData(X=file.get("X"), layers=dict(file["layers"]), **parts))
+
+
+def _with_text(adata: ad.AnnData) -> ad.AnnData:
     for frame in (adata.obs, adata.var):
         for column in frame.columns[frame.dtypes == "category"]:
             # anndata stores repeated text as categories; here it is text

@@ -11,6 +11,7 @@ from fibroserum.report.figures import first_target, sets, targets
 from fibroserum.report.figures.cohort import pca
 from fibroserum.report.loading import RunTables, label_order, only
 from fibroserum.report.theme import (
+    INK,
     Figure,
     data,
     empty,
