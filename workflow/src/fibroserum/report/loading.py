@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from fibroserum.chain.links import chained
@@ -15,7 +16,7 @@ from fibroserum.cohort import contrasts
 from fibroserum.cohort.accessors import all_contrasts, change_times, settings_of
 from fibroserum.cohort.opening import opening, reading_order
 from fibroserum.cohort.questions import questions_of
-from fibroserum.cohort.storage import read_h5ad
+from fibroserum.cohort.storage import open_h5ad
 from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_collections
 from fibroserum.input.published import read_published
@@ -113,7 +114,7 @@ def load_run(
     record of the run, or None for what stands in `provenance.json`.
     """
     place = Path(folder)
-    cohort = read_h5ad(place / "cohort.h5ad", layers=True)
+    cohort = open_h5ad(place / "cohort.h5ad")
     asked = [key for key in CONFIGURED if config.get(key)]
     asked += ["omnibus"] if questions_of(all_contrasts(settings_of(cohort))) else []
     asked += ["chain"] if chained(config) else []
@@ -125,17 +126,20 @@ def load_run(
     if provenance is None:
         provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
     settings = settings_of(cohort)
+    # before the next matrix is read, so that two are not held at once
+    ranked = tested_genes(cohort, made.de)
+    normalized = np.asarray(cohort.layers["normalized"])
     order = reading_order(all_contrasts(settings), settings["groups"], settings["control"])
     ordered = made.contrasts.set_index("contrast").loc[order].reset_index()
     return RunTables(
         **(vars(made) | {"contrasts": ordered}),
         published=read_published(Path(config["published"])) if config["published"] else None,
-        normalized=cohort.to_df("normalized"),
+        normalized=pd.DataFrame(normalized, cohort.obs_names, cohort.var_names),
         obs=cohort.obs,
         genes=cohort.var.astype({"symbol": str}),
         settings=settings,
         gene_sets=_gene_sets(config, cohort.var),
-        ranked=tested_genes(cohort, made.de),
+        ranked=ranked,
         provenance=dict(provenance),
     )
 
