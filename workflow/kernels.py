@@ -47,5 +47,7 @@ def compile_module(name: str) -> list[str]:
 
 
 if __name__ == "__main__":
+    import numba  # noqa: F401  (once, for all processes)
+
     with ProcessPoolExecutor() as pool:
         list(pool.map(compile_module, MODULES))
