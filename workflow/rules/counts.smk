@@ -4,7 +4,7 @@ SUMMED = []
 # Compressed text is the smallest form of a matrix. The size of a folder is not known.
 PACKED = (".gz", ".bz2", ".xz", ".zst", ".xlsx", ".xlsm")
 ZIPPED = any(path.endswith(PACKED) for path in inputs_of("counts"))
-COUNTS_MEMORY = memory(2000, 60 if ZIPPED else 20)
+COUNTS_MEMORY = memory(1500, 30 if ZIPPED else 12)
 
 if CONFIG["cells"]:
 

@@ -19,7 +19,7 @@ rule fit:
         "../envs/fibroserum.yaml"
     threads: 8
     resources:
-        mem_mb=memory_by_samples(2000, 5),
+        mem_mb=memory_by_samples(1500, 3),
         runtime=minutes_by_samples(60),
     params:
         **{
@@ -50,7 +50,7 @@ rule differential_expression:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory_by_samples(1000, 3),
+        mem_mb=memory_by_samples(1000, 1),
         runtime=minutes_by_samples(30),
     params:
         alpha=CONFIG["differential_expression"]["alpha"],

@@ -60,7 +60,7 @@ rule stimulation:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory_by_samples(1000, 4),
+        mem_mb=memory_by_samples(1000, 1),
         runtime=minutes_by_samples(30),
     params:
         arm=lambda wildcards: FACTORS[wildcards.factor]["stimulation"],

@@ -22,7 +22,7 @@ rule qc:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory_by_samples(1000, 3),
+        mem_mb=memory_by_samples(1000, 2),
         runtime=minutes_by_samples(30),
     params:
         line_sex=CONFIG["design"]["line_sex"],

@@ -71,8 +71,9 @@ def tmm_factors(counts: pd.DataFrame) -> np.ndarray:
         reference = int(np.argmax([np.sqrt(row).sum() for row in _rows(raw, seen)]))
     else:
         reference = int(np.argmin(np.abs(quartile - quartile.mean())))
-    own = _Shares.of(next(_rows(raw[[reference]], seen)), size[reference])
-    logs = np.log([_tmm(row, own, size[i]) for i, row in enumerate(_rows(raw, seen))])
+    common = seen & (raw[reference] > 0)
+    own = _Reference.of(next(_rows(raw[[reference]], common)), size[reference])
+    logs = np.log([_tmm(row, own, size[i]) for i, row in enumerate(_rows(raw, common))])
     return np.asarray(np.exp(logs - logs.mean()))
 
 
@@ -82,41 +83,37 @@ def _rows(counts: np.ndarray, genes: np.ndarray) -> Iterator[np.ndarray]:
         yield from np.ascontiguousarray(counts[start : start + ROWS, genes], dtype=float)
 
 
-class _Shares(NamedTuple):
-    """A sample's counts (G,), their shares of its library size, log2 of these, and variances."""
+class _Reference(NamedTuple):
+    """The genes (G,) of a reference sample: shares of its library, log2 of these, variances."""
 
-    counts: np.ndarray
     share: np.ndarray
     log2: np.ndarray
     variance: np.ndarray
 
     @classmethod
-    def of(cls, counts: np.ndarray, size: float) -> _Shares:
-        """Return the shares of counts; those of 0 are not used."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            share = counts / size
-            return cls(counts, share, np.log2(share), (size - counts) / size / counts)
+    def of(cls, counts: np.ndarray, size: float) -> _Reference:
+        """Return the reference of positive counts."""
+        share = counts / size
+        return cls(share, np.log2(share), (size - counts) / size / counts)
 
 
-def _tmm(counts: np.ndarray, reference: _Shares, size: float) -> float:
-    """Return the TMM factor of a sample (G,) relative to a reference sample."""
-    both = (counts > 0) & (reference.counts > 0)
-    own, other = (
-        _Shares(*(values[both] for values in shares))
-        for shares in (_Shares.of(counts, size), reference)
-    )
+def _tmm(counts: np.ndarray, reference: _Reference, size: float) -> float:
+    """Return the TMM factor of a sample's counts (G,) relative to a reference sample."""
+    seen = counts > 0
+    counts = counts[seen]
+    share, other, log2 = counts / size, reference.share[seen], reference.log2[seen]
     # one quotient: of whole numbers many tie exactly, and ties decide what is trimmed
-    ratio = np.log2(own.share / other.share)
+    ratio = np.log2(share / other)
     if not len(ratio) or np.abs(ratio).max() < 1e-6:
         return 1.0
-    kept = within_trim(ratio, TRIMMED_RATIOS) & within_trim(
-        (own.log2 + other.log2) / 2, TRIMMED_MEANS
-    )
-    weights = 1 / (own.variance + other.variance)[kept]
+    mean = (np.log2(share) + log2) / 2
+    kept = within_trim(ratio, TRIMMED_RATIOS) & within_trim(mean, TRIMMED_MEANS)
+    counts, ratio = counts[kept], ratio[kept]
+    weights = 1 / ((size - counts) / size / counts + reference.variance[seen][kept])
     total = weights.sum()
     if not (total > 0 and np.isfinite(total)):
-        return float(2 ** ratio[kept].mean()) if kept.any() else 1.0
-    return float(2 ** ((ratio[kept] * weights).sum() / total))
+        return float(2 ** ratio.mean()) if len(ratio) else 1.0
+    return float(2 ** ((ratio * weights).sum() / total))
 
 
 def within_trim(values: np.ndarray, trimmed: float) -> np.ndarray:

@@ -96,7 +96,9 @@ def bound(typical: float) -> float | None:
 
 def identical(cohort: ad.AnnData) -> list[list[str]]:
     """Return sets of samples with the very same counts."""
-    rows = pd.Series([sha256(row).digest() for row in np.asarray(cohort.X)], cohort.obs_names)
+    rows = pd.Series(
+        [sha256(row.tobytes()).digest() for row in np.asarray(cohort.X)], cohort.obs_names
+    )
     return sorted(sorted(map(str, part.index)) for _, part in rows.groupby(rows) if len(part) > 1)
 
 
