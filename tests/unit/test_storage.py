@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
 
+from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.designs import Design, design_of, keep_design
 from fibroserum.cohort.models import models_of
-from fibroserum.cohort.storage import read_h5ad, write_h5ad
+from fibroserum.cohort.storage import open_h5ad, read_h5ad, write_h5ad
 
 
 def adata() -> ad.AnnData:
@@ -23,6 +25,24 @@ def test_a_file_comes_back(tmp_path: Path) -> None:
     back = read_h5ad(tmp_path / "deep" / "x.h5ad")
     assert list(back.obs_names) == ["s/1", "s2"]
     np.testing.assert_array_equal(back.X, np.eye(2))
+
+
+def test_matrices_of_an_open_file_are_read_when_asked_for(tmp_path: Path) -> None:
+    given = ad.AnnData(
+        np.arange(6).reshape(2, 3),
+        obs=pd.DataFrame(index=["s1", "s2"]),
+        var=pd.DataFrame({"symbol": ["", "", "BGN"]}, index=["g1", "g2", "g3"]),
+        layers={"half": np.arange(6).reshape(2, 3) / 2},
+    )
+    write_h5ad(given, tmp_path / "x.h5ad")
+    back = open_h5ad(tmp_path / "x.h5ad")
+    assert isinstance(back.X, h5py.Dataset)
+    assert isinstance(back.layers["half"], h5py.Dataset)
+    assert back.var["symbol"].tolist() == ["", "", "BGN"]
+    pd.testing.assert_frame_equal(counts_of(back), counts_of(given))
+    # in the order asked for
+    pd.testing.assert_frame_equal(counts_of(back[:, ["g3", "g1"]]), counts_of(given)[["g3", "g1"]])
+    np.testing.assert_array_equal(back[:, ["g2"]].layers["half"], [[0.5], [2.0]])
 
 
 def test_a_slash_in_a_name_of_a_design_comes_back(tmp_path: Path) -> None:
