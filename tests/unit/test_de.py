@@ -22,7 +22,7 @@ from fibroserum.de.fitting import fit_model, initial_status, read_fit
 from fibroserum.de.settings import FitSettings, SecondOpinion
 from fibroserum.de.stage import call_genes, contrast_row, half_width, result_table
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
-from fibroserum.multiple_testing import NORMAL_975, benjamini_hochberg
+from fibroserum.multiple_testing import NORMAL_975, adjusted_beside, benjamini_hochberg
 from fibroserum.simulate import CohortSpec, simulate_cohort
 
 SETTINGS = {
@@ -53,6 +53,14 @@ def test_bh_ignores_missing() -> None:
     assert benjamini_hochberg(p) == pytest.approx([0.03, np.nan, 0.04, 0.04], nan_ok=True)
     assert np.isnan(benjamini_hochberg(np.array([np.nan]))).all()
     assert benjamini_hochberg(np.array([])).size == 0
+
+
+def test_a_p_value_beside_others_is_adjusted_as_one_of_them() -> None:
+    others = np.array([0.04, np.nan, 0.001, 0.04, 0.3])
+    values = np.array([0.0, 0.001, 0.02, 0.04, 0.05, 1.0, np.nan])
+    expected = [benjamini_hochberg(np.append(value, others))[0] for value in values]
+    np.testing.assert_array_equal(adjusted_beside(values, others), expected)
+    np.testing.assert_array_equal(adjusted_beside(values, others[:0]), values)
 
 
 @given(st.lists(st.floats(0, 1) | st.sampled_from([0.0, 0.01, 0.05, 1.0, np.nan]), max_size=60))

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fibroserum.cohort.accessors import counts_of
 from fibroserum.cohort.designs import Design, design_of, keep_design
 from fibroserum.cohort.models import models_of
 from fibroserum.cohort.storage import open_h5ad, read_h5ad, write_h5ad
@@ -33,9 +34,26 @@ def test_parts_that_a_job_does_not_need_stay_unread(tmp_path: Path) -> None:
     plain = read_h5ad(tmp_path / "x.h5ad")
     assert plain.X is not None
     assert not plain.layers
-    assert isinstance(open_h5ad(tmp_path / "x.h5ad").X, h5py.Dataset)
     whole = read_h5ad(tmp_path / "x.h5ad", layers=True)
     np.testing.assert_array_equal(whole.layers["normalized"], np.ones((2, 2)))
+
+
+def test_matrices_of_an_open_file_are_read_when_asked_for(tmp_path: Path) -> None:
+    given = ad.AnnData(
+        np.arange(6).reshape(2, 3),
+        obs=pd.DataFrame(index=["s1", "s2"]),
+        var=pd.DataFrame({"symbol": ["", "", "BGN"]}, index=["g1", "g2", "g3"]),
+        layers={"half": np.arange(6).reshape(2, 3) / 2},
+    )
+    write_h5ad(given, tmp_path / "x.h5ad")
+    back = open_h5ad(tmp_path / "x.h5ad")
+    assert isinstance(back.X, h5py.Dataset)
+    assert isinstance(back.layers["half"], h5py.Dataset)
+    assert back.var["symbol"].tolist() == ["", "", "BGN"]
+    pd.testing.assert_frame_equal(counts_of(back), counts_of(given))
+    # in the order asked for
+    pd.testing.assert_frame_equal(counts_of(back[:, ["g3", "g1"]]), counts_of(given)[["g3", "g1"]])
+    np.testing.assert_array_equal(back[:, ["g2"]].layers["half"], [[0.5], [2.0]])
 
 
 def test_a_slash_in_a_name_of_a_design_comes_back(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,11 +12,12 @@ from scipy import stats
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.models import paired_model
 from fibroserum.de.settings import FitSettings
-from fibroserum.linear import Expression
+from fibroserum.linear import Expression, contrast_fits
 from fibroserum.targets.less_than_half import (
     Combination,
     in_linear_model,
     in_main_model,
+    in_one_fit,
     less_than_half_pvalue,
 )
 from helpers.target_cohorts import Planted, draw, flagged, sheet_of
@@ -59,8 +62,12 @@ def test_the_linear_model_agrees_with_changes_by_hand() -> None:
     change = values.loc[post].to_numpy() - values.loc[pre].to_numpy()
     of_pair = sheet.loc[post, "group"].to_numpy()
     mean = {group: change[of_pair == group].mean(axis=0) for group in PAIRS}
+    shared = in_one_fit(contrast_fits(whole, model), *contrasts[:2])
+    assert shared is not None
     for weight in (0.5, -0.5):
         found = combine(weight)
+        for one, other in zip(astuple(found), astuple(shared(weight)), strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
         np.testing.assert_allclose(found.estimate, mean["AT"] + weight * mean["RT"], atol=1e-12)
         # a difference of two values of variance 1 has variance 2
         expected = np.sqrt(2 / PAIRS["AT"] + weight**2 * 2 / PAIRS["RT"])

@@ -15,7 +15,7 @@ from fibroserum.de.fitting import fit_model
 from fibroserum.de.settings import FitSettings, SecondOpinion
 from fibroserum.de.stored_fit import expression_of_calls
 from fibroserum.linear import UNEQUAL
-from fibroserum.targets import TargetTables
+from fibroserum.targets import TargetTables, leave_one_out_second
 from fibroserum.targets.leave_one_out_second import second_without_each
 from fibroserum.targets.sentences import unequal_variance_caveat
 from fibroserum.targets.verdict import Evidence, Rule, driven_by_outlier, judge
@@ -116,7 +116,7 @@ def small() -> Drawn:
 
 @pytest.mark.parametrize("second", ["limma_trend", "voom"])
 def test_second_estimates_are_least_squares_without_the_donor(
-    small: Drawn, second: SecondOpinion
+    small: Drawn, second: SecondOpinion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings = {"groups": ["AT", "RT"], "before": "pre", "after": "post", "crossover": False}
     sheet = small.sheet.set_index("sample").assign(used_for="change")
@@ -142,6 +142,9 @@ def test_second_estimates_are_least_squares_without_the_donor(
         expected = model.contrasts[contrast.name][columns] @ beta
         assert row.second_log2FoldChange == pytest.approx(expected, rel=1e-8)
         assert row.second_lfcSE > 0
+    monkeypatch.setattr(leave_one_out_second, "_rows_alone", lambda *_: {})
+    refitted = second_without_each(fit, ["T"], never, [contrast], members, sheet["donor"])
+    pd.testing.assert_frame_equal(found, refitted, rtol=1e-9)
     absent = second_without_each(fit, ["nowhere"], never, [contrast], members, sheet["donor"])
     assert absent.empty
 

@@ -27,7 +27,7 @@ rule targets:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory_by_samples(1000, 5),
+        mem_mb=memory_by_samples(1000, 4),
         runtime=minutes_by_samples(30),
     params:
         settings={
@@ -97,7 +97,7 @@ rule factors:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory_by_samples(1000, 7),
+        mem_mb=memory_by_samples(1000, 4),
         runtime=minutes_by_samples(60),
     params:
         factors=CONFIG["factors"],
@@ -191,7 +191,7 @@ if CONFIG["outcomes"]:
             "../envs/fibroserum.yaml"
         threads: 1
         resources:
-            mem_mb=memory_by_samples(1000, 5),
+            mem_mb=memory_by_samples(1000, 4),
             runtime=minutes_by_samples(60),
         params:
             outcomes=CONFIG["outcomes"],
@@ -229,7 +229,7 @@ if CONFIG["serum_panel"]:
             "../envs/fibroserum.yaml"
         threads: 1
         resources:
-            mem_mb=memory_by_samples(1000, 5),
+            mem_mb=memory_by_samples(1000, 4),
             runtime=minutes_by_samples(60),
         params:
             factors={name: one["serum"] for name, one in CONFIG["factors"].items()},

@@ -32,6 +32,20 @@ def benjamini_hochberg(pvalues: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def adjusted_beside(pvalues: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return the Benjamini-Hochberg adjusted value of each p value (n,) with the same others (m,).
+
+    As `benjamini_hochberg` of one of them and the others gives it.
+    """
+    p = np.asarray(pvalues, dtype=float)
+    known = np.sort(others[np.isfinite(others)])
+    number = len(known) + 1
+    larger = len(known) - np.searchsorted(known, p, side="right")
+    scaled = known[::-1] * (number / np.arange(number, 1, -1))
+    least = np.minimum.accumulate(np.append(1.0, scaled))
+    return np.minimum(p * (number / (number - larger)), least[larger])
+
+
 def weighted_benjamini_hochberg(pvalues: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Return adjusted p values (n,) of hypotheses with positive weights (n,); missing ones stay.
 

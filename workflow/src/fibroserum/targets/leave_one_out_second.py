@@ -17,9 +17,9 @@ from fibroserum import linear
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.models import Model, model_of
 from fibroserum.de.second_model import COLUMNS, second_columns
-from fibroserum.de.stored_fit import expression_of_calls
 from fibroserum.linear import ContrastFit, Expression, GroupVariance
 from fibroserum.linear.robust import WHOLE
+from fibroserum.targets.study import SecondFits, second_fits
 
 KEYS = ["gene_id", "contrast", "left_out"]
 
@@ -32,24 +32,24 @@ def second_without_each(
     members: Mapping[str, pd.DataFrame],
     donor_of: pd.Series,
     n_cpus: int = 1,
+    known: SecondFits | None = None,
 ) -> pd.DataFrame:
     """Return the second model's refits: a row a gene, contrast and donor, KEYS and COLUMNS.
 
     fit: of the contrasts' model, as `de.fitting.fit_model` makes it; genes: targets that were
-    fitted; force_kept: by gene; members: by contrast, `Samples.members`; donor_of: by sample.
-    COLUMNS are NaN where the second model does not test the gene, or cannot be fitted without the
-    donor.
+    fitted; force_kept: by gene; members: by contrast, `Samples.members`; donor_of: by sample;
+    known: `second_fits` where they are at hand. COLUMNS are NaN where the second model does not
+    test the gene, or cannot be fitted without the donor.
     """
     parts = [pd.DataFrame(columns=[*KEYS, *COLUMNS])]
     if fit.uns["model"]["second_opinion"] == "none" or not len(genes):
         return parts[0]
-    expression = expression_of_calls(fit, force_kept)
-    place = np.flatnonzero(expression.genes.isin(list(genes)))
-    if not len(place):
+    second = known or second_fits(fit, genes, force_kept, n_cpus)
+    chosen = np.flatnonzero(second.targets.genes.isin(list(genes)))
+    if not len(chosen):
         return parts[0]
+    fits, own, place = second.fits, second.targets.of(chosen), second.places[chosen]
     model = model_of(fit)
-    fits = linear.contrast_fits(expression, model, n_cpus=n_cpus)
-    own = expression.of(place)
     sharing: dict[int, list[Contrast]] = {}
     for contrast in contrasts:
         if contrast.file in fits:

@@ -7,7 +7,7 @@ Its p value is the larger of the two (intersection-union; Berger 1982, Technomet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,7 +18,7 @@ from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.models import Model, model_of
 from fibroserum.de.stored_fit import expression_of_calls
 from fibroserum.distributions import t_cdf, t_sf
-from fibroserum.linear import Expression
+from fibroserum.linear import ContrastFit, Expression
 from fibroserum.targets.study import Study
 from fibroserum.targets.verdict import HALF
 
@@ -68,12 +68,32 @@ def in_linear_model(
         if SUM not in fits:
             nothing = np.full(len(expression.genes), np.nan)
             return Combination(nothing, nothing, nothing)
-        table = linear.contrast_test(fits[SUM], n_cpus=n_cpus)
-        return Combination(
-            *(table[name].to_numpy() for name in ("log2FoldChange", "se", "df_total"))
-        )
+        return _combination(linear.contrast_test(fits[SUM], n_cpus=n_cpus))
 
     return combine
+
+
+def in_one_fit(
+    fits: Mapping[str, ContrastFit], smaller: Contrast, larger: Contrast, n_cpus: int = 1
+) -> Combine | None:
+    """Return the same from the linear model that two changes share; None where they share none.
+
+    fits: by the names of contrasts in file names.
+    """
+    own, other = fits.get(smaller.file), fits.get(larger.file)
+    if own is None or other is None or own.fit is not other.fit or own.groups is None:
+        return None
+    spread = linear.group_variances(own.fit, own.groups, n_cpus=n_cpus)
+
+    def combine(weight: float) -> Combination:
+        vector = own.vector + weight * other.vector
+        return _combination(linear.group_wise_t(own.fit, vector, spread, n_cpus=n_cpus))
+
+    return combine
+
+
+def _combination(table: pd.DataFrame) -> Combination:
+    return Combination(*(table[name].to_numpy() for name in ("log2FoldChange", "se", "df_total")))
 
 
 def in_main_model(other: pd.DataFrame, this: pd.DataFrame, difference: pd.DataFrame) -> Combine:
@@ -104,23 +124,28 @@ def less_than_half(
         return {}
     genes = list(study.samples.log2.columns)
     changes = {(c.group, c.time): c for c in study.contrasts if c.kind == "change"}
-    fit = study.fits["paired"]
-    kept = pd.Series(fit.var_names.isin(genes), index=fit.var_names)
-    expression = None if study.rule.alone else expression_of_calls(fit, kept)
-    model = model_of(fit)
-    found = {}
+    second, found = study.second, {}
     for difference in differences:
         columns = {}
         names = (str(difference.group), str(difference.reference))
         for larger, smaller in (names, names[::-1]):
             pair = (changes[smaller, difference.time], changes[larger, difference.time])
-            if expression is None:
+            if second is None:
                 tables = [study.de[c.name].loc[genes] for c in (*pair, difference)]
                 pvalues = pd.Series(less_than_half_pvalue(in_main_model(*tables)), index=genes)
             else:
-                combine = in_linear_model(expression, model, *pair, n_cpus)
-                own = pd.Series(less_than_half_pvalue(combine), index=expression.genes)
-                pvalues = own.reindex(genes)
+                combine = in_one_fit(second.fits, *pair, n_cpus)
+                if combine is None:
+                    combine = in_linear_model(*_of_changes(study), *pair, n_cpus)
+                own = less_than_half_pvalue(combine)[second.places]
+                pvalues = pd.Series(own, index=second.targets.genes).reindex(genes)
             columns[larger] = pvalues
         found[difference.name] = pd.DataFrame(columns)
     return found
+
+
+def _of_changes(study: Study) -> tuple[Expression, Model]:
+    """Return what `in_linear_model` takes of the second model of changes."""
+    fit = study.fits["paired"]
+    kept = pd.Series(fit.var_names.isin(study.samples.log2.columns), index=fit.var_names)
+    return expression_of_calls(fit, kept), model_of(fit)

@@ -19,9 +19,8 @@ from fibroserum import linear
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.donor_values import donor_values
 from fibroserum.cohort.models import Model, model_of
-from fibroserum.de.stored_fit import expression_of_calls
 from fibroserum.distributions import chi2_ppf
-from fibroserum.linear import ContrastFit, GroupVariance
+from fibroserum.linear import GroupVariance
 from fibroserum.targets.planning_words import SLOPE
 from fibroserum.targets.power import Precision
 from fibroserum.targets.study import Study
@@ -106,7 +105,8 @@ def study_noise(study: Study, n_cpus: int = 1) -> Iterator[Estimated]:
     block.
     """
     model = model_of(study.fits["paired"])
-    fits, places = _second(study, n_cpus)
+    second = study.second
+    fits, places = ({}, {}) if second is None else (second.fits, second.place_of)
     spreads = {
         id(own.fit): linear.group_variances(own.fit, own.groups, n_cpus=n_cpus)
         for own in fits.values()
@@ -139,17 +139,6 @@ def study_noise(study: Study, n_cpus: int = 1) -> Iterator[Estimated]:
         time = getattr(changes[0].contrast, "time", None)
         name = SLOPE if len(levels) == 1 else f"{SLOPE}_{time}"
         yield Estimated(name, None, _slopes(changes, spreads[fit]))
-
-
-def _second(study: Study, n_cpus: int) -> tuple[dict[str, ContrastFit], dict[str, int]]:
-    """Return the second model's fits, and the places of their genes; none where there is none."""
-    if study.rule.alone:
-        return {}, {}
-    fit = study.fits["paired"]
-    genes = [gene for gene in study.genes.values() if gene]
-    expression = expression_of_calls(fit, pd.Series(fit.var_names.isin(genes), fit.var_names))
-    fits = linear.contrast_fits(expression, model_of(fit), n_cpus=n_cpus)
-    return fits, {gene: place for place, gene in enumerate(expression.genes)}
 
 
 def _shares(model: Model, contrast: str) -> np.ndarray:

@@ -186,7 +186,8 @@ def _refits(study: Study, numbers: pd.DataFrame, n_cpus: int) -> pd.DataFrame:
         refits = leave_one_out.leave_each_out(fit, part, own, n_cpus)
         kept = pd.Series(fit.var_names.isin(list(study.genes.values())), fit.var_names)
         donors = study.samples.obs["donor"]
-        second = second_without_each(fit, fitted, kept, own, study.members, donors, n_cpus)
+        known = study.second if model == "paired" else None
+        second = second_without_each(fit, fitted, kept, own, study.members, donors, n_cpus, known)
         parts.append(refits.merge(second, on=KEYS, how="left"))
     whole = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
     full = whole.set_index(["gene_id", "contrast"])["log2FoldChange"]

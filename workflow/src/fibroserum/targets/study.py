@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import anndata as ad
+import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.accessors import (
@@ -18,6 +19,8 @@ from fibroserum.cohort.accessors import (
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.cohort.donor_values import donor_values as donor_values_of
 from fibroserum.cohort.models import model_of
+from fibroserum.de.stored_fit import expression_of_calls
+from fibroserum.linear import ContrastFit, Expression, contrast_fits
 from fibroserum.targets import donor_values
 from fibroserum.targets.verdict import Rule
 
@@ -37,6 +40,33 @@ class TargetSettings:
     power_lfc: float
     randomised: bool | None
     n_cpus: int = 1
+
+
+@dataclass(frozen=True)
+class SecondFits:
+    """The second model of a fit: the linear models of contrasts, by the names of their files.
+
+    targets: the values of the targets that it tests; places: these in the models.
+    """
+
+    fits: dict[str, ContrastFit]
+    targets: Expression
+    places: np.ndarray
+
+    @property
+    def place_of(self) -> dict[str, int]:
+        """The place of each target in the models."""
+        return dict(zip(self.targets.genes, map(int, self.places), strict=True))
+
+
+def second_fits(
+    fit: ad.AnnData, targets: Sequence[str], force_kept: pd.Series, n_cpus: int = 1
+) -> SecondFits:
+    """Return the second model of a fit; force_kept: by gene, whether it is kept with few counts."""
+    expression = expression_of_calls(fit, force_kept)
+    places = np.flatnonzero(expression.genes.isin(list(targets)))
+    fits = contrast_fits(expression, model_of(fit), n_cpus=n_cpus)
+    return SecondFits(fits, expression.of(places), places)
 
 
 @dataclass(frozen=True)
@@ -73,6 +103,15 @@ class Study:
         """By contrast of changes, the donors' own values, (donor, group) × genes, log2."""
         changes = (c for c in self.contrasts if c.model == "paired")
         return {contrast.name: self.samples.values(contrast) for contrast in changes}
+
+    @cached_property
+    def second(self) -> SecondFits | None:
+        """The second model of the contrasts of changes; None where there is none."""
+        if self.rule.alone:
+            return None
+        fit = self.fits["paired"]
+        genes = [gene for gene in self.genes.values() if gene]
+        return second_fits(fit, genes, pd.Series(fit.var_names.isin(genes), fit.var_names))
 
     @cached_property
     def changing(self) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtrit
 
-from fibroserum.multiple_testing import benjamini_hochberg
+from fibroserum.multiple_testing import adjusted_beside
 from fibroserum.targets.verdict import Evidence, Rule, plain_word
 
 # of all donors, where size factors did not settle
@@ -36,10 +36,8 @@ def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.Da
         own = rule.of(panel["kind"].iloc[0])
         for prefix in ("", "second_"):
             others = panel[f"{prefix}pvalue"].drop(gene).to_numpy(float)
-            table.loc[rows.index, f"{prefix}panel_padj"] = [
-                benjamini_hochberg(np.append(pvalue, others))[0]
-                for pvalue in rows[f"{prefix}pvalue"].astype(float)
-            ]
+            pvalues = rows[f"{prefix}pvalue"].to_numpy(float)
+            table.loc[rows.index, f"{prefix}panel_padj"] = adjusted_beside(pvalues, others)
         whole = panel.loc[gene]
         full = evidence_of(whole, ci_low=whole["ci_low"], ci_high=whole["ci_high"])
         word = plain_word(full, own)
