@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import runpy
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -191,3 +193,10 @@ print({{"pandas", "scipy.linalg", "pydeseq2"}} & set(sys.modules))
     load += "from fibroserum.inference.compiling import KERNELS\n"
     load += "fit.compile(dict(KERNELS)[fit]); print(sum(fit.stats.cache_hits.values()))"
     assert ended(begin(script=load, XDG_CACHE_HOME=str(tmp_path))) == ("1\n", "")
+
+
+def test_numba_is_installed_first_with_what_it_requires() -> None:
+    script = AHEAD.with_name("install.sh").read_text(encoding="utf-8")
+    (names,) = re.findall(r"kept = /\^\(([\w|]+)\)==/", script)
+    required = [re.split(r"[^\w-]", entry)[0] for entry in requires("numba") or []]
+    assert names.split("|") == sorted([*required, "numba"])
