@@ -87,7 +87,8 @@ def _gse() -> ModuleType:
     """Return GSEApy's compiled module by itself: the package loads plots and web clients, too."""
     require("gseapy")
     package = find_spec("gseapy")
-    found = PathFinder.find_spec("gseapy.gse", package and package.submodule_search_locations)
+    assert package, "required"
+    found = PathFinder.find_spec("gseapy.gse", package.submodule_search_locations)
     assert found, "GSEApy has a compiled module"
     assert found.loader
     module = module_from_spec(found)

@@ -269,16 +269,17 @@ def _one_contrast(
     bars = bars_of(table, alpha, main_only=engine.main_only)
     ranks = quantile_ranks(len(data))
 
-    def one(model: Model) -> tuple[int, int, np.ndarray]:
+    def permutation(model: Model) -> tuple[int, int, np.ndarray]:
         second = linear_test(engine, model, contrast.file)
         number = passing(engine, bars, second, model, contrast.file)
         small = int((second["pvalue"] < alpha).sum())
         return number, small, _log_quantiles(second["pvalue"], ranks)
 
     with ThreadPoolExecutor(max(1, n_cpus)) as pool:
-        done = pool.map(one, permuted(engine.model, found))
+        done = pool.map(permutation, permuted(engine.model, found))
         results = list(logged(done, len(found.rows), contrast.name))
-    counts, small, drawn = ([result[part] for result in results] for part in range(3))
+    counts, small = [one[0] for one in results], [one[1] for one in results]
+    drawn = [quantiles for *_, quantiles in results]
     observed = int((table["call"] != "none").sum())
     observed_small = int((data["pvalue"] < alpha).sum())
     row = {
