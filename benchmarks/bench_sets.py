@@ -25,6 +25,7 @@ import pandas as pd
 from edger import edger_ql
 from fibroserum.cohort.designs import Design
 from fibroserum.enrichment.membership import Membership, restrict
+from fibroserum.enrichment.prerank import prerank
 from fibroserum.enrichment.set_tests import main_model_tests, rotation_tests
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import LinearFit, moderated_t, tmm_factors, voom_fit
@@ -68,13 +69,14 @@ def timed(action: Callable[[], object]) -> tuple[float, object]:
 def all_tests(
     fit: LinearFit, contrasts: dict[str, np.ndarray], sets: list[GeneSet], n_cpus: int
 ) -> Membership:
-    """Run fry, camera, the competitive test and over-representation in every contrast."""
+    """Run every set test in every contrast."""
     own = restrict(sets, fit.genes, fit.genes, min_size=5, max_size=500)
     for contrast in contrasts.values():
         rotation_tests(fit, contrast, own, n_cpus)
-        table = moderated_t(fit, contrast).assign(padj=1.0)
+        table = moderated_t(fit, contrast).assign(padj=1.0, weight=1.0)
         table["call"] = np.where(table["pvalue"] < 0.01, "up", "none")
-        main_model_tests(own, fit.genes, table)
+        main_model_tests(own, fit.genes, table, 0.05)
+        prerank(table["t"], own, permutations=1000, seed=1)
     return own
 
 

@@ -1,7 +1,8 @@
 # Stage enrichment. In: cohort.h5ad, fit/*.h5ad, de/*.tsv, GMT files. Out: enrichment/*.tsv.
 import os
 
-# Many sets are worth several cores (one per 300 sets); with few sets, other jobs use the cores.
+# Many sets or samples are worth several cores (one per 300 sets, or per 500 samples, whose thinnings
+# are scored); with few, other jobs use the cores.
 SETS_KB = sum(map(os.path.getsize, CONFIG["gene_sets"])) // 1000
 
 
@@ -25,9 +26,9 @@ rule enrichment:
         GROUP
     conda:
         "../envs/fibroserum.yaml"
-    threads: min(4, 1 + SETS_KB // 100)
+    threads: min(4, 1 + SETS_KB // 100 + PLAN.samples // 500)
     resources:
-        mem_mb=memory_by_samples(1500, 6),
+        mem_mb=memory_by_samples(1500, 3),
         runtime=minutes_by_samples(60),
     params:
         alpha=CONFIG["differential_expression"]["alpha"],

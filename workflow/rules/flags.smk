@@ -124,7 +124,7 @@ rule permutations:
         GROUP
     conda:
         "../envs/fibroserum.yaml"
-    threads: 8
+    threads: 4  # a thread holds donors x genes several times
     resources:
         mem_mb=memory_by_samples(3000, 7),
         runtime=minutes_by_samples(240),

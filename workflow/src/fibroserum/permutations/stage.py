@@ -269,14 +269,14 @@ def _one_contrast(
     bars = bars_of(table, alpha, main_only=engine.main_only)
     ranks = quantile_ranks(len(data))
 
-    def one(model: Model) -> tuple[int, int, np.ndarray]:
+    def permutation(model: Model) -> tuple[int, int, np.ndarray]:
         second = linear_test(engine, model, contrast.file)
         number = passing(engine, bars, second, model, contrast.file)
         small = int((second["pvalue"] < alpha).sum())
         return number, small, _log_quantiles(second["pvalue"], ranks)
 
     with ThreadPoolExecutor(max(1, n_cpus)) as pool:
-        done = pool.map(one, permuted(engine.model, found))
+        done = pool.map(permutation, permuted(engine.model, found))
         results = list(logged(done, len(found.rows), contrast.name))
     counts = [number for number, _, _ in results]
     small = [number for _, number, _ in results]
