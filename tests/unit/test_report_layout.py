@@ -11,10 +11,12 @@ import pytest
 
 from fibroserum.report.figures.distances import sample_distances
 from fibroserum.report.figures.lookup import lookup_figures
+from fibroserum.report.figures.render import svg
 from fibroserum.report.figures.sets import set_matrix
 from fibroserum.report.loading import RunTables
 from fibroserum.report.page.gene_data import target_verdicts
-from fibroserum.report.theme import spec
+from fibroserum.report.page.templates import still
+from fibroserum.report.theme import empty, spec
 from helpers.report_run import page_of
 from helpers.report_shape import Shape
 
@@ -82,3 +84,12 @@ def test_lookup_pictures_start_empty(made: tuple[RunTables, str]) -> None:
     specs = {name: spec(figure) for name, figure in lookup_figures(made[0]).items()}
     assert specs["lookup_donors"]["datasets"]["slopes"] == []
     assert specs["lookup_estimates"]["datasets"]["estimates"] == []
+
+
+def test_a_still_picture_has_the_page_s_colours_and_ids_of_its_own() -> None:
+    figure = still(svg(spec(empty("Nothing was found."))))
+    assert "<text" in figure
+    assert 'fill="currentColor"' in figure
+    assert not re.findall(r'fill="(white|#333333)"', figure)
+    ids = 'id="a" fill="url(#a)" xlink:href="#a"'
+    assert still(f"<svg>{ids}</svg>").count("still-a") == 3

@@ -31,7 +31,13 @@ from helpers.page_blocks import block
 from helpers.report_run import make_run, page_of
 from helpers.report_shape import HOSTILE, Shape
 
-ENTRY = {"label": {"figure": "Figure 1"}, "description": "", "subject": "", "caption": ""}
+ENTRY = {
+    "label": {"figure": "Figure 1"},
+    "description": "",
+    "subject": "",
+    "caption": "",
+    "still": "",
+}
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def test_the_section_names_candidates_and_escapes_names(repository: Path) -> Non
     assert views["panel"] == {"molecules": 3, "tested": 2, "candidates": 1}
     config = {"serum_panel": {}, "differential_expression": {"alpha": 0.05}}
     names = figure_names(contrasts_of(["AT", "RT"], "pre", "post"), [], panel=True)
-    entry = {"label": {"figure": "F"}, "subject": "", "caption": "", "description": ""}
+    entry = {"label": {"figure": "F"}, "subject": "", "caption": "", "description": "", "still": ""}
     page = environment(repository / "workflow" / "report").get_template("sections/candidates.html")
     text = page.render(
         views=views, config=config, labels={CONTRAST: "RT"}, figures=dict.fromkeys(names, entry)
