@@ -9,7 +9,7 @@ with job(snakemake.log[0]):
     from fibroserum.de.stage import result_tables
     from fibroserum.de.stagewise import with_stages
 
-    cohort = read_h5ad(snakemake.input.cohort, counts=False)
+    cohort = read_h5ad(snakemake.input.cohort, counts=False, layers=False)
     fits = read_fits(snakemake.input.fits, counts=False)
     results, contrasts = result_tables(
         cohort,

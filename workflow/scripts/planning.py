@@ -12,7 +12,7 @@ with job(snakemake.log[0]):
     from fibroserum.targets.planning import planning_table
     from fibroserum.targets.study import rule_of, target_study
 
-    cohort = read_h5ad(snakemake.input.cohort)
+    cohort = read_h5ad(snakemake.input.cohort, layers=False)
     contrasts = all_contrasts(settings_of(cohort))
     paths = zip(contrasts, snakemake.input.de, strict=True)
     results = {contrast.name: tables.read("de", path) for contrast, path in paths}

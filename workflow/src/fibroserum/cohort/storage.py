@@ -27,7 +27,7 @@ def write_h5ad(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
 
 
 def read_h5ad(
-    path: str | os.PathLike[str], *, counts: bool = True, layers: bool = False
+    path: str | os.PathLike[str], *, counts: bool = True, layers: bool = True
 ) -> ad.AnnData:
     """Read an AnnData file that `write_h5ad` made.
 

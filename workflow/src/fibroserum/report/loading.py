@@ -113,7 +113,7 @@ def load_run(
     record of the run, or None for what stands in `provenance.json`.
     """
     place = Path(folder)
-    cohort = read_h5ad(place / "cohort.h5ad", layers=True)
+    cohort = read_h5ad(place / "cohort.h5ad")
     asked = [key for key in CONFIGURED if config.get(key)]
     asked += ["omnibus"] if questions_of(all_contrasts(settings_of(cohort))) else []
     asked += ["chain"] if chained(config) else []
