@@ -19,7 +19,9 @@ with job(snakemake.log[0]):
         **params.settings, alpha=params.alpha, seed=params.seed, n_cpus=snakemake.threads
     )
     factors = dict(map(norm_factors_of, snakemake.input.fits))
-    found = enrich(read_h5ad(snakemake.input.cohort), results, sets, settings, factors)
+    found = enrich(
+        read_h5ad(snakemake.input.cohort, layers=False), results, sets, settings, factors
+    )
     for name, path in zip(names, snakemake.output.enrichment, strict=True):
         tables.write("enrichment", found.tables[name], path)
     tables.write("set_scores", found.scores, snakemake.output.scores)

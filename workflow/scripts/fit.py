@@ -12,7 +12,7 @@ with job(snakemake.log[0]):
     settings = FitSettings(
         params.min_count, params.second_opinion, params.lfc_threshold, snakemake.threads
     )
-    cohort = read_h5ad(snakemake.input.cohort)
+    cohort = read_h5ad(snakemake.input.cohort, layers=False)
     fits = {fit.uns["model"]["name"]: fit for fit in fit_cohort(cohort, settings)}
     for model, path in zip(params.models, snakemake.output.fits, strict=True):
         write_h5ad(fits.get(model) or no_fit(cohort, model), path)

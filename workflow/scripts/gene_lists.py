@@ -5,11 +5,11 @@ from fibroserum.runtime.job import job
 with job(snakemake.log[0]):
     from fibroserum import tables
     from fibroserum.cohort.accessors import all_contrasts, settings_of
-    from fibroserum.cohort.storage import read_h5ad
+    from fibroserum.cohort.storage import open_h5ad
     from fibroserum.de.gene_lists import gene_list_table
     from fibroserum.input.gene_lists import read_gene_lists
 
-    cohort = read_h5ad(snakemake.input.cohort)
+    cohort = open_h5ad(snakemake.input.cohort)
     contrasts = all_contrasts(settings_of(cohort))
     paths = zip(contrasts, snakemake.input.de, strict=True)
     results = {contrast.name: tables.read("de", path) for contrast, path in paths}

@@ -9,7 +9,7 @@ with job(snakemake.log[0]):
 
     settings = snakemake.params.settings
     found = permutation_tables(
-        read_h5ad(snakemake.input.cohort),
+        read_h5ad(snakemake.input.cohort, layers=False),
         read_fits(snakemake.input.fits),
         permutations=settings["permutations"],
         alpha=settings["alpha"],

@@ -7,7 +7,7 @@ with job(snakemake.log[0]):
     from fibroserum.cohort.storage import read_fits, read_h5ad
     from fibroserum.qc.stage import control_quality
 
-    cohort = read_h5ad(snakemake.input.cohort)
+    cohort = read_h5ad(snakemake.input.cohort, layers=False)
     samples = tables.read("samples", snakemake.input.samples)
     fits = read_fits(snakemake.input.fits)
     found = control_quality(cohort, samples, snakemake.params.line_sex, fits)

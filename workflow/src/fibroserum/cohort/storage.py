@@ -27,7 +27,7 @@ def write_h5ad(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def read_h5ad(path: str | os.PathLike[str], *, layers: bool = False) -> ad.AnnData:
+def read_h5ad(path: str | os.PathLike[str], *, layers: bool = True) -> ad.AnnData:
     """Read an AnnData file that `write_h5ad` made; layers: whether they are read, too."""
     left = () if layers else ("layers",)
     with h5py.File(path, "r") as file:
