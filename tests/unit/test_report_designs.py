@@ -146,7 +146,7 @@ def test_figures_over_all_contrasts_share_them_out(several: Made) -> None:
     for kind in ("targets_forest", "targets_leave_one_out", "targets_detectable"):
         for name, wanted in ((kind, run.opening), (f"{kind}_others", run.folded)):
             (rows,) = figures[name]["datasets"].values()
-            assert {row["contrast"] for row in rows} == set(wanted)
+            assert set(rows["contrast"]) == set(wanted)
             assert len(figures[name]["facet"]["sort"]) == len(wanted)
 
 
