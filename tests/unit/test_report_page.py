@@ -18,6 +18,7 @@ from fibroserum.chain.links import LINKS, VERDICTS
 from fibroserum.chain.sentences import CAVEAT
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.report import figure_names
+from fibroserum.report.drawing import Drawing
 from fibroserum.report.figures import chain
 from fibroserum.report.figures.catalogue import MOST_CHAINS
 from fibroserum.report.figures.registry import draw
@@ -380,7 +381,8 @@ def test_no_evidence_is_not_assessable(tmp_path: Path, repository: Path) -> None
 def test_a_report_writes_what_it_declares(tmp_path: Path, repository: Path) -> None:
     config = make_run(tmp_path, repository, Shape(genes=150, factors=("CCL28",), pairs=3))
     provenance = json.loads((tmp_path / "provenance.json").read_text())
-    write_report(tmp_path, config, provenance, repository / "workflow" / "report")
+    with Drawing() as drawing:
+        write_report(tmp_path, config, provenance, repository / "workflow" / "report", drawing)
     for name in ("report.html", "summary.json", "provenance.json"):
         assert (tmp_path / name).stat().st_size > 0
     drawn = {path.name for path in (tmp_path / "figures").iterdir()}

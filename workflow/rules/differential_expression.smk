@@ -12,12 +12,13 @@ rule fit:
         f"{LOG}/fit.log",
     benchmark:
         f"{LOG}/fit.benchmark.tsv"
-    priority: 2
+    priority: 3
     group:
         GROUP
     conda:
         "../envs/fibroserum.yaml"
-    threads: 8
+    # a small cohort's fit is quick on one core, and other jobs use the rest
+    threads: 1 if SMALL else 8
     resources:
         mem_mb=memory_by_samples(1500, 3),
         runtime=minutes_by_samples(60),
@@ -44,6 +45,7 @@ rule differential_expression:
         f"{LOG}/differential_expression.log",
     benchmark:
         f"{LOG}/differential_expression.benchmark.tsv"
+    priority: 3  # most jobs wait for it
     group:
         GROUP
     conda:

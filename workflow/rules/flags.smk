@@ -21,6 +21,7 @@ rule targets:
         f"{LOG}/targets.log",
     benchmark:
         f"{LOG}/targets.benchmark.tsv"
+    priority: 2  # the longest job of its stage: if it started last, a core would be idle
     group:
         GROUP
     conda:
@@ -90,7 +91,7 @@ rule factors:
         f"{LOG}/factors.log",
     benchmark:
         f"{LOG}/factors.benchmark.tsv"
-    priority: 1  # the longest job of its stage: if it started last, a core would be idle
+    priority: 1
     group:
         GROUP
     conda:

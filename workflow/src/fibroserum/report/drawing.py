@@ -39,6 +39,9 @@ class Drawing:
             ProcessPoolExecutor(1, context, initializer=_end_with_parent) for _ in range(2)
         ]
         self._drawer, self._printer = self._pools
+        # both start now, while the caller imports and reads
+        self._drawer.submit(render.svg, render.NOTHING)
+        self._printer.submit(render.image, render.EMPTY)
         # hands each SVG, once it is drawn, from the one process to the other
         self._relay = ThreadPoolExecutor(1)
         self._drawn: dict[str, list[Future[str]]] = {}

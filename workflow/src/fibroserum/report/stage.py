@@ -64,9 +64,12 @@ def build_report(
 
 
 def write_report(
-    folder: Path, config: Mapping[str, Any], provenance: Mapping[str, Any], templates: Path
+    folder: Path,
+    config: Mapping[str, Any],
+    provenance: Mapping[str, Any],
+    templates: Path,
+    drawing: Drawing,
 ) -> None:
     """Read the tables of a finished run under `results/{cohort}/`, and write its report there."""
-    with Drawing() as drawing:
-        run = load_run(folder, config, provenance)
-        build_report(run, config, templates, folder, drawing)
+    run = load_run(folder, config, provenance)
+    build_report(run, config, templates, folder, drawing)

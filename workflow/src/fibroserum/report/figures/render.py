@@ -44,6 +44,11 @@ LABEL_LAYOUT = {
 IDS = re.compile(r'(\bid="|url\(#|href="#)')
 
 
+#: A specification and an SVG of nothing: what draws them first has started.
+NOTHING = {"mark": "point", "data": {"values": []}, "usermeta": {"labels": None}}
+EMPTY = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1" viewBox="0 0 1 1"></svg>'
+
+
 def with_label_layout(vega: dict[str, Any], layer: str) -> dict[str, Any]:
     """Return a Vega specification whose text layer `layer` keeps its labels apart."""
     made = deepcopy(vega)
