@@ -76,10 +76,10 @@ def test_the_library_imports_what_it_declares(project: dict[str, Any]) -> None:
         found = set(others(tree))
         assert {one for one in found if one[0] not in allowed} <= required(tree), path
         imported |= {name for name, _ in found}
-    # the rules import Snakemake, and the files of `itables` are read
+    # the rules import Snakemake, files of `itables` are read, a module of GSEApy is loaded by path
     declared = [*project["dependencies"], *project["optional-dependencies"]["workflow"]]
     in_vain = [entry for entry in declared if not packages([entry]) & imported]
-    assert in_vain == ["itables>=2.9", "snakemake>=9.27"]
+    assert in_vain == ["gseapy>=1.3.1", "itables>=2.9", "snakemake>=9.27"]
 
 
 def test_development_includes_the_workflow(project: dict[str, Any]) -> None:

@@ -15,7 +15,7 @@ def data_file(name: str) -> Path:
 def data_yaml(name: str) -> Any:
     """Return what a YAML file of this package holds; read in C where PyYAML has that."""
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return yaml.load(data_file(name).read_text(encoding="utf-8"), loader)
+    return loader(data_file(name).read_text(encoding="utf-8")).get_single_data()
 
 
 __all__ = []
