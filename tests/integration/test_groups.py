@@ -59,7 +59,7 @@ def test_the_jobs_of_a_small_cohort_are_one_group(small: str, large: str) -> Non
 
 def test_memory_follows_the_samples_before_any_input_exists(small: str, large: str) -> None:
     fewer, more = _requests(small, "mem_mb"), _requests(large, "mem_mb")
-    assert (fewer["factors"], more["factors"]) == (1000 + 7 * 200, 1000 + 7 * 202)
+    assert (fewer["factors"], more["factors"]) == (1000 + 4 * 200, 1000 + 4 * 202)
     grown = {rule for rule in fewer if more[rule] > fewer[rule]}
     # `counts` has the size of its files
     assert grown == set(fewer) - {"counts"}
