@@ -41,8 +41,9 @@ print(sorted(kernel.py_func.__name__ for kernel, _ in KERNELS if kernel.signatur
 print([kernel for kernel, types in KERNELS if set(kernel.signatures) - {types}])
 """
 USED = [
-    *("_contrast_effects", "_grouped_squares", "_weighted_fit", "fit_coefficients"),
-    *("leverages_of", "linear_fit", "maximise", "means_from", "shrink", "wald_errors"),
+    *("_contrast_effects", "_grouped_squares", "_weighted_fit", "area", "chances_of_larger"),
+    *("fit_coefficients", "leverages_of", "linear_fit", "maximise", "means_from", "shrink"),
+    "wald_errors",
 ]
 AHEAD = SOURCE.parent / "kernels.py"
 WARNING = "RuntimeWarning: Compiled code cannot be cached ("

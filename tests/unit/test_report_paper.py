@@ -17,7 +17,7 @@ from fibroserum.de.overlap import shown_in
 from fibroserum.report.figures import called, figure1, first_target, targets
 from fibroserum.report.figures.pdf import pdf
 from fibroserum.report.figures.registry import draw
-from fibroserum.report.figures.render import compose, composed, svg
+from fibroserum.report.figures.render import compose, image, svg
 from fibroserum.report.loading import RunTables, labels_of, load_run
 from fibroserum.report.sizes import (
     COMPOSED,
@@ -133,11 +133,11 @@ def test_panels_have_letters_and_ids_of_their_own() -> None:
 @pytest.mark.parametrize("name", list(SHAPES))
 def test_figure_1_of_every_run(runs: Any, name: str) -> None:
     run, _ = runs[name]
-    image = composed([spec(panel) for panel in figure1.panels(run, 0.05)])
-    words = words_of(image.svg)
+    made = image(compose([svg(spec(panel)) for panel in figure1.panels(run, 0.05)]))
+    words = words_of(made.svg)
     assert [word for word in words if word in set("ABCDE")] == list("ABCDE")
-    assert page_of(image.pdf)[0] == pytest.approx(TWO_COLUMNS_MM * MM, abs=0.01)
-    assert image.png.startswith(b"\x89PNG")
+    assert page_of(made.pdf)[0] == pytest.approx(TWO_COLUMNS_MM * MM, abs=0.01)
+    assert made.png.startswith(b"\x89PNG")
     if name == "normal":
         pairs = run.contrasts.set_index("contrast")["pairs"]["RT_post_vs_pre"]
         assert f"{pairs} pairs" in words
