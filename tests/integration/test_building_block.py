@@ -24,7 +24,7 @@ STAGES = {
     "enrichment": {"counts", "fit", "differential_expression", "enrichment"},
     "flags": {
         *("counts", "fit", "differential_expression"),
-        *("targets", "stimulation", "factors", "flags"),
+        *("enrichment", "targets", "stimulation", "factors", "flags"),
     },
 }
 

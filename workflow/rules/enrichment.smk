@@ -1,4 +1,4 @@
-# Stage enrichment. In: cohort.h5ad, fit/*.h5ad, de/*.tsv, GMT files. Out: enrichment/*.tsv.
+# Stage enrichment. In: cohort.h5ad, fit/*.h5ad, de/*.tsv, GMT files. Out: enrichment/*.tsv, flags/context.tsv.
 import os
 
 # Many sets or samples are worth several cores (one per 300 sets, or per 500 samples, whose thinnings
@@ -17,6 +17,7 @@ rule enrichment:
         scores=f"{OUT}/enrichment/scores.tsv",
         score_tests=f"{OUT}/enrichment/score_tests.tsv",
         left_out=f"{OUT}/enrichment/left_out.tsv",
+        context=f"{OUT}/flags/context.tsv",
     log:
         f"{LOG}/enrichment.log",
     benchmark:
@@ -34,6 +35,7 @@ rule enrichment:
         alpha=CONFIG["differential_expression"]["alpha"],
         contrasts=[contrast.name for contrast in PLAN.contrasts],
         settings=CONFIG["enrichment"],
+        context=CONFIG["context"],
         seed=CONFIG["seed"],
         stamp=stamp(CONFIG["gene_sets"]),
         code=code("enrichment.py"),

@@ -15,7 +15,6 @@ rule targets:
         baseline=f"{OUT}/flags/target_baseline.tsv",
         patterns=f"{OUT}/flags/target_patterns.tsv",
         sensitivity=f"{OUT}/flags/sensitivity.tsv",
-        context=f"{OUT}/flags/context.tsv",
         planning=f"{OUT}/flags/planning.tsv",
     log:
         f"{LOG}/targets.log",
@@ -38,7 +37,6 @@ rule targets:
                 for k in ("alpha", "equivalence_lfc", "power_lfc")
             },
         },
-        context=CONFIG["context"],
         changed=CONFIG["planning"]["changed"],
         stamp=stamp(inputs_of("published")),
         code=code("targets.py"),

@@ -9,6 +9,7 @@ rule de:
 rule flags:
     input:
         rules.targets.output,
+        rules.enrichment.output.context,
         rules.factors.output,
         OMNIBUS,
         OUTCOMES,

@@ -1,13 +1,14 @@
-"""Test gene sets in every contrast, and score the samples."""
+"""Test gene sets in every contrast, score the samples, and write what the context is."""
 
 from fibroserum.runtime.job import job
 
 with job(snakemake.log[0]):
     from fibroserum import tables
-    from fibroserum.cohort.storage import norm_factors_of, read_h5ad
+    from fibroserum.cohort.storage import norm_factors_of, open_h5ad, read_h5ad
     from fibroserum.enrichment.set_tests import SetSettings
     from fibroserum.enrichment.stage import enrich
     from fibroserum.genes.gmt import read_collections
+    from fibroserum.targets.context import ContextSettings, context_table, footprints
 
     params = snakemake.params
     names = params.contrasts
@@ -19,11 +20,14 @@ with job(snakemake.log[0]):
         **params.settings, alpha=params.alpha, seed=params.seed, n_cpus=snakemake.threads
     )
     factors = dict(map(norm_factors_of, snakemake.input.fits))
-    found = enrich(
-        read_h5ad(snakemake.input.cohort, layers=False), results, sets, settings, factors
-    )
+    cohort = read_h5ad(snakemake.input.cohort, layers=False)
+    found = enrich(cohort, results, sets, settings, factors, footprints(cohort))
     for name, path in zip(names, snakemake.output.enrichment, strict=True):
         tables.write("enrichment", found.tables[name], path)
     tables.write("set_scores", found.scores, snakemake.output.scores)
     tables.write("set_score_tests", found.score_tests, snakemake.output.score_tests)
     tables.write("sets_left_out", found.left_out, snakemake.output.left_out)
+    context = ContextSettings(**params.context)
+    opened = open_h5ad(snakemake.input.cohort)
+    noted = context_table(opened, results, context, found.other_tests)
+    tables.write("context", noted, snakemake.output.context)

@@ -10,7 +10,6 @@ with job(snakemake.log[0]):
     from fibroserum.cohort.storage import open_h5ad, read_fits
     from fibroserum.input.published import read_published
     from fibroserum.targets import TargetSettings, flag_targets
-    from fibroserum.targets.context import ContextSettings, context_table
     from fibroserum.targets.planning import planning_table
     from fibroserum.targets.stage import SCHEMAS
     from fibroserum.targets.study import rule_of, target_study
@@ -25,8 +24,6 @@ with job(snakemake.log[0]):
     flags = flag_targets(cohort, fits, results, settings, published)
     for field, schema in SCHEMAS.items():
         tables.write(schema, getattr(flags, field), snakemake.output[field])
-    context = context_table(cohort, results, ContextSettings(**params.context))
-    tables.write("context", context, snakemake.output.context)
     study = target_study(cohort, fits, results, rule_of(fits["paired"], settings.alpha, None))
     planning = planning_table(
         study,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import anndata as ad
 import numpy as np
@@ -13,7 +12,8 @@ from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.models import Model, model_of, models_of
 from fibroserum.de.second_model import expression_of, well_counted
 from fibroserum.de.stored_fit import fitted_genes
-from fibroserum.enrichment.scores import score_samples, test_scores
+from fibroserum.enrichment.membership import restrict
+from fibroserum.enrichment.scores import scores_of, test_scores
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import (
     ContrastFit,
@@ -54,22 +54,39 @@ def set_models_of(
 
 
 def scores_and_tests(
-    cohort: ad.AnnData, sets: Sequence[GeneSet], *, match_depth: bool = True, **sizes: Any
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the scores of a cohort's samples, and the tests of every contrast in them.
+    cohort: ad.AnnData,
+    sets: Sequence[GeneSet],
+    *,
+    min_size: int,
+    max_size: int,
+    match_depth: bool = True,
+    others: Sequence[GeneSet] = (),
+    n_cpus: int = 1,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return samples' scores, the tests of every contrast in them, and those of other sets.
 
     The scores are those at the depth of each donor's shallowest sample. A model that compares
     donors is tested on scores at the samples' own depth: where one group's samples after are
     shallower, depth would otherwise differ between the groups' samples before, too.
+
+    others: sets of any size, which are scored along with `sets` and adjusted apart from them.
     """
     counts = counts_of(cohort)
-    own = matched = score_samples(counts, sets, **sizes)
+    genes = counts.columns
+    asked = restrict(sets, genes, genes, min_size=min_size, max_size=max_size)
+    rest = restrict(others, genes, genes, min_size=1, max_size=len(genes))
+    both = asked.joined(rest)
+    own = matched = scores_of(counts, both, n_cpus=n_cpus)
     if match_depth:
         donors = pd.Categorical(cohort.obs["donor"]).codes.astype(np.int64)
         share = kept_shares(cohort.obs["size_factor"].to_numpy(float), donors)
-        matched = score_samples(counts, sets, share=share, **sizes)
-    tests = [
-        test_scores(own if model.design.blocks is None else matched, model)
-        for model in models_of(cohort.obs, settings_of(cohort))
-    ]
-    return matched, pd.concat(tests, ignore_index=True)
+        matched = scores_of(counts, both, share=share, n_cpus=n_cpus)
+    models = models_of(cohort.obs, settings_of(cohort))
+    first = len(asked.table) * len(counts)
+
+    def tests(part: slice) -> pd.DataFrame:
+        scores = (own if model.design.blocks is None else matched for model in models)
+        found = [test_scores(of.iloc[part], m) for of, m in zip(scores, models, strict=True)]
+        return pd.concat(found, ignore_index=True)
+
+    return matched.iloc[:first], tests(slice(first)), tests(slice(first, None))

@@ -34,6 +34,14 @@ class Membership:
         """Return the positions of a set's genes among the tested genes."""
         return self.members.indices[self.members.indptr[row] : self.members.indptr[row + 1]]
 
+    def joined(self, other: Membership) -> Membership:
+        """Return these sets, then the others, of the same tested genes."""
+        return Membership(
+            pd.concat([self.table, other.table], ignore_index=True),
+            sparse.vstack([self.members, other.members], format="csr"),
+            pd.concat([self.left_out, other.left_out], ignore_index=True),
+        )
+
     def first_largest(self, values: np.ndarray) -> np.ndarray:
         """Return where in `members.indices` the (first) largest value of each set is.
 

@@ -12,7 +12,7 @@ import pandas as pd
 from fibroserum.cohort.models import Model
 from fibroserum.distributions import t_ppf, t_sf
 from fibroserum.enrichment.kernels import area
-from fibroserum.enrichment.membership import restrict
+from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import (
     ContrastFit,
@@ -65,14 +65,25 @@ def score_samples(
     below 1 is the mean over `DRAWS` binomial thinnings to it. Ranks depend on depth where counts
     are low.
     """
-    genes, samples = expression.columns, expression.index
+    genes = expression.columns
     restricted = restrict(sets, genes, genes, min_size=min_size, max_size=max_size)
-    table = restricted.table
+    return scores_of(expression, restricted, share=share, n_cpus=n_cpus)
+
+
+def scores_of(
+    expression: pd.DataFrame,
+    sets: Membership,
+    *,
+    share: np.ndarray | None = None,
+    n_cpus: int = 1,
+) -> pd.DataFrame:
+    """Return what `score_samples` returns, of sets that are restricted already."""
+    genes, samples, table = expression.columns, expression.index, sets.table
     if table.empty:
         return pd.DataFrame(columns=SCORE_COLUMNS)
     values, by_name = expression.to_numpy(), np.argsort(genes.to_numpy(dtype=str))
     # the sets' genes in the order of their names
-    members, starts = np.argsort(by_name)[restricted.members.indices], restricted.members.indptr
+    members, starts = np.argsort(by_name)[sets.members.indices], sets.members.indptr
     weights = (np.arange(2 * len(genes) + 1) / 2) ** WEIGHT
     scores = np.empty((len(table), len(samples)))
 

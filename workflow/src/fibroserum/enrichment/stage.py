@@ -21,11 +21,15 @@ from fibroserum.linear import Expression, contrast_fits
 
 @dataclass(frozen=True)
 class Enrichment:
-    """The tables of the stage; `tables` by contrast. See `tables.yaml` for their columns."""
+    """The tables of the stage; `tables` by contrast. See `tables.yaml` for their columns.
+
+    other_tests: as `score_tests`, of the sets that are only scored.
+    """
 
     tables: dict[str, pd.DataFrame]
     scores: pd.DataFrame
     score_tests: pd.DataFrame
+    other_tests: pd.DataFrame
     left_out: pd.DataFrame
 
 
@@ -35,6 +39,7 @@ def enrich(
     sets: Sequence[GeneSet],
     settings: SetSettings,
     factors: Mapping[str, pd.Series],
+    others: Sequence[GeneSet] = (),
 ) -> Enrichment:
     """Test gene sets (as `read_gmt` gives them) in every contrast of a cohort.
 
@@ -46,7 +51,9 @@ def enrich(
     tests = [_test_model(cohort, model, results, mapped, settings, factors) for model in models]
     tables = {name: table for test in tests for name, table in test.tables.items()}
     sizes: dict[str, Any] = {"min_size": settings.min_size, "max_size": settings.max_size}
-    scores, score_tests = scores_and_tests(cohort, mapped, n_cpus=settings.n_cpus, **sizes)
+    scores, score_tests, other_tests = scores_and_tests(
+        cohort, mapped, others=others, n_cpus=settings.n_cpus, **sizes
+    )
     unmapped = lost.assign(reason="not in the count matrix")
     names = [model.name for model in models]
     untested = left_out_of(dict(zip(names, (test.left_out for test in tests), strict=True)))
@@ -57,6 +64,7 @@ def enrich(
         {name: _with_symbols(table, cohort.var["symbol"]) for name, table in tables.items()},
         scores,
         score_tests,
+        other_tests,
         left_out.replace({"gene": {"": None}}),
     )
 

@@ -25,7 +25,7 @@ from fibroserum.cohort.accessors import (
 from fibroserum.cohort.contrasts import Contrast
 from fibroserum.data import data_file
 from fibroserum.enrichment.expression import scores_and_tests
-from fibroserum.genes.gmt import map_sets, read_gmt
+from fibroserum.genes.gmt import GeneSet, map_sets, read_gmt
 from fibroserum.genes.mapping import resolve
 from fibroserum.intervals import sign_of_interval
 from fibroserum.targets.phrases import about, phrases, sentence
@@ -60,17 +60,20 @@ class ContextSettings:
 
 
 def context_table(
-    cohort: ad.AnnData, results: Mapping[str, pd.DataFrame], settings: ContextSettings
+    cohort: ad.AnnData,
+    results: Mapping[str, pd.DataFrame],
+    settings: ContextSettings,
+    tests: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return `flags/context.tsv`.
 
-    cohort: samples × genes; results: `de` table by contrast name. The footprints are scored without
-    the targets, so that no target is evidence for itself.
+    cohort: samples × genes; results: `de` table by contrast name; tests: of the scores of
+    `footprints`, where they are at hand.
     """
     noted = settings_of(cohort)
     contrasts = {contrast.name: contrast for contrast in estimated_contrasts(noted)}
     rows = [
-        *_footprints(cohort, contrasts),
+        *_footprints(cohort, contrasts, tests),
         *_patterns(cohort, results, contrasts, settings),
         *_receptors(cohort, settings.receptors),
     ]
@@ -78,16 +81,32 @@ def context_table(
     return pd.DataFrame(rows, columns=[*columns, "sentence"])
 
 
-def _footprints(cohort: ad.AnnData, contrasts: Mapping[str, Contrast]) -> list[dict[str, object]]:
+def footprints(cohort: ad.AnnData) -> list[GeneSet]:
+    """Return the footprints in the cohort's gene ids, those with enough genes for a score.
+
+    They are without the targets, so that no target is evidence for itself.
+    """
+    return [one for one in _without_targets(cohort) if len(one.genes) >= MIN_GENES]
+
+
+def _without_targets(cohort: ad.AnnData) -> list[GeneSet]:
     targets = rows_of_targets(cohort)
     chosen = [one for one in read_gmt(SETS) if one.name in FOOTPRINTS]
     mapped, _ = map_sets(chosen, cohort.var)
-    sets = [
+    return [
         replace(one, genes=tuple(gene for gene in one.genes if gene not in targets))
         for one in mapped
     ]
-    sizes = {one.name: len(one.genes) for one in sets}
-    _, tests = scores_and_tests(cohort, sets, min_size=MIN_GENES, max_size=cohort.n_vars)
+
+
+def _footprints(
+    cohort: ad.AnnData, contrasts: Mapping[str, Contrast], tests: pd.DataFrame | None
+) -> list[dict[str, object]]:
+    sizes = {one.name: len(one.genes) for one in _without_targets(cohort)}
+    if tests is None:
+        _, tests, _ = scores_and_tests(
+            cohort, footprints(cohort), min_size=MIN_GENES, max_size=cohort.n_vars
+        )
     rows: list[dict[str, object]] = [
         {"item": name, "kind": "footprint", "genes": size,
          "sentence": unscored_sentence(size)}
