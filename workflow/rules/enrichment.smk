@@ -22,7 +22,7 @@ rule enrichment:
         f"{LOG}/enrichment.log",
     benchmark:
         f"{LOG}/enrichment.benchmark.tsv"
-    priority: 1
+    priority: 2
     group:
         GROUP
     conda:
