@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -86,17 +86,19 @@ def published_effect(
     """
     if published is None or contrast.dose:
         return None
-    rows = published[published["gene"] == target].drop_duplicates("group").set_index("group")
+    rows: dict[str, Any] = {}
+    for row in published[published["gene"] == target].itertuples():
+        rows.setdefault(str(row.group), row)
     own, other = contrast.group, contrast.reference
     if contrast.kind == "average" and set(groups) <= set(published["group"]):
         own = SINGLE_GROUP
-    if own not in rows.index or (other is not None and other not in rows.index):
+    if own not in rows or (other is not None and other not in rows):
         return None
     if contrast.kind == "difference":
-        return float(rows.loc[own, "log2_ratio"] - rows.loc[other, "log2_ratio"])
+        return float(rows[own].log2_ratio - rows[str(other)].log2_ratio)
     if contrast.kind == "baseline":
-        return float(np.log2(rows.loc[own, "before"] / rows.loc[other, "before"]))
-    return float(rows.loc[own, "log2_ratio"])
+        return float(np.log2(rows[own].before / rows[str(other)].before))
+    return float(rows[own].log2_ratio)
 
 
 def power_row(
