@@ -12,6 +12,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
+from fibroserum import deseq
 from fibroserum.cohort.accessors import counts_of, settings_of
 from fibroserum.cohort.contrasts import MODEL_WORDS
 from fibroserum.cohort.designs import design_of
@@ -29,7 +30,6 @@ from fibroserum.de.second_model import (
 )
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stored_fit import fixed_prior_fit
-from fibroserum.deseq import mean_normalised, with_coefficients
 from fibroserum.errors import listed, refuse
 from fibroserum.input.names import file_name
 from fibroserum.input.normalization import FIXED
@@ -67,8 +67,6 @@ def fit_model(
     force_kept: by gene, whether the second model keeps it whatever its counts (the targets).
     Returns the fit as docs/architecture.md describes it.
     """
-    from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
-
     design = model.design
     # a slope is per unit of the dose: no threshold of a change applies to it
     threshold = 0.0 if model.name == "dose" else settings.lfc_threshold
@@ -96,22 +94,17 @@ def fit_model(
         other = _second(with_quality(expression, obs), model, settings)
     # as large as the counts, or larger
     del expression, well
-    dataset = BlockedDeseqDataSet(
-        counts=fitted,
-        metadata=obs[["size_factors"]],
-        design=design.matrix,
-        n_cpus=settings.n_cpus,
-        quiet=True,
-    )
-    dataset.deseq2()
-    fit = dataset.fitted
-    assert fit is not None, "with DESeq2's limits the fit is ours"
+    fit = deseq.fit(fitted, design.matrix, factors, n_cpus=settings.n_cpus)
     status.loc[fitted.columns[~fit.converged]] = "not_converged"
-    var = pd.DataFrame({"status": status, "baseMean": mean_normalised(counts.to_numpy(), factors)})
+    var = pd.DataFrame(
+        {"status": status, "baseMean": deseq.mean_normalised(counts.to_numpy(), factors)}
+    )
     replaced = fitted.columns[fit.replaced]
     # as R's: the mean of the counts that were fitted
     var.loc[replaced, "baseMean"] = fit.base_mean[fit.replaced]
-    var[DISPERSIONS] = dataset.var[DISPERSIONS].reindex(counts.columns)
+    for name in DISPERSIONS:
+        found = pd.Series(getattr(fit, name.lower()), fitted.columns)
+        var[name] = found.reindex(counts.columns)
     var["count_outlier"] = counts.columns.isin(fitted.columns[fit.count_outlier])
     var["replaced"] = counts.columns.isin(replaced)
     adata = ad.AnnData(X=counts.to_numpy(), obs=obs, var=var)
@@ -121,17 +114,11 @@ def fit_model(
         adata.obs["other_norm_factors"] = scale.other
     adata.var["left_out"] = counts.columns.isin(scale.left_out)
     for name, vector in model.contrasts.items():
-        stats = BlockedDeseqStats(
-            dataset,
-            vector,
-            lfc_null=threshold,
-            alt_hypothesis="greaterAbs" if threshold else None,
-            independent_filter=False,
-            quiet=True,
+        contrast = np.asarray(vector, dtype=float)
+        table = deseq.wald(fit, fitted, contrast, threshold, n_cpus=settings.n_cpus)
+        table["log2FoldChange_shrunken"] = deseq.shrink(
+            fit, fitted, contrast, table, n_cpus=settings.n_cpus
         )
-        stats.summary()
-        table = stats.results_df[["log2FoldChange", "lfcSE", "stat", "pvalue"]].copy()
-        table["log2FoldChange_shrunken"] = stats.shrink_contrast()
         table = table.reindex(counts.columns)
         table.loc[status == "not_converged", ["stat", "pvalue"]] = np.nan
         table = table.join(second.tables[name])
@@ -234,5 +221,5 @@ def read_fit(
     design = design_of(own).matrix
     dataset = BlockedDeseqDataSet(adata=own, design=design, n_cpus=n_cpus, quiet=True)
     held = fixed_prior_fit(own)
-    dataset.hold(with_coefficients(held, dataset.to_df(), n_cpus=dataset.inference.n_cpus))
+    dataset.hold(deseq.with_coefficients(held, dataset.to_df(), n_cpus=dataset.inference.n_cpus))
     return dataset
