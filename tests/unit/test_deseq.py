@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from pydeseq2.utils import robust_method_of_moments_disp
 from scipy.optimize import minimize
 from scipy.stats import false_discovery_control
 
@@ -22,7 +21,6 @@ from fibroserum.deseq import (
     with_coefficients,
 )
 from fibroserum.deseq.datasets import BlockedDeseqDataSet
-from fibroserum.deseq.outliers import robust_dispersions
 from fibroserum.deseq.prior import match_histogram, smooth
 from fibroserum.deseq.shrinking import prior_scale
 from fibroserum.deseq.trend import fit_trend
@@ -398,15 +396,3 @@ def test_coefficients_of_replaced_counts_come_back() -> None:
     held = dataclasses.replace(whole, coefficients=np.full_like(whole.coefficients, np.nan))
     again = with_coefficients(held, counts)
     np.testing.assert_array_equal(again.coefficients, whole.coefficients)
-
-
-@pytest.mark.parametrize("sizes", [(3, 9), (30, 24, 2), (4, 3)])
-def test_robust_dispersions_are_pydeseq2s(sizes: tuple[int, ...]) -> None:
-    rng = np.random.default_rng(len(sizes))
-    group = np.repeat(np.arange(len(sizes)), sizes)
-    design = pd.DataFrame(np.eye(len(sizes))[rng.permutation(group)])
-    normalized = (
-        rng.negative_binomial(5, 0.1, (len(group), 50)) / rng.uniform(0.5, 2, len(group))[:, None]
-    )
-    theirs = robust_method_of_moments_disp(normalized, design)
-    np.testing.assert_allclose(robust_dispersions(normalized, design), theirs, rtol=1e-12)

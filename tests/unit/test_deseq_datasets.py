@@ -8,10 +8,12 @@ import pytest
 from pydeseq2.dds import DeseqDataSet
 from pydeseq2.ds import DeseqStats
 from pydeseq2.preprocessing import deseq2_norm
+from pydeseq2.utils import robust_method_of_moments_disp
 
 from fibroserum import deseq
 from fibroserum.deseq import fit, wald
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
+from fibroserum.deseq.outliers import robust_dispersions
 from fibroserum.inference import BlockedInference
 from fibroserum.multiple_testing import benjamini_hochberg, independent_filtering
 
@@ -222,3 +224,15 @@ def test_rank_deficiency_is_refused(cohort):
         BlockedDeseqDataSet(
             counts=counts, metadata=metadata, design=design.assign(all=1.0), quiet=True
         )
+
+
+@pytest.mark.parametrize("sizes", [(3, 9), (30, 24, 2), (4, 3)])
+def test_robust_dispersions_are_pydeseq2s(sizes: tuple[int, ...]) -> None:
+    rng = np.random.default_rng(len(sizes))
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    design = pd.DataFrame(np.eye(len(sizes))[rng.permutation(group)])
+    normalized = (
+        rng.negative_binomial(5, 0.1, (len(group), 50)) / rng.uniform(0.5, 2, len(group))[:, None]
+    )
+    theirs = robust_method_of_moments_disp(normalized, design)
+    np.testing.assert_allclose(robust_dispersions(normalized, design), theirs, rtol=1e-12)
