@@ -43,12 +43,18 @@ install() {
 echo "Installing the packages of $lock into $venv (takes a few minutes on first use) ..." >&2
 # numba first: pip uses one core, and the others compile the kernels. Where that fails, the first run does.
 awk '/^[^ ]/ { kept = /^(llvmlite|numba|numpy)==/ } kept' "$lock" >"$venv/numba.lock"
+kernels=
 if [ -s "$venv/numba.lock" ]; then
     install "$venv/numba.lock"
-    "$venv/bin/python" "$(dirname "$0")/kernels.py" &
+    "$venv/bin/python" "$(dirname "$0")/kernels.py" >"$venv/kernels.log" 2>&1 &
+    kernels=$!
+    trap 'kill "$kernels" 2>/dev/null; rm -f "$venv/numba.lock"' EXIT
 fi
 install "$lock"
 # On all cores; pip would use one. Nothing imports the files that do not compile (templates of packages).
 "$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true
-rm "$venv/numba.lock"
-wait
+rm -f "$venv/numba.lock"
+if [ -n "$kernels" ] && ! wait "$kernels"; then
+    echo "The kernels could not be compiled ($venv/kernels.log): the first run compiles them." >&2
+fi
+trap - EXIT

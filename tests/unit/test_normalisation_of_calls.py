@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tempfile import TemporaryDirectory
+
 import anndata as ad
 import numpy as np
 import pandas as pd
@@ -11,6 +13,7 @@ from fibroserum.cohort.accessors import settings_of
 from fibroserum.cohort.contrasts import contrasts_of
 from fibroserum.cohort.models import Model, paired_model
 from fibroserum.cohort.size_factors import size_factors
+from fibroserum.cohort.storage import read_fits, write_h5ad
 from fibroserum.de import normalisation
 from fibroserum.de.fitting import fit_model
 from fibroserum.de.normalisation import MOST, Normalisation, normalise
@@ -151,7 +154,10 @@ def checked(counts: pd.DataFrame, model: Model, targets: list[str]) -> Check:
         "target_genes": targets,
     }
     assert settings_of(whole)["block"] is None
-    (row,) = check(whole, {"paired": fit})
+    with TemporaryDirectory() as folder:
+        # as a job has it
+        write_h5ad(fit, f"{folder}/paired.h5ad")
+        (row,) = check(whole, read_fits([f"{folder}/paired.h5ad"]))
     return row
 
 

@@ -216,7 +216,7 @@ def read_fit(
     """
     from fibroserum.deseq.datasets import BlockedDeseqDataSet
 
-    own = fit.copy() if isinstance(fit, ad.AnnData) else read_h5ad(fit)
+    own = fit.to_memory(copy=True) if isinstance(fit, ad.AnnData) else read_h5ad(fit)
     own.X = np.asarray(own.X, dtype=np.int64)
     design = design_of(own).matrix
     dataset = BlockedDeseqDataSet(adata=own, design=design, n_cpus=n_cpus, quiet=True)

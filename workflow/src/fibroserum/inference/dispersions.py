@@ -220,7 +220,7 @@ def maximise(
     k = new_workspace(blocks)
     for g in range(y_all.shape[0]):
         if not alpha_start[g] > 0.0:
-            out[g] = np.nan
+            out[g] = first_value[g] = last_value[g] = np.nan
             converged[g] = False
             continue
         start = log(alpha_start[g])

@@ -188,13 +188,15 @@ def log_cpm(
     counts, or a sample without any.
     """
     raw = counts.to_numpy()
+    if raw.dtype.kind not in "iu":
+        raw = raw.astype(float, copy=False)
     total = raw.sum(axis=1, dtype=float)
     if not np.isfinite(total).all() or (raw < 0).any() or (total == 0).any():
         raise ValueError("counts must be finite and not negative, and no sample all zero")
     factors = tmm_factors(counts) if norm_factors is None else np.asarray(norm_factors, dtype=float)
     size = total * factors
     # samples x genes, of which few may be in memory at once: each is changed in its place
-    values = raw + 0.5
+    values = np.add(raw, 0.5, dtype=float)
     values /= (size + 1.0)[:, None]
     values *= 1e6
     return np.log2(values, out=values), size

@@ -117,14 +117,14 @@ def _differing(cohort: ad.AnnData, fit: ad.AnnData) -> list[str]:
     model, settings = model_of(fit), FitSettings()
     force_kept = cohort.var["target"].astype(bool)
     targets = {gene: name for name, gene in settings_of(cohort)["targets"].items() if gene}
-    first, other = fit.copy(), fit.copy()
-    # a job reads the fits without their counts, which are the cohort's
-    first.X = other.X = np.asarray(cohort[fit.obs_names, fit.var_names].X)
-    other.obs["norm_factors"] = fit.obs["other_norm_factors"]
-    first, last = (
-        second_tables(expression_of_calls(one, force_kept), model, settings)
-        for one in (first, other)
-    )
+    counts = np.asarray(cohort[fit.obs_names, fit.var_names].X)
+
+    def tables_with(factors: str) -> dict[str, pd.DataFrame]:
+        obs = fit.obs.assign(norm_factors=fit.obs[factors])
+        own = ad.AnnData(counts, obs, fit.var, obsm=dict(fit.obsm), uns=dict(fit.uns))
+        return second_tables(expression_of_calls(own, force_kept), model, settings)
+
+    first, last = tables_with("norm_factors"), tables_with("other_norm_factors")
     found = []
     for contrast in first:
         for gene, name in targets.items():
