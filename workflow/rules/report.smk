@@ -94,7 +94,7 @@ rule report:
         "../envs/fibroserum.yaml"
     threads: 1
     resources:
-        mem_mb=memory_by_samples(2000, 4),
+        mem_mb=memory_by_samples(2000, 2),
         runtime=minutes_by_samples(60),
     params:
         config=CONFIG,
