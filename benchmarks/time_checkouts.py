@@ -116,10 +116,10 @@ def main() -> None:
     runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
+        configs = {cohort: config_of(cohort, folder) for cohort in asked.cohorts}
         for checkout in checkouts.values():
             timed(checkout, None, folder, asked.cores)  # kernels are compiled here
-        for cohort in asked.cohorts:
-            config = config_of(cohort, folder)
+        for cohort, config in configs.items():
             for number in range(asked.runs):
                 for name, checkout in checkouts.items():
                     took = timed(checkout, config, folder, asked.cores)
