@@ -83,14 +83,17 @@ def scores_of(
         return pd.DataFrame(columns=SCORE_COLUMNS)
     values, by_name = expression.to_numpy(), np.argsort(genes.to_numpy(dtype=str))
     # the sets' genes in the order of their names
-    members, starts = np.argsort(by_name)[sets.members.indices], sets.members.indptr
+    members = np.argsort(by_name)[sets.members.indices]
+    starts = sets.members.indptr.astype(np.int64)
     weights = (np.arange(2 * len(genes) + 1) / 2) ** WEIGHT
     scores = np.empty((len(table), len(samples)))
 
     def one_sample(row: int) -> None:
         ordered = values[row, by_name]
         drawn = [ordered] if share is None or share[row] == 1 else _thinnings(ordered, share[row])
-        own = [area(each, np.argsort(each), weights, members, starts) for each in drawn]
+        own = [
+            area(each.astype(float), np.argsort(each), weights, members, starts) for each in drawn
+        ]
         scores[:, row] = np.column_stack(own).mean(axis=1)
 
     with ThreadPoolExecutor(max(1, n_cpus)) as pool:
