@@ -166,7 +166,7 @@ def uses(tree: ast.AST) -> Iterator[str]:
 
 
 def constant(node: ast.AST) -> str:
-    """Return a text that stands in the code, empty for anything else."""
+    """Return a text that the code has as a constant, empty for anything else."""
     return str(node.value) if isinstance(node, ast.Constant) else ""
 
 

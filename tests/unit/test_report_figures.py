@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -16,7 +15,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibroserum import report
 from fibroserum.report.figures.distances import MOST_CELLS
 from fibroserum.report.figures.edges import running_sum
 from fibroserum.report.figures.registry import catalogue_of, draw
@@ -394,18 +392,3 @@ def test_running_sum_without_members_is_flat() -> None:
     stat = pd.Series([1.0, -1.0], index=["a", "b"])
     assert (running_sum(stat, set())["sum"] == 0).all()
     assert (running_sum(stat, {"a", "b"})["sum"] == 0).all()
-
-
-def test_channels_have_classes() -> None:
-    """Of a text altair looks for the class among all that it has: 15 ms each."""
-    folder = Path(report.__file__).parent
-    found = [
-        f"{path.name}:{keyword.value.lineno}"
-        for path in folder.rglob("*.py")
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(call, ast.Call) and getattr(call.func, "attr", "") == "encode"
-        for keyword in call.keywords
-        for part in getattr(keyword.value, "elts", [keyword.value])
-        if isinstance(part, ast.Constant | ast.JoinedStr)
-    ]
-    assert found == []

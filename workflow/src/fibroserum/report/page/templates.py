@@ -1,6 +1,6 @@
 """What both pages are made with: the templates' environment, numbers in print, the page's frame.
 
-Prose stands in `workflow/report/`. Everything from the data goes through Jinja's escaping, or is
+Prose is in `workflow/report/`. Everything from the data goes through Jinja's escaping, or is
 packed as text that the script reads as data; the Content-Security-Policy runs the page's own
 scripts, by their hashes, and no other.
 """
