@@ -9,10 +9,9 @@ with job(snakemake.log[0]):
     from fibroserum.cohort.accessors import all_contrasts, settings_of
     from fibroserum.cohort.storage import open_h5ad, read_fits
     from fibroserum.input.published import read_published
-    from fibroserum.targets import TargetSettings, flag_targets
     from fibroserum.targets.planning import planning_table
-    from fibroserum.targets.stage import SCHEMAS
-    from fibroserum.targets.study import rule_of, target_study
+    from fibroserum.targets.stage import SCHEMAS, tables_of
+    from fibroserum.targets.study import TargetSettings, rule_of, target_study
 
     cohort = open_h5ad(snakemake.input.cohort)
     contrasts = all_contrasts(settings_of(cohort))
@@ -21,10 +20,11 @@ with job(snakemake.log[0]):
     (published,) = [read_published(Path(path)) for path in snakemake.input.published] or [None]
     fits, params, n_cpus = read_fits(snakemake.input.fits), snakemake.params, snakemake.threads
     settings = TargetSettings(**params.settings, n_cpus=n_cpus)
-    flags = flag_targets(cohort, fits, results, settings, published)
+    rule = rule_of(fits["paired"], settings.alpha, settings.equivalence_lfc)
+    study = target_study(cohort, fits, results, rule)
+    flags = tables_of(cohort, study, settings, published)
     for field, schema in SCHEMAS.items():
         tables.write(schema, getattr(flags, field), snakemake.output[field])
-    study = target_study(cohort, fits, results, rule_of(fits["paired"], settings.alpha, None))
     planning = planning_table(
         study,
         published,

@@ -93,7 +93,16 @@ def flag_targets(
     tables are empty.
     """
     rule = rule_of(fits["paired"], settings.alpha, settings.equivalence_lfc)
-    study = target_study(cohort, fits, de, rule)
+    return tables_of(cohort, target_study(cohort, fits, de, rule), settings, published)
+
+
+def tables_of(
+    cohort: ad.AnnData,
+    study: Study,
+    settings: TargetSettings,
+    published: pd.DataFrame | None = None,
+) -> TargetTables:
+    """Return what `flag_targets` returns, of a study with the settings' rule."""
     if not study.genes:
         return TargetTables(**{field: tables.empty(name) for field, name in SCHEMAS.items()})
     verdicts, loo = verdict_table(study, settings.n_cpus)
