@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import anndata as ad
@@ -34,7 +33,13 @@ from fibroserum.targets.power import (
 )
 from fibroserum.targets.sensitivity import sensitivity_table
 from fibroserum.targets.sentences import reason, rising_donors, unequal_variance_caveat
-from fibroserum.targets.study import Study, TargetSettings, rule_of, target_study
+from fibroserum.targets.study import (
+    Study,
+    TargetSettings,
+    TargetTables,
+    rule_of,
+    target_study,
+)
 from fibroserum.targets.untestable import with_untestable
 from fibroserum.targets.verdict import CALLED, judge
 from fibroserum.targets.verdict_holds import evidence_of, with_verdicts
@@ -52,19 +57,6 @@ NUMBERS = [
     "second_pvalue",
     "second_padj",
 ]
-
-
-@dataclass(frozen=True)
-class TargetTables:
-    """The tables under `flags/` that are about targets, each fitting its schema."""
-
-    targets: pd.DataFrame
-    donors: pd.DataFrame
-    loo: pd.DataFrame
-    power: pd.DataFrame
-    baseline: pd.DataFrame
-    patterns: pd.DataFrame
-    sensitivity: pd.DataFrame
 
 
 #: the schema of each table

@@ -70,6 +70,19 @@ def second_fits(
 
 
 @dataclass(frozen=True)
+class TargetTables:
+    """The tables under `flags/` that are about targets, each fitting its schema."""
+
+    targets: pd.DataFrame
+    donors: pd.DataFrame
+    loo: pd.DataFrame
+    power: pd.DataFrame
+    baseline: pd.DataFrame
+    patterns: pd.DataFrame
+    sensitivity: pd.DataFrame
+
+
+@dataclass(frozen=True)
 class Study:
     """What every table is made from.
 
