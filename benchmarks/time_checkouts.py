@@ -6,9 +6,10 @@
 
 Cohorts: `toy`; `study`, 28 + 28 donors with 20,000 genes; `muscle`, the public cohort in
 ../shared/data (or FIBROSERUM_DATA), its 37 pairs before exercise and in recovery; `donors`, 1,000
-donors; `sets`, 28 + 28 donors with 10,000 genes and 2,000 sets more. Both checkouts run with the
-Python of this script. Kernels are compiled in a first run of the toy, which is not counted. Prints
-each run, and for each cohort the medians and their ratio. Memory is that of all processes at once.
+donors; `sets`, 28 + 28 donors with 10,000 genes and 2,000 sets more; `cohorts`, the toy's two in
+one run; `permutations`, the toy with 1,000 of them. Both checkouts run with the Python of this
+script. Kernels are compiled in a first run of the toy, which is not counted. Prints each run, and
+for each cohort the medians and their ratio. Memory is that of all processes at once.
 """
 
 from __future__ import annotations
@@ -30,13 +31,14 @@ from sections import write_section
 
 DATA = Path(os.environ.get("FIBROSERUM_DATA", ROOT.parent / "shared" / "data"))
 SIZES = {"study": Size(56), "donors": Size(1000), "sets": Size(56, 10_000, 2_000)}
-COHORTS = ("toy", "study", "muscle", "sets", "donors")
+COHORTS = ("toy", "study", "muscle", "sets", "donors", "cohorts", "permutations")
 FIGURES = {
     "seconds": "seconds",
     "processor_s": "processor seconds",
     "memory_gb": "memory, GB",
     "report_mb": "page, MB",
 }
+PERMUTATIONS = 1_000
 SECTION = "## Whole runs, before and after"
 
 
@@ -65,11 +67,11 @@ def write_muscle(folder: Path) -> Path:
 
 
 def config_of(name: str, folder: Path) -> Path | None:
-    """Write what a cohort needs; return its config's path, None for that of the checkout."""
-    if name == "toy":
-        return None
+    """Write what a cohort needs; return its config's path, None for one of the checkout."""
     if name == "muscle":
         return write_muscle(folder)
+    if name not in SIZES:
+        return None
     path = write_run(SIZES[name], folder)
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
     # the default of each checkout, whose names have changed
@@ -78,11 +80,25 @@ def config_of(name: str, folder: Path) -> Path | None:
     return path
 
 
-def timed(checkout: Path, config: Path | None, folder: Path, cores: int) -> dict[str, float]:
+def config_in(checkout: Path, name: str, folder: Path) -> Path:
+    """Return the path of a config of a checkout; that with permutations is written."""
+    if name == "cohorts":
+        return checkout / "config" / "cohorts.yaml"
+    toy = checkout / "config" / "config.yaml"
+    if name == "toy":
+        return toy
+    config = yaml.safe_load(toy.read_text(encoding="utf-8"))
+    config["differential_expression"]["permutations"] = PERMUTATIONS
+    path = folder / "permutations.yaml"
+    path.write_text(yaml.safe_dump(config, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def timed(checkout: Path, config: Path, folder: Path, cores: int) -> dict[str, float]:
     """Run a cohort once; return what it took. Its results are removed."""
     seconds, processor, memory = run(folder, config, cores, checkout)
-    (page,) = folder.glob("results/*/report.html")
-    found = dict(zip(FIGURES, (seconds, processor, memory, page.stat().st_size / 1e6), strict=True))
+    pages = sum(page.stat().st_size for page in folder.glob("results/*/report.html")) / 1e6
+    found = dict(zip(FIGURES, (seconds, processor, memory, pages), strict=True))
     for made in ("results", "logs", ".snakemake"):
         shutil.rmtree(folder / made)
     return found
@@ -118,11 +134,13 @@ def main() -> None:
         folder = Path(place)
         configs = {cohort: config_of(cohort, folder) for cohort in asked.cohorts}
         for checkout in checkouts.values():
-            timed(checkout, None, folder, asked.cores)  # kernels are compiled here
+            # kernels are compiled here
+            timed(checkout, config_in(checkout, "toy", folder), folder, asked.cores)
         for cohort, config in configs.items():
             for number in range(asked.runs):
                 for name, checkout in checkouts.items():
-                    took = timed(checkout, config, folder, asked.cores)
+                    used = config or config_in(checkout, cohort, folder)
+                    took = timed(checkout, used, folder, asked.cores)
                     runs.append({"cohort": cohort, "checkout": name, **took})
                     said = " ".join(f"{key} {value:.2f}" for key, value in took.items())
                     print(f"{cohort} {number + 1} {name}: {said}", flush=True)

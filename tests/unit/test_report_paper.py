@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -11,13 +13,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import pytest
+from fontTools.ttLib import TTFont
 
 from fibroserum.de.overlap import shown_in
 from fibroserum.report.figures import called, figure1, first_target, targets
-from fibroserum.report.figures.pdf import pdf
 from fibroserum.report.figures.registry import draw
-from fibroserum.report.figures.render import compose, image, svg
+from fibroserum.report.figures.render import compose, image, pdf, svg
 from fibroserum.report.loading import RunTables, labels_of, load_run
 from fibroserum.report.sizes import (
     COMPOSED,
@@ -98,7 +101,7 @@ def test_fonts_are_embedded_and_words_are_words() -> None:
 
 def test_a_pdf_has_the_same_bytes_in_another_process(repository: Path) -> None:
     drawing = square(500)
-    code = "import sys; from fibroserum.report.figures.pdf import pdf; "
+    code = "import sys; from fibroserum.report.figures.render import pdf; "
     code += "sys.stdout.buffer.write(pdf(sys.stdin.read()))"
     there = subprocess.run(
         [sys.executable, "-c", code], input=drawing.encode(), capture_output=True, check=True
@@ -110,6 +113,50 @@ def test_a_pdf_has_the_same_bytes_in_another_process(repository: Path) -> None:
     assert len(offsets) > 5
     for number, at in enumerate(offsets, 1):
         assert there[at:].startswith(b"%d 0 obj\n" % number)
+
+
+def test_figures_do_not_depend_on_the_fonts_of_a_machine(tmp_path: Path) -> None:
+    spec = {
+        "data": {"values": [{"gene": "BGN", "change": 0.15}]},
+        "mark": "bar",
+        "encoding": {
+            "x": {"field": "change", "type": "quantitative"},
+            "y": {"field": "gene", "type": "nominal"},
+        },
+        "config": {"font": FONT},
+        "usermeta": {"labels": None},
+    }
+    code = (
+        "import hashlib, json, sys, vl_convert; from fibroserum.report.figures import render; "
+        "spec = json.load(sys.stdin); drawing = render.svg(spec); "
+        "parts = drawing, render.png(drawing), render.pdf(drawing), vl_convert.svg_to_png(drawing);"
+        "print(*(hashlib.sha256(p if isinstance(p, bytes) else p.encode()).hexdigest() "
+        "for p in parts))"
+    )
+    # two families of a system with the letters of another font
+    folder = tmp_path / ".local" / "share" / "fonts"
+    folder.mkdir(parents=True)
+    for family in ("Arial", "Liberation Sans"):
+        font = TTFont(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSansMono-Bold.ttf"))
+        font["name"].setName(family, 1, 3, 1, 0x409)
+        font["name"].setName("Regular", 2, 3, 1, 0x409)
+        font["OS/2"].usWeightClass = 400
+        font["head"].macStyle = 0
+        font.save(folder / f"{family}.ttf")
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            input=json.dumps(spec),
+            capture_output=True,
+            check=True,
+            text=True,
+            env={**os.environ, "HOME": str(home), "XDG_DATA_HOME": str(home / ".local" / "share")},
+        ).stdout.split()
+        for home in (tmp_path / "none", tmp_path)
+    ]
+    assert found[0][:3] == found[1][:3]
+    # vl-convert by itself does
+    assert found[0][3] != found[1][3]
 
 
 def test_panels_have_letters_and_ids_of_their_own() -> None:

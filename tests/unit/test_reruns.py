@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import shutil
 from pathlib import Path
@@ -99,3 +100,17 @@ def test_code_changes_with_the_script(library: Path, tmp_path: Path) -> None:
     first = code_of(library, script)
     script.write_text("from fibroserum import errors, tables\n", encoding="utf-8")
     assert code_of(library, script) != first
+
+
+def test_import_statements_are_those_that_a_parser_finds(repository: Path) -> None:
+    library = repository / "workflow"
+    files = [*library.rglob("src/**/*.py"), *library.glob("scripts/*.py")]
+    assert len(files) > 250
+    for file in files:
+        text = file.read_text(encoding="utf-8")
+        wanted = [
+            n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Import | ast.ImportFrom)
+        ]
+        # nothing here is imported for types alone
+        found = reruns.imports(text.replace("if TYPE_CHECKING:", "if True:"))
+        assert sorted(map(ast.unparse, found)) == sorted(map(ast.unparse, wanted)), file

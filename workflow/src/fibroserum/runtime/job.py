@@ -189,6 +189,8 @@ def job(log: str) -> Iterator[None]:
     A problem with the input or the machine is reported without a traceback. Exits with status 1
     when the work fails.
     """
+    # imports and tables make many objects that stay: searches for cycles among them find nothing
+    gc.set_threshold(100_000)
     path = Path(log)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

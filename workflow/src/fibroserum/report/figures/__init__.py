@@ -6,6 +6,7 @@ __all__ = [
     "chain",
     "change",
     "cohort",
+    "converter",
     "distances",
     "edges",
     "factors",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from fibroserum.report.sizes import MOST_FOR_ONE_COLUMN, ONE_COLUMN_MM, TWO_COLUMNS_MM
 
@@ -24,13 +25,6 @@ def at_column_width(drawing: str) -> str:
     return SIZE.sub(f'width="{width * scale:.3f}" height="{height * scale:.3f}"', drawing, count=1)
 
 
-def pdf(drawing: str) -> bytes:
-    """Return an SVG as PDF at the width of a column."""
-    import vl_convert
-
-    return in_order(vl_convert.svg_to_pdf(at_column_width(drawing)))
-
-
 def _sorted_entries(found: re.Match[bytes]) -> bytes:
     return b"".join(b"\n" + line for line in sorted(found[0].split(b"\n")[1:]))
 
@@ -41,8 +35,8 @@ def _objects(document: bytes) -> dict[int, tuple[bytes, bytes]]:
     offsets = [int(at) for at in re.findall(rb"(\d{10}) \d{5} n", document[table:])]
     ends = sorted([*offsets, table])
     found = {}
-    for start in offsets:
-        whole = document[start : ends[ends.index(start) + 1]].rstrip()
+    for start, end in pairwise(ends):
+        whole = document[start:end].rstrip()
         number, body = whole.split(b" 0 obj\n", 1)
         text, stream, rest = body.removesuffix(b"endobj").partition(b"\nstream\n")
         found[int(number)] = (ENTRIES.sub(_sorted_entries, text), stream + rest)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from typing import Any, NamedTuple
 
-from fibroserum.report.figures.pdf import SIZE, pdf
+from fibroserum.report.figures.converter import converter
+from fibroserum.report.figures.pdf import SIZE, at_column_width, in_order
 from fibroserum.report.sizes import COMPOSED, FONT, PNG_SCALE
 
 
@@ -21,6 +23,11 @@ class Image(NamedTuple):
 
 #: Figures by their names.
 Images = dict[str, Image]
+
+#: The font with which figures are drawn, whatever fonts a machine has. Files name `FONT`, Arial
+#: first, because others open them; both have the same widths.
+FACE = "Liberation Sans"
+_DRAWN, _WRITTEN = f'font-family="{FACE}"', f'font-family="{FONT}"'
 
 # labels look for room around their point, in the order of the rows, and are left out where there is
 # none; to keep off other marks as well (avoidMarks) needs a canvas, which vl-convert has not
@@ -60,20 +67,24 @@ def with_label_layout(vega: dict[str, Any], layer: str) -> dict[str, Any]:
 
 def svg(spec: dict[str, Any]) -> str:
     """Return a Vega-Lite specification as SVG."""
-    import vl_convert
-
     labels = spec["usermeta"]["labels"]
-    if not labels:
-        return vl_convert.vegalite_to_svg(spec)
-    vega = vl_convert.vegalite_to_vega(spec)
-    return vl_convert.vega_to_svg(with_label_layout(vega, labels))
+    drawn = json.dumps(spec).replace(FONT, FACE)
+    if labels:
+        vega = converter().vegalite_to_vega(drawn)
+        drawing = converter().vega_to_svg(with_label_layout(vega, labels))
+    else:
+        drawing = converter().vegalite_to_svg(drawn)
+    return drawing.replace(_DRAWN, _WRITTEN)
 
 
 def png(drawing: str) -> bytes:
     """Return an SVG as PNG, two pixels to a point."""
-    import vl_convert
+    return converter().svg_to_png(drawing.replace(_WRITTEN, _DRAWN), scale=PNG_SCALE)
 
-    return vl_convert.svg_to_png(drawing, scale=PNG_SCALE)
+
+def pdf(drawing: str) -> bytes:
+    """Return an SVG as PDF at the width of a column."""
+    return in_order(converter().svg_to_pdf(at_column_width(drawing.replace(_WRITTEN, _DRAWN))))
 
 
 def image(drawing: str) -> Image:
@@ -88,9 +99,7 @@ def images(specs: Mapping[str, dict[str, Any]]) -> Images:
 
 def bundle() -> str:
     """Return the code of Vega, Vega-Lite and Vega-Embed, which sets `window.vegaEmbed`."""
-    import vl_convert
-
-    return vl_convert.javascript_bundle("window.vegaEmbed=vegaEmbed;")
+    return converter().javascript_bundle("window.vegaEmbed=vegaEmbed;")
 
 
 def compose(drawings: Sequence[str]) -> str:
