@@ -32,6 +32,10 @@ from .structure import Blocks
 STEPS = 200
 # a Cauchy scale so small that the coefficient stays at zero
 PINNED = 1e-8
+# a mode is higher than another if by more than this
+SETTLED = 1e-9
+# of rounding in a sum, relative to it
+NOISE = 1e-15
 
 
 @inlined
@@ -62,10 +66,11 @@ def climb_posterior(
     scale: float,
     blocks: Blocks,
     k: Workspace,
-) -> tuple[float, bool]:
-    """Climb to a mode from k.beta, in place. k.ridge: normal priors. Returns (value, converged).
+) -> tuple[float, float, bool]:
+    """Climb to a mode from k.beta, in place. k.ridge: normal priors.
 
-    Uses k.centre as scratch.
+    Returns the value before the last step, what this step promised to gain, and whether it
+    converged. Uses k.centre as scratch.
     """
     eta, mu, w, q, beta, step, trial, _, ridge, centre, e = k
     p = beta.shape[0]
@@ -80,7 +85,7 @@ def climb_posterior(
         if proposed < value + 1e-4 * length * gain - ROUNDING * abs(value):
             halvings += 1
             if halvings > HALVINGS:
-                return value, False
+                return value, gain, False
             length *= 0.5
             continue
         copy(trial, beta)
@@ -98,7 +103,7 @@ def climb_posterior(
             if solvable:
                 break
         if not solvable:
-            return value, False
+            return value, gain, False
         # trial now holds the prior's part of the gradient
         for c in range(p):
             trial[c] = -ridge[c] * beta[c]
@@ -109,9 +114,9 @@ def climb_posterior(
         if not gain > LAST_GAIN:
             for c in range(p):
                 beta[c] += step[c]
-            return value, not np.isnan(gain)
+            return value, gain, not np.isnan(gain)
         length = min(1.0, LONGEST / largest)
-    return value, False
+    return value, gain, False
 
 
 @merged
@@ -126,10 +131,15 @@ def highest_mode(
     mode: np.ndarray,
 ) -> bool:
     """Replace `mode`, a start near the likelihood's maximum, by the highest posterior mode."""
-    value, state = -np.inf, False
+    value, gain, state = -np.inf, np.inf, False
     beta, first = k.beta, k.first
     copy(mode, first)
     for attempt in range(3):
+        doubt = gain + NOISE * abs(value)
+        if attempt == 1 and state and doubt < SETTLED and abs(mode[column]) <= scale:
+            # this mode is the only one: within its scale the prior pulls more farther out, and the
+            # concave likelihood pulls less
+            break
         # from the likelihood's maximum; then from the best fit without the coefficient, which
         # a prior too narrow to leave zero finds
         if attempt < 2:
@@ -137,8 +147,8 @@ def highest_mode(
         if attempt == 1:
             beta[column] = 0.0
         width = PINNED if attempt == 1 else scale
-        found, settled = climb_posterior(y, offset, alpha, column, width, blocks, k)
-        if attempt != 1 and (found > value + 1e-9 or (settled and not state)):
+        found, gain, settled = climb_posterior(y, offset, alpha, column, width, blocks, k)
+        if attempt != 1 and (found > value + SETTLED or (settled and not state)):
             copy(beta, mode)
             value, state = found, settled
     return state
