@@ -7,7 +7,6 @@ the workbook are made from them.
 from __future__ import annotations
 
 import csv
-import io
 import json
 import os
 import re
@@ -23,6 +22,7 @@ from fibroserum.data import data_yaml
 
 FLOAT_FORMAT = "%.10g"
 LINE_BREAKS = re.compile(r"[\r\n]+")
+NOT_PLAIN = re.compile(r'[\t\r\n"]')
 
 
 class TableError(ValueError):
@@ -104,10 +104,11 @@ def _misfit(values: pd.Series, column: Column) -> str:
     if present.empty:
         return ""
     if column.kind == "word":
-        strange = sorted(set(map(str, present)) - set(column.words))
+        strange = sorted(set(map(str, present.unique())) - set(column.words))
         return f"unknown words {strange}" if strange else ""
     if column.kind == "text":
-        return "" if present.map(lambda value: isinstance(value, str)).all() else "not text"
+        kind = pd.api.types.infer_dtype(present.astype(object), skipna=False)
+        return "" if kind == "string" else "not text"
     if column.kind == "boolean":
         good = present.map(lambda value: isinstance(value, bool | np.bool_)).all()
         return "" if good else "not boolean"
@@ -148,11 +149,18 @@ def _printable(values: pd.Series, column: Column) -> list[str]:
     known = zip(values.tolist(), values.isna().tolist(), strict=True)
     if column.kind == "boolean":
         return ["" if missing else "true" if value else "false" for value, missing in known]
-    # a cell is one line: a tab or a line break in a name would break the table
-    return [
-        "" if missing else LINE_BREAKS.sub(" ", str(value).replace("\t", " "))
-        for value, missing in known
-    ]
+    cells = ["" if missing else str(value) for value, missing in known]
+    # all cells at once: few columns hold any of these characters
+    return [*map(_one_line, cells)] if NOT_PLAIN.search("".join(cells)) else cells
+
+
+def _one_line(cell: str) -> str:
+    """Return a cell of one line, quoted where needed: a tab or a line break would break the table.
+
+    As `csv` quotes, which `read` understands.
+    """
+    plain = LINE_BREAKS.sub(" ", cell.replace("\t", " "))
+    return '"' + plain.replace('"', '""') + '"' if '"' in plain else plain
 
 
 def write(name: str, frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
@@ -160,11 +168,9 @@ def write(name: str, frame: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     fitting = check(name, frame)
     columns = schemas()[name].columns_of(fitting)
     cells = [_printable(fitting[column.name], column) for column in columns]
-    stream = io.StringIO()
-    writer = csv.writer(stream, delimiter="\t", lineterminator="\n")
-    writer.writerow(column.name for column in columns)
-    writer.writerows(zip(*cells, strict=True))
-    write_text(stream.getvalue(), path)
+    header = "\t".join(column.name for column in columns)
+    lines = map("\t".join, zip(*cells, strict=True))
+    write_text("\n".join([header, *lines, ""]), path)
 
 
 def write_text(text: str, path: str | os.PathLike[str]) -> None:
