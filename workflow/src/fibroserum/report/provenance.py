@@ -13,7 +13,6 @@ from fibroserum.files.checksum import sha256
 NAMED = (
     "fibroserum",
     "anndata",
-    "edgepython",
     "gseapy",
     "numba",
     "numpy",
