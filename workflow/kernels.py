@@ -20,6 +20,7 @@ MODULES = (
     "inference.dispersions",
     "linear.kernels",
     "enrichment.kernels",
+    "qc.kernels",
     "inference.linear_start",
 )
 
@@ -33,7 +34,7 @@ def _without_init(name: str, folder: Path) -> None:
 
 def compile_module(name: str) -> list[str]:
     """Compile the kernels of a module of the library; return their names."""
-    for package in ("", ".enrichment", ".inference", ".linear"):
+    for package in ("", ".enrichment", ".inference", ".linear", ".qc"):
         _without_init(f"fibroserum{package}", LIBRARY / package.lstrip("."))
     # numba looks for it, and it may be half installed
     sys.modules["scipy"] = None  # type: ignore[assignment]

@@ -20,6 +20,7 @@ from fibroserum.errors import listed
 from fibroserum.input.sheet import DESIGN_KEYS, MISSING_LEVEL, obs_name
 from fibroserum.qc.check import Check, not_assessed, ok, over_times, warning
 from fibroserum.qc.identity import paired
+from fibroserum.qc.kernels import means_within
 from fibroserum.qc.metrics import LEAST_MEAN, mean_levels, normalized
 
 #: Chance of a false alarm in a cohort, over all its columns together. It is five times that of the
@@ -148,10 +149,9 @@ def alike_within(found: Residuals, columns: dict[str, Column]) -> list[Alike]:
     orders = _orders(found.strata)
     kept, statistics = [], []
     for name, (codes, names) in tested.items():
-        same = (codes[:, None] == codes) & (codes >= 0)[:, None]
-        first, second = np.nonzero(np.triu(same, 1))
-        flat = ((order[first] * len(order) + order[second]) for order in orders)
-        means = np.array([found.likeness.take(places).mean() for places in flat])
+        members, means = np.argsort(codes, kind="stable"), np.empty(len(orders))
+        starts = np.searchsorted(codes[members], np.arange(len(names) + 1))
+        means_within(found.likeness, orders, members, starts, means)
         # levels that are the groups, or too few donors to exchange: nothing to compare with
         if len(np.unique(means.round(12))) * FALSE_ALARM < 1:
             continue

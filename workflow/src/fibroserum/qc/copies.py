@@ -20,6 +20,7 @@ import pandas as pd
 from fibroserum.distributions import normal_isf
 from fibroserum.errors import listed
 from fibroserum.qc.check import LEVEL, Check, not_assessed, ok, warning
+from fibroserum.qc.metrics import PART, smallest
 from fibroserum.qc.profiles import Profiles
 
 #: Genes compared: of a level at which small differences between runs hide in counting noise.
@@ -59,10 +60,16 @@ class Distances:
     gram: np.ndarray
     noise: np.ndarray
 
-    def ratio(self) -> np.ndarray:
-        """Return squared difference over counting noise, samples × samples; 1: counting alone."""
+    def ratio(self, rows: slice = slice(None)) -> np.ndarray:
+        """Return squared difference over counting noise, rows × samples; 1: counting alone."""
         square = np.diag(self.gram)
-        return (square[:, None] + square - 2 * self.gram) / (self.noise[:, None] + self.noise)
+        apart = square[rows, None] + square - 2 * self.gram[rows]
+        return apart / (self.noise[rows, None] + self.noise)
+
+    def rows(self) -> Iterator[tuple[int, np.ndarray]]:
+        """Yield each sample's place and `ratio`; those of a few samples are in memory at once."""
+        for start in range(0, len(self.gram), PART):
+            yield from enumerate(self.ratio(slice(start, start + PART)), start)
 
 
 def count_distances(cohort: ad.AnnData) -> Distances | None:
@@ -150,15 +157,16 @@ def copies(distances: Distances | None) -> Copies:
     """Return pairs of samples that differ by counting alone."""
     if distances is None:
         return Copies([], None, FEW)
-    ratio = distances.ratio()
-    first, second = np.triu_indices(len(ratio), 1)
-    values = ratio[first, second]
-    limit = bound(float(np.median(values)))
+    values = np.concatenate([row[place + 1 :] for place, row in distances.rows()])
+    limit = bound(float(np.median(values, overwrite_input=True)))
     if limit is None:
         return Copies([], None, HIDDEN)
-    close = np.flatnonzero(values < limit)
     names = distances.names
-    found = [(str(names[first[i]]), str(names[second[i]]), float(values[i])) for i in close]
+    found = [
+        (str(names[one]), str(names[other]), float(row[other]))
+        for one, row in distances.rows()
+        for other in np.flatnonzero(row[one + 1 :] < limit) + one + 1
+    ]
     return Copies(sorted(found)[:_MOST], limit)
 
 
@@ -169,14 +177,15 @@ def mixtures(distances: Distances) -> pd.DataFrame:
     mixture over counting noise). The parts are looked for among the sample's nearest.
     """
     gram, noise, square = distances.gram, distances.noise, np.diag(distances.gram)
-    ratio = distances.ratio()
-    np.fill_diagonal(ratio, np.inf)
     count = min(_PARTS, len(gram) - 1)
     first, second = np.triu_indices(count, 1)
     rows = []
-    for sample, near in enumerate(np.argsort(ratio, axis=1, kind="stable")[:, :count]):
+    for sample, ratio in distances.rows():
+        ratio[sample] = np.inf
+        near = smallest(ratio, count)
         i, j = near[first], near[second]
-        apart = np.maximum(square[i] + square[j] - 2 * gram[i, j], 1e-9)
+        between = square[i] + square[j] - 2 * gram[i, j]
+        apart = np.maximum(between, 1e-9)
         along = gram[sample, i] - gram[sample, j] - gram[i, j] + square[j]
         share = np.clip(along / apart, 0, 1)
         rest = 1 - share
@@ -184,7 +193,8 @@ def mixtures(distances: Distances) -> pd.DataFrame:
         left += 2 * (share * rest * gram[i, j] - share * gram[sample, i] - rest * gram[sample, j])
         value = left / (noise[sample] + share**2 * noise[i] + rest**2 * noise[j])
         # a copy is no mixture, nor is what lies between two copies
-        value[(np.minimum(share, rest) < _LEAST_SHARE) | (ratio[i, j] < _COUNTING)] = np.inf
+        lopsided = np.minimum(share, rest) < _LEAST_SHARE
+        value[lopsided | (between < _COUNTING * (noise[i] + noise[j]))] = np.inf
         best = int(np.argmin(value))
         rows.append((distances.names[i[best]], distances.names[j[best]], share[best], value[best]))
     return pd.DataFrame(
@@ -204,15 +214,18 @@ def shared_parts(profiles: Profiles, known: set[str]) -> list[tuple[str, str, fl
     obs = profiles.obs
     donor = pd.factorize(obs["donor"])[0]
     rho = profiles.correlations()
-    cross = np.triu(donor[:, None] != donor)
-    if not cross.any():
+    if len(set(donor)) < 2:
         return None
-    values = rho[cross]
-    middle = float(np.median(values))
-    spread = 1.4826 * float(np.median(np.abs(values - middle)))
+    values = np.concatenate([row[n:][donor[n:] != donor[n]] for n, row in enumerate(rho)])
+    middle = float(np.median(values, overwrite_input=True))
+    values -= middle
+    np.abs(values, out=values)
+    spread = 1.4826 * float(np.median(values, overwrite_input=True))
     least = max(_SHARED, float(normal_isf(LEVEL / len(values))) * spread)
     names = obs.index.astype(str).to_numpy()
-    rows, columns = np.nonzero(cross & (rho > least))
+    rows, columns = np.nonzero(rho > least)
+    apart = (columns > rows) & (donor[rows] != donor[columns])
+    rows, columns = rows[apart], columns[apart]
     order = np.argsort(-rho[rows, columns], kind="stable")[: _MOST * 10]
     found = []
     for one, other in zip(rows[order], columns[order], strict=True):

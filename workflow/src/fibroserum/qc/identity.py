@@ -45,7 +45,7 @@ class Likeness:
     @cached_property
     def _squares(self) -> tuple[float, int]:
         left = (self.matrix - self.middle)[self.other]
-        return float((left**2).sum()), int(self.other.sum())
+        return float((left**2).sum()), self.others
 
     def spread(self, without: tuple[int, int] | None = None) -> tuple[float, float]:
         """Return the standard deviation of the others and its degrees of freedom.
@@ -60,12 +60,17 @@ class Likeness:
         # a likeness and its mirror image share two donors: half of them count
         return float(np.sqrt(max(squares, 0.0) / max(1, count - 1))), max(1.0, count / 2 - 1)
 
+    @cached_property
+    def others(self) -> int:
+        """Return how many likenesses are of two different donors."""
+        return int(self.other.sum())
+
     @property
     def own(self) -> np.ndarray:
         """Return how much more like its own donor's before sample each after sample is."""
-        return np.diag(self.matrix - self.middle)
+        return np.diag(self.matrix) - np.diag(self.middle)
 
-    @property
+    @cached_property
     def nearest(self) -> np.ndarray:
         """Return, for each after sample, the pair whose before sample is nearest."""
         allowed = self.other | np.eye(len(self.other), dtype=bool)
@@ -139,7 +144,7 @@ def swapped_pairs(like: Likeness) -> list[Swap]:
             continue
         above = exchanged - like.middle[one, other] - like.middle[other, one]
         t = min(gain / 2, above / np.sqrt(2)) / spread
-        if t > _critical(like.other.sum() / 2, freedom):
+        if t > _critical(like.others / 2, freedom):
             found.append(Swap(int(one), other, float(t)))
     return sorted(found, key=lambda swap: -swap.t)[:_MOST]
 
@@ -159,7 +164,7 @@ def strangers(like: Likeness, known: set[int]) -> list[Swap]:
     The likeness to the other must itself stand out. known: pairs accounted for.
     """
     found = []
-    tests = like.other.sum()
+    tests = like.others
     for one, other in enumerate(like.nearest):
         if one == other or one in known:
             continue
@@ -182,7 +187,7 @@ def signal(like: Likeness) -> tuple[float, float]:
     """
     spread, freedom = like.spread()
     stands_out = float(np.median(like.own)) / spread if spread > 0 else 0.0
-    return stands_out, _critical(like.other.sum() / 2, freedom) + 1
+    return stands_out, _critical(like.others / 2, freedom) + 1
 
 
 @dataclass(frozen=True)

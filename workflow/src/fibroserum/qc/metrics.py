@@ -5,7 +5,7 @@ from __future__ import annotations
 import anndata as ad
 import numpy as np
 import pandas as pd
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import cdist
 
 from fibroserum.errors import require
 
@@ -15,6 +15,8 @@ MOST_PAIRS = 60_000
 LEAST_MEAN = 10.0
 #: Genes and samples whose values are in memory at once.
 GENES, PART = 2048, 256
+#: Of squared distances that products of matrices give.
+SLACK = 1e-9
 
 
 def gene_classes(var: pd.DataFrame) -> pd.DataFrame:
@@ -136,13 +138,48 @@ def components(expression: pd.DataFrame, obs: pd.DataFrame) -> tuple[pd.DataFram
     return positions, pd.DataFrame(rows, columns=["component", "space", "variance_ratio"])
 
 
-def correlations(expression: pd.DataFrame) -> np.ndarray:
-    """Return the Spearman correlation between samples, samples × samples."""
+def unit_ranks(expression: pd.DataFrame) -> np.ndarray:
+    """Return the ranks of each sample's genes with mean 0 and length 1, samples × genes.
+
+    Their products are Spearman correlations. NaN for a sample whose genes are all equal, and for
+    fewer than two genes.
+    """
     ranks = expression.rank(axis=1).to_numpy()
-    if ranks.shape[0] < 2 or ranks.shape[1] < 2:
-        return np.full((len(ranks), len(ranks)), np.nan)
+    if ranks.shape[1] < 2:
+        return np.full((len(ranks), 1), np.nan)
+    ranks -= ranks.mean(axis=1, keepdims=True)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.corrcoef(ranks)
+        return ranks / np.linalg.norm(ranks, axis=1, keepdims=True)
+
+
+def smallest(values: np.ndarray, count: int) -> np.ndarray:
+    """Return the places of the smallest values in ascending order, of equal ones the first."""
+    near = np.flatnonzero(values <= np.partition(values, count - 1)[count - 1])
+    return near[np.argsort(values[near], kind="stable")][:count]
+
+
+def nearest_pairs(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs of rows of which one is among the nearest `count` of the other.
+
+    Products of matrices show which rows can be: their error is far below `SLACK` of the largest
+    square. The distances of these are then compared.
+    """
+    centred = values - values.mean(axis=0)
+    square = np.einsum("sg,sg->s", centred, centred)
+    slack, chosen = SLACK * square.max(), set[tuple[int, int]]()
+    for start in range(0, len(values), PART):
+        part = slice(start, start + PART)
+        apart = square[part, None] + square - 2 * (centred[part] @ centred.T)
+        most = np.partition(apart, count, axis=1)[:, count] + slack
+        for row, (own, limit) in enumerate(zip(apart, most, strict=True), start):
+            near = np.flatnonzero(own <= limit)
+            distance = cdist(values[[row]], values[near])[0]
+            chosen |= {
+                (min(row, other), max(row, other))
+                for other in near[smallest(distance, count + 1)[1:]].tolist()
+            }
+    first, second = np.array(sorted(chosen)).T
+    return first, second
 
 
 def distance_table(expression: pd.DataFrame) -> pd.DataFrame:
@@ -151,19 +188,23 @@ def distance_table(expression: pd.DataFrame) -> pd.DataFrame:
     Where there are more than `MOST_PAIRS` pairs, only each sample's ten nearest are kept: no one
     looks at half a million rows.
     """
-    names = expression.index.to_numpy()
-    distance = squareform(pdist(expression.to_numpy()))
-    correlation = correlations(expression)
-    first, second = np.triu_indices(len(names), 1)
-    if len(first) > MOST_PAIRS:
-        nearest = np.argsort(distance, axis=1, kind="stable")[:, 1:11]
-        chosen = {tuple(sorted((i, int(j)))) for i, row in enumerate(nearest) for j in row}
-        first, second = (np.array(index) for index in zip(*sorted(chosen), strict=True))
+    names, values = expression.index.to_numpy(), expression.to_numpy()
+    if len(names) * (len(names) - 1) // 2 > MOST_PAIRS:
+        first, second = nearest_pairs(values, 10)
+    else:
+        first, second = np.triu_indices(len(names), 1)
+    ranks = unit_ranks(expression)
+    distance, correlation = np.empty((2, len(first)))
+    for start in range(0, len(first), GENES):
+        part = slice(start, start + GENES)
+        one, other = first[part], second[part]
+        distance[part] = np.sqrt(np.square(values[one] - values[other]).sum(axis=1))
+        correlation[part] = np.einsum("pg,pg->p", ranks[one], ranks[other])
     return pd.DataFrame(
         {
             "sample": names[first],
             "other": names[second],
-            "distance": distance[first, second],
-            "correlation": correlation[first, second],
+            "distance": distance,
+            "correlation": correlation,
         }
     )

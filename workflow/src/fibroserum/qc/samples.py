@@ -11,7 +11,7 @@ import pandas as pd
 
 from fibroserum.errors import listed
 from fibroserum.qc.check import Check, CheckName, not_assessed, ok, warning
-from fibroserum.qc.metrics import correlations, log2_normalized
+from fibroserum.qc.metrics import PART, log2_normalized, unit_ranks
 
 Y_GENES = ("RPS4Y1", "DDX3Y", "KDM5D", "UTY", "EIF1AY", "USP9Y", "ZFY")
 FIBROBLAST = ("COL1A1", "PDGFRA", "VIM", "LUM")
@@ -171,13 +171,16 @@ def line_sex(cohort: ad.AnnData, declared: str | None) -> Iterator[Check]:
 
 def outliers(expression: pd.DataFrame) -> Iterator[Check]:
     """Look for samples that correlate less with all others than those do among themselves."""
-    rho = correlations(expression)
-    if len(rho) < FEWEST_SAMPLES or not np.isfinite(rho).all():
+    ranks = unit_ranks(expression)
+    if len(ranks) < FEWEST_SAMPLES or not np.isfinite(ranks).all():
         reason = f"needs at least {FEWEST_SAMPLES} samples with varying counts"
         yield not_assessed("outlying sample", reason)
         return
-    np.fill_diagonal(rho, np.nan)
-    typical = np.nanmedian(rho, axis=1)
+    typical = np.empty(len(ranks))
+    for start in range(0, len(ranks), PART):
+        rho = ranks[start : start + PART] @ ranks.T
+        np.fill_diagonal(rho[:, start:], np.nan)
+        typical[start : start + PART] = np.nanmedian(rho, axis=1)
     middle = np.median(typical)
     spread = 1.4826 * np.median(np.abs(typical - middle))
     # at least 0.02: in a very even cohort three deviations are nothing to worry about
