@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import pandas as pd
 
@@ -33,6 +33,7 @@ def _patterns() -> tuple[re.Pattern[str], tuple[tuple[re.Pattern[str], str], ...
     return re.compile("|".join(f"(?:{p})" for p in table["pattern"]), re.IGNORECASE), each
 
 
+@cache  # several matrices and steps ask for the same names
 def why_no_gene(name: str) -> str:
     """Return what a row is that is no gene (ERCC spike-in, counter of HTSeq …), or no text.
 

@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Literal
 
 from fibroserum.data import data_file
@@ -118,6 +118,7 @@ def recognise(
     raise _foreign(kind, alike[0], source)
 
 
+@cache
 def _looks(name: str) -> str:
     if _ENSEMBL.fullmatch(name):
         return "ensembl"
@@ -245,6 +246,7 @@ def mangled_at(ids: Sequence[str]) -> list[tuple[int, Problem]]:
 _KEEP_TEXT = "Use the table as it was before a spreadsheet program saved it."
 
 
+@cache
 def _mangled(name: str, numeric: bool) -> tuple[str, str] | None:
     if not any(map(str.isdigit, name)):
         return None
