@@ -192,6 +192,9 @@ def job(log: str) -> Iterator[None]:
     # imports and tables make many objects that stay: searches for cycles among them find nothing
     gc.set_threshold(100_000)
     path = Path(log)
+    # modules and tables live until the end: a search for cycles among them every 700 objects, as by
+    # default, takes a tenth of a job's time
+    gc.set_threshold(50_000)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         file = path.open("w", encoding="utf-8", buffering=1)
