@@ -189,8 +189,6 @@ def job(log: str) -> Iterator[None]:
     A problem with the input or the machine is reported without a traceback. Exits with status 1
     when the work fails.
     """
-    # imports and tables make many objects that stay: searches for cycles among them find nothing
-    gc.set_threshold(100_000)
     path = Path(log)
     # modules and tables live until the end: a search for cycles among them every 700 objects, as by
     # default, takes a tenth of a job's time
