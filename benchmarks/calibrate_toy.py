@@ -32,7 +32,8 @@ from fibroserum.genes.mapping import annotate
 from fibroserum.input.config import with_defaults
 from fibroserum.input.schema import config_schema
 from fibroserum.simulate import CohortSpec, simulate_cohort
-from fibroserum.targets import TargetSettings, flag_targets
+from fibroserum.targets.stage import flag_targets
+from fibroserum.targets.study import TargetSettings
 from sections import took, write_section
 
 ROOT = Path(__file__).resolve().parents[1]

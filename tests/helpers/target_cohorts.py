@@ -19,7 +19,8 @@ from fibroserum.cohort.stage import build_cohort
 from fibroserum.de.fitting import fit_model
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stage import result_table
-from fibroserum.targets import TargetSettings, TargetTables, flag_targets
+from fibroserum.targets.stage import flag_targets
+from fibroserum.targets.study import TargetSettings, TargetTables
 
 GENES = 250
 DISPERSION = 0.02

@@ -15,11 +15,11 @@ from scipy import stats
 from fibroserum import tables
 from fibroserum.chain import links as chain_links
 from fibroserum.chain import stage
-from fibroserum.chain.links import LINKS, Link, chained, verdicts_of
+from fibroserum.chain.links import LINKS, Link, chained, links_of, verdicts_of
 from fibroserum.chain.outcome_changes import outcome_change
 from fibroserum.chain.rows import sheet_slope
 from fibroserum.chain.sentences import chain_words
-from fibroserum.chain.stage import Sources, flag_chain, links_of
+from fibroserum.chain.stage import Sources, flag_chain
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 
 NAMES = ("CCL28", "BGN", "skin")

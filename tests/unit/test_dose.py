@@ -23,7 +23,8 @@ from fibroserum.input.sheet_checks import _repeated_doses
 from fibroserum.linear import Expression, contrast_fits
 from fibroserum.slopes.contrast import contrast_slope
 from fibroserum.slopes.model import SlopeSteps
-from fibroserum.targets import TargetSettings, flag_targets
+from fibroserum.targets.stage import flag_targets
+from fibroserum.targets.study import TargetSettings
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "omnibus"

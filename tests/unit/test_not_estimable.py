@@ -33,8 +33,9 @@ from fibroserum.report.loading import load_run
 from fibroserum.report.page.cohort_page import build_page
 from fibroserum.report.theme import spec
 from fibroserum.synthesis.evidence import Key, read_evidence, why_without
-from fibroserum.targets import TargetSettings, flag_targets
 from fibroserum.targets.context import ContextSettings, context_table
+from fibroserum.targets.stage import flag_targets
+from fibroserum.targets.study import TargetSettings
 from helpers.report_run import make_run
 from helpers.report_shape import Shape
 from helpers.small_cohort import SmallCohort, good

@@ -61,10 +61,7 @@ PRIVATE = {
     "openpyxl.worksheet._read_only.ReadOnlyWorksheet._get_source": (
         "the sheet's XML, in which formulas without values are found and none is translated"
     ),
-    "xlsxwriter.worksheet.Worksheet._write_rows": "cells a column at a time: a quarter of the time",
-    "xlsxwriter.worksheet.Worksheet.dim_rowmax": "likewise: the last row",
-    "xlsxwriter.worksheet.Worksheet.fh": "likewise: the stream",
-    "xlsxwriter.xmlwriter.XMLwriter": "likewise: XlsxWriter's own escaping of control characters",
+    "xlsxwriter.xmlwriter.XMLwriter": "XlsxWriter's own escaping of control characters",
     "xlsxwriter.xmlwriter.XMLwriter._escape_control_characters": "likewise",
     "snakemake.common.configfile.load_configfile": "a config file as Snakemake reads it",
     "snakemake.logging.logger": "messages before the first job",

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import zipfile
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 import openpyxl
-import pandas as pd
 import pytest
 from xlsxwriter.workbook import Workbook
 
 from fibroserum import tables
 from fibroserum.report import workbook as workbook_module
 from fibroserum.report.loading import RunTables, load_run
-from fibroserum.report.workbook import OPTIONS, TableSheet, sheet_name, workbook
+from fibroserum.report.workbook import (
+    OPTIONS,
+    Sheet,
+    Texts,
+    sheet_name,
+    sheets_of,
+    with_rows,
+    workbook,
+)
 from helpers.report_run import make_run
 from helpers.report_shape import HOSTILE, Shape
 
@@ -27,8 +35,14 @@ def made(
     folder = tmp_path_factory.mktemp("run")
     outcomes = ("skin", HOSTILE[0])
     shape = Shape(genes=120, names=HOSTILE, pairs=10, groups=("AT", HOSTILE[0]), outcomes=outcomes)
-    run = load_run(folder, make_run(folder, repository, shape))
-    return run, openpyxl.load_workbook(io.BytesIO(workbook(run, "made up")))
+    config = make_run(folder, repository, shape)
+    made = workbook(folder, "made up", stimulated(config), ["outcomes"])
+    assert made == workbook(folder, "made up", stimulated(config), ["outcomes"])
+    return load_run(folder, config), openpyxl.load_workbook(io.BytesIO(made))
+
+
+def stimulated(config: dict[str, Any]) -> dict[str, bool]:
+    return {name: bool(about["stimulation"]) for name, about in config["factors"].items()}
 
 
 def test_first_sheet_explains_every_other(made: tuple[RunTables, openpyxl.Workbook]) -> None:
@@ -50,8 +64,9 @@ def test_outcomes_have_sheets_where_the_config_names_some(
 ) -> None:
     names = {"outcome_pairs", "outcomes", "outcome_targets", "outcome_sets"}
     assert names <= set(made[1].sheetnames)
-    run = load_run(tmp_path, make_run(tmp_path, repository, Shape(genes=60)))
-    assert not names & {sheet.wanted for sheet in workbook_module.sheets_of(run)}
+    config = make_run(tmp_path, repository, Shape(genes=60))
+    found = {sheet.wanted for sheet in sheets_of(tmp_path, stimulated(config), [])}
+    assert not names & found
 
 
 def test_symbols_and_formulas_stay_text(made: tuple[RunTables, openpyxl.Workbook]) -> None:
@@ -80,72 +95,75 @@ def test_numbers_are_those_of_the_table(made: tuple[RunTables, openpyxl.Workbook
                 assert (cell is None) if value != value else cell == value
 
 
-def test_the_same_tables_give_the_same_bytes(made: tuple[RunTables, openpyxl.Workbook]) -> None:
-    run, _ = made
-    assert workbook(run, "x") == workbook(run, "x")
+TEXTS = ["", " led", "trailed ", "a\x01b", "_x0041_", "<&>\"'", "=1+1", "é", "x" * 40_000, "50 %s"]
 
 
-TEXTS = ["", " led", "trailed ", "a\x01b", "_x0041_", "<&>\"'", "=1+1", "é", "x" * 40_000, None]
-
-
-def test_cells_are_those_that_xlsxwriter_writes_one_by_one() -> None:
-    frame = pd.DataFrame(
-        {
-            "text": TEXTS,
-            "float": [0.1 + 0.2, -1e-300, 1e300, np.nan, 0.0, 1 / 3, 5.0, 1e15, 123456789.1234, 7],
-            "whole": pd.array([1, None, -3, 2**40, 0, 5, 6, 7, 8, 9], dtype="Int64"),
-            "yes": pd.array([True, None, False] + [True] * 7, dtype="boolean"),
-            "nothing": [None] * len(TEXTS),
-        }
-    )
-    frame = pd.concat([frame] * 3, ignore_index=True)
-    made, reference = io.BytesIO(), io.BytesIO()
-    with Workbook(made, OPTIONS) as book:
-        sheet = book.add_worksheet("x", TableSheet)
-        sheet.set_table(frame, book.add_format({"bold": True}))
+def test_cells_are_those_that_xlsxwriter_writes_one_by_one(tmp_path: Path) -> None:
+    """In `targets`, which has columns of every kind; text in all its forms."""
+    columns = tables.schemas()["targets"].columns
+    values = {
+        "text": TEXTS,
+        "number": ["0.3", "-1e-300", "1e+300", "", "0", "0.3333333333", "5", "1e+15", "12.5", "7"],
+        "integer": ["1", "", "-3", str(2**40), "0", "5", "6", "7", "8", "9"],
+        "boolean": ["true", "", "false"] + ["true"] * 7,
+    }
+    values |= {"fraction": values["number"], "word": TEXTS}
+    names = [column.name for column in columns]
+    rows = list(zip(*(values[column.kind] for column in columns), strict=True)) * 3
+    text = io.StringIO()
+    csv.writer(text, delimiter="\t", lineterminator="\n").writerows([names, *rows])
+    table = Sheet("x", "targets", text.getvalue(), "label", "50 % <of>")
+    assert table.length == len(rows)
+    made = xml_of(table)
+    reference = io.BytesIO()
     # row by row, with texts in their cells as ours have them
     with Workbook(reference, {**OPTIONS, "constant_memory": True}) as book:
         sheet = book.add_worksheet("x")
-        sheet.write_row(0, 0, frame.columns, book.add_format({"bold": True}))
-        for row, cells in enumerate(frame.itertuples(index=False), 1):
-            for column, value in enumerate(cells):
-                if isinstance(value, str) and value:
-                    sheet.write_string(row, column, value[:32_767])
-                elif isinstance(value, float) and value == value:
-                    sheet.write_number(row, column, float(f"{value:.10g}"))
-                elif isinstance(value, bool | np.bool_):
-                    sheet.write_boolean(row, column, bool(value))
-                elif isinstance(value, int | np.integer):
-                    sheet.write_number(row, column, int(value))
-    ours, theirs = (
-        openpyxl.load_workbook(io.BytesIO(one.getvalue()))["x"] for one in (made, reference)
-    )
-    assert ours.dimensions == theirs.dimensions == f"A1:E{len(frame) + 1}"
+        sheet.write_row(0, 0, table.columns, book.add_format({"bold": True}))
+        for row, cells in enumerate(rows, 1):
+            sheet.write_string(row, 0, "50 % <of>")
+            for place, (column, cell) in enumerate(zip(columns, cells, strict=True), 1):
+                if not cell:
+                    continue
+                if column.kind == "boolean":
+                    sheet.write_boolean(row, place, cell == "true")
+                elif column.kind in ("text", "word"):
+                    sheet.write_string(row, place, cell[:32_767])
+                else:
+                    sheet.write_number(row, place, float(cell))
+    ours, theirs = (openpyxl.load_workbook(one)["x"] for one in (made, reference))
+    assert ours.dimensions == theirs.dimensions
     for mine, other in zip(ours.iter_rows(), theirs.iter_rows(), strict=True):
         for a, b in zip(mine, other, strict=True):
             assert a.coordinate == b.coordinate
-            if a.value != "":  # which the other has as no cell
-                assert (a.value, a.data_type, a.font.bold) == (b.value, b.data_type, b.font.bold)
-    assert [cell.value for cell in ours["B"][5:6]] == [0]
-    assert [cell.value for cell in ours["D"][3:4]] == [False]
+            assert (a.value, a.data_type, a.font.bold) == (b.value, b.data_type, b.font.bold)
     xml = zipfile.ZipFile(made).read("xl/worksheets/sheet1.xml").decode()
     assert '<is><t xml:space="preserve"> led</t></is>' in xml
 
 
+def xml_of(table: Sheet) -> io.BytesIO:
+    """Return a book of one table, whose rows are put in."""
+    header, made = io.BytesIO(), io.BytesIO()
+    with Workbook(header, OPTIONS) as book:
+        sheet = book.add_worksheet("x")
+        sheet.write_row(0, 0, table.columns, book.add_format({"bold": True}))
+    with zipfile.ZipFile(header) as before, zipfile.ZipFile(made, "w") as after:
+        for name in before.namelist():
+            xml = before.read(name).decode()
+            whole = "".join(with_rows(xml, table, Texts())) if "/sheet1." in name else xml
+            after.writestr(name, whole)
+    return made
+
+
 def test_a_sheet_is_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    frame = pd.DataFrame({"gene": [f"G{i}" for i in range(25)], "n": np.arange(25.0)})
+    rows = [f"G{i}" for i in range(25)]
+    table = Sheet("x", "left_out_genes", "\n".join(["gene", *rows, ""]))
     found = []
     for at_once in (10_000, 25, 4, 1):
         monkeypatch.setattr(workbook_module, "AT_ONCE", at_once)
-        stream = io.BytesIO()
-        with Workbook(stream, OPTIONS) as book:
-            book.add_worksheet("x", TableSheet).set_table(frame, book.add_format())
-        rows = openpyxl.load_workbook(io.BytesIO(stream.getvalue()))["x"].iter_rows(
-            values_only=True
-        )
-        found.append(list(rows))
-    assert found[0][1:] == list(frame.itertuples(index=False, name=None))
-    assert all(one == found[0] for one in found)
+        cells = openpyxl.load_workbook(xml_of(table))["x"].iter_rows(values_only=True)
+        found.append([row[0] for row in cells])
+    assert all(one == ["gene", *rows] for one in found)
 
 
 def test_sheet_names_fit_a_spreadsheet() -> None:

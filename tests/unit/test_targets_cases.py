@@ -15,7 +15,7 @@ from statsmodels.genmod.families import NegativeBinomial
 from fibroserum import tables
 from fibroserum.de.settings import FitSettings, Steps
 from fibroserum.input.published import read_published
-from fibroserum.targets import TargetTables
+from fibroserum.targets.study import TargetTables
 from helpers.target_cohorts import Drawn, Planted, draw, flagged, verdict
 
 TARGETS = {

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fibroserum.targets import TargetTables
 from fibroserum.targets.all_groups import all_groups_sentence
 from fibroserum.targets.baseline import to_report
 from fibroserum.targets.genome_wide import genome_wide_sentence
 from fibroserum.targets.leave_one_out_words import LeftOut, leave_one_out_sentence, left_out
+from fibroserum.targets.study import TargetTables
 from fibroserum.targets.verdict import Verdict
 from helpers.target_cohorts import Drawn, Planted, draw, flagged, verdict
 

@@ -15,9 +15,10 @@ from fibroserum.de.fitting import fit_model
 from fibroserum.de.settings import FitSettings, SecondOpinion
 from fibroserum.de.stored_fit import expression_of_calls
 from fibroserum.linear import UNEQUAL
-from fibroserum.targets import TargetTables, leave_one_out_second
+from fibroserum.targets import leave_one_out_second
 from fibroserum.targets.leave_one_out_second import second_without_each
 from fibroserum.targets.sentences import unequal_variance_caveat
+from fibroserum.targets.study import TargetTables
 from fibroserum.targets.verdict import Evidence, Rule, driven_by_outlier, judge
 from helpers.target_cohorts import Drawn, Planted, draw, flagged
 

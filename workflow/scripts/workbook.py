@@ -6,10 +6,9 @@ with job(snakemake.log[0]):
     from pathlib import Path
 
     from fibroserum import tables
-    from fibroserum.report.run_tables import read_tables
     from fibroserum.report.workbook import workbook
 
     output = Path(snakemake.output.workbook)
     params = snakemake.params
-    made = read_tables(output.parent, params.stimulation, params.configured)
-    tables.write_bytes(workbook(made, params.cohort), output)
+    made = workbook(output.parent, params.cohort, params.stimulation, params.configured)
+    tables.write_bytes(made, output)

@@ -19,7 +19,8 @@ from fibroserum.factors.stimulation import stimulation_table
 from fibroserum.genes.gmt import read_collections
 from fibroserum.input.published import read_published
 from fibroserum.input.signature import read_signature
-from fibroserum.targets import TargetSettings, TargetTables, flag_targets
+from fibroserum.targets.stage import flag_targets
+from fibroserum.targets.study import TargetSettings, TargetTables
 
 #: The fits of a cohort, by model.
 Fits = Mapping[str, ad.AnnData]

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from math import isnan, nan, prod
 from typing import Any, Literal
 
+import pandas as pd
+
 TO_MOLECULE, TO_GENE, DIRECT_GENE, TO_OUTCOME, DIRECT_OUTCOME = LINKS = (
     "training->molecule",
     "molecule->gene",
@@ -65,6 +67,15 @@ def link_of(
     """Return a link from a row of a table; estimate, pvalue: names of their columns."""
     value, low, high, p = (float(row[name]) for name in (estimate, "ci_low", "ci_high", pvalue))
     return Link(value, low, high, p, called, words)
+
+
+def links_of(chain: pd.DataFrame) -> dict[str, Link]:
+    """Return the links of one chain from its rows of the table."""
+    called = ("supported", "contradicts")
+    return {
+        row["link"]: link_of(row, row["sentence"], called=row["verdict"] in called)
+        for row in chain.to_dict("records")
+    }
 
 
 def chained(config: Mapping[str, Any]) -> dict[str, str]:

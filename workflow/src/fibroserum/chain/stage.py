@@ -19,7 +19,6 @@ from fibroserum.chain.links import (
     TO_MOLECULE,
     TO_OUTCOME,
     Link,
-    link_of,
     verdicts_of,
 )
 from fibroserum.chain.outcome_changes import outcome_change
@@ -142,15 +141,6 @@ def _chain_rows(
             "verdict": verdicts[name],
             "sentence": link_sentence(name, links, names),
         }
-
-
-def links_of(chain: pd.DataFrame) -> dict[str, Link]:
-    """Return the links of one chain from its rows of the table."""
-    called = ("supported", "contradicts")
-    return {
-        row["link"]: link_of(row, row["sentence"], called=row["verdict"] in called)
-        for row in chain.to_dict("records")
-    }
 
 
 def _by(table: pd.DataFrame, *keys: str) -> Rows:

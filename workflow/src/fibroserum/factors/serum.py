@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fibroserum.factors.calls import UNAVAILABLE
 from fibroserum.factors.combine import Evidence, signed_z
 from fibroserum.slopes.design import keys_of
 from fibroserum.slopes.model import STEPS, SlopeSteps, slope_model
-
-#: What the reason of every pair begins with where no pair of the factor can be used.
-UNAVAILABLE = "serum evidence unavailable: "
 
 
 @dataclass(frozen=True)

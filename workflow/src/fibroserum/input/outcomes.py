@@ -17,6 +17,8 @@ from fibroserum.input.sheet_checks import comma_hint
 
 Outcomes = Mapping[str, Mapping[str, Any]]
 WHERE = "config, outcomes"
+#: What the reason of a pair begins with that has a value, where its outcome has no slope.
+UNAVAILABLE = "not assessed: "
 
 
 def column_of(entry: Mapping[str, Any]) -> str:

@@ -16,8 +16,6 @@ from fibroserum.slopes.model import STEPS, SlopeModel, SlopeSteps, slope_model
 
 COLUMNS = ["donor", "group", "before", "after", "change", "used", "reason"]
 FEWEST_PAIRS = 4
-#: What the reason of a pair begins with that has a value, where its outcome has no slope.
-UNAVAILABLE = "not assessed: "
 
 
 def outcome_pairs(

@@ -13,8 +13,9 @@ import pandas as pd
 from fibroserum import tables
 from fibroserum.cohort.accessors import at_time, change_times, settings_of, tested_counts
 from fibroserum.genes.gmt import GeneSet, map_sets
+from fibroserum.input.outcomes import UNAVAILABLE
 from fibroserum.multiple_testing import benjamini_hochberg, panel_adjusted
-from fibroserum.outcomes.pairs import UNAVAILABLE, outcome_pairs, outcome_slope
+from fibroserum.outcomes.pairs import outcome_pairs, outcome_slope
 from fibroserum.outcomes.sentences import not_tested, reason
 from fibroserum.outcomes.sets import set_slopes
 from fibroserum.slopes.design import VALUE, Question, keys_of

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from anndata import AnnData
 
 from fibroserum.chain.links import chained
 from fibroserum.cohort import contrasts
@@ -17,10 +18,9 @@ from fibroserum.cohort.accessors import all_contrasts, change_times, settings_of
 from fibroserum.cohort.opening import opening, reading_order
 from fibroserum.cohort.questions import questions_of
 from fibroserum.cohort.storage import open_h5ad
-from fibroserum.enrichment.stage import tested_genes
 from fibroserum.genes.gmt import GeneSet, map_sets, read_collections
 from fibroserum.input.published import read_published
-from fibroserum.report.run_tables import CONFIGURED, Tables, read_tables
+from fibroserum.report.run_tables import CONFIGURED, Frames, Tables, read_tables
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,17 @@ def _gene_sets(config: Mapping[str, Any], genes: pd.DataFrame) -> tuple[GeneSet,
     return tuple(mapped)
 
 
+def _ranked(cohort: AnnData, results: Frames) -> dict[str, pd.Index]:
+    """Return the genes that set tests rank in each contrast: those that the second model tests."""
+    tested = {name: table["second_pvalue"].notna() for name, table in results.items()}
+    if all(genes.any() for genes in tested.values()):
+        return {name: pd.Index(results[name].loc[own, "gene_id"]) for name, own in tested.items()}
+    # without its p values they are found in the counts; slow to import
+    from fibroserum.enrichment.stage import tested_genes
+
+    return tested_genes(cohort, results)
+
+
 def load_run(
     folder: str | Path, config: Mapping[str, Any], provenance: Mapping[str, Any] | None = None
 ) -> RunTables:
@@ -127,7 +138,7 @@ def load_run(
         provenance = json.loads((place / "provenance.json").read_text(encoding="utf-8"))
     settings = settings_of(cohort)
     # before the next matrix is read, so that two are not held at once
-    ranked = tested_genes(cohort, made.de)
+    ranked = _ranked(cohort, made.de)
     normalized = np.asarray(cohort.layers["normalized"])
     order = reading_order(all_contrasts(settings), settings["groups"], settings["control"])
     ordered = made.contrasts.set_index("contrast").loc[order].reset_index()

@@ -121,13 +121,20 @@ def frames_of(run: Tables) -> Iterator[tuple[str, pd.DataFrame]]:
     yield from ((schema, getattr(run, field)) for field, schema in SINGLE.items())
 
 
-def explained(run: Tables) -> dict[str, list[tables.Column]]:
-    """Return the columns to explain of each schema: the optional ones where a table has them."""
-    there = {(schema, str(name)) for schema, frame in frames_of(run) for name in frame}
+def explained_columns(there: Collection[tuple[str, str]]) -> dict[str, list[tables.Column]]:
+    """Return the columns to explain of each schema: the optional ones where a table has them.
+
+    there: schemas and names of the columns of all tables.
+    """
     return {
         schema.name: [c for c in schema.columns if not c.optional or (schema.name, c.name) in there]
         for schema in tables.schemas().values()
     }
+
+
+def explained(run: Tables) -> dict[str, list[tables.Column]]:
+    """Return the columns to explain of the tables of a run, see `explained_columns`."""
+    return explained_columns({(name, str(c)) for name, frame in frames_of(run) for c in frame})
 
 
 def _read(name: str, folder: Path, **names: str) -> pd.DataFrame:

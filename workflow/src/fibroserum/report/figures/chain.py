@@ -13,8 +13,8 @@ from fibroserum.chain.links import (
     TO_OUTCOME,
     VERDICTS,
     Link,
+    links_of,
 )
-from fibroserum.chain.stage import links_of
 from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables, labels_of
 from fibroserum.report.theme import MARK, OPPOSITE, PREDICTED, QUIET, RULE, Figure, empty, panels

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fibroserum.chain.links import chained
+from fibroserum.chain.links import chained, links_of
 from fibroserum.chain.sentences import CAVEAT, chain_words
-from fibroserum.chain.stage import links_of
 from fibroserum.report.figures.catalogue import chain_figures
 from fibroserum.report.figures.chain import chain_rows
 from fibroserum.report.loading import RunTables, labels_of

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fibroserum.cohort.accessors import change_times
-from fibroserum.outcomes.pairs import UNAVAILABLE
+from fibroserum.input.outcomes import UNAVAILABLE
 from fibroserum.report.figures.catalogue import outcome_figures
 from fibroserum.report.loading import RunTables
 from fibroserum.report.theme import records

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from fibroserum.errors import listed
-from fibroserum.factors.serum import UNAVAILABLE
+from fibroserum.factors.calls import UNAVAILABLE
 from fibroserum.report.figures.sets import keys_of, relatives
 from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables, labels_of
