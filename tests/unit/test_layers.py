@@ -38,6 +38,7 @@ LATE = {
     *("altair", "edgepython", "gseapy", "openpyxl", "pydeseq2", "scanpy", "statsmodels"),
     *("scipy.interpolate", "scipy.io", "scipy.optimize", "scipy.sparse", "scipy.stats"),
     *("vl_convert", "fibroserum.counts.hdf5", "fibroserum.deseq.datasets"),
+    "fibroserum.enrichment.stage",
 }
 #: What a job imports by way of them, each half a second or more.
 SLOW = {"edgepython", "gseapy", "matplotlib", "scanpy", "scipy.stats", "sklearn", "statsmodels"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 import time
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from fibroserum import report
+from fibroserum.report.figures import render
+from fibroserum.report.figures.converter import converter
 
 BEGUN = """
 from fibroserum.report.drawing import Drawing
@@ -64,3 +67,11 @@ def test_channels_have_classes() -> None:
         if isinstance(part, ast.Constant | ast.JoinedStr)
     ]
     assert found == []
+
+
+def test_fonts_leave_the_environment_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FONTCONFIG_FILE", raising=False)
+    converter.cache_clear()
+    drawing = converter().vegalite_to_svg(render.NOTHING)
+    assert drawing.startswith("<svg")
+    assert "FONTCONFIG_FILE" not in os.environ

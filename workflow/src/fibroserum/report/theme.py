@@ -115,9 +115,16 @@ def value(number: Any) -> Any:
     return float(f"{number:.8g}") if math.isfinite(number) else None
 
 
+def _cells(column: pd.Series) -> list[Any]:
+    """Return the cells of a column as `value` does, floats in a third of the time."""
+    if column.dtype == float:
+        return [float(f"{cell:.8g}") if math.isfinite(cell) else None for cell in column.tolist()]
+    return [cell if isinstance(cell, str) else value(cell) for cell in column.tolist()]
+
+
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows of a table as JSON objects."""
-    columns = [[value(cell) for cell in frame[name].tolist()] for name in frame]
+    columns = [_cells(frame[name]) for name in frame]
     names = list(map(str, frame.columns))
     return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
@@ -275,6 +282,15 @@ def both_ends(limit: int) -> str:
     tail = 2 * most // 3
     cut = f"slice(datum.label, 0, {most - tail - 1}) + '…' + slice(datum.label, -{tail})"
     return f"length(datum.label) > {most} ? {cut} : datum.label"
+
+
+def layered(*charts: alt.Chart) -> alt.LayerChart | alt.FacetChart:
+    """Return charts on top of each other, as dictionaries: copies of these are cheap."""
+    for chart in charts:
+        if isinstance(chart.mark, alt.SchemaBase):
+            chart.mark = chart.mark.to_dict(validate=False)
+        chart.encoding = alt.FacetedEncoding(**chart.encoding.to_dict(validate=False))
+    return alt.layer(*charts)
 
 
 def panels(

@@ -150,7 +150,8 @@ def rows_of(sheet: Sheet, texts: Mapping[str, str]) -> Iterator[str]:
     texts: cells of texts, by the text.
     """
     kinds = {one.name: one.kind for one in tables.schemas()[sheet.schema].columns}
-    cells, words = [], []
+    cells: list[str] = []
+    words: list[tuple[int, Mapping[str, str]]] = []
     first = f'<c r="A{ROW}" t="inlineStr">{texts[sheet.of]}</c>' if sheet.label else ""
     for place, name in enumerate(sheet.columns[len(sheet.label) > 0 :]):
         reference = f'<c r="{xl_col_to_name(place + bool(sheet.label))}{ROW}"'

@@ -86,19 +86,19 @@ def published_effect(
     """
     if published is None or contrast.dose:
         return None
-    rows: dict[str, Any] = {}
-    for row in published[published["gene"] == target].itertuples():
-        rows.setdefault(str(row.group), row)
+    rows: dict[str, dict[Any, Any]] = {}
+    for row in published[published["gene"] == target].to_dict("records"):
+        rows.setdefault(str(row["group"]), row)
     own, other = contrast.group, contrast.reference
     if contrast.kind == "average" and set(groups) <= set(published["group"]):
         own = SINGLE_GROUP
     if own not in rows or (other is not None and other not in rows):
         return None
     if contrast.kind == "difference":
-        return float(rows[own].log2_ratio - rows[str(other)].log2_ratio)
+        return float(rows[own]["log2_ratio"] - rows[str(other)]["log2_ratio"])
     if contrast.kind == "baseline":
-        return float(np.log2(rows[own].before / rows[str(other)].before))
-    return float(rows[own].log2_ratio)
+        return float(np.log2(rows[own]["before"] / rows[str(other)]["before"]))
+    return float(rows[own]["log2_ratio"])
 
 
 def power_row(

@@ -34,6 +34,7 @@ from fibroserum.report.theme import (
     empty,
     group_colours,
     label_axis,
+    layered,
     legend,
     lines_of,
     panels,
@@ -164,7 +165,7 @@ def overlap(run: RunTables, alpha: float, *, alone: bool = False) -> Figure:
     numbers = base.mark_text(align="left", dx=4).encode(x=alt.X("genes:Q"), text=alt.Text("text:N"))
     rows = int(frame.groupby("panel").size().max())
     step = 12 * lines_of(order, LINE) + 6
-    chart = alt.layer(bars, inner, numbers).properties(width=190, height=step * rows)
+    chart = layered(bars, inner, numbers).properties(width=190, height=step * rows)
     names = list(dict.fromkeys(frame["panel"]))
     drawn = panels(chart, "panel", "counts", names, 2, 240).properties(
         spacing={"row": 76, "column": 190}
@@ -259,7 +260,7 @@ def quadrants(run: RunTables, contrast: str, alpha: float, *, alone: bool = Fals
         cloud,
         *(target_layers(x, y, tooltip) if len(marked) else []),
     ]
-    chart = alt.layer(*layers).properties(width=WIDTH, height=420)
+    chart = layered(*layers).properties(width=WIDTH, height=420)
     held = {"points": frame, "targets": marked, "diagonal": diagonal, "zero": ZERO}
     counts = frame["shown"].value_counts()
     drawn = "; ".join(f"{counts.get(name, 0)} {name}" for name in loud)

@@ -17,7 +17,17 @@ from fibroserum.chain.links import (
 )
 from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables, labels_of
-from fibroserum.report.theme import MARK, OPPOSITE, PREDICTED, QUIET, RULE, Figure, empty, panels
+from fibroserum.report.theme import (
+    MARK,
+    OPPOSITE,
+    PREDICTED,
+    QUIET,
+    RULE,
+    Figure,
+    empty,
+    layered,
+    panels,
+)
 
 MOST_PANELS = 9
 #: Of a panel, in pixels: its size, where the nodes stand, half of a node, where the lines of the
@@ -187,4 +197,4 @@ def _drawing() -> alt.LayerChart | alt.FacetChart:
         .mark_text(fontWeight="bold", color=MARK, limit=2 * HALF_WIDTH - 6)
         .encode(x=x, y=y, text=alt.Text("text:N"))
     )
-    return alt.layer(lines, *heads, *texts, boxes, names).properties(width=WIDTH, height=HEIGHT)
+    return layered(lines, *heads, *texts, boxes, names).properties(width=WIDTH, height=HEIGHT)

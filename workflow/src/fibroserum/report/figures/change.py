@@ -19,6 +19,7 @@ from fibroserum.report.theme import (
     call_shape,
     data,
     empty,
+    layered,
     panels,
     thin,
     weight,
@@ -119,7 +120,7 @@ def _scatter(
     columns = ["gene_id", "gene", *numbers, "call", "area", "alpha", *fields]
     layers = [cloud, *(target_layers(x, y, _tooltip()) if len(marked) else [])]
     of_lists = list_marks(run, x, y, _tooltip())
-    chart = alt.layer(*layers, *of_lists).properties(width=WIDTH, height=360)
+    chart = layered(*layers, *of_lists).properties(width=WIDTH, height=360)
     if of_lists:
         chart = chart.resolve_scale(color="independent", shape="independent")
     decimals = ["log2FoldChange", *(name for name in fields if name != "baseMean")]

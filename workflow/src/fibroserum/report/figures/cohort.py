@@ -18,6 +18,7 @@ from fibroserum.report.theme import (
     hollow_or_filled,
     in_order,
     label_axis,
+    layered,
     legend,
     mark_size,
     names_axis,
@@ -258,7 +259,7 @@ def _components(
             angle=alt.Angle("angle:Q", scale=alt.Scale(domain=[0, 360], range=[0, 360])),
         )
     )
-    chart = alt.layer(shafts, points, heads).properties(width=width, height=height)
+    chart = layered(shafts, points, heads).properties(width=width, height=height)
     words = f"{titles[0]} and {titles[1]} of {len(frame)} samples, arrows from before to after."
     return Figure(chart, {"samples": frame, "arrows": arrows}, words, responsive=False, aspect=True)
 

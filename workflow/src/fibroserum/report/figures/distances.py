@@ -16,6 +16,7 @@ from fibroserum.report.theme import (
     empty,
     group_scale,
     in_order,
+    layered,
     legend,
     mark_size,
     names_axis,
@@ -147,7 +148,7 @@ def pair_similarity(run: RunTables) -> Figure:
         .mark_tick(color=ACCENT, thickness=2, size=14 if shown else 3)
         .encode(x=x, y=alt.Y("nearest:Q"), tooltip=tooltip)
     )
-    chart = alt.layer(other, own).properties(width=WIDTH, height=200)
+    chart = layered(other, own).properties(width=WIDTH, height=200)
     far = int((frame["own"] > frame["nearest"]).sum())
     words = f"{far} of {len(frame)} pairs are farther apart than the nearest other donor."
     return Figure(chart, {"pairs": frame}, words)

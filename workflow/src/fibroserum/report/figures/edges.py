@@ -25,6 +25,7 @@ from fibroserum.report.theme import (
     empty,
     fold_change_scale,
     group_scale,
+    layered,
     names_axis,
     panels,
     wrapped,
@@ -130,7 +131,7 @@ def running_sums(run: RunTables) -> Figure:
         )
     )
     zero = alt.Chart().mark_rule(color=ACCENT).encode(y=alt.datum(0))
-    layers = alt.layer(zero, lines, dots).properties(width=180, height=130)
+    layers = layered(zero, lines, dots).properties(width=180, height=130)
     subjects = [called[key] for key in shown]
     chart = panels(layers, "panel", "sums", subjects, 3, 240, spaced=True)
     words = f"Running sums of {len(subjects)} gene sets, dots at their leading edges."

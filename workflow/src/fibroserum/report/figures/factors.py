@@ -24,6 +24,7 @@ from fibroserum.report.theme import (
     data,
     empty,
     group_scale,
+    layered,
     mark_size,
     thin,
     weight,
@@ -98,7 +99,7 @@ def level(run: RunTables, factor: str) -> Figure:
             ],
         )
     )
-    chart = alt.layer(zero_line("x"), dots, bars, middles).properties(
+    chart = layered(zero_line("x"), dots, bars, middles).properties(
         width=WIDTH, height=58 * donors["group"].nunique()
     )
     held = {
@@ -203,7 +204,7 @@ def evidence(run: RunTables, factor: str) -> Figure:
         *("gene_id", "gene", "call", "direction", "stimulation_log2FoldChange", "serum_slope"),
         *("responsive_padj", "confirmed_padj", "x", "y", "area", "alpha"),
     ]
-    chart = alt.layer(*layers).properties(width=WIDTH, height=360)
+    chart = layered(*layers).properties(width=WIDTH, height=360)
     frame = as_shown(
         frame[columns],
         ["stimulation_log2FoldChange", "serum_slope", "x", "y"],

@@ -18,6 +18,7 @@ from fibroserum.report.theme import (
     group_scale,
     hollow_or_filled,
     label_axis,
+    layered,
     row_step,
     wrapped,
 )
@@ -102,7 +103,7 @@ def design(run: RunTables) -> Figure:
         .mark_text(align="left")
         .encode(x=alt.XValue(width + 4), y=y, text=alt.Text("pairs:N"))
     )
-    chart = alt.layer(lines, paper, dots, numbers, beside)
+    chart = layered(lines, paper, dots, numbers, beside)
     chart = chart.resolve_scale(color="independent").properties(width=width, height=alt.Step(step))
     return Figure(chart, {"places": frame, "pairs": said}, "Donors of each group at each time.")
 
@@ -121,7 +122,7 @@ def forest(run: RunTables, contrasts: list[str]) -> Figure:
     header = alt.Header(labelExpr=wrapped(LINE), labelLineHeight=12)
     height = max(60, 17 * frame["target"].nunique())
     chart = (
-        alt.layer(*targets.forest_layers(run, frame, "log2 fold change", 3))
+        layered(*targets.forest_layers(run, frame, "log2 fold change", 3))
         .properties(width=PANEL, height=height)
         .facet(
             column=alt.Column("label:N", sort=order, title=None, header=header),

@@ -15,6 +15,7 @@ from fibroserum.report.theme import (
     data,
     empty,
     label_axis,
+    layered,
     row_step,
     zero_line,
 )
@@ -106,7 +107,7 @@ def figure(run: RunTables) -> Figure:
         x=alt.XValue(ESTIMATES + 8), y=y, text=alt.Text("words:N")
     )
     layers = [zero_line("x"), *([changes] if len(own) else []), bars, dots, numbers]
-    forest = alt.layer(*layers).properties(
+    forest = layered(*layers).properties(
         width=ESTIMATES, height=alt.Step(row_step(order, LINE, 26))
     )
     chart = alt.vconcat(lines, forest, spacing=26)

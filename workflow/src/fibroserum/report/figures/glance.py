@@ -23,6 +23,7 @@ from fibroserum.report.theme import (
     empty,
     group_scale,
     label_axis,
+    layered,
     row_step,
     zero_line,
 )
@@ -144,7 +145,7 @@ def target(run: RunTables) -> Figure:
             ],
         )
     )
-    chart = alt.layer(zero_line("x"), bars, dots).properties(width=SMALL, height=step)
+    chart = layered(zero_line("x"), bars, dots).properties(width=SMALL, height=step)
     held = {"estimates": frame, "zero": ZERO}
     return Figure(chart, held, f"{names[0]} in each contrast.", responsive=False)
 

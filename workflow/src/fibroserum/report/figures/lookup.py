@@ -13,6 +13,7 @@ from fibroserum.report.theme import (
     both_ends,
     contrast_colour,
     group_scale,
+    layered,
     panels,
     zero_line,
 )
@@ -67,9 +68,7 @@ def donors_of_genes(run: RunTables) -> alt.FacetChart:
         )
     )
     slopes = slope_chart(run, title, panel=True, least=PLOT)
-    layers = alt.layer(*slopes.layer, bars, dots).properties(
-        width=slopes.width, height=slopes.height
-    )
+    layers = layered(*slopes.layer, bars, dots).properties(width=slopes.width, height=slopes.height)
     made = _headed(panels(layers, "panel", "slopes", [], 4)).resolve_scale(y="independent")
     return made.properties(spacing={"row": 130 if len(run.times) == 1 else 210, "column": 62})
 
@@ -117,7 +116,7 @@ def forests_of_genes(run: RunTables) -> alt.FacetChart:
         .mark_text(align="left", dx=8)
         .encode(x=alt.XValue("width"), y=y, text=alt.Text("words:N"))
     )
-    layers = alt.layer(zero_line("x"), bars, dots, numbers)
+    layers = layered(zero_line("x"), bars, dots, numbers)
     layers = layers.properties(width=PLOT, height={"step": 24})
     made = panels(layers, "panel", "estimates", [], 3)
     return _headed(made).properties(spacing={"row": 90, "column": limit + PRINTED})

@@ -9,7 +9,7 @@ import pandas as pd
 from fibroserum.cohort.accessors import at_time
 from fibroserum.report.figures.targets import target_names
 from fibroserum.report.loading import RunTables
-from fibroserum.report.theme import Figure, empty, group_scale, mark_size, panels
+from fibroserum.report.theme import Figure, empty, group_scale, layered, mark_size, panels
 
 PANEL = 150
 
@@ -49,7 +49,7 @@ def scatter(run: RunTables, outcome: str, time: str) -> Figure:
             alt.Tooltip("y:Q", title="Change of expression, log2", format=".3f"),
         ],
     )
-    drawing = alt.layer(band, line, dots).properties(width=PANEL, height=130)
+    drawing = layered(band, line, dots).properties(width=PANEL, height=130)
     chart = panels(drawing, "panel", "points", names, 4)
     said = f"Change of {len(names)} targets against the change of {outcome} in {len(own)} pairs."
     return Figure(chart, {"points": frame}, said, responsive=False, panel=PANEL + 70)

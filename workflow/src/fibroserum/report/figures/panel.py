@@ -21,6 +21,7 @@ from fibroserum.report.theme import (
     data,
     empty,
     fold_change_scale,
+    layered,
     names_axis,
     weight,
     weighted,
@@ -76,7 +77,7 @@ def volcano(run: RunTables, contrast: str) -> Figure:
         *([rings] if len(ringed) else []),
         *([names] if len(named) else []),
     ]
-    chart = alt.layer(*layers).properties(width=WIDTH, height=320)
+    chart = layered(*layers).properties(width=WIDTH, height=320)
     columns = ["molecule", "change_log2", "pvalue", "padj", "call", "donors", "below_limit"]
     columns += ["factor", "weight", "area", "alpha"]
     held = {
@@ -171,7 +172,7 @@ def matrix(run: RunTables, alpha: float) -> Figure:
         .mark_point(size=190, color=MARK, strokeWidth=1.3, shape="circle")
         .encode(x=x, y=y, tooltip=tooltip)
     )
-    chart = alt.layer(cells, rings, marks).properties(
+    chart = layered(cells, rings, marks).properties(
         width=max(160, 30 * len(columns)), height={"step": 20}
     )
     kept = ["molecule", "name", "column", "slope", "pvalue", "padj", "donors", "z", "seen"]

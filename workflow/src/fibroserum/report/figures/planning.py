@@ -6,7 +6,7 @@ import altair as alt
 
 from fibroserum.report.figures.targets import MOST_TARGETS, PANEL, target_names
 from fibroserum.report.loading import RunTables, labels_of
-from fibroserum.report.theme import ACCENT, QUIET, Figure, empty, panels
+from fibroserum.report.theme import ACCENT, QUIET, Figure, empty, layered, panels
 from fibroserum.targets.planning_words import slope_label
 
 HEIGHT = 150
@@ -73,7 +73,7 @@ def _curves(run: RunTables, column: str, title: str) -> Figure:
         .encode(x=x, y=y, tooltip=tooltip)
         .transform_filter(first)
     )
-    chart = alt.layer(others, band, own).properties(width=PANEL, height=HEIGHT)
+    chart = layered(others, band, own).properties(width=PANEL, height=HEIGHT)
     made = panels(chart, "label", "studies", order, 3, PANEL + 60)
     words = f"{title} of {len(drawn)} targets by pairs in each group, {names[0]} bold."
     return Figure(made, {"studies": frame}, words, responsive=False, panel=PANEL + 110)

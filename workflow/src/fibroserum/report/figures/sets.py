@@ -17,6 +17,7 @@ from fibroserum.report.theme import (
     data,
     empty,
     fold_change_scale,
+    layered,
     upright_axis,
 )
 
@@ -251,7 +252,7 @@ def set_matrix(run: RunTables, alpha: float, most_sets: int = MOST_SETS) -> Figu
         .encode(x=alt.XValue(-8), y=alt.YValue(-8), text=alt.Text("words:N"))
     )
     layers = [cells, rings, marks, beside, *([sizes, title] if len(detected) else [])]
-    chart = alt.layer(*layers).properties(width=width, height={"step": step})
+    chart = layered(*layers).properties(width=width, height={"step": step})
     held = {
         "cells": frame,
         "called": frame[frame["call"] != "none"],

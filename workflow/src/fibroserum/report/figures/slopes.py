@@ -12,6 +12,7 @@ from fibroserum.report.theme import (
     data,
     group_scale,
     hollow_or_filled,
+    layered,
     legend,
     lines_of,
     panels,
@@ -164,7 +165,7 @@ def slope_chart(
     step = max(STEP if several else 34, 11 * lines_of(slots, SLOT_LINE) + 6)
     width = max(least, step * len(slots))
     layers = [lines, dots, _means(source, x, y_title, colour)] if several else [lines, dots]
-    return alt.layer(*layers).properties(width=width, height=130)
+    return layered(*layers).properties(width=width, height=130)
 
 
 def _means(source: alt.Chart, x: alt.X, y_title: str, colour: alt.Color) -> alt.Chart:

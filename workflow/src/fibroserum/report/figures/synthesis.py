@@ -14,6 +14,7 @@ from fibroserum.report.theme import (
     Figure,
     empty,
     hollow_or_filled,
+    layered,
     panels,
 )
 
@@ -79,8 +80,8 @@ def _axis(rows: Sequence[str], limit: int) -> alt.Y:
 def _faceted(
     layers: list[alt.Chart], frame: pd.DataFrame, contrasts: Sequence[str], rows: int, words: str
 ) -> Figure:
-    layered = alt.layer(*layers).properties(width=PANEL, height=max(70, 19 * rows))
-    chart = panels(layered, "panel", "rows", contrasts, 3)
+    drawing = layered(*layers).properties(width=PANEL, height=max(70, 19 * rows))
+    chart = panels(drawing, "panel", "rows", contrasts, 3)
     chart = chart.properties(spacing={"row": 84, "column": 130})
     return Figure(chart, {"rows": frame}, words, responsive=False, panel=PANEL + 160)
 

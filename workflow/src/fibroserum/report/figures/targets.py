@@ -16,6 +16,7 @@ from fibroserum.report.theme import (
     contrast_scale,
     empty,
     hollow_or_filled,
+    layered,
     panels,
 )
 from fibroserum.targets.power import published_effect
@@ -49,7 +50,7 @@ def _facets(
     names = [name for name in target_names(run) if name in set(frame["target"])]
     seen = set(frame["label"])
     order = [label for label in label_order(run) if label in seen]
-    chart = alt.layer(*layers).properties(width=PANEL, height=max(60, 19 * len(names)))
+    chart = layered(*layers).properties(width=PANEL, height=max(60, 19 * len(names)))
     made = panels(chart, "label", held, order, 3, PANEL + 60)
     if any(contrast.dose for contrast in run.planned):
         # a slope is per unit of the dose: its panel has a scale of its own
