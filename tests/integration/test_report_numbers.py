@@ -12,7 +12,10 @@ import openpyxl
 import pandas as pd
 import pytest
 
+from fibroserum.cohort.storage import open_h5ad
+from fibroserum.enrichment import stage
 from fibroserum.input.names import file_name
+from fibroserum.report.loading import load_run
 from fibroserum.report.page.templates import minus
 from helpers.page_blocks import block, columns, levels
 from helpers.pipeline import Run
@@ -53,6 +56,16 @@ def test_gene_tables_are_the_de_tables(toy_run: Run, page: str) -> None:
             np.testing.assert_array_equal(shown[name], wanted, err_msg=f"{contrast}, {name}")
         assert list(shown["call"]) == list(frame["call"])
         assert list(shown["status"]) == list(frame["status"])
+
+
+def test_the_second_model_tests_the_genes_that_set_tests_rank(toy_run: Run) -> None:
+    config = json.loads((toy_run.results / "provenance.json").read_text("utf-8"))["config"]
+    ranked = load_run(toy_run.results, config).ranked
+    results = {name: toy_run.table("de", file_name(name)) for name in ranked}
+    tested = stage.tested_genes(open_h5ad(toy_run.results / "cohort.h5ad"), results)
+    assert {name: list(genes) for name, genes in ranked.items()} == {
+        name: list(genes) for name, genes in tested.items()
+    }
 
 
 def test_lookup_levels_are_the_normalized_counts(toy_run: Run, page: str) -> None:

@@ -13,8 +13,11 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 SOURCES = sorted((REPOSITORY / "workflow").rglob("*.py"))
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "marshal", "shelve", "tarfile",
            "zipfile", "patsy", "formulaic"}  # fmt: skip
-#: Members of a workbook are read in memory, in files/workbook.py alone: none is written.
-ALLOWED = {("workflow/src/fibroserum/files/workbook.py", "zipfile")}
+#: Members of a workbook are read in memory, and none is written: in files/workbook.py those of the
+#: user's, in report/workbook.py those of the one that the job makes.
+ALLOWED = {
+    (f"workflow/src/fibroserum/{place}/workbook.py", "zipfile") for place in ("files", "report")
+}
 NAMES = {"eval", "exec", "compile", "__import__"}
 METHODS = {"system", "popen", "query", "eval", "read_pickle", "to_pickle", "unsafe_load",
            "full_load", "extractall"}  # fmt: skip
