@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -17,16 +18,36 @@ from fibroserum.inference.wald import wald_statistic
 
 @dataclass(frozen=True, eq=False)
 class Refit:
-    """coefficients: genes × columns, natural log. dispersions: (genes,).
+    """Genes refitted; NaN for those without a count among the samples, or a trend in the fit.
 
-    tests: by contrast, a table by gene with log2FoldChange, lfcSE, stat, pvalue. NaN for genes
-    without a count among the samples, or without a trend in the fit. As in `wald`, a comparison of
-    columns is 0 with p = 1 for a gene without a count in any sample it concerns.
+    coefficients: genes × columns, natural log. dispersions: (genes,). estimates, errors: genes ×
+    contrasts, natural log. As in `wald`, a comparison of columns is 0 with p = 1 for a gene without
+    a count in any sample it concerns.
     """
 
+    genes: pd.Index
+    contrasts: tuple[str, ...]
     coefficients: np.ndarray
     dispersions: np.ndarray
-    tests: dict[str, pd.DataFrame]
+    estimates: np.ndarray
+    errors: np.ndarray
+
+    @cached_property
+    def tests(self) -> dict[str, pd.DataFrame]:
+        """By contrast, a table by gene with log2FoldChange, lfcSE, stat, pvalue."""
+        statistic, p = wald_statistic(self.estimates, self.errors, 0.0, None)
+        return {
+            name: pd.DataFrame(
+                {
+                    "log2FoldChange": self.estimates[:, place] / np.log(2),
+                    "lfcSE": self.errors[:, place] / np.log(2),
+                    "stat": statistic[:, place],
+                    "pvalue": p[:, place],
+                },
+                index=self.genes,
+            )
+            for place, name in enumerate(self.contrasts)
+        }
 
 
 def refit_genes(
@@ -70,20 +91,9 @@ def refit_genes(
     vectors = vectors.reshape(len(contrasts), structure.n_columns)
     spread = np.full((len(genes), len(contrasts)), np.nan)
     spread[kept] = errors(problem, second.dispersions, coefficients[kept], vectors)
-    tests = {}
-    for place, name in enumerate(contrasts):
-        estimate = coefficients @ vectors[place]
-        silent = untouched(matrix, structure, vectors[place])
-        silent &= np.isfinite(estimate)
-        estimate = np.where(silent, 0.0, estimate)
-        statistic, p = wald_statistic(estimate, spread[:, place], 0.0, None)
-        tests[name] = pd.DataFrame(
-            {
-                "log2FoldChange": estimate / np.log(2),
-                "lfcSE": spread[:, place] / np.log(2),
-                "stat": statistic,
-                "pvalue": p,
-            },
-            index=genes,
-        )
-    return Refit(coefficients, dispersions, tests)
+    estimates = np.empty(spread.shape)
+    for place, vector in enumerate(vectors):
+        estimate = coefficients @ vector
+        silent = untouched(matrix, structure, vector) & np.isfinite(estimate)
+        estimates[:, place] = np.where(silent, 0.0, estimate)
+    return Refit(genes, tuple(contrasts), coefficients, dispersions, estimates, spread)

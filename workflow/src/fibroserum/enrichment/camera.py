@@ -12,8 +12,12 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.distributions import t_sf
+from fibroserum.enrichment.fry import gene_parts
 from fibroserum.enrichment.membership import Membership
 from fibroserum.linear import Effects, posterior_variance
+
+# components whose variance between genes is computed at once
+COLUMNS = 100
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,9 @@ class Scores:
 
 def normal_scores(effects: Effects) -> Scores:
     """Return camera's genewise scores from the effects of a contrast."""
-    variance = np.mean(effects.residual**2, axis=1)
+    variance = np.empty(len(effects.contrast))
+    for part in gene_parts(effects.residual):
+        variance[part] = np.mean(effects.residual[part] ** 2, axis=1)
     posterior, df = posterior_variance(variance, effects.residual.shape[1])
     root = np.sqrt(posterior)
     moderated = np.divide(effects.contrast, root, out=np.zeros_like(root), where=root > 0)
@@ -91,7 +97,10 @@ def set_against_rest(scores: Scores, sets: Membership) -> pd.DataFrame:
     own = np.asarray(sets.members @ both) / m[:, None]
     delta = (own - both.mean(axis=0)) * (genes / rest)[:, None]
     noise = np.mean(delta[:, 1:] ** 2, axis=1)
-    of_all = max(_beyond_noise(both.var(axis=0, ddof=1)[None])[0], 0.0)
+    # of some columns at a time: their squared deviations take as much memory as they do
+    columns = np.array_split(both, max(1, both.shape[1] // COLUMNS), axis=1)
+    varies = np.concatenate([part.var(axis=0, ddof=1) for part in columns])
+    of_all = max(_beyond_noise(varies[None])[0], 0.0)
     within = np.asarray(sets.members @ np.square(both, out=both)) - m[:, None] * own**2
     of_set = _beyond_noise(within / np.maximum(m - 1, 1)[:, None])
     greater = of_set > of_all

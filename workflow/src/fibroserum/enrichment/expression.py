@@ -50,6 +50,7 @@ def set_models_of(
     model = model_of(fit)
     well = well_counted(counts_of(fit)[fitted_genes(fit)], model, force_kept)
     expression = set_expression(well, model, fit.obs["norm_factors"], match_depth=match_depth)
+    del well  # samples × genes, as the values
     return contrast_fits(expression, model, n_cpus=n_cpus)
 
 

@@ -140,6 +140,7 @@ def rotation_tests(
         any_way = mixed(effects, sets, n_cpus=n_cpus)
         alone = own_fry(fit, contrast, sets, n_cpus=n_cpus)
         scores = normal_scores(effects)
+        del effects  # genes × donors, as the scores
         parts = [own, any_way, alone, camera(scores, sets), set_against_rest(scores, sets)]
     found = pd.concat(parts, axis=1)
     strongest = {name: fit.genes[found[name]] for name in ("fry_strongest", "mixed_strongest")}

@@ -125,17 +125,22 @@ def _disjoint_indicators(
     return np.array(sorted(chosen), dtype=np.int64), column_of
 
 
-def _classes(members: dict[int, np.ndarray], dense: np.ndarray) -> list[list[int]]:
-    """Return the block columns by class. members: each one's samples. dense: (n, k)."""
-    alike: dict[tuple[int, bytes], list[int]] = {}
-    for column, rows in members.items():
-        concerned = (dense[rows] != 0).any(axis=0)
-        alike.setdefault((len(rows), concerned.tobytes()), []).append(column)
+def _classes(sizes: np.ndarray, concerned: np.ndarray) -> list[np.ndarray]:
+    """Return the numbers of the blocks in each class, classes by their first block.
+
+    sizes: of the blocks; concerned: (blocks, k), which dense columns are not zero in each.
+    """
+    alike = sizes
+    for column in concerned.T:
+        alike = np.unique(2 * alike + column, return_inverse=True)[1]
+    by_class = np.argsort(alike, kind="stable")
+    starts = np.flatnonzero(np.diff(alike[by_class], prepend=-1))
+    classes = sorted(np.split(by_class, starts[1:]), key=lambda part: int(part[0]))
     # a class of few long blocks would have short loops: each of them is a class
     return [
-        part
-        for (size, _), columns in alike.items()
-        for part in ([columns] if len(columns) >= size else [[column] for column in columns])
+        one
+        for part in classes
+        for one in ([part] if len(part) >= sizes[part[0]] else np.split(part, len(part)))
     ]
 
 
@@ -189,20 +194,20 @@ def _arranged(
 ) -> BlockStructure:
     """Return the structure of known blocks. column_of: (n,) column of each sample's, -1: none."""
     by_column = np.argsort(column_of, kind="stable")
-    starts = np.searchsorted(column_of[by_column], [*indicators, np.inf])
-    members = {
-        int(column): by_column[first:last]
-        for column, first, last in zip(indicators, starts[:-1], starts[1:], strict=True)
-    }
-    classes = _classes(members, dense)
-    groups = [np.array([members[column] for column in part]).T for part in classes]
+    starts = np.searchsorted(column_of[by_column], indicators)
+    sizes = np.diff(starts, append=len(column_of))
+    concerned = np.empty((0, dense.shape[1]), dtype=bool)
+    if len(starts):
+        concerned = np.logical_or.reduceat(dense[by_column] != 0, starts, axis=0)
+    classes = _classes(sizes, concerned) if len(starts) else []
+    groups = [by_column[starts[part] + np.arange(sizes[part[0]])[:, None]] for part in classes]
     loose = np.flatnonzero(column_of == -1)
     order, block_of, blocks = _place(groups + ([loose[:, None]] if len(loose) else []), dense)
     return BlockStructure(
         order,
         block_of,
         blocks._replace(n_blocks=len(indicators)),
-        np.array([column for part in classes for column in part], dtype=np.int64),
+        np.concatenate([np.empty(0, dtype=np.int64), *(indicators[part] for part in classes)]),
         dense_columns.astype(np.int64),
     )
 

@@ -7,6 +7,7 @@ on the same values; where a value is a pair's change, that is voom with donors a
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,9 +77,11 @@ def fit_values(
     design = values.design
     if not len(values.vector) or design.residual_df < 1 or aliased_columns(design):
         return None
-    frame = pd.DataFrame(values.matrix @ expression.log2, design.samples, expression.genes)
+    log2 = np.empty((len(expression.genes), values.matrix.shape[0]))
+    for part in _parts(expression):
+        log2[part] = (values.matrix @ expression.log2[:, part]).T
     fit = fit_weighted(
-        frame,
+        pd.DataFrame(log2.T, design.samples, expression.genes, copy=False),
         design,
         _donor_weights(expression, values),
         n_cpus=n_cpus,
@@ -92,12 +95,16 @@ def _donor_weights(expression: Expression, values: DonorValues) -> np.ndarray | 
     """Return the weights (u, G) of donor values; None where all values are alike."""
     if expression.weights is None and expression.quality is None:
         return None
-    weights = np.empty((values.matrix.shape[0], len(expression.genes)))
+    weights = np.empty((len(expression.genes), values.matrix.shape[0]))
     squares = values.matrix.power(2)
-    for first in range(0, weights.shape[1], GENES):
-        part = slice(first, first + GENES)
-        weights[:, part] = 1.0 / (squares @ expression.of(part).variances)
-    return weights
+    for part in _parts(expression):
+        weights[part] = (1.0 / (squares @ expression.of(part).variances)).T
+    return weights.T
+
+
+def _parts(expression: Expression) -> Iterator[slice]:
+    """Yield parts of the genes: rows of arrays as a fit takes them are filled without a copy."""
+    yield from (slice(first, first + GENES) for first in range(0, len(expression.genes), GENES))
 
 
 def contrast_fits(

@@ -102,4 +102,4 @@ def genewise_effects(fit: LinearFit, contrast: np.ndarray, *, n_cpus: int = 1) -
         order[donors:],
         n_cpus,
     )
-    return Effects(effects[:, 0], np.ascontiguousarray(effects[:, 1:]))
+    return Effects(effects[:, 0].copy(), np.ascontiguousarray(effects[:, 1:]))

@@ -81,9 +81,8 @@ def group_variances(
         names = ("",) if groups is None or groups.empty else (str(groups.iloc[0]),)
         of_sample = np.zeros(len(fit.samples), dtype=np.int64)
     else:
-        values = groups.loc[fit.samples].astype(str)
-        names = tuple(sorted(set(values)))
-        of_sample = np.array([names.index(value) for value in values], dtype=np.int64)
+        of_sample, found_names = pd.factorize(groups.loc[fit.samples].astype(str), sort=True)
+        names, of_sample = tuple(found_names), of_sample.astype(np.int64)
     cells = _cells(fit.design.codes, of_sample, len(names))
     rss = _residual_squares(fit, cells, of_sample, len(names), n_cpus)
     df = _degrees_of_freedom(fit, cells, of_sample, len(names))
@@ -183,7 +182,7 @@ def variance_parts(
     dense = np.ascontiguousarray(fit.design.dense_values)
     # the squares of the influence of each sample
     return kernels.grouped_squares(
-        np.zeros_like(fit.weights.T),
+        np.zeros(fit.weights.T.shape),
         fit.weights.T,
         dense,
         np.ascontiguousarray(-(fit.covariance @ vector)),

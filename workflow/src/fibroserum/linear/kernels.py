@@ -134,25 +134,28 @@ def weighted_fit(
     of_sample: np.ndarray,
     donors: int,
     n_cpus: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weighted least squares of each gene with donor blocks eliminated.
 
     expression, weights: genes x samples. dense: samples x k. of_sample: (n,) block or -1.
-    Returns dense coefficients (G, k), donor coefficients (G, D), the unscaled covariance of the
-    dense coefficients (G, k, k) and the weighted residual sum of squares (G,).
+    Returns coefficients (G, D + k), donors first, the unscaled covariance of the dense ones
+    (G, k, k) and the weighted residual sum of squares (G,).
     """
     genes, k = len(expression), dense.shape[1]
-    beta, donor_beta = np.empty((genes, k)), np.empty((genes, donors))
+    coefficients = np.empty((genes, donors + k))
     covariance, rss = np.empty((genes, k, k)), np.empty(genes)
 
     def work(part: slice) -> None:
+        own = coefficients[part]
+        beta, donor_beta = np.empty((len(own), k)), np.empty((len(own), donors))
         _weighted_fit(
             expression[part], weights[part], dense, of_sample,
-            beta[part], donor_beta[part], covariance[part], rss[part],
+            beta, donor_beta, covariance[part], rss[part],
         )  # fmt: skip
+        own[:, :donors], own[:, donors:] = donor_beta, beta
 
     over_genes(work, genes, n_cpus)
-    return beta, donor_beta, covariance, rss
+    return coefficients, covariance, rss
 
 
 @compiled(MATRIX, MATRIX, MATRIX, MATRIX, INDICES, INDEX, INDICES, MATRIX, reordered=False)

@@ -99,7 +99,7 @@ def fit_weighted(
     if not np.isfinite(values).all() or not (np.isfinite(w).all() and (w > 0).all()):
         raise ValueError("expression must be finite, weights finite and positive")
     dense, blocks = np.ascontiguousarray(design.dense_values), len(design.labels)
-    beta, donor_beta, covariance, rss = kernels.weighted_fit(
+    coefficients, covariance, rss = kernels.weighted_fit(
         values, w, dense, design.codes, blocks, n_cpus
     )
     df = design.residual_df
@@ -109,7 +109,7 @@ def fit_weighted(
         design=design,
         E=values.T,
         weights=w.T,
-        coefficients=np.hstack([donor_beta, beta]),
+        coefficients=coefficients,
         covariance=covariance,
         sigma=np.sqrt(rss / df),
         df_residual=df,
@@ -175,17 +175,23 @@ def voom_fit(
     values, size = log_cpm(counts, norm_factors)
     width = lowess_span(counts.shape[1]) if span is None else span
     weights = precision_weights(values, size, design, counts.to_numpy().any(axis=0), width)
-    frame = pd.DataFrame(values, index=counts.index, columns=counts.columns)
+    # as the fit takes them, one after the other: memory holds three such arrays, not four
+    weights = np.ascontiguousarray(weights.T).T
+    values = np.ascontiguousarray(values.T).T
+    frame = pd.DataFrame(values, index=counts.index, columns=counts.columns, copy=False)
     return fit_weighted(frame, design, weights, n_cpus=n_cpus, span=width)
 
 
 def log_cpm(
-    counts: pd.DataFrame, norm_factors: np.ndarray | None = None
+    counts: pd.DataFrame,
+    norm_factors: np.ndarray | None = None,
+    *,
+    genes: np.ndarray | slice = slice(None),
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return voom's log2 counts per million (n, G), and effective library sizes (n,).
 
-    counts: samples x genes; norm_factors: (n,), by default TMM. Raises ValueError for negative
-    counts, or a sample without any.
+    counts: samples x genes; norm_factors: (n,), by default TMM; genes: those whose values are
+    returned. Raises ValueError for negative counts, or a sample without any.
     """
     raw = counts.to_numpy()
     if raw.dtype.kind not in "iu":
@@ -196,7 +202,7 @@ def log_cpm(
     factors = tmm_factors(counts) if norm_factors is None else np.asarray(norm_factors, dtype=float)
     size = total * factors
     # samples x genes, of which few may be in memory at once: each is changed in its place
-    values = np.add(raw, 0.5, dtype=float)
+    values = np.add(raw[:, genes], 0.5, dtype=float)
     values /= (size + 1.0)[:, None]
     values *= 1e6
     return np.log2(values, out=values), size

@@ -21,15 +21,6 @@ from fibroserum.targets.donor_values import Samples
 from fibroserum.targets.verdict import HALF
 
 MIN_PAIRS_ROBUST = 5
-COLUMNS = [
-    "gene_id",
-    "contrast",
-    "left_out",
-    "log2FoldChange",
-    "lfcSE",
-    "pvalue",
-    "dispersion",
-]
 
 
 def estimable(design: pd.DataFrame | BlockStructure) -> bool:
@@ -50,8 +41,8 @@ def leave_each_out(
     """Return the refits of one model: a row per gene, contrast and donor concerned by it.
 
     samples: the cohort with the targets that were fitted. Outlying counts are replaced as they were
-    for the whole fit. Columns `COLUMNS`; estimates are empty where the model cannot be fitted
-    without the donor.
+    for the whole fit. Columns: gene_id, contrast, left_out, log2FoldChange, lfcSE, pvalue and
+    dispersion; numbers are NaN where the model cannot be fitted without the donor.
     """
     whole, blocked = fixed_prior_fit(fit), design_of(fit)
     design = blocked.matrix
@@ -63,8 +54,9 @@ def leave_each_out(
     vectors = {c.name: np.asarray(fit.uns["model"]["contrasts"][c.file]) for c in contrasts}
     concerned = {c.name: set(samples.members(c).index.get_level_values("donor")) for c in contrasts}
     threshold = float(fit.uns["model"]["lfc_threshold"])
-    parts = [pd.DataFrame(columns=COLUMNS)]
     structure = usable_structure(design, design.index)
+    keys: list[tuple[str, str]] = []
+    numbers = [np.empty((3, 0, counts.shape[1]))]
     for donor in sorted(set().union(*concerned.values())) if counts.shape[1] else []:
         # in a crossover each pair of a donor is a block
         of_donor = blocked.codes[(donor_of == donor).to_numpy()]
@@ -77,33 +69,27 @@ def leave_each_out(
             keep = (donor_of != donor).to_numpy()
             rest = design.loc[keep, design.columns[columns]]
         own = {name: v[columns] for name, v in vectors.items() if donor in concerned[name]}
+        found = np.full((3, len(own), counts.shape[1]), np.nan)
         if estimable(rest):
             refit = refit_genes(whole, counts.loc[keep], rest, own, n_cpus=n_cpus)
-            tests, dispersions = refit.tests, refit.dispersions
-        else:
-            tests, dispersions = dict.fromkeys(own), np.full(counts.shape[1], np.nan)
-        parts += [
-            _rows(name, donor, test, dispersions, counts.columns, threshold)
-            for name, test in tests.items()
-        ]
-    kept = [part for part in parts if len(part)]
-    return pd.concat(kept, ignore_index=True) if kept else parts[0]
-
-
-def _rows(
-    contrast: str,
-    donor: str,
-    test: pd.DataFrame | None,
-    dispersions: np.ndarray,
-    genes: pd.Index,
-    threshold: float,
-) -> pd.DataFrame:
-    table = pd.DataFrame({"gene_id": genes, "contrast": contrast, "left_out": donor})
-    if test is None:
-        return table.assign(log2FoldChange=np.nan, lfcSE=np.nan, pvalue=np.nan, dispersion=np.nan)
-    estimate, error = test["log2FoldChange"].to_numpy(), test["lfcSE"].to_numpy()
-    pvalue = beyond(estimate, error, threshold)
-    return table.assign(log2FoldChange=estimate, lfcSE=error, pvalue=pvalue, dispersion=dispersions)
+            found[0], found[1] = refit.estimates.T / np.log(2), refit.errors.T / np.log(2)
+            found[2] = refit.dispersions
+        keys += [(name, donor) for name in own]
+        numbers.append(found)
+    estimate, error, dispersion = np.concatenate(numbers, axis=1).reshape(3, -1)
+    genes = counts.columns.to_numpy(object)
+    names, donors = (np.array([key[i] for key in keys], dtype=object) for i in (0, 1))
+    return pd.DataFrame(
+        {
+            "gene_id": np.tile(genes, len(keys)),
+            "contrast": np.repeat(names, len(genes)),
+            "left_out": np.repeat(donors, len(genes)),
+            "log2FoldChange": estimate,
+            "lfcSE": error,
+            "pvalue": beyond(estimate, error, threshold),
+            "dispersion": dispersion,
+        }
+    )
 
 
 def with_shares(refits: pd.DataFrame, full: pd.Series) -> pd.DataFrame:

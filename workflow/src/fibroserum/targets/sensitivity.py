@@ -148,10 +148,11 @@ def _values(cohort: ad.AnnData, fit: ad.AnnData) -> tuple[pd.DataFrame, pd.DataF
 
     As in the second model: its genes, and TMM factors without those that change, or fixed factors.
     """
-    counts, obs = all_samples(cohort)
     force_kept = cohort.var["target"].astype(bool)
-    own = counts_of(fit)[fitted_genes(fit)]
-    well = counts[well_counted(own, model_of(fit), force_kept).columns]
+    tested = well_counted(counts_of(fit)[fitted_genes(fit)], model_of(fit), force_kept).columns
+    counts, obs = all_samples(cohort)
+    well = counts[tested]
+    del counts  # samples × genes, as those that are tested
     if settings_of(cohort)["size_factor_method"] in FIXED:
         fixed = fixed_size_factors(cohort)
         well = well.loc[well.index.isin(fixed.index)]
@@ -159,9 +160,9 @@ def _values(cohort: ad.AnnData, fit: ad.AnnData) -> tuple[pd.DataFrame, pd.DataF
     else:
         left_out = fit.var_names[fit.var["left_out"].to_numpy(bool)].intersection(well.columns)
         factors = norm_factors(well, left_out)
-    values, _ = linear.log_cpm(well, factors.to_numpy(float))
     targets = force_kept[well.columns].to_numpy(bool)
-    return pd.DataFrame(values[:, targets], well.index, well.columns[targets]), obs.loc[well.index]
+    values, _ = linear.log_cpm(well, factors.to_numpy(float), genes=targets)
+    return pd.DataFrame(values, well.index, well.columns[targets]), obs.loc[well.index]
 
 
 def sensitivity_table(cohort: ad.AnnData, study: Study, *, randomised: bool | None) -> pd.DataFrame:
