@@ -8,7 +8,7 @@ with job(snakemake.log[0]):
     from fibroserum import tables
     from fibroserum.cohort.accessors import all_contrasts, settings_of
     from fibroserum.cohort.storage import open_h5ad, read_fits
-    from fibroserum.factors.stage import SCHEMAS, FactorSettings, flag_factors
+    from fibroserum.factors.stage import DE_COLUMNS, SCHEMAS, FactorSettings, flag_factors
     from fibroserum.input.signature import read_signature
 
     files, params = snakemake.input, snakemake.params
@@ -20,7 +20,10 @@ with job(snakemake.log[0]):
     found = flag_factors(
         cohort,
         fits["paired"],
-        {c.name: tables.read("de", path) for c, path in zip(contrasts, files.de, strict=True)},
+        {
+            c.name: tables.read("de", path, DE_COLUMNS)
+            for c, path in zip(contrasts, files.de, strict=True)
+        },
         {
             name: tables.read("stimulation", path)
             for name, path in zip(stimulated, files.stimulation, strict=True)

@@ -11,12 +11,12 @@ with job(snakemake.log[0]):
     from fibroserum.input.published import read_published
     from fibroserum.targets.planning import planning_table
     from fibroserum.targets.stage import SCHEMAS, tables_of
-    from fibroserum.targets.study import TargetSettings, rule_of, target_study
+    from fibroserum.targets.study import DE_COLUMNS, TargetSettings, rule_of, target_study
 
     cohort = open_h5ad(snakemake.input.cohort)
     contrasts = all_contrasts(settings_of(cohort))
     paths = zip(contrasts, snakemake.input.de, strict=True)
-    results = {contrast.name: tables.read("de", path) for contrast, path in paths}
+    results = {contrast.name: tables.read("de", path, DE_COLUMNS) for contrast, path in paths}
     (published,) = [read_published(Path(path)) for path in snakemake.input.published] or [None]
     fits, params, n_cpus = read_fits(snakemake.input.fits), snakemake.params, snakemake.threads
     settings = TargetSettings(**params.settings, n_cpus=n_cpus)

@@ -10,6 +10,7 @@ import csv
 import json
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -199,13 +200,19 @@ def write_bytes(data: bytes, path: str | os.PathLike[str]) -> None:
         draft.unlink(missing_ok=True)
 
 
-def read(name: str, path: str | os.PathLike[str]) -> pd.DataFrame:
-    """Read a table that `write` made: text stays text, an empty field is missing."""
+def read(
+    name: str, path: str | os.PathLike[str], columns: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Read a table that `write` made: text stays text, an empty field is missing.
+
+    columns: those that are read, by default all. Most of the time goes into exact numbers.
+    """
     schema = schemas()[name]
     numbers = [one.name for one in schema.columns if one.kind in ("number", "fraction")]
     raw = pd.read_csv(
         path,
         sep="\t",
+        usecols=columns,
         dtype={one.name: float if one.name in numbers else str for one in schema.columns},
         keep_default_na=False,
         na_values={name: [""] for name in numbers},
@@ -214,6 +221,8 @@ def read(name: str, path: str | os.PathLike[str]) -> pd.DataFrame:
     )
     out = {}
     for column in schema.columns_of(raw):
+        if columns is not None and column.name not in columns:
+            continue
         values = raw[column.name]
         if column.name in numbers:
             out[column.name] = values

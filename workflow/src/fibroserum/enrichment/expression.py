@@ -77,12 +77,14 @@ def scores_and_tests(
     asked = restrict(sets, genes, genes, min_size=min_size, max_size=max_size)
     rest = restrict(others, genes, genes, min_size=1, max_size=len(genes))
     both = asked.joined(rest)
-    own = matched = scores_of(counts, both, n_cpus=n_cpus)
+    models = models_of(cohort.obs, settings_of(cohort))
+    share = None
     if match_depth:
         donors = pd.Categorical(cohort.obs["donor"]).codes.astype(np.int64)
         share = kept_shares(cohort.obs["size_factor"].to_numpy(float), donors)
-        matched = scores_of(counts, both, share=share, n_cpus=n_cpus)
-    models = models_of(cohort.obs, settings_of(cohort))
+    own = matched = scores_of(counts, both, share=share, n_cpus=n_cpus)
+    if match_depth and any(model.design.blocks is None for model in models):
+        own = scores_of(counts, both, n_cpus=n_cpus)
     first = len(asked.table) * len(counts)
 
     def tests(part: slice) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from fibroserum.inference.compiling import INDICES, MATRIX, VECTOR, compiled, strict
+from fibroserum.inference.compiling import INDEX, INDICES, MATRIX, VECTOR, compiled, strict
 
 # The widest step of the trapezoidal rule, and that as a share of the integrand's strip of
 # analyticity: p values down to 1e-6 have a relative error below 1e-7 (against beta tails).
@@ -112,28 +112,20 @@ def chances_of_larger(values: np.ndarray, observed: np.ndarray) -> np.ndarray:
     return found
 
 
-@compiled(VECTOR, INDICES, VECTOR, INDICES, INDICES, reordered=False)
+@compiled(INDICES, INDEX, VECTOR, INDICES, INDICES, reordered=False)
 def area(
-    values: np.ndarray,
-    order: np.ndarray,
+    twice: np.ndarray,
+    genes: int,
     weights: np.ndarray,
     members: np.ndarray,
     starts: np.ndarray,
 ) -> np.ndarray:
     """Return a sample's scores (sets,), as `scores.score_samples` describes them.
 
-    values: (G,); order: that sorts them. weights: of rank r at place 2 r: ties share their mean
-    rank. members, starts: the positions of the sets' genes, and where each set's begin (and end).
+    twice: two times the rank, among all genes, of each gene that is in a set: ties share their mean
+    rank. weights: of rank r at place 2 r. members, starts: the places of the sets' genes in
+    `twice`, and where each set's begin (and end).
     """
-    genes, first = len(values), 0
-    twice = np.empty(genes, dtype=np.int64)
-    while first < genes:
-        last = first
-        while last + 1 < genes and values[order[last + 1]] == values[order[first]]:
-            last += 1
-        for place in range(first, last + 1):
-            twice[order[place]] = first + last + 2
-        first = last + 1
     found = np.full(len(starts) - 1, np.nan)
     for one in range(len(found)):
         size = starts[one + 1] - starts[one]

@@ -18,6 +18,21 @@ from fibroserum.enrichment.set_tests import COLUMNS, SetSettings, SetTests, test
 from fibroserum.genes.gmt import GeneSet, map_sets
 from fibroserum.linear import Expression, contrast_fits
 
+#: What set tests and the context take from a contrast's result table.
+DE_COLUMNS = [
+    "gene_id",
+    "log2FoldChange",
+    "lfcSE",
+    "ci_low",
+    "ci_high",
+    "stat",
+    "padj",
+    "second_log2FoldChange",
+    "second_padj",
+    "weight",
+    "call",
+]
+
 
 @dataclass(frozen=True)
 class Enrichment:

@@ -80,13 +80,13 @@ class Complete:
         return between_groups(group, reference, seed, name, ratio=ratio, hc3=hc3)
 
 
-def target_changes(log2: pd.Series, obs: pd.DataFrame, settings: Mapping[str, Any]) -> pd.Series:
-    """Return a target's change of log2 expression by (donor, group), complete pairs alone."""
-    keys = ["donor", "group"]
-    frame = obs[[*keys, "time"]].assign(log2=log2)
-    after = frame[frame["time"] == settings["after"]].set_index(keys)["log2"]
-    before = frame[frame["time"] == settings["before"]].set_index(keys)["log2"]
-    return (after - before).dropna()
+def target_changes(
+    log2: pd.DataFrame, obs: pd.DataFrame, settings: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Return the targets' changes of log2 expression by (donor, group), NaN without a pair."""
+    pairs = pd.MultiIndex.from_frame(obs[["donor", "group"]])
+    own, time = log2.reindex(obs.index).set_axis(pairs), obs["time"].to_numpy()
+    return own[time == settings["after"]] - own[time == settings["before"]]
 
 
 def mediation_rows(
@@ -108,9 +108,9 @@ def mediation_rows(
     comparisons: list[tuple[str, str | None]] = [(g, reference) for g in others]
     comparisons = comparisons or [(reference, None)]
     genes = {} if pairs.empty else {t: g for t, g in settings["targets"].items() if g is not None}
-    complete = {}
+    complete, changes = {}, target_changes(log2, obs, settings)
     for target, gene in genes.items():
-        values = _complete(pairs, target_changes(log2[gene], obs, settings))
+        values = _complete(pairs, changes[gene].dropna())
         for group, other in comparisons:
             complete[target, group] = _compared(values, group, other, settings["crossover"])
     ratios = {

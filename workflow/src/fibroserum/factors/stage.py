@@ -56,6 +56,10 @@ SCHEMAS = {
 }
 
 
+#: What the tables on the factors take from a contrast's result table.
+DE_COLUMNS = ["gene_id", "log2FoldChange", "ci_low", "ci_high", "padj"]
+
+
 @dataclass(frozen=True)
 class FactorSettings:
     """What every table on the factors depends on.

@@ -194,7 +194,7 @@ def resolve(
     index: Lookup | None = None
     own = frozenset(annotation.index)
     by_symbol = _best_rows(annotation, "symbol")
-    by_entrez = _best_rows(annotation, "entrez")
+    by_entrez: dict[str, list[str]] | None = None
     found: dict[str, list[str]] = {}
     unmapped: list[str] = []
     for name in dict.fromkeys(str(name) for name in names):
@@ -203,6 +203,7 @@ def resolve(
         if not rows:
             index = index or _lookup(table)  # takes a second: not for what the matrix has
             row = index.find(key)
+            by_entrez = _best_rows(annotation, "entrez") if by_entrez is None else by_entrez
             rows = by_entrez.get(index.entrez_ids[row] if row >= 0 else "")
         if rows and key not in NOT_A_NAME:
             found[name] = list(rows)

@@ -5,7 +5,7 @@ From the standard errors (dispersions, depth, number of pairs) and never from th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -48,31 +48,37 @@ def power_of(effect: float, precision: Precision, alpha: float, threshold: float
     larger standard error, has to exclude 0. All rest on the same data, so the chance of all at once
     is taken as the smallest of them. threshold: as in `Rule`.
     """
+    return _power(precision, alpha, threshold)(effect)
+
+
+def _power(precision: Precision, alpha: float, threshold: float) -> Callable[[float], float]:
+    """Return `power_of` as a function of the effect, on which no quantile depends."""
     se, second_se, df = precision.se, precision.second_se, precision.second_df
-    beyond = effect - threshold
-    chances = []
-    if np.isfinite(se):
-        quantile, largest = -ndtri(0.025), se
-        if np.isfinite(second_se):
-            quantile, largest = -stdtrit(df, 0.025), max(se, second_se)
-        chances = [
-            ndtr(beyond / se + ndtri(alpha / 2)),
-            ndtr((effect - quantile * largest) / se),
-        ]
-    if np.isfinite(second_se):
-        chances.append(1 - nctdtr(df, beyond / second_se, -stdtrit(df, alpha / 2)))
-    return float(min(chances))
+    main, second = bool(np.isfinite(se)), bool(np.isfinite(second_se))
+    quantile, largest, of_main, of_second = -ndtri(0.025), se, ndtri(alpha / 2), np.nan
+    if second:
+        quantile, largest = -stdtrit(df, 0.025), max(se, second_se)
+        of_second = -stdtrit(df, alpha / 2)
+
+    def power(effect: float) -> float:
+        beyond = effect - threshold
+        chances = []
+        if main:
+            chances = [ndtr(beyond / se + of_main), ndtr((effect - quantile * largest) / se)]
+        if second:
+            chances.append(1 - nctdtr(df, beyond / second_se, of_second))
+        return float(min(chances))
+
+    return power
 
 
 def detectable(precision: Precision, alpha: float, threshold: float = 0.0) -> float:
     """Return the |log2 fold change| that has a power of 80 %."""
     unit = np.nanmax([precision.se, precision.second_se])
-    high = threshold + 4 * unit
-    while power_of(high, precision, alpha, threshold) < WANTED:
+    power, high = _power(precision, alpha, threshold), threshold + 4 * unit
+    while power(high) < WANTED:
         high += 4 * unit
-    return float(
-        brentq(lambda size: power_of(size, precision, alpha, threshold) - WANTED, threshold, high)
-    )
+    return float(brentq(lambda size: power(size) - WANTED, threshold, high))
 
 
 def published_effect(

@@ -34,6 +34,7 @@ from fibroserum.targets.power import (
 from fibroserum.targets.sensitivity import sensitivity_table
 from fibroserum.targets.sentences import reason, rising_donors, unequal_variance_caveat
 from fibroserum.targets.study import (
+    NUMBERS,
     Study,
     TargetSettings,
     TargetTables,
@@ -44,20 +45,6 @@ from fibroserum.targets.untestable import with_untestable
 from fibroserum.targets.verdict import CALLED, judge
 from fibroserum.targets.verdict_holds import evidence_of, with_verdicts
 from fibroserum.targets.without_outlier import named_outliers
-
-NUMBERS = [
-    "baseMean",
-    "log2FoldChange",
-    "lfcSE",
-    "ci_low",
-    "ci_high",
-    "pvalue",
-    "padj",
-    "second_log2FoldChange",
-    "second_pvalue",
-    "second_padj",
-]
-
 
 #: the schema of each table
 SCHEMAS = {

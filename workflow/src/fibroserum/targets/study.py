@@ -24,6 +24,21 @@ from fibroserum.linear import ContrastFit, Expression, contrast_fits
 from fibroserum.targets import donor_values
 from fibroserum.targets.verdict import Rule
 
+NUMBERS = [
+    "baseMean",
+    "log2FoldChange",
+    "lfcSE",
+    "ci_low",
+    "ci_high",
+    "pvalue",
+    "padj",
+    "second_log2FoldChange",
+    "second_pvalue",
+    "second_padj",
+]
+#: What the tables on the targets take from a contrast's result table.
+DE_COLUMNS = ["gene_id", "status", "call", *NUMBERS, "weighted_padj", "second_weighted_padj"]
+
 
 @dataclass(frozen=True)
 class TargetSettings:

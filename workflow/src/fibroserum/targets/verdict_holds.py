@@ -26,32 +26,35 @@ def with_verdicts(loo: pd.DataFrame, numbers: pd.DataFrame, rule: Rule) -> pd.Da
     loo: columns gene_id, contrast, and the numbers of both models' refits; numbers: a row a target
     and contrast, with both models' numbers and panel FDRs.
     """
-    table = loo.assign(
-        panel_padj=np.nan, second_panel_padj=np.nan, verdict=None, verdict_stands=None
-    )
+    padj = {"": np.full(len(loo), np.nan), "second_": np.full(len(loo), np.nan)}
+    words, stands = np.full((2, len(loo)), None, dtype=object)
+    records = loo.to_dict("records")
     genes = numbers.dropna(subset=["gene_id"]).drop_duplicates(["gene_id", "contrast"])
     panels = dict(list(genes.set_index("gene_id").groupby("contrast")))
-    for (gene, contrast), rows in loo.groupby(["gene_id", "contrast"], sort=False):
+    for (gene, contrast), places in loo.groupby(
+        ["gene_id", "contrast"], sort=False
+    ).indices.items():
         panel = panels[contrast]
         own = rule.of(panel["kind"].iloc[0])
-        for prefix in ("", "second_"):
+        for prefix, adjusted in padj.items():
             others = panel[f"{prefix}pvalue"].drop(gene).to_numpy(float)
-            pvalues = rows[f"{prefix}pvalue"].to_numpy(float)
-            table.loc[rows.index, f"{prefix}panel_padj"] = adjusted_beside(pvalues, others)
+            pvalues = loo[f"{prefix}pvalue"].to_numpy(float)[places]
+            adjusted[places] = adjusted_beside(pvalues, others)
         whole = panel.loc[gene]
         full = evidence_of(whole, ci_low=whole["ci_low"], ci_high=whole["ci_high"])
         word = plain_word(full, own)
         held = {name: whole.get(name, np.nan) for name in OTHER_NUMBERS}
-        words = [
-            plain_word(evidence_of({"status": "tested"} | row | held), own)
-            if np.isfinite(row["panel_padj"])
-            else None
-            for row in table.loc[rows.index].to_dict("records")
-        ]
-        stands = [None if one is None else one == word for one in words]
-        table.loc[rows.index, "verdict"] = pd.Series(words, rows.index, dtype=object)
-        table.loc[rows.index, "verdict_stands"] = pd.Series(stands, rows.index, dtype=object)
-    return table
+        for place in places[np.isfinite(padj[""][places])]:
+            found = {f"{prefix}panel_padj": adjusted[place] for prefix, adjusted in padj.items()}
+            evidence = evidence_of({"status": "tested"} | records[place] | found | held)
+            words[place] = plain_word(evidence, own)
+            stands[place] = words[place] == word
+    return loo.assign(
+        panel_padj=padj[""],
+        second_panel_padj=padj["second_"],
+        verdict=words,
+        verdict_stands=stands,
+    )
 
 
 def evidence_of(row: Mapping[str, Any] | pd.Series, **more: Any) -> Evidence:
