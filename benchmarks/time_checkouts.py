@@ -39,6 +39,8 @@ FIGURES = {
     "report_mb": "page, MB",
 }
 PERMUTATIONS = 1_000
+#: Cohorts that are run once.
+ONCE = ("donors", "cohorts", "permutations")
 SECTION = "## Whole runs, before and after"
 
 
@@ -137,7 +139,7 @@ def main() -> None:
             # kernels are compiled here
             timed(checkout, config_in(checkout, "toy", folder), folder, asked.cores)
         for cohort, config in configs.items():
-            for number in range(asked.runs):
+            for number in range(1 if cohort in ONCE else asked.runs):
                 for name, checkout in checkouts.items():
                     used = config or config_in(checkout, cohort, folder)
                     took = timed(checkout, used, folder, asked.cores)
