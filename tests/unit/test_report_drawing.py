@@ -13,7 +13,7 @@ import pytest
 
 from fibroserum import report
 from fibroserum.report.figures import render
-from fibroserum.report.figures.converter import converter
+from fibroserum.report.figures.converter import converter, folders
 
 BEGUN = """
 from fibroserum.report.drawing import Drawing
@@ -75,3 +75,23 @@ def test_fonts_leave_the_environment_as_it_is(monkeypatch: pytest.MonkeyPatch) -
     drawing = converter().vegalite_to_svg(render.NOTHING)
     assert drawing.startswith("<svg")
     assert "FONTCONFIG_FILE" not in os.environ
+
+
+def test_folders_of_fonts_are_those_of_fontconfig(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("own", "data/fonts", "home/.fonts"):
+        (tmp_path / name).mkdir(parents=True)
+    settings = tmp_path / "fonts.conf"
+    settings.write_text(
+        f"<fontconfig><dir>{tmp_path}/own</dir><dir>{tmp_path}/none</dir>"
+        '<dir prefix="xdg">fonts</dir><dir>~/.fonts</dir></fontconfig>',
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("FONTCONFIG_FILE", str(settings))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert folders() == [str(tmp_path / name) for name in ("own", "data/fonts", "home/.fonts")]
+    # without settings, those where Linux keeps them
+    monkeypatch.setenv("FONTCONFIG_FILE", str(tmp_path / "missing"))
+    assert str(tmp_path / "home/.fonts") in folders()

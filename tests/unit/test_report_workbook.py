@@ -166,6 +166,13 @@ def test_a_sheet_is_written_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(one == ["gene", *rows] for one in found)
 
 
+def test_a_cell_longer_than_a_spreadsheet_allows_is_cut() -> None:
+    long = ",".join(f"ENSG{number:011}" for number in range(12_000))
+    table = Sheet("x", "left_out_genes", f"gene\n{long}\n")
+    cells = openpyxl.load_workbook(xml_of(table))["x"].iter_rows(values_only=True)
+    assert [row[0] for row in cells] == ["gene", long[:32_767]]
+
+
 def test_sheet_names_fit_a_spreadsheet() -> None:
     taken: set[str] = set()
     wanted = ["de " + "a" * 60, "de " + "a" * 60 + "b", "a[b]:c*d?e/f\\g", "'", "History", "x", "X"]

@@ -137,8 +137,9 @@ def highest_mode(
     for attempt in range(3):
         doubt = gain + NOISE * abs(value)
         if attempt == 1 and state and doubt < SETTLED and abs(mode[column]) <= scale:
-            # this mode is the only one: within its scale the prior pulls more farther out, and the
-            # concave likelihood pulls less
+            # no other mode is higher: within its scale the prior pulls more farther out, and the
+            # concave likelihood pulls less; one beyond the scale, where the prior pulls less again,
+            # would have been met on the way from the likelihood's maximum
             break
         # from the likelihood's maximum; then from the best fit without the coefficient, which
         # a prior too narrow to leave zero finds

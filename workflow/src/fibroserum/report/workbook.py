@@ -88,6 +88,7 @@ class Sheet:
 
     def rows(self) -> Iterator[list[str]]:
         """Yield the cells of each row, the label's left out."""
+        csv.field_size_limit(max(csv.field_size_limit(), len(self.text)))
         reader = csv.reader(io.StringIO(self.text, newline=""), delimiter="\t")
         next(reader)
         return reader

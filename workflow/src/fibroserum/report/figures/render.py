@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
@@ -68,7 +67,7 @@ def with_label_layout(vega: dict[str, Any], layer: str) -> dict[str, Any]:
 def svg(spec: dict[str, Any]) -> str:
     """Return a Vega-Lite specification as SVG."""
     labels = spec["usermeta"]["labels"]
-    drawn = json.dumps(spec).replace(FONT, FACE)
+    drawn = {**spec, "config": {**spec.get("config", {}), "font": FACE}}
     if labels:
         vega = converter().vegalite_to_vega(drawn)
         drawing = converter().vega_to_svg(with_label_layout(vega, labels))

@@ -7,8 +7,6 @@ scripts, by their hashes, and no other.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -79,21 +77,10 @@ def number_columns(rows: Sequence[Sequence[Any]]) -> list[int]:
     ]
 
 
-def _compiled() -> jinja2.FileSystemBytecodeCache | None:
-    """Return where compiled templates are kept: half a second of processor time; None: nowhere."""
-    with contextlib.suppress(OSError, RuntimeError):
-        folder = assets.cache_folder() / "templates"
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return jinja2.FileSystemBytecodeCache(str(folder))
-    return None
-
-
 def environment(templates: Path) -> jinja2.Environment:
     """Return the templates' environment: everything is escaped, and a missing name is an error."""
     made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
-        bytecode_cache=_compiled(),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
