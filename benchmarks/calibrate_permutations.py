@@ -28,8 +28,8 @@ from fibroserum.cohort.size_factors import size_factors
 from fibroserum.de.fitting import fit_model
 from fibroserum.de.settings import FitSettings
 from fibroserum.de.stage import result_table
+from fibroserum.permutations.engine import bars_of, engine_of, linear_test, passing, permuted
 from fibroserum.permutations.labels import draw_permutations
-from fibroserum.permutations.stage import bars_of, engine_of, linear_test, passing, permuted
 from fibroserum.simulate.cohort import simulate_cohort
 from fibroserum.simulate.spec import Arm, CohortSpec
 from sections import took, write_section
@@ -81,7 +81,7 @@ def one(job: tuple[int, float, int]) -> list[dict[str, object]]:
         rng = np.random.default_rng(seed)
         found = draw_permutations(contrast, obs, engine.counts, SETTINGS, PERMUTATIONS, rng)
         passed = np.full((len(found.rows), len(bars)), np.nan)
-        for place, turned in enumerate(permuted(engine.model, found)):
+        for place, turned in enumerate(permuted(engine.model, found.rows)):
             second = linear_test(engine, turned, contrast.file)
             # the main model only refits every gene: a tenth of the permutations must do
             taken = bars if place < MAIN_ALONE else bars[:2]

@@ -182,7 +182,9 @@ def test_lists_are_marked_drawn_listed_and_have_a_sheet(tmp_path: Path, reposito
     assert set(many.data["slopes"]["panel"]) == set(best)
     assert "No gene of the list absent" in figures["gene_list_absent"].description
     assert 'id="gene-lists"' in html
-    book = openpyxl.load_workbook(io.BytesIO(workbook(run, "x")), read_only=True)
+    book = openpyxl.load_workbook(
+        io.BytesIO(workbook(tmp_path, "x", {}, ["gene_lists"])), read_only=True
+    )
     assert sum(1 for _ in book["gene_lists"].rows) == 1 + len(run.gene_lists)
 
 
@@ -192,5 +194,5 @@ def test_without_lists_nothing_is_added(tmp_path: Path, repository: Path) -> Non
     assert target_ids(run)
     assert "lists" not in draw(run, config)["volcano_RT_post_vs_pre"].data
     assert 'id="gene-lists"' not in html
-    book = openpyxl.load_workbook(io.BytesIO(workbook(run, "x")), read_only=True)
+    book = openpyxl.load_workbook(io.BytesIO(workbook(tmp_path, "x", {})), read_only=True)
     assert "gene_lists" not in book.sheetnames

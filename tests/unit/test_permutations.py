@@ -13,17 +13,16 @@ from fibroserum import linear, tables
 from fibroserum.cohort.contrasts import Contrast, contrasts_of
 from fibroserum.cohort.models import models_of
 from fibroserum.de.stage import result_table
-from fibroserum.permutations.labels import Permutations, draw_permutations
-from fibroserum.permutations.stage import (
+from fibroserum.permutations.engine import (
     bars_of,
     engine_of,
     linear_test,
-    logged,
     main_test,
     passing,
-    permutation_tables,
     permuted,
 )
+from fibroserum.permutations.labels import Permutations, draw_permutations
+from fibroserum.permutations.stage import logged, permutation_tables
 from helpers.factor_cohort import GENES, Options, fits_of, make_cohort
 
 SETTINGS = {
@@ -199,7 +198,7 @@ def test_flipping_every_donor_mirrors_the_test(
 ) -> None:
     engine = engine_of(fits["paired"], cohort.var["target"])
     rows = np.arange(len(cohort)).reshape(-1, 2)[:, ::-1].ravel()
-    turned = next(permuted(engine.model, Permutations((rows,), False, "")))
+    turned = next(permuted(engine.model, [rows]))
     pd.testing.assert_series_equal(turned.design.blocks, engine.model.design.blocks)
     data, mirrored = (
         linear_test(engine, model, "average_post_vs_pre") for model in (engine.model, turned)
@@ -290,7 +289,7 @@ def test_permuted_labels_give_the_values_of_a_sheet_with_these_labels(
     noted = SETTINGS | {"crossover": crossover}
     model = models_of(obs.assign(used_for="change"), noted)[0]
     found = _relabel(kind, obs, 12, crossover=crossover)
-    for rows, turned in zip(found.rows, permuted(model, found), strict=True):
+    for rows, turned in zip(found.rows, permuted(model, found.rows), strict=True):
         again = models_of(_labels(obs, rows).assign(used_for="change"), noted)[0]
         first, second = (
             linear.contrast_fits(values, one)[contrast.name] for one in (turned, again)
@@ -320,7 +319,7 @@ def test_the_baseline_model_is_relabelled_between_donors(cohort: ad.AnnData) -> 
     found = draw_permutations(
         _contrast("baseline"), obs, counts, SETTINGS, 50, np.random.default_rng(1)
     )
-    for model in permuted(models["baseline"], found):
+    for model in permuted(models["baseline"], found.rows):
         design = model.design
         assert design.blocks is None
         assert design.dense.sum().to_dict() == {"group[AT]": 8.0, "group[RT]": 8.0}

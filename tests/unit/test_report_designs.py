@@ -348,7 +348,7 @@ def test_optional_columns_are_explained_where_a_table_has_them(
 ) -> None:
     run, _, page = page_of(tmp_path, repository, shape)
     assert ("time" in run.donors) == there
-    book = openpyxl.load_workbook(io.BytesIO(workbook(run, "made up")), read_only=True)
+    book = openpyxl.load_workbook(io.BytesIO(workbook(tmp_path, "made up", {})), read_only=True)
     rows = [row[:2] for row in book["Read me"].iter_rows(values_only=True)]
     assert (("target_donors", "time") in rows) == there
     part = page[page.index("flags/target_donors.tsv: ") :]

@@ -123,7 +123,7 @@ rule permutations:
         GROUP
     conda:
         "../envs/fibroserum.yaml"
-    threads: 4  # a thread holds donors x genes several times
+    threads: 4  # each is a process that holds donors x genes several times
     resources:
         mem_mb=memory_by_samples(3000, 7),
         runtime=minutes_by_samples(240),
@@ -134,8 +134,9 @@ rule permutations:
         },
         seed=CONFIG["seed"],
         code=code("permutations.py"),
+    # a path of this machine: the processes that permute open the script, as those of the report
     script:
-        "../scripts/permutations.py"
+        f"{ROOT}/workflow/scripts/permutations.py"
 
 
 if GENE_LISTS:

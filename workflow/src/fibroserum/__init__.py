@@ -93,6 +93,7 @@ __all__ = [
     "panel_tables",
     "permutations",
     "pool",
+    "processes",
     "qc",
     "read_cohort",
     "read_counts",

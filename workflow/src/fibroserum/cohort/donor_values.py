@@ -194,16 +194,16 @@ def _cells(
     assert model.units is not None, "a model without units tests samples"
     assert model.groups is not None
     assert model.times is not None
-    samples = pd.DataFrame(
-        {"unit": model.units.to_numpy(), "group": model.groups.to_numpy()}, dtype=object
-    )
     values, place = _values(model, profiles)
-    own = samples.iloc[place].reset_index(drop=True)
-    cells = own.drop_duplicates().sort_values(["group", "unit"], kind="stable")
-    cell = pd.MultiIndex.from_frame(cells).get_indexer(pd.MultiIndex.from_frame(own))
+    group, groups = pd.factorize(model.groups.to_numpy()[place], sort=True)
+    unit, units = pd.factorize(model.units.to_numpy()[place], sort=True)
+    found, cell = np.unique(group * len(units) + unit, return_inverse=True)
+    cells = pd.DataFrame(
+        {"unit": units[found % len(units)], "group": groups[found // len(units)]}, dtype=object
+    )
     share = 1.0 / np.bincount(cell)[cell]
-    means = csr_matrix((share, (cell, np.arange(len(own)))), (len(cells), len(own)))
-    return (means @ values).tocsr(), cells.reset_index(drop=True)
+    means = csr_matrix((share, (cell, np.arange(len(cell)))), (len(cells), len(cell)))
+    return (means @ values).tocsr(), cells
 
 
 def _values(

@@ -1,6 +1,7 @@
 """Calibration by permutation of donors' labels."""
 
 __all__ = [
+    "engine",
     "labels",
     "stage",
 ]

@@ -19,8 +19,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from itertools import chain
 from typing import Any, TypeVar
 from zlib import crc32
 
@@ -28,17 +28,22 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 
-from fibroserum import deseq, linear, tables
-from fibroserum.cohort.accessors import all_contrasts, counts_of, settings_of
+from fibroserum import tables
+from fibroserum.cohort.accessors import all_contrasts, settings_of
 from fibroserum.cohort.contrasts import Contrast
-from fibroserum.cohort.designs import Design
-from fibroserum.cohort.models import Model, model_of
-from fibroserum.de.stage import half_width, result_table
-from fibroserum.de.stored_fit import expression_of_calls, fitted_genes, fixed_prior_fit
-from fibroserum.deseq import NegativeBinomialFit
-from fibroserum.inference.wald import beyond
-from fibroserum.linear import Expression
+from fibroserum.de.stage import result_table
 from fibroserum.permutations import labels
+from fibroserum.permutations.engine import (
+    Asked,
+    Engine,
+    OverParts,
+    bars_of,
+    counted,
+    engine_of,
+    linear_test,
+    log_quantiles,
+    over_parts,
+)
 from fibroserum.permutations.labels import Permutations
 
 logger = logging.getLogger(__name__)
@@ -46,9 +51,10 @@ logger = logging.getLogger(__name__)
 # Fewer distinct permutations describe, and estimate no false discovery rate.
 FEWEST = 50
 QUANTILES = 80
-SMALLEST_P = 1e-300
 # Between two messages on how many permutations are done.
 SECONDS = 5.0
+# Permutations that a process makes before it hands them over.
+AT_ONCE = 20
 
 T = TypeVar("T")
 
@@ -59,39 +65,6 @@ class PermutationTables:
 
     table: pd.DataFrame
     quantiles: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class Engine:
-    """What all permutations of a model share.
-
-    counts: samples × genes that were fitted. model: of the data, its contrasts by the names that
-    they have in file names. expression: that the second model tests. main_only: whether the main
-    model decides alone. left_out: genes without a part in size factors and TMM factors.
-    """
-
-    counts: pd.DataFrame
-    model: Model
-    negative_binomial: NegativeBinomialFit
-    expression: Expression
-    lfc_threshold: float
-    main_only: bool
-    left_out: int
-
-
-@dataclass(frozen=True)
-class Bars:
-    """What a gene must pass to count: the p values over weights that the called genes reached.
-
-    counted: by gene, whether it is eligible and not called; weight: its weight. scale: eligible
-    genes over counted ones. second: None where the main model decides alone.
-    """
-
-    counted: pd.Series
-    weight: pd.Series
-    scale: float
-    main: float
-    second: float | None
 
 
 def permutation_tables(
@@ -109,37 +82,46 @@ def permutation_tables(
     fits: by model name, as `de.fitting.fit_model` makes them; permutations: permutations of each
     contrast, at most; all of them where there are fewer; weighted: as `result_table` takes it, the
     data's weights in every permutation. Contrasts of a design with covariates are
-    refused, with the reason in their row.
+    refused, with the reason in their row. n_cpus: processes, none besides this one for 1.
     """
     settings = settings_of(cohort)
-    engines: dict[str, Engine] = {}
+    contrasts = all_contrasts(settings)
+    refused = {
+        contrast.name: f"the contrast is not estimable: {why}" if why else _why_refused(settings)
+        for contrast in contrasts
+        for why in [settings["not_estimable"].get(contrast.name)]
+    }
+    targets = cohort.var["target"].astype(bool)
+    engines: dict[str, Engine] = {
+        name: engine_of(fits[name], targets)
+        for name in dict.fromkeys(one.model for one in contrasts if not refused[one.name])
+    }
     rows, quantiles = [], []
-    for contrast in all_contrasts(settings):
-        if why := settings["not_estimable"].get(contrast.name):
-            rows.append(
-                _refused(contrast, tables.empty("de"), f"the contrast is not estimable: {why}")
+    with over_parts(engines, n_cpus) as mapped:
+        for contrast in contrasts:
+            if settings["not_estimable"].get(contrast.name):
+                rows.append(_refused(contrast, tables.empty("de"), refused[contrast.name]))
+                continue
+            fit = fits[contrast.model]
+            table = result_table(fit, contrast.name, cohort.var["symbol"], alpha, weighted=weighted)
+            if refused[contrast.name]:
+                rows.append(_refused(contrast, table, refused[contrast.name]))
+                continue
+            engine = engines[contrast.model]
+            data = linear_test(engine, engine.model, contrast.file)
+            if data.empty:
+                why = "too few donors contribute to this contrast for the second model"
+                rows.append(_refused(contrast, table, why))
+                continue
+            obs = cohort.obs.loc[engine.counts.index, ["donor", "group", "time"]].astype(str)
+            rng = np.random.default_rng([seed, crc32(f"permutations {contrast.name}".encode())])
+            found = labels.draw_permutations(
+                contrast, obs, engine.counts, settings, permutations, rng
             )
-            continue
-        fit = fits[contrast.model]
-        table = result_table(fit, contrast.name, cohort.var["symbol"], alpha, weighted=weighted)
-        if why := _why_refused(settings):
-            rows.append(_refused(contrast, table, why))
-            continue
-        if contrast.model not in engines:
-            engines[contrast.model] = engine_of(fit, cohort.var["target"].astype(bool))
-        engine = engines[contrast.model]
-        data = linear_test(engine, engine.model, contrast.file)
-        if data.empty:
-            why = "too few donors contribute to this contrast for the second model"
-            rows.append(_refused(contrast, table, why))
-            continue
-        obs = cohort.obs.loc[engine.counts.index, ["donor", "group", "time"]].astype(str)
-        rng = np.random.default_rng([seed, crc32(f"permutations {contrast.name}".encode())])
-        found = labels.draw_permutations(contrast, obs, engine.counts, settings, permutations, rng)
-        logger.info(f"{contrast.name}: {len(found.rows)} permutations ({found.what})")
-        row, part = _one_contrast(contrast, engine, found, table, data, alpha, n_cpus)
-        rows.append(row)
-        quantiles.append(part)
+            logger.info(f"{contrast.name}: {len(found.rows)} permutations ({found.what})")
+            row, part = _one_contrast(contrast, engine, found, table, data, alpha, mapped)
+            rows.append(row)
+            quantiles.append(part)
     return PermutationTables(
         pd.DataFrame(rows, columns=tables.schemas()["calibration"].names),
         pd.concat(quantiles, ignore_index=True) if quantiles else tables.empty("calibration_qq"),
@@ -167,94 +149,6 @@ def _refused(contrast: Contrast, table: pd.DataFrame, why: str) -> dict[str, obj
     }
 
 
-def engine_of(fit: ad.AnnData, force_kept: pd.Series) -> Engine:
-    """Return a model's engine.
-
-    fit: as `de.fitting.fit_model` makes it; force_kept: by gene, kept in the linear model whatever
-    its counts.
-    """
-    noted = fit.uns["model"]
-    return Engine(
-        counts=counts_of(fit)[fitted_genes(fit)],
-        model=model_of(fit),
-        negative_binomial=fixed_prior_fit(fit),
-        expression=expression_of_calls(fit, force_kept),
-        lfc_threshold=float(noted["lfc_threshold"]),
-        main_only=str(noted["second_opinion"]) == "none",
-        left_out=int(fit.var["left_out"].sum()),
-    )
-
-
-def linear_test(engine: Engine, model: Model, contrast: str) -> pd.DataFrame:
-    """Return the linear model's log2FoldChange, se, df and pvalue by gene, for permuted labels.
-
-    model: the engine's, its labels permuted. Empty where the donors are too few for it.
-    """
-    columns = ["log2FoldChange", "se", "df", "pvalue"]
-    asked = replace(model, contrasts={contrast: model.contrasts[contrast]})
-    fits = linear.contrast_fits(engine.expression, asked)
-    if contrast not in fits:
-        return pd.DataFrame(columns=columns, dtype=float)
-    table = linear.contrast_test(fits[contrast])
-    table = table.rename(columns={"df_total": "df"})
-    table["pvalue"] = beyond(
-        table["log2FoldChange"], table["se"], engine.lfc_threshold, table["df"]
-    )
-    return table[columns]
-
-
-def main_test(engine: Engine, genes: pd.Index, model: Model, contrast: str) -> pd.DataFrame:
-    """Return the negative binomial model's log2FoldChange, lfcSE and pvalue of some genes."""
-    refit = deseq.refit_genes(
-        engine.negative_binomial,
-        engine.counts[genes],
-        model.design.matrix,
-        {"": model.contrasts[contrast]},
-    )
-    table = refit.tests[""][["log2FoldChange", "lfcSE"]].copy()
-    table["pvalue"] = beyond(table["log2FoldChange"], table["lfcSE"], engine.lfc_threshold)
-    return table
-
-
-def bars_of(table: pd.DataFrame, alpha: float, *, main_only: bool) -> Bars:
-    """Return the bars that a result table's calls reached (index: gene ids)."""
-    eligible = table["padj"].notna()
-    if not main_only:
-        eligible &= table["second_padj"].notna()
-    called = table["call"] != "none"
-    counted = eligible & ~called
-    single = alpha / max(int(eligible.sum()), 1)
-    main, second = single, single
-    if called.any():
-        ratios = table.loc[called, ["pvalue", "second_pvalue"]].div(table["weight"], axis=0)
-        main, second = (float(largest) for largest in ratios[called].max())
-    scale = float(eligible.sum() / max(counted.sum(), 1))
-    return Bars(counted, table["weight"], scale, main, None if main_only else second)
-
-
-def passing(engine: Engine, bars: Bars, second: pd.DataFrame, model: Model, contrast: str) -> int:
-    """Return how many counted genes pass the bars with permuted labels.
-
-    second: `linear_test` of them. Genes that pass the linear model's bar are refitted in the main.
-    """
-    if bars.second is None:
-        genes = bars.counted.index[bars.counted]
-    else:
-        ratio = second["pvalue"] / bars.weight.reindex(second.index)
-        near = second.index[(ratio <= bars.second).to_numpy()]
-        genes = near[bars.counted.reindex(near).to_numpy(bool)]
-    if not len(genes):
-        return 0
-    main = main_test(engine, genes, model, contrast)
-    passed = main["pvalue"] / bars.weight[genes] <= bars.main
-    if bars.second is not None:
-        other = second.loc[genes]
-        numbers = main.assign(second_lfcSE=other["se"], second_df=other["df"])
-        passed &= np.sign(main["log2FoldChange"]) == np.sign(other["log2FoldChange"])
-        passed &= main["log2FoldChange"].abs() > half_width(numbers)
-    return int(passed.sum())
-
-
 def _one_contrast(
     contrast: Contrast,
     engine: Engine,
@@ -262,22 +156,18 @@ def _one_contrast(
     table: pd.DataFrame,
     data: pd.DataFrame,
     alpha: float,
-    n_cpus: int,
+    mapped: OverParts,
 ) -> tuple[dict[str, object], pd.DataFrame]:
     """Return the contrast's row and its quantiles; data: `linear_test` of the data's own labels."""
     table = table.set_index("gene_id")
     bars = bars_of(table, alpha, main_only=engine.main_only)
     ranks = quantile_ranks(len(data))
 
-    def permutation(model: Model) -> tuple[int, int, np.ndarray]:
-        second = linear_test(engine, model, contrast.file)
-        number = passing(engine, bars, second, model, contrast.file)
-        small = int((second["pvalue"] < alpha).sum())
-        return number, small, _log_quantiles(second["pvalue"], ranks)
-
-    with ThreadPoolExecutor(max(1, n_cpus)) as pool:
-        done = pool.map(permutation, permuted(engine.model, found))
-        results = list(logged(done, len(found.rows), contrast.name))
+    asked = Asked(contrast.model, contrast.file, bars, alpha, ranks)
+    starts = range(0, len(found.rows), AT_ONCE)
+    parts = [found.rows[start : start + AT_ONCE] for start in starts]
+    done = chain.from_iterable(mapped(counted, [asked] * len(parts), parts))
+    results = list(logged(done, len(found.rows), contrast.name))
     counts = [number for number, _, _ in results]
     small = [number for _, number, _ in results]
     drawn = [quantiles for *_, quantiles in results]
@@ -339,27 +229,9 @@ def _note(found: Permutations, observed: int, left_out: int) -> str:
     return "; ".join(parts)
 
 
-def permuted(model: Model, found: Permutations) -> Iterator[Model]:
-    """Yield a model for each permutation: blocks stay, rows of the other columns are permuted."""
-    design = model.design
-    for rows in found.rows:
-        dense = pd.DataFrame(design.dense_values[rows], design.samples, design.dense.columns)
-        groups, times = (
-            None if labels is None else pd.Series(labels.to_numpy()[rows], index=labels.index)
-            for labels in (model.groups, model.times)
-        )
-        yield replace(model, design=Design(dense, design.blocks), groups=groups, times=times)
-
-
 def quantile_ranks(genes: int) -> np.ndarray:
     """Return ranks of p values for a QQ plot, evenly spaced on the log scale."""
     return np.unique(np.geomspace(1, genes, QUANTILES).round().astype(int))
-
-
-def _log_quantiles(pvalues: pd.Series, ranks: np.ndarray) -> np.ndarray:
-    """Return -log10 of the p values of given ranks (1: the smallest)."""
-    ordered = np.sort(pvalues.to_numpy(float))[ranks - 1]
-    return np.asarray(-np.log10(np.maximum(ordered, SMALLEST_P)))
 
 
 def _quantile_rows(
@@ -374,7 +246,7 @@ def _quantile_rows(
             "contrast": name,
             "quantile": ranks / len(data),
             "expected": -np.log10((ranks - 0.5) / len(data)),
-            "observed": _log_quantiles(data, ranks),
+            "observed": log_quantiles(data, ranks),
             "permuted_median": middle,
             "permuted_low": low,
             "permuted_high": high,

@@ -7,6 +7,7 @@ __all__ = [
     "copies",
     "design",
     "identity",
+    "kernels",
     "metrics",
     "normalisation",
     "pair_quality",

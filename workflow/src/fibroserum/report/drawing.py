@@ -7,37 +7,19 @@ SVG count up within a process: one process draws them all, in the order in which
 
 from __future__ import annotations
 
-import os
-import threading
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from multiprocessing import get_context, parent_process
 from typing import Any
 
+from fibroserum.processes import process_pool
 from fibroserum.report.figures import render
-
-
-def _end_with_parent() -> None:
-    """End this process when its parent has ended, as by a kill that leaves it no time to say so."""
-    parent = parent_process()
-    assert parent is not None, "a process of a pool"
-
-    def wait() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 class Drawing:
     """Figures that are drawn elsewhere."""
 
     def __init__(self) -> None:
-        # not forked: a fork of a process with threads is not safe
-        context = get_context("spawn")
-        self._pools = [
-            ProcessPoolExecutor(1, context, initializer=_end_with_parent) for _ in range(2)
-        ]
+        self._pools = [process_pool(1) for _ in range(2)]
         self._drawer, self._printer = self._pools
         # both start now, while the caller imports and reads
         self._drawer.submit(render.svg, render.NOTHING)
