@@ -65,7 +65,7 @@ rule counts:
         GROUP
     conda:
         "../envs/fibroserum.yaml"
-    threads: 1
+    threads: 2  # two inputs are read at the same time, while no other job can run
     resources:
         mem_mb=COUNTS_MEMORY,
         runtime=minutes_by_samples(60),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ from fibroserum.errors import InputError, Problem, capped, listed, refuse
 from fibroserum.files.contents import composed
 
 __all__ = ["CountTable", "read_counts"]
+
+#: Inputs that are read at the same time.
+READERS = 2
 
 
 def read_counts(
@@ -94,18 +98,26 @@ def read_counts(
     seen: set[Path] = set()
     sums = _gathered(summed)
     names_of = Path(tx2gene) if tx2gene else None
+    once = []
     for path in map(Path, paths):
         if path.resolve() in seen:
             problems.append(Problem("is listed twice", str(path), "each input only once"))
-            continue
+        else:
+            once.append(path)
         seen.add(path.resolve())
-        try:
-            found = sums.get(str(path))
-            read = [found] if found else read_matrices(path, known, names_of, cells, named, layer)
-            whole = cells is not None and cells.get("sample") is None
-            matrices += [_as_one_sample(one, path, known) if whole else one for one in read]
-        except InputError as error:
-            problems += error.problems
+
+    def read(path: Path) -> list[Matrix]:
+        found = sums.get(str(path))
+        read = [found] if found else read_matrices(path, known, names_of, cells, named, layer)
+        whole = cells is not None and cells.get("sample") is None
+        return [_as_one_sample(one, path, known) if whole else one for one in read]
+
+    with ThreadPoolExecutor(READERS) as pool:
+        for waiting in [pool.submit(read, path) for path in once]:
+            try:
+                matrices += waiting.result()
+            except InputError as error:
+                problems += error.problems
     matrices, unlisted = _listed_samples(matrices, known)
     tables: list[Counted] = []
     for matrix in matrices:
