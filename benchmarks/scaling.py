@@ -30,7 +30,7 @@ from sections import took, write_section
 
 CORES = 2
 DONORS = (56, 400, 1000, 5000)
-GENES = (5_000, 20_000, 60_000)
+GENES = (5_000, 10_000, 20_000)
 SETS = (250, 2_000)
 COHORTS = (2, 4)
 CELLS = (62_500, 500_000)
