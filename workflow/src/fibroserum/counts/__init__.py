@@ -107,10 +107,12 @@ def read_counts(
         seen.add(path.resolve())
 
     def read(path: Path) -> list[Matrix]:
-        found = sums.get(str(path))
-        read = [found] if found else read_matrices(path, known, names_of, cells, named, layer)
+        gathered = sums.get(str(path))
+        found = (
+            [gathered] if gathered else read_matrices(path, known, names_of, cells, named, layer)
+        )
         whole = cells is not None and cells.get("sample") is None
-        return [_as_one_sample(one, path, known) if whole else one for one in read]
+        return [_as_one_sample(one, path, known) if whole else one for one in found]
 
     with ThreadPoolExecutor(READERS) as pool:
         for waiting in [pool.submit(read, path) for path in once]:

@@ -41,7 +41,7 @@ LEVEL = 5
 AT_ONCE = 2_000
 # made for machines: one row a pair of samples
 LEFT_OUT = {"distances"}
-# stands for the number of a row; in no text, where control characters are escaped
+# replaced by the number of a row; no text has it, because control characters are escaped
 ROW = "\0"
 BOOLEAN = {"true": "1", "false": "0"}
 
