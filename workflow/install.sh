@@ -52,7 +52,8 @@ if [ -s "$venv/numba.lock" ]; then
 fi
 install "$lock"
 # On all cores; pip would use one. Nothing imports the files that do not compile (templates of packages).
-"$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true
+# The library too: where PYTHONDONTWRITEBYTECODE is set, every job would compile it again.
+"$venv/bin/python" -m compileall -q -j 0 "$venv/lib" "$(dirname "$0")/src" || true
 rm -f "$venv/numba.lock"
 if [ -n "$kernels" ] && ! wait "$kernels"; then
     echo "The kernels could not be compiled ($venv/kernels.log): the first run compiles them." >&2

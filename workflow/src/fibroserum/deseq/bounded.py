@@ -9,7 +9,6 @@ precision as the end (the defaults of R's `optim`).
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import fmin_l_bfgs_b
 from scipy.special import gammaln
 
 LOG2_BOUND = 30.0
@@ -44,6 +43,9 @@ def search(
     counts, offsets: (samples,). design: samples × columns. start: (columns,), log2.
     The likelihood is whole, as its size decides where the search ends. Means are not bounded.
     """
+    # imported where it is used: few genes come here, and the import takes as long as numpy's
+    from scipy.optimize import fmin_l_bfgs_b
+
     size = 1.0 / alpha
     constant = np.sum(gammaln(counts + size) - gammaln(size) - gammaln(counts + 1))
     constant += counts.sum() * np.log(alpha)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 
 from fibroserum.deseq.model import NegativeBinomialFit, count_matrix
 from fibroserum.inference.chunks import gene_rows, over_genes
@@ -35,6 +34,9 @@ def prior_scale(estimates: np.ndarray, errors: np.ndarray) -> float:
         return float(np.sqrt(MIN_VARIANCE))
     if excess(MAX_VARIANCE) > 0:
         return 1.0
+    # imported where it is used, as it takes as long as numpy
+    from scipy.optimize import brentq
+
     return float(min(np.sqrt(brentq(excess, MIN_VARIANCE, MAX_VARIANCE)), 1.0))
 
 

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
 from scipy.special import nctdtr, ndtr, ndtri, stdtrit
 
 from fibroserum.cohort.contrasts import SINGLE_GROUP, Contrast
@@ -74,6 +73,9 @@ def _power(precision: Precision, alpha: float, threshold: float) -> Callable[[fl
 
 def detectable(precision: Precision, alpha: float, threshold: float = 0.0) -> float:
     """Return the |log2 fold change| that has a power of 80 %."""
+    # imported where it is used, as it takes as long as numpy
+    from scipy.optimize import brentq
+
     unit = np.nanmax([precision.se, precision.second_se])
     power, high = _power(precision, alpha, threshold), threshold + 4 * unit
     while power(high) < WANTED:
@@ -92,19 +94,21 @@ def published_effect(
     """
     if published is None or contrast.dose:
         return None
-    rows: dict[str, dict[Any, Any]] = {}
-    for row in published[published["gene"] == target].to_dict("records"):
-        rows.setdefault(str(row["group"]), row)
+    groups_of = published["group"].to_numpy()
+    rows: dict[str, int] = {}
+    for row in np.flatnonzero(published["gene"].to_numpy() == target):
+        rows.setdefault(str(groups_of[row]), row)
     own, other = contrast.group, contrast.reference
-    if contrast.kind == "average" and set(groups) <= set(published["group"]):
+    if contrast.kind == "average" and set(groups) <= set(groups_of):
         own = SINGLE_GROUP
     if own not in rows or (other is not None and other not in rows):
         return None
+    ratio, before = published["log2_ratio"].to_numpy(), published["before"].to_numpy()
     if contrast.kind == "difference":
-        return float(rows[own]["log2_ratio"] - rows[str(other)]["log2_ratio"])
+        return float(ratio[rows[own]] - ratio[rows[str(other)]])
     if contrast.kind == "baseline":
-        return float(np.log2(rows[own]["before"] / rows[str(other)]["before"]))
-    return float(rows[own]["log2_ratio"])
+        return float(np.log2(before[rows[own]] / before[rows[str(other)]]))
+    return float(ratio[rows[own]])
 
 
 def power_row(
