@@ -9,8 +9,6 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import h5py
-import numpy as np
 import pandas as pd
 
 from fibroserum import tables
@@ -48,26 +46,6 @@ def copy_pipeline(folder: Path) -> Path:
     (folder / "profiles").symlink_to("workflow/profiles")
     shutil.copy(REPOSITORY / "pyproject.toml", folder)
     return Path(shutil.copy(REPOSITORY / "Snakefile", folder))
-
-
-def content(path: Path) -> bytes | dict[str, tuple[str, tuple[int, ...], bytes]]:
-    """Return what a file holds: its bytes, or those of each value of an HDF5 file.
-
-    LZF, with which AnnData files are compressed, may pack the same values in another way.
-    """
-    if path.suffix != ".h5ad":
-        return path.read_bytes()
-    found = {}
-
-    def note(name: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Dataset):
-            values = np.asarray(item[()])
-            packed = repr(values.tolist()).encode() if values.dtype == object else values.tobytes()
-            found[name] = (str(item.dtype), item.shape, packed)
-
-    with h5py.File(path, "r") as file:
-        file.visititems(note)
-    return found
 
 
 @dataclass(frozen=True)

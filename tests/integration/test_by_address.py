@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from helpers.deployed import ADDRESS, REPOSITORY_NAME, TAG, Deployed, released
-from helpers.pipeline import Run, content, planned
+from helpers.pipeline import Run, planned
 from helpers.small_cohort import good
 from helpers.small_runs import SECONDS, outputs
 
@@ -70,7 +70,7 @@ def test_the_toy_runs_where_snakedeploy_put_it(
     found = study / "results" / "toy"
     assert {p.relative_to(found) for p in found.rglob("*") if p.is_file()} == set(made)
     for name, path in made.items():
-        assert content(found / name) == content(path), name
+        assert (found / name).read_bytes() == path.read_bytes(), name
     again = release.snakemake(study)
     assert "Nothing to be done" in again.stdout
 

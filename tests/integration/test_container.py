@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from helpers.container import Image, built, missing
-from helpers.pipeline import REPOSITORY, Run, content, copy_pipeline
+from helpers.pipeline import REPOSITORY, Run, copy_pipeline
 
 USER = 12345
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text(encoding="utf-8")
@@ -115,7 +115,7 @@ def outputs(results: Path, pipeline: Path) -> dict[str, Any]:
     The report and the record of the run are without dates, the version of Python and the place of
     the pipeline.
     """
-    found = {path: content(path) for path in sorted(results.rglob("*")) if path.is_file()}
+    found = {path: path.read_bytes() for path in sorted(results.rglob("*")) if path.is_file()}
     for path in (results / "report.html", results / "provenance.json"):
         rest = found[path].replace(f"{pipeline}/".encode(), b"")
         found[path] = re.sub(rb"\b(20\d\d-\d\d-\d\d|3\.1[123]\.\d+)\b", b"", rest)

@@ -19,7 +19,10 @@ def write_h5ad(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")
     try:
-        adata.write_h5ad(draft, compression="lzf")
+        # Text of samples as categories, which scanpy expects. Those of genes would be sorted, which
+        # takes longer than the file; packed, every job would take longer to read it.
+        adata.strings_to_categoricals(adata.obs)
+        adata.write_h5ad(draft, convert_strings_to_categoricals=False)
         with draft.open("rb") as stream:
             os.fsync(stream.fileno())
         os.replace(draft, target)

@@ -96,7 +96,7 @@ def published_effect(
         return None
     groups_of = published["group"].to_numpy()
     rows: dict[str, int] = {}
-    for row in np.flatnonzero(published["gene"].to_numpy() == target):
+    for row in np.flatnonzero(published["gene"].to_numpy() == target).tolist():
         rows.setdefault(str(groups_of[row]), row)
     own, other = contrast.group, contrast.reference
     if contrast.kind == "average" and set(groups) <= set(groups_of):
