@@ -41,9 +41,9 @@ print(sorted(kernel.py_func.__name__ for kernel, _ in KERNELS if kernel.signatur
 print([kernel for kernel, types in KERNELS if set(kernel.signatures) - {types}])
 """
 USED = [
-    *("_contrast_effects", "_grouped_squares", "_weighted_fit", "area", "chances_of_larger"),
-    *("fit_coefficients", "leverages_of", "linear_fit", "maximise", "means_from", "shrink"),
-    "wald_errors",
+    *("_contrast_effects", "_grouped_squares", "_line_at", "_weighted_fit", "area"),
+    *("chances_of_larger", "fit_coefficients", "leverages_of", "linear_fit", "maximise"),
+    *("means_from", "shrink", "wald_errors"),
 ]
 AHEAD = SOURCE.parent / "kernels.py"
 WARNING = "RuntimeWarning: Compiled code cannot be cached ("
@@ -186,7 +186,7 @@ print(compile_module("linear.kernels"))
 print({{"pandas", "scipy.linalg", "pydeseq2"}} & set(sys.modules))
 """
     said, warned = ended(begin(script=script, XDG_CACHE_HOME=str(tmp_path)))
-    names = ["_weighted_fit", "_grouped_squares", "_contrast_effects"]
+    names = ["_weighted_fit", "_grouped_squares", "_line_at", "_contrast_effects"]
     assert (said, warned) == (f"{names}\nset()\n", "")
     # where a run looks for them
     assert sorted(path.name.split("-")[0] for path in kernels(tmp_path)) == sorted(names)

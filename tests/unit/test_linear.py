@@ -13,9 +13,11 @@ from scipy.stats import rankdata
 
 from fibroserum import linear
 from fibroserum.cohort.designs import Design
+from fibroserum.cohort.size_factors import size_factors
 from fibroserum.linear.blocks import canonical_order, check_design
 from fibroserum.linear.composition import within_trim
 from fibroserum.linear.effects import sample_layout
+from fibroserum.linear.kernels import line_at
 from helpers.limma_cohort import CONTRASTS, GOLDEN, contrast_of, golden, golden_design, limma_fits
 
 
@@ -159,6 +161,42 @@ def test_the_same_bits_for_any_number_of_threads(
     assert one.covariance.tobytes() == many.covariance.tobytes()
     effects = [linear.genewise_effects(fit, contrast, n_cpus=n_cpus) for fit in (one, many)]
     assert effects[0].residual.tobytes() == effects[1].residual.tobytes()
+
+
+def test_samples_over_threads_have_the_same_bits(counts: pd.DataFrame) -> None:
+    # more samples than a thread takes at once
+    pairs, rng = 75, np.random.default_rng(3)
+    many = rng.poisson(np.tile(counts.to_numpy()[:2], (pairs, 1)) + 0.5)
+    names = [f"s{row}" for row in range(2 * pairs)]
+    frame = pd.DataFrame(many, names, counts.columns)
+    after = pd.DataFrame({"after": np.arange(2 * pairs) % 2.0}, names)
+    design = Design(after, pd.Series(np.arange(2 * pairs) // 2, names))
+    factors = linear.tmm_factors(frame)
+    assert linear.tmm_factors(frame, n_cpus=3).tobytes() == factors.tobytes()
+    one, three = (linear.depth_matched(frame, design, factors, n_cpus=n) for n in (1, 3))
+    assert [part.tobytes() for part in one] == [part.tobytes() for part in three]
+    weights = [linear.voom_fit(frame, design, n_cpus=n).weights for n in (1, 3)]
+    assert weights[0].tobytes() == weights[1].tobytes()
+    found = [size_factors(many + 1, n_cpus=n)[0].tobytes() for n in (1, 3)]
+    assert found[0] == found[1]
+
+
+@given(st.integers(0, 2**32), st.integers(2, 400), st.integers(0, 3))
+@settings(deadline=None)
+def test_a_broken_line_is_read_off_as_numpy_does(seed: int, number: int, scale: int) -> None:
+    rng = np.random.default_rng(seed)
+    # knots close together and far apart
+    knots = np.unique(rng.normal(size=number) * 10.0 ** rng.integers(-6, scale + 1, number))
+    heights = rng.normal(size=len(knots))
+    beside = np.nextafter(knots[None, :], [[-np.inf], [np.inf]])
+    places = np.concatenate([rng.normal(size=(3, len(knots))) * 10.0**scale, [knots], beside])
+    expected = [np.interp(row, knots, heights) for row in places]
+    np.testing.assert_array_equal(line_at(places, knots, heights), expected)
+
+
+def test_a_line_of_one_height_is_flat() -> None:
+    knots, heights = np.array([1.0, 1.0]), np.array([3.0, 3.0])
+    assert line_at(np.array([[0.0, 1.0, 2.0]]), knots, heights).tolist() == [[3.0, 3.0, 3.0]]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,7 +40,7 @@ class SizeFactors:
     notes: tuple[str, ...] = ()
 
 
-def size_factors(counts: np.ndarray) -> tuple[np.ndarray, str]:
+def size_factors(counts: np.ndarray, *, n_cpus: int = 1) -> tuple[np.ndarray, str]:
     """Return the size factor of each sample and the method: `ratio` or `poscounts`.
 
     counts: samples × genes, raw. `ratio` is the median of ratios to the geometric mean over samples
@@ -48,12 +49,16 @@ def size_factors(counts: np.ndarray) -> tuple[np.ndarray, str]:
     """
     everywhere = (counts > 0).all(axis=0)
     if everywhere.any():
-        genes = np.flatnonzero(everywhere)
-        means = [_log_rows(counts.T[part]).mean(axis=1) for part in _parts(genes)]
-        middle = np.concatenate(means)
-        rows = _parts(np.arange(len(counts)))
-        medians = [np.median(_log_rows(counts[part][:, genes]) - middle, axis=1) for part in rows]
-        return np.exp(np.concatenate(medians)), "ratio"
+        genes, samples = np.flatnonzero(everywhere), np.arange(len(counts))
+        with ThreadPoolExecutor(max(1, n_cpus)) as pool:
+            means = pool.map(lambda part: _log_rows(counts.T[part]).mean(axis=1), _parts(genes))
+            middle = np.concatenate(list(means))
+
+            def median(part: np.ndarray) -> np.ndarray:
+                return np.median(_log_rows(counts[part][:, genes]) - middle, axis=1)
+
+            medians = pool.map(median, _parts(samples))
+            return np.exp(np.concatenate(list(medians))), "ratio"
     with np.errstate(divide="ignore"):
         logs = np.log(counts.astype(float))
     positive = np.isfinite(logs)

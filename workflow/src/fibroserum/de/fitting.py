@@ -77,8 +77,8 @@ def fit_model(
     _check_samples(well, model.name)
     scale = normalise(fitted, well, model, size_factors, settings)
     factors = scale.size_factors.to_numpy(float)
-    weighted = settings.second_opinion == "voom"
-    expression = expression_of(well, model, scale.norm_factors, weighted=weighted)
+    weighted, n_cpus = settings.second_opinion == "voom", settings.n_cpus
+    expression = expression_of(well, model, scale.norm_factors, weighted=weighted, n_cpus=n_cpus)
     quality = quality_weights(expression, model)
     obs = pd.DataFrame(
         {
@@ -90,11 +90,11 @@ def fit_model(
     )
     second, other = _second(with_quality(expression, obs), model, settings), None
     if scale.other is not None:
-        expression = expression_of(well, model, scale.other, weighted=weighted)
+        expression = expression_of(well, model, scale.other, weighted=weighted, n_cpus=n_cpus)
         other = _second(with_quality(expression, obs), model, settings)
     # as large as the counts, or larger
     del expression, well
-    fit = deseq.fit(fitted, design.matrix, factors, n_cpus=settings.n_cpus)
+    fit = deseq.fit(fitted, design.matrix, factors, n_cpus=n_cpus)
     status.loc[fitted.columns[~fit.converged]] = "not_converged"
     var = pd.DataFrame(
         {"status": status, "baseMean": deseq.mean_normalised(counts.to_numpy(), factors)}
@@ -115,10 +115,8 @@ def fit_model(
     adata.var["left_out"] = counts.columns.isin(scale.left_out)
     for name, vector in model.contrasts.items():
         contrast = np.asarray(vector, dtype=float)
-        table = deseq.wald(fit, fitted, contrast, threshold, n_cpus=settings.n_cpus)
-        table["log2FoldChange_shrunken"] = deseq.shrink(
-            fit, fitted, contrast, table, n_cpus=settings.n_cpus
-        )
+        table = deseq.wald(fit, fitted, contrast, threshold, n_cpus=n_cpus)
+        table["log2FoldChange_shrunken"] = deseq.shrink(fit, fitted, contrast, table, n_cpus=n_cpus)
         table = table.reindex(counts.columns)
         table.loc[status == "not_converged", ["stat", "pvalue"]] = np.nan
         table = table.join(second.tables[name])

@@ -54,13 +54,13 @@ class Normalisation:
     other: pd.Series | None = None
 
 
-def norm_factors(well: pd.DataFrame, left_out: pd.Index) -> pd.Series:
+def norm_factors(well: pd.DataFrame, left_out: pd.Index, n_cpus: int = 1) -> pd.Series:
     """Return TMM factors of samples over their genes, those left out aside.
 
     well: samples × genes. The factors are of library sizes over all genes, left out or not.
     """
     kept = well.drop(columns=left_out) if len(left_out) else well
-    factors = linear.tmm_factors(kept)
+    factors = linear.tmm_factors(kept, n_cpus=n_cpus)
     share = kept.sum(axis=1).to_numpy(float) / well.sum(axis=1).to_numpy(float)
     logs = np.log(factors * share)
     return pd.Series(np.exp(logs - logs.mean()) if len(left_out) else factors, index=well.index)
@@ -84,7 +84,7 @@ def normalise(
     if settings.factors != "estimated":
         fixed = linear.fixed_norm_factors(well, start)
         return Normalisation(start, fixed, nothing, 0, settings.factors)
-    tmm = norm_factors(well, nothing)
+    tmm = norm_factors(well, nothing, settings.n_cpus)
     if not settings.steps.renormalise or model.name == "stimulation":
         return Normalisation(start, tmm, nothing, 0, "off")
     factors, left_out, moved, done, changing = tmm, nothing, 0.0, 0, 0.0
@@ -92,7 +92,7 @@ def normalise(
         called, changing = _called(well, model, factors, settings)
         if called.equals(left_out):
             break
-        again = norm_factors(well, called)
+        again = norm_factors(well, called, settings.n_cpus)
         moved = _largest_move(model, again / factors)
         factors, left_out, done = again, called, done + 1
         if moved < STILL:
@@ -103,7 +103,8 @@ def normalise(
         return Normalisation(start, tmm, nothing, done, "too_many", factors)
     if moved > SETTLED:
         return Normalisation(start, tmm, nothing, done, "unsettled", factors)
-    anew, _ = size_factors(counts.to_numpy()[:, ~counts.columns.isin(left_out)])
+    kept = counts.to_numpy()[:, ~counts.columns.isin(left_out)]
+    anew, _ = size_factors(kept, n_cpus=settings.n_cpus)
     return Normalisation(pd.Series(anew, well.index), factors, left_out, done, "settled")
 
 
@@ -127,7 +128,7 @@ def _called(
     """
     weighted = settings.second_opinion == "voom"
     asked = replace(model, contrasts={name: model.contrasts[name] for name in _asked(model)})
-    expression = expression_of(well, model, factors, weighted=weighted)
+    expression = expression_of(well, model, factors, weighted=weighted, n_cpus=settings.n_cpus)
     tables = second_tables(expression, asked, replace(settings, lfc_threshold=0.0))
     found, changing = np.zeros(well.shape[1], dtype=bool), 0.0
     for table in tables.values():

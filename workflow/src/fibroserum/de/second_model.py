@@ -163,7 +163,7 @@ def well_counted(counts: pd.DataFrame, model: Model, force_kept: pd.Series) -> p
 
 
 def expression_of(
-    well: pd.DataFrame, model: Model, factors: pd.Series, *, weighted: bool
+    well: pd.DataFrame, model: Model, factors: pd.Series, *, weighted: bool, n_cpus: int = 1
 ) -> Expression:
     """Return log2 counts per million of a model's samples, weighted: with voom's weights.
 
@@ -175,7 +175,7 @@ def expression_of(
     if weighted:
         span = linear.lowess_span(well.shape[1])
         seen = well.to_numpy().any(axis=0)
-        weights = linear.precision_weights(values, size, model.design, seen, span)
+        weights = linear.precision_weights(values, size, model.design, seen, span, n_cpus=n_cpus)
     return Expression(well.index, well.columns, values, weights)
 
 

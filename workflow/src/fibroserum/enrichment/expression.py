@@ -25,7 +25,12 @@ from fibroserum.linear import (
 
 
 def set_expression(
-    well: pd.DataFrame, model: Model, factors: pd.Series, *, match_depth: bool = True
+    well: pd.DataFrame,
+    model: Model,
+    factors: pd.Series,
+    *,
+    match_depth: bool = True,
+    n_cpus: int = 1,
 ) -> Expression:
     """Return the values and weights that the set tests rest on.
 
@@ -34,8 +39,9 @@ def set_expression(
     other, whose own variance hides what depth does, values and weights are voom's.
     """
     if not match_depth or model.design.blocks is None:
-        return expression_of(well, model, factors, weighted=True)
-    values, weights = depth_matched(well, model.design, factors.loc[well.index].to_numpy(float))
+        return expression_of(well, model, factors, weighted=True, n_cpus=n_cpus)
+    own = factors.loc[well.index].to_numpy(float)
+    values, weights = depth_matched(well, model.design, own, n_cpus=n_cpus)
     return Expression(well.index, well.columns, values, weights)
 
 
@@ -49,7 +55,9 @@ def set_models_of(
     """
     model = model_of(fit)
     well = well_counted(counts_of(fit)[fitted_genes(fit)], model, force_kept)
-    expression = set_expression(well, model, fit.obs["norm_factors"], match_depth=match_depth)
+    expression = set_expression(
+        well, model, fit.obs["norm_factors"], match_depth=match_depth, n_cpus=n_cpus
+    )
     del well  # samples × genes, as the values
     return contrast_fits(expression, model, n_cpus=n_cpus)
 

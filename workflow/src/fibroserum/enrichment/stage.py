@@ -112,7 +112,8 @@ def _test_model(
 ) -> SetTests:
     """Test the sets in a model's contrasts, over the genes that were fitted."""
     own = {name: results[name].set_index("gene_id") for name in model.contrasts}
-    expression = _expression(cohort, model, next(iter(own.values())), factors[model.name])
+    first, own_factors = next(iter(own.values())), factors[model.name]
+    expression = _expression(cohort, model, first, own_factors, settings.n_cpus)
     genes = expression.genes
     fits = contrast_fits(expression, model, n_cpus=settings.n_cpus)
     del expression  # samples × genes, which the tests do not need
@@ -120,11 +121,11 @@ def _test_model(
 
 
 def _expression(
-    cohort: ad.AnnData, model: Model, result: pd.DataFrame, factors: pd.Series
+    cohort: ad.AnnData, model: Model, result: pd.DataFrame, factors: pd.Series, n_cpus: int
 ) -> Expression:
     """Return what a model's set tests rest on; result: a `de` table by gene id."""
     well = well_counted(_fitted_counts(cohort, result), model, cohort.var["target"])
-    return set_expression(well, model, factors)
+    return set_expression(well, model, factors, n_cpus=n_cpus)
 
 
 def _fitted_counts(cohort: ad.AnnData, result: pd.DataFrame) -> pd.DataFrame:

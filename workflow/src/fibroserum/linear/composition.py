@@ -5,13 +5,14 @@ Chen, Lun, Smyth (2016) F1000Research 5:1438; Robinson, Oshlack (2010) Genome Bi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.designs import Design
+from fibroserum.inference.chunks import SAMPLES, over_samples
 from fibroserum.linear.blocks import check_design
 
 # filterByExpr: counts that a gene needs in a median library and in all, and the samples that have
@@ -20,8 +21,6 @@ MIN_COUNT, MIN_TOTAL = 10, 15
 LARGE, SHARE, MOST = 10, 0.7, 40
 # TMM: shares of log ratios and of mean expressions that are trimmed at each end
 TRIMMED_RATIOS, TRIMMED_MEANS = 0.3, 0.05
-# samples whose counts are in memory as floats at once
-ROWS = 64
 
 
 def filter_by_expr(
@@ -59,28 +58,39 @@ def _leverages(design: np.ndarray) -> np.ndarray:
     return np.asarray((left[:, values > 1e-7 * values[0]] ** 2).sum(axis=1))
 
 
-def tmm_factors(counts: pd.DataFrame) -> np.ndarray:
+def tmm_factors(counts: pd.DataFrame, *, n_cpus: int = 1) -> np.ndarray:
     """Return TMM normalisation factors (n,) of counts (samples x genes), as edgeR defines them."""
     raw = counts.to_numpy()
     seen = (raw > 0).any(axis=0)
     size = raw.sum(axis=1, dtype=float)
     if not seen.any() or len(raw) == 1:
         return np.ones(len(raw))
-    quartile = np.array([np.quantile(row, 0.75) for row in _rows(raw, seen)]) / size
+
+    def of_samples(work: Callable[[np.ndarray, float], float], genes: np.ndarray) -> np.ndarray:
+        found = np.empty(len(raw))
+
+        def part(rows: slice) -> None:
+            each = zip(_rows(raw[rows], genes), size[rows], strict=True)
+            found[rows] = [work(own, total) for own, total in each]
+
+        over_samples(part, len(raw), n_cpus)
+        return found
+
+    quartile = of_samples(lambda row, _: float(np.quantile(row, 0.75)), seen) / size
     if np.median(quartile) < 1e-20:
-        reference = int(np.argmax([np.sqrt(row).sum() for row in _rows(raw, seen)]))
+        reference = int(np.argmax(of_samples(lambda row, _: float(np.sqrt(row).sum()), seen)))
     else:
         reference = int(np.argmin(np.abs(quartile - quartile.mean())))
     common = seen & (raw[reference] > 0)
     own = _Reference.of(next(_rows(raw[[reference]], common)), size[reference])
-    logs = np.log([_tmm(row, own, size[i]) for i, row in enumerate(_rows(raw, common))])
+    logs = np.log(of_samples(lambda row, total: _tmm(row, own, total), common))
     return np.asarray(np.exp(logs - logs.mean()))
 
 
 def _rows(counts: np.ndarray, genes: np.ndarray) -> Iterator[np.ndarray]:
     """Yield the counts of each sample, of some genes, as floats; few samples are copied at once."""
-    for start in range(0, len(counts), ROWS):
-        yield from np.ascontiguousarray(counts[start : start + ROWS, genes], dtype=float)
+    for start in range(0, len(counts), SAMPLES):
+        yield from np.ascontiguousarray(counts[start : start + SAMPLES, genes], dtype=float)
 
 
 class _Reference(NamedTuple):

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fibroserum.cohort.designs import Design
+from fibroserum.inference.chunks import over_samples
 from fibroserum.linear.voom import log_cpm, lowess_span, precision_weights
 
 # Expected counts from which the mean log is taken from a series, whose error is below 1e-6 there;
@@ -63,7 +64,7 @@ def thinned_log2(counts: np.ndarray, share: float) -> np.ndarray:
 
 
 def depth_matched(
-    counts: pd.DataFrame, design: Design, norm_factors: np.ndarray
+    counts: pd.DataFrame, design: Design, norm_factors: np.ndarray, *, n_cpus: int = 1
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return log2 cpm at the depth of each block's shallowest sample, and precision weights.
 
@@ -81,7 +82,13 @@ def depth_matched(
         raise ValueError("only whole counts can be thinned")
     share = kept_shares(size, design.codes)
     matched = size * share
-    for row in np.flatnonzero(share < 1):
-        values[row] = thinned_log2(raw[row], share[row]) - np.log2((matched[row] + 1) / 1e6)
+    thinned = np.flatnonzero(share < 1)
+
+    def work(places: slice) -> None:
+        for row in thinned[places]:
+            values[row] = thinned_log2(raw[row], share[row]) - np.log2((matched[row] + 1) / 1e6)
+
+    over_samples(work, len(thinned), n_cpus)
     seen, span = raw.any(axis=0), lowess_span(counts.shape[1])
-    return values, precision_weights(values, matched, design, seen, span, at_mean=True)
+    weights = precision_weights(values, matched, design, seen, span, at_mean=True, n_cpus=n_cpus)
+    return values, weights

@@ -13,6 +13,7 @@ import pandas as pd
 
 from fibroserum.cohort.designs import Design
 from fibroserum.distributions import t_sf
+from fibroserum.inference.chunks import over_samples
 from fibroserum.linear import kernels
 from fibroserum.linear.blas import one_blas_thread
 from fibroserum.linear.blocks import check_design
@@ -174,7 +175,8 @@ def voom_fit(
         raise ValueError("at least two genes are needed to fit a mean-variance trend")
     values, size = log_cpm(counts, norm_factors)
     width = lowess_span(counts.shape[1]) if span is None else span
-    weights = precision_weights(values, size, design, counts.to_numpy().any(axis=0), width)
+    seen = counts.to_numpy().any(axis=0)
+    weights = precision_weights(values, size, design, seen, width, n_cpus=n_cpus)
     # as the fit takes them, one after the other: memory holds three such arrays, not four
     weights = np.ascontiguousarray(weights.T).T
     values = np.ascontiguousarray(values.T).T
@@ -216,6 +218,7 @@ def precision_weights(
     span: float,
     *,
     at_mean: bool = False,
+    n_cpus: int = 1,
 ) -> np.ndarray:
     """Return voom's precision weights (n, G) of `log_cpm` values.
 
@@ -231,13 +234,15 @@ def precision_weights(
     offset = np.log2(size + 1.0) - np.log2(1e6)
     mean = values.mean(axis=0)
     knots, trend = _trend(mean[seen] + offset.mean(), np.sqrt(sigma[seen]), span)
-    # the samples' weights replace their fitted values, so that memory holds them once; values in
-    # ascending order are found in the trend without a search
+    # the samples' weights replace their fitted values, so that memory holds them once
     weights = np.empty_like(values) if fitted is None else fitted
-    order = np.argsort(mean)
-    for row, at in enumerate(offset):
-        own = mean if fitted is None else fitted[row]
-        weights[row, order] = 1.0 / np.interp(own[order] + at, knots, trend) ** 4
+
+    def work(rows: slice) -> None:
+        own = mean if fitted is None else fitted[rows]
+        places = np.ascontiguousarray(own + offset[rows, None])
+        weights[rows] = 1.0 / kernels.line_at(places, knots, trend) ** 4
+
+    over_samples(work, len(offset), n_cpus)
     return weights
 
 

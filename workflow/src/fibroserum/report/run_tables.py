@@ -141,6 +141,19 @@ def _read(name: str, folder: Path, **names: str) -> pd.DataFrame:
     return tables.read(name, folder / tables.schemas()[name].path.format(**names))
 
 
+def single_files(folder: Path, configured: Collection[str]) -> dict[str, Path | None]:
+    """Return the file of each field of SINGLE, None where a run has no such table.
+
+    See `read_tables`.
+    """
+    absent = {
+        field for key, fields in CONFIGURED.items() if key not in configured for field in fields
+    }
+    files = {field: folder / tables.schemas()[name].path for field, name in SINGLE.items()}
+    absent |= {field for field in OPTIONAL if not files[field].exists()}
+    return {field: None if field in absent else path for field, path in files.items()}
+
+
 def read_tables(
     folder: str | Path, stimulated: Mapping[str, bool], configured: Collection[str] = ()
 ) -> Tables:
@@ -150,15 +163,9 @@ def read_tables(
     of CONFIGURED that the config sets.
     """
     place = Path(folder)
-    absent = {
-        field for key, fields in CONFIGURED.items() if key not in configured for field in fields
-    }
     single = {
-        field: tables.empty(name)
-        if field in absent
-        or (field in OPTIONAL and not (place / tables.schemas()[name].path).exists())
-        else _read(name, place)
-        for field, name in SINGLE.items()
+        field: tables.read(SINGLE[field], path) if path else tables.empty(SINGLE[field])
+        for field, path in single_files(place, configured).items()
     }
     files = {name: file_name(name) for name in single["contrasts"]["contrast"]}
     return Tables(

@@ -26,7 +26,7 @@ from xlsxwriter.xmlwriter import XMLwriter
 
 from fibroserum import tables
 from fibroserum.input.names import file_name
-from fibroserum.report.run_tables import CONFIGURED, OPTIONAL, SINGLE, explained_columns
+from fibroserum.report.run_tables import CONFIGURED, SINGLE, explained_columns, single_files
 
 # what a sheet holds below its header, and a cell
 MOST_ROWS = 1_048_575
@@ -104,8 +104,6 @@ def sheets_of(
 
     def text(schema: str, **names: str) -> str:
         path = folder / tables.schemas()[schema].path.format(**names)
-        if schema in OPTIONAL and not path.exists():
-            return "\t".join(tables.schemas()[schema].names) + "\n"
         return path.read_text(encoding="utf-8")
 
     first = Sheet("contrasts", "contrasts", text("contrasts"))
@@ -115,14 +113,18 @@ def sheets_of(
         for name in contrasts:
             own = text(schema, contrast=file_name(name))
             yield Sheet(f"{words} {name}", schema, own, "contrast", name)
-    left_out = set(LEFT_OUT)
-    for key, fields in CONFIGURED.items():
-        asked = key in configured
-        if not (asked and Sheet("", "", text(SINGLE[fields[0]])).length):
-            left_out |= set(fields)
-    for field, schema in SINGLE.items():
-        if field not in left_out:
-            yield Sheet(schema, schema, text(schema))
+    single = {}
+    for field, path in single_files(folder, configured).items():
+        if field not in LEFT_OUT:
+            schema = SINGLE[field]
+            header = "\t".join(tables.schemas()[schema].names) + "\n"
+            own = path.read_text(encoding="utf-8") if path else header
+            single[field] = Sheet(schema, schema, own)
+    for fields in CONFIGURED.values():
+        if not single[fields[0]].length:
+            # it was not asked for
+            single = {field: one for field, one in single.items() if field not in fields}
+    yield from single.values()
     for factor, arm in stimulated.items():
         own = text("stimulation", factor=file_name(factor)) if arm else ""
         made = Sheet(f"stimulation {factor}", "stimulation", own, "factor", factor)
