@@ -14,8 +14,9 @@ from scipy.stats import rankdata
 from fibroserum import linear
 from fibroserum.cohort.designs import Design
 from fibroserum.cohort.size_factors import size_factors
+from fibroserum.distributions import row_medians
 from fibroserum.linear.blocks import canonical_order, check_design
-from fibroserum.linear.composition import within_trim
+from fibroserum.linear.composition import _upper_quartile, within_trim
 from fibroserum.linear.effects import sample_layout
 from fibroserum.linear.kernels import line_at
 from helpers.limma_cohort import CONTRASTS, GOLDEN, contrast_of, golden, golden_design, limma_fits
@@ -192,6 +193,16 @@ def test_a_broken_line_is_read_off_as_numpy_does(seed: int, number: int, scale: 
     places = np.concatenate([rng.normal(size=(3, len(knots))) * 10.0**scale, [knots], beside])
     expected = [np.interp(row, knots, heights) for row in places]
     np.testing.assert_array_equal(line_at(places, knots, heights), expected)
+
+
+@given(st.integers(0, 2**32), st.integers(1, 40), st.booleans())
+def test_medians_and_quartiles_are_those_of_numpy(seed: int, number: int, whole: bool) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.poisson(3, (4, number)) * 1.0 if whole else rng.normal(size=(4, number))
+    np.testing.assert_array_equal(row_medians(values), np.median(values, axis=1))
+    expected = np.quantile(values, 0.75, axis=1)
+    found = [_upper_quartile(row) for row in values]
+    np.testing.assert_allclose(found, expected, rtol=0 if whole else 1e-14, atol=1e-15)
 
 
 def test_a_line_of_one_height_is_flat() -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from fibroserum.distributions import row_medians
 from fibroserum.errors import listed, refuse
 from fibroserum.files.left_out import fits
 from fibroserum.genes.ids import canonical_ensembl
@@ -55,7 +56,7 @@ def size_factors(counts: np.ndarray, *, n_cpus: int = 1) -> tuple[np.ndarray, st
             middle = np.concatenate(list(means))
 
             def median(part: np.ndarray) -> np.ndarray:
-                return np.median(_log_rows(counts[part][:, genes]) - middle, axis=1)
+                return row_medians(_log_rows(counts[part][:, genes]) - middle)
 
             medians = pool.map(median, _parts(samples))
             return np.exp(np.concatenate(list(medians))), "ratio"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fibroserum.distributions import t_sf
+from fibroserum.distributions import row_medians, t_sf
 from fibroserum.linear import LinearFit, posterior_variance
 from fibroserum.linear.blas import one_blas_thread
 from fibroserum.linear.robust import WHOLE, hc3_parts, slope_ratio, unit_variances
@@ -182,7 +182,7 @@ def pair_variances(fit: LinearFit, column: int, groups: np.ndarray) -> PairVaria
         squares += (pairs.weight * pairs.residual**2 / variance[own, None]).sum(axis=0)
         relative[:, own] = (pairs.weight / pairs.weight.mean(axis=1, keepdims=True)).T
     squares /= len(fit.genes)
-    root = np.sqrt(np.median(relative, axis=1, overwrite_input=True))
+    root = np.sqrt(row_medians(relative))
     basis, triangle = np.linalg.qr(steps_of(fit) * root[:, None])
     hat = basis @ basis.T
     own = squares * fit.df_residual / squares.sum()
