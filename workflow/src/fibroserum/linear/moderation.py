@@ -77,7 +77,9 @@ def _fitted(
     """
     positive = np.maximum(variance, 0.0)
     floored = np.maximum(positive, FLOOR * (np.median(positive) or 1.0))
-    logs = np.log(floored) + _log_less_digamma(df / 2)
+    # most genes, or all, have the same degrees of freedom, and these functions are slow
+    known, of_gene = np.unique(df / 2, return_inverse=True)
+    logs = np.log(floored) + _log_less_digamma(known)[of_gene]
     own = basis[usable]
     # one thread in BLAS: a product that it splits between threads could differ in the last bit
     with one_blas_thread():
@@ -85,7 +87,7 @@ def _fitted(
         mean = basis @ found
     left = len(logs) - rank
     spread = ((logs - mean[usable]) ** 2).sum() / left if left > 0 else 0.0
-    spread -= polygamma(1, df / 2).mean()
+    spread -= polygamma(1, known)[of_gene].mean()
     if spread <= 0:
         # one variance for all genes is their mean, a trend what it is
         return np.full(len(basis), floored.mean()) if basis.shape[1] == 1 else np.exp(mean), np.inf
