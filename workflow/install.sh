@@ -52,8 +52,9 @@ if [ -s "$venv/numba.lock" ]; then
 fi
 install "$lock"
 # On all cores; pip would use one. Nothing imports the files that do not compile (templates of packages).
-# The library too: where PYTHONDONTWRITEBYTECODE is set, every job would compile it again.
-"$venv/bin/python" -m compileall -q -j 0 "$venv/lib" "$(dirname "$0")/src" || true
+"$venv/bin/python" -m compileall -q -j 0 "$venv/lib" || true
+# Where PYTHONDONTWRITEBYTECODE is set, every job would compile the library again. It may be read-only.
+"$venv/bin/python" -m compileall -qq -j 0 "$(dirname "$0")/src" || true
 rm -f "$venv/numba.lock"
 if [ -n "$kernels" ] && ! wait "$kernels"; then
     echo "The kernels could not be compiled ($venv/kernels.log): the first run compiles them." >&2

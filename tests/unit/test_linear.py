@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 
 from fibroserum import linear
 from fibroserum.cohort.designs import Design
-from fibroserum.cohort.size_factors import size_factors
+from fibroserum.cohort.size_factors import PART, size_factors
 from fibroserum.distributions import row_medians
 from fibroserum.linear.blocks import canonical_order, check_design
 from fibroserum.linear.composition import _upper_quartile, within_trim
@@ -178,7 +178,9 @@ def test_samples_over_threads_have_the_same_bits(counts: pd.DataFrame) -> None:
     assert [part.tobytes() for part in one] == [part.tobytes() for part in three]
     weights = [linear.voom_fit(frame, design, n_cpus=n).weights for n in (1, 3)]
     assert weights[0].tobytes() == weights[1].tobytes()
-    found = [size_factors(many + 1, n_cpus=n)[0].tobytes() for n in (1, 3)]
+    tall = np.tile(many + 1, (3, 2)) + rng.poisson(5, (6 * pairs, 2 * many.shape[1]))
+    assert min(tall.shape) > PART
+    found = [size_factors(tall, n_cpus=n)[0].tobytes() for n in (1, 3)]
     assert found[0] == found[1]
 
 
@@ -203,6 +205,23 @@ def test_medians_and_quartiles_are_those_of_numpy(seed: int, number: int, whole:
     expected = np.quantile(values, 0.75, axis=1)
     found = [_upper_quartile(row) for row in values]
     np.testing.assert_allclose(found, expected, rtol=0 if whole else 1e-14, atol=1e-15)
+
+
+def test_a_line_has_no_height_at_nan() -> None:
+    knots, heights = np.linspace(0, 1, 50), np.ones(50)
+    assert np.isnan(line_at(np.full((3, 4000), np.nan), knots, heights)).all()
+    tiny = np.array([0.0, 5e-324, 1e-323])
+    assert np.isnan(line_at(np.array([[5e-324]]), tiny, np.ones(3))).all()
+
+
+@pytest.mark.parametrize("factor", [np.nan, np.inf, 0.0, -1.0])
+def test_factors_that_are_refused(counts: pd.DataFrame, design: Design, factor: float) -> None:
+    factors = np.ones(len(counts))
+    factors[2] = factor
+    with pytest.raises(ValueError, match="factors must be finite and positive"):
+        linear.voom_fit(counts, design, norm_factors=factors)
+    with pytest.raises(ValueError, match="factors must be finite and positive"):
+        linear.depth_matched(counts, design, factors)
 
 
 def test_a_line_of_one_height_is_flat() -> None:

@@ -56,6 +56,42 @@ def test_matrices_of_an_open_file_are_read_when_asked_for(tmp_path: Path) -> Non
     np.testing.assert_array_equal(back[:, ["g2"]].layers["half"], [[0.5], [2.0]])
 
 
+def with_text() -> ad.AnnData:
+    names = [f"g{number}" for number in range(40)]
+    return ad.AnnData(
+        np.arange(160).reshape(4, 40),
+        obs=pd.DataFrame({"group": ["RT", "AT", "RT", "AT"]}, index=["s1", "s2", "s3", "s4"]),
+        var=pd.DataFrame({"symbol": ["", "BGN"] * 20, "tested": [True, False] * 20}, index=names),
+        layers={"half": np.arange(160).reshape(4, 40) / 2},
+    )
+
+
+def test_text_and_matrices_are_plain_in_the_file(tmp_path: Path) -> None:
+    write_h5ad(with_text(), tmp_path / "x.h5ad")
+    with h5py.File(tmp_path / "x.h5ad") as file:
+        names: list[str] = []
+        file.visit(names.append)
+        found = [file[name] for name in names if isinstance(file[name], h5py.Dataset)]
+        assert len(found) > 5
+        assert {item.compression for item in found} == {None}
+        assert file["var/symbol"].attrs["encoding-type"] == "string-array"
+        # scanpy plots samples by categories
+        assert file["obs/group"].attrs["encoding-type"] == "categorical"
+    write_h5ad(with_text(), tmp_path / "y.h5ad")
+    assert (tmp_path / "x.h5ad").read_bytes() == (tmp_path / "y.h5ad").read_bytes()
+
+
+def test_a_file_of_an_earlier_version_is_read_alike(tmp_path: Path) -> None:
+    with_text().write_h5ad(tmp_path / "old.h5ad", compression="lzf")
+    write_h5ad(with_text(), tmp_path / "new.h5ad")
+    old, new = (read_h5ad(tmp_path / f"{name}.h5ad") for name in ("old", "new"))
+    pd.testing.assert_frame_equal(old.obs, new.obs)
+    pd.testing.assert_frame_equal(old.var, new.var)
+    assert new.var["symbol"].dtype == object
+    np.testing.assert_array_equal(old.X, new.X)
+    np.testing.assert_array_equal(old.layers["half"], new.layers["half"])
+
+
 def test_a_slash_in_a_name_of_a_design_comes_back(tmp_path: Path) -> None:
     given = adata()
     dense = pd.DataFrame(np.eye(2), given.obs_names, ["after[A/B]", "after[A_B]"])

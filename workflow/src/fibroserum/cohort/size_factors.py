@@ -23,7 +23,7 @@ NO_GENE_EVERYWHERE = (
 #: Why `files.left_out` leaves out a row that can serve as spike-in; PhiX is added to the flow cell.
 SPIKE_INS = ("ERCC spike-in", "SIRV spike-in", "sequin", "spike-in")
 
-#: Samples or genes whose values are in memory as floating-point numbers at once.
+#: Samples or genes whose values a thread holds as floating-point numbers at once.
 PART = 256
 
 

@@ -14,7 +14,7 @@ from anndata.io import read_elem
 
 
 def write_h5ad(adata: ad.AnnData, path: str | os.PathLike[str]) -> None:
-    """Write an AnnData file; a reader never sees half of one."""
+    """Write an AnnData file; a reader never sees half of one. Text of `var` is never missing."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_name(f".{target.name}.{os.getpid()}.part")

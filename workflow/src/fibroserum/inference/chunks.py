@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Copyright (c) 2026 the fibroserum developers
 # The terms stand in the file LICENSE beside this one.
-"""Genes or samples in chunks over threads. Each is treated by itself, by code that releases the
-GIL, so that results depend neither on the number of threads nor on the order.
+"""Genes or samples in chunks over threads. Each is treated by itself, so that results depend
+neither on the number of threads nor on the order; kernels and numpy release the GIL.
 """
 
 from __future__ import annotations

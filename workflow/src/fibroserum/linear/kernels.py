@@ -228,8 +228,11 @@ def _line_at(
             x = places[row, column]
             if x >= knots[last]:
                 result[row, column] = heights[last]
-            elif x <= knots[0]:
+            elif x < knots[0]:
                 result[row, column] = heights[0]
+            elif not (x >= knots[0] and np.isfinite(scale)):
+                # no cell to look in
+                result[row, column] = np.nan
             else:
                 at = first[min(int((x - knots[0]) * scale), len(first) - 1)]
                 while knots[at] > x:
@@ -240,10 +243,10 @@ def _line_at(
 
 
 def line_at(places: np.ndarray, knots: np.ndarray, heights: np.ndarray) -> np.ndarray:
-    """Return the heights of a broken line at finite places (n, G), flat beyond its ends.
+    """Return the heights of a broken line at places (n, G), flat beyond its ends; NaN at NaN.
 
-    knots, heights: (k,), in ascending order. The bits are those of numpy.interp, which searches for
-    the knots of each place: a line of many knots takes it three times as long.
+    knots, heights: (k,), in ascending order, at least two. The bits are those of numpy.interp,
+    which searches for the knots of each place: a line of many knots takes it three times as long.
     """
     width = np.diff(knots)
     slopes = np.divide(np.diff(heights), width, out=np.zeros_like(width), where=width > 0)

@@ -193,7 +193,8 @@ def log_cpm(
     """Return voom's log2 counts per million (n, G), and effective library sizes (n,).
 
     counts: samples x genes; norm_factors: (n,), by default TMM; genes: those whose values are
-    returned. Raises ValueError for negative counts, or a sample without any.
+    returned. Raises ValueError for negative counts, a sample without any, and factors that are not
+    positive.
     """
     raw = counts.to_numpy()
     if raw.dtype.kind not in "iu":
@@ -203,6 +204,8 @@ def log_cpm(
         raise ValueError("counts must be finite and not negative, and no sample all zero")
     factors = tmm_factors(counts) if norm_factors is None else np.asarray(norm_factors, dtype=float)
     size = total * factors
+    if not (np.isfinite(size).all() and (size > 0).all()):
+        raise ValueError("normalisation factors must be finite and positive")
     # samples x genes, of which few may be in memory at once: each is changed in its place
     values = np.add(raw[:, genes], 0.5, dtype=float)
     values /= (size + 1.0)[:, None]

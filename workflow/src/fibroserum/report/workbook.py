@@ -122,7 +122,7 @@ def sheets_of(
             single[field] = Sheet(schema, schema, own)
     for fields in CONFIGURED.values():
         if not single[fields[0]].length:
-            # it was not asked for
+            # not asked for, or without a row
             single = {field: one for field, one in single.items() if field not in fields}
     yield from single.values()
     for factor, arm in stimulated.items():

@@ -94,9 +94,10 @@ def published_effect(
     """
     if published is None or contrast.dose:
         return None
+    of_target = (published["gene"] == target).to_numpy(bool, na_value=False)
     groups_of = published["group"].to_numpy()
     rows: dict[str, int] = {}
-    for row in np.flatnonzero(published["gene"].to_numpy() == target).tolist():
+    for row in np.flatnonzero(of_target).tolist():
         rows.setdefault(str(groups_of[row]), row)
     own, other = contrast.group, contrast.reference
     if contrast.kind == "average" and set(groups) <= set(groups_of):
