@@ -118,8 +118,7 @@ def sheets_of(
         if field not in LEFT_OUT:
             schema = SINGLE[field]
             header = "\t".join(tables.schemas()[schema].names) + "\n"
-            own = path.read_text(encoding="utf-8") if path else header
-            single[field] = Sheet(schema, schema, own)
+            single[field] = Sheet(schema, schema, text(schema) if path else header)
     for fields in CONFIGURED.values():
         if not single[fields[0]].length:
             # not asked for, or without a row
