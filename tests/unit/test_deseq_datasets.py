@@ -15,6 +15,7 @@ from fibroserum.deseq import fit, wald
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
 from fibroserum.deseq.outliers import robust_dispersions
 from fibroserum.inference import BlockedInference
+from fibroserum.inference.chunks import CHUNK
 from fibroserum.multiple_testing import benjamini_hochberg, independent_filtering
 
 
@@ -150,6 +151,23 @@ def test_size_factors_of_control_genes(cohort):
     dataset.obs["size_factors"] = 2 * again
     dataset.deseq2()
     np.testing.assert_array_equal(dataset.fitted.size_factors, 2 * again)
+
+
+def test_outliers_are_those_of_any_number_of_threads():
+    """In two groups of ten outliers are replaced; those planted are in each of three chunks."""
+    rng, group = np.random.default_rng(4), np.repeat([0.0, 1.0], 10)
+    counts = rng.negative_binomial(10, 0.1, (20, 2 * CHUNK + 50))
+    planted = np.arange(5, counts.shape[1], CHUNK)
+    counts[3, planted] = 60_000
+    names = [f"s{i}" for i in range(20)]
+    design = pd.DataFrame({"a": 1 - group, "b": group}, index=names)
+    frame = pd.DataFrame(counts, names, [f"g{i}" for i in range(counts.shape[1])])
+    one, three = (fit(frame, design, np.ones(20), n_cpus=n) for n in (1, 3))
+    assert len(planted) == 3
+    assert one.replaced[planted].all()
+    assert one.replaced.sum() < 20
+    for name in ("replaced", "count_outlier", "replaced_counts", "dispersions", "coefficients"):
+        np.testing.assert_array_equal(getattr(three, name), getattr(one, name))
 
 
 def test_outliers_are_withheld_unless_asked_for(cohort):

@@ -19,6 +19,7 @@ from fibroserum.cohort.models import Model, baseline_model, paired_model
 from fibroserum.de.normalisation import norm_factors
 from fibroserum.de.second_model import second_model
 from fibroserum.de.settings import FitSettings
+from fibroserum.inference.chunks import CHUNK
 from fibroserum.linear import Expression
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
@@ -104,6 +105,22 @@ def test_factors_without_some_genes_are_edgers_and_deseq2s() -> None:
     found, method = size_factors(own.drop(columns=left_out).to_numpy())
     assert method == "ratio"
     np.testing.assert_allclose(found, expected["size_factor"], rtol=1e-10)
+
+
+@pytest.mark.parametrize("weighted", [True, False])
+def test_the_same_bits_for_any_number_of_threads(weighted: bool) -> None:
+    sheet = sheet_of({"AT": list("abcd"), "RT": list("efgh")})
+    values = expression(sheet, genes=2 * CHUNK + 10)
+    if weighted:
+        weights = np.random.default_rng(2).uniform(0.5, 2, values.log2.shape)
+        values = replace(values, weights=weights, quality=weights[:, 0])
+    model = paired(sheet, crossover=False)
+    one, three = (linear.contrast_fits(values, model, n_cpus=n) for n in (1, 3))
+    assert one.keys() == three.keys()
+    for name, own in one.items():
+        for part in ("E", "weights", "coefficients", "covariance", "sigma"):
+            found, wanted = getattr(three[name].fit, part), getattr(own.fit, part)
+            np.testing.assert_array_equal(found, wanted)
 
 
 @given(

@@ -164,6 +164,24 @@ def test_the_same_bits_for_any_number_of_threads(
     assert effects[0].residual.tobytes() == effects[1].residual.tobytes()
 
 
+def test_no_weights_are_weights_of_one(fit: linear.LinearFit) -> None:
+    frame = pd.DataFrame(fit.E, fit.samples, fit.genes)
+    none, ones = (
+        linear.fit_weighted(frame, fit.design, weights, n_cpus=2)
+        for weights in (None, np.ones(fit.E.shape))
+    )
+    np.testing.assert_array_equal(none.weights, ones.weights)
+    for part in ("coefficients", "covariance", "sigma"):
+        np.testing.assert_array_equal(getattr(none, part), getattr(ones, part))
+    contrast = contrast_of(none, "AT")
+    effects = [linear.genewise_effects(each, contrast).residual for each in (none, ones)]
+    np.testing.assert_array_equal(*effects)
+    groups = pd.Series(np.where(np.arange(len(fit.samples)) < 8, "A", "B"), fit.samples)
+    spreads = [linear.group_variances(each, groups) for each in (none, ones)]
+    np.testing.assert_array_equal(*(spread.variances for spread in spreads))
+    assert none.of(np.arange(3)).weights.shape == (len(fit.samples), 3)
+
+
 def test_samples_over_threads_have_the_same_bits(counts: pd.DataFrame) -> None:
     # more samples than a thread takes at once
     pairs, rng = 75, np.random.default_rng(3)
@@ -178,6 +196,8 @@ def test_samples_over_threads_have_the_same_bits(counts: pd.DataFrame) -> None:
     assert [part.tobytes() for part in one] == [part.tobytes() for part in three]
     weights = [linear.voom_fit(frame, design, n_cpus=n).weights for n in (1, 3)]
     assert weights[0].tobytes() == weights[1].tobytes()
+    levels = [linear.log_cpm(frame, factors, n_cpus=n)[0].tobytes() for n in (1, 3)]
+    assert levels[0] == levels[1]
     tall = np.tile(many + 1, (3, 2)) + rng.poisson(5, (6 * pairs, 2 * many.shape[1]))
     assert min(tall.shape) > PART
     found = [size_factors(tall, n_cpus=n)[0].tobytes() for n in (1, 3)]

@@ -18,7 +18,7 @@ rule fit:
     conda:
         "../envs/fibroserum.yaml"
     # a small cohort's fit is quick on one core, and other jobs use the rest
-    threads: 1 if SMALL else 8
+    threads: min(8, 1 + PLAN.samples // 60)
     resources:
         mem_mb=memory_by_samples(1500, 3),
         runtime=minutes_by_samples(60),

@@ -2,7 +2,7 @@
 import os
 
 # Many sets or samples are worth several cores (one per 300 sets, or per 500 samples, whose thinnings
-# are scored); with few, other jobs use the cores.
+# are scored), but at most half of them: jobs that could run beside would wait until all are free.
 SETS_KB = sum(map(os.path.getsize, CONFIG["gene_sets"])) // 1000
 
 
@@ -27,7 +27,7 @@ rule enrichment:
         GROUP
     conda:
         "../envs/fibroserum.yaml"
-    threads: min(4, 1 + SETS_KB // 100 + PLAN.samples // 500)
+    threads: min(4, 1 + SETS_KB // 100 + PLAN.samples // 500, HALF)
     resources:
         mem_mb=memory_by_samples(1500, 3),
         runtime=minutes_by_samples(60),

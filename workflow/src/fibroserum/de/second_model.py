@@ -170,7 +170,7 @@ def expression_of(
     well: `well_counted`; factors: TMM factors by sample, as a fit's `obs` has them.
     """
     factor = factors.loc[well.index].to_numpy(float)
-    values, size = linear.log_cpm(well, factor)
+    values, size = linear.log_cpm(well, factor, n_cpus=n_cpus)
     weights = None
     if weighted:
         span = linear.lowess_span(well.shape[1])

@@ -14,6 +14,7 @@ from scipy.special import fdtri
 
 from fibroserum.deseq.stages import Problem, leverage
 from fibroserum.distributions import trimmed_mean
+from fibroserum.inference.chunks import over_genes
 
 TO_FILTER = 3
 TO_REPLACE = 7
@@ -23,8 +24,6 @@ TRIM = 0.2
 TRIMMED = ((24, 1 / 8, 1.51), (4, 1 / 4, 1.86), (0, 1 / 3, 2.04))
 # With a smaller dispersion, every replicate of an outlier would have an extreme distance.
 LEAST_ROBUST = 0.04
-# genes whose distances are in memory at once
-GENES = 2048
 
 
 def replicates(design: pd.DataFrame) -> np.ndarray:
@@ -48,12 +47,14 @@ def outliers(
     outlying = np.empty(problem.counts.shape, dtype=bool)
     doubtful = np.empty(len(dispersions), dtype=bool)
     limit = cutoff(*design.shape)
-    for start in range(0, len(dispersions), GENES):
-        part = slice(start, start + GENES)
-        own = replace(problem, counts=problem.counts[:, part])
-        distances = cooks_distances(own, dispersions[part], design)
-        outlying[:, part] = (distances > limit) & replaceable[:, None]
-        doubtful[part] = withheld(own.counts, distances, design, replaceable)
+
+    def work(genes: slice) -> None:
+        own = replace(problem, counts=problem.counts[:, genes], n_cpus=1)
+        distances = cooks_distances(own, dispersions[genes], design)
+        outlying[:, genes] = (distances > limit) & replaceable[:, None]
+        doubtful[genes] = withheld(own.counts, distances, design, replaceable)
+
+    over_genes(work, len(dispersions), problem.n_cpus)
     return outlying, doubtful
 
 

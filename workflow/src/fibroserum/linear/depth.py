@@ -76,7 +76,7 @@ def depth_matched(
 
     Raises ValueError for counts that are not whole, negative ones, and a sample without any.
     """
-    values, size = log_cpm(counts, norm_factors)
+    values, size = log_cpm(counts, norm_factors, n_cpus=n_cpus)
     raw = counts.to_numpy()
     if (raw != np.floor(raw)).any():
         raise ValueError("only whole counts can be thinned")

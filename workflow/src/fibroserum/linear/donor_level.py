@@ -7,7 +7,6 @@ on the same values; where a value is a pair's change, that is voom with donors a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +16,9 @@ from fibroserum.cohort.designs import Design
 from fibroserum.cohort.donor_values import DonorValues, donor_values
 from fibroserum.cohort.models import Model
 from fibroserum.cohort.rank import aliased_columns
+from fibroserum.inference.chunks import over_genes
 from fibroserum.linear.group_variance import GroupVariance, group_variances, group_wise_t
-from fibroserum.linear.voom import GENES, LinearFit, fit_weighted
+from fibroserum.linear.voom import LinearFit, fit_weighted
 
 
 @dataclass(frozen=True)
@@ -77,13 +77,17 @@ def fit_values(
     design = values.design
     if not len(values.vector) or design.residual_df < 1 or aliased_columns(design):
         return None
+    # rows of arrays as a fit takes them are filled without a copy
     log2 = np.empty((len(expression.genes), values.matrix.shape[0]))
-    for part in _parts(expression):
-        log2[part] = (values.matrix @ expression.log2[:, part]).T
+
+    def work(genes: slice) -> None:
+        log2[genes] = (values.matrix @ expression.log2[:, genes]).T
+
+    over_genes(work, len(log2), n_cpus)
     fit = fit_weighted(
         pd.DataFrame(log2.T, design.samples, expression.genes, copy=False),
         design,
-        _donor_weights(expression, values),
+        _donor_weights(expression, values, n_cpus),
         n_cpus=n_cpus,
         amean=expression.log2.mean(axis=0),
         trended=expression.weights is None,
@@ -91,20 +95,18 @@ def fit_values(
     return ContrastFit(fit, values.vector, values.groups)
 
 
-def _donor_weights(expression: Expression, values: DonorValues) -> np.ndarray | None:
+def _donor_weights(expression: Expression, values: DonorValues, n_cpus: int) -> np.ndarray | None:
     """Return the weights (u, G) of donor values; None where all values are alike."""
     if expression.weights is None and expression.quality is None:
         return None
     weights = np.empty((len(expression.genes), values.matrix.shape[0]))
     squares = values.matrix.power(2)
-    for part in _parts(expression):
-        weights[part] = (1.0 / (squares @ expression.of(part).variances)).T
+
+    def work(genes: slice) -> None:
+        weights[genes] = (1.0 / (squares @ expression.of(genes).variances)).T
+
+    over_genes(work, len(weights), n_cpus)
     return weights.T
-
-
-def _parts(expression: Expression) -> Iterator[slice]:
-    """Yield parts of the genes: rows of arrays as a fit takes them are filled without a copy."""
-    yield from (slice(first, first + GENES) for first in range(0, len(expression.genes), GENES))
 
 
 def contrast_fits(

@@ -182,7 +182,7 @@ def variance_parts(
     dense = np.ascontiguousarray(fit.design.dense_values)
     # the squares of the influence of each sample
     return kernels.grouped_squares(
-        np.zeros(fit.weights.T.shape),
+        np.broadcast_to(0.0, fit.weights.T.shape),
         fit.weights.T,
         dense,
         np.ascontiguousarray(-(fit.covariance @ vector)),

@@ -149,7 +149,7 @@ def weighted_fit(
         own = coefficients[part]
         beta, donor_beta = np.empty((len(own), k)), np.empty((len(own), donors))
         _weighted_fit(
-            expression[part], weights[part], dense, of_sample,
+            expression[part], np.ascontiguousarray(weights[part]), dense, of_sample,
             beta, donor_beta, covariance[part], rss[part],
         )  # fmt: skip
         own[:, :donors], own[:, donors:] = donor_beta, beta
@@ -202,10 +202,8 @@ def grouped_squares(
     result = np.zeros((len(weights), groups))
 
     def work(part: slice) -> None:
-        _grouped_squares(
-            values[part], weights[part], dense, beta[part], block_of, blocks, group_of,
-            result[part],
-        )  # fmt: skip
+        own, squared = np.ascontiguousarray(values[part]), np.ascontiguousarray(weights[part])
+        _grouped_squares(own, squared, dense, beta[part], block_of, blocks, group_of, result[part])
 
     over_genes(work, len(weights), n_cpus)
     return result
@@ -342,8 +340,9 @@ def contrast_effects(
     result = np.empty((len(expression), len(rest) - dense.shape[1] + 1))
 
     def work(genes: slice) -> None:
+        own = np.ascontiguousarray(weights[genes])
         _contrast_effects(
-            expression[genes], weights[genes], dense, block_rows, block_start, rest, result[genes]
+            expression[genes], own, dense, block_rows, block_start, rest, result[genes]
         )
 
     over_genes(work, len(expression), n_cpus)

@@ -96,9 +96,11 @@ def fit_weighted(
         raise ValueError("expression and design must have the same samples in the same order")
     check_design(design)
     values = np.ascontiguousarray(expression.to_numpy(dtype=float).T)
-    w = np.ones_like(values) if weights is None else np.ascontiguousarray(np.asarray(weights).T)
+    # without weights, one number in memory for all
+    w = np.asarray(1.0 if weights is None else weights)
     if not np.isfinite(values).all() or not (np.isfinite(w).all() and (w > 0).all()):
         raise ValueError("expression must be finite, weights finite and positive")
+    w = np.broadcast_to(w, values.shape) if weights is None else np.ascontiguousarray(w.T)
     dense, blocks = np.ascontiguousarray(design.dense_values), len(design.labels)
     coefficients, covariance, rss = kernels.weighted_fit(
         values, w, dense, design.codes, blocks, n_cpus
@@ -173,7 +175,7 @@ def voom_fit(
     """
     if counts.shape[1] < 2:
         raise ValueError("at least two genes are needed to fit a mean-variance trend")
-    values, size = log_cpm(counts, norm_factors)
+    values, size = log_cpm(counts, norm_factors, n_cpus=n_cpus)
     width = lowess_span(counts.shape[1]) if span is None else span
     seen = counts.to_numpy().any(axis=0)
     weights = precision_weights(values, size, design, seen, width, n_cpus=n_cpus)
@@ -189,6 +191,7 @@ def log_cpm(
     norm_factors: np.ndarray | None = None,
     *,
     genes: np.ndarray | slice = slice(None),
+    n_cpus: int = 1,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return voom's log2 counts per million (n, G), and effective library sizes (n,).
 
@@ -202,15 +205,24 @@ def log_cpm(
     total = raw.sum(axis=1, dtype=float)
     if not np.isfinite(total).all() or (raw < 0).any() or (total == 0).any():
         raise ValueError("counts must be finite and not negative, and no sample all zero")
-    factors = tmm_factors(counts) if norm_factors is None else np.asarray(norm_factors, dtype=float)
+    if norm_factors is None:
+        factors = tmm_factors(counts, n_cpus=n_cpus)
+    else:
+        factors = np.asarray(norm_factors, dtype=float)
     size = total * factors
     if not (np.isfinite(size).all() and (size > 0).all()):
         raise ValueError("normalisation factors must be finite and positive")
     # samples x genes, of which few may be in memory at once: each is changed in its place
     values = np.add(raw[:, genes], 0.5, dtype=float)
-    values /= (size + 1.0)[:, None]
-    values *= 1e6
-    return np.log2(values, out=values), size
+
+    def work(rows: slice) -> None:
+        own = values[rows]
+        own /= (size[rows] + 1.0)[:, None]
+        own *= 1e6
+        np.log2(own, out=own)
+
+    over_samples(work, len(values), n_cpus)
+    return values, size
 
 
 def precision_weights(
