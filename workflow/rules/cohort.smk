@@ -26,6 +26,7 @@ CHAINED = chained(CONFIG)
 # On a cluster, the jobs of a small cohort are one submission: each takes seconds, its start longer.
 SMALL = PLAN.samples <= 200
 GROUP = PLAN.folder if SMALL else None
+# Half of the cores of this run, or of eight where it has no limit.
 HALF = max(1, (workflow.resource_settings.cores or 8) // 2)
 
 

@@ -22,7 +22,8 @@ rule enrichment:
         f"{LOG}/enrichment.log",
     benchmark:
         f"{LOG}/enrichment.benchmark.tsv"
-    priority: 2
+    # with few sets it is shorter than `targets` and `factors` one after the other, which start first
+    priority: 4 if SETS_KB > 100 else 2
     group:
         GROUP
     conda:

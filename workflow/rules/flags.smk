@@ -20,7 +20,7 @@ rule targets:
         f"{LOG}/targets.log",
     benchmark:
         f"{LOG}/targets.benchmark.tsv"
-    priority: 2  # the longest job of its stage: if it started last, a core would be idle
+    priority: 3  # the longest job of its stage: if it started last, a core would be idle
     group:
         GROUP
     conda:

@@ -73,12 +73,15 @@ def lines_per_donor(sheet: pd.DataFrame) -> str:
 def line_shift(counts: pd.DataFrame, sheet: pd.DataFrame, before: str) -> LineShift | None:
     """Return what unequal depths of lines do, or None where no pair has several lines.
 
-    counts: raw, libraries × genes; sheet: donor, group, time and line of each library of a pair;
-    before: the first level of time.
+    counts: raw, libraries × genes, at least the sheet's libraries; sheet: donor, group, time and
+    line of each library of a pair; before: the first level of time.
     """
-    depth = counts.sum(axis=1).astype(float)
-    seen = counts.loc[:, counts.mean() >= FEWEST]
-    if sheet["line"].nunique() < 2 or seen.empty:
+    if sheet["line"].nunique() < 2:
+        return None
+    libraries = counts.loc[sheet.index]
+    depth = libraries.sum(axis=1).astype(float)
+    seen = libraries.loc[:, libraries.mean() >= FEWEST]
+    if seen.empty:
         return None
     profiles = seen.groupby(sheet["line"]).sum().div(depth.groupby(sheet["line"]).sum(), axis=0)
     changes: dict[str, list[np.ndarray]] = {}

@@ -132,7 +132,7 @@ def build_cohort(inputs: Inputs, config: dict[str, Any], min_count: int) -> Coho
     if factors.spike_ins:
         adata.uns["fibroserum"]["spike_ins"] = list(factors.spike_ins)
     in_pair = full.index.map(combined.into).isin(obs.index[obs["used_for"] == "change"])
-    shift = line_shift(counts[in_pair], full[in_pair], design["before"])
+    shift = line_shift(counts, full[in_pair], design["before"])
     if shift is not None:
         adata.uns["fibroserum"]["line_shift"] = asdict(shift)
     if not used.all():

@@ -202,8 +202,8 @@ def grouped_squares(
     result = np.zeros((len(weights), groups))
 
     def work(part: slice) -> None:
-        own, squared = np.ascontiguousarray(values[part]), np.ascontiguousarray(weights[part])
-        _grouped_squares(own, squared, dense, beta[part], block_of, blocks, group_of, result[part])
+        rows, own = (np.ascontiguousarray(whole[part]) for whole in (values, weights))
+        _grouped_squares(rows, own, dense, beta[part], block_of, blocks, group_of, result[part])
 
     over_genes(work, len(weights), n_cpus)
     return result
