@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -13,9 +15,11 @@ from pydeseq2.utils import robust_method_of_moments_disp
 from fibroserum import deseq
 from fibroserum.deseq import fit, wald
 from fibroserum.deseq.datasets import BlockedDeseqDataSet, BlockedDeseqStats
-from fibroserum.deseq.outliers import robust_dispersions
+from fibroserum.deseq.outliers import cooks_distances, cutoff, outliers, robust_dispersions
+from fibroserum.deseq.stages import Problem
 from fibroserum.inference import BlockedInference
 from fibroserum.inference.chunks import CHUNK
+from fibroserum.inference.structure import find_blocks
 from fibroserum.multiple_testing import benjamini_hochberg, independent_filtering
 
 
@@ -166,6 +170,14 @@ def test_outliers_are_those_of_any_number_of_threads():
     assert len(planted) == 3
     assert one.replaced[planted].all()
     assert one.replaced.sum() < 20
+    # at once, of counts near the limit, with a dispersion of its own for each gene
+    counts[3], dispersions = rng.integers(200, 2_000, (2, counts.shape[1]))
+    dispersions, depths = dispersions / 100_000, np.log(rng.uniform(0.2, 3, 20))
+    problem = Problem(counts, find_blocks(design.to_numpy()), depths, True, 1)
+    wanted = cooks_distances(problem, dispersions, design) > cutoff(*design.shape)
+    assert 0.1 < wanted[3].mean() < 0.9
+    found, _ = outliers(replace(problem, n_cpus=3), dispersions, design, np.ones(20, dtype=bool))
+    np.testing.assert_array_equal(found, wanted)
     for name in ("replaced", "count_outlier", "replaced_counts", "dispersions", "coefficients"):
         np.testing.assert_array_equal(getattr(three, name), getattr(one, name))
 

@@ -107,13 +107,13 @@ def test_factors_without_some_genes_are_edgers_and_deseq2s() -> None:
     np.testing.assert_allclose(found, expected["size_factor"], rtol=1e-10)
 
 
-@pytest.mark.parametrize("weighted", [True, False])
-def test_the_same_bits_for_any_number_of_threads(weighted: bool) -> None:
+@pytest.mark.parametrize("kept", [("weights", "quality"), ("quality",), ()])
+def test_the_same_bits_for_any_number_of_threads(kept: tuple[str, ...]) -> None:
     sheet = sheet_of({"AT": list("abcd"), "RT": list("efgh")})
     values = expression(sheet, genes=2 * CHUNK + 10)
-    if weighted:
-        weights = np.random.default_rng(2).uniform(0.5, 2, values.log2.shape)
-        values = replace(values, weights=weights, quality=weights[:, 0])
+    weights = np.random.default_rng(2).uniform(0.5, 2, values.log2.shape)
+    given = {"weights": weights, "quality": weights[:, 0]}
+    values = replace(values, **{name: given[name] for name in kept})
     model = paired(sheet, crossover=False)
     one, three = (linear.contrast_fits(values, model, n_cpus=n) for n in (1, 3))
     assert one.keys() == three.keys()
@@ -121,6 +121,11 @@ def test_the_same_bits_for_any_number_of_threads(weighted: bool) -> None:
         for part in ("E", "weights", "coefficients", "covariance", "sigma"):
             found, wanted = getattr(three[name].fit, part), getattr(own.fit, part)
             np.testing.assert_array_equal(found, wanted)
+        matrix = donor_values(model, name).matrix
+        np.testing.assert_allclose(own.fit.E, matrix @ values.log2, rtol=1e-12)
+        spread = values.variances
+        wanted = np.ones(own.fit.E.shape) if spread is None else 1 / (matrix.power(2) @ spread)
+        np.testing.assert_allclose(own.fit.weights, np.broadcast_to(wanted, own.fit.E.shape))
 
 
 @given(

@@ -44,6 +44,18 @@ def shift_of(counts: pd.DataFrame, sheet: pd.DataFrame) -> LineShift | None:
     return line_shift(counts, sheet.set_index("sample"), "pre")
 
 
+def test_libraries_of_no_pair_do_not_count() -> None:
+    counts, sheet = simulated(0.5)
+    # a deep library that would bring every gene above the least mean
+    extra = pd.DataFrame([[10**6] * len(GENES)], ["extra"], GENES)
+    # the genes that only one line has, too low to be looked at
+    low = counts.copy()
+    low[OWN] //= 100
+    assert shift_of(low, sheet) != shift_of(counts, sheet)
+    assert shift_of(pd.concat([extra, low]), sheet) == shift_of(low, sheet)
+    assert shift_of(counts, sheet.assign(line="L1")) is None
+
+
 @pytest.mark.parametrize("ratio", [0.5, 0.9, 1.0, 1.3])
 def test_the_false_change_of_a_gene_of_one_line_is_foretold(ratio: float) -> None:
     counts, sheet = simulated(ratio)

@@ -80,6 +80,7 @@ PRIVATE = {
     "snakemake.workflow.Workflow.output_settings": "what --quiet, --verbose and --dry-run ask for",
     "snakemake.workflow.Workflow.overwrite_configfiles": "the files that --configfile names",
     "snakemake.workflow.Workflow.remote_exec": "whether this process is a job of a cluster",
+    "snakemake.workflow.Workflow.resource_settings": "the cores of a run, where it has a limit",
 }
 
 

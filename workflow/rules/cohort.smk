@@ -26,8 +26,10 @@ CHAINED = chained(CONFIG)
 # On a cluster, the jobs of a small cohort are one submission: each takes seconds, its start longer.
 SMALL = PLAN.samples <= 200
 GROUP = PLAN.folder if SMALL else None
-# Half of the cores of this run, or of eight where it has no limit.
-HALF = max(1, (workflow.resource_settings.cores or 8) // 2)
+# Half of the cores of this run, or of eight where it has no limit. A job that is a submission of its own
+# sees the cores that it was given: it has them to itself.
+GIVEN = workflow.resource_settings.cores or 8
+HALF = GIVEN if workflow.remote_exec and not SMALL else max(1, GIVEN // 2)
 
 
 wildcard_constraints:

@@ -12,12 +12,12 @@ rule fit:
         f"{LOG}/fit.log",
     benchmark:
         f"{LOG}/fit.benchmark.tsv"
-    priority: 3
+    priority: 5
     group:
         GROUP
     conda:
         "../envs/fibroserum.yaml"
-    # a small cohort's fit is quick on one core, and other jobs use the rest
+    # the toy's fit takes a second on one core; other jobs use the rest
     threads: min(8, 1 + PLAN.samples // 60)
     resources:
         mem_mb=memory_by_samples(1500, 3),
@@ -45,7 +45,7 @@ rule differential_expression:
         f"{LOG}/differential_expression.log",
     benchmark:
         f"{LOG}/differential_expression.benchmark.tsv"
-    priority: 3  # most jobs wait for it
+    priority: 5  # most jobs wait for it
     group:
         GROUP
     conda:

@@ -70,8 +70,7 @@ def fit_model(
     design = model.design
     # a slope is per unit of the dose: no threshold of a change applies to it
     threshold = 0.0 if model.name == "dose" else settings.lfc_threshold
-    if not counts.index.equals(design.samples):
-        counts = counts.loc[design.samples]
+    counts = counts.loc[design.samples]
     status = initial_status(counts, settings.min_count)
     fitted = counts.loc[:, status == "tested"]
     well = well_counted(fitted, model, force_kept)

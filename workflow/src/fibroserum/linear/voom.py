@@ -28,7 +28,8 @@ GENES = 2000
 class LinearFit:
     """A weighted linear model of n samples, G genes and p columns, k of them not donors.
 
-    E, weights: (n, G), log2 counts per million and precision weights. coefficients: (G, p), log2.
+    E, weights: (n, G), log2 counts per million and precision weights, which cannot be written to
+    where all are one. coefficients: (G, p), log2.
     covariance: (G, k, k), of the dense coefficients, times sigma squared. sigma: (G,).
     amean: (G,), mean log2 cpm. span: of the mean-variance trend, NaN where there was none.
     trended: whether the prior of the variances is a trend over amean (limma-trend).
