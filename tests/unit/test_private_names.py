@@ -81,6 +81,7 @@ PRIVATE = {
     "snakemake.workflow.Workflow.overwrite_configfiles": "the files that --configfile names",
     "snakemake.workflow.Workflow.remote_exec": "whether this process is a job of a cluster",
     "snakemake.workflow.Workflow.resource_settings": "the cores of a run, where it has a limit",
+    "snakemake.workflow.Workflow.scheduling_settings": "a limit that delays the end of a run",
 }
 
 

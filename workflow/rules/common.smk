@@ -235,6 +235,16 @@ def asked_for(output):
     return any(output in job.output for job in workflow.dag.jobs)
 
 
+def start_without_delay():
+    """Let jobs on this machine start whenever cores are free, however many a second.
+
+    Snakemake's limit (100 a second) makes it look again a second after each start, and a run ends
+    only after the last look.
+    """
+    if workflow.local_exec:
+        workflow.scheduling_settings.max_jobs_per_timespan = None
+
+
 def locked(output, files):
     """Return input files of a rule; a run locks the folder of an output file first, or stops.
 
@@ -243,6 +253,7 @@ def locked(output, files):
     """
     is_run = workflow.execution_settings and not workflow.output_settings.dryrun
     if workflow.is_main_process and is_run:
+        start_without_delay()
         try:
             hold(Path(output).parent, logger.warning)
         except Refused as error:
