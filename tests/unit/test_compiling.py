@@ -43,7 +43,7 @@ print([kernel for kernel, types in KERNELS if set(kernel.signatures) - {types}])
 USED = [
     *("_contrast_effects", "_grouped_squares", "_line_at", "_weighted_fit", "area"),
     *("chances_of_larger", "fit_coefficients", "leverages_of", "linear_fit", "maximise"),
-    *("means_from", "shrink", "wald_errors"),
+    *("means_from", "shrink", "thinned_ranks", "wald_errors"),
 ]
 AHEAD = SOURCE.parent / "kernels.py"
 WARNING = "RuntimeWarning: Compiled code cannot be cached ("

@@ -1,4 +1,4 @@
-"""Compiled loops: tails of quadratic forms in a random unit vector, and scores of samples."""
+"""Compiled loops: tails of quadratic forms in a random unit vector, ranks and scores of samples."""
 
 from __future__ import annotations
 
@@ -6,7 +6,16 @@ import math
 
 import numpy as np
 
-from fibroserum.inference.compiling import INDEX, INDICES, MATRIX, VECTOR, compiled, strict
+from fibroserum.inference.compiling import (
+    GENERATOR,
+    INDEX,
+    INDICES,
+    MATRIX,
+    NUMBER,
+    VECTOR,
+    compiled,
+    strict,
+)
 
 # The widest step of the trapezoidal rule, and that as a share of the integrand's strip of
 # analyticity: p values down to 1e-6 have a relative error below 1e-7 (against beta tails).
@@ -17,6 +26,11 @@ NEGLIGIBLE = 37.0
 FIRST, LAST, HALVINGS = 1e-9, 0.5 - 1e-12, 60
 # How many factors are multiplied before their size is taken out, far from overflow.
 FACTORS = 32
+# Up to this mean, numpy draws a binomial number by inversion.
+INVERTED = 30.0
+# Counts below the first have their chances in a table; numbers below the second are ranked by
+# counting, which takes longer than sorting where few are equal.
+TABLED, COUNTED = 2**12, 2**14
 
 
 @strict
@@ -109,6 +123,100 @@ def chances_of_larger(values: np.ndarray, observed: np.ndarray) -> np.ndarray:
     found = np.empty(len(observed))
     for i in range(len(observed)):
         found[i] = chance_of_larger(values[i], observed[i])
+    return found
+
+
+@strict
+def _inversion(counts: np.ndarray, p: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the chances of 0, 1, … successes of p each, and where those of a count begin.
+
+    The last chance of a count is a NaN: numpy draws again beyond it. Begins are 0 of counts whose
+    numbers are not drawn by inversion.
+    """
+    begins = np.zeros(TABLED, np.int64)
+    lasts = np.zeros(TABLED, np.int64)
+    size = 1
+    for count in counts:
+        if 0 < count < TABLED and p * count <= INVERTED and begins[count] == 0:
+            mean = count * p
+            lasts[count] = int(min(float(count), mean + 10.0 * np.sqrt(mean * (1.0 - p) + 1)))
+            begins[count] = size
+            size += lasts[count] + 2
+    chances = np.full(size, np.nan)
+    q = 1.0 - p
+    for count in range(1, TABLED):
+        if begins[count]:
+            chance = np.exp(count * np.log(q))
+            chances[begins[count]] = chance
+            for hits in range(1, lasts[count] + 1):
+                chance = ((count - hits + 1) * p * chance) / (hits * q)
+                chances[begins[count] + hits] = chance
+    return chances, begins
+
+
+@strict
+def _by_inversion(rng: np.random.Generator, chances: np.ndarray) -> int:
+    """Return the number of successes, as numpy draws it; chances: as `_inversion` gives them."""
+    hits, left = 0, rng.random()
+    while left > chances[hits]:
+        left -= chances[hits]
+        hits += 1
+        if np.isnan(chances[hits]):
+            hits, left = 0, rng.random()
+    return hits
+
+
+@strict
+def _twice_ranks(values: np.ndarray, used: np.ndarray, found: np.ndarray) -> None:
+    """Put twice the mean ranks of the values at `used` among all values (none negative)."""
+    below = np.zeros(COUNTED + 1, np.int64)
+    for value in values:
+        below[min(value, COUNTED)] += 1
+    total = 0
+    for value in range(COUNTED + 1):
+        below[value], total = total, total + below[value]
+    large = np.empty(total - below[COUNTED], np.int64)
+    place = 0
+    for value in values:
+        if value >= COUNTED:
+            large[place] = value
+            place += 1
+    large.sort()
+    for i in range(len(used)):
+        value = values[used[i]]
+        if value < COUNTED:
+            found[i] = below[value] + below[value + 1] + 1
+        else:
+            less = np.searchsorted(large, value)
+            equal_or_less = np.searchsorted(large, value, side="right")
+            found[i] = 2 * below[COUNTED] + less + equal_or_less + 1
+
+
+@compiled(GENERATOR, INDICES, NUMBER, INDICES, INDEX, reordered=False)
+def thinned_ranks(
+    rng: np.random.Generator, counts: np.ndarray, share: float, used: np.ndarray, draws: int
+) -> np.ndarray:
+    """Return twice the mean ranks (draws, used) of some genes among all, in thinned counts.
+
+    counts: (G,), each thinned to `rng.binomial(count, share)` in their order, `draws` times; used:
+    places of the genes that are ranked. The numbers are numpy's own; a count has the same chances
+    in every draw, which are therefore computed once.
+    """
+    flipped = share > 0.5
+    p = 1.0 - share if flipped else share
+    chances, begins = _inversion(counts, p)
+    thinned = np.empty(len(counts), np.int64)
+    found = np.empty((draws, len(used)), np.int64)
+    for draw in range(draws):
+        for gene in range(len(counts)):
+            count = counts[gene]
+            begin = begins[count] if count < TABLED else 0
+            if begin:
+                hits = _by_inversion(rng, chances[begin:])
+                thinned[gene] = count - hits if flipped else hits
+            else:
+                thinned[gene] = rng.binomial(count, share)
+        _twice_ranks(thinned, used, found[draw])
     return found
 
 

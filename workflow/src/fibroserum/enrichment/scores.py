@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -11,7 +11,7 @@ import pandas as pd
 
 from fibroserum.cohort.models import Model
 from fibroserum.distributions import t_ppf, t_sf
-from fibroserum.enrichment.kernels import area
+from fibroserum.enrichment.kernels import area, thinned_ranks
 from fibroserum.enrichment.membership import Membership, restrict
 from fibroserum.genes.gmt import GeneSet
 from fibroserum.linear import (
@@ -92,8 +92,11 @@ def scores_of(
 
     def one_sample(row: int) -> None:
         ordered = values[row, by_name]
-        drawn = [ordered] if share is None or share[row] == 1 else _thinnings(ordered, share[row])
-        own = [area(_ranks(each, used), len(genes), weights, members, starts) for each in drawn]
+        if share is None or share[row] == 1:
+            ranks = _ranks(ordered, used)[None]
+        else:
+            ranks = _thinned_ranks(ordered, share[row], used)
+        own = [area(each, len(genes), weights, members, starts) for each in ranks]
         scores[:, row] = np.column_stack(own).mean(axis=1)
 
     with ThreadPoolExecutor(max(1, n_cpus)) as pool:
@@ -117,16 +120,15 @@ def _ranks(values: np.ndarray, used: np.ndarray) -> np.ndarray:
     return (2 * np.cumsum(times) - times + 1)[place[used]]
 
 
-def _thinnings(ordered: np.ndarray, share: float) -> Iterator[np.ndarray]:
-    """Yield `DRAWS` binomial thinnings (G,) of a sample's whole counts (G,), by genes' names.
+def _thinned_ranks(values: np.ndarray, share: float, used: np.ndarray) -> np.ndarray:
+    """Return twice the mean ranks (`DRAWS`, used) in thinnings of a sample's whole counts (G,).
 
-    The seed is the counts: neither the order of genes and samples nor the samples' names matter.
+    The seed is the counts, by genes' names: neither the order of genes and samples nor the samples'
+    names matter.
     """
-    counts = ordered.astype(np.int64)
+    counts = values.astype(np.int64)
     rng = np.random.default_rng(zlib.crc32(counts.tobytes()))
-    for _ in range(DRAWS):
-        # numbers of the counts' own type are sorted faster
-        yield rng.binomial(counts, share).astype(ordered.dtype)
+    return np.asarray(thinned_ranks(rng, counts, share, used, DRAWS))
 
 
 def test_scores(

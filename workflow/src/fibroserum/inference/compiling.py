@@ -38,6 +38,7 @@ REORDERED = {"reassoc", "contract", "nsz"}
 FLAG, NUMBER, INDEX = types.boolean, types.float64, types.int64
 VECTOR, MATRIX, CUBE = NUMBER[::1], NUMBER[:, ::1], NUMBER[:, :, ::1]
 INDICES, INDEX_MATRIX, FLAGS = INDEX[::1], INDEX[:, ::1], FLAG[::1]
+GENERATOR = types.npy_rng
 
 #: Every kernel, and the types of its arguments.
 KERNELS: list[tuple[Any, tuple[Any, ...]]] = []
