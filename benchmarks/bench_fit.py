@@ -2,6 +2,7 @@
 
     python benchmarks/bench_fit.py                  what `make bench` runs
     python benchmarks/bench_fit.py --slow           with R's DESeq2 and edgeR too (half an hour)
+    python benchmarks/bench_fit.py --write docs/performance.md
 
 Every measurement is a separate process, so peak memory is its own; the first run of the engine is
 cold (compilation), and counted separately. "two contrasts": size factors to Wald results of
@@ -27,6 +28,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sections import write_section
+
 ROOT = Path(__file__).resolve().parents[1]
 R_SCRIPT = Path(__file__).with_name("bench_fit.R")
 CPUS = 2
@@ -35,6 +38,7 @@ ENGINE = "fibroserum.deseq.fit"
 SUBCLASS = "BlockedDeseqDataSet"
 BLOCKED = "PyDESeq2, BlockedInference"
 DEFAULT = "PyDESeq2, DefaultInference"
+SECTION = "## The fit"
 R_METHODS = {"R limma-voom": "voom", "R DESeq2": "deseq2", "R edgeR glmQLFit": "edger"}
 
 
@@ -212,11 +216,24 @@ def plan(sizes: list[int], slow: bool) -> list[tuple[str, int]]:
     return jobs
 
 
+def markdown(table: pd.DataFrame) -> str:
+    """Return seconds, how many times those of the engine, and memory, as a Markdown table."""
+    shown = {
+        "samples": table["samples"].map("{:,}".format),
+        "method": table["method"].where(table["method"] != ENGINE, f"`{ENGINE}`"),
+        "seconds": table["seconds"].map("{:.3g}".format),
+        "times": table["ratio_to_engine"].map("{:.3g}".format),
+        "memory, GB": table["peak_gb"].map("{:.2f}".format),
+    }
+    return str(pd.DataFrame(shown).to_markdown(index=False, disable_numparse=True))
+
+
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     arguments.add_argument("--sizes", type=int, nargs="+", default=list(SIZES), choices=SIZES)
     arguments.add_argument("--genes", type=int, default=20_000)
     arguments.add_argument("--slow", action="store_true", help="also run R's DESeq2 and edgeR")
+    arguments.add_argument("--write", type=Path, help="Markdown file whose table is replaced")
     arguments.add_argument("--one", nargs=2, metavar=("METHOD", "SAMPLES"), help=argparse.SUPPRESS)
     asked = arguments.parse_args()
     if asked.one:
@@ -238,6 +255,9 @@ def main() -> None:
     build.mkdir(exist_ok=True)
     (build / "bench_fit.json").write_text(json.dumps(table.to_dict("records"), indent=1) + "\n")
     print(table.drop(columns=["data_gb"], errors="ignore").to_string(index=False))
+    if asked.write:
+        title = f"{SECTION}: {asked.genes:,} genes, {CPUS} threads"
+        write_section(asked.write, f"{title}\n\n{markdown(table)}\n")
 
 
 if __name__ == "__main__":

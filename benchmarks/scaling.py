@@ -1,11 +1,11 @@
 """Measure how a run's time and memory grow, for docs/scaling.md.
 
-    python benchmarks/scaling.py --write docs/scaling.md      everything: half an hour on two cores
+    python benchmarks/scaling.py --write docs/scaling.md      everything: 25 minutes on two cores
     python benchmarks/scaling.py --only genes sets            part of it, printed
 
 Donors, genes and sets: whole runs of simulated cohorts, as bench_pipeline.py makes them. Cohorts:
-the toy cohort under several names in one run, with their synthesis. Cells: bench_cells.py. A line
-is fitted to processor seconds; each job's memory is shown too, for a cluster must provide it.
+the toy cohort under several names in one run, with their synthesis. Cells: bench_cells.py. Each
+job's memory is shown too, for a cluster must provide it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import yaml
 from bench_pipeline import ROOT, Size, jobs, run, write_run
+from time_checkouts import FIGURES
 
 from sections import took, write_section
 
@@ -105,14 +105,14 @@ def markdown(rows: list[dict[str, Any]]) -> str:
 
 
 def table(name: str, rows: dict[int, dict[str, float]]) -> str:
-    """Return a study as Markdown: its sizes, and the line through their processor seconds."""
+    """Return a study as Markdown: its sizes, and how processor time grows between the largest."""
     words = [
-        {name: f"{size:,}", **{key.replace("_", " "): value for key, value in row.items()}}
+        {name: f"{size:,}", **{FIGURES[key]: value for key, value in row.items()}}
         for size, row in rows.items()
     ]
-    seconds = [row["processor_s"] for row in rows.values()]
-    slope, start = np.polyfit(np.array(list(rows), dtype=float), seconds, 1)
-    line = f"Processor seconds: {digits(start)} + {slope:.3g} × {name}."
+    (smaller, less), (larger, more) = list(rows.items())[-2:]
+    times = digits(more["processor_s"] / less["processor_s"])
+    line = f"From {smaller:,} to {larger:,} {name}, processor time grows {times}-fold."
     return "\n".join([markdown(words), "", line])
 
 
