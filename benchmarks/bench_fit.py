@@ -217,13 +217,18 @@ def plan(sizes: list[int], slow: bool) -> list[tuple[str, int]]:
 
 
 def markdown(table: pd.DataFrame) -> str:
-    """Return seconds, how many times those of the engine, and memory, as a Markdown table."""
+    """Return seconds, how many times those of the engine, and memory, as a Markdown table.
+
+    `DefaultInference` works in other processes, whose memory is not known.
+    """
     shown = {
         "samples": table["samples"].map("{:,}".format),
         "method": table["method"].where(table["method"] != ENGINE, f"`{ENGINE}`"),
         "seconds": table["seconds"].map("{:.3g}".format),
-        "times": table["ratio_to_engine"].map("{:.3g}".format),
-        "memory, GB": table["peak_gb"].map("{:.2f}".format),
+        "times the engine's": table["ratio_to_engine"].map("{:.3g}".format),
+        "memory, GB": (table["peak_gb"] * 2**30 / 1e9)
+        .map("{:.2f}".format)
+        .where(table["method"] != DEFAULT, ""),
     }
     return str(pd.DataFrame(shown).to_markdown(index=False, disable_numparse=True))
 

@@ -39,6 +39,7 @@ def make(target: str, folder: Path) -> float:
         "PIP_CACHE_DIR": os.environ.get("PIP_CACHE_DIR", str(caches / "pip")),
         "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(caches / "uv")),
     }
+    environment.pop("NUMBA_CACHE_DIR", None)
     start = time.monotonic()
     done = subprocess.run(
         ["make", target], cwd=folder, env=environment, stdout=subprocess.PIPE,

@@ -32,12 +32,14 @@ def test_one_line_a_job_and_everything_on_request(tmp_path: Path) -> None:
         assert words in long
 
 
-def test_jobs_of_this_machine_start_without_a_limit_per_second(tmp_path: Path) -> None:
-    """With the limit, each run would end a second later."""
+def test_jobs_of_this_machine_start_without_a_limit_that_nobody_asked_for(tmp_path: Path) -> None:
+    """With Snakemake's own, each run would end a second later."""
     good().write(tmp_path)
     said = "\n".join(lines_of(tmp_path, "--verbose", "--", "counts"))
     assert "Selected jobs: 1" in said
     assert "Submitting maximum" not in said
+    limit = ("--max-jobs-per-timespan", "5/1s", "--verbose", "--forceall", "--", "counts")
+    assert "Submitting maximum 5 job(s)" in "\n".join(lines_of(tmp_path, *limit))
 
 
 def test_a_dry_run_says_what_would_be_run(tmp_path: Path) -> None:

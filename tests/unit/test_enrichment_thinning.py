@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.stats import rankdata
+from scipy.stats import binom, rankdata
 
 from fibroserum.enrichment.kernels import (
     COUNTED,
@@ -15,6 +17,8 @@ from fibroserum.enrichment.kernels import (
     _inversion,
     thinned_ranks,
 )
+from fibroserum.enrichment.scores import score_samples
+from fibroserum.genes.gmt import GeneSet
 
 DRAWS = 4
 SHARES = (1e-9, 1e-4, 0.02, 0.3, 0.4999999, 0.5, 0.5000001, 0.75, 0.99, 0.9999, 1 - 1e-9)
@@ -83,8 +87,6 @@ def test_a_number_beyond_all_chances_is_drawn_again() -> None:
 
 
 def test_chances_are_those_of_the_binomial_distribution() -> None:
-    from scipy.stats import binom
-
     counts = np.array([0, 1, 40, 3, 40, TABLED, 1_000])
     chances, begins = _inversion.py_func(counts, 0.1)
     assert np.flatnonzero(begins).tolist() == [1, 3, 40]
@@ -93,3 +95,26 @@ def test_chances_are_those_of_the_binomial_distribution() -> None:
         own = own[: np.flatnonzero(np.isnan(own))[0]]
         np.testing.assert_allclose(own, binom.pmf(np.arange(len(own)), count, 0.1), rtol=1e-10)
         assert len(own) == count + 1 if count < 10 else len(own) > 20
+
+
+def test_the_score_is_the_mean_over_16_thinnings_whose_seed_is_the_counts() -> None:
+    rng = np.random.default_rng(1)
+    genes = [f"g{i:03}" for i in range(200)]
+    counts = pd.DataFrame(rng.poisson(np.exp(rng.normal(3, 2, (2, 200)))), ["a", "b"], genes)
+    sets = [GeneSet("own", "one", "", tuple(genes[:20]))]
+    found = score_samples(counts, sets, min_size=2, max_size=50, share=np.array([0.7, 1.0]))
+    draws = np.random.default_rng(zlib.crc32(counts.loc["a"].to_numpy(np.int64).tobytes()))
+    thinned = [draws.binomial(counts.loc["a"], 0.7) for _ in range(16)]
+    for sample, each in (("a", thinned), ("b", [counts.loc["b"].to_numpy()])):
+        frame = pd.DataFrame(each, columns=genes).rename(index=str)
+        own = score_samples(frame, sets, min_size=2, max_size=50)["score"].mean()
+        score = found.set_index("sample")["score"].loc[sample]
+        assert score == pytest.approx(own, rel=1e-12)
+
+
+@pytest.mark.parametrize(("count", "share"), [(-1, 0.5), (4, np.nan), (4, 1.5), (4, -0.1)])
+def test_what_cannot_be_thinned_is_refused(count: int, share: float) -> None:
+    counts = pd.DataFrame([[count, 3, 5]], ["a"], ["g1", "g2", "g3"])
+    sets = [GeneSet("own", "one", "", ("g1", "g2"))]
+    with pytest.raises(ValueError, match="cannot be thinned"):
+        score_samples(counts, sets, min_size=2, max_size=50, share=np.array([share]))

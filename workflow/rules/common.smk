@@ -1,4 +1,5 @@
 # Load the config and define what one cohort (cohort.smk) and several cohorts (cohorts.smk) share.
+import dataclasses
 import os
 import shlex
 import shutil
@@ -236,13 +237,16 @@ def asked_for(output):
 
 
 def start_without_delay():
-    """Let jobs on this machine start whenever cores are free, however many a second.
+    """Let jobs on this machine start whenever cores are free, unless the user limits the starts.
 
-    Snakemake's limit (100 a second) makes it look again a second after each start, and a run ends
-    only after the last look.
+    Snakemake's own limit (100 a second) makes it look again a second after each start, and a run
+    ends only after the last look.
     """
-    if workflow.local_exec:
-        workflow.scheduling_settings.max_jobs_per_timespan = None
+    limit = workflow.scheduling_settings.max_jobs_per_timespan
+    if workflow.local_exec and limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduling_settings = dataclasses.replace(
+            workflow.scheduling_settings, max_jobs_per_timespan=None
+        )
 
 
 def locked(output, files):

@@ -124,9 +124,12 @@ def _thinned_ranks(values: np.ndarray, share: float, used: np.ndarray) -> np.nda
     """Return twice the mean ranks (`DRAWS`, used) in thinnings of a sample's whole counts (G,).
 
     The seed is the counts, by genes' names: neither the order of genes and samples nor the samples'
-    names matter.
+    names matter. Raises ValueError for negative counts and a share that is not within 0 and 1.
     """
     counts = values.astype(np.int64)
+    # the kernel does not look
+    if not 0 <= share <= 1 or counts.min(initial=0) < 0:
+        raise ValueError(f"counts from {counts.min()} on cannot be thinned to {share}")
     rng = np.random.default_rng(zlib.crc32(counts.tobytes()))
     return np.asarray(thinned_ranks(rng, counts, share, used, DRAWS))
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from numba import types
 from numba.core import caching
 from numba.core.compiler import CompileResult
@@ -47,7 +48,9 @@ KERNELS: list[tuple[Any, tuple[Any, ...]]] = []
 @cache
 def _folder() -> str:
     """Return the name of the folder for the machine code of these sources."""
-    sha = hashlib.sha256(f"{numba.__version__} {sys.version_info[:2]}".encode())
+    # numba compiles the binomial numbers of the installed numpy
+    versions = f"{numba.__version__} {np.__version__} {sys.version_info[:2]}"
+    sha = hashlib.sha256(versions.encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         sha.update(source.read_bytes())
     return f"kernels-{sha.hexdigest()[:16]}"
