@@ -201,3 +201,13 @@ def test_numba_is_installed_first_with_what_it_requires() -> None:
     (names,) = re.findall(r"kept = /\^\(([\w|]+)\)==/", script)
     required = [re.split(r"[^\w-]", entry)[0] for entry in requires("numba") or []]
     assert names.split("|") == sorted([*required, "numba"])
+
+
+def test_another_numpy_has_machine_code_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numba compiles the constants of the installed numpy's binomial numbers."""
+    from fibroserum.inference import compiling
+
+    own = compiling._folder.__wrapped__()
+    assert own == compiling._folder.__wrapped__()
+    monkeypatch.setattr(compiling.np, "__version__", "0.0")
+    assert compiling._folder.__wrapped__() != own

@@ -8,11 +8,12 @@ may have put it there. Then in the user's cache, where new code is kept. Where t
 written, kernels are compiled in memory, with a warning. Nothing is written before a kernel is used.
 An installation may also compile every kernel for the types that it declares (`KERNELS`).
 
-Both folders are named after the contents of this package: a kernel holds its parts' code, and numba
-itself looks at the kernel's own file only. Each kernel, signature and processor has a file of its
-own, which numba writes whole and then renames. So processes may compile at the same time, also on
-hosts with different processors that share a home. (Numba numbers its files, and keeps the numbers
-in an index: two processes that add to it at once give their code the same number.)
+Both folders are named after the contents of this package, and after the versions of Python, numba
+and numpy: a kernel holds its parts' code, and numba itself looks at the kernel's own file only.
+Each kernel, signature and processor has a file of its own, which numba writes whole and then
+renames. So processes may compile at the same time, also on hosts with different processors that
+share a home. (Numba numbers its files, and keeps the numbers in an index: two processes that add to
+it at once give their code the same number.)
 """
 
 from __future__ import annotations
