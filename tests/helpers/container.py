@@ -26,6 +26,8 @@ _BASE = "localhost/base"
 _IMAGE = "localhost/fibroserum"
 #: Neither the packages' documentation nor their translations: what slim images leave out.
 _LEFT_OUT = ("doc", "info", "locale", "man")
+#: Which of its kernels OpenBLAS uses, and so the last bits of results.
+_OF_MACHINE = ("OPENBLAS_CORETYPE",)
 #: Mounts what a container has, and becomes the user: `ROOT WORK USER FOLDER WORDS...`.
 _ENTER = """
 root=$1 work=$2 user=$3 folder=$4
@@ -90,10 +92,12 @@ class Image:
     def run(self, work: Path, user: int, *words: str) -> subprocess.CompletedProcess[str]:
         """Run words in the image as `docker run --read-only --user USER --volume WORK:WORKDIR`.
 
-        The environment is that of the image: there is no HOME, and the user has no name.
+        The environment is that of the image: there is no HOME, and the user has no name. Only the
+        processor that this machine names to OpenBLAS, if it does, is named in the image too.
         """
         folder = self.config["WorkingDir"]
         inside = ["env", "--ignore-environment", f"--chdir={folder}", *self.config["Env"]]
+        inside += [f"{name}={os.environ[name]}" for name in _OF_MACHINE if name in os.environ]
         return subprocess.run(
             [
                 *("unshare", "--mount", "--pid", "--net", "--fork", "--kill-child"),
