@@ -262,7 +262,7 @@ def main() -> None:
     print(table.drop(columns=["data_gb"], errors="ignore").to_string(index=False))
     if asked.write:
         title = f"{SECTION}: {asked.genes:,} genes, {CPUS} threads"
-        write_section(asked.write, f"{title}\n\n{markdown(table)}\n")
+        write_section(asked.write, f"{title}\n\n{markdown(table)}")
 
 
 if __name__ == "__main__":

@@ -149,7 +149,7 @@ def main() -> None:
     text = markdown(pd.DataFrame(runs))
     print(text)
     if asked.write:
-        write_section(asked.write, f"{SECTION}\n\n{text}\n")
+        write_section(asked.write, f"{SECTION}\n\n{text}")
     (ROOT / "build").mkdir(exist_ok=True)
     (ROOT / "build" / "time_checkouts.json").write_text(json.dumps(runs, indent=1) + "\n")
 

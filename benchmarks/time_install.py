@@ -84,7 +84,7 @@ def main() -> None:
     text = pd.DataFrame([row]).to_markdown(index=False, disable_numparse=True)
     print(text)
     if asked.write:
-        write_section(asked.write, f"{SECTION}\n\n{text}\n")
+        write_section(asked.write, f"{SECTION}\n\n{text}")
 
 
 if __name__ == "__main__":
