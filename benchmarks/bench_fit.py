@@ -201,8 +201,21 @@ def in_own_process(method: str, samples: int, genes: int, cache: str) -> dict[st
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def has_packages_of_r(slow: bool) -> bool:
+    """Return whether R is there with the packages that are timed; print what it says if not."""
+    if shutil.which("Rscript") is None:
+        print("R is left out: there is no Rscript")
+        return False
+    names = ["limma", "edgeR", *(["DESeq2"] if slow else [])]
+    code = "; ".join(f"library({name})" for name in names)
+    done = subprocess.run(["Rscript", "-e", code], capture_output=True, text=True, check=False)
+    if done.returncode:
+        print(f"R is left out: {done.stderr.strip()}")
+    return done.returncode == 0
+
+
 def plan(sizes: list[int], slow: bool) -> list[tuple[str, int]]:
-    has_r = shutil.which("Rscript") is not None
+    has_r = has_packages_of_r(slow)
     jobs: list[tuple[str, int]] = []
     for samples in sizes:
         jobs += [(ENGINE, samples)]
@@ -241,6 +254,8 @@ def main() -> None:
     arguments.add_argument("--write", type=Path, help="Markdown file whose table is replaced")
     arguments.add_argument("--one", nargs=2, metavar=("METHOD", "SAMPLES"), help=argparse.SUPPRESS)
     asked = arguments.parse_args()
+    if asked.write and set(asked.sizes) != set(SIZES):
+        arguments.error("--write replaces the whole table, so it needs all: leave out --sizes")
     if asked.one:
         print(json.dumps(measure(asked.one[0], int(asked.one[1]), asked.genes)))
         return

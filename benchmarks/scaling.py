@@ -1,6 +1,6 @@
 """Measure how a run's time and memory grow, for docs/scaling.md.
 
-    python benchmarks/scaling.py --write docs/scaling.md      everything: 25 minutes on two cores
+    python benchmarks/scaling.py --write docs/scaling.md      everything: 20 minutes on two cores
     python benchmarks/scaling.py --only genes sets            part of it, printed
 
 Donors, genes and sets: whole runs of simulated cohorts, as bench_pipeline.py makes them. Cohorts:
@@ -122,8 +122,8 @@ def job_table(name: str, made: dict[int, pd.DataFrame]) -> str:
     rows = [
         {
             "job": str(job),
-            **{f"s at {size:,} {name}": made[size].loc[job, "processor_s"] for size in sizes},
-            **{f"GB at {size:,}": made[size].loc[job, "memory_gb"] for size in sizes},
+            **{f"processor s at {n:,} {name}": made[n].loc[job, "processor_s"] for n in sizes},
+            **{f"GB at {n:,}": made[n].loc[job, "memory_gb"] for n in sizes},
         }
         for job in made[sizes[-1]].index
     ]
@@ -136,6 +136,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--write", type=Path, help="Markdown file whose tables are replaced")
     asked = parser.parse_args()
+    if asked.write and set(asked.only) != set(names):
+        parser.error("--write replaces all tables, so it needs all of them: leave out --only")
     start = time.monotonic()
     parts = []
     with tempfile.TemporaryDirectory() as name:

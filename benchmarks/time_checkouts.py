@@ -130,6 +130,8 @@ def main() -> None:
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--write", type=Path, help="Markdown file whose table is replaced")
     asked = parser.parse_args()
+    if asked.write and set(asked.cohorts) != set(COHORTS):
+        parser.error("--write replaces the whole table, so it needs all: leave out --cohorts")
     checkouts = {name: getattr(asked, name).resolve() for name in ("before", "after")}
     runs: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as place:

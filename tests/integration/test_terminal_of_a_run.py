@@ -38,8 +38,9 @@ def test_jobs_of_this_machine_start_without_a_limit_that_nobody_asked_for(tmp_pa
     said = "\n".join(lines_of(tmp_path, "--verbose", "--", "counts"))
     assert "Selected jobs: 1" in said
     assert "Submitting maximum" not in said
-    limit = ("--max-jobs-per-timespan", "5/1s", "--verbose", "--forceall", "--", "counts")
-    assert "Submitting maximum 5 job(s)" in "\n".join(lines_of(tmp_path, *limit))
+    for limit in (("--max-jobs-per-timespan", "5/1s"), ("--max-jobs-per-second", "5")):
+        lines = lines_of(tmp_path, *limit, "--verbose", "--forceall", "--", "counts")
+        assert "Submitting maximum 5 job(s)" in "\n".join(lines)
 
 
 def test_a_dry_run_says_what_would_be_run(tmp_path: Path) -> None:

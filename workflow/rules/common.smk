@@ -237,10 +237,10 @@ def asked_for(output):
 
 
 def start_without_delay():
-    """Let jobs on this machine start whenever cores are free, unless the user limits the starts.
+    """Let jobs on this machine start whenever cores are free, unless the user sets another limit.
 
     Snakemake's own limit (100 a second) makes it look again a second after each start, and a run
-    ends only after the last look.
+    ends only after the last look. It does not hold for a workflow around this one either.
     """
     limit = workflow.scheduling_settings.max_jobs_per_timespan
     if workflow.local_exec and limit and (limit.max_jobs, limit.timespan) == (100, 1):

@@ -199,8 +199,8 @@ def thinned_ranks(
     """Return twice the mean ranks (draws, used) of some genes among all, in thinned counts.
 
     counts: (G,), each thinned to `rng.binomial(count, share)` in their order, `draws` times; used:
-    places of the genes that are ranked. The numbers are numpy's own; a count has the same chances
-    in every draw, which are therefore computed once.
+    places of the genes that are ranked. The numbers are numpy's own, at least of counts up to
+    10^12; a count has the same chances in every draw, which are therefore computed once.
     """
     flipped = share > 0.5
     p = 1.0 - share if flipped else share
