@@ -240,7 +240,7 @@ def start_without_delay():
     """Let jobs on this machine start whenever cores are free, unless the user sets another limit.
 
     Snakemake's own limit (100 a second) makes it look again a second after each start, and a run
-    ends only after the last look. It does not hold for a workflow around this one either.
+    ends only after the last look. A workflow around this one is then without the limit too.
     """
     limit = workflow.scheduling_settings.max_jobs_per_timespan
     if workflow.local_exec and limit and (limit.max_jobs, limit.timespan) == (100, 1):
